@@ -1,0 +1,43 @@
+// Jest's own ESM mode does not run NestJS 12 on Node 20 and 22, so the tests run a CommonJS compile of src. What is
+// published is ESM: a spec that concerns the built package starts a plain Node process on dist.
+
+/** Dependencies published as ESM only, at any depth; everything else in node_modules is loaded as it is. */
+const esmOnly = ['@nestjs', 'content-disposition', 'cookie'];
+
+/** @type {import('jest').Config} */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.spec.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/fixtures/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample/.*/dist/'],
+  testTimeout: 30_000,
+  maxWorkers: 2,
+  restoreMocks: true,
+  moduleNameMapper: {
+    '^nestjs-agent-security$': '<rootDir>/src/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  transform: {
+    '^.+\\.m?[jt]s$': [
+      '@swc/jest',
+      {
+        swcrc: false,
+        sourceMaps: 'inline',
+        jsc: {
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+          target: 'es2023',
+          keepClassNames: true,
+        },
+        module: { type: 'commonjs' },
+      },
+    ],
+  },
+  transformIgnorePatterns: [
+    `/node_modules/(?!(?:.+/node_modules/)?(?:${esmOnly.join('|')})/)`,
+    '<rootDir>/dist/',
+  ],
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['src/**/*.ts'],
+};

@@ -1,0 +1,180 @@
+import {
+  type DynamicModule,
+  Global,
+  Inject,
+  type InjectionToken,
+  Logger,
+  Module,
+  type ModuleMetadata,
+  type OptionalFactoryDependency,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
+import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
+import { resolveBody } from './body/body.options.js';
+import { CLOCK, type Clock, systemClock } from './common/clock.js';
+import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
+import { ProblemDetailsFilter, UNMATCHED_ROUTE_LIMITER } from './errors/problem-details.filter.js';
+import { Front } from './front/front.js';
+import { installFront } from './front/install-hooks.js';
+import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
+import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
+import { HostGuard } from './host/host.guard.js';
+import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+import { RATE_LIMIT_OFF, RESOLVED_RATE_LIMIT } from './rate-limit/rate-limit.options.js';
+import { MAX_CLIENTS, RateLimiter } from './rate-limit/rate-limiter.js';
+import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
+
+/** For `useClass` and `useExisting`. */
+export interface AgentSecurityOptionsFactory {
+  createAgentSecurityOptions(): Promise<AgentSecurityOptions> | AgentSecurityOptions;
+}
+
+export interface AgentSecurityExtras {
+  /**
+   * Providers in place of the module's own, such as `{ provide: RateLimitGuard, useClass: MyRateLimitGuard }`.
+   * @default []
+   */
+  providers?: Provider[];
+}
+
+export interface AgentSecurityAsyncOptions extends Pick<ModuleMetadata, 'imports'>, AgentSecurityExtras {
+  inject?: (InjectionToken | OptionalFactoryDependency)[];
+  // The parameters are whatever `inject` names.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  useFactory?: (...args: any[]) => Promise<AgentSecurityOptions> | AgentSecurityOptions;
+  useClass?: Type<AgentSecurityOptionsFactory>;
+  useExisting?: InjectionToken<AgentSecurityOptionsFactory>;
+}
+
+const OPTIONS = Symbol('agent-security:options');
+const RESOLVED = Symbol('agent-security:resolved-options');
+
+/** Providers that hold one part of the resolved options. */
+const part = <T>(provide: symbol, read: (options: ResolvedOptions) => T): Provider => ({
+  provide,
+  useFactory: read,
+  inject: [RESOLVED],
+});
+
+const PROVIDERS: Provider[] = [
+  {
+    provide: RESOLVED,
+    useFactory: (options: AgentSecurityOptions | undefined, config: ConfigService) =>
+      resolveOptions(options, name => config.get<string>(name)),
+    inject: [OPTIONS, ConfigService],
+  },
+  part(RESOLVED_RATE_LIMIT, ({ rateLimit }) => rateLimit || RATE_LIMIT_OFF),
+  part(MAX_CLIENTS, ({ rateLimit }) => (rateLimit || RATE_LIMIT_OFF).maxClients),
+  part(RESOLVED_REQUEST_ID, ({ requestId }) => requestId),
+  part(RESOLVED_ERRORS, ({ errors }) => errors || resolveErrors({})),
+  part(RESOLVED_BODY, ({ body }) => body || resolveBody({})),
+  part<HeaderSettings>(HEADER_SETTINGS, ({ headers, noStore, requestId, cors }) => ({
+    input: headers,
+    noStore,
+    requestIdHeader: requestId === false ? undefined : requestId.header,
+    varyByOrigin: cors !== false && cors.varies,
+  })),
+  {
+    provide: Front,
+    useFactory: (options: ResolvedOptions, settings: HeaderSettings, clock: Clock) =>
+      new Front(options, settings, clock, new Logger('AgentSecurity')),
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK],
+  },
+  { provide: CLOCK, useValue: systemClock },
+  { provide: UNMATCHED_ROUTE_LIMITER, useExisting: RateLimitGuard },
+  RateLimiter,
+  HostGuard,
+  RateLimitGuard,
+  BodyGuard,
+  SecurityHeadersInterceptor,
+  RequestIdInterceptor,
+  ProblemDetailsFilter,
+];
+
+/** Protects every response of the app: `imports: [AgentSecurityModule.forRoot()]`. */
+@Global()
+@Module({})
+export class AgentSecurityModule {
+  /**
+   * @throws AgentSecurityConfigError at start-up, for an option or an environment variable that is wrong
+   */
+  static forRoot(options: AgentSecurityOptions = {}, extras: AgentSecurityExtras = {}): DynamicModule {
+    return define([{ provide: OPTIONS, useValue: options }], [], extras);
+  }
+
+  /** The same with options that other providers know: `useFactory`, `useClass` or `useExisting`. */
+  static forRootAsync(async: AgentSecurityAsyncOptions): DynamicModule {
+    return define(asyncProviders(async), async.imports ?? [], async);
+  }
+
+  // Installed while providers are constructed: later, Express has its routes and what is added lands behind them.
+  // Guards given to ApplicationConfig here run before the app's own, filters after them; given as APP_GUARD and
+  // APP_FILTER it would be the other way round. They come from the container, so that tests can override them.
+  constructor(
+    @Inject(RESOLVED) options: ResolvedOptions,
+    front: Front,
+    adapterHost: HttpAdapterHost,
+    config: ApplicationConfig,
+    hostGuard: HostGuard,
+    rateLimitGuard: RateLimitGuard,
+    bodyGuard: BodyGuard,
+    filter: ProblemDetailsFilter,
+  ) {
+    config.useGlobalGuards(
+      ...(options.hosts ? [hostGuard] : []),
+      ...(options.rateLimit ? [rateLimitGuard] : []),
+      ...(options.body ? [bodyGuard] : []),
+    );
+    if (options.errors) config.useGlobalFilters(filter);
+    const logger = new Logger('AgentSecurity');
+    const install = (adapter: AbstractHttpAdapter | null | undefined): void => {
+      if (adapter) installFront(adapter, front, options.cors !== false, logger);
+    };
+    // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
+    if (adapterHost.httpAdapter) install(adapterHost.httpAdapter);
+    else adapterHost.init$.subscribe(() => install(adapterHost.httpAdapter));
+  }
+}
+
+function define(
+  options: Provider[],
+  imports: ModuleMetadata['imports'],
+  extras: AgentSecurityExtras,
+): DynamicModule {
+  return {
+    module: AgentSecurityModule,
+    imports: [ConfigModule.forRoot(), ...(imports ?? [])],
+    providers: [...options, ...PROVIDERS, ...(extras.providers ?? [])],
+    exports: [
+      RateLimiter,
+      HostGuard,
+      RateLimitGuard,
+      SecurityHeadersInterceptor,
+      RequestIdInterceptor,
+      ProblemDetailsFilter,
+      HEADER_SETTINGS,
+      RESOLVED_REQUEST_ID,
+    ],
+  };
+}
+
+function asyncProviders({
+  useFactory,
+  useClass,
+  useExisting,
+  inject = [],
+}: AgentSecurityAsyncOptions): Provider[] {
+  if (useFactory) return [{ provide: OPTIONS, useFactory, inject }];
+  const factory = useClass ?? useExisting;
+  if (factory === undefined) throw new TypeError('forRootAsync() needs useFactory, useClass or useExisting');
+  const options: Provider = {
+    provide: OPTIONS,
+    useFactory: (source: AgentSecurityOptionsFactory) => source.createAgentSecurityOptions(),
+    inject: [factory],
+  };
+  return useClass ? [options, useClass] : [options];
+}

@@ -1,0 +1,87 @@
+import { type BodyOptions, type ResolvedBody, resolveBody } from './body/body.options.js';
+import {
+  resolveTrustProxy,
+  type TrustFunction,
+  type TrustProxyOption,
+} from './client-address/client-address.options.js';
+import { readBoolean, type ReadEnvironment, readObject } from './common/read-options.js';
+import { type CorsOptions, type ResolvedCors, resolveCors } from './cors/cors.options.js';
+import { type ErrorsOptions, type ResolvedErrors, resolveErrors } from './errors/errors.options.js';
+import { readHeadersInput, resolveHeaders, type SecurityHeadersOptions } from './headers/headers.options.js';
+import { type HostsOptions, type ResolvedHosts, resolveHosts } from './host/host.options.js';
+import {
+  type RateLimitOptions,
+  type ResolvedRateLimit,
+  resolveRateLimit,
+} from './rate-limit/rate-limit.options.js';
+import {
+  type RequestIdOptions,
+  type ResolvedRequestId,
+  resolveRequestId,
+} from './request-id/request-id.options.js';
+
+/** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
+export interface AgentSecurityOptions {
+  /** The hosts that requests may name. Environment: `ALLOWED_HOSTS`. @default loopback names */
+  hosts?: false | readonly string[] | HostsOptions;
+  /** Which origins may read answers and change state. Environment: `CORS_ORIGINS`, `CORS_CREDENTIALS`, `CORS_MAX_AGE`. @default none */
+  cors?: false | CorsOptions;
+  /** Security headers on every response. @default the strict API set */
+  headers?: false | SecurityHeadersOptions;
+  /** `Cache-Control: no-store` unless the handler chose. @default true */
+  noStore?: boolean;
+  /** An ID for each request. @default X-Request-ID */
+  requestId?: false | RequestIdOptions;
+  /** Limits per client, and the flood limit per address. Environment: `RATE_LIMIT`. @default 10/second and 100/minute */
+  rateLimit?: false | RateLimitOptions;
+  /** Which proxies may speak for their clients. Environment: `TRUST_PROXY`. @default none */
+  trustProxy?: TrustProxyOption;
+  /** Errors as problem+json. @default on */
+  errors?: false | ErrorsOptions;
+  /** Bounds on request bodies. @default 10 MiB declared, JSON 64 levels deep */
+  body?: false | BodyOptions;
+}
+
+export interface ResolvedOptions {
+  readonly hosts: ResolvedHosts | false;
+  readonly cors: ResolvedCors | false;
+  /** As given: routes lay their own over it. */
+  readonly headers: SecurityHeadersOptions | false;
+  readonly noStore: boolean;
+  readonly requestId: ResolvedRequestId | false;
+  readonly rateLimit: ResolvedRateLimit | false;
+  readonly trustProxy: TrustFunction | undefined;
+  readonly errors: ResolvedErrors | false;
+  readonly body: ResolvedBody | false;
+}
+
+const KNOWN = [
+  'hosts',
+  'cors',
+  'headers',
+  'noStore',
+  'requestId',
+  'rateLimit',
+  'trustProxy',
+  'errors',
+  'body',
+] as const;
+
+/** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
+export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOptions {
+  const options = readObject('', input ?? {}, KNOWN);
+  const headers = readHeadersInput('headers', options.headers);
+  if (headers !== false) resolveHeaders('headers', headers);
+  const requestId = resolveRequestId(options.requestId);
+  return {
+    hosts: resolveHosts(options.hosts, env),
+    cors: resolveCors(options.cors, env, requestId === false ? undefined : requestId.header),
+    headers,
+    noStore: readBoolean('noStore', options.noStore, true),
+    requestId,
+    rateLimit: resolveRateLimit(options.rateLimit, env),
+    trustProxy: resolveTrustProxy(options.trustProxy, env),
+    errors: resolveErrors(options.errors),
+    body: resolveBody(options.body),
+  };
+}

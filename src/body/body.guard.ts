@@ -1,0 +1,22 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import type { PlatformRequest } from '../common/http-request.js';
+import { ProblemException } from '../common/problem.exception.js';
+import { checkParsedBody } from './check-body.js';
+import type { ResolvedBody } from './body.options.js';
+
+export const RESOLVED_BODY = Symbol('agent-security:body');
+
+/** Stops hostile JSON in front of every handler; Express's parser lets it through. */
+@Injectable()
+export class BodyGuard implements CanActivate {
+  constructor(@Inject(RESOLVED_BODY) private readonly options: ResolvedBody) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() !== 'http') return true;
+    const { body } = context.switchToHttp().getRequest<PlatformRequest>();
+    if (body === undefined) return true;
+    const problem = checkParsedBody(body, this.options.maxDepth);
+    if (problem !== undefined) throw new ProblemException(problem);
+    return true;
+  }
+}

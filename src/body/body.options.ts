@@ -1,0 +1,43 @@
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import { readInteger, readObject, show } from '../common/read-options.js';
+
+export interface BodyOptions {
+  /**
+   * The largest body that a request may declare, in bytes or as text (`'512kb'`, `'10mb'`; 1 kb is 1024 bytes): more is answered
+   * with 413 before it is read. The body parser's own limit (Express 100 kB, Fastify 1 MiB) holds as well.
+   * @default '10mb'
+   */
+  maxBytes?: number | string;
+  /** How deep JSON may nest: deeper is answered with 400 before guards of yours and handlers. @default 64 */
+  maxDepth?: number;
+}
+
+export interface ResolvedBody {
+  readonly maxBytes: number;
+  readonly maxDepth: number;
+}
+
+const UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
+export function resolveBody(input: unknown): ResolvedBody | false {
+  if (input === false) return false;
+  const options = readObject('body', input ?? {}, ['maxBytes', 'maxDepth']);
+  return {
+    maxBytes: readBytes('body.maxBytes', options.maxBytes, 10 * 1024 ** 2),
+    maxDepth: readInteger('body.maxDepth', options.maxDepth, 64, { min: 1, max: 10_000 }),
+  };
+}
+
+function readBytes(option: string, value: unknown, fallback: number): number {
+  if (typeof value !== 'string')
+    return readInteger(option, value, fallback, { min: 0, max: Number.MAX_SAFE_INTEGER });
+  const match = /^(\d{1,12}) ?(b|kb|mb|gb)$/i.exec(value);
+  if (match) return Number(match[1]) * UNITS[match[2]!.toLowerCase()]!;
+  throw new AgentSecurityConfigError(
+    'ASEC_OPTION_TYPE',
+    option,
+    `must be a number of bytes or a size, received ${show(value)}`,
+    'Write for example "512kb" or "10mb".',
+    value,
+  );
+}

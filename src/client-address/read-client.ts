@@ -1,0 +1,95 @@
+/* Who is at the other end: the address, the scheme and the host that the client used, read through trusted proxies and
+ * through nobody else. The walk goes from the right, where the nearest proxy wrote, and stops at the first address that is
+ * not a trusted proxy; what stands left of it is whatever the client chose to send. */
+import { canonicalAddress } from '../common/ip-address.js';
+import type { TrustFunction } from './client-address.options.js';
+import { type ForwardedElement, parseForwarded } from './forwarded.js';
+
+/** A request's client, before its address is made a key. */
+export interface ClientReading {
+  readonly address: string;
+  readonly secure: boolean;
+  readonly forwardedHosts: readonly string[] | undefined;
+}
+
+export interface Peer {
+  readonly address: string | undefined;
+  readonly encrypted: boolean;
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/** A chain longer than this is no proxy chain: the walk would only burn time. */
+const MAX_WALK = 32;
+
+export function readClient(peer: Peer, headers: Headers, trusts: TrustFunction | undefined): ClientReading {
+  const peerAddress = (peer.address && canonicalAddress(peer.address)) ?? peer.address ?? '';
+  if (trusts === undefined || !trusts(peerAddress, 0)) {
+    return { address: peerAddress, secure: peer.encrypted, forwardedHosts: undefined };
+  }
+  const forwarded = headers['x-forwarded-for'] === undefined ? headers['forwarded'] : undefined;
+  const elements = forwarded === undefined ? undefined : parseForwarded(join(forwarded));
+  const chain = elements?.map(element => element.for) ?? listOf(headers['x-forwarded-for']);
+  return {
+    address: walk(peerAddress, chain, trusts),
+    secure: readScheme(headers, elements) ?? peer.encrypted,
+    forwardedHosts: readForwardedHosts(headers, elements),
+  };
+}
+
+/** Whether a peer claims to speak for somebody else. */
+export function hasForwardingHeaders(headers: Headers): boolean {
+  return headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
+}
+
+function walk(peer: string, chain: readonly (string | undefined)[], trusts: TrustFunction): string {
+  let vouched = peer;
+  for (let hop = 1; hop <= chain.length && hop <= MAX_WALK; hop++) {
+    const address = readNode(chain[chain.length - hop]);
+    // An element that is no address ends the walk at the last address that a trusted proxy vouched for: text that a client
+    // chose never becomes its name.
+    if (address === undefined) return vouched;
+    vouched = address;
+    if (!trusts(address, hop)) return address;
+  }
+  return vouched;
+}
+
+/** An address, with or without a port: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`. */
+function readNode(node: string | undefined): string | undefined {
+  if (node === undefined || node.includes('%')) return undefined;
+  const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(node);
+  if (bracketed) return bracketed[1]!.includes(':') ? canonicalAddress(bracketed[1]!) : undefined;
+  const withPort = /^([\d.]+):\d{1,5}$/.exec(node);
+  return canonicalAddress(withPort ? withPort[1]! : node);
+}
+
+function readScheme(
+  headers: Headers,
+  elements: readonly ForwardedElement[] | undefined,
+): boolean | undefined {
+  const scheme = (elements?.[0]?.proto ?? listOf(headers['x-forwarded-proto'])[0])?.toLowerCase();
+  if (scheme === 'https') return true;
+  return scheme === 'http' ? false : undefined;
+}
+
+function readForwardedHosts(
+  headers: Headers,
+  elements: readonly ForwardedElement[] | undefined,
+): readonly string[] | undefined {
+  const hosts = elements?.flatMap(({ host }) => host ?? []) ?? listOf(headers['x-forwarded-host']);
+  return hosts.length === 0 ? undefined : hosts;
+}
+
+function join(value: string | string[]): string {
+  return typeof value === 'string' ? value : value.join(',');
+}
+
+function listOf(value: string | string[] | undefined): readonly string[] {
+  // Only the optional white space of HTTP is taken off: String.trim() would also hide a no-break space.
+  return value === undefined
+    ? []
+    : join(value)
+        .split(',')
+        .map(item => item.replace(/^[ \t]+|[ \t]+$/g, ''));
+}

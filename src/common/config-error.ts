@@ -1,0 +1,46 @@
+/** Every code that a refused configuration can carry. `docs/errors.md` has an entry for each. */
+export const CONFIG_ERROR_CODES = [
+  'ASEC_OPTION_UNKNOWN',
+  'ASEC_OPTION_TYPE',
+  'ASEC_OPTION_RANGE',
+  'ASEC_PATH_INVALID',
+  'ASEC_HOST_SCHEME',
+  'ASEC_HOST_INVALID',
+  'ASEC_HOST_ANY',
+  'ASEC_HOST_NONE',
+  'ASEC_ORIGIN_INVALID',
+  'ASEC_ORIGIN_WILDCARD',
+  'ASEC_CORS_ANY_WITH_CREDENTIALS',
+  'ASEC_CORS_HEADER',
+  'ASEC_CORS_METHOD',
+  'ASEC_HEADER_VALUE',
+  'ASEC_CSP_DIRECTIVE',
+  'ASEC_REQUEST_ID_HEADER',
+  'ASEC_LIMIT_SYNTAX',
+  'ASEC_LIMIT_RANGE',
+  'ASEC_LIMIT_NAME',
+  'ASEC_TRUST_ALL',
+  'ASEC_TRUST_INVALID',
+  'ASEC_MODULE_TWICE',
+] as const;
+
+export type ConfigErrorCode = (typeof CONFIG_ERROR_CODES)[number];
+
+/**
+ * A configuration that must not start. The message names the option (or the environment variable), what was
+ * received, and the remedy; `code` is stable and documented in `docs/errors.md`.
+ */
+export class AgentSecurityConfigError extends Error {
+  override readonly name = 'AgentSecurityConfigError';
+
+  constructor(
+    readonly code: ConfigErrorCode,
+    readonly option: string,
+    problem: string,
+    remedy: string,
+    /** The value that was refused, as it was received. */
+    readonly received?: unknown,
+  ) {
+    super(`${option} ${problem}. ${remedy} [${code}]`);
+  }
+}

@@ -1,0 +1,69 @@
+/* Addresses as limits and logs use them: one spelling for each, IPv4-mapped IPv6 as IPv4, IPv6 by its /64. A home or a
+ * cloud machine owns a whole /64, so limiting single IPv6 addresses would give everyone 2^64 quotas. */
+import { isIPv4, isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+/** The one spelling of an address (without a zone); `undefined` for text that is no address. */
+export function canonicalAddress(text: string): string | undefined {
+  if (isIPv4(text)) return text;
+  const bare = withoutZone(text);
+  if (!isIPv6(bare)) return undefined;
+  const parsed = ipaddr.IPv6.parse(bare);
+  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toString();
+}
+
+/** What shares a quota with `text`, as text: `"203.0.113.7"`, or `"2001:db8:1:2::/64"`. */
+export function addressBlock(text: string): string {
+  const canonical = canonicalAddress(text);
+  if (canonical === undefined || isIPv4(canonical)) return canonical ?? text;
+  const [a, b, c, d] = ipaddr.IPv6.parse(canonical).parts as [number, number, number, number];
+  return `${new ipaddr.IPv6([a, b, c, d, 0, 0, 0, 0]).toString()}/64`;
+}
+
+/** The 64 bits that name a client's quota, as two unsigned 32-bit numbers. */
+export interface Key64 {
+  readonly hi: number;
+  readonly lo: number;
+}
+
+/** IPv4 lives where no IPv6 prefix is assigned (0000:ffff::/32), so the two families cannot meet. */
+const IPV4_PREFIX = 0x0000ffff;
+
+/** The numeric form of {@link addressBlock}, exact: two blocks never share a key. `undefined` for no address. */
+export function addressKey(text: string): Key64 | undefined {
+  const ipv4 = readIPv4(text);
+  if (ipv4 !== -1) return { hi: IPV4_PREFIX, lo: ipv4 };
+  const canonical = canonicalAddress(text);
+  if (canonical === undefined) return undefined;
+  if (!canonical.includes(':')) return { hi: IPV4_PREFIX, lo: readIPv4(canonical) };
+  const [a, b, c, d] = ipaddr.IPv6.parse(canonical).parts as [number, number, number, number];
+  return { hi: ((a << 16) | b) >>> 0, lo: ((c << 16) | d) >>> 0 };
+}
+
+/** The 32 bits of a dotted quad, or -1. Every request asks, so it reads the text once and builds nothing. */
+function readIPv4(text: string): number {
+  if (text.length > 15) return -1;
+  let address = 0;
+  let octet = -1;
+  let dots = 0;
+  for (let index = 0; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      if (octet === 0) return -1;
+      octet = octet === -1 ? digit : octet * 10 + digit;
+      if (octet > 255) return -1;
+    } else if (digit === -2 && octet !== -1 && dots < 3) {
+      address = address * 256 + octet;
+      octet = -1;
+      dots++;
+    } else {
+      return -1;
+    }
+  }
+  return dots === 3 && octet !== -1 ? address * 256 + octet : -1;
+}
+
+function withoutZone(text: string): string {
+  const zone = text.indexOf('%');
+  return zone === -1 ? text : text.slice(0, zone);
+}

@@ -1,0 +1,189 @@
+import { inspect } from 'node:util';
+import { AgentSecurityConfigError } from './config-error.js';
+
+/** Reads one environment variable (through `@nestjs/config`); `undefined` when it is not set. */
+export type ReadEnvironment = (name: string) => string | undefined;
+
+/** A value as an error message shows it: `NaN` stays `NaN`, long values are cut. */
+export function show(value: unknown): string {
+  const text = inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 120, maxArrayLength: 5 });
+  return typeof value === 'string' ? `"${text.slice(1, -1)}"` : text;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function typeError(option: string, expected: string, received: unknown): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    'ASEC_OPTION_TYPE',
+    option,
+    `must be ${expected}, received ${show(received)}`,
+    `Pass ${expected}.`,
+    received,
+  );
+}
+
+/** The object under `option`, after its keys were checked against `known`. */
+export function readObject<K extends string>(
+  option: string,
+  value: unknown,
+  known: readonly K[],
+): Partial<Record<K, unknown>> {
+  if (!isRecord(value)) throw typeError(option, 'an object', value);
+  refuseUnknownKeys(option, value, known);
+  return value as Partial<Record<K, unknown>>;
+}
+
+export function refuseUnknownKeys(option: string, value: object, known: readonly string[]): void {
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    const near = nearestName(key, known);
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTION_UNKNOWN',
+      option === '' ? key : `${option}.${key}`,
+      'is not an option',
+      near ? `Did you mean "${near}"?` : `Known here: ${known.join(', ')}.`,
+      value[key as keyof typeof value],
+    );
+  }
+}
+
+export function readBoolean(option: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') throw typeError(option, 'true or false', value);
+  return value;
+}
+
+export function readInteger(
+  option: string,
+  value: unknown,
+  fallback: number,
+  range: { readonly min: number; readonly max: number },
+): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number') throw typeError(option, 'a number', value);
+  if (!Number.isInteger(value) || value < range.min || value > range.max) {
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTION_RANGE',
+      option,
+      `must be a whole number from ${range.min} to ${range.max}, received ${show(value)}`,
+      'Choose a value in that range.',
+      value,
+    );
+  }
+  return value;
+}
+
+export function readString(option: string, value: unknown, fallback: string): string {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'string' || value === '') throw typeError(option, 'a non-empty string', value);
+  return value;
+}
+
+export function readStringList(
+  option: string,
+  value: unknown,
+  fallback: readonly string[],
+): readonly string[] {
+  if (value === undefined) return fallback;
+  if (!Array.isArray(value)) throw typeError(option, 'a list of strings', value);
+  for (const [index, item] of value.entries()) {
+    if (typeof item !== 'string') throw typeError(`${option}[${index}]`, 'a string', item);
+  }
+  return [...(value as string[])];
+}
+
+export function readFunction<F>(option: string, value: unknown): F | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'function') throw typeError(option, 'a function', value);
+  return value as F;
+}
+
+/** One of `allowed`, compared exactly. */
+export function readChoice<T extends string>(
+  option: string,
+  value: unknown,
+  allowed: readonly T[],
+  fallback: T,
+): T {
+  if (value === undefined) return fallback;
+  if (!allowed.includes(value as T)) throw typeError(option, `one of ${allowed.map(show).join(', ')}`, value);
+  return value as T;
+}
+
+/** Exact request paths, such as `/healthz`, that a stage leaves alone. */
+export function readPaths(option: string, value: unknown): ReadonlySet<string> {
+  const paths = readStringList(option, value, []);
+  for (const [index, path] of paths.entries()) {
+    if (/^\/[\x21-\x7e]*$/.test(path) && !/[?#*]/.test(path)) continue;
+    throw new AgentSecurityConfigError(
+      'ASEC_PATH_INVALID',
+      `${option}[${index}]`,
+      `must be an exact path, received ${show(path)}`,
+      'Write it as it stands in the request line, such as "/healthz": no pattern, no query.',
+      path,
+    );
+  }
+  return new Set(paths);
+}
+
+/** A list from the environment: comma-separated, or a JSON array. Empty and blank variables count as not set. */
+export function readListVariable(env: ReadEnvironment, name: string): readonly string[] | undefined {
+  const text = env(name)?.trim();
+  if (!text) return undefined;
+  if (text.startsWith('[') && text.endsWith(']') && text.includes('"')) {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      throw typeError(name, 'a JSON array of strings or a comma-separated list', text);
+    }
+    return readStringList(name, parsed, []);
+  }
+  return text.split(',').map(item => item.trim());
+}
+
+export function readBooleanVariable(env: ReadEnvironment, name: string): boolean | undefined {
+  const text = env(name)?.trim();
+  if (!text) return undefined;
+  const value = { true: true, '1': true, false: false, '0': false }[text.toLowerCase()];
+  if (value === undefined) throw typeError(name, 'true, false, 1 or 0', text);
+  return value;
+}
+
+export function readIntegerVariable(
+  env: ReadEnvironment,
+  name: string,
+  range: { readonly min: number; readonly max: number },
+): number | undefined {
+  const text = env(name)?.trim();
+  if (!text) return undefined;
+  return readInteger(name, /^-?\d+$/.test(text) ? Number(text) : text, 0, range);
+}
+
+/** The known name within two edits (or differing in case and punctuation only), if there is one. */
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = 3;
+  for (const candidate of known) {
+    const distance = plain(candidate) === plain(name) ? 0 : editDistance(candidate, name);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next[j] = Math.min(substitution, row[j]! + 1, next[j - 1]! + 1);
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,49 @@
+/* What the request hook found out about a request, kept on Node's own response under a symbol: decided once, read by guards,
+ * interceptors, filters and parameter decorators. */
+import type { ServerResponse } from 'node:http';
+import type { Authority } from './authority.js';
+import { type PlatformResponse, rawResponse } from './http-request.js';
+import type { Key64 } from './ip-address.js';
+import type { HeaderTemplate } from './response-headers.js';
+
+export interface Client {
+  /** The client's address in its one spelling (no zone, IPv4-mapped as IPv4); `''` where the transport has none. */
+  readonly address: string;
+  /** The quota that the address belongs to. */
+  readonly key: Key64;
+  /** Whether the client's own connection is HTTPS. */
+  readonly secure: boolean;
+  /** The hosts that trusted proxies pass on; `undefined` if they pass on none. */
+  readonly forwardedHosts: readonly string[] | undefined;
+}
+
+export class RequestState {
+  id = '';
+  host: Authority | undefined = undefined;
+  /** Header pairs of an allowed origin, name and value in turn. */
+  grant: readonly string[] | undefined = undefined;
+  /** Whether the request's origin may not read the answer. */
+  unreadable = false;
+  /** Rate-limit header pairs, name and value in turn. */
+  quota: readonly string[] | undefined = undefined;
+  /** Whether the module's quota was charged for this request, so that it is charged once. */
+  charged = false;
+  headersWritten = false;
+
+  constructor(
+    readonly client: Client,
+    /** The headers of the response; a route's own replaces the module's. */
+    public template: HeaderTemplate,
+    /** Node's (or another library's) own `writeHead` of this response. */
+    readonly writeHead: ServerResponse['writeHead'],
+  ) {}
+}
+
+export const REQUEST_STATE = Symbol.for('agent-security:request-state');
+
+export type ResponseWithState = ServerResponse & { [REQUEST_STATE]?: RequestState };
+
+/** The state of a response, on either platform; `undefined` where the request hook did not run. */
+export function requestState(response: PlatformResponse | undefined): RequestState | undefined {
+  return response && (rawResponse(response) as ResponseWithState)[REQUEST_STATE];
+}

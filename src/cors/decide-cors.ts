@@ -1,0 +1,71 @@
+/* The one decision about an origin: Fetch standard (CORS protocol), and Go's CrossOriginProtection for requests that change
+ * state. CORS alone only hides the answer of a refused request, which has run by then; here it is refused before it runs. */
+import type { Authority } from '../common/authority.js';
+import type { ResolvedCors } from './cors.options.js';
+import { isSameOrigin, readOrigin } from './origin.js';
+
+export interface CorsRequest {
+  readonly method: string;
+  readonly origin: string | undefined;
+  readonly secFetchSite: string | undefined;
+  readonly requestedMethod: string | undefined;
+  /** The host that the request was checked for; `undefined` where the check is off. */
+  readonly host: Authority | undefined;
+  readonly secure: boolean;
+}
+
+export type CorsDecision =
+  /** Not a matter of CORS: no browser, or the app's own page. */
+  | { readonly kind: 'none' }
+  /** The origin may read the answer. */
+  | { readonly kind: 'granted'; readonly origin: string }
+  /** A preflight of an allowed origin, to be answered at once. */
+  | { readonly kind: 'preflight'; readonly origin: string }
+  /** The origin may not read the answer; the request changes nothing, so it runs. */
+  | { readonly kind: 'unreadable' }
+  /** The request must not run. */
+  | { readonly kind: 'refused' };
+
+const NONE: CorsDecision = { kind: 'none' };
+const UNREADABLE: CorsDecision = { kind: 'unreadable' };
+const REFUSED: CorsDecision = { kind: 'refused' };
+
+export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecision {
+  const { method, origin } = request;
+  const safe = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+  if (origin === undefined) {
+    return safe || cors.anyOrigin || isOwnSite(request.secFetchSite) ? NONE : REFUSED;
+  }
+  const preflight = method === 'OPTIONS' && request.requestedMethod !== undefined;
+  if (isAllowedOrigin(origin, cors)) {
+    const granted = cors.anyOrigin ? '*' : origin;
+    return { kind: preflight ? 'preflight' : 'granted', origin: granted };
+  }
+  const parsed = readOrigin(origin);
+  if (
+    parsed !== undefined &&
+    request.host !== undefined &&
+    isSameOrigin(parsed, request.host, request.secure)
+  ) {
+    return NONE;
+  }
+  return safe && !preflight ? UNREADABLE : REFUSED;
+}
+
+/** Without an Origin, only `Sec-Fetch-Site` can tell; a client that sends neither is no browser. */
+function isOwnSite(secFetchSite: string | undefined): boolean {
+  return secFetchSite === undefined || secFetchSite === 'same-origin' || secFetchSite === 'none';
+}
+
+export function isAllowedOrigin(origin: string, cors: ResolvedCors): boolean {
+  if (cors.anyOrigin || cors.exact.has(origin)) return true;
+  if (cors.suffixes.size === 0) return false;
+  const parsed = readOrigin(origin);
+  if (parsed === undefined || parsed.name.startsWith('[')) return false;
+  const { scheme, name, port } = parsed;
+  const tail = port === undefined ? '' : `:${port}`;
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
+    if (cors.suffixes.has(`${scheme}://${name.slice(dot + 1)}${tail}`)) return true;
+  }
+  return false;
+}

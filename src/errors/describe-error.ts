@@ -1,0 +1,99 @@
+/* What a client learns of an exception. Of its own mistakes: everything that helps it. Of the server's: that there was one. */
+import { STATUS_CODES } from 'node:http';
+import { isRecord } from '../common/read-options.js';
+import { problemOf, type ProblemFields } from '../common/problem.js';
+
+/** What Nest's HttpException, `http-errors` and Fastify's errors have in common. */
+interface HttpErrorLike {
+  readonly status: number;
+  /** The body that the exception was made with: a text or an object. */
+  readonly body: unknown;
+}
+
+export function describeError(exception: unknown, exposeMessages: boolean): ProblemFields {
+  const own = problemOf(exception);
+  if (own !== undefined) return own;
+  const error = readHttpError(exception);
+  if (error === undefined || error.status >= 500) {
+    const status = error?.status ?? 500;
+    return { status, code: status === 500 ? 'internal_error' : codeOf(status), detail: DETAIL_OF_5XX };
+  }
+  const { status, body } = error;
+  const code = codeOf(status);
+  if (!exposeMessages) return { status, code };
+  if (!isRecord(body)) return { status, code, ...detailOf(body, status) };
+  const { statusCode: _status, error: _title, message, ...members } = body;
+  // class-validator's messages come as a list: one sentence for people, the list for programs.
+  const validation = Array.isArray(message)
+    ? { detail: 'The request is not valid', errors: message }
+    : undefined;
+  const { detail = validation?.detail, code: ownCode, type, ...rest } = members;
+  return {
+    status,
+    code: typeof ownCode === 'string' ? ownCode : validation ? 'validation_failed' : code,
+    ...(typeof type === 'string' ? { type } : {}),
+    ...(typeof detail === 'string' ? { detail } : detailOf(message, status)),
+    members: { ...safeMembers(rest), ...(validation ? { errors: validation.errors } : {}) },
+  };
+}
+
+const DETAIL_OF_5XX = "The request could not be answered. Its ID finds the reason in the server's log.";
+
+/** An exception that nobody foresaw, so that its reason must reach the log. */
+export function isUnforeseen(exception: unknown): boolean {
+  const error = readHttpError(exception);
+  return (
+    problemOf(exception) === undefined &&
+    (error === undefined || (error.status >= 500 && !isHttpException(exception)))
+  );
+}
+
+function isHttpException(exception: unknown): exception is { getStatus(): number; getResponse(): unknown } {
+  return (
+    isRecord(exception) &&
+    typeof exception['getStatus'] === 'function' &&
+    typeof exception['getResponse'] === 'function'
+  );
+}
+
+function readHttpError(exception: unknown): HttpErrorLike | undefined {
+  if (isHttpException(exception))
+    return { status: httpStatus(exception.getStatus()), body: exception.getResponse() };
+  if (!isRecord(exception)) return undefined;
+  const { statusCode, status, expose, code, message } = exception;
+  // http-errors says whether its message is public; Fastify's errors are public below 500.
+  const isHttpErrors = typeof expose === 'boolean' && typeof statusCode === 'number' && status === statusCode;
+  const isFastifyError =
+    typeof code === 'string' && code.startsWith('FST_') && typeof statusCode === 'number';
+  if (!isHttpErrors && !isFastifyError) return undefined;
+  return { status: httpStatus(statusCode as number), body: isHttpErrors && !expose ? undefined : message };
+}
+
+/** A status that is none of an error's would make `status` and the body disagree with the meaning of the exception. */
+function httpStatus(status: number): number {
+  return Number.isInteger(status) && status >= 100 && status <= 599 ? status : 500;
+}
+
+function detailOf(message: unknown, status: number): { detail?: string } {
+  return typeof message === 'string' && message !== '' && message !== STATUS_CODES[status]
+    ? { detail: message }
+    : {};
+}
+
+const RESERVED = new Set(['title', 'status', 'requestId', 'instance', 'stack', 'cause', 'name', '__proto__']);
+
+function safeMembers(members: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([name]) => !RESERVED.has(name)));
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  405: 'method_not_allowed',
+  413: 'body_too_large',
+  418: 'im_a_teapot',
+  429: 'rate_limited',
+};
+
+/** `not_found` for 404 and so on: the status's own name, in the form of a code. */
+export function codeOf(status: number): string {
+  return CODES[status] ?? (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
+}

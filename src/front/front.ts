@@ -1,0 +1,282 @@
+/* What every request meets first, in this order: ID, headers, method, host, CORS, flood limit, declared body. All of it happens in front
+ * of the body parser, of Nest's own pipeline and of every route, whoever mounted it. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { readAuthority } from '../common/authority.js';
+import type { Clock } from '../common/clock.js';
+import {
+  type PlatformRequest,
+  type PlatformResponse,
+  rawRequest,
+  rawResponse,
+  requestPath,
+  setRequestId,
+  takeOver,
+} from '../common/http-request.js';
+import { addressKey } from '../common/ip-address.js';
+import type { ProblemFields } from '../common/problem.js';
+import { type Client, REQUEST_STATE, RequestState, type ResponseWithState } from '../common/request-state.js';
+import { attachState, compileHeaderTemplate, type HeaderTemplate } from '../common/response-headers.js';
+import { checkDeclaredBody } from '../body/check-body.js';
+import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';
+import { decideCors } from '../cors/decide-cors.js';
+import type { ResolvedCors } from '../cors/cors.options.js';
+import { type HeaderSettings, templateParts } from '../headers/header-settings.js';
+import { checkHost, type HostDecision } from '../host/check-host.js';
+import { hostProblem } from '../host/host.problem.js';
+import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
+import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
+import { QuotaTable } from '../rate-limit/quota-table.js';
+import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
+import { chooseRequestId } from '../request-id/choose-request-id.js';
+import type { ResolvedOptions } from '../agent-security.options.js';
+import { answerProblem, answerPreflight } from './answer.js';
+
+export interface FrontLog {
+  warn(message: string): void;
+}
+
+/** What a connection keeps between its requests: the peer does not change. */
+const PEER = Symbol('agent-security:peer');
+type SocketWithPeer = TLSSocket & { [PEER]?: Client };
+
+const UNKNOWN_KEY = { hi: 0xffff_ffff, lo: 0xffff_ffff };
+
+/** One refused host may be a mistake in the settings; a scan of thousands must not fill the log. */
+const LOG_INTERVAL_MS = 1_000;
+
+export class Front {
+  readonly #template: HeaderTemplate;
+  readonly #patterns: HostPatterns | undefined;
+  readonly #flood: QuotaTable | undefined;
+  readonly #grants = new Map<string, readonly string[]>();
+  /** The last host that was served: nearly every request names the same one. */
+  #servedHost = '';
+  #servedDecision: HostDecision | undefined;
+  #warnedOfForwarding = false;
+  #hostLoggedMs = -Infinity;
+
+  constructor(
+    private readonly options: ResolvedOptions,
+    settings: HeaderSettings,
+    private readonly clock: Clock,
+    private readonly log: FrontLog,
+  ) {
+    this.#template = compileHeaderTemplate(templateParts(settings));
+    const { hosts, rateLimit, cors } = options;
+    this.#patterns = hosts && !hosts.anyHost ? hosts.patterns : undefined;
+    this.#flood =
+      rateLimit && rateLimit.flood ? new QuotaTable([rateLimit.flood], rateLimit.maxClients) : undefined;
+    if (cors) for (const origin of cors.exact) this.#grants.set(origin, grantPairs(origin, cors));
+  }
+
+  /** Attaches the response's headers and judges the request. False means that it has been answered. */
+  admit(request: PlatformRequest, response: PlatformResponse): boolean {
+    const raw = rawRequest(request);
+    const state = this.#begin(request, raw, rawResponse(response));
+    const problem = this.#judge(raw, state);
+    if (problem === undefined) return true;
+    takeOver(response);
+    if (problem === PREFLIGHT) answerPreflight(rawResponse(response), this.options.cors as ResolvedCors);
+    else answerProblem(raw, rawResponse(response), problem, state.id, this.options.errors);
+    return false;
+  }
+
+  /**
+   * For a request that the framework refuses before any hook (Fastify: a malformed URL, a parameter that is too long).
+   * Answers it here, so that it is a problem like every other.
+   */
+  answerUnroutable(request: PlatformRequest, response: ServerResponse): void {
+    const raw = rawRequest(request);
+    const state = this.#begin(request, raw, response);
+    const fields = this.#judge(raw, state);
+    answerProblem(
+      raw,
+      response,
+      fields === undefined || fields === PREFLIGHT ? urlProblem(raw) : fields,
+      state.id,
+      this.options.errors,
+    );
+  }
+
+  #begin(request: PlatformRequest, raw: IncomingMessage, response: ServerResponse): RequestState {
+    const state = new RequestState(this.#client(raw), this.#template, response.writeHead);
+    const { requestId } = this.options;
+    if (requestId !== false) {
+      state.id = chooseRequestId(raw.headers[requestId.lowerCaseHeader], requestId);
+      setRequestId(request, state.id);
+    }
+    attachState(response, raw, state);
+    return state;
+  }
+
+  #judge(raw: IncomingMessage, state: RequestState): ProblemFields | typeof PREFLIGHT | undefined {
+    return (
+      (raw.method === 'TRACE' ? METHOD_PROBLEM : undefined) ??
+      this.#checkHost(raw, state) ??
+      this.#checkOrigin(raw, state) ??
+      this.#checkFlood(raw, state) ??
+      this.#checkBody(raw)
+    );
+  }
+
+  #checkHost(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
+    const { hosts } = this.options;
+    const host = raw.headers[':authority'] ?? raw.headers.host;
+    const { forwardedHosts } = state.client;
+    const target = raw.url ?? '';
+    if (hosts === false) {
+      state.host = typeof host === 'string' ? readAuthority(forwardedHosts?.[0] ?? host) : undefined;
+      return undefined;
+    }
+    const hostLines = countHostLines(raw);
+    const simple = forwardedHosts === undefined && target.charCodeAt(0) === 0x2f && hostLines <= 1;
+    if (simple && host === this.#servedHost && this.#servedDecision?.allowed) {
+      state.host = this.#servedDecision.authority;
+      return undefined;
+    }
+    const decision = checkHost(
+      { host: host as string | undefined, hostLines, target, forwardedHosts },
+      this.#patterns,
+    );
+    if (decision.allowed) {
+      state.host = decision.authority;
+      if (simple) [this.#servedHost, this.#servedDecision] = [host as string, decision];
+      return undefined;
+    }
+    if (hosts.exemptPaths.size > 0 && hosts.exemptPaths.has(requestPath(target))) return undefined;
+    if (decision.reason === 'not-listed')
+      this.#logRefusedHost(forwardedHosts?.join(', ') ?? String(host), hosts);
+    return hostProblem(decision.reason);
+  }
+
+  #checkOrigin(raw: IncomingMessage, state: RequestState): ProblemFields | typeof PREFLIGHT | undefined {
+    const { cors } = this.options;
+    if (cors === false) return undefined;
+    const { headers } = raw;
+    const origin = headers.origin;
+    const secFetchSite = headers['sec-fetch-site'] as string | undefined;
+    if (origin === undefined && secFetchSite === undefined && !cors.anyOrigin) return undefined;
+    const decision = decideCors(
+      {
+        method: raw.method ?? '',
+        origin,
+        secFetchSite,
+        requestedMethod: headers['access-control-request-method'],
+        host: state.host,
+        secure: state.client.secure,
+      },
+      cors,
+    );
+    if (decision.kind === 'granted' || decision.kind === 'preflight') {
+      state.grant = this.#grants.get(decision.origin) ?? grantPairs(decision.origin, cors);
+      return decision.kind === 'preflight' ? PREFLIGHT : undefined;
+    }
+    state.unreadable = decision.kind !== 'none';
+    return decision.kind === 'refused' ? ORIGIN_PROBLEM : undefined;
+  }
+
+  #checkFlood(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
+    const { rateLimit } = this.options;
+    if (this.#flood === undefined || rateLimit === false) return undefined;
+    if (rateLimit.exemptPaths.size > 0 && rateLimit.exemptPaths.has(requestPath(raw.url ?? '')))
+      return undefined;
+    const charge = { table: this.#flood, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
+    const verdict = judge([charge], this.clock.monotonicMs());
+    if (verdict.granted) return undefined;
+    state.quota = quotaHeaders(verdict, this.clock.epochMs(), rateLimit.headers);
+    return quotaProblem(verdict);
+  }
+
+  #checkBody({ method, headers }: IncomingMessage): ProblemFields | undefined {
+    const { body } = this.options;
+    return body === false ? undefined : checkDeclaredBody(method ?? '', headers, body.maxBytes);
+  }
+
+  #client(raw: IncomingMessage): Client {
+    const socket = raw.socket as SocketWithPeer;
+    const { trustProxy } = this.options;
+    if (trustProxy === undefined) {
+      if (!this.#warnedOfForwarding && hasForwardingHeaders(raw.headers))
+        this.#warnOfForwarding(socket.remoteAddress);
+      return (socket[PEER] ??= this.#readClient(raw, socket));
+    }
+    const client = this.#readClient(raw, socket);
+    if (!this.#warnedOfForwarding && hasForwardingHeaders(raw.headers) && !trustProxy(client.address, 0)) {
+      const peer = readClient({ address: socket.remoteAddress, encrypted: false }, {}, undefined).address;
+      if (peer === client.address) this.#warnOfForwarding(peer);
+    }
+    return client;
+  }
+
+  #readClient(raw: IncomingMessage, socket: SocketWithPeer): Client {
+    const peer = { address: socket.remoteAddress, encrypted: socket.encrypted === true };
+    const reading = readClient(peer, raw.headers, this.options.trustProxy);
+    return { ...reading, key: addressKey(reading.address) ?? UNKNOWN_KEY };
+  }
+
+  #warnOfForwarding(peer: string | undefined): void {
+    this.#warnedOfForwarding = true;
+    this.log.warn(
+      `Forwarding headers (X-Forwarded-For or Forwarded) arrive from ${peer ?? 'a peer'}, which trustProxy (TRUST_PROXY) does not ` +
+        'name. They are ignored: if that is your proxy, all its clients share one quota until you name it.',
+    );
+  }
+
+  #logRefusedHost(host: string, hosts: ResolvedHosts): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#hostLoggedMs < LOG_INTERVAL_MS) return;
+    this.#hostLoggedMs = nowMs;
+    this.log.warn(
+      `Refused a request for host ${host.slice(0, 260)}. If it is yours, add it to ${hosts.setting}.`,
+    );
+  }
+}
+
+const PREFLIGHT = 'preflight';
+
+const METHOD_PROBLEM: ProblemFields = {
+  status: 405,
+  code: 'method_not_allowed',
+  detail: 'TRACE is not allowed.',
+};
+
+const ORIGIN_PROBLEM: ProblemFields = {
+  status: 403,
+  code: 'origin_not_allowed',
+  detail: 'The origin of the request is not allowed.',
+};
+
+function urlProblem(raw: IncomingMessage): ProblemFields {
+  try {
+    decodeURI(requestPath(raw.url ?? ''));
+  } catch {
+    return { status: 400, code: 'bad_request', detail: 'The URL of the request is malformed.' };
+  }
+  return { status: 414, code: 'uri_too_long', detail: 'A part of the URL is too long.' };
+}
+
+/** Node keeps the first of several `Host` lines without a word; only the raw headers show the others. */
+function countHostLines(raw: IncomingMessage): number {
+  const { rawHeaders } = raw;
+  let lines = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name.length === 4 && (name === 'Host' || name === 'host' || name.toLowerCase() === 'host')) lines++;
+  }
+  return lines;
+}
+
+function grantPairs(origin: string, cors: ResolvedCors): readonly string[] {
+  return [
+    'Access-Control-Allow-Origin',
+    origin,
+    ...(cors.credentials ? ['Access-Control-Allow-Credentials', 'true'] : []),
+    'Access-Control-Expose-Headers',
+    cors.exposeHeaders,
+  ];
+}
+
+export function stateOf(response: ServerResponse): RequestState | undefined {
+  return (response as ResponseWithState)[REQUEST_STATE];
+}

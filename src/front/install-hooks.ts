@@ -1,0 +1,90 @@
+/* Puts the front into an adapter's two slots. Together they reach every response on both platforms: the request hook runs
+ * first for every request but those that Fastify refuses while routing, and those reach the security hook alone. */
+import type { ServerResponse } from 'node:http';
+import type { AbstractHttpAdapter } from '@nestjs/core';
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import { type PlatformRequest, type PlatformResponse } from '../common/http-request.js';
+import { type Front, type FrontLog, stateOf } from './front.js';
+
+type Done = (error?: unknown) => void;
+type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
+type SecurityHook = (request: PlatformRequest, response: ServerResponse) => Error | undefined;
+
+interface AdapterSlots {
+  onRequestHook?: RequestHook | undefined;
+  setOnRequestHook(hook: RequestHook): void;
+  registerSecurityHook(hook: SecurityHook): unknown;
+  enableCors(...args: unknown[]): unknown;
+  disable?(setting: string): unknown;
+  getType(): string;
+  [INSTALLED]?: true;
+}
+
+const INSTALLED = Symbol.for('agent-security:installed');
+
+export function installFront(
+  adapter: AbstractHttpAdapter,
+  front: Front,
+  corsIsOn: boolean,
+  log: FrontLog,
+): void {
+  const slots = adapter as unknown as AdapterSlots;
+  if (slots[INSTALLED]) {
+    throw new AgentSecurityConfigError(
+      'ASEC_MODULE_TWICE',
+      'AgentSecurityModule',
+      'is configured twice in this app',
+      'Call forRoot() or forRootAsync() once, in the root module: its guards and services are global.',
+    );
+  }
+  slots[INSTALLED] = true;
+  installRequestHook(slots, front);
+  if (slots.getType() === 'fastify') installSecurityHook(slots, front);
+  slots.disable?.('x-powered-by');
+  if (corsIsOn) warnOfSecondCors(slots, log);
+}
+
+/** Runs the front, then whatever hook the app or a library has set or sets later. */
+function installRequestHook(slots: AdapterSlots, front: Front): void {
+  let inner = slots.onRequestHook;
+  const setSlot = slots.setOnRequestHook.bind(slots);
+  setSlot(function (this: unknown, request, response, done) {
+    if (!front.admit(request, response)) return;
+    if (inner === undefined) done();
+    else return inner.call(this, request, response, done);
+  });
+  slots.setOnRequestHook = hook => {
+    inner = hook;
+  };
+}
+
+/** Fastify has one slot and its last caller wins: the app's `useSecurityHeaders()` is to be added, not to replace. */
+function installSecurityHook(slots: AdapterSlots, front: Front): void {
+  const hooks: SecurityHook[] = [];
+  const setSlot = slots.registerSecurityHook.bind(slots);
+  setSlot((request, response) => {
+    if (stateOf(response) === undefined) {
+      front.answerUnroutable(request, response);
+      return undefined;
+    }
+    for (const hook of hooks) {
+      const error = hook(request, response);
+      if (error) return error;
+    }
+    return undefined;
+  });
+  slots.registerSecurityHook = hook => {
+    hooks.push(hook);
+  };
+}
+
+function warnOfSecondCors(slots: AdapterSlots, log: FrontLog): void {
+  const enableCors = slots.enableCors.bind(slots);
+  slots.enableCors = (...args) => {
+    log.warn(
+      'CORS is configured in two places: app.enableCors() (or the cors option of NestFactory.create) and AgentSecurityModule. ' +
+        'The module decides; set its "cors" option and remove the call, or keep the call and set cors: false.',
+    );
+    return enableCors(...args);
+  };
+}

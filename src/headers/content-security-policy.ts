@@ -1,0 +1,157 @@
+/* Content-Security-Policy text from directives. Everything that could end a directive or a policy is refused, so that no
+ * configured value can carry a second one. */
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import { isRecord, readBoolean, readObject, show } from '../common/read-options.js';
+
+/** A source or a list of sources; `true` or `[]` for a directive without a value; `false` or `null` leaves it out. */
+export type DirectiveValue = string | readonly string[] | boolean | null | undefined;
+
+/** Directives by name, camelCase (`scriptSrc`) or as they are sent (`script-src`). */
+export type ContentSecurityPolicyDirectives = Readonly<Record<string, DirectiveValue>>;
+
+export interface ContentSecurityPolicyOptions {
+  /** Added to the defaults, each directive replacing its default. */
+  directives?: ContentSecurityPolicyDirectives;
+  /** Sends it as `Content-Security-Policy-Report-Only`. @default false */
+  reportOnly?: boolean;
+  /** Starts from the defaults of this option. @default true */
+  useDefaults?: boolean;
+}
+
+export interface ResolvedPolicy {
+  readonly text: string;
+  readonly reportOnly: boolean;
+}
+
+/** Nothing at all: an API's answers are data. `base-uri`, `form-action` and `frame-ancestors` do not inherit from `default-src`. */
+export const API_DIRECTIVES: ContentSecurityPolicyDirectives = {
+  'default-src': "'none'",
+  'base-uri': "'none'",
+  'form-action': "'none'",
+  'frame-ancestors': "'none'",
+};
+
+/** For pages of the app itself: its own files, no inline script, no embedding. */
+export const HTML_DIRECTIVES: ContentSecurityPolicyDirectives = {
+  'default-src': "'self'",
+  'base-uri': "'none'",
+  'form-action': "'self'",
+  'frame-ancestors': "'none'",
+  'object-src': "'none'",
+};
+
+const OPTION_KEYS = ['directives', 'reportOnly', 'useDefaults'] as const;
+const MUST_BE_QUOTED =
+  /^(?:self|none|strict-dynamic|report-sample|unsafe-inline|unsafe-eval|unsafe-hashes|wasm-unsafe-eval|inline-speculation-rules)$|^(?:nonce|sha256|sha384|sha512)-/i;
+
+/** Reads `true`, `false`, directives alone, or an options object. */
+export function resolvePolicy(
+  option: string,
+  input: unknown,
+  defaults: ContentSecurityPolicyDirectives,
+): ResolvedPolicy | undefined {
+  if (input === false) return undefined;
+  const given = input === true || input === undefined ? {} : input;
+  const isOptions = isRecord(given) && OPTION_KEYS.some(key => key in given);
+  const options = readObject(option, isOptions ? given : { directives: given }, OPTION_KEYS);
+  const useDefaults = readBoolean(`${option}.useDefaults`, options.useDefaults, true);
+  const reportOnly = readBoolean(`${option}.reportOnly`, options.reportOnly, false);
+  const directives = new Map<string, readonly string[]>();
+  if (useDefaults) addDirectives(option, defaults, directives);
+  const own = isOptions ? `${option}.directives` : option;
+  addDirectives(own, readDirectives(own, options.directives), directives);
+  if (directives.size === 0) {
+    throw cspError(option, input, 'has no directive', `Add some, or set ${option} to false.`);
+  }
+  const text = Array.from(directives, ([name, values]) => [name, ...values].join(' ')).join('; ');
+  return { text, reportOnly };
+}
+
+function readDirectives(option: string, value: unknown): ContentSecurityPolicyDirectives {
+  if (value === undefined) return {};
+  if (!isRecord(value))
+    throw cspError(option, value, 'must be an object of directives', 'Write { defaultSrc: "\'self\'" }.');
+  return value as ContentSecurityPolicyDirectives;
+}
+
+function addDirectives(
+  option: string,
+  added: ContentSecurityPolicyDirectives,
+  directives: Map<string, readonly string[]>,
+): void {
+  const seen = new Set<string>();
+  for (const [key, value] of Object.entries(added)) {
+    if (value === undefined) continue;
+    const name = key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+    if (!/^[a-z]+(?:-[a-z]+)*$/.test(name)) {
+      throw cspError(
+        `${option}.${key}`,
+        key,
+        'is not the name of a directive',
+        'Write "scriptSrc" or "script-src".',
+      );
+    }
+    if (seen.has(name)) {
+      throw cspError(
+        `${option}.${key}`,
+        key,
+        `gives ${name} a second time`,
+        'Keep one of the two spellings.',
+      );
+    }
+    seen.add(name);
+    if (value === false || value === null) directives.delete(name);
+    else directives.set(name, readSources(`${option}.${key}`, value));
+  }
+}
+
+function readSources(option: string, value: unknown): readonly string[] {
+  if (value === true) return [];
+  const sources = typeof value === 'string' ? [value] : value;
+  if (!Array.isArray(sources)) {
+    throw cspError(
+      option,
+      value,
+      'must be a source or a list of sources',
+      'Write "\'self\'" or ["\'self\'", "https:"].',
+    );
+  }
+  for (const source of sources) {
+    if (typeof source !== 'string' || source.trim() === '' || /[;,]|[^\x20-\x7e]/.test(source)) {
+      throw cspError(
+        option,
+        source,
+        'holds a source that is not one',
+        'A source is ASCII text without ";" and ",".',
+      );
+    }
+    const bare = source
+      .trim()
+      .split(/ +/)
+      .find(token => MUST_BE_QUOTED.test(token));
+    if (bare !== undefined) {
+      throw cspError(
+        option,
+        source,
+        'holds a keyword without its quotes',
+        `Write "'${bare}'": bare, it names a host.`,
+      );
+    }
+  }
+  return (sources as string[]).map(source => source.trim());
+}
+
+function cspError(
+  option: string,
+  received: unknown,
+  problem: string,
+  remedy: string,
+): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    'ASEC_CSP_DIRECTIVE',
+    option,
+    `${problem}, received ${show(received)}`,
+    remedy,
+    received,
+  );
+}

@@ -1,0 +1,359 @@
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import { isRecord, readBoolean, readChoice, readInteger, readObject, show } from '../common/read-options.js';
+import {
+  API_DIRECTIVES,
+  type ContentSecurityPolicyDirectives,
+  type ContentSecurityPolicyOptions,
+  HTML_DIRECTIVES,
+  resolvePolicy,
+} from './content-security-policy.js';
+
+type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions;
+
+/**
+ * Response headers, under the names of Nest's `SecurityHeadersOptions`. `false` leaves a header out, `true` sends its
+ * default, an object its settings. What a handler sets itself is left alone.
+ */
+export interface SecurityHeadersOptions {
+  /** For everything that is not HTML. @default default-src, base-uri, form-action, frame-ancestors 'none' */
+  contentSecurityPolicy?: PolicyOption;
+  /** A second policy that only reports, beside the enforced one. @default false */
+  contentSecurityPolicyReportOnly?: PolicyOption;
+  /** For responses whose Content-Type is HTML. @default 'self', no inline script, no framing, no plugin */
+  htmlContentSecurityPolicy?: PolicyOption;
+  /** @default false */
+  crossOriginEmbedderPolicy?: boolean | { policy?: 'require-corp' | 'credentialless' | 'unsafe-none' };
+  /** @default same-origin */
+  crossOriginOpenerPolicy?:
+    | boolean
+    | { policy?: 'same-origin' | 'same-origin-allow-popups' | 'noopener-allow-popups' | 'unsafe-none' };
+  /** `cross-origin` on answers to an allowed CORS origin. @default same-origin */
+  crossOriginResourcePolicy?: boolean | { policy?: 'same-origin' | 'same-site' | 'cross-origin' };
+  /** @default false */
+  originAgentCluster?: boolean;
+  /** Features by name: `[]` for nobody, `'self'`, `'*'`, or origins. @default powerful features off */
+  permissionsPolicy?: boolean | Readonly<Record<string, string | readonly string[]>>;
+  /** @default no-referrer */
+  referrerPolicy?: boolean | { policy?: string | readonly string[] };
+  /** Endpoint names and their URLs, for `report-to`. @default none @see Reporting API */
+  reportingEndpoints?: false | Readonly<Record<string, string>>;
+  /** Sent over HTTPS only (RFC 6797 section 7.2). @default max-age=31536000; includeSubDomains */
+  strictTransportSecurity?: boolean | { maxAge?: number; includeSubDomains?: boolean; preload?: boolean };
+  /** @default nosniff */
+  xContentTypeOptions?: boolean;
+  /** @default off */
+  xDnsPrefetchControl?: boolean | { allow?: boolean };
+  /** @default false */
+  xDownloadOptions?: boolean;
+  /** @default DENY */
+  xFrameOptions?: boolean | { action?: 'deny' | 'sameorigin' };
+  /** @default false */
+  xPermittedCrossDomainPolicies?:
+    boolean | { permittedPolicies?: 'none' | 'master-only' | 'by-content-type' | 'all' };
+  /** Removes `X-Powered-By`. @default true */
+  xPoweredBy?: boolean;
+  /** Sends `X-XSS-Protection: 0`. @default false */
+  xXssProtection?: boolean;
+}
+
+export type HeaderPair = readonly [name: string, value: string];
+
+export interface ResolvedHeaders {
+  /** Sent on every response, HSTS not among them. */
+  readonly common: readonly HeaderPair[];
+  /** Content security policies of responses that are not HTML, and of those that are. */
+  readonly policies: readonly HeaderPair[];
+  readonly htmlPolicies: readonly HeaderPair[];
+  readonly strictTransportSecurity: string | undefined;
+  readonly removePoweredBy: boolean;
+}
+
+const KNOWN: readonly (keyof SecurityHeadersOptions)[] = [
+  'contentSecurityPolicy',
+  'contentSecurityPolicyReportOnly',
+  'htmlContentSecurityPolicy',
+  'crossOriginEmbedderPolicy',
+  'crossOriginOpenerPolicy',
+  'crossOriginResourcePolicy',
+  'originAgentCluster',
+  'permissionsPolicy',
+  'referrerPolicy',
+  'reportingEndpoints',
+  'strictTransportSecurity',
+  'xContentTypeOptions',
+  'xDnsPrefetchControl',
+  'xDownloadOptions',
+  'xFrameOptions',
+  'xPermittedCrossDomainPolicies',
+  'xPoweredBy',
+  'xXssProtection',
+];
+
+/** Where the module's headers are off, a route's own start from nothing. */
+export const HEADERS_OFF: SecurityHeadersOptions = {
+  contentSecurityPolicy: false,
+  htmlContentSecurityPolicy: false,
+  crossOriginOpenerPolicy: false,
+  crossOriginResourcePolicy: false,
+  permissionsPolicy: false,
+  referrerPolicy: false,
+  strictTransportSecurity: false,
+  xContentTypeOptions: false,
+  xDnsPrefetchControl: false,
+  xFrameOptions: false,
+  xPoweredBy: false,
+};
+
+const POWERFUL_FEATURES = [
+  'accelerometer',
+  'bluetooth',
+  'camera',
+  'display-capture',
+  'geolocation',
+  'gyroscope',
+  'hid',
+  'magnetometer',
+  'microphone',
+  'midi',
+  'payment',
+  'publickey-credentials-get',
+  'screen-wake-lock',
+  'serial',
+  'usb',
+  'xr-spatial-tracking',
+];
+
+const REFERRER_POLICIES = [
+  'no-referrer',
+  'no-referrer-when-downgrade',
+  'same-origin',
+  'origin',
+  'strict-origin',
+  'origin-when-cross-origin',
+  'strict-origin-when-cross-origin',
+  'unsafe-url',
+];
+
+export function readHeadersInput(option: string, input: unknown): SecurityHeadersOptions | false {
+  if (input === false) return false;
+  return readObject(option, input ?? {}, KNOWN) as SecurityHeadersOptions;
+}
+
+/** The route's options laid over the module's, key by key; a key that is `undefined` overrides nothing. */
+export function overlayHeaders(
+  base: SecurityHeadersOptions,
+  over: SecurityHeadersOptions,
+): SecurityHeadersOptions {
+  const defined = Object.entries(over).filter(([, value]) => value !== undefined);
+  return { ...base, ...Object.fromEntries(defined) };
+}
+
+export function resolveHeaders(option: string, input: SecurityHeadersOptions): ResolvedHeaders {
+  const pairs: HeaderPair[] = [];
+  const name = (key: keyof SecurityHeadersOptions): string => `${option}.${key}`;
+  const flag = (
+    key: 'xContentTypeOptions' | 'originAgentCluster' | 'xDownloadOptions' | 'xXssProtection',
+    on: boolean,
+  ) => readBoolean(name(key), input[key], on);
+  const chosen = <T extends string>(
+    key: keyof SecurityHeadersOptions,
+    member: string,
+    allowed: readonly T[],
+    fallback: T,
+    on: boolean,
+  ): T | undefined => {
+    const settings = readSettings(name(key), input[key], [member], on);
+    return settings && readChoice(`${name(key)}.${member}`, settings[member], allowed, fallback);
+  };
+  const add = (header: string, value: string | undefined): void => {
+    if (value !== undefined) pairs.push([header, value]);
+  };
+
+  if (flag('xContentTypeOptions', true)) add('X-Content-Type-Options', 'nosniff');
+  add(
+    'X-Frame-Options',
+    chosen('xFrameOptions', 'action', ['deny', 'sameorigin'], 'deny', true)?.toUpperCase(),
+  );
+  add('Referrer-Policy', resolveReferrerPolicy(name('referrerPolicy'), input.referrerPolicy));
+  add('Permissions-Policy', resolvePermissionsPolicy(name('permissionsPolicy'), input.permissionsPolicy));
+  add(
+    'Cross-Origin-Opener-Policy',
+    chosen(
+      'crossOriginOpenerPolicy',
+      'policy',
+      ['same-origin', 'same-origin-allow-popups', 'noopener-allow-popups', 'unsafe-none'],
+      'same-origin',
+      true,
+    ),
+  );
+  add(
+    'Cross-Origin-Resource-Policy',
+    chosen(
+      'crossOriginResourcePolicy',
+      'policy',
+      ['same-origin', 'same-site', 'cross-origin'],
+      'same-origin',
+      true,
+    ),
+  );
+  add(
+    'Cross-Origin-Embedder-Policy',
+    chosen(
+      'crossOriginEmbedderPolicy',
+      'policy',
+      ['require-corp', 'credentialless', 'unsafe-none'],
+      'require-corp',
+      false,
+    ),
+  );
+  const prefetch = readSettings(name('xDnsPrefetchControl'), input.xDnsPrefetchControl, ['allow'], true);
+  if (prefetch) {
+    const allow = readBoolean(`${name('xDnsPrefetchControl')}.allow`, prefetch['allow'], false);
+    add('X-DNS-Prefetch-Control', allow ? 'on' : 'off');
+  }
+  if (flag('originAgentCluster', false)) add('Origin-Agent-Cluster', '?1');
+  if (flag('xDownloadOptions', false)) add('X-Download-Options', 'noopen');
+  add(
+    'X-Permitted-Cross-Domain-Policies',
+    chosen(
+      'xPermittedCrossDomainPolicies',
+      'permittedPolicies',
+      ['none', 'master-only', 'by-content-type', 'all'],
+      'none',
+      false,
+    ),
+  );
+  if (flag('xXssProtection', false)) add('X-XSS-Protection', '0');
+  add('Reporting-Endpoints', resolveEndpoints(name('reportingEndpoints'), input.reportingEndpoints));
+
+  const policy = (key: 'contentSecurityPolicy' | 'htmlContentSecurityPolicy'): HeaderPair[] => {
+    const defaults = key === 'contentSecurityPolicy' ? API_DIRECTIVES : HTML_DIRECTIVES;
+    const resolved = resolvePolicy(name(key), input[key], defaults);
+    return resolved ? [[resolved.reportOnly ? REPORT_ONLY : ENFORCED, resolved.text]] : [];
+  };
+  const reported = resolvePolicy(
+    name('contentSecurityPolicyReportOnly'),
+    input.contentSecurityPolicyReportOnly ?? false,
+    {},
+  );
+  const reportOnly: HeaderPair[] = reported ? [[REPORT_ONLY, reported.text]] : [];
+  const policies = [...policy('contentSecurityPolicy'), ...reportOnly];
+  const htmlPolicies = [...policy('htmlContentSecurityPolicy'), ...reportOnly];
+  refuseTwoReports(name('contentSecurityPolicyReportOnly'), policies);
+  refuseTwoReports(name('contentSecurityPolicyReportOnly'), htmlPolicies);
+  return {
+    common: pairs,
+    policies,
+    htmlPolicies,
+    strictTransportSecurity: resolveHsts(name('strictTransportSecurity'), input.strictTransportSecurity),
+    removePoweredBy: readBoolean(name('xPoweredBy'), input.xPoweredBy, true),
+  };
+}
+
+const ENFORCED = 'Content-Security-Policy';
+const REPORT_ONLY = 'Content-Security-Policy-Report-Only';
+
+function refuseTwoReports(option: string, policies: readonly HeaderPair[]): void {
+  if (policies.length === 2 && policies[0]![0] === REPORT_ONLY) {
+    throw new AgentSecurityConfigError(
+      'ASEC_CSP_DIRECTIVE',
+      option,
+      'is a second report-only policy, beside one that has reportOnly: true',
+      'Keep one of the two.',
+    );
+  }
+}
+
+/** `undefined` for a header that is off, its settings (`{}` for the defaults) otherwise. */
+function readSettings(
+  option: string,
+  value: unknown,
+  keys: readonly string[],
+  on: boolean,
+): Partial<Record<string, unknown>> | undefined {
+  if (value === undefined) return on ? {} : undefined;
+  if (typeof value === 'boolean') return value ? {} : undefined;
+  return readObject(option, value, keys);
+}
+
+function resolveReferrerPolicy(option: string, value: unknown): string | undefined {
+  const settings = readSettings(option, value, ['policy'], true);
+  if (settings === undefined) return undefined;
+  const policies = settings['policy'] ?? 'no-referrer';
+  const list = (Array.isArray(policies) ? policies : [policies]) as unknown[];
+  for (const policy of list) readChoice(`${option}.policy`, policy, REFERRER_POLICIES, 'no-referrer');
+  return list.join(', ');
+}
+
+function resolveHsts(option: string, value: unknown): string | undefined {
+  const settings = readSettings(option, value, ['maxAge', 'includeSubDomains', 'preload'], true);
+  if (settings === undefined) return undefined;
+  const maxAge = readInteger(`${option}.maxAge`, settings['maxAge'], 31_536_000, { min: 0, max: 2 ** 31 });
+  const includeSubDomains = readBoolean(`${option}.includeSubDomains`, settings['includeSubDomains'], true);
+  const preload = readBoolean(`${option}.preload`, settings['preload'], false);
+  if (preload && (!includeSubDomains || maxAge < 31_536_000)) {
+    throw new AgentSecurityConfigError(
+      'ASEC_HEADER_VALUE',
+      `${option}.preload`,
+      'needs includeSubDomains and a maxAge of at least 31536000',
+      'Browser preload lists take no other form.',
+    );
+  }
+  return `max-age=${maxAge}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
+}
+
+function resolvePermissionsPolicy(option: string, value: unknown): string | undefined {
+  if (value === false) return undefined;
+  if (value === undefined || value === true)
+    return POWERFUL_FEATURES.map(feature => `${feature}=()`).join(', ');
+  if (!isRecord(value)) throw headerError(option, value, 'must be true, false or an object of features');
+  const features = new Map<string, unknown>(POWERFUL_FEATURES.map(feature => [feature, []]));
+  for (const [key, allowed] of Object.entries(value)) {
+    const feature = key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+    if (!/^[a-z]+(?:-[a-z0-9]+)*$/.test(feature))
+      throw headerError(`${option}.${key}`, key, 'is not a feature name');
+    if (allowed !== undefined) features.set(feature, allowed);
+  }
+  return Array.from(
+    features,
+    ([feature, allowed]) => `${feature}=${allowList(`${option}.${feature}`, allowed)}`,
+  ).join(', ');
+}
+
+function allowList(option: string, allowed: unknown): string {
+  if (allowed === '*') return '*';
+  const list = (Array.isArray(allowed) ? allowed : [allowed]) as unknown[];
+  const members = list.map(member => {
+    if (member === 'self' || member === 'src') return member;
+    if (typeof member === 'string' && /^https?:\/\/[\x21\x23-\x5b\x5d-\x7e]+$/.test(member))
+      return `"${member}"`;
+    throw headerError(option, member, 'must be "*", "self" or an origin');
+  });
+  return `(${members.join(' ')})`;
+}
+
+function resolveEndpoints(option: string, value: unknown): string | undefined {
+  if (value === undefined || value === false) return undefined;
+  if (!isRecord(value) || Object.keys(value).length === 0) {
+    throw headerError(option, value, 'must be an object of endpoint names and URLs');
+  }
+  const endpoints = Object.entries(value).map(([name, url]) => {
+    if (!/^[a-z*][a-z0-9_.*-]*$/.test(name))
+      throw headerError(`${option}.${name}`, name, 'is not an endpoint name');
+    if (typeof url !== 'string' || !/^(?:https:\/|)\/[\x21\x23-\x5b\x5d-\x7e]*$/.test(url)) {
+      throw headerError(`${option}.${name}`, url, 'must be an https URL or a path');
+    }
+    return `${name}="${url}"`;
+  });
+  return endpoints.join(', ');
+}
+
+function headerError(option: string, received: unknown, problem: string): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    'ASEC_HEADER_VALUE',
+    option,
+    `${problem}, received ${show(received)}`,
+    'See docs/options.md for the forms that it takes.',
+    received,
+  );
+}

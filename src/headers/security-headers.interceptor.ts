@@ -1,0 +1,64 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Observable } from 'rxjs';
+import { requestState } from '../common/request-state.js';
+import { compileHeaderTemplate, type HeaderTemplate } from '../common/response-headers.js';
+import { RouteMemo } from '../common/route-memo.js';
+import {
+  CONTENT_SECURITY_POLICY_KEY,
+  HEADER_SETTINGS,
+  type HeaderSettings,
+  NO_STORE_KEY,
+  SECURITY_HEADERS_KEY,
+  templateParts,
+} from './header-settings.js';
+import { HEADERS_OFF, overlayHeaders, type SecurityHeadersOptions } from './headers.options.js';
+
+/** Gives a response the headers of its route. The decorators of this folder bind it to the routes that need it. */
+@Injectable()
+export class SecurityHeadersInterceptor implements NestInterceptor {
+  readonly #templates: RouteMemo<HeaderTemplate>;
+
+  constructor(
+    @Inject(HEADER_SETTINGS) private readonly settings: HeaderSettings,
+    private readonly reflector: Reflector,
+  ) {
+    this.#templates = new RouteMemo((controller, handler) => this.#compile([controller, handler]));
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (context.getType() === 'http') {
+      const state = requestState(context.switchToHttp().getResponse());
+      if (state !== undefined) state.template = this.#templates.get(context.getClass(), context.getHandler());
+    }
+    return next.handle();
+  }
+
+  #compile(targets: readonly unknown[]): HeaderTemplate {
+    const read = <T>(key: string): (T | undefined)[] =>
+      targets.map(target => this.reflector.get<T | undefined>(key, target as never));
+    let input: SecurityHeadersOptions | false = this.settings.input;
+    for (const over of read<SecurityHeadersOptions>(SECURITY_HEADERS_KEY)) {
+      if (over !== undefined) input = overlayHeaders(input || HEADERS_OFF, over);
+    }
+    const policy = read<SecurityHeadersOptions['contentSecurityPolicy']>(
+      CONTENT_SECURITY_POLICY_KEY,
+    ).findLast(value => value !== undefined);
+    if (policy !== undefined) {
+      input = overlayHeaders(input || HEADERS_OFF, {
+        contentSecurityPolicy: policy,
+        htmlContentSecurityPolicy: policy,
+      });
+    }
+    const noStore = read<boolean>(NO_STORE_KEY).findLast(value => value !== undefined);
+    return compileHeaderTemplate(
+      templateParts({ ...this.settings, input }, noStore === undefined ? undefined : noStore && 'force'),
+    );
+  }
+}

@@ -1,0 +1,78 @@
+/* Which host a request names, and whether it may: RFC 9110 section 7.2 and RFC 9112 section 3.2. */
+import { type Authority, readAuthority } from '../common/authority.js';
+import type { HostPatterns } from './host.options.js';
+
+export type HostRefusal = 'missing' | 'malformed' | 'duplicate' | 'conflict' | 'not-listed';
+
+export type HostDecision =
+  | { readonly allowed: true; readonly authority: Authority }
+  | { readonly allowed: false; readonly reason: HostRefusal };
+
+/** What a request says about its host. Everything is as received. */
+export interface HostClaims {
+  /** `Host`, or `:authority` over HTTP/2. */
+  readonly host: string | undefined;
+  /** How many `Host` lines there were: Node keeps the first of several without a word. */
+  readonly hostLines: number;
+  /** The request target; its authority must agree with `Host` if it has one. */
+  readonly target: string;
+  /** `X-Forwarded-Host` (or `Forwarded`'s `host`), only where a trusted proxy sent it. */
+  readonly forwardedHosts?: readonly string[] | undefined;
+}
+
+const refused = (reason: HostRefusal): HostDecision => ({ allowed: false, reason });
+
+/**
+ * Judges a request's host. `patterns: undefined` accepts every well-formed one.
+ * Where a trusted proxy names the host, all names that it passes on must be listed: a list is how an attacker's own value
+ * survives a proxy that appends.
+ */
+export function checkHost(claims: HostClaims, patterns: HostPatterns | undefined): HostDecision {
+  if (claims.hostLines > 1) return refused('duplicate');
+  if (!claims.host) return refused('missing');
+  const authority = readAuthority(claims.host);
+  if (authority === undefined) return refused('malformed');
+  if (claims.target.charCodeAt(0) !== 0x2f && !targetAgrees(claims.target, authority))
+    return refused('conflict');
+  if (claims.forwardedHosts === undefined || claims.forwardedHosts.length === 0) {
+    return judge(authority, patterns);
+  }
+  let decision: HostDecision | undefined;
+  for (const host of claims.forwardedHosts) {
+    const forwarded = readAuthority(host);
+    if (forwarded === undefined) return refused('malformed');
+    const judged = judge(forwarded, patterns);
+    if (!judged.allowed) return judged;
+    decision ??= judged;
+  }
+  return decision!;
+}
+
+/** Whether `authority` matches one of `patterns`. */
+export function matchesHost({ name, port }: Authority, patterns: HostPatterns): boolean {
+  const { exact, suffixes } = patterns;
+  if (exact.has(name) || (port !== undefined && exact.has(`${name}:${port}`))) return true;
+  if (suffixes.size === 0 || name.charCodeAt(0) === 0x5b) return false;
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
+    const suffix = name.slice(dot + 1);
+    if (suffixes.has(suffix) || (port !== undefined && suffixes.has(`${suffix}:${port}`))) return true;
+  }
+  return false;
+}
+
+function judge(authority: Authority, patterns: HostPatterns | undefined): HostDecision {
+  if (patterns === undefined || matchesHost(authority, patterns)) return { allowed: true, authority };
+  return refused('not-listed');
+}
+
+/** An absolute-form target overrides `Host` (RFC 9112 section 3.2.2); where the two differ, somebody is being fooled. */
+function targetAgrees(target: string, host: Authority): boolean {
+  const scheme = /^(https?):\/\//i.exec(target);
+  if (scheme === null) return !target.includes('://');
+  const rest = target.slice(scheme[0].length);
+  const end = rest.search(/[/?#]/);
+  const authority = readAuthority(end === -1 ? rest : rest.slice(0, end));
+  if (authority === undefined || authority.name !== host.name) return false;
+  const defaultPort = scheme[1]!.toLowerCase() === 'https' ? 443 : 80;
+  return (authority.port ?? defaultPort) === (host.port ?? defaultPort);
+}

@@ -1,0 +1,39 @@
+import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { ProblemException } from '../common/problem.exception.js';
+import { requestState } from '../common/request-state.js';
+import { RouteMemo } from '../common/route-memo.js';
+import { matchesHost } from './check-host.js';
+import { AllowHosts } from './host.decorator.js';
+import type { HostPatterns } from './host.options.js';
+import { hostProblem } from './host.problem.js';
+
+/** Narrows a route to the hosts of its `@AllowHosts()`. The module's own list was checked in front of the body parser. */
+@Injectable()
+export class HostGuard implements CanActivate {
+  private readonly logger = new Logger(HostGuard.name);
+  readonly #patterns: RouteMemo<HostPatterns | null>;
+
+  constructor(reflector: Reflector) {
+    this.#patterns = new RouteMemo(
+      (controller, handler) =>
+        reflector.getAllAndOverride<HostPatterns | undefined>(AllowHosts.KEY, [
+          handler,
+          controller as never,
+        ]) ?? null,
+    );
+  }
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() !== 'http') return true;
+    const patterns = this.#patterns.get(context.getClass(), context.getHandler());
+    if (patterns === null) return true;
+    const host = requestState(context.switchToHttp().getResponse())?.host;
+    if (host !== undefined && matchesHost(host, patterns)) return true;
+    const route = `${context.getClass().name}.${context.getHandler().name}`;
+    this.logger.warn(
+      `Refused a request to ${route} for host ${host?.name ?? '(none)'}: its @AllowHosts() does not list it.`,
+    );
+    throw new ProblemException(hostProblem('not-listed'));
+  }
+}

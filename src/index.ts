@@ -1,0 +1,40 @@
+export {
+  type AgentSecurityAsyncOptions,
+  type AgentSecurityExtras,
+  AgentSecurityModule,
+  type AgentSecurityOptionsFactory,
+} from './agent-security.module.js';
+export { type AgentSecurityOptions } from './agent-security.options.js';
+export { type BodyOptions } from './body/body.options.js';
+export { ClientAddress } from './client-address/client-address.decorator.js';
+export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';
+export { type Clock, CLOCK } from './common/clock.js';
+export { AgentSecurityConfigError, type ConfigErrorCode } from './common/config-error.js';
+export { type ProblemDetails } from './common/problem.js';
+export { type CorsOptions } from './cors/cors.options.js';
+export { type ErrorsOptions } from './errors/errors.options.js';
+export { ProblemDetailsFilter } from './errors/problem-details.filter.js';
+export {
+  type ContentSecurityPolicyDirectives,
+  type ContentSecurityPolicyOptions,
+} from './headers/content-security-policy.js';
+export { ContentSecurityPolicy, NoStore, SecurityHeaders } from './headers/headers.decorator.js';
+export { type SecurityHeadersOptions } from './headers/headers.options.js';
+export { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
+export { AllowHosts } from './host/host.decorator.js';
+export { HostGuard } from './host/host.guard.js';
+export { type HostsOptions } from './host/host.options.js';
+export { RateLimit, SkipRateLimit } from './rate-limit/rate-limit.decorator.js';
+export { RateLimitException } from './rate-limit/rate-limit.exception.js';
+export { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+export {
+  type RateLimitCost,
+  type RateLimitInput,
+  type RateLimitKey,
+  type RateLimitOptions,
+  type RateLimitPolicyOptions,
+} from './rate-limit/rate-limit.options.js';
+export { RateLimiter, type RateLimitResult } from './rate-limit/rate-limiter.js';
+export { RequestId } from './request-id/request-id.decorator.js';
+export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
+export { type RequestIdOptions } from './request-id/request-id.options.js';

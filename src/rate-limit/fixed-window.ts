@@ -1,0 +1,34 @@
+/* A window that opens with a client's first request and starts afresh when it closes. It keeps two numbers and admits exactly the limit
+ * in each of its windows, which is up to twice the limit across the border of two. */
+import type { Algorithm, Cells } from './algorithm.js';
+
+/* Cells: [0..1] when the window closes (64-bit, ms), [2] hits, [3] unused. */
+const COUNT = 2;
+
+export class FixedWindow implements Algorithm {
+  readonly cells = 4;
+
+  constructor(
+    readonly limit: number,
+    private readonly windowMs: number,
+  ) {}
+
+  available({ u32, f64 }: Cells, at: number, nowMs: number): number {
+    if (u32[at + COUNT]! > 0 && nowMs >= f64[at / 2]!) u32[at + COUNT] = 0;
+    return this.limit - u32[at + COUNT]!;
+  }
+
+  charge({ u32, f64 }: Cells, at: number, nowMs: number, cost: number): void {
+    if (u32[at + COUNT] === 0) f64[at / 2] = nowMs + this.windowMs;
+    u32[at + COUNT] = u32[at + COUNT]! + cost;
+  }
+
+  waitMs({ u32, f64 }: Cells, at: number, nowMs: number, cost: number): number {
+    if (cost > this.limit) return Infinity;
+    return u32[at + COUNT]! + cost <= this.limit ? 0 : f64[at / 2]! - nowMs;
+  }
+
+  resetMs({ u32, f64 }: Cells, at: number, nowMs: number): number {
+    return u32[at + COUNT] === 0 ? 0 : f64[at / 2]! - nowMs;
+  }
+}

@@ -1,0 +1,84 @@
+/* Limit strings, as users of limits, slowapi and express-rate-limit write them: "10/second, 100 per 15 minutes". */
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import { show } from '../common/read-options.js';
+
+export interface ParsedLimit {
+  readonly limit: number;
+  /** How many units the window spans, and which. */
+  readonly count: number;
+  readonly unit: 'second' | 'minute' | 'hour' | 'day';
+  readonly windowMs: number;
+}
+
+const UNIT_MS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+
+const UNITS: Readonly<Record<string, ParsedLimit['unit']>> = {
+  s: 'second',
+  second: 'second',
+  seconds: 'second',
+  min: 'minute',
+  minute: 'minute',
+  minutes: 'minute',
+  h: 'hour',
+  hour: 'hour',
+  hours: 'hour',
+  d: 'day',
+  day: 'day',
+  days: 'day',
+};
+
+const LIMIT = /^(\d{1,15})[ \t]*(?:\/|per[ \t])[ \t]*(?:(\d{1,9})[ \t]*)?([a-z]+)$/i;
+
+/** Larger numbers are a mistake: beyond them counters would have to be rounded. */
+export const MAX_LIMIT = 1_000_000_000;
+const MAX_WINDOW_MS = 31 * UNIT_MS.day;
+const MAX_LENGTH = 500;
+
+/** Every limit of `text`; one that is not understood, zero or too large is refused. */
+export function parseLimits(option: string, text: string): readonly ParsedLimit[] {
+  if (text.length > MAX_LENGTH) throw syntaxError(option, text.slice(0, 40), 'is too long');
+  return text.split(/[,;|]/).map(part => parseLimit(option, part.trim()));
+}
+
+function parseLimit(option: string, text: string): ParsedLimit {
+  const match = LIMIT.exec(text);
+  if (match === null) throw syntaxError(option, text, 'is not a limit');
+  const unit = UNITS[match[3]!.toLowerCase()];
+  if (unit === undefined) {
+    const month = match[3]!.toLowerCase() === 'm';
+    throw syntaxError(
+      option,
+      text,
+      month ? 'leaves open whether "m" is a minute or a month' : 'has an unknown unit',
+    );
+  }
+  const limit = Number(match[1]);
+  const count = match[2] === undefined ? 1 : Number(match[2]);
+  checkLimit(option, limit, count * UNIT_MS[unit], text);
+  return { limit, count, unit, windowMs: count * UNIT_MS[unit] };
+}
+
+/** Refuses a limit or a window that cannot be kept. */
+export function checkLimit(option: string, limit: number, windowMs: number, received: unknown): void {
+  const limitFits = Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT;
+  if (limitFits && Number.isFinite(windowMs) && windowMs >= 1 && windowMs <= MAX_WINDOW_MS) return;
+  throw new AgentSecurityConfigError(
+    'ASEC_LIMIT_RANGE',
+    option,
+    `must allow 1 to ${MAX_LIMIT} in a window of up to 31 days, received ${show(received)}`,
+    limit === 0
+      ? 'To close a route, leave it out or guard it; a limit of 0 is none.'
+      : 'Write for example "100/minute".',
+    received,
+  );
+}
+
+function syntaxError(option: string, text: string, problem: string): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    'ASEC_LIMIT_SYNTAX',
+    option,
+    `${problem}, received ${show(text)}`,
+    'Write for example "5/minute", "100/15 minutes" or "10/second, 100/minute"; units are s, min, h, d or their names.',
+    text,
+  );
+}

@@ -1,0 +1,74 @@
+/* A policy: so much in so long, by which algorithm, under which name. */
+import type { Algorithm } from './algorithm.js';
+import { BlockingWindow } from './blocking-window.js';
+import { FixedWindow } from './fixed-window.js';
+import { SlidingWindow } from './sliding-window.js';
+import { TokenBucket } from './token-bucket.js';
+
+export const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket'] as const;
+export type AlgorithmName = (typeof ALGORITHMS)[number];
+
+export interface Policy {
+  /** As clients see it; `10-per-second` where the user gave none. */
+  readonly name: string;
+  /** Whether the user gave the name: `@SkipThrottle({ name: true })` and `@Throttle({ name: … })` reach it by that. */
+  readonly named: boolean;
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly algorithm: Algorithm;
+  /** "10 requests per 1 second". */
+  readonly text: string;
+}
+
+export interface PolicyParts {
+  readonly name?: string | undefined;
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly algorithm?: AlgorithmName | undefined;
+  readonly burst?: number | undefined;
+  readonly blockMs?: number | undefined;
+}
+
+const UNITS = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1_000],
+] as const;
+
+export function createPolicy(parts: PolicyParts): Policy {
+  const { limit, windowMs } = parts;
+  const [unit, unitMs] = UNITS.find(([, ms]) => windowMs % ms === 0) ?? ['millisecond', 1];
+  const count = windowMs / unitMs;
+  const name = parts.name ?? `${limit}-per-${count === 1 ? unit : `${count}-${unit}s`}`;
+  return {
+    name,
+    named: parts.name !== undefined,
+    limit,
+    windowMs,
+    algorithm: createAlgorithm(parts),
+    text: `${limit} request${limit === 1 ? '' : 's'} per ${count} ${unit}${count === 1 ? '' : 's'}`,
+  };
+}
+
+function createAlgorithm({ limit, windowMs, algorithm, burst, blockMs }: PolicyParts): Algorithm {
+  if (blockMs !== undefined && blockMs > 0) return new BlockingWindow(limit, windowMs, blockMs);
+  switch (algorithm) {
+    case 'fixed-window':
+      return new FixedWindow(limit, windowMs);
+    case 'token-bucket':
+      return new TokenBucket(limit, windowMs, burst ?? limit);
+    default:
+      return new SlidingWindow(limit, windowMs);
+  }
+}
+
+/** The window in whole seconds, as `w` and `Retry-After` give it: rounded up, at least 1. */
+export function windowSeconds(policy: Policy): number {
+  return wholeSeconds(policy.windowMs);
+}
+
+/** Whole seconds, rounded up, at least 1: a client told to wait 0 seconds hammers. */
+export function wholeSeconds(milliseconds: number): number {
+  return Math.max(1, Math.ceil(milliseconds / 1000));
+}

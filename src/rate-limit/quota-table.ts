@@ -1,0 +1,296 @@
+/* The clients of one quota: rows of numbers in typed arrays, found by 64-bit keys. It grows and forgets in small steps, so that no
+ * request waits for a clean-up, and it never holds more clients than its bound.
+ *
+ * Rows live in segments of at most 4096. A full segment splits in two (extendible hashing), which moves 4096 rows and nothing
+ * else. Each new client makes the table look at two old rows and drop those whose windows are empty.
+ *
+ * At the bound, of eight rows the one that has used the least gives way to a newcomer. A client that has used up a limit
+ * never gives way: if all eight have, the newcomer shares one row with all such newcomers. So a flood of new keys cannot free
+ * an old offender; it can only make newcomers share. */
+import { randomBytes } from 'node:crypto';
+import type { Cells } from './algorithm.js';
+import type { Policy } from './policy.js';
+
+const SEGMENT_ROWS = 4096;
+const INDEX_SIZE = SEGMENT_ROWS * 2;
+const GROWTH_ROWS = 256;
+const SWEPT_PER_INSERT = 2;
+const EVICTION_SAMPLE = 8;
+const MAX_DEPTH = 20;
+const KEY_CELLS = 2;
+
+const seed = randomBytes(4).readInt32LE(0);
+
+/** Spreads a key over 32 bits, by a secret of the process: keys that collide in one process do not in another. */
+function spread(hi: number, lo: number): number {
+  let hash = Math.imul(hi ^ seed, 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 15) ^ lo, 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 13) ^ seed, 0x27d4eb2f);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+class Segment implements Cells {
+  rows = 0;
+  /** The row that the sweep looks at next. */
+  hand = 0;
+  u32: Uint32Array;
+  u16: Uint16Array;
+  f64: Float64Array;
+  /** Row number + 1 by hash, open addressing; 0 is free. */
+  readonly index = new Uint16Array(INDEX_SIZE);
+
+  constructor(
+    readonly depth: number,
+    private readonly stride: number,
+    rows: number,
+  ) {
+    this.u32 = new Uint32Array(rows * stride);
+    this.u16 = new Uint16Array(this.u32.buffer);
+    this.f64 = new Float64Array(this.u32.buffer);
+  }
+
+  find(hi: number, lo: number, hash: number): number {
+    const { u32, index, stride } = this;
+    for (let slot = hash & (INDEX_SIZE - 1); ; slot = (slot + 1) & (INDEX_SIZE - 1)) {
+      const row = index[slot]!;
+      if (row === 0) return -1;
+      const at = (row - 1) * stride;
+      if (u32[at] === hi && u32[at + 1] === lo) return at;
+    }
+  }
+
+  add(hi: number, lo: number, hash: number): number {
+    const at = this.rows * this.stride;
+    if (at === this.u32.length) this.#grow();
+    this.rows++;
+    this.u32[at] = hi;
+    this.u32[at + 1] = lo;
+    let slot = hash & (INDEX_SIZE - 1);
+    while (this.index[slot] !== 0) slot = (slot + 1) & (INDEX_SIZE - 1);
+    this.index[slot] = this.rows;
+    return at;
+  }
+
+  /** Removes a row; the last one takes its place. */
+  remove(row: number): void {
+    const { u32, stride } = this;
+    const at = row * stride;
+    const last = this.rows - 1;
+    this.#unlink(this.#slotOf(row));
+    if (row !== last) {
+      const lastSlot = this.#slotOf(last);
+      u32.copyWithin(at, last * stride, (last + 1) * stride);
+      this.index[lastSlot] = row + 1;
+    }
+    u32.fill(0, last * stride, (last + 1) * stride);
+    this.rows = last;
+    if (this.hand >= last) this.hand = 0;
+  }
+
+  #slotOf(row: number): number {
+    const at = row * this.stride;
+    let slot = spread(this.u32[at]!, this.u32[at + 1]!) & (INDEX_SIZE - 1);
+    while (this.index[slot] !== row + 1) slot = (slot + 1) & (INDEX_SIZE - 1);
+    return slot;
+  }
+
+  /** Frees a slot of the index and closes the gap, so that no search stops short. */
+  #unlink(gap: number): void {
+    const { index, stride, u32 } = this;
+    const mask = INDEX_SIZE - 1;
+    for (let slot = (gap + 1) & mask; index[slot] !== 0; slot = (slot + 1) & mask) {
+      const at = (index[slot]! - 1) * stride;
+      const home = spread(u32[at]!, u32[at + 1]!) & mask;
+      if (((slot - home) & mask) >= ((slot - gap) & mask)) {
+        index[gap] = index[slot]!;
+        gap = slot;
+      }
+    }
+    index[gap] = 0;
+  }
+
+  #grow(): void {
+    const rows = Math.min(
+      SEGMENT_ROWS,
+      this.rows + Math.max(GROWTH_ROWS >> 2, Math.min(this.rows, GROWTH_ROWS)),
+    );
+    const { u32 } = this;
+    this.u32 = new Uint32Array(rows * this.stride);
+    this.u32.set(u32);
+    this.u16 = new Uint16Array(this.u32.buffer);
+    this.f64 = new Float64Array(this.u32.buffer);
+  }
+}
+
+export class QuotaTable {
+  /** Where the row of the last `find` is: its memory, and its first cell. */
+  cells: Cells;
+  at = 0;
+  /** How many clients it holds. */
+  size = 0;
+
+  readonly #stride: number;
+  /** Where each policy's cells begin in a row. */
+  readonly #offsets: readonly number[];
+  #directory: Segment[];
+  #depth = 0;
+  readonly #shared: Segment;
+
+  constructor(
+    readonly policies: readonly Policy[],
+    private readonly maxClients: number,
+  ) {
+    const offsets: number[] = [];
+    let stride = KEY_CELLS;
+    for (const { algorithm } of policies) {
+      offsets.push(stride);
+      stride += algorithm.cells;
+    }
+    this.#offsets = offsets;
+    this.#stride = stride;
+    this.#directory = [new Segment(0, stride, GROWTH_ROWS >> 2)];
+    this.#shared = new Segment(0, stride, 1);
+    this.#shared.rows = 1;
+    this.cells = this.#shared;
+  }
+
+  /** Turns to the row of a client, a new one if need be. */
+  find(hi: number, lo: number, nowMs: number): void {
+    const hash = spread(hi, lo);
+    const segment = this.#segmentOf(hash);
+    const at = segment.find(hi, lo, hash);
+    if (at === -1) {
+      this.#insert(hi, lo, hash, nowMs);
+      return;
+    }
+    this.cells = segment;
+    this.at = at;
+  }
+
+  /** Turns to the row of a client; false, and nothing is added, if it has none. */
+  peek(hi: number, lo: number): boolean {
+    const hash = spread(hi, lo);
+    const segment = this.#segmentOf(hash);
+    const at = segment.find(hi, lo, hash);
+    if (at === -1) return false;
+    this.cells = segment;
+    this.at = at;
+    return true;
+  }
+
+  /** Forgets a client. */
+  delete(hi: number, lo: number): void {
+    const hash = spread(hi, lo);
+    const segment = this.#segmentOf(hash);
+    const at = segment.find(hi, lo, hash);
+    if (at === -1) return;
+    segment.remove(at / this.#stride);
+    this.size--;
+  }
+
+  available(policy: number, nowMs: number): number {
+    return this.policies[policy]!.algorithm.available(this.cells, this.at + this.#offsets[policy]!, nowMs);
+  }
+
+  charge(policy: number, nowMs: number, cost: number): void {
+    this.policies[policy]!.algorithm.charge(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
+  }
+
+  waitMs(policy: number, nowMs: number, cost: number): number {
+    return this.policies[policy]!.algorithm.waitMs(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
+  }
+
+  resetMs(policy: number, nowMs: number): number {
+    return this.policies[policy]!.algorithm.resetMs(this.cells, this.at + this.#offsets[policy]!, nowMs);
+  }
+
+  refused(policy: number, nowMs: number): void {
+    this.policies[policy]!.algorithm.refused?.(this.cells, this.at + this.#offsets[policy]!, nowMs);
+  }
+
+  #segmentOf(hash: number): Segment {
+    return this.#directory[this.#depth === 0 ? 0 : hash >>> (32 - this.#depth)]!;
+  }
+
+  #insert(hi: number, lo: number, hash: number, nowMs: number): void {
+    let segment = this.#segmentOf(hash);
+    this.#sweep(segment, nowMs);
+    while (segment.rows === SEGMENT_ROWS && this.size < this.maxClients && segment.depth < MAX_DEPTH) {
+      this.#split(segment, hash);
+      segment = this.#segmentOf(hash);
+    }
+    if ((this.size >= this.maxClients || segment.rows === SEGMENT_ROWS) && !this.#evict(segment, nowMs)) {
+      this.cells = this.#shared;
+      this.at = 0;
+      return;
+    }
+    this.size++;
+    this.at = segment.add(hi, lo, hash);
+    this.cells = segment;
+  }
+
+  #sweep(segment: Segment, nowMs: number): void {
+    for (let looked = 0; looked < SWEPT_PER_INSERT && segment.rows > 0; looked++) {
+      if (segment.hand >= segment.rows) segment.hand = 0;
+      if (this.#use(segment, segment.hand, nowMs) === 0) this.#drop(segment, segment.hand);
+      else segment.hand++;
+    }
+  }
+
+  /** Makes room for one row; false if every row that it looked at has used up a limit. */
+  #evict(segment: Segment, nowMs: number): boolean {
+    let leastUsed = -1;
+    let least = 1;
+    for (let looked = 0; looked < EVICTION_SAMPLE && looked < segment.rows; looked++) {
+      const row = (segment.hand + looked) % segment.rows;
+      const use = this.#use(segment, row, nowMs);
+      if (use < least) [leastUsed, least] = [row, use];
+    }
+    segment.hand += EVICTION_SAMPLE;
+    if (leastUsed === -1) return false;
+    this.#drop(segment, leastUsed);
+    return true;
+  }
+
+  /** How much of its tightest limit a row has used, 0 (nothing left in any window) to 1. */
+  #use(segment: Segment, row: number, nowMs: number): number {
+    let most = 0;
+    for (let policy = 0; policy < this.policies.length; policy++) {
+      const { limit, algorithm } = this.policies[policy]!;
+      const at = row * this.#stride + this.#offsets[policy]!;
+      const available = algorithm.available(segment, at, nowMs);
+      if (algorithm.resetMs(segment, at, nowMs) === 0) continue;
+      const use = available <= 0 ? 1 : Math.max(Number.EPSILON, 1 - available / limit);
+      if (use > most) most = use;
+    }
+    return most;
+  }
+
+  #drop(segment: Segment, row: number): void {
+    segment.remove(row);
+    this.size--;
+  }
+
+  #split(segment: Segment, hash: number): void {
+    const depth = segment.depth + 1;
+    if (depth > this.#depth) {
+      this.#directory = this.#directory.flatMap(entry => [entry, entry]);
+      this.#depth = depth;
+    }
+    const rows = SEGMENT_ROWS / 2 + GROWTH_ROWS;
+    const halves = [new Segment(depth, this.#stride, rows), new Segment(depth, this.#stride, rows)] as const;
+    for (let row = 0; row < segment.rows; row++) {
+      const from = row * this.#stride;
+      const hi = segment.u32[from]!;
+      const lo = segment.u32[from + 1]!;
+      const rowHash = spread(hi, lo);
+      const half = halves[(rowHash >>> (32 - depth)) & 1]!;
+      const to = half.add(hi, lo, rowHash);
+      half.u32.set(segment.u32.subarray(from + KEY_CELLS, from + this.#stride), to + KEY_CELLS);
+    }
+    const span = 2 ** (this.#depth - depth);
+    const first = Math.floor((hash >>> (32 - this.#depth)) / (span * 2)) * span * 2;
+    this.#directory.fill(halves[0], first, first + span);
+    this.#directory.fill(halves[1], first + span, first + span * 2);
+  }
+}

@@ -1,0 +1,23 @@
+import { SetMetadata } from '@nestjs/common';
+import { type LimitRule, type RateLimitInput, resolveRules } from './rate-limit.options.js';
+
+export const RATE_LIMIT_KEY = 'agent-security:rate-limit';
+export const SKIP_RATE_LIMIT_KEY = 'agent-security:skip-rate-limit';
+
+type Decorator = ClassDecorator & MethodDecorator;
+
+/**
+ * The limits of a controller (one quota over its handlers) or of a handler, in place of the module's and of its class's:
+ * `@RateLimit('5/minute')`, `@RateLimit('10/second', '100/minute')`, `@RateLimit({ limit: '5/minute', name, key, cost, algorithm })`.
+ * Over a limit the answer is 429 with Retry-After.
+ * @throws AgentSecurityConfigError when the class is defined, for a limit that is not one
+ */
+export function RateLimit(...limits: RateLimitInput[]): Decorator {
+  const rules: readonly LimitRule[] = resolveRules('@RateLimit()', limits);
+  return SetMetadata(RATE_LIMIT_KEY, rules);
+}
+
+/** No limit on a controller or a handler, but `flood`. A handler's own `@RateLimit()` wins over its class's skip. */
+export function SkipRateLimit(): Decorator {
+  return SetMetadata(SKIP_RATE_LIMIT_KEY, true);
+}

@@ -1,0 +1,93 @@
+/* The default: a log of the window, kept in batches. A log of single hits is exact and grows with the limit; this one keeps at
+ * most 16 moments. Each stands for a batch of `limit / 16` hits (rounded up) and leaves the window with the first of them. So
+ * - whoever an exact log would let in is let in;
+ * - no window ever admits more than the limit and one batch less one: exact up to a limit of 16, less than 1.07 times beyond;
+ * - every decision costs the same, whatever the limit. */
+import type { Algorithm, Cells } from './algorithm.js';
+
+const BATCHES = 16;
+/** Ages are kept in 16 bits; a window is at most half of that, so that a wrapped age cannot pass for a young one. */
+const MAX_TICKS = 32_767;
+
+/* Cells: [0] the tick of the last charge, [1] hits in the newest batch << 5 | number of batches, then 16 ticks of 16 bits. */
+const LAST = 0;
+const FILL = 1;
+const RING = 2;
+const COUNT_BITS = 5;
+const COUNT_MASK = 31;
+
+export class SlidingWindow implements Algorithm {
+  readonly cells = 10;
+  readonly #batch: number;
+  readonly #tickMs: number;
+  readonly #ticks: number;
+
+  constructor(
+    readonly limit: number,
+    windowMs: number,
+  ) {
+    this.#batch = Math.ceil(limit / BATCHES);
+    this.#tickMs = Math.ceil(windowMs / MAX_TICKS);
+    this.#ticks = Math.max(1, Math.floor(windowMs / this.#tickMs));
+  }
+
+  available({ u32, u16 }: Cells, at: number, nowMs: number): number {
+    const fill = u32[at + FILL]!;
+    let batches = fill & COUNT_MASK;
+    if (batches === 0) return this.limit;
+    const tick = Math.floor(nowMs / this.#tickMs);
+    if ((tick - u32[at + LAST]!) >>> 0 >= this.#ticks) {
+      u32[at + FILL] = 0;
+      return this.limit;
+    }
+    const ring = (at + RING) * 2;
+    let expired = 0;
+    while (expired < batches && ((tick - u16[ring + expired]!) & 0xffff) >= this.#ticks) expired++;
+    if (expired > 0) {
+      u16.copyWithin(ring, ring + expired, ring + batches);
+      batches -= expired;
+      u32[at + FILL] = batches === 0 ? 0 : (fill & ~COUNT_MASK) | batches;
+      if (batches === 0) return this.limit;
+    }
+    return this.limit - (batches - 1) * this.#batch - (fill >>> COUNT_BITS);
+  }
+
+  charge({ u32, u16 }: Cells, at: number, nowMs: number, cost: number): void {
+    const tick = Math.floor(nowMs / this.#tickMs);
+    const ring = (at + RING) * 2;
+    let batches = u32[at + FILL]! & COUNT_MASK;
+    let newest = u32[at + FILL]! >>> COUNT_BITS;
+    for (let left = cost; left > 0;) {
+      if (batches === 0 || newest === this.#batch) {
+        u16[ring + batches] = tick & 0xffff;
+        batches++;
+        newest = 0;
+      }
+      const taken = Math.min(left, this.#batch - newest);
+      newest += taken;
+      left -= taken;
+    }
+    u32[at + LAST] = tick >>> 0;
+    u32[at + FILL] = ((newest << COUNT_BITS) | batches) >>> 0;
+  }
+
+  waitMs({ u32, u16 }: Cells, at: number, nowMs: number, cost: number): number {
+    if (cost > this.limit) return Infinity;
+    const fill = u32[at + FILL]!;
+    const batches = fill & COUNT_MASK;
+    const missing = (batches - 1) * this.#batch + (fill >>> COUNT_BITS) + cost - this.limit;
+    if (batches === 0 || missing <= 0) return 0;
+    const released = Math.min(Math.ceil(missing / this.#batch), batches) - 1;
+    return this.#untilReleased(u16[(at + RING) * 2 + released]!, nowMs);
+  }
+
+  resetMs({ u32, u16 }: Cells, at: number, nowMs: number): number {
+    return (u32[at + FILL]! & COUNT_MASK) === 0 ? 0 : this.#untilReleased(u16[(at + RING) * 2]!, nowMs);
+  }
+
+  #untilReleased(firstTick: number, nowMs: number): number {
+    const tick = Math.floor(nowMs / this.#tickMs);
+    const ticksLeft = this.#ticks - ((tick - firstTick) & 0xffff);
+    return (tick + ticksLeft) * this.#tickMs - nowMs;
+  }
+}

@@ -1,0 +1,41 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+} from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import {
+  type PlatformRequest,
+  type PlatformResponse,
+  rawRequest,
+  setRequestId,
+} from '../common/http-request.js';
+import { requestState } from '../common/request-state.js';
+import { chooseRequestId } from './choose-request-id.js';
+import type { ResolvedRequestId } from './request-id.options.js';
+
+export const RESOLVED_REQUEST_ID = Symbol('agent-security:request-id');
+
+/**
+ * Gives a handled request its ID where the request hook could not: on an adapter without one, where the module binds this
+ * to every route. On Express and Fastify the hook has done it by then, for every response.
+ */
+@Injectable()
+export class RequestIdInterceptor implements NestInterceptor {
+  constructor(@Inject(RESOLVED_REQUEST_ID) private readonly options: ResolvedRequestId | false) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http' || this.options === false) return next.handle();
+    const http = context.switchToHttp();
+    const request = http.getRequest<PlatformRequest>();
+    const response = http.getResponse<PlatformResponse>();
+    if (requestState(response) === undefined) {
+      const id = chooseRequestId(rawRequest(request).headers[this.options.lowerCaseHeader], this.options);
+      setRequestId(request, id);
+      response.setHeader(this.options.header, id);
+    }
+    return next.handle();
+  }
+}

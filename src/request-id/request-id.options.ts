@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import { readFunction, readObject, readString, show } from '../common/read-options.js';
+
+export interface RequestIdOptions {
+  /** The header that is read and answered. @default 'X-Request-ID' */
+  header?: string;
+  /**
+   * Which incoming IDs are kept: `true` for those of the default form, `false` for none, or a pattern of your own. An ID
+   * that comes twice, is longer than 128 characters or holds anything but visible ASCII is replaced in any case.
+   * @default true: `^[\w.:@+=-]{1,128}$`
+   */
+  accept?: boolean | RegExp;
+  /** Makes an ID where none came. Its result must be 1 to 128 visible ASCII characters. @default a random UUID */
+  generate?: () => string;
+}
+
+export interface ResolvedRequestId {
+  readonly header: string;
+  /** The header's name as Node gives it. */
+  readonly lowerCaseHeader: string;
+  readonly accept: RegExp | undefined;
+  readonly generate: () => string;
+}
+
+export const DEFAULT_REQUEST_ID_HEADER = 'X-Request-ID';
+
+const DEFAULT_PATTERN = /^[\w.:@+=-]{1,128}$/;
+
+export function resolveRequestId(input: unknown): ResolvedRequestId | false {
+  if (input === false) return false;
+  const options = readObject('requestId', input ?? {}, ['header', 'accept', 'generate']);
+  const header = readString('requestId.header', options.header, DEFAULT_REQUEST_ID_HEADER);
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(header)) {
+    throw new AgentSecurityConfigError(
+      'ASEC_REQUEST_ID_HEADER',
+      'requestId.header',
+      `must be a header name, received ${show(header)}`,
+      'Write for example "X-Request-ID" or "X-Correlation-ID".',
+      header,
+    );
+  }
+  return {
+    header,
+    lowerCaseHeader: header.toLowerCase(),
+    accept: resolveAccept(options.accept),
+    generate: readFunction<() => string>('requestId.generate', options.generate) ?? randomUUID,
+  };
+}
+
+function resolveAccept(accept: unknown): RegExp | undefined {
+  if (accept === undefined || accept === true) return DEFAULT_PATTERN;
+  if (accept === false) return undefined;
+  // Without g and y: those flags make a pattern remember, so that it would take every other ID.
+  if (accept instanceof RegExp) return new RegExp(accept.source, accept.flags.replace(/[gy]/g, ''));
+  throw new AgentSecurityConfigError(
+    'ASEC_OPTION_TYPE',
+    'requestId.accept',
+    `must be true, false or a regular expression, received ${show(accept)}`,
+    'Pass for example /^[0-9a-f-]{36}$/.',
+    accept,
+  );
+}
