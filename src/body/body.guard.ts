@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { PlatformRequest } from '../common/http-request.js';
 import { ProblemException } from '../common/problem.exception.js';
-import { checkParsedBody } from './check-body.js';
+import { checkContentCoding, checkParsedBody } from './check-body.js';
 import type { ResolvedBody } from './body.options.js';
 
 export const RESOLVED_BODY = Symbol('agent-security:body');
@@ -13,9 +13,11 @@ export class BodyGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http') return true;
-    const { body } = context.switchToHttp().getRequest<PlatformRequest>();
+    const { body, headers } = context.switchToHttp().getRequest<PlatformRequest>();
     if (body === undefined) return true;
-    const problem = checkParsedBody(body, this.options.maxDepth);
+    const problem =
+      (Buffer.isBuffer(body) ? undefined : checkContentCoding(headers)) ??
+      checkParsedBody(body, this.options.maxDepth);
     if (problem !== undefined) throw new ProblemException(problem);
     return true;
   }

@@ -21,6 +21,24 @@ export function checkDeclaredBody(
   return undefined;
 }
 
+/** Codings that a parser may have undone (RFC 9110 section 8.4.1). */
+const CODINGS = /^(?:identity|x-gzip|gzip|deflate|br|zstd|compress)$/i;
+
+/**
+ * A parsed body under a coding that nobody knows was parsed as if it had none: Fastify's parser does not look at
+ * Content-Encoding, and what a proxy in front has checked was then something else.
+ */
+export function checkContentCoding(headers: Headers): ProblemFields | undefined {
+  const coding = headers['content-encoding'];
+  if (coding === undefined) return undefined;
+  if (typeof coding === 'string' && coding.split(',').every(item => CODINGS.test(item.trim()))) return undefined;
+  return {
+    status: 415,
+    code: 'unsupported_media_type',
+    detail: 'The Content-Encoding of the body is not supported.',
+  };
+}
+
 function isJson(contentType: string | string[] | undefined): boolean {
   return typeof contentType === 'string' && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType);
 }

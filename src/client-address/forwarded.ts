@@ -22,7 +22,7 @@ export function parseForwarded(field: string): readonly ForwardedElement[] {
     const pair = PAIR.exec(field);
     if (pair === null) return [];
     const name = pair[1]!.toLowerCase();
-    if (name in element) return [];
+    if (Object.hasOwn(element, name)) return [];
     if (READ_PARAMETERS.has(name)) element[name] = pair[2] ?? pair[3]!.replace(/\\(.)/g, '$1');
     const separator = field[PAIR.lastIndex];
     if (separator !== ';') {

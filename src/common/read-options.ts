@@ -147,9 +147,10 @@ export function readListVariable(env: ReadEnvironment, name: string): readonly s
 export function readBooleanVariable(env: ReadEnvironment, name: string): boolean | undefined {
   const text = env(name)?.trim();
   if (!text) return undefined;
-  const value = { true: true, '1': true, false: false, '0': false }[text.toLowerCase()];
-  if (value === undefined) throw typeError(name, 'true, false, 1 or 0', text);
-  return value;
+  const value = text.toLowerCase();
+  if (value === 'true' || value === '1') return true;
+  if (value === 'false' || value === '0') return false;
+  throw typeError(name, 'true, false, 1 or 0', text);
 }
 
 export function readIntegerVariable(

@@ -230,13 +230,20 @@ function isDropped(lower: string, state: RequestState, status: number): boolean 
   return (lower === 'x-powered-by' && state.template.removePoweredBy) || (lower === 'etag' && status >= 400);
 }
 
+/** What a grant decides; the rest of `Access-Control-*` belongs to a preflight's answer, which is our own. */
+const GRANTED_NAMES: ReadonlySet<string> = new Set([
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-expose-headers',
+]);
+
 /**
  * CORS is decided in one place. For an allowed origin its own answer stands; for a refused one, what another middleware
  * reflects is taken off. A handler's `Access-Control-Allow-Origin: *` stays (public data), but never with credentials.
  */
 function isDeniedCorsHeader(lower: string, value: unknown, state: RequestState): boolean {
   if (!lower.startsWith('access-control-')) return false;
-  if (state.grant !== undefined) return true;
+  if (state.grant !== undefined) return GRANTED_NAMES.has(lower);
   if (!state.unreadable) return false;
   return (
     lower === 'access-control-allow-credentials' || (lower === 'access-control-allow-origin' && value !== '*')

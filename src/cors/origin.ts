@@ -1,7 +1,10 @@
 /* Origins as browsers serialize them (HTML, "ASCII serialization of an origin"): lower case, no default port, no path. */
 import { readAuthority } from '../common/authority.js';
 
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
+const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
+  ['http', 80],
+  ['https', 443],
+]);
 
 /** Far above any real origin; longer ones are refused before they are compared with anything. */
 const MAX_ORIGIN_LENGTH = 512;
@@ -23,7 +26,7 @@ export function readOrigin(text: string): Origin | undefined {
   const authority = readAuthority(host);
   if (authority === undefined) return undefined;
   const { name, port } = authority;
-  if (port !== undefined && port === DEFAULT_PORTS[scheme]) return undefined;
+  if (port !== undefined && port === DEFAULT_PORTS.get(scheme)) return undefined;
   // Upper case, a root dot, a long IPv6 spelling or a leading zero in the port: no browser sends them.
   return (port === undefined ? name : `${name}:${port}`) === host ? { scheme, name, port } : undefined;
 }
@@ -38,6 +41,6 @@ export function isSameOrigin(
   secure: boolean,
 ): boolean {
   if (origin.name !== host.name || (secure && origin.scheme === 'http')) return false;
-  const defaultPort = DEFAULT_PORTS[origin.scheme];
+  const defaultPort = DEFAULT_PORTS.get(origin.scheme);
   return defaultPort !== undefined && (origin.port ?? defaultPort) === (host.port ?? defaultPort);
 }

@@ -74,7 +74,13 @@ function httpStatus(status: number): number {
   return Number.isInteger(status) && status >= 100 && status <= 599 ? status : 500;
 }
 
+/** Nest's own 404 repeats the request's path: text of a stranger, in a body that caches and scanners read. */
+const ECHOED_PATH = /^Cannot [A-Z]+ /;
+
 function detailOf(message: unknown, status: number): { detail?: string } {
+  if (status === 404 && typeof message === 'string' && ECHOED_PATH.test(message)) {
+    return { detail: 'No route matches the method and the path of the request.' };
+  }
   return typeof message === 'string' && message !== '' && message !== STATUS_CODES[status]
     ? { detail: message }
     : {};

@@ -16,8 +16,8 @@ import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
 
 /** Called with a 404 that no guard has seen, so that unknown paths are limited like known ones. */
 export interface UnmatchedRouteLimiter {
-  /** The exception to answer with instead, if the client is over its limit. */
-  limitUnmatched(host: ArgumentsHost): unknown;
+  /** The exception to answer with instead, if the client is over its limit. A guard that a test puts in place lacks it. */
+  limitUnmatched?(host: ArgumentsHost): unknown;
 }
 
 export const UNMATCHED_ROUTE_LIMITER = Symbol('agent-security:unmatched-route-limiter');
@@ -35,22 +35,23 @@ export class ProblemDetailsFilter implements ExceptionFilter {
   ) {}
 
   catch(exception: unknown, host: ArgumentsHost): unknown {
-    // GraphQL, gateways and microservices have error formats of their own, and Nest's default handlers know them.
-    if (host.getType<string>() !== 'http') throw exception;
+    // GraphQL and microservices have error formats of their own; a filter that returns nothing leaves them to Nest's handlers.
+    if (host.getType<string>() !== 'http') return undefined;
     const response = host.switchToHttp().getResponse();
     const state = requestState(response);
     const adapter = this.adapterHost.httpAdapter;
     if (adapter.isHeadersSent(response)) {
       this.log(exception, state?.id);
       adapter.end(response);
-      return;
+      return undefined;
     }
-    const answered = (isNotFound(exception) && this.limiter.limitUnmatched(host)) || exception;
+    const answered = (isNotFound(exception) && this.limiter.limitUnmatched?.(host)) || exception;
     this.log(answered, state?.id);
     const fields = describeError(answered, this.options.exposeMessages);
     const problem = toProblem(fields, this.options.typeBase, state?.id);
     adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
     adapter.reply(response, problem, problem.status);
+    return undefined;
   }
 
   private log(exception: unknown, requestId: string | undefined): void {

@@ -9,8 +9,10 @@ export interface Cells {
 }
 
 export interface Algorithm {
-  /** 32-bit cells that one client takes; even, so that 64-bit numbers fit. */
+  /** 32-bit cells that one client takes. */
   readonly cells: number;
+  /** Whether it keeps 64-bit numbers, so that its cells must begin on 64 bits. */
+  readonly aligned: boolean;
   /** Forgets what has left the window, and returns what is still to be granted (it may be less than 0 after a changed limit). */
   available(cells: Cells, at: number, nowMs: number): number;
   /** Takes `cost`, which `available` has just offered. */

@@ -7,6 +7,7 @@ const WINDOW = 2;
 
 export class BlockingWindow implements Algorithm {
   readonly cells: number;
+  readonly aligned = true;
   readonly #window: SlidingWindow;
 
   constructor(

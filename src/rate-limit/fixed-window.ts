@@ -2,11 +2,12 @@
  * in each of its windows, which is up to twice the limit across the border of two. */
 import type { Algorithm, Cells } from './algorithm.js';
 
-/* Cells: [0..1] when the window closes (64-bit, ms), [2] hits, [3] unused. */
+/* Cells: [0..1] when the window closes (64-bit, ms), [2] hits. */
 const COUNT = 2;
 
 export class FixedWindow implements Algorithm {
-  readonly cells = 4;
+  readonly cells = 3;
+  readonly aligned = true;
 
   constructor(
     readonly limit: number,

@@ -31,17 +31,31 @@ export interface Verdict {
 export const EVERY_POLICY = -1;
 
 export function judge(charges: readonly Charge[], nowMs: number): Verdict {
+  return charges.length === 1 ? judgeOne(charges[0]!, nowMs) : judgeAll(charges, nowMs);
+}
+
+/** The usual case: one row, looked up once. */
+function judgeOne({ table, mask, key, cost }: Charge, nowMs: number): Verdict {
+  table.find(key.hi, key.lo, nowMs);
+  const granted = offers(table, mask, cost, nowMs);
+  const standings: Standing[] = [];
+  for (let policy = 0; policy < table.policies.length; policy++) {
+    if ((mask & (1 << policy)) !== 0) standings.push(settle(table, policy, nowMs, cost, granted));
+  }
+  return { granted, standings };
+}
+
+function judgeAll(charges: readonly Charge[], nowMs: number): Verdict {
   let granted = true;
   for (const { table, mask, key, cost } of charges) {
     table.find(key.hi, key.lo, nowMs);
-    for (let policy = 0; policy < table.policies.length; policy++) {
-      if ((mask & (1 << policy)) !== 0 && table.available(policy, nowMs) < cost) granted = false;
-    }
+    if (!offers(table, mask, cost, nowMs)) granted = false;
   }
   const standings: Standing[] = [];
   for (const { table, mask, key, cost } of charges) {
-    // Another charge may have moved rows of the same table.
-    if (charges.length > 1) table.find(key.hi, key.lo, nowMs);
+    // Found anew: another charge may have moved the rows of the same table.
+    table.find(key.hi, key.lo, nowMs);
+    offers(table, mask, cost, nowMs);
     for (let policy = 0; policy < table.policies.length; policy++) {
       if ((mask & (1 << policy)) !== 0) standings.push(settle(table, policy, nowMs, cost, granted));
     }
@@ -49,19 +63,30 @@ export function judge(charges: readonly Charge[], nowMs: number): Verdict {
   return { granted, standings };
 }
 
+/** Whether every policy can give `cost`; what each could give stays in `table.offered`. */
+function offers(table: QuotaTable, mask: number, cost: number, nowMs: number): boolean {
+  let enough = true;
+  for (let policy = 0; policy < table.policies.length; policy++) {
+    if ((mask & (1 << policy)) === 0) continue;
+    const offered = table.available(policy, nowMs);
+    table.offered[policy] = offered;
+    if (offered < cost) enough = false;
+  }
+  return enough;
+}
+
 function settle(table: QuotaTable, index: number, nowMs: number, cost: number, granted: boolean): Standing {
   const policy = table.policies[index]!;
+  const offered = table.offered[index]!;
   if (granted) {
     if (cost > 0) table.charge(index, nowMs, cost);
-    const remaining = Math.max(0, table.available(index, nowMs));
-    return { policy, remaining, resetMs: table.resetMs(index, nowMs), violated: false };
+    return { policy, remaining: offered - cost, resetMs: table.resetMs(index, nowMs), violated: false };
   }
-  const available = table.available(index, nowMs);
-  const violated = available < cost;
+  const violated = offered < cost;
   if (violated) table.refused(index, nowMs);
   return {
     policy,
-    remaining: Math.max(0, available),
+    remaining: Math.max(0, offered),
     resetMs: violated ? table.waitMs(index, nowMs, cost) : table.resetMs(index, nowMs),
     violated,
   };

@@ -12,20 +12,22 @@ export interface ParsedLimit {
 
 const UNIT_MS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
-const UNITS: Readonly<Record<string, ParsedLimit['unit']>> = {
-  s: 'second',
-  second: 'second',
-  seconds: 'second',
-  min: 'minute',
-  minute: 'minute',
-  minutes: 'minute',
-  h: 'hour',
-  hour: 'hour',
-  hours: 'hour',
-  d: 'day',
-  day: 'day',
-  days: 'day',
-};
+const UNITS: ReadonlyMap<string, ParsedLimit['unit']> = new Map(
+  Object.entries({
+    s: 'second',
+    second: 'second',
+    seconds: 'second',
+    min: 'minute',
+    minute: 'minute',
+    minutes: 'minute',
+    h: 'hour',
+    hour: 'hour',
+    hours: 'hour',
+    d: 'day',
+    day: 'day',
+    days: 'day',
+  } as const),
+);
 
 const LIMIT = /^(\d{1,15})[ \t]*(?:\/|per[ \t])[ \t]*(?:(\d{1,9})[ \t]*)?([a-z]+)$/i;
 
@@ -43,7 +45,7 @@ export function parseLimits(option: string, text: string): readonly ParsedLimit[
 function parseLimit(option: string, text: string): ParsedLimit {
   const match = LIMIT.exec(text);
   if (match === null) throw syntaxError(option, text, 'is not a limit');
-  const unit = UNITS[match[3]!.toLowerCase()];
+  const unit = UNITS.get(match[3]!.toLowerCase());
   if (unit === undefined) {
     const month = match[3]!.toLowerCase() === 'm';
     throw syntaxError(

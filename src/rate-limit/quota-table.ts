@@ -1,7 +1,7 @@
 /* The clients of one quota: rows of numbers in typed arrays, found by 64-bit keys. It grows and forgets in small steps, so that no
  * request waits for a clean-up, and it never holds more clients than its bound.
  *
- * Rows live in segments of at most 4096. A full segment splits in two (extendible hashing), which moves 4096 rows and nothing
+ * Rows live in segments of at most 2048. A full segment splits in two (extendible hashing), which moves 4096 rows and nothing
  * else. Each new client makes the table look at two old rows and drop those whose windows are empty.
  *
  * At the bound, of eight rows the one that has used the least gives way to a newcomer. A client that has used up a limit
@@ -11,9 +11,10 @@ import { randomBytes } from 'node:crypto';
 import type { Cells } from './algorithm.js';
 import type { Policy } from './policy.js';
 
-const SEGMENT_ROWS = 4096;
+const SEGMENT_ROWS = 2048;
 const INDEX_SIZE = SEGMENT_ROWS * 2;
-const GROWTH_ROWS = 256;
+const GROWTH_ROWS = 128;
+const FIRST_ROWS = 32;
 const SWEPT_PER_INSERT = 2;
 const EVICTION_SAMPLE = 8;
 const MAX_DEPTH = 20;
@@ -126,6 +127,8 @@ export class QuotaTable {
   /** Where the row of the last `find` is: its memory, and its first cell. */
   cells: Cells;
   at = 0;
+  /** What each policy had to offer when it was asked last. */
+  readonly offered: number[];
   /** How many clients it holds. */
   size = 0;
 
@@ -143,12 +146,16 @@ export class QuotaTable {
     const offsets: number[] = [];
     let stride = KEY_CELLS;
     for (const { algorithm } of policies) {
+      if (algorithm.aligned) stride += stride % 2;
       offsets.push(stride);
       stride += algorithm.cells;
     }
+    // Rows begin on 64 bits, so that aligned cells are aligned in every row.
+    stride += stride % 2;
     this.#offsets = offsets;
     this.#stride = stride;
-    this.#directory = [new Segment(0, stride, GROWTH_ROWS >> 2)];
+    this.offered = policies.map(() => 0);
+    this.#directory = [new Segment(0, stride, FIRST_ROWS)];
     this.#shared = new Segment(0, stride, 1);
     this.#shared.rows = 1;
     this.cells = this.#shared;
@@ -277,7 +284,7 @@ export class QuotaTable {
       this.#directory = this.#directory.flatMap(entry => [entry, entry]);
       this.#depth = depth;
     }
-    const rows = SEGMENT_ROWS / 2 + GROWTH_ROWS;
+    const rows = SEGMENT_ROWS / 2;
     const halves = [new Segment(depth, this.#stride, rows), new Segment(depth, this.#stride, rows)] as const;
     for (let row = 0; row < segment.rows; row++) {
       const from = row * this.#stride;
@@ -286,7 +293,7 @@ export class QuotaTable {
       const rowHash = spread(hi, lo);
       const half = halves[(rowHash >>> (32 - depth)) & 1]!;
       const to = half.add(hi, lo, rowHash);
-      half.u32.set(segment.u32.subarray(from + KEY_CELLS, from + this.#stride), to + KEY_CELLS);
+      for (let cell = KEY_CELLS; cell < this.#stride; cell++) half.u32[to + cell] = segment.u32[from + cell]!;
     }
     const span = 2 ** (this.#depth - depth);
     const first = Math.floor((hash >>> (32 - this.#depth)) / (span * 2)) * span * 2;

@@ -35,6 +35,8 @@ const SHARED_KEY: Key64 = { hi: 0xffff_ffff, lo: 0xffff_ffff };
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
   private readonly plans: RoutePlans;
+  /** Whether a subclass chose its own tracker, key or exemption. */
+  private readonly isCustomized: boolean;
   private readonly log = new Logger(RateLimitGuard.name);
   private storeFailed = false;
   private shadowRefusals = 0;
@@ -58,6 +60,8 @@ export class RateLimitGuard extends ThrottlerGuard {
       reflector,
     );
     this.throttlers = throttlers;
+    this.isCustomized =
+      this.overrides('getTracker') || this.overrides('generateKey') || this.overrides('shouldSkip');
     this.plans = new RoutePlans(reflector, settings, policies => limiter.createTable(policies));
   }
 
@@ -81,7 +85,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once a request.
     if (!first && plan.isModules) return GRANTED;
     if (this.isExempt(request)) return GRANTED;
-    if (!plan.immediate || this.settings.store !== undefined || this.isCustomized()) {
+    if (!plan.immediate || this.settings.store !== undefined || this.isCustomized) {
       return this.judgeLater(context, plan, request, response);
     }
     const clientKey = state?.client.key ?? keyOf(request);
@@ -278,10 +282,6 @@ export class RateLimitGuard extends ThrottlerGuard {
   private isExempt(request: Request): boolean {
     const { exemptPaths } = this.settings;
     return exemptPaths.size > 0 && exemptPaths.has(requestPath(rawRequest(request).url ?? ''));
-  }
-
-  private isCustomized(): boolean {
-    return this.overrides('getTracker') || this.overrides('generateKey') || this.overrides('shouldSkip');
   }
 
   private overrides(method: 'getTracker' | 'generateKey' | 'shouldSkip'): boolean {

@@ -1,23 +1,24 @@
 /* The default: a log of the window, kept in batches. A log of single hits is exact and grows with the limit; this one keeps at
- * most 16 moments. Each stands for a batch of `limit / 16` hits (rounded up) and leaves the window with the first of them. So
+ * most 14 moments. Each stands for a batch of `limit / 14` hits (rounded up) and leaves the window with the first of them. So
  * - whoever an exact log would let in is let in;
- * - no window ever admits more than the limit and one batch less one: exact up to a limit of 16, less than 1.07 times beyond;
+ * - no window ever admits more than the limit and one batch less one: exact up to a limit of 14, less than 1.08 times beyond;
  * - every decision costs the same, whatever the limit. */
 import type { Algorithm, Cells } from './algorithm.js';
 
-const BATCHES = 16;
+const BATCHES = 14;
 /** Ages are kept in 16 bits; a window is at most half of that, so that a wrapped age cannot pass for a young one. */
 const MAX_TICKS = 32_767;
 
-/* Cells: [0] the tick of the last charge, [1] hits in the newest batch << 5 | number of batches, then 16 ticks of 16 bits. */
+/* Cells: [0] the tick of the last charge, [1] hits in the newest batch << 4 | number of batches, then 14 ticks of 16 bits. */
 const LAST = 0;
 const FILL = 1;
 const RING = 2;
-const COUNT_BITS = 5;
-const COUNT_MASK = 31;
+const COUNT_BITS = 4;
+const COUNT_MASK = 15;
 
 export class SlidingWindow implements Algorithm {
-  readonly cells = 10;
+  readonly cells = 9;
+  readonly aligned = false;
   readonly #batch: number;
   readonly #tickMs: number;
   readonly #ticks: number;

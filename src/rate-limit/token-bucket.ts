@@ -6,6 +6,7 @@ import type { Algorithm, Cells } from './algorithm.js';
 
 export class TokenBucket implements Algorithm {
   readonly cells = 2;
+  readonly aligned = true;
   readonly #msPerToken: number;
   readonly #fullMs: number;
 

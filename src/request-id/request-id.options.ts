@@ -44,7 +44,18 @@ export function resolveRequestId(input: unknown): ResolvedRequestId | false {
     header,
     lowerCaseHeader: header.toLowerCase(),
     accept: resolveAccept(options.accept),
-    generate: readFunction<() => string>('requestId.generate', options.generate) ?? randomUUID,
+    generate: checked(readFunction<() => unknown>('requestId.generate', options.generate)),
+  };
+}
+
+/** What may stand in a header and in a log line, whatever a custom pattern says: it stops forged lines and headers. */
+export const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
+
+function checked(generate: (() => unknown) | undefined): () => string {
+  if (generate === undefined) return randomUUID;
+  return () => {
+    const id = generate();
+    return typeof id === 'string' && SAFE_ID.test(id) ? id : randomUUID();
   };
 }
 
