@@ -6,6 +6,7 @@ import {
   Logger,
   Module,
   type ModuleMetadata,
+  type OnApplicationBootstrap,
   type OptionalFactoryDependency,
   type Provider,
   type Type,
@@ -19,7 +20,7 @@ import { CLOCK, type Clock, systemClock } from './common/clock.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNMATCHED_ROUTE_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
-import { installFront } from './front/install-hooks.js';
+import { installFront, installGate } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
@@ -98,7 +99,7 @@ const PROVIDERS: Provider[] = [
 /** Protects every response of the app: `imports: [AgentSecurityModule.forRoot()]`. */
 @Global()
 @Module({})
-export class AgentSecurityModule {
+export class AgentSecurityModule implements OnApplicationBootstrap {
   /**
    * @throws AgentSecurityConfigError at start-up, for an option or an environment variable that is wrong
    */
@@ -116,8 +117,8 @@ export class AgentSecurityModule {
   // APP_FILTER it would be the other way round. They come from the container, so that tests can override them.
   constructor(
     @Inject(RESOLVED) options: ResolvedOptions,
-    front: Front,
-    adapterHost: HttpAdapterHost,
+    private readonly front: Front,
+    private readonly adapterHost: HttpAdapterHost,
     config: ApplicationConfig,
     hostGuard: HostGuard,
     rateLimitGuard: RateLimitGuard,
@@ -125,7 +126,7 @@ export class AgentSecurityModule {
     filter: ProblemDetailsFilter,
   ) {
     config.useGlobalGuards(
-      ...(options.hosts ? [hostGuard] : []),
+      hostGuard,
       ...(options.rateLimit ? [rateLimitGuard] : []),
       ...(options.body ? [bodyGuard] : []),
     );
@@ -137,6 +138,12 @@ export class AgentSecurityModule {
     // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
     if (adapterHost.httpAdapter) install(adapterHost.httpAdapter);
     else adapterHost.init$.subscribe(() => install(adapterHost.httpAdapter));
+  }
+
+  /** Late, so that it stands in front of gateways as well. */
+  onApplicationBootstrap(): void {
+    const server = this.adapterHost.httpAdapter?.getHttpServer();
+    if (typeof server?.listeners === 'function') installGate(server, this.front);
   }
 }
 

@@ -34,7 +34,7 @@ export {
   type RateLimitOptions,
   type RateLimitPolicyOptions,
 } from './rate-limit/rate-limit.options.js';
-export { RateLimiter, type RateLimitResult } from './rate-limit/rate-limiter.js';
+export { RateLimiter, type RateLimiterPolicy, type RateLimitResult } from './rate-limit/rate-limiter.js';
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';

@@ -31,7 +31,8 @@ const CODINGS = /^(?:identity|x-gzip|gzip|deflate|br|zstd|compress)$/i;
 export function checkContentCoding(headers: Headers): ProblemFields | undefined {
   const coding = headers['content-encoding'];
   if (coding === undefined) return undefined;
-  if (typeof coding === 'string' && coding.split(',').every(item => CODINGS.test(item.trim()))) return undefined;
+  if (typeof coding === 'string' && coding.split(',').every(item => CODINGS.test(item.trim())))
+    return undefined;
   return {
     status: 415,
     code: 'unsupported_media_type',

@@ -48,7 +48,7 @@ function readTrust(option: string, value: unknown): TrustFunction | undefined {
     throw trustError(option, value, 'must be false, a number of hops, networks or a function');
   }
   for (const network of networks as string[]) {
-    if (/^\d+\.\d+\.\d+\.\d+\/0$|^0\.0\.0\.0\/|^::\/0$/.test(network)) {
+    if (/^\d+\.\d+\.\d+\.\d+\/0$|^0\.0\.0\.0\/|^::\/0$/.test(network) || holdsEveryIPv4(network)) {
       throw trustError(option, network, 'must not name a network of every address');
     }
   }
@@ -56,6 +56,16 @@ function readTrust(option: string, value: unknown): TrustFunction | undefined {
     return proxyAddr.compile([...(networks as string[])]);
   } catch (error) {
     throw trustError(option, value, `is not a list of networks (${(error as Error).message})`);
+  }
+}
+
+/** In any spelling, such as `::ffff:0:0/96`: no smaller network holds both of these. */
+function holdsEveryIPv4(network: string): boolean {
+  try {
+    const trusts = proxyAddr.compile(network);
+    return trusts('1.0.0.1', 0) && trusts('254.0.0.1', 0);
+  } catch {
+    return false; // Not a network at all: compiling the whole list says so.
   }
 }
 

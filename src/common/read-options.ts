@@ -30,7 +30,7 @@ export function readObject<K extends string>(
   value: unknown,
   known: readonly K[],
 ): Partial<Record<K, unknown>> {
-  if (!isRecord(value)) throw typeError(option, 'an object', value);
+  if (!isRecord(value)) throw typeError(option === '' ? 'options' : option, 'an object', value);
   refuseUnknownKeys(option, value, known);
   return value as Partial<Record<K, unknown>>;
 }

@@ -34,7 +34,9 @@ export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecisi
   const { method, origin } = request;
   const safe = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
   if (origin === undefined) {
-    return safe || cors.anyOrigin || isOwnSite(request.secFetchSite) ? NONE : REFUSED;
+    // Public data is marked public for everybody: a cache may hand the answer to a browser later.
+    if (cors.anyOrigin) return { kind: 'granted', origin: '*' };
+    return safe || isOwnSite(request.secFetchSite) ? NONE : REFUSED;
   }
   const preflight = method === 'OPTIONS' && request.requestedMethod !== undefined;
   if (isAllowedOrigin(origin, cors)) {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import {
   type ArgumentsHost,
   Catch,
@@ -48,7 +49,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const answered = (isNotFound(exception) && this.limiter.limitUnmatched?.(host)) || exception;
     this.log(answered, state?.id);
     const fields = describeError(answered, this.options.exposeMessages);
-    const problem = toProblem(fields, this.options.typeBase, state?.id);
+    const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
     adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
     adapter.reply(response, problem, problem.status);
     return undefined;
@@ -56,9 +57,10 @@ export class ProblemDetailsFilter implements ExceptionFilter {
 
   private log(exception: unknown, requestId: string | undefined): void {
     if (!isUnforeseen(exception) || exception instanceof IntrinsicException) return;
-    const id = requestId === undefined ? '' : `[${requestId}] `;
+    const id = requestId ? `[${requestId}] ` : '';
     if (exception instanceof Error) this.logger.error(`${id}${exception.message}`, exception.stack);
-    else this.logger.error(`${id}${String(exception)}`);
+    // Not String(): an object without a prototype has no text of its own, and a thrown text may hold line breaks.
+    else this.logger.error(`${id}${inspect(exception)}`);
   }
 }
 

@@ -1,9 +1,16 @@
-/* Puts the front into an adapter's two slots. Together they reach every response on both platforms: the request hook runs
- * first for every request but those that Fastify refuses while routing, and those reach the security hook alone. */
-import type { ServerResponse } from 'node:http';
+/* Puts the front in its places: the server's own request event, where a refused request costs no framework, and an adapter's
+ * two slots, for requests that do not come through that event (`app.inject()`, serverless functions, further listening sockets).
+ * The request hook runs first for every request but those that Fastify refuses while routing, and those reach the security
+ * hook alone. Each request meets the front once: its response carries the state by then. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { type PlatformRequest, type PlatformResponse } from '../common/http-request.js';
+import {
+  type PlatformRequest,
+  type PlatformResponse,
+  rawResponse,
+  setRequestId,
+} from '../common/http-request.js';
 import { type Front, type FrontLog, stateOf } from './front.js';
 
 type Done = (error?: unknown) => void;
@@ -49,7 +56,12 @@ function installRequestHook(slots: AdapterSlots, front: Front): void {
   let inner = slots.onRequestHook;
   const setSlot = slots.setOnRequestHook.bind(slots);
   setSlot(function (this: unknown, request, response, done) {
-    if (!front.admit(request, response)) return;
+    const state = stateOf(rawResponse(response));
+    if (state === undefined) {
+      if (!front.admit(request, response)) return;
+    } else if (state.id !== '') {
+      setRequestId(request, state.id);
+    }
     if (inner === undefined) done();
     else return inner.call(this, request, response, done);
   });
@@ -76,6 +88,26 @@ function installSecurityHook(slots: AdapterSlots, front: Front): void {
   slots.registerSecurityHook = hook => {
     hooks.push(hook);
   };
+}
+
+/**
+ * Judges requests in front of all listeners of the server: of the framework, and of libraries that put themselves before it
+ * (socket.io's polling passes neither Express nor Fastify).
+ */
+export function installGate(
+  server: Pick<Server, 'listeners' | 'removeAllListeners' | 'on'>,
+  front: Front,
+): void {
+  const listeners = server.listeners('request') as ((
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => void)[];
+  if (listeners.length === 0) return;
+  server.removeAllListeners('request');
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!front.admit(request, response)) return;
+    for (const listener of listeners) listener.call(server, request, response);
+  });
 }
 
 function warnOfSecondCors(slots: AdapterSlots, log: FrontLog): void {

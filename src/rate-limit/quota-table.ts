@@ -1,7 +1,7 @@
 /* The clients of one quota: rows of numbers in typed arrays, found by 64-bit keys. It grows and forgets in small steps, so that no
  * request waits for a clean-up, and it never holds more clients than its bound.
  *
- * Rows live in segments of at most 2048. A full segment splits in two (extendible hashing), which moves 4096 rows and nothing
+ * Rows live in segments of at most 2048. A full segment splits in two (extendible hashing), which moves 2048 rows and nothing
  * else. Each new client makes the table look at two old rows and drop those whose windows are empty.
  *
  * At the bound, of eight rows the one that has used the least gives way to a newcomer. A client that has used up a limit

@@ -1,5 +1,5 @@
 import { type ArgumentsHost, type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
 import {
@@ -48,6 +48,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     @Inject(RateLimiter) private readonly limiter: RateLimiter,
     @Inject(Reflector) reflector: Reflector,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
     const throttlers = settings.limits.map(({ policy }) => ({
       name: policy.named ? policy.name : 'default',
@@ -71,6 +72,7 @@ export class RateLimitGuard extends ThrottlerGuard {
       generateKey: this.generateKey.bind(this),
       setHeaders: this.settings.headers,
     };
+    this.resolvePlans();
   }
 
   override canActivate(context: ExecutionContext): Promise<boolean> {
@@ -126,6 +128,19 @@ export class RateLimitGuard extends ThrottlerGuard {
     void context;
     void detail;
     throw new RateLimitException({ status: 429, code: 'rate_limited' });
+  }
+
+  /** Works out every route's plan at start-up, so that a bad `@Throttle()` stops it there and no request waits for it. */
+  private resolvePlans(): void {
+    const scanner = new MetadataScanner();
+    for (const module of this.modules.values()) {
+      for (const { metatype } of module.controllers.values()) {
+        if (typeof metatype !== 'function') continue;
+        const prototype = metatype.prototype as Record<string, () => unknown>;
+        for (const name of scanner.getAllMethodNames(prototype))
+          this.plans.get(metatype as Controller, prototype[name]!);
+      }
+    }
   }
 
   private settle(
@@ -306,6 +321,8 @@ export class RateLimitGuard extends ThrottlerGuard {
     return { request, response, state: requestState(response) };
   }
 }
+
+type Controller = abstract new (...args: never[]) => unknown;
 
 interface Asked {
   readonly group: QuotaGroup;

@@ -152,7 +152,7 @@ export function resolveRules(option: string, inputs: readonly unknown[]): readon
     if (earlier === undefined) {
       byName.set(rule.policy.name, rule);
     } else if (rule.policy.named || earlier.key !== rule.key || earlier.cost !== rule.cost) {
-      throw nameError(option, rule.policy.name, 'is the name of two limits', 'Give each a name of its own.');
+      throw nameError(option, rule.policy.name, 'gives two limits one name', 'Give each a name of its own.');
     }
   }
   return [...byName.values()];

@@ -5,7 +5,12 @@ import { type Charge, EVERY_POLICY, judge, type Standing, type Verdict } from '.
 import type { Policy } from './policy.js';
 import { QuotaTable } from './quota-table.js';
 import { retryAfterSeconds } from './quota-headers.js';
-import { type RateLimitInput, resolveRules } from './rate-limit.options.js';
+import { readObject } from '../common/read-options.js';
+import { type RateLimitPolicyOptions, resolveRules } from './rate-limit.options.js';
+
+/** A limit string, or the parts of a policy that do not depend on a request. */
+export type RateLimiterPolicy =
+  string | Pick<RateLimitPolicyOptions, 'limit' | 'name' | 'algorithm' | 'burst'>;
 
 /** How a key stands under a policy. */
 export interface RateLimitResult {
@@ -48,18 +53,18 @@ export class RateLimiter {
    * @throws AgentSecurityConfigError for a policy that is none
    * @throws RangeError for a cost that is not a whole number from 0
    */
-  async consume(policy: RateLimitInput, key: string, cost = 1): Promise<RateLimitResult> {
+  async consume(policy: RateLimiterPolicy, key: string, cost = 1): Promise<RateLimitResult> {
     const verdict = this.judge([this.#charge(policy, key, checkCost(cost))]);
     return toResult(verdict);
   }
 
   /** How `key` stands; takes nothing. */
-  async peek(policy: RateLimitInput, key: string): Promise<RateLimitResult> {
+  async peek(policy: RateLimiterPolicy, key: string): Promise<RateLimitResult> {
     return toResult(this.judge([this.#charge(policy, key, 0)]));
   }
 
   /** Gives `key` its whole quota back. */
-  async reset(policy: RateLimitInput, key: string): Promise<void> {
+  async reset(policy: RateLimiterPolicy, key: string): Promise<void> {
     const { hi, lo } = hashKey(key);
     this.#tableOf(policy).delete(hi, lo);
   }
@@ -73,11 +78,11 @@ export class RateLimiter {
     return judge(charges, this.clock.monotonicMs());
   }
 
-  #charge(policy: RateLimitInput, key: string, cost: number): Charge {
+  #charge(policy: RateLimiterPolicy, key: string, cost: number): Charge {
     return { table: this.#tableOf(policy), mask: EVERY_POLICY, key: hashKey(key), cost };
   }
 
-  #tableOf(input: RateLimitInput): QuotaTable {
+  #tableOf(input: RateLimiterPolicy): QuotaTable {
     const id = typeof input === 'string' ? input : JSON.stringify(input);
     let table = this.#tables.get(id);
     if (table === undefined) {
@@ -86,6 +91,7 @@ export class RateLimiter {
           `More than ${MAX_POLICIES} policies: a policy is a constant, what varies belongs in the key`,
         );
       }
+      if (typeof input !== 'string') readObject('policy', input, ['limit', 'name', 'algorithm', 'burst']);
       table = this.createTable(resolveRules('policy', [input]).map(({ policy }) => policy));
       this.#tables.set(id, table);
     }
