@@ -24,6 +24,9 @@ export { SecurityHeadersInterceptor } from './headers/security-headers.intercept
 export { AllowHosts } from './host/host.decorator.js';
 export { HostGuard } from './host/host.guard.js';
 export { type HostsOptions } from './host/host.options.js';
+export { type QuotaStore, type StoredCharge } from './rate-limit/quota-store.js';
+export { type Standing, type Verdict } from './rate-limit/judge.js';
+export { type Policy } from './rate-limit/policy.js';
 export { RateLimit, SkipRateLimit } from './rate-limit/rate-limit.decorator.js';
 export { RateLimitException } from './rate-limit/rate-limit.exception.js';
 export { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
@@ -33,6 +36,7 @@ export {
   type RateLimitKey,
   type RateLimitOptions,
   type RateLimitPolicyOptions,
+  type StoreErrorPolicy,
 } from './rate-limit/rate-limit.options.js';
 export { RateLimiter, type RateLimiterPolicy, type RateLimitResult } from './rate-limit/rate-limiter.js';
 export { RequestId } from './request-id/request-id.decorator.js';

@@ -1,5 +1,5 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isRecord, readBoolean, readChoice, readInteger, readObject, show } from '../common/read-options.js';
+import { readBoolean, readChoice, readInteger, readObject } from '../common/read-options.js';
 import {
   API_DIRECTIVES,
   type ContentSecurityPolicyDirectives,
@@ -7,6 +7,8 @@ import {
   HTML_DIRECTIVES,
   resolvePolicy,
 } from './content-security-policy.js';
+import { resolvePermissionsPolicy } from './permissions-policy.js';
+import { resolveReportingEndpoints } from './reporting-endpoints.js';
 
 type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions;
 
@@ -103,25 +105,6 @@ export const HEADERS_OFF: SecurityHeadersOptions = {
   xFrameOptions: false,
   xPoweredBy: false,
 };
-
-const POWERFUL_FEATURES = [
-  'accelerometer',
-  'bluetooth',
-  'camera',
-  'display-capture',
-  'geolocation',
-  'gyroscope',
-  'hid',
-  'magnetometer',
-  'microphone',
-  'midi',
-  'payment',
-  'publickey-credentials-get',
-  'screen-wake-lock',
-  'serial',
-  'usb',
-  'xr-spatial-tracking',
-];
 
 const REFERRER_POLICIES = [
   'no-referrer',
@@ -224,7 +207,7 @@ export function resolveHeaders(option: string, input: SecurityHeadersOptions): R
     ),
   );
   if (flag('xXssProtection', false)) add('X-XSS-Protection', '0');
-  add('Reporting-Endpoints', resolveEndpoints(name('reportingEndpoints'), input.reportingEndpoints));
+  add('Reporting-Endpoints', resolveReportingEndpoints(name('reportingEndpoints'), input.reportingEndpoints));
 
   const policy = (key: 'contentSecurityPolicy' | 'htmlContentSecurityPolicy'): HeaderPair[] => {
     const defaults = key === 'contentSecurityPolicy' ? API_DIRECTIVES : HTML_DIRECTIVES;
@@ -300,60 +283,4 @@ function resolveHsts(option: string, value: unknown): string | undefined {
     );
   }
   return `max-age=${maxAge}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
-}
-
-function resolvePermissionsPolicy(option: string, value: unknown): string | undefined {
-  if (value === false) return undefined;
-  if (value === undefined || value === true)
-    return POWERFUL_FEATURES.map(feature => `${feature}=()`).join(', ');
-  if (!isRecord(value)) throw headerError(option, value, 'must be true, false or an object of features');
-  const features = new Map<string, unknown>(POWERFUL_FEATURES.map(feature => [feature, []]));
-  for (const [key, allowed] of Object.entries(value)) {
-    const feature = key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
-    if (!/^[a-z]+(?:-[a-z0-9]+)*$/.test(feature))
-      throw headerError(`${option}.${key}`, key, 'is not a feature name');
-    if (allowed !== undefined) features.set(feature, allowed);
-  }
-  return Array.from(
-    features,
-    ([feature, allowed]) => `${feature}=${allowList(`${option}.${feature}`, allowed)}`,
-  ).join(', ');
-}
-
-function allowList(option: string, allowed: unknown): string {
-  if (allowed === '*') return '*';
-  const list = (Array.isArray(allowed) ? allowed : [allowed]) as unknown[];
-  const members = list.map(member => {
-    if (member === 'self' || member === 'src') return member;
-    if (typeof member === 'string' && /^https?:\/\/[\x21\x23-\x5b\x5d-\x7e]+$/.test(member))
-      return `"${member}"`;
-    throw headerError(option, member, 'must be "*", "self" or an origin');
-  });
-  return `(${members.join(' ')})`;
-}
-
-function resolveEndpoints(option: string, value: unknown): string | undefined {
-  if (value === undefined || value === false) return undefined;
-  if (!isRecord(value) || Object.keys(value).length === 0) {
-    throw headerError(option, value, 'must be an object of endpoint names and URLs');
-  }
-  const endpoints = Object.entries(value).map(([name, url]) => {
-    if (!/^[a-z*][a-z0-9_.*-]*$/.test(name))
-      throw headerError(`${option}.${name}`, name, 'is not an endpoint name');
-    if (typeof url !== 'string' || !/^(?:https:\/|)\/[\x21\x23-\x5b\x5d-\x7e]*$/.test(url)) {
-      throw headerError(`${option}.${name}`, url, 'must be an https URL or a path');
-    }
-    return `${name}="${url}"`;
-  });
-  return endpoints.join(', ');
-}
-
-function headerError(option: string, received: unknown, problem: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_HEADER_VALUE',
-    option,
-    `${problem}, received ${show(received)}`,
-    'See docs/options.md for the forms that it takes.',
-    received,
-  );
 }

@@ -15,6 +15,13 @@ export interface Policy {
   readonly named: boolean;
   readonly limit: number;
   readonly windowMs: number;
+  /** How long a client that exceeds it is refused, where that is not up to the window. */
+  readonly blockMs: number | undefined;
+  /** By which rule, for stores that keep the counts themselves. */
+  readonly rule: AlgorithmName;
+  /** What a token bucket holds; the limit for the other rules. */
+  readonly burst: number;
+  /** The rule on counts in this process's memory. */
   readonly algorithm: Algorithm;
   /** "10 requests per 1 second". */
   readonly text: string;
@@ -46,6 +53,9 @@ export function createPolicy(parts: PolicyParts): Policy {
     named: parts.name !== undefined,
     limit,
     windowMs,
+    blockMs: parts.blockMs,
+    rule: parts.algorithm ?? 'sliding-window',
+    burst: parts.burst ?? limit,
     algorithm: createAlgorithm(parts),
     text: `${limit} request${limit === 1 ? '' : 's'} per ${count} ${unit}${count === 1 ? '' : 's'}`,
   };

@@ -2,30 +2,42 @@ import { type ArgumentsHost, type ExecutionContext, Inject, Injectable, Logger }
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
-import {
-  type PlatformRequest,
-  type PlatformResponse,
-  rawRequest,
-  requestPath,
-} from '../common/http-request.js';
-import { addressBlock, addressKey, type Key64 } from '../common/ip-address.js';
-import { requestState, type RequestState } from '../common/request-state.js';
+import { type PlatformResponse, rawRequest, requestPath } from '../common/http-request.js';
+import { addressBlock, type Key64 } from '../common/ip-address.js';
+import type { ProblemFields } from '../common/problem.js';
+import { ProblemException } from '../common/problem.exception.js';
+import { requestState } from '../common/request-state.js';
 import { hashKey } from './hash-key.js';
-import { type Charge, type Standing, type Verdict } from './judge.js';
+import {
+  type Call,
+  clientAddress,
+  clientKey,
+  type LimitedRequest,
+  readCall,
+  readHttpCall,
+  SHARED_KEY,
+} from './read-call.js';
+import { ShadowReport } from './shadow-report.js';
+import type { Charge, Verdict } from './judge.js';
+import { GuardedStore } from './guarded-store.js';
 import { MemoryThrottlerStorage } from './memory-storage.js';
 import { quotaHeaders, quotaProblem } from './quota-headers.js';
 import { RateLimitException } from './rate-limit.exception.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { checkCost, RateLimiter } from './rate-limiter.js';
 import { type QuotaGroup, type RoutePlan, RoutePlans } from './route-plan.js';
+import type { StoredCharge } from './quota-store.js';
 
-type Request = PlatformRequest & { ip?: string };
+const STORE_PROBLEM: ProblemFields = {
+  status: 503,
+  code: 'limits_unavailable',
+  type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+  detail: 'The limits of this request cannot be judged at the moment.',
+  members: { retryable: true, retry_after_seconds: 1 },
+};
 
 /** One promise for every request that is granted at once. */
 const GRANTED: Promise<boolean> = Promise.resolve(true);
-
-/** A quota that everybody shares, or that nobody could be told apart in. */
-const SHARED_KEY: Key64 = { hi: 0xffff_ffff, lo: 0xffff_ffff };
 
 /**
  * Judges a request against all limits of its route together. It is a ThrottlerGuard: `@Throttle()`, `@SkipThrottle()`, a
@@ -35,12 +47,11 @@ const SHARED_KEY: Key64 = { hi: 0xffff_ffff, lo: 0xffff_ffff };
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
   private readonly plans: RoutePlans;
+  private readonly store: GuardedStore | undefined;
   /** Whether a subclass chose its own tracker, key or exemption. */
   private readonly isCustomized: boolean;
   private readonly log = new Logger(RateLimitGuard.name);
-  private storeFailed = false;
-  private shadowRefusals = 0;
-  private shadowLoggedMs = -Infinity;
+  private readonly shadow: ShadowReport;
 
   constructor(
     @Inject(RESOLVED_RATE_LIMIT) private readonly settings: ResolvedRateLimit,
@@ -61,6 +72,8 @@ export class RateLimitGuard extends ThrottlerGuard {
       reflector,
     );
     this.throttlers = throttlers;
+    this.store = settings.store && new GuardedStore(settings.store, clock, this.log);
+    this.shadow = new ShadowReport(clock, this.log);
     this.isCustomized =
       this.overrides('getTracker') || this.overrides('generateKey') || this.overrides('shouldSkip');
     this.plans = new RoutePlans(reflector, settings, policies => limiter.createTable(policies));
@@ -77,9 +90,9 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   override canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.handleRequest !== RateLimitGuard.prototype.handleRequest) return super.canActivate(context);
-    const call = this.readCall(context);
+    const call = readCall(context);
     if (call === undefined) return GRANTED;
-    const { request, response, state } = call;
+    const { request, state } = call;
     const plan = this.plans.get(context.getClass(), context.getHandler());
     const first = state === undefined || !state.charged;
     if (state !== undefined) state.charged = true;
@@ -87,12 +100,12 @@ export class RateLimitGuard extends ThrottlerGuard {
     // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once a request.
     if (!first && plan.isModules) return GRANTED;
     if (this.isExempt(request)) return GRANTED;
-    if (!plan.immediate || this.settings.store !== undefined || this.isCustomized) {
-      return this.judgeLater(context, plan, request, response);
+    if (!plan.immediate || this.store !== undefined || this.isCustomized) {
+      return this.judgeLater(context, plan, call);
     }
-    const clientKey = state?.client.key ?? keyOf(request);
-    const charges = plan.groups.map(group => chargeOf(group, clientKey));
-    return this.settle(context, response, this.limiter.judge(charges), clientKey);
+    const client = clientKey(call);
+    const charges = plan.groups.map(group => chargeOf(group, client));
+    return this.settle(context, call, this.limiter.judge(charges));
   }
 
   /**
@@ -100,9 +113,8 @@ export class RateLimitGuard extends ThrottlerGuard {
    * @returns the exception to answer with, if the client is over its limit
    */
   limitUnmatched(host: ArgumentsHost): unknown {
-    const { request, response, state } = this.readHttp(host);
-    if (state === undefined || state.charged || this.settings.store !== undefined || this.isExempt(request))
-      return;
+    const { request, response, state } = readHttpCall(host);
+    if (state === undefined || state.charged || this.store !== undefined || this.isExempt(request)) return;
     state.charged = true;
     const charges = this.plans.modulesGroups.map(group =>
       chargeOf({ ...group, cost: typeof group.cost === 'number' ? group.cost : 1 }, state.client.key),
@@ -118,7 +130,7 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   protected override async getTracker(request: Record<string, unknown>): Promise<string> {
-    return addressBlock(clientAddress(request as unknown as Request));
+    return addressBlock(clientAddress({ request: request as unknown as LimitedRequest, state: undefined }));
   }
 
   protected override throwThrottlingException(
@@ -145,17 +157,20 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   private settle(
     context: ExecutionContext,
-    response: PlatformResponse,
+    call: Call,
     verdict: Verdict,
-    key: Key64 | string,
+    tracker?: string,
   ): Promise<boolean> {
-    this.tell(response, verdict);
+    this.tell(call.response, verdict);
     if (verdict.granted) return GRANTED;
-    if (this.settings.shadow) return this.noteShadowRefusal();
-    return this.refuse(context, verdict, key);
+    if (this.settings.shadow) {
+      this.shadow.note();
+      return GRANTED;
+    }
+    return this.refuse(context, verdict, tracker ?? addressBlock(clientAddress(call)));
   }
 
-  private async refuse(context: ExecutionContext, verdict: Verdict, key: Key64 | string): Promise<never> {
+  private async refuse(context: ExecutionContext, verdict: Verdict, tracker: string): Promise<never> {
     const problem = quotaProblem(verdict);
     const { policy, resetMs } = verdict.standings.find(({ violated }) => violated)!;
     const seconds = Math.ceil(resetMs / 1000);
@@ -163,8 +178,8 @@ export class RateLimitGuard extends ThrottlerGuard {
       await this.throwThrottlingException(context, {
         limit: policy.limit,
         ttl: policy.windowMs,
-        key: String(key),
-        tracker: String(key),
+        key: tracker,
+        tracker,
         totalHits: policy.limit + 1,
         timeToExpire: seconds,
         isBlocked: true,
@@ -186,115 +201,69 @@ export class RateLimitGuard extends ThrottlerGuard {
     }
   }
 
-  private async judgeLater(
-    context: ExecutionContext,
-    plan: RoutePlan,
-    request: Request,
-    response: PlatformResponse,
-  ): Promise<boolean> {
+  private async judgeLater(context: ExecutionContext, plan: RoutePlan, call: Call): Promise<boolean> {
     if (await this.shouldSkip(context)) return true;
     const late = await Promise.all(plan.lateGroups.map(make => make(context)));
-    const asked = await Promise.all(
-      [...plan.groups, ...late].map(group => this.ask(context, group, request, requestState(response))),
-    );
-    const charges = asked.flatMap(({ charges: own }) => own);
-    const verdict =
-      this.settings.store === undefined ? this.limiter.judge(charges) : await this.judgeByStore(asked);
-    return this.settle(context, response, verdict, asked[0]!.tracker);
+    const asked = await Promise.all([...plan.groups, ...late].map(group => this.ask(context, group, call)));
+    const shared = await this.store?.judge(asked.flatMap(({ stored }) => stored));
+    if (this.store !== undefined && shared === undefined) {
+      if (this.settings.onStoreError === 'allow') return true;
+      if (this.settings.onStoreError === 'deny') this.denyForStore(call.response);
+    }
+    const verdict = shared ?? this.limiter.judge(asked.flatMap(({ charges }) => charges));
+    return this.settle(context, call, verdict, asked[0]!.tracker);
   }
 
   /** Works out whom a group belongs to and what it costs this request. */
-  private async ask(
-    context: ExecutionContext,
-    group: QuotaGroup,
-    request: Request,
-    state: RequestState | undefined,
-  ): Promise<Asked> {
+  private async ask(context: ExecutionContext, group: QuotaGroup, call: Call): Promise<Asked> {
+    const { request } = call;
     const { key, cost, throttle, table } = group;
     const units = checkCost(typeof cost === 'function' ? await cost(request, context) : cost);
     const getTracker =
       throttle?.getTracker ?? (this.overrides('getTracker') ? this.getTracker.bind(this) : undefined);
     const generateKey =
       throttle?.generateKey ?? (this.overrides('generateKey') ? this.generateKey.bind(this) : undefined);
-    const address = state?.client.address ?? clientAddress(request);
     const custom = getTracker
       ? await getTracker(request as unknown as Record<string, unknown>, context)
       : typeof key === 'function'
         ? await key(request, context)
         : undefined;
-    const tracker = custom || (key === 'global' ? 'global' : addressBlock(address));
-    const names = table.policies.map(({ name }) => name);
-    const texts = names.map(
-      name => generateKey?.(context, tracker, name) ?? `${group.scope}:${name}:${tracker}`,
-    );
-    // Without a key of the user's own, an address is counted under its number: the same quota as on every other route.
-    const sameKey = generateKey === undefined;
-    if (sameKey && custom === undefined && throttle === undefined) {
-      const own = key === 'global' ? SHARED_KEY : (state?.client.key ?? keyOf(request));
-      return { group, tracker, texts, charges: [{ table, mask: group.mask, key: own, cost: units }] };
-    }
-    const charges = names.flatMap((_name, index) =>
-      (group.mask & (1 << index)) === 0
-        ? []
-        : [{ table, mask: 1 << index, key: hashKey(texts[index]!), cost: units }],
-    );
-    return { group, tracker, texts, charges };
-  }
-
-  /** A foreign storage knows one limit at a time, so the policies are asked in turn; the first that refuses ends it. */
-  private async judgeByStore(asked: readonly Asked[]): Promise<Verdict> {
-    const standings: Standing[] = [];
-    try {
-      for (const { group, texts } of asked) {
-        for (const [index, policy] of group.table.policies.entries()) {
-          if ((group.mask & (1 << index)) === 0) continue;
-          const block =
-            group.throttle === undefined
-              ? policy.windowMs
-              : Number(group.throttle.blockDuration ?? policy.windowMs);
-          const record = await this.storageService.increment(
-            texts[index]!,
-            policy.windowMs,
-            policy.limit,
-            block,
-            policy.name,
-          );
-          const seconds = record.isBlocked ? record.timeToBlockExpire : record.timeToExpire;
-          const remaining = record.isBlocked ? 0 : Math.max(0, policy.limit - record.totalHits);
-          standings.push({
-            policy,
-            remaining,
-            resetMs: Math.max(0, seconds) * 1000,
-            violated: record.isBlocked,
-          });
-          if (record.isBlocked) return { granted: false, standings };
-        }
-      }
-      if (this.storeFailed) this.log.log('The rate-limit store answers again.');
-      this.storeFailed = false;
-      return { granted: true, standings };
-    } catch (error) {
-      if (!this.storeFailed)
-        this.log.error(`The rate-limit store failed; this process limits by itself: ${String(error)}`);
-      this.storeFailed = true;
-      return this.limiter.judge(asked.flatMap(({ charges }) => charges));
-    }
-  }
-
-  private noteShadowRefusal(): Promise<boolean> {
-    this.shadowRefusals += 1;
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.shadowLoggedMs >= 60_000) {
-      this.log.warn(
-        `Shadow mode: ${this.shadowRefusals} request(s) since the last report would have been refused.`,
+    const tracker = custom || (key === 'global' ? 'global' : addressBlock(clientAddress(call)));
+    const owner = `${group.scope}:${tracker}`;
+    if (generateKey !== undefined) {
+      const each = table.policies.flatMap((policy, index) =>
+        (group.mask & (1 << index)) === 0 ? [] : [{ policy, index }],
       );
-      this.shadowRefusals = 0;
-      this.shadowLoggedMs = nowMs;
+      const keys = each.map(({ policy }) => generateKey(context, tracker, policy.name));
+      return {
+        tracker,
+        stored: each.map(({ policy }, index) => ({ key: keys[index]!, policies: [policy], cost: units })),
+        charges: each.map(({ index: bit }, index) => ({
+          table,
+          mask: 1 << bit,
+          key: hashKey(keys[index]!),
+          cost: units,
+        })),
+      };
     }
-    return GRANTED;
+    // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the owner.
+    const plain = custom === undefined && throttle === undefined;
+    const addressNumber = key === 'global' ? SHARED_KEY : clientKey(call);
+    const policies = table.policies.filter((_policy, index) => (group.mask & (1 << index)) !== 0);
+    return {
+      tracker,
+      stored: [{ key: owner, policies, cost: units }],
+      charges: [{ table, mask: group.mask, key: plain ? addressNumber : hashKey(owner), cost: units }],
+    };
   }
 
-  private isExempt(request: Request): boolean {
+  private denyForStore(response: PlatformResponse): never {
+    const state = requestState(response);
+    if (state !== undefined) state.quota = ['Retry-After', '1'];
+    throw new ProblemException(STORE_PROBLEM);
+  }
+
+  private isExempt(request: LimitedRequest): boolean {
     const { exemptPaths } = this.settings;
     return exemptPaths.size > 0 && exemptPaths.has(requestPath(rawRequest(request).url ?? ''));
   }
@@ -302,57 +271,17 @@ export class RateLimitGuard extends ThrottlerGuard {
   private overrides(method: 'getTracker' | 'generateKey' | 'shouldSkip'): boolean {
     return this[method] !== RateLimitGuard.prototype[method];
   }
-
-  /** The request behind a context; `undefined` where there is none (gateways, microservices, subscriptions). */
-  private readCall(context: ExecutionContext): Call | undefined {
-    const type = context.getType<string>();
-    if (type === 'http') return this.readHttp(context);
-    if (type !== 'graphql') return undefined;
-    const graphql = context.getArgByIndex<GraphqlContext | undefined>(2);
-    const request = graphql?.req ?? graphql?.request;
-    const response = graphql?.res ?? graphql?.reply ?? request?.res;
-    const state = requestState(response);
-    return request && response && state ? { request, response, state } : undefined;
-  }
-
-  private readHttp(host: ArgumentsHost): Call {
-    const request = host.getArgByIndex<Request>(0);
-    const response = host.getArgByIndex<PlatformResponse>(1);
-    return { request, response, state: requestState(response) };
-  }
 }
 
 type Controller = abstract new (...args: never[]) => unknown;
 
+/** What a group asks, of the process's own counts and of a shared store. */
 interface Asked {
-  readonly group: QuotaGroup;
   readonly tracker: string;
-  /** The key of each policy in a shared storage. */
-  readonly texts: readonly string[];
+  readonly stored: readonly StoredCharge[];
   readonly charges: readonly Charge[];
 }
 
-interface Call {
-  readonly request: Request;
-  readonly response: PlatformResponse;
-  readonly state: RequestState | undefined;
-}
-
-type GraphqlContext = {
-  req?: Request & { res?: PlatformResponse };
-  request?: Request & { res?: PlatformResponse };
-  res?: PlatformResponse;
-  reply?: PlatformResponse;
-};
-
-function chargeOf({ table, mask, key, cost }: QuotaGroup, clientKey: Key64): Charge {
-  return { table, mask, key: key === 'global' ? SHARED_KEY : clientKey, cost: cost as number };
-}
-
-function clientAddress(request: Request): string {
-  return request.ip ?? rawRequest(request).socket?.remoteAddress ?? '';
-}
-
-function keyOf(request: Request): Key64 {
-  return addressKey(clientAddress(request)) ?? SHARED_KEY;
+function chargeOf({ table, mask, key, cost }: QuotaGroup, client: Key64): Charge {
+  return { table, mask, key: key === 'global' ? SHARED_KEY : client, cost: cost as number };
 }

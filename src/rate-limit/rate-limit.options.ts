@@ -14,6 +14,8 @@ import {
 } from '../common/read-options.js';
 import { MAX_LIMIT, parseLimits } from './parse-limits.js';
 import { type AlgorithmName, ALGORITHMS, createPolicy, type Policy } from './policy.js';
+import type { QuotaStore } from './quota-store.js';
+import { ThrottlerQuotaStore } from './throttler-store.js';
 
 /**
  * Whom a quota belongs to.
@@ -53,6 +55,9 @@ export interface RateLimitPolicyOptions {
 
 export type RateLimitInput = string | RateLimitPolicyOptions;
 
+export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
+export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];
+
 export interface RateLimitOptions {
   /**
    * One quota per client over all routes. A route's `@RateLimit()` replaces it there.
@@ -70,11 +75,17 @@ export interface RateLimitOptions {
   /** Exact paths that are not limited, such as `/healthz`. @default [] */
   exemptPaths?: readonly string[];
   /**
-   * A storage of @nestjs/throttler's interface, in place of the process's own memory. It judges one policy after the other.
-   * When it fails, this process limits by itself.
-   * @default in memory
+   * Counts that several processes share: a `QuotaStore`, which judges all policies of a request together, or a storage of
+   * @nestjs/throttler's interface, which judges one after the other.
+   * @default in the process's own memory
    */
-  store?: ThrottlerStorage;
+  store?: QuotaStore | ThrottlerStorage;
+  /**
+   * What happens while the store fails or takes longer than 100 ms: `'local'` limits by the process's own counts, `'allow'`
+   * lets everything through but floods, `'deny'` answers 503.
+   * @default 'local'
+   */
+  onStoreError?: StoreErrorPolicy;
   /** Sends X-RateLimit-* and RateLimit on answers. A 429 carries Retry-After in any case. @default true */
   headers?: boolean;
   /** Judges and counts, and refuses nobody: for trying limits on real traffic. `flood` still refuses. @default false */
@@ -98,7 +109,10 @@ export interface ResolvedRateLimit {
   readonly flood: Policy | undefined;
   readonly key: RateLimitKey;
   readonly exemptPaths: ReadonlySet<string>;
-  readonly store: ThrottlerStorage | undefined;
+  readonly store: QuotaStore | undefined;
+  /** What subclasses of ThrottlerGuard see as their storage, where the user gave one. */
+  readonly throttlerStorage: ThrottlerStorage | undefined;
+  readonly onStoreError: StoreErrorPolicy;
   readonly headers: boolean;
   readonly shadow: boolean;
   readonly maxClients: number;
@@ -118,6 +132,7 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
     'key',
     'exemptPaths',
     'store',
+    'onStoreError',
     'headers',
     'shadow',
     'maxClients',
@@ -131,7 +146,8 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
     flood: flood === false ? undefined : resolveFlood(flood),
     key: readKey('rateLimit.key', options.key) ?? 'client',
     exemptPaths: readPaths('rateLimit.exemptPaths', options.exemptPaths),
-    store: readStore(options.store),
+    ...readStore(options.store),
+    onStoreError: readChoice('rateLimit.onStoreError', options.onStoreError, STORE_ERROR_POLICIES, 'local'),
     headers: readBoolean('rateLimit.headers', options.headers, true),
     shadow: readBoolean('rateLimit.shadow', options.shadow, false),
     maxClients: readInteger('rateLimit.maxClients', options.maxClients, 250_000, MAX_CLIENTS),
@@ -221,15 +237,20 @@ function resolveFlood(value: unknown): Policy {
   return createPolicy({ name: 'flood', limit: parsed[0]!.limit, windowMs: parsed[0]!.windowMs });
 }
 
-function readStore(value: unknown): ThrottlerStorage | undefined {
-  if (value === undefined) return undefined;
-  if (isRecord(value) && typeof value['increment'] === 'function')
-    return value as unknown as ThrottlerStorage;
+function readStore(value: unknown): Pick<ResolvedRateLimit, 'store' | 'throttlerStorage'> {
+  if (value === undefined) return { store: undefined, throttlerStorage: undefined };
+  if (isRecord(value) && typeof value['judge'] === 'function') {
+    return { store: value as unknown as QuotaStore, throttlerStorage: undefined };
+  }
+  if (isRecord(value) && typeof value['increment'] === 'function') {
+    const throttlerStorage = value as unknown as ThrottlerStorage;
+    return { store: new ThrottlerQuotaStore(throttlerStorage), throttlerStorage };
+  }
   throw new AgentSecurityConfigError(
     'ASEC_OPTION_TYPE',
     'rateLimit.store',
-    `must be a ThrottlerStorage, received ${show(value)}`,
-    'Pass an object with the method increment(key, ttl, limit, blockDuration, name).',
+    `must be a QuotaStore or a ThrottlerStorage, received ${show(value)}`,
+    'Pass an object with the method judge(charges), or increment(key, ttl, limit, blockDuration, name).',
     value,
   );
 }
@@ -261,6 +282,8 @@ export const RATE_LIMIT_OFF: ResolvedRateLimit = {
   key: 'client',
   exemptPaths: new Set(),
   store: undefined,
+  throttlerStorage: undefined,
+  onStoreError: 'local',
   headers: false,
   shadow: false,
   maxClients: 250_000,

@@ -49,7 +49,7 @@ export class RoutePlans {
   readonly #classGroups = new WeakMap<Constructor, readonly QuotaGroup[]>();
   readonly #throttleTables = new Map<string, QuotaTable>();
   readonly #plans: RouteMemo<RoutePlan>;
-  #scopes = 0;
+  readonly #scopes = new Map<string, number>();
 
   constructor(
     private readonly reflector: Reflector,
@@ -97,10 +97,11 @@ export class RoutePlans {
     return groups;
   }
 
-  /** Two classes may share a name; their quotas must not. */
+  /** Two classes may share a name; their quotas must not. The same in every process that runs the same app. */
   #uniqueScope(name: string): string {
-    this.#scopes += 1;
-    return `${name}#${this.#scopes}`;
+    const uses = (this.#scopes.get(name) ?? 0) + 1;
+    this.#scopes.set(name, uses);
+    return uses === 1 ? name : `${name}#${uses}`;
   }
 
   #groupRules(scope: string, rules: readonly LimitRule[]): readonly QuotaGroup[] {

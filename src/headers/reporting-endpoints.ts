@@ -1,0 +1,19 @@
+/* Reporting-Endpoints: where browsers send what `report-to` names (Reporting API). */
+import { isRecord } from '../common/read-options.js';
+import { headerError } from './header-error.js';
+
+export function resolveReportingEndpoints(option: string, value: unknown): string | undefined {
+  if (value === undefined || value === false) return undefined;
+  if (!isRecord(value) || Object.keys(value).length === 0) {
+    throw headerError(option, value, 'must be an object of endpoint names and URLs');
+  }
+  const endpoints = Object.entries(value).map(([name, url]) => {
+    if (!/^[a-z*][a-z0-9_.*-]*$/.test(name))
+      throw headerError(`${option}.${name}`, name, 'is not an endpoint name');
+    if (typeof url !== 'string' || !/^(?:https:\/|)\/[\x21\x23-\x5b\x5d-\x7e]*$/.test(url)) {
+      throw headerError(`${option}.${name}`, url, 'must be an https URL or a path');
+    }
+    return `${name}="${url}"`;
+  });
+  return endpoints.join(', ');
+}

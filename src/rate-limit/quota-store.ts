@@ -1,0 +1,21 @@
+/* Counts that several processes share. */
+import type { Verdict } from './judge.js';
+import type { Policy } from './policy.js';
+
+/** What a request asks of a shared quota. */
+export interface StoredCharge {
+  /** Whose quota it is: the route or module that set the policies, and the client. The same in every process. */
+  readonly key: string;
+  readonly policies: readonly Policy[];
+  /** Units, a whole number from 0. */
+  readonly cost: number;
+}
+
+/** A store that decides over all policies of a request together. */
+export interface QuotaStore {
+  /**
+   * Takes every charge or none. The standings come in the order of the charges and their policies.
+   * It may reject or hang: who calls it has a deadline and limits by other means.
+   */
+  judge(charges: readonly StoredCharge[]): Promise<Verdict>;
+}

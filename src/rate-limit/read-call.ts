@@ -1,0 +1,52 @@
+/* The HTTP request behind whatever context a guard or a filter is called in. */
+import type { ArgumentsHost } from '@nestjs/common';
+import { type PlatformRequest, type PlatformResponse, rawRequest } from '../common/http-request.js';
+import { addressKey, type Key64 } from '../common/ip-address.js';
+import { requestState, type RequestState } from '../common/request-state.js';
+
+export type LimitedRequest = PlatformRequest & { ip?: string };
+
+export interface Call {
+  readonly request: LimitedRequest;
+  readonly response: PlatformResponse;
+  /** `undefined` on an adapter that runs no request hook. */
+  readonly state: RequestState | undefined;
+}
+
+/** What drivers hand to resolvers: Apollo and Mercurius on Express and on Fastify. */
+interface GraphqlContext {
+  readonly req?: LimitedRequest & { res?: PlatformResponse };
+  readonly request?: LimitedRequest & { res?: PlatformResponse };
+  readonly res?: PlatformResponse;
+  readonly reply?: PlatformResponse;
+}
+
+/** A quota that everybody shares, also those who cannot be told apart. */
+export const SHARED_KEY: Key64 = { hi: 0xffff_ffff, lo: 0xffff_ffff };
+
+/** `undefined` where there is no request: gateways, microservices, subscriptions. */
+export function readCall(host: ArgumentsHost): Call | undefined {
+  const type = host.getType<string>();
+  if (type === 'http') return readHttpCall(host);
+  if (type !== 'graphql') return undefined;
+  const context = host.getArgByIndex<GraphqlContext | undefined>(2);
+  const request = context?.req ?? context?.request;
+  const response = context?.res ?? context?.reply ?? request?.res;
+  const state = requestState(response);
+  return request && response && state ? { request, response, state } : undefined;
+}
+
+export function readHttpCall(host: ArgumentsHost): Call {
+  const request = host.getArgByIndex<LimitedRequest>(0);
+  const response = host.getArgByIndex<PlatformResponse>(1);
+  return { request, response, state: requestState(response) };
+}
+
+/** The address that a request is counted under; `''` where the transport has none. */
+export function clientAddress({ request, state }: Pick<Call, 'request' | 'state'>): string {
+  return state?.client.address ?? request.ip ?? rawRequest(request).socket?.remoteAddress ?? '';
+}
+
+export function clientKey(call: Call): Key64 {
+  return call.state?.client.key ?? addressKey(clientAddress(call)) ?? SHARED_KEY;
+}

@@ -1,0 +1,23 @@
+import type { Clock } from '../common/clock.js';
+
+const INTERVAL_MS = 60_000;
+
+/** Says, at most once a minute, how many requests shadow mode would have refused. */
+export class ShadowReport {
+  #refusals = 0;
+  #reportedMs = -Infinity;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: { warn(message: string): void },
+  ) {}
+
+  note(): void {
+    this.#refusals += 1;
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#reportedMs < INTERVAL_MS) return;
+    this.log.warn(`Shadow mode: ${this.#refusals} request(s) since the last report would have been refused.`);
+    this.#refusals = 0;
+    this.#reportedMs = nowMs;
+  }
+}
