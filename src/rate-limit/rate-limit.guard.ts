@@ -68,7 +68,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     }));
     super(
       { throttlers },
-      settings.store ?? new MemoryThrottlerStorage(settings.maxClients, clock),
+      settings.throttlerStorage ?? new MemoryThrottlerStorage(settings.maxClients, clock),
       reflector,
     );
     this.throttlers = throttlers;
