@@ -34,10 +34,9 @@ export {
   type RateLimitCost,
   type RateLimitInput,
   type RateLimitKey,
-  type RateLimitOptions,
   type RateLimitPolicyOptions,
-  type StoreErrorPolicy,
-} from './rate-limit/rate-limit.options.js';
+} from './rate-limit/limit-rule.js';
+export { type RateLimitOptions, type StoreErrorPolicy } from './rate-limit/rate-limit.options.js';
 export { RateLimiter, type RateLimiterPolicy, type RateLimitResult } from './rate-limit/rate-limiter.js';
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';

@@ -3,12 +3,21 @@ import type { ProblemFields } from '../common/problem.js';
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Judges the declared length: too long, or none at all where the type says JSON. */
+/** Judges the declared framing: too long, of no known end, or nothing at all where the type says JSON. */
 export function checkDeclaredBody(
   method: string,
   headers: Headers,
   maxBytes: number,
 ): ProblemFields | undefined {
+  const transfer = headers['transfer-encoding'];
+  // Node's parser refuses such a body only behind its headers, when a handler may already run (RFC 9112 section 6.3).
+  if (transfer !== undefined && String(transfer).toLowerCase() !== 'chunked') {
+    return {
+      status: 400,
+      code: 'body_invalid',
+      detail: 'The only Transfer-Encoding that is understood is chunked.',
+    };
+  }
   const declared = headers['content-length'];
   if (declared === undefined) return undefined;
   const length = Number(declared);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import proxyAddr from 'proxy-addr';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { type ReadEnvironment, readInteger, show } from '../common/read-options.js';
@@ -18,6 +19,7 @@ export type TrustProxyOption = false | number | string | readonly string[] | Tru
 export type TrustFunction = (address: string, hop: number) => boolean;
 
 const MAX_HOPS = 32;
+const NETWORK_NAMES: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal']);
 
 export function resolveTrustProxy(input: unknown, env: ReadEnvironment): TrustFunction | undefined {
   if (input !== undefined) return readTrust('trustProxy', input);
@@ -48,6 +50,10 @@ function readTrust(option: string, value: unknown): TrustFunction | undefined {
     throw trustError(option, value, 'must be false, a number of hops, networks or a function');
   }
   for (const network of networks as string[]) {
+    // The compiler below would read "2" as 0.0.0.2, where a count of hops was meant.
+    if (isIP(network.split('/')[0]!) === 0 && !NETWORK_NAMES.has(network)) {
+      throw trustError(option, network, 'must name networks');
+    }
     if (/^\d+\.\d+\.\d+\.\d+\/0$|^0\.0\.0\.0\/|^::\/0$/.test(network) || holdsEveryIPv4(network)) {
       throw trustError(option, network, 'must not name a network of every address');
     }

@@ -29,6 +29,8 @@ export class RequestState {
   /** Whether the module's quota was charged for this request, so that it is charged once. */
   charged = false;
   headersWritten = false;
+  /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
+  routed = false;
 
   constructor(
     readonly client: Client,

@@ -1,7 +1,12 @@
 /* The headers of every response, added at the one place that all responses pass: `writeHead` of Node's response. Whoever answers (a
  * handler, a filter, the framework's 404, another library on the raw server), the headers are there once, and what the
  * answer's own author chose wins. Everything that can be serialized at start-up was. */
-import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import {
+  type IncomingMessage,
+  type OutgoingHttpHeader,
+  type OutgoingHttpHeaders,
+  ServerResponse,
+} from 'node:http';
 import { PROBLEM_CONTENT_TYPE } from './problem.js';
 import { REQUEST_STATE, type RequestState, type ResponseWithState } from './request-state.js';
 
@@ -82,7 +87,7 @@ function writeHead(
   let headers: OwnHeaders | undefined = own;
   if (!state.headersWritten && !this.headersSent) {
     state.headersWritten = true;
-    if (this.req.httpVersionMajor === 1 && this.getHeaderNames().length === 0) {
+    if (state.writeHead === ServerResponse.prototype.writeHead && this.getHeaderNames().length === 0) {
       headers = composeHeaders(state, status, own);
     } else {
       setOwnHeaders(this, own);
@@ -125,7 +130,10 @@ function isHtml(contentType: unknown): boolean {
   return typeof contentType === 'string' && /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(contentType);
 }
 
-/** The fast way, for a response with no header set on it yet (Fastify): one flat list, no look-up per header. */
+/**
+ * The fast way, for a response of Node's own with no header set on it yet (Fastify): one flat list, no look-up per header.
+ * Those headers are sent and cannot be read back, so responses that somebody wraps (app.inject(), HTTP/2) take the other.
+ */
 function composeHeaders(
   state: RequestState,
   status: number,

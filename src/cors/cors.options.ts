@@ -114,7 +114,7 @@ export function resolveCors(
   const anyOrigin = origins.includes('*');
   const credentials = readBoolean(
     'cors.credentials',
-    options.credentials ?? readBooleanVariable(env, 'CORS_CREDENTIALS'),
+    options.credentials === undefined ? readBooleanVariable(env, 'CORS_CREDENTIALS') : options.credentials,
     false,
   );
   if (anyOrigin && credentials) {
@@ -159,7 +159,7 @@ export function resolveCors(
     maxAge: String(
       readInteger(
         'cors.maxAge',
-        options.maxAge ?? readIntegerVariable(env, 'CORS_MAX_AGE', MAX_AGE),
+        options.maxAge === undefined ? readIntegerVariable(env, 'CORS_MAX_AGE', MAX_AGE) : options.maxAge,
         600,
         MAX_AGE,
       ),

@@ -87,16 +87,25 @@ export class Front {
    * Answers it here, so that it is a problem like every other.
    */
   answerUnroutable(request: PlatformRequest, response: ServerResponse): void {
+    this.#refuse(request, response, urlProblem);
+  }
+
+  /** For an `Expect` that Node refuses without a request event. */
+  answerExpectation(request: IncomingMessage, response: ServerResponse): void {
+    this.#refuse(request, response, () => EXPECTATION_PROBLEM);
+  }
+
+  #refuse(
+    request: PlatformRequest,
+    response: ServerResponse,
+    problemOf: (raw: IncomingMessage) => ProblemFields,
+  ): void {
     const raw = rawRequest(request);
-    const state = this.#begin(request, raw, response);
-    const fields = this.#judge(raw, state);
-    answerProblem(
-      raw,
-      response,
-      fields === undefined || fields === PREFLIGHT ? urlProblem(raw) : fields,
-      state.id,
-      this.options.errors,
-    );
+    const judged = stateOf(response);
+    const state = judged ?? this.#begin(request, raw, response);
+    const fields = judged === undefined ? this.#judge(raw, state) : undefined;
+    const problem = fields === undefined || fields === PREFLIGHT ? problemOf(raw) : fields;
+    answerProblem(raw, response, problem, state.id, this.options.errors);
   }
 
   #begin(request: PlatformRequest, raw: IncomingMessage, response: ServerResponse): RequestState {
@@ -113,6 +122,7 @@ export class Front {
   #judge(raw: IncomingMessage, state: RequestState): ProblemFields | typeof PREFLIGHT | undefined {
     return (
       (raw.method === 'TRACE' ? METHOD_PROBLEM : undefined) ??
+      (raw.httpVersionMajor > 1 && !('stream' in raw) ? VERSION_PROBLEM : undefined) ??
       this.#checkHost(raw, state) ??
       this.#checkOrigin(raw, state) ??
       this.#checkFlood(raw, state) ??
@@ -239,6 +249,19 @@ const METHOD_PROBLEM: ProblemFields = {
   status: 405,
   code: 'method_not_allowed',
   detail: 'TRACE is not allowed.',
+};
+
+/** Node's parser takes `HTTP/2.0` in a request line; what follows is still HTTP/1.1, and everything that asks for the version is wrong. */
+const VERSION_PROBLEM: ProblemFields = {
+  status: 505,
+  code: 'http_version_not_supported',
+  detail: 'HTTP/2 does not begin with a request line.',
+};
+
+const EXPECTATION_PROBLEM: ProblemFields = {
+  status: 417,
+  code: 'expectation_failed',
+  detail: 'The only expectation that is understood is 100-continue.',
 };
 
 const ORIGIN_PROBLEM: ProblemFields = {

@@ -62,6 +62,7 @@ function installRequestHook(slots: AdapterSlots, front: Front): void {
     } else if (state.id !== '') {
       setRequestId(request, state.id);
     }
+    stateOf(rawResponse(response))!.routed = true;
     if (inner === undefined) done();
     else return inner.call(this, request, response, done);
   });
@@ -75,7 +76,7 @@ function installSecurityHook(slots: AdapterSlots, front: Front): void {
   const hooks: SecurityHook[] = [];
   const setSlot = slots.registerSecurityHook.bind(slots);
   setSlot((request, response) => {
-    if (stateOf(response) === undefined) {
+    if (!stateOf(response)?.routed) {
       front.answerUnroutable(request, response);
       return undefined;
     }
@@ -108,6 +109,11 @@ export function installGate(
     if (!front.admit(request, response)) return;
     for (const listener of listeners) listener.call(server, request, response);
   });
+  if (server.listeners('checkExpectation').length === 0) {
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+      front.answerExpectation(request, response),
+    );
+  }
 }
 
 function warnOfSecondCors(slots: AdapterSlots, log: FrontLog): void {

@@ -27,7 +27,9 @@ export class MemoryThrottlerStorage implements ThrottlerStorage {
     throttlerName: string,
   ): Promise<ThrottlerStorageRecord> {
     const table = this.#tableOf(ttl, limit, blockDuration);
-    const charge = { table, mask: EVERY_POLICY, key: hashKey(`${throttlerName}:${key}`), cost: 1 };
+    // With the length in front, no name and key can read like another name and key.
+    const name = `${throttlerName.length}:${throttlerName}:${key}`;
+    const charge = { table, mask: EVERY_POLICY, key: hashKey(name), cost: 1 };
     const { granted, standings } = judge([charge], this.clock.monotonicMs());
     const { remaining, resetMs } = standings[0]!;
     const seconds = Math.ceil(resetMs / 1000);

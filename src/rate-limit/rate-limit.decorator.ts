@@ -1,8 +1,6 @@
 import { SetMetadata } from '@nestjs/common';
-import { type LimitRule, type RateLimitInput, resolveRules } from './rate-limit.options.js';
-
-export const RATE_LIMIT_KEY = 'agent-security:rate-limit';
-export const SKIP_RATE_LIMIT_KEY = 'agent-security:skip-rate-limit';
+import { type LimitRule, type RateLimitInput, resolveRules } from './limit-rule.js';
+import { RATE_LIMIT_KEY, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
 
 type Decorator = ClassDecorator & MethodDecorator;
 

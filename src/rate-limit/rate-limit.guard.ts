@@ -96,7 +96,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     const plan = this.plans.get(context.getClass(), context.getHandler());
     const first = state === undefined || !state.charged;
     if (state !== undefined) state.charged = true;
-    if (plan.groups.length === 0 && plan.lateGroups.length === 0) return GRANTED;
+    if (plan.groups.length === 0 && plan.lateGroups.length === 0 && plan.tiers.size === 0) return GRANTED;
     // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once a request.
     if (!first && plan.isModules) return GRANTED;
     if (this.isExempt(request)) return GRANTED;
@@ -174,17 +174,21 @@ export class RateLimitGuard extends ThrottlerGuard {
     const problem = quotaProblem(verdict);
     const { policy, resetMs } = verdict.standings.find(({ violated }) => violated)!;
     const seconds = Math.ceil(resetMs / 1000);
+    const detail: ThrottlerLimitDetail = {
+      limit: policy.limit,
+      ttl: policy.windowMs,
+      key: tracker,
+      tracker,
+      totalHits: policy.limit + 1,
+      timeToExpire: seconds,
+      isBlocked: true,
+      timeToBlockExpire: seconds,
+    };
     if (this.throwThrottlingException !== RateLimitGuard.prototype.throwThrottlingException) {
-      await this.throwThrottlingException(context, {
-        limit: policy.limit,
-        ttl: policy.windowMs,
-        key: tracker,
-        tracker,
-        totalHits: policy.limit + 1,
-        timeToExpire: seconds,
-        isBlocked: true,
-        timeToBlockExpire: seconds,
-      });
+      await this.throwThrottlingException(context, detail);
+    }
+    if (this.getErrorMessage !== RateLimitGuard.prototype.getErrorMessage) {
+      throw new RateLimitException({ ...problem, detail: await this.getErrorMessage(context, detail) });
     }
     throw new RateLimitException(problem);
   }
@@ -203,8 +207,11 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   private async judgeLater(context: ExecutionContext, plan: RoutePlan, call: Call): Promise<boolean> {
     if (await this.shouldSkip(context)) return true;
+    const tier = plan.tiers.size > 0 ? await this.settings.tier?.(call.request, context) : undefined;
+    const groups = (tier === undefined ? undefined : plan.tiers.get(tier)) ?? plan.groups;
     const late = await Promise.all(plan.lateGroups.map(make => make(context)));
-    const asked = await Promise.all([...plan.groups, ...late].map(group => this.ask(context, group, call)));
+    const asked = await Promise.all([...groups, ...late].map(group => this.ask(context, group, call)));
+    if (asked.length === 0) return true;
     const shared = await this.store?.judge(asked.flatMap(({ stored }) => stored));
     if (this.store !== undefined && shared === undefined) {
       if (this.settings.onStoreError === 'allow') return true;

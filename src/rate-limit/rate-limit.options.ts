@@ -6,54 +6,25 @@ import {
   isRecord,
   readBoolean,
   readChoice,
+  readFunction,
   type ReadEnvironment,
   readInteger,
   readObject,
   readPaths,
   show,
 } from '../common/read-options.js';
-import { MAX_LIMIT, parseLimits } from './parse-limits.js';
-import { type AlgorithmName, ALGORITHMS, createPolicy, type Policy } from './policy.js';
+import {
+  type LimitRule,
+  limitTypeError,
+  type RateLimitInput,
+  type RateLimitKey,
+  readKey,
+  resolveRules,
+} from './limit-rule.js';
+import { parseLimits } from './parse-limits.js';
+import { createPolicy, type Policy } from './policy.js';
 import type { QuotaStore } from './quota-store.js';
 import { ThrottlerQuotaStore } from './throttler-store.js';
-
-/**
- * Whom a quota belongs to.
- * - `'client'`: the verified principal if there is one, else the address
- * - `'address'`: the address, IPv6 by its /64
- * - `'global'`: everybody together
- * - a function of the request: its text names the quota; an empty text falls back to the address. The trap: a header that
- *   nobody verified is a new quota for whoever makes up a new value.
- */
-export type RateLimitKey =
-  | 'client'
-  | 'address'
-  | 'global'
-  | ((
-      request: PlatformRequest,
-      context: ExecutionContext,
-    ) => string | undefined | Promise<string | undefined>);
-
-/** Units that a request takes: a whole number from 0, or a function of the request. */
-export type RateLimitCost =
-  number | ((request: PlatformRequest, context: ExecutionContext) => number | Promise<number>);
-
-export interface RateLimitPolicyOptions {
-  /** `'5/minute'`; several joined by `,` `;` or `|`. */
-  limit: string;
-  /** What clients see, instead of `5-per-minute`. Letters, digits and `._:/-`. */
-  name?: string;
-  /** @default the module's `rateLimit.key` */
-  key?: RateLimitKey;
-  /** @default 1 */
-  cost?: RateLimitCost;
-  /** @default 'sliding-window' */
-  algorithm?: AlgorithmName;
-  /** How much a token bucket holds. @default the limit */
-  burst?: number;
-}
-
-export type RateLimitInput = string | RateLimitPolicyOptions;
 
 export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
 export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];
@@ -70,6 +41,17 @@ export interface RateLimitOptions {
    * @default '100/second'
    */
   flood?: false | string;
+  /**
+   * Limits of kinds of clients, in place of the module's: `{ free: '10/minute', enterprise: '1000/minute' }`. Who is of no tier
+   * gets the module's. Needs `tier`.
+   * @default none
+   */
+  tiers?: Readonly<Record<string, RateLimitInput | readonly RateLimitInput[]>>;
+  /** Which tier a request is of. The trap: read it from what was verified, not from a header. */
+  tier?: (
+    request: PlatformRequest,
+    context: ExecutionContext,
+  ) => string | undefined | Promise<string | undefined>;
   /** Whom the module's limits belong to. @default 'client' */
   key?: RateLimitKey;
   /** Exact paths that are not limited, such as `/healthz`. @default [] */
@@ -97,16 +79,11 @@ export interface RateLimitOptions {
   maxClients?: number;
 }
 
-/** A rule of a route or of the module, ready to be judged. */
-export interface LimitRule {
-  readonly policy: Policy;
-  readonly key: RateLimitKey | undefined;
-  readonly cost: RateLimitCost;
-}
-
 export interface ResolvedRateLimit {
   readonly limits: readonly LimitRule[];
   readonly flood: Policy | undefined;
+  readonly tiers: ReadonlyMap<string, readonly LimitRule[]>;
+  readonly tier: RateLimitOptions['tier'];
   readonly key: RateLimitKey;
   readonly exemptPaths: ReadonlySet<string>;
   readonly store: QuotaStore | undefined;
@@ -120,6 +97,10 @@ export interface ResolvedRateLimit {
 
 export const RESOLVED_RATE_LIMIT = Symbol('agent-security:rate-limit');
 
+/** Where the decorators leave a route's rules. */
+export const RATE_LIMIT_KEY = 'agent-security:rate-limit';
+export const SKIP_RATE_LIMIT_KEY = 'agent-security:skip-rate-limit';
+
 const DEFAULT_LIMITS = ['10/second', '100/minute'];
 const DEFAULT_FLOOD = '100/second';
 const MAX_CLIENTS = { min: 1, max: 100_000_000 };
@@ -129,6 +110,8 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
   const options = readObject('rateLimit', input ?? {}, [
     'limits',
     'flood',
+    'tiers',
+    'tier',
     'key',
     'exemptPaths',
     'store',
@@ -144,6 +127,8 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
   return {
     limits: limits === false ? [] : resolveRules(limitsOption, Array.isArray(limits) ? limits : [limits]),
     flood: flood === false ? undefined : resolveFlood(flood),
+    tiers: resolveTiers(options.tiers, options.tier),
+    tier: readFunction<NonNullable<RateLimitOptions['tier']>>('rateLimit.tier', options.tier),
     key: readKey('rateLimit.key', options.key) ?? 'client',
     exemptPaths: readPaths('rateLimit.exemptPaths', options.exemptPaths),
     ...readStore(options.store),
@@ -154,80 +139,24 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
   };
 }
 
-/** The rules of `limits` or of a `@RateLimit()`; two with one name are refused, since clients tell them apart by it. */
-export function resolveRules(option: string, inputs: readonly unknown[]): readonly LimitRule[] {
-  if (inputs.length === 0) {
-    throw limitTypeError(option, inputs, 'names no limit');
+function resolveTiers(value: unknown, tier: unknown): ReadonlyMap<string, readonly LimitRule[]> {
+  if (value === undefined) return new Map();
+  if (!isRecord(value))
+    throw limitTypeError('rateLimit.tiers', value, 'must be an object of tiers and their limits');
+  if (tier === undefined) {
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTION_TYPE',
+      'rateLimit.tier',
+      'must be a function where rateLimit.tiers is given, received undefined',
+      'Pass (request) => the name of the tier.',
+    );
   }
-  const rules = inputs.flatMap((input, index) =>
-    resolveRule(inputs.length === 1 ? option : `${option}[${index}]`, input),
+  return new Map(
+    Object.entries(value).map(([name, limits]) => [
+      name,
+      resolveRules(`rateLimit.tiers.${name}`, Array.isArray(limits) ? limits : [limits]),
+    ]),
   );
-  const byName = new Map<string, LimitRule>();
-  for (const rule of rules) {
-    const earlier = byName.get(rule.policy.name);
-    if (earlier === undefined) {
-      byName.set(rule.policy.name, rule);
-    } else if (rule.policy.named || earlier.key !== rule.key || earlier.cost !== rule.cost) {
-      throw nameError(option, rule.policy.name, 'gives two limits one name', 'Give each a name of its own.');
-    }
-  }
-  return [...byName.values()];
-}
-
-function resolveRule(option: string, input: unknown): LimitRule[] {
-  if (typeof input === 'string') return parse(option, { limit: input });
-  if (!isRecord(input)) throw limitTypeError(option, input, 'must be a limit or an object with one');
-  const known = ['limit', 'name', 'key', 'cost', 'algorithm', 'burst'] as const;
-  return parse(option, readObject(option, input, known));
-}
-
-function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOptions, unknown>>): LimitRule[] {
-  const { limit, name } = input;
-  if (typeof limit !== 'string') throw limitTypeError(`${option}.limit`, limit, 'must be a limit');
-  const parsed = parseLimits(typeof input.name === 'string' ? `${option}.limit` : option, limit);
-  if (name !== undefined && (typeof name !== 'string' || !/^[\w.:/-]{1,64}$/.test(name))) {
-    throw nameError(
-      `${option}.name`,
-      name,
-      'must be 1 to 64 letters, digits or ._:/-',
-      'Write for example "burst".',
-    );
-  }
-  if (name !== undefined && parsed.length > 1) {
-    throw nameError(
-      `${option}.name`,
-      name,
-      'cannot name several limits',
-      'Give each limit an object of its own.',
-    );
-  }
-  const algorithm = readChoice(`${option}.algorithm`, input.algorithm, ALGORITHMS, 'sliding-window');
-  const burst = readBurst(option, input.burst, algorithm);
-  const key = readKey(`${option}.key`, input.key);
-  const cost = readCost(`${option}.cost`, input.cost);
-  return parsed.map(parts => ({
-    policy: createPolicy({ name, limit: parts.limit, windowMs: parts.windowMs, algorithm, burst }),
-    key,
-    cost,
-  }));
-}
-
-function readBurst(option: string, value: unknown, algorithm: AlgorithmName): number | undefined {
-  if (value === undefined) return undefined;
-  if (algorithm !== 'token-bucket') {
-    throw limitTypeError(`${option}.burst`, value, 'belongs to the algorithm "token-bucket"');
-  }
-  return readInteger(`${option}.burst`, value, 1, { min: 1, max: MAX_LIMIT });
-}
-
-function readKey(option: string, value: unknown): RateLimitKey | undefined {
-  if (value === undefined || typeof value === 'function') return value as RateLimitKey | undefined;
-  return readChoice(option, value, ['client', 'address', 'global'] as const, 'client');
-}
-
-function readCost(option: string, value: unknown): RateLimitCost {
-  if (typeof value === 'function') return value as RateLimitCost;
-  return readInteger(option, value, 1, { min: 0, max: MAX_LIMIT });
 }
 
 function resolveFlood(value: unknown): Policy {
@@ -255,30 +184,12 @@ function readStore(value: unknown): Pick<ResolvedRateLimit, 'store' | 'throttler
   );
 }
 
-function limitTypeError(option: string, value: unknown, problem: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_OPTION_TYPE',
-    option,
-    `${problem}, received ${show(value)}`,
-    'Write for example "5/minute" or { limit: "5/minute", name: "burst" }.',
-    value,
-  );
-}
-
-function nameError(option: string, name: unknown, problem: string, remedy: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_LIMIT_NAME',
-    option,
-    `${problem}, received ${show(name)}`,
-    remedy,
-    name,
-  );
-}
-
 /** What `rateLimit: false` leaves: no limit of its own, and the RateLimiter for limiting by hand. */
 export const RATE_LIMIT_OFF: ResolvedRateLimit = {
   limits: [],
   flood: undefined,
+  tiers: new Map(),
+  tier: undefined,
   key: 'client',
   exemptPaths: new Set(),
   store: undefined,

@@ -6,7 +6,7 @@ import type { Policy } from './policy.js';
 import { QuotaTable } from './quota-table.js';
 import { retryAfterSeconds } from './quota-headers.js';
 import { readObject } from '../common/read-options.js';
-import { type RateLimitPolicyOptions, resolveRules } from './rate-limit.options.js';
+import { type RateLimitPolicyOptions, resolveRules } from './limit-rule.js';
 
 /** A limit string, or the parts of a policy that do not depend on a request. */
 export type RateLimiterPolicy =

@@ -8,8 +8,8 @@ import { EVERY_POLICY } from './judge.js';
 import { checkLimit } from './parse-limits.js';
 import { createPolicy, type Policy } from './policy.js';
 import type { QuotaTable } from './quota-table.js';
-import { RATE_LIMIT_KEY, SKIP_RATE_LIMIT_KEY } from './rate-limit.decorator.js';
-import type { LimitRule, RateLimitCost, RateLimitKey, ResolvedRateLimit } from './rate-limit.options.js';
+import type { LimitRule, RateLimitCost, RateLimitKey } from './limit-rule.js';
+import { RATE_LIMIT_KEY, type ResolvedRateLimit, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { readSkippedThrottles, readThrottles, type ThrottleSettings } from './throttle-metadata.js';
 
 /** Policies that are counted under one key. */
@@ -35,7 +35,11 @@ export interface RoutePlan {
   readonly immediate: boolean;
   /** Whether the module's limits apply. */
   readonly isModules: boolean;
+  /** The groups in place of `groups` for the clients of each tier. */
+  readonly tiers: ReadonlyMap<string, readonly QuotaGroup[]>;
 }
+
+const NO_TIERS: ReadonlyMap<string, readonly QuotaGroup[]> = new Map();
 
 type Constructor = abstract new (...args: never[]) => unknown;
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
@@ -46,6 +50,7 @@ const MAX_LATE_TABLES = 1_000;
 
 export class RoutePlans {
   readonly #modulesGroups: readonly QuotaGroup[];
+  readonly #tiersGroups: readonly (readonly [tier: string, groups: readonly QuotaGroup[]])[];
   readonly #classGroups = new WeakMap<Constructor, readonly QuotaGroup[]>();
   readonly #throttleTables = new Map<string, QuotaTable>();
   readonly #plans: RouteMemo<RoutePlan>;
@@ -57,6 +62,10 @@ export class RoutePlans {
     private readonly createTable: (policies: readonly Policy[]) => QuotaTable,
   ) {
     this.#modulesGroups = this.#groupRules('all', options.limits);
+    this.#tiersGroups = Array.from(options.tiers, ([tier, rules]) => [
+      tier,
+      this.#groupRules(`tier:${tier}`, rules),
+    ]);
     this.#plans = new RouteMemo((controller, handler) => this.#plan(controller, handler));
   }
 
@@ -78,14 +87,14 @@ export class RoutePlans {
     const skipped =
       read<boolean>(SKIP_RATE_LIMIT_KEY, handler) === true ||
       (own === undefined && read<boolean>(SKIP_RATE_LIMIT_KEY, controller) === true);
-    if (skipped) return { groups: [], lateGroups: [], immediate: true, isModules: false };
+    if (skipped) return { groups: [], lateGroups: [], immediate: true, isModules: false, tiers: NO_TIERS };
     const isModules = own === undefined && classRules === undefined;
     const base = own
       ? this.#groupRules(this.#uniqueScope(scope), own)
       : classRules
         ? this.#groupsOfClass(controller, classRules)
         : this.#modulesGroups;
-    return { ...this.#withThrottles(scope, base, [handler, controller]), isModules };
+    return { ...this.#withThrottles(scope, base, [handler, controller], isModules), isModules };
   }
 
   #groupsOfClass(controller: Constructor, rules: readonly LimitRule[]): readonly QuotaGroup[] {
@@ -124,11 +133,14 @@ export class RoutePlans {
     scope: string,
     base: readonly QuotaGroup[],
     targets: readonly object[],
-  ): Pick<RoutePlan, 'groups' | 'lateGroups' | 'immediate'> {
+    tiered: boolean,
+  ): Omit<RoutePlan, 'isModules'> {
     const skipped = readSkippedThrottles(targets);
     const throttles = readThrottles(targets).filter(({ name }) => !skipped.has(name));
     const replaced = new Set([...skipped, ...throttles.map(({ name }) => name)]);
-    const groups = base.map(group => without(group, replaced)).filter(group => group.mask !== 0);
+    const keep = (all: readonly QuotaGroup[]): QuotaGroup[] =>
+      all.map(group => without(group, replaced)).filter(group => group.mask !== 0);
+    const groups: QuotaGroup[] = [];
     const lateGroups: LateGroup[] = [];
     const uniqueScope = throttles.length === 0 ? scope : this.#uniqueScope(scope);
     for (const throttle of throttles) {
@@ -147,8 +159,12 @@ export class RoutePlans {
         groups.push(make([limit, ttl, blockDuration]));
       }
     }
-    const immediate = lateGroups.length === 0 && groups.every(isImmediate);
-    return { groups, lateGroups, immediate };
+    const all = [...keep(base), ...groups];
+    const tiers = tiered
+      ? new Map(this.#tiersGroups.map(([tier, own]) => [tier, [...keep(own), ...groups]] as const))
+      : NO_TIERS;
+    const immediate = lateGroups.length === 0 && tiers.size === 0 && all.every(isImmediate);
+    return { groups: all, lateGroups, immediate, tiers };
   }
 
   /** What a `@Throttle()` leaves out comes from the module's policy of that name. */
