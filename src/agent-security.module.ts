@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type DynamicModule,
   Global,
@@ -6,6 +7,7 @@ import {
   Logger,
   Module,
   type ModuleMetadata,
+  NotFoundException,
   type OnApplicationBootstrap,
   type OptionalFactoryDependency,
   type Provider,
@@ -13,6 +15,7 @@ import {
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
@@ -20,7 +23,7 @@ import { CLOCK, type Clock, systemClock } from './common/clock.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNMATCHED_ROUTE_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
-import { installFront, installGate } from './front/install-hooks.js';
+import { installFront, installGate, twiceError } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
@@ -50,6 +53,9 @@ export interface AgentSecurityAsyncOptions extends Pick<ModuleMetadata, 'imports
   useClass?: Type<AgentSecurityOptionsFactory>;
   useExisting?: InjectionToken<AgentSecurityOptionsFactory>;
 }
+
+/** The apps that have this module, by what each has one of. */
+const CONFIGURED = new WeakSet<ApplicationConfig>();
 
 const OPTIONS = Symbol('agent-security:options');
 const RESOLVED = Symbol('agent-security:resolved-options');
@@ -116,15 +122,18 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
   // Guards given to ApplicationConfig here run before the app's own, filters after them; given as APP_GUARD and
   // APP_FILTER it would be the other way round. They come from the container, so that tests can override them.
   constructor(
-    @Inject(RESOLVED) options: ResolvedOptions,
+    @Inject(RESOLVED) private readonly options: ResolvedOptions,
     private readonly front: Front,
     private readonly adapterHost: HttpAdapterHost,
     config: ApplicationConfig,
     hostGuard: HostGuard,
     rateLimitGuard: RateLimitGuard,
     bodyGuard: BodyGuard,
-    filter: ProblemDetailsFilter,
+    private readonly filter: ProblemDetailsFilter,
   ) {
+    // Here and not only where the adapter comes: with Test.createTestingModule() an error there would reach nobody.
+    if (CONFIGURED.has(config)) throw twiceError();
+    CONFIGURED.add(config);
     config.useGlobalGuards(
       hostGuard,
       ...(options.rateLimit ? [rateLimitGuard] : []),
@@ -142,8 +151,20 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
 
   /** Late, so that it stands in front of gateways as well. */
   onApplicationBootstrap(): void {
-    const server = this.adapterHost.httpAdapter?.getHttpServer();
-    if (typeof server?.listeners === 'function') installGate(server, this.front);
+    const adapter = this.adapterHost.httpAdapter;
+    const server = adapter?.getHttpServer();
+    if (typeof server?.listeners !== 'function') return;
+    // Under a global prefix, Nest's own 404 and error handlers know that prefix alone; the rest, Express would answer with
+    // HTML that holds the path or the stack.
+    const answersAll = this.options.errors !== false && adapter.getType() === 'express';
+    installGate(server, this.front, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
+  }
+
+  private answerUnhandled(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const exception =
+      error ?? new NotFoundException('No route matches the method and the path of the request.');
+    // oxlint-disable-next-line promise/valid-params -- an exception filter's catch(), not a promise's
+    this.filter.catch(exception, new ExecutionContextHost([request, response]));
   }
 }
 

@@ -29,7 +29,7 @@ export function readClient(peer: Peer, headers: Headers, trusts: TrustFunction |
   }
   const forwarded = headers['x-forwarded-for'] === undefined ? headers['forwarded'] : undefined;
   const elements = forwarded === undefined ? undefined : parseForwarded(join(forwarded));
-  const chain = elements?.map(element => element.for) ?? listOf(headers['x-forwarded-for']);
+  const chain = elements?.map(element => element.for) ?? lastOf(headers['x-forwarded-for']);
   return {
     address: walk(peerAddress, chain, trusts),
     secure: readScheme(headers, elements) ?? peer.encrypted,
@@ -68,7 +68,7 @@ function readScheme(
   headers: Headers,
   elements: readonly ForwardedElement[] | undefined,
 ): boolean | undefined {
-  const scheme = (elements?.[0]?.proto ?? listOf(headers['x-forwarded-proto'])[0])?.toLowerCase();
+  const scheme = (elements?.[0]?.proto ?? firstOf(headers['x-forwarded-proto']))?.toLowerCase();
   if (scheme === 'https') return true;
   return scheme === 'http' ? false : undefined;
 }
@@ -85,8 +85,32 @@ function join(value: string | string[]): string {
   return typeof value === 'string' ? value : value.join(',');
 }
 
+/** All hosts; of a list that no chain of proxies writes, one that is no host, so that it is refused unread. */
 function listOf(value: string | string[] | undefined): readonly string[] {
-  return value === undefined ? [] : join(value).split(',').map(trimWhiteSpace);
+  if (value === undefined) return [];
+  const items = join(value).split(',', MAX_WALK + 1);
+  return items.length > MAX_WALK ? [''] : items.map(trimWhiteSpace);
+}
+
+/** As many addresses from the right as the walk may visit: splitting 16 kB of commas would cost more than all the rest. */
+function lastOf(value: string | string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  const text = join(value);
+  let comma = text.length;
+  for (let count = 0; count < MAX_WALK && comma !== -1; count++) {
+    comma = comma === 0 ? -1 : text.lastIndexOf(',', comma - 1);
+  }
+  return text
+    .slice(comma + 1)
+    .split(',')
+    .map(trimWhiteSpace);
+}
+
+function firstOf(value: string | string[] | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const text = join(value);
+  const comma = text.indexOf(',');
+  return trimWhiteSpace(comma === -1 ? text : text.slice(0, comma));
 }
 
 /**

@@ -37,18 +37,22 @@ export function installFront(
 ): void {
   const slots = adapter as unknown as AdapterSlots;
   if (slots[INSTALLED]) {
-    throw new AgentSecurityConfigError(
-      'ASEC_MODULE_TWICE',
-      'AgentSecurityModule',
-      'is configured twice in this app',
-      'Call forRoot() or forRootAsync() once, in the root module: its guards and services are global.',
-    );
+    throw twiceError();
   }
   slots[INSTALLED] = true;
   installRequestHook(slots, front);
   if (slots.getType() === 'fastify') installSecurityHook(slots, front);
   slots.disable?.('x-powered-by');
   if (corsIsOn) warnOfSecondCors(slots, log);
+}
+
+export function twiceError(): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    'ASEC_MODULE_TWICE',
+    'AgentSecurityModule',
+    'is configured twice in this app',
+    'Call forRoot() or forRootAsync() once, in the root module: its guards and services are global.',
+  );
 }
 
 /** Runs the front, then whatever hook the app or a library has set or sets later. */
@@ -98,16 +102,20 @@ function installSecurityHook(slots: AdapterSlots, front: Front): void {
 export function installGate(
   server: Pick<Server, 'listeners' | 'removeAllListeners' | 'on'>,
   front: Front,
+  answerUnhandled?: (request: IncomingMessage, response: ServerResponse, error: unknown) => void,
 ): void {
   const listeners = server.listeners('request') as ((
     request: IncomingMessage,
     response: ServerResponse,
+    done?: (error?: unknown) => void,
   ) => void)[];
   if (listeners.length === 0) return;
   server.removeAllListeners('request');
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!front.admit(request, response)) return;
-    for (const listener of listeners) listener.call(server, request, response);
+    // An Express app takes, in place of its own last answer, what is to happen to a request that nobody answered.
+    const done = answerUnhandled && ((error?: unknown) => answerUnhandled(request, response, error));
+    for (const listener of listeners) listener.call(server, request, response, done);
   });
   if (server.listeners('checkExpectation').length === 0) {
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>

@@ -21,7 +21,11 @@ export interface SecurityHeadersOptions {
   contentSecurityPolicy?: PolicyOption;
   /** A second policy that only reports, beside the enforced one. @default false */
   contentSecurityPolicyReportOnly?: PolicyOption;
-  /** For responses whose Content-Type is HTML. @default 'self', no inline script, no framing, no plugin */
+  /**
+   * For responses whose Content-Type is HTML. An app with pages of its own gives `true` (its own files: 'self', no inline
+   * script, no framing, no plugin) or directives over that.
+   * @default the policy of everything else: an API that answers a text as HTML must not run what it says
+   */
   htmlContentSecurityPolicy?: PolicyOption;
   /** @default false */
   crossOriginEmbedderPolicy?: boolean | { policy?: 'require-corp' | 'credentialless' | 'unsafe-none' };
@@ -221,7 +225,8 @@ export function resolveHeaders(option: string, input: SecurityHeadersOptions): R
   );
   const reportOnly: HeaderPair[] = reported ? [[REPORT_ONLY, reported.text]] : [];
   const policies = [...policy('contentSecurityPolicy'), ...reportOnly];
-  const htmlPolicies = [...policy('htmlContentSecurityPolicy'), ...reportOnly];
+  const ownHtmlPolicy = input.htmlContentSecurityPolicy !== undefined;
+  const htmlPolicies = ownHtmlPolicy ? [...policy('htmlContentSecurityPolicy'), ...reportOnly] : policies;
   refuseTwoReports(name('contentSecurityPolicyReportOnly'), policies);
   refuseTwoReports(name('contentSecurityPolicyReportOnly'), htmlPolicies);
   return {

@@ -6,6 +6,8 @@ import type { Policy } from './policy.js';
 export interface StoredCharge {
   /** Whose quota it is: the route or module that set the policies, and the client. The same in every process. */
   readonly key: string;
+  /** The client's part of the key, which then ends with `:` and this. A store may keep an owner's counts together by it. */
+  readonly owner?: string;
   readonly policies: readonly Policy[];
   /** Units, a whole number from 0. */
   readonly cost: number;

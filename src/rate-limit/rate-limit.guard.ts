@@ -259,7 +259,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     const policies = table.policies.filter((_policy, index) => (group.mask & (1 << index)) !== 0);
     return {
       tracker,
-      stored: [{ key: owner, policies, cost: units }],
+      stored: [{ key: owner, owner: tracker, policies, cost: units }],
       charges: [{ table, mask: group.mask, key: plain ? addressNumber : hashKey(owner), cost: units }],
     };
   }

@@ -1,0 +1,56 @@
+/* The two clients that people use, seen as the two commands that the store needs. */
+
+/** An ioredis client (`Redis` or `Cluster`, from 5). */
+export interface IoredisClient {
+  evalsha(sha: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
+  eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
+  /** Whether it speaks to a Cluster. */
+  readonly isCluster?: boolean;
+}
+
+interface NodeRedisOptions {
+  keys: string[];
+  arguments: string[];
+}
+
+/** A node-redis client (`createClient()` or `createCluster()` of `redis`, from 5). */
+export interface NodeRedisClient {
+  evalSha(sha: string, options: NodeRedisOptions): Promise<unknown>;
+  eval(script: string, options: NodeRedisOptions): Promise<unknown>;
+}
+
+export type RedisClient = IoredisClient | NodeRedisClient;
+
+export interface ScriptRunner {
+  /** Whether keys of one call must lie in one slot. */
+  readonly isCluster: boolean;
+  evalsha(sha: string, keys: string[], args: string[]): Promise<unknown>;
+  eval(script: string, keys: string[], args: string[]): Promise<unknown>;
+}
+
+/** @throws TypeError for what is neither client */
+export function createRunner(client: RedisClient): ScriptRunner {
+  if (isIoredis(client)) {
+    return {
+      isCluster: client.isCluster === true,
+      evalsha: (sha, keys, args) => client.evalsha(sha, keys.length, ...keys, ...args),
+      eval: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
+    };
+  }
+  if (isNodeRedis(client)) {
+    return {
+      // Only its cluster client knows masters.
+      isCluster: 'masters' in client,
+      evalsha: (sha, keys, args) => client.evalSha(sha, { keys, arguments: args }),
+      eval: (script, keys, args) => client.eval(script, { keys, arguments: args }),
+    };
+  }
+  throw new TypeError('RedisQuotaStore: client must be a client of ioredis or of redis (node-redis)');
+}
+
+const has = (client: unknown, method: string): boolean =>
+  typeof client === 'object' && client !== null && typeof (client as Record<string, unknown>)[method] === 'function';
+
+const isIoredis = (client: unknown): client is IoredisClient => has(client, 'evalsha') && has(client, 'eval');
+
+const isNodeRedis = (client: unknown): client is NodeRedisClient => has(client, 'evalSha') && has(client, 'eval');
