@@ -28,7 +28,8 @@ import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
-import { RATE_LIMIT_OFF, RESOLVED_RATE_LIMIT } from './rate-limit/rate-limit.options.js';
+import type { QuotaStore } from './rate-limit/quota-store.js';
+import { RATE_LIMIT_OFF, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit/rate-limit.options.js';
 import { MAX_CLIENTS, RateLimiter } from './rate-limit/rate-limiter.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 
@@ -59,6 +60,7 @@ const CONFIGURED = new WeakSet<ApplicationConfig>();
 
 const OPTIONS = Symbol('agent-security:options');
 const RESOLVED = Symbol('agent-security:resolved-options');
+const REDIS_STORE = Symbol('agent-security:redis-store');
 
 /** Providers that hold one part of the resolved options. */
 const part = <T>(provide: symbol, read: (options: ResolvedOptions) => T): Provider => ({
@@ -74,7 +76,22 @@ const PROVIDERS: Provider[] = [
       resolveOptions(options, name => config.get<string>(name)),
     inject: [OPTIONS, ConfigService],
   },
-  part(RESOLVED_RATE_LIMIT, ({ rateLimit }) => rateLimit || RATE_LIMIT_OFF),
+  {
+    provide: REDIS_STORE,
+    // Loaded on demand, so that nobody needs a Redis client who has no Redis. Nest connects and closes it by its hooks.
+    useFactory: async ({ rateLimit }: ResolvedOptions): Promise<QuotaStore | undefined> => {
+      if (!rateLimit || rateLimit.redisUrl === undefined) return undefined;
+      const { openRedisStore } = await import('./redis/open-store.js');
+      return openRedisStore('REDIS_URL', rateLimit.redisUrl);
+    },
+    inject: [RESOLVED],
+  },
+  {
+    provide: RESOLVED_RATE_LIMIT,
+    useFactory: ({ rateLimit }: ResolvedOptions, store: QuotaStore | undefined): ResolvedRateLimit =>
+      rateLimit ? { ...rateLimit, store: rateLimit.store ?? store } : RATE_LIMIT_OFF,
+    inject: [RESOLVED, REDIS_STORE],
+  },
   part(MAX_CLIENTS, ({ rateLimit }) => (rateLimit || RATE_LIMIT_OFF).maxClients),
   part(RESOLVED_REQUEST_ID, ({ requestId }) => requestId),
   part(RESOLVED_ERRORS, ({ errors }) => errors || resolveErrors({})),

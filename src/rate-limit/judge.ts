@@ -34,6 +34,15 @@ export function judge(charges: readonly Charge[], nowMs: number): Verdict {
   return charges.length === 1 ? judgeOne(charges[0]!, nowMs) : judgeAll(charges, nowMs);
 }
 
+/** How a client stands; nothing is taken, and nobody is added. */
+export function look({ table, mask, key }: Omit<Charge, 'cost'>, nowMs: number): Verdict {
+  if (table.peek(key.hi, key.lo)) return judgeOne({ table, mask, key, cost: 0 }, nowMs);
+  const standings = table.policies
+    .filter((_policy, index) => (mask & (1 << index)) !== 0)
+    .map(policy => ({ policy, remaining: policy.burst, resetMs: 0, violated: false }));
+  return { granted: true, standings };
+}
+
 /** The usual case: one row, looked up once. */
 function judgeOne({ table, mask, key, cost }: Charge, nowMs: number): Verdict {
   table.find(key.hi, key.lo, nowMs);

@@ -8,14 +8,12 @@
  * never gives way: if all eight have, the newcomer shares one row with all such newcomers. So a flood of new keys cannot free
  * an old offender; it can only make newcomers share. */
 import type { Cells } from './algorithm.js';
-import { Segment, SEGMENT_ROWS, spread } from './segment.js';
+import { KEY_CELLS, Segment, SEGMENT_ROWS, spread } from './segment.js';
 import type { Policy } from './policy.js';
 
-const FIRST_ROWS = 32;
 const SWEPT_PER_INSERT = 2;
 const EVICTION_SAMPLE = 8;
 const MAX_DEPTH = 20;
-const KEY_CELLS = 2;
 
 export class QuotaTable {
   /** Where the row of the last `find` is: its memory, and its first cell. */
@@ -49,44 +47,36 @@ export class QuotaTable {
     this.#offsets = offsets;
     this.#stride = stride;
     this.offered = policies.map(() => 0);
-    this.#directory = [new Segment(0, stride, FIRST_ROWS)];
-    this.#shared = new Segment(0, stride, 1);
-    this.#shared.rows = 1;
-    this.cells = this.#shared;
+    this.#directory = [new Segment(0, stride)];
+    this.#shared = new Segment(0, stride);
+    this.#shared.add(0, 0, 0);
+    this.cells = this.#shared.cellsOf(0);
   }
 
   /** Turns to the row of a client, a new one if need be. */
   find(hi: number, lo: number, nowMs: number): void {
     const hash = spread(hi, lo);
     const segment = this.#segmentOf(hash);
-    const at = segment.find(hi, lo, hash);
-    if (at === -1) {
-      this.#insert(hi, lo, hash, nowMs);
-      return;
-    }
-    this.cells = segment;
-    this.at = at;
+    const row = segment.find(hi, lo, hash);
+    if (row === -1) this.#insert(hi, lo, hash, nowMs);
+    else this.#turnTo(segment, row);
   }
 
-  /** Turns to the row of a client; false, and nothing is added, if it has none. */
+  /** Turns to the row of a client; false, and nobody is added, if it has none. */
   peek(hi: number, lo: number): boolean {
     const hash = spread(hi, lo);
     const segment = this.#segmentOf(hash);
-    const at = segment.find(hi, lo, hash);
-    if (at === -1) return false;
-    this.cells = segment;
-    this.at = at;
-    return true;
+    const row = segment.find(hi, lo, hash);
+    if (row !== -1) this.#turnTo(segment, row);
+    return row !== -1;
   }
 
   /** Forgets a client. */
   delete(hi: number, lo: number): void {
     const hash = spread(hi, lo);
     const segment = this.#segmentOf(hash);
-    const at = segment.find(hi, lo, hash);
-    if (at === -1) return;
-    segment.remove(at / this.#stride);
-    this.size--;
+    const row = segment.find(hi, lo, hash);
+    if (row !== -1) this.#drop(segment, row);
   }
 
   available(policy: number, nowMs: number): number {
@@ -121,13 +111,16 @@ export class QuotaTable {
       segment = this.#segmentOf(hash);
     }
     if ((this.size >= this.maxClients || segment.rows === SEGMENT_ROWS) && !this.#evict(segment, nowMs)) {
-      this.cells = this.#shared;
-      this.at = 0;
+      this.#turnTo(this.#shared, 0);
       return;
     }
     this.size++;
-    this.at = segment.add(hi, lo, hash);
-    this.cells = segment;
+    this.#turnTo(segment, segment.add(hi, lo, hash));
+  }
+
+  #turnTo(segment: Segment, row: number): void {
+    this.cells = segment.cellsOf(row);
+    this.at = segment.offsetOf(row);
   }
 
   #sweep(segment: Segment, nowMs: number): void {
@@ -155,12 +148,14 @@ export class QuotaTable {
 
   /** How much of its tightest limit a row has used, 0 (nothing left in any window) to 1. */
   #use(segment: Segment, row: number, nowMs: number): number {
+    const cells = segment.cellsOf(row);
+    const begin = segment.offsetOf(row);
     let most = 0;
     for (let policy = 0; policy < this.policies.length; policy++) {
       const { limit, algorithm } = this.policies[policy]!;
-      const at = row * this.#stride + this.#offsets[policy]!;
-      const available = algorithm.available(segment, at, nowMs);
-      if (algorithm.resetMs(segment, at, nowMs) === 0) continue;
+      const at = begin + this.#offsets[policy]!;
+      const available = algorithm.available(cells, at, nowMs);
+      if (algorithm.resetMs(cells, at, nowMs) === 0) continue;
       const use = available <= 0 ? 1 : Math.max(Number.EPSILON, 1 - available / limit);
       if (use > most) most = use;
     }
@@ -178,16 +173,13 @@ export class QuotaTable {
       this.#directory = this.#directory.flatMap(entry => [entry, entry]);
       this.#depth = depth;
     }
-    const rows = SEGMENT_ROWS / 2;
-    const halves = [new Segment(depth, this.#stride, rows), new Segment(depth, this.#stride, rows)] as const;
+    const halves = [new Segment(depth, this.#stride), new Segment(depth, this.#stride)] as const;
     for (let row = 0; row < segment.rows; row++) {
-      const from = row * this.#stride;
-      const hi = segment.u32[from]!;
-      const lo = segment.u32[from + 1]!;
-      const rowHash = spread(hi, lo);
+      const rowHash = segment.hashOf(row);
+      const { u32 } = segment.cellsOf(row);
+      const at = segment.offsetOf(row);
       const half = halves[(rowHash >>> (32 - depth)) & 1]!;
-      const to = half.add(hi, lo, rowHash);
-      for (let cell = KEY_CELLS; cell < this.#stride; cell++) half.u32[to + cell] = segment.u32[from + cell]!;
+      half.copy(half.add(u32[at]!, u32[at + 1]!, rowHash), segment, row);
     }
     const span = 2 ** (this.#depth - depth);
     const first = Math.floor((hash >>> (32 - this.#depth)) / (span * 2)) * span * 2;

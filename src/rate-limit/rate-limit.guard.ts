@@ -21,8 +21,9 @@ import { ShadowReport } from './shadow-report.js';
 import type { Charge, Verdict } from './judge.js';
 import { GuardedStore } from './guarded-store.js';
 import { MemoryThrottlerStorage } from './memory-storage.js';
+import { createPolicy } from './policy.js';
 import { quotaHeaders, quotaProblem } from './quota-headers.js';
-import { RateLimitException } from './rate-limit.exception.js';
+import { refusal } from './rate-limit.exception.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { checkCost, RateLimiter } from './rate-limiter.js';
 import { type QuotaGroup, type RoutePlan, RoutePlans } from './route-plan.js';
@@ -109,12 +110,13 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * Takes the module's quota for a request that matched no route, so that probing for paths is limited like calling them.
+   * Takes the module's quota for a request that matched no route, so that probing for paths is limited like calling them. It is
+   * this process's own count: an exception filter cannot wait for a shared store.
    * @returns the exception to answer with, if the client is over its limit
    */
   limitUnmatched(host: ArgumentsHost): unknown {
     const { request, response, state } = readHttpCall(host);
-    if (state === undefined || state.charged || this.store !== undefined || this.isExempt(request)) return;
+    if (state === undefined || state.charged || this.isExempt(request)) return;
     state.charged = true;
     const charges = this.plans.modulesGroups.map(group =>
       chargeOf({ ...group, cost: typeof group.cost === 'number' ? group.cost : 1 }, state.client.key),
@@ -122,7 +124,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (charges.length === 0) return;
     const verdict = this.limiter.judge(charges);
     this.tell(response, verdict);
-    if (!verdict.granted && !this.settings.shadow) return new RateLimitException(quotaProblem(verdict));
+    if (!verdict.granted && !this.settings.shadow) return refusal(quotaProblem(verdict));
   }
 
   protected override async handleRequest(_request: ThrottlerRequest): Promise<boolean> {
@@ -134,12 +136,12 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   protected override throwThrottlingException(
-    context: ExecutionContext,
-    detail: ThrottlerLimitDetail,
+    _context: ExecutionContext,
+    { limit, ttl, timeToBlockExpire }: ThrottlerLimitDetail,
   ): Promise<void> {
-    void context;
-    void detail;
-    throw new RateLimitException({ status: 429, code: 'rate_limited' });
+    const policy = createPolicy({ limit, windowMs: ttl });
+    const standing = { policy, remaining: 0, resetMs: timeToBlockExpire * 1000, violated: true };
+    throw refusal(quotaProblem({ granted: false, standings: [standing] }));
   }
 
   /** Works out every route's plan at start-up, so that a bad `@Throttle()` stops it there and no request waits for it. */
@@ -188,9 +190,9 @@ export class RateLimitGuard extends ThrottlerGuard {
       await this.throwThrottlingException(context, detail);
     }
     if (this.getErrorMessage !== RateLimitGuard.prototype.getErrorMessage) {
-      throw new RateLimitException({ ...problem, detail: await this.getErrorMessage(context, detail) });
+      throw refusal({ ...problem, detail: await this.getErrorMessage(context, detail) });
     }
-    throw new RateLimitException(problem);
+    throw refusal(problem);
   }
 
   private tell(response: PlatformResponse, verdict: Verdict): void {

@@ -23,6 +23,7 @@ import {
 } from './limit-rule.js';
 import { parseLimits } from './parse-limits.js';
 import { createPolicy, type Policy } from './policy.js';
+import { readRedisUrl } from '../redis/redis-url.js';
 import type { QuotaStore } from './quota-store.js';
 import { ThrottlerQuotaStore } from './throttler-store.js';
 
@@ -58,8 +59,8 @@ export interface RateLimitOptions {
   exemptPaths?: readonly string[];
   /**
    * Counts that several processes share: a `QuotaStore`, which judges all policies of a request together, or a storage of
-   * @nestjs/throttler's interface, which judges one after the other.
-   * @default in the process's own memory
+   * @nestjs/throttler's interface, which judges one after the other. `nestjs-agent-security/redis` has one for Redis.
+   * @default the Redis server of `REDIS_URL`; without it the process's own memory
    */
   store?: QuotaStore | ThrottlerStorage;
   /**
@@ -89,6 +90,8 @@ export interface ResolvedRateLimit {
   readonly store: QuotaStore | undefined;
   /** What subclasses of ThrottlerGuard see as their storage, where the user gave one. */
   readonly throttlerStorage: ThrottlerStorage | undefined;
+  /** Where the counts are shared, if no store was given. */
+  readonly redisUrl?: string | undefined;
   readonly onStoreError: StoreErrorPolicy;
   readonly headers: boolean;
   readonly shadow: boolean;
@@ -132,6 +135,7 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
     key: readKey('rateLimit.key', options.key) ?? 'client',
     exemptPaths: readPaths('rateLimit.exemptPaths', options.exemptPaths),
     ...readStore(options.store),
+    redisUrl: options.store === undefined ? readRedisUrl(env) : undefined,
     onStoreError: readChoice('rateLimit.onStoreError', options.onStoreError, STORE_ERROR_POLICIES, 'local'),
     headers: readBoolean('rateLimit.headers', options.headers, true),
     shadow: readBoolean('rateLimit.shadow', options.shadow, false),

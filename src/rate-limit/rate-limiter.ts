@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { hashKey } from './hash-key.js';
-import { type Charge, EVERY_POLICY, judge, type Standing, type Verdict } from './judge.js';
+import { type Charge, EVERY_POLICY, judge, look, type Standing, type Verdict } from './judge.js';
 import type { Policy } from './policy.js';
 import { QuotaTable } from './quota-table.js';
 import { retryAfterSeconds } from './quota-headers.js';
@@ -60,7 +60,7 @@ export class RateLimiter {
 
   /** How `key` stands; takes nothing. */
   async peek(policy: RateLimiterPolicy, key: string): Promise<RateLimitResult> {
-    return toResult(this.judge([this.#charge(policy, key, 0)]));
+    return toResult(look(this.#charge(policy, key, 0), this.clock.monotonicMs()));
   }
 
   /** Gives `key` its whole quota back. */

@@ -3,8 +3,16 @@ import { randomBytes } from 'node:crypto';
 import type { Cells } from './algorithm.js';
 
 export const SEGMENT_ROWS = 2048;
+/** The first cells of a row hold its key. */
+export const KEY_CELLS = 2;
+
 const INDEX_SIZE = SEGMENT_ROWS * 2;
-const GROWTH_ROWS = 128;
+const INDEX_MASK = INDEX_SIZE - 1;
+
+/** Memory grows by so many rows, and nothing is copied. */
+const CHUNK_BITS = 7;
+const CHUNK_ROWS = 1 << CHUNK_BITS;
+const CHUNK_MASK = CHUNK_ROWS - 1;
 
 const seed = randomBytes(4).readInt32LE(0);
 
@@ -16,95 +24,118 @@ export function spread(hi: number, lo: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-export class Segment implements Cells {
+class Chunk implements Cells {
+  readonly u32: Uint32Array;
+  readonly u16: Uint16Array;
+  readonly f64: Float64Array;
+
+  constructor(cells: number) {
+    this.u32 = new Uint32Array(cells);
+    this.u16 = new Uint16Array(this.u32.buffer);
+    this.f64 = new Float64Array(this.u32.buffer);
+  }
+}
+
+export class Segment {
   rows = 0;
   /** The row that the sweep looks at next. */
   hand = 0;
-  u32: Uint32Array;
-  u16: Uint16Array;
-  f64: Float64Array;
-  /** Row number + 1 by hash, open addressing; 0 is free. */
-  readonly index = new Uint16Array(INDEX_SIZE);
+  readonly #chunks: Chunk[] = [];
+  /** Row numbers + 1 by hash, open addressing; 0 is free. */
+  readonly #index = new Uint16Array(INDEX_SIZE);
 
   constructor(
     readonly depth: number,
     private readonly stride: number,
-    rows: number,
-  ) {
-    this.u32 = new Uint32Array(rows * stride);
-    this.u16 = new Uint16Array(this.u32.buffer);
-    this.f64 = new Float64Array(this.u32.buffer);
+  ) {}
+
+  /** The memory that a row is in. */
+  cellsOf(row: number): Cells {
+    return this.#chunks[row >> CHUNK_BITS]!;
   }
 
+  /** Where in that memory it begins. */
+  offsetOf(row: number): number {
+    return (row & CHUNK_MASK) * this.stride;
+  }
+
+  /** The row of a key, or -1. */
   find(hi: number, lo: number, hash: number): number {
-    const { u32, index, stride } = this;
-    for (let slot = hash & (INDEX_SIZE - 1); ; slot = (slot + 1) & (INDEX_SIZE - 1)) {
-      const row = index[slot]!;
-      if (row === 0) return -1;
-      const at = (row - 1) * stride;
-      if (u32[at] === hi && u32[at + 1] === lo) return at;
+    const index = this.#index;
+    for (let slot = hash & INDEX_MASK; ; slot = (slot + 1) & INDEX_MASK) {
+      const row = index[slot]! - 1;
+      if (row === -1) return -1;
+      const { u32 } = this.#chunks[row >> CHUNK_BITS]!;
+      const at = (row & CHUNK_MASK) * this.stride;
+      if (u32[at] === hi && u32[at + 1] === lo) return row;
     }
   }
 
+  /** A row for a new key, its cells all 0. */
   add(hi: number, lo: number, hash: number): number {
-    const at = this.rows * this.stride;
-    if (at === this.u32.length) this.#grow();
-    this.rows++;
-    this.u32[at] = hi;
-    this.u32[at + 1] = lo;
-    let slot = hash & (INDEX_SIZE - 1);
-    while (this.index[slot] !== 0) slot = (slot + 1) & (INDEX_SIZE - 1);
-    this.index[slot] = this.rows;
-    return at;
+    const row = this.rows++;
+    if (row >> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new Chunk(CHUNK_ROWS * this.stride));
+    const { u32 } = this.cellsOf(row);
+    const at = this.offsetOf(row);
+    u32[at] = hi;
+    u32[at + 1] = lo;
+    let slot = hash & INDEX_MASK;
+    while (this.#index[slot] !== 0) slot = (slot + 1) & INDEX_MASK;
+    this.#index[slot] = row + 1;
+    return row;
+  }
+
+  /** Copies what a row of another segment counts. */
+  copy(row: number, source: Segment, sourceRow: number): void {
+    const to = this.cellsOf(row).u32;
+    const from = source.cellsOf(sourceRow).u32;
+    const toAt = this.offsetOf(row);
+    const fromAt = source.offsetOf(sourceRow);
+    for (let cell = KEY_CELLS; cell < this.stride; cell++) to[toAt + cell] = from[fromAt + cell]!;
+  }
+
+  /** The hash of a row's key. */
+  hashOf(row: number): number {
+    const { u32 } = this.cellsOf(row);
+    const at = this.offsetOf(row);
+    return spread(u32[at]!, u32[at + 1]!);
   }
 
   /** Removes a row; the last one takes its place. */
   remove(row: number): void {
-    const { u32, stride } = this;
-    const at = row * stride;
     const last = this.rows - 1;
     this.#unlink(this.#slotOf(row));
     if (row !== last) {
       const lastSlot = this.#slotOf(last);
-      u32.copyWithin(at, last * stride, (last + 1) * stride);
-      this.index[lastSlot] = row + 1;
+      this.#index[lastSlot] = row + 1;
+      const { u32 } = this.cellsOf(row);
+      const from = this.cellsOf(last).u32;
+      u32[this.offsetOf(row)] = from[this.offsetOf(last)]!;
+      u32[this.offsetOf(row) + 1] = from[this.offsetOf(last) + 1]!;
+      this.copy(row, this, last);
     }
-    u32.fill(0, last * stride, (last + 1) * stride);
+    const lastAt = this.offsetOf(last);
+    this.cellsOf(last).u32.fill(0, lastAt, lastAt + this.stride);
     this.rows = last;
     if (this.hand >= last) this.hand = 0;
   }
 
   #slotOf(row: number): number {
-    const at = row * this.stride;
-    let slot = spread(this.u32[at]!, this.u32[at + 1]!) & (INDEX_SIZE - 1);
-    while (this.index[slot] !== row + 1) slot = (slot + 1) & (INDEX_SIZE - 1);
+    let slot = this.hashOf(row) & INDEX_MASK;
+    while (this.#index[slot] !== row + 1) slot = (slot + 1) & INDEX_MASK;
     return slot;
   }
 
   /** Frees a slot of the index and closes the gap, so that no search stops short. */
   #unlink(gap: number): void {
-    const { index, stride, u32 } = this;
-    const mask = INDEX_SIZE - 1;
-    for (let slot = (gap + 1) & mask; index[slot] !== 0; slot = (slot + 1) & mask) {
-      const at = (index[slot]! - 1) * stride;
-      const home = spread(u32[at]!, u32[at + 1]!) & mask;
-      if (((slot - home) & mask) >= ((slot - gap) & mask)) {
+    const index = this.#index;
+    for (let slot = (gap + 1) & INDEX_MASK; index[slot] !== 0; slot = (slot + 1) & INDEX_MASK) {
+      const home = this.hashOf(index[slot]! - 1) & INDEX_MASK;
+      if (((slot - home) & INDEX_MASK) >= ((slot - gap) & INDEX_MASK)) {
         index[gap] = index[slot]!;
         gap = slot;
       }
     }
     index[gap] = 0;
-  }
-
-  #grow(): void {
-    const rows = Math.min(
-      SEGMENT_ROWS,
-      this.rows + Math.max(GROWTH_ROWS >> 2, Math.min(this.rows, GROWTH_ROWS)),
-    );
-    const { u32 } = this;
-    this.u32 = new Uint32Array(rows * this.stride);
-    this.u32.set(u32);
-    this.u16 = new Uint16Array(this.u32.buffer);
-    this.f64 = new Float64Array(this.u32.buffer);
   }
 }

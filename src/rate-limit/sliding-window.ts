@@ -17,7 +17,7 @@ const COUNT_BITS = 4;
 const COUNT_MASK = 15;
 
 export class SlidingWindow implements Algorithm {
-  readonly cells = 9;
+  readonly cells: number;
   readonly aligned = false;
   readonly #batch: number;
   readonly #tickMs: number;
@@ -28,6 +28,7 @@ export class SlidingWindow implements Algorithm {
     windowMs: number,
   ) {
     this.#batch = Math.ceil(limit / BATCHES);
+    this.cells = RING + Math.ceil(Math.ceil(limit / this.#batch) / 2);
     this.#tickMs = Math.ceil(windowMs / MAX_TICKS);
     this.#ticks = Math.max(1, Math.floor(windowMs / this.#tickMs));
   }

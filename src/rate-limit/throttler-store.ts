@@ -12,6 +12,8 @@ export class ThrottlerQuotaStore implements QuotaStore {
   async judge(charges: readonly StoredCharge[]): Promise<Verdict> {
     const standings: Standing[] = [];
     for (const { key, policies, cost } of charges) {
+      // The interface can only take: a request that costs nothing is not asked about.
+      if (cost === 0) continue;
       for (const policy of policies) {
         const { name, limit, windowMs, blockMs } = policy;
         const increment = () =>

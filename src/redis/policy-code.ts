@@ -36,7 +36,10 @@ function codeOf(policy: Policy, turn: number): PolicyCode {
   return (own[turn] ??= createCode(policy, turn));
 }
 
-function createCode({ name, named, rule, limit, windowMs, burst, blockMs }: Policy, turn: number): PolicyCode {
+function createCode(
+  { name, named, rule, limit, windowMs, burst, blockMs }: Policy,
+  turn: number,
+): PolicyCode {
   const blocks = blockMs !== undefined && blockMs > 0;
   const letter = blocks ? 'b' : RULES[rule];
   // Not the limit: a count goes on under another one. A count of another window would mean nothing.

@@ -60,7 +60,8 @@ export function readReply(decisions: readonly Decision[], reply: unknown): Verdi
     }
     return { granted, standings };
   });
-  if (at !== reply.length || verdicts.some(isUnreadable)) throw new Error('The rate-limit script gave another number of answers');
+  if (at !== reply.length || verdicts.some(isUnreadable))
+    throw new Error('The rate-limit script gave another number of answers');
   return verdicts;
 }
 

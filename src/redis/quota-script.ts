@@ -6,7 +6,8 @@
  *         policies  [id, rule, limit, windowMs, burst, blockMs] each
  *         steps     for each decision: the number of its charges (negative: they are given back), then for each charge
  *                   its key, its cost, the number of its policies and the policies
- * ARGV[2] milliseconds in place of the server's clock, for tests; empty otherwise
+ * ARGV[2] milliseconds in place of the server's clock, for tests; empty otherwise. Keys then live ten minutes longer, since they
+ *         expire by the server's
  * Reply   for each decision, charge and policy: what remains, and the milliseconds to its reset; -1 - milliseconds if the policy is
  *         violated, NEVER if the cost is above the whole limit
  *
@@ -21,8 +22,8 @@ import { createHash } from 'node:crypto';
 
 export const BATCHES = 14;
 export const MAX_TICKS = 32_767;
-/** Longer waits than any number that a script returns exactly. */
-export const NEVER = -9_007_199_254_740_991;
+/** Beyond every wait, and exact in every client. */
+export const NEVER = -(2 ** 50);
 /** Keys of one route whose window is a function of the request could hold ever more records; the surplus is dropped. */
 const MAX_RECORDS = 64;
 
@@ -33,7 +34,9 @@ local pack, unpack = struct.pack, struct.unpack
 local call = redis.call
 
 local now = tonumber(ARGV[2])
+local extra = 600000
 if not now then
+  extra = 0
   local time = call('TIME')
   now = time[1] * 1000 + floor(time[2] / 1000)
 end
@@ -322,7 +325,7 @@ local function save(key)
   if #parts == 0 then
     call('DEL', KEYS[key])
   else
-    call('SET', KEYS[key], concat(parts), 'PX', max(1, ceil(lasting)))
+    call('SET', KEYS[key], concat(parts), 'PX', max(1, ceil(lasting)) + extra)
   end
 end
 

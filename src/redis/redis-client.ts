@@ -49,8 +49,11 @@ export function createRunner(client: RedisClient): ScriptRunner {
 }
 
 const has = (client: unknown, method: string): boolean =>
-  typeof client === 'object' && client !== null && typeof (client as Record<string, unknown>)[method] === 'function';
+  typeof client === 'object' &&
+  client !== null &&
+  typeof (client as Record<string, unknown>)[method] === 'function';
 
 const isIoredis = (client: unknown): client is IoredisClient => has(client, 'evalsha') && has(client, 'eval');
 
-const isNodeRedis = (client: unknown): client is NodeRedisClient => has(client, 'evalSha') && has(client, 'eval');
+const isNodeRedis = (client: unknown): client is NodeRedisClient =>
+  has(client, 'evalSha') && has(client, 'eval');

@@ -36,9 +36,18 @@ export class RedisQuotaStore implements QuotaStore {
   readonly #nowMs: () => number;
 
   /** @throws TypeError, RangeError for options that are wrong */
-  constructor({ client, prefix = 'asec:', deadlineMs = 90, maxBatch = 256, maxRefusals = 10_000, now }: RedisQuotaStoreOptions) {
+  constructor({
+    client,
+    prefix = 'asec:',
+    deadlineMs = 90,
+    maxBatch = 256,
+    maxRefusals = 10_000,
+    now,
+  }: RedisQuotaStoreOptions) {
     if (typeof prefix !== 'string' || /[{}]/.test(prefix)) {
-      throw new TypeError('RedisQuotaStore: prefix must be a text without braces, which name the slot of a Cluster');
+      throw new TypeError(
+        'RedisQuotaStore: prefix must be a text without braces, which name the slot of a Cluster',
+      );
     }
     checkWhole('deadlineMs', deadlineMs, 1, 60_000);
     checkWhole('maxBatch', maxBatch, 1, 5_000);
@@ -86,7 +95,11 @@ export class RedisQuotaStore implements QuotaStore {
     slots: readonly (readonly number[])[],
   ): Promise<Verdict> {
     const ask = (slot: readonly number[], refunds: boolean): Promise<Verdict> =>
-      this.#batcher.judge({ charges: slot.map(index => charges[index]!), keys: slot.map(index => keys[index]!), refunds });
+      this.#batcher.judge({
+        charges: slot.map(index => charges[index]!),
+        keys: slot.map(index => keys[index]!),
+        refunds,
+      });
     const answers = await Promise.allSettled(slots.map(slot => ask(slot, false)));
     const failed = answers.find(answer => answer.status === 'rejected');
     let granted = failed === undefined;
@@ -136,5 +149,7 @@ function nameQuestion(charges: readonly StoredCharge[], keys: readonly string[])
 
 function checkWhole(option: string, value: unknown, min: number, max: number): void {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return;
-  throw new RangeError(`RedisQuotaStore: ${option} must be a whole number from ${min} to ${max}, received ${String(value)}`);
+  throw new RangeError(
+    `RedisQuotaStore: ${option} must be a whole number from ${min} to ${max}, received ${String(value)}`,
+  );
 }

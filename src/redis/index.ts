@@ -1,0 +1,3 @@
+export { type ConnectedRedisStore, createRedisStore } from './open-store.js';
+export { type IoredisClient, type NodeRedisClient, type RedisClient } from './redis-client.js';
+export { RedisQuotaStore, type RedisQuotaStoreOptions } from './redis-store.js';

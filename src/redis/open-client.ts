@@ -1,0 +1,84 @@
+/* A client of our own for a URL, with settings under which nothing waits for a Redis that is not there. */
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import type { RedisClient } from './redis-client.js';
+
+export interface OpenedClient {
+  readonly client: RedisClient;
+  /** Starts connecting; rejects if the first attempt fails, and goes on trying. */
+  connect(): Promise<unknown>;
+  close(): void;
+}
+
+const COMMAND_TIMEOUT_MS = 1_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+/** A connection that has been silent so long with a command under way is given up: its server may be gone without a word. */
+const SOCKET_TIMEOUT_MS = 10_000;
+
+const retryMs = (attempts: number): number => Math.min(50 * 2 ** Math.min(attempts, 6), 2_000);
+
+// Without a listener, an error event ends the process; decisions that fail are reported by the guard.
+const ignore = (): void => undefined;
+
+/** By ioredis, or by node-redis if that is what is installed. @throws AgentSecurityConfigError if neither is */
+export async function openClient(option: string, url: string): Promise<OpenedClient> {
+  const opened =
+    (await ifInstalled(() => import('ioredis').then(module => openIoredis(module, url)))) ??
+    (await ifInstalled(() => import('redis').then(module => openNodeRedis(module, url))));
+  if (opened !== undefined) return opened;
+  throw new AgentSecurityConfigError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'needs a Redis client, and neither ioredis nor redis is installed',
+    'Run "npm install ioredis", or remove it to count in the memory of each process.',
+  );
+}
+
+async function ifInstalled<T>(load: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await load();
+  } catch (error) {
+    if (String((error as { code?: unknown }).code).endsWith('MODULE_NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+function openIoredis({ Redis }: Pick<typeof import('ioredis'), 'Redis'>, url: string): OpenedClient {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    retryStrategy: retryMs,
+    // After a failover the old master refuses to write; its name leads to the new one by now.
+    reconnectOnError: error => error.message.startsWith('READONLY'),
+  });
+  client.on('error', ignore);
+  return { client, connect: () => client.connect(), close: () => client.disconnect() };
+}
+
+function openNodeRedis(
+  { createClient }: Pick<typeof import('redis'), 'createClient'>,
+  url: string,
+): OpenedClient {
+  const client = createClient({
+    url,
+    disableOfflineQueue: true,
+    commandOptions: { timeout: COMMAND_TIMEOUT_MS },
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SOCKET_TIMEOUT_MS,
+      reconnectStrategy: retryMs,
+    },
+  });
+  client.on('error', ignore);
+  return {
+    client,
+    connect: () => client.connect(),
+    close: () => {
+      if (client.isOpen) client.destroy();
+    },
+  };
+}

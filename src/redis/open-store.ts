@@ -1,0 +1,65 @@
+import { type OpenedClient, openClient } from './open-client.js';
+import { checkRedisUrl } from './redis-url.js';
+import { RedisQuotaStore, type RedisQuotaStoreOptions } from './redis-store.js';
+
+/** A start waits no longer than this for a Redis that does not answer. */
+const START_MS = 1_000;
+
+/** A store with a connection of its own. As a provider of an app it connects and closes with the app. */
+export class ConnectedRedisStore extends RedisQuotaStore {
+  readonly #opened: OpenedClient;
+
+  constructor(opened: OpenedClient, options: Omit<RedisQuotaStoreOptions, 'client'>) {
+    super({ ...options, client: opened.client });
+    this.#opened = opened;
+  }
+
+  /** Connects, or goes on trying without keeping the caller. Never rejects. */
+  async connect(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>(resolve => (timer = setTimeout(resolve, START_MS)));
+    await Promise.race([this.#opened.connect().catch(() => undefined), enough]);
+    clearTimeout(timer);
+  }
+
+  /** Closes the connection; decisions that are under way reject. */
+  close(): void {
+    this.#opened.close();
+  }
+
+  // Not earlier: a start that fails before must not leave a connection that keeps the process alive.
+  onApplicationBootstrap(): Promise<void> {
+    return this.connect();
+  }
+
+  // Not earlier: requests that are still answered are still limited.
+  onApplicationShutdown(): void {
+    this.close();
+  }
+}
+
+/**
+ * A store for a URL, through ioredis or node-redis, whichever is installed. Its client never queues: while Redis is away,
+ * decisions fail at once. Close it with your app.
+ * @throws AgentSecurityConfigError for a URL that is none, or if neither client is installed
+ * @example
+ * const store = await createRedisStore('rediss://user:password@redis.internal:6380');
+ */
+export async function createRedisStore(
+  url: string,
+  options: Omit<RedisQuotaStoreOptions, 'client'> = {},
+): Promise<ConnectedRedisStore> {
+  const store = await openRedisStore('createRedisStore(url)', url, options);
+  await store.connect();
+  return store;
+}
+
+/** The same before it connects. */
+export async function openRedisStore(
+  option: string,
+  url: string,
+  options: Omit<RedisQuotaStoreOptions, 'client'> = {},
+): Promise<ConnectedRedisStore> {
+  checkRedisUrl(option, url);
+  return new ConnectedRedisStore(await openClient(option, url), options);
+}

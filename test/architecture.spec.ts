@@ -1,0 +1,196 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix, relative, sep } from 'node:path';
+import ts from 'typescript';
+
+const SRC = join(__dirname, '..', 'src');
+
+interface Import {
+  readonly from: string;
+  /** Relative to `src` (`common/problem.ts`), or a package's name. */
+  readonly to: string;
+  readonly local: boolean;
+  readonly typeOnly: boolean;
+}
+
+function sources(): ReadonlyMap<string, string> {
+  const files = readdirSync(SRC, { recursive: true, withFileTypes: true }).filter(
+    entry => entry.isFile() && entry.name.endsWith('.ts'),
+  );
+  return new Map(
+    files.map(({ parentPath, name }) => {
+      const path = join(parentPath, name);
+      return [relative(SRC, path).split(sep).join('/'), readFileSync(path, 'utf8')];
+    }),
+  );
+}
+
+/** Every import and re-export of a file, as the compiler reads it. */
+function importsOf(file: string, text: string): Import[] {
+  const found: Import[] = [];
+  const add = (specifier: string, typeOnly: boolean): void => {
+    const local = specifier.startsWith('.');
+    const to = local
+      ? posix.normalize(posix.join(dirname(file), specifier)).replace(/\.js$/, '.ts')
+      : specifier;
+    found.push({ from: file, to, local, typeOnly });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+      const clause = node.importClause;
+      const named = clause?.namedBindings;
+      const elements = named && ts.isNamedImports(named) ? named.elements : undefined;
+      const typeOnly =
+        clause !== undefined &&
+        (clause.isTypeOnly ||
+          (clause.name === undefined &&
+            elements !== undefined &&
+            elements.length > 0 &&
+            elements.every(each => each.isTypeOnly)));
+      add(node.moduleSpecifier.text, typeOnly);
+    } else if (
+      ts.isExportDeclaration(node) &&
+      node.moduleSpecifier &&
+      ts.isStringLiteral(node.moduleSpecifier)
+    ) {
+      const named = node.exportClause;
+      const elements = named && ts.isNamedExports(named) ? named.elements : undefined;
+      add(
+        node.moduleSpecifier.text,
+        node.isTypeOnly || (elements !== undefined && elements.every(each => each.isTypeOnly)),
+      );
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [specifier] = node.arguments;
+      add(specifier && ts.isStringLiteral(specifier) ? specifier.text : '(computed)', false);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));
+  return found;
+}
+
+const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : '');
+
+/** What binds to Nest: everything else in `common/` and in a feature's folder is pure. */
+const BINDINGS =
+  /\.(?:guard|interceptor|filter|decorator|exception)\.ts$|^rate-limit\/(?:rate-limiter|memory-storage)\.ts$/;
+const WIRING = new Set(['', 'front']);
+const isPure = (file: string): boolean => !WIRING.has(folderOf(file)) && !BINDINGS.test(file);
+
+type Rule = (each: Import) => boolean;
+const rules: [title: string, breaks: Rule][] = [
+  [
+    'a pure file imports no Nest package at run time',
+    ({ from, to, local, typeOnly }) => isPure(from) && !local && !typeOnly && to.startsWith('@nestjs/'),
+  ],
+  [
+    'a pure file imports no binding at run time',
+    ({ from, to, local, typeOnly }) => isPure(from) && local && !typeOnly && !isPure(to),
+  ],
+  [
+    'a feature imports no other feature’s binding',
+    ({ from, to, local }) => {
+      const [own, other] = [folderOf(from), folderOf(to)];
+      return (
+        local &&
+        !WIRING.has(own) &&
+        !WIRING.has(other) &&
+        own !== other &&
+        other !== 'common' &&
+        BINDINGS.test(to)
+      );
+    },
+  ],
+  [
+    'common imports no feature',
+    ({ from, to, local }) => local && folderOf(from) === 'common' && folderOf(to) !== 'common',
+  ],
+  [
+    'a feature imports neither the hook nor the wiring',
+    ({ from, to, local }) => local && !WIRING.has(folderOf(from)) && WIRING.has(folderOf(to)),
+  ],
+  ['nothing imports index', ({ to, local }) => local && to === 'index.ts'],
+];
+
+const broken = (imports: readonly Import[], breaks: Rule): string[] =>
+  imports.filter(breaks).map(({ from, to }) => `${from} imports ${to}`);
+
+/** The first ring of files that import one another at run time. */
+function findCycle(imports: readonly Import[]): readonly string[] {
+  const next = new Map<string, string[]>();
+  for (const { from, to, local, typeOnly } of imports) {
+    if (local && !typeOnly) next.set(from, [...(next.get(from) ?? []), to]);
+  }
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): readonly string[] => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return [];
+    for (const to of next.get(file) ?? []) {
+      const cycle = walk(to, [...path, file]);
+      if (cycle.length > 0) return cycle;
+    }
+    done.add(file);
+    return [];
+  };
+  for (const file of next.keys()) {
+    const cycle = walk(file, []);
+    if (cycle.length > 0) return cycle;
+  }
+  return [];
+}
+
+describe('the direction of imports', () => {
+  const files = sources();
+  const imports = [...files].flatMap(([file, text]) => importsOf(file, text));
+
+  it('is read from the whole tree', () => {
+    expect(files.size).toBeGreaterThan(50);
+    const missing = imports.filter(({ to, local }) => local && !files.has(to));
+    expect(missing).toEqual([]);
+    expect(imports.filter(({ from }) => isPure(from)).length).toBeGreaterThan(50);
+  });
+
+  it.each(rules)('%s', (_title, breaks) => expect(broken(imports, breaks)).toEqual([]));
+
+  it('goes in no circle', () => expect(findCycle(imports)).toEqual([]));
+
+  /** What each rule must find in a file that breaks it: rules that find nothing guard nothing. */
+  const planted: [rule: string, file: string, text: string][] = [
+    [rules[0]![0], 'host/check-host.ts', "import { Logger } from '@nestjs/common';"],
+    [rules[0]![0], 'host/check-host.ts', "import { type Type, Logger } from '@nestjs/common';"],
+    [rules[0]![0], 'common/clock.ts', "export { Logger } from '@nestjs/common';"],
+    [rules[0]![0], 'common/clock.ts', "const nest = () => import('@nestjs/core');"],
+    [rules[1]![0], 'host/check-host.ts', "import { HostGuard } from './host.guard.js';"],
+    [rules[1]![0], 'common/problem.ts', "import { ProblemException } from './problem.exception.js';"],
+    [
+      rules[2]![0],
+      'host/host.guard.ts',
+      "import { RateLimitGuard } from '../rate-limit/rate-limit.guard.js';",
+    ],
+    [
+      rules[2]![0],
+      'cors/decide-cors.ts',
+      "import type { RateLimiter } from '../rate-limit/rate-limiter.js';",
+    ],
+    [rules[3]![0], 'common/authority.ts', "import { readOrigin } from '../cors/origin.js';"],
+    [rules[4]![0], 'cors/origin.ts', "import { Front } from '../front/front.js';"],
+    [rules[4]![0], 'cors/origin.ts', "import type { ResolvedOptions } from '../agent-security.options.js';"],
+    [rules[5]![0], 'front/front.ts', "import { CLOCK } from '../index.js';"],
+  ];
+  it.each(planted)('finds a planted violation: %s (%s)', (rule, file, text) => {
+    const breaks = rules.find(([title]) => title === rule)![1];
+    expect(broken(importsOf(file, text), breaks)).toHaveLength(1);
+  });
+
+  it('lets types through', () => {
+    const text = "import type { Type } from '@nestjs/common';\nimport { type Logger } from '@nestjs/common';";
+    expect(broken(importsOf('host/check-host.ts', text), rules[0]![1])).toEqual([]);
+  });
+
+  it('finds a planted circle', () => {
+    const circle = [
+      ...importsOf('common/a.ts', "import { b } from './b.js';"),
+      ...importsOf('common/b.ts', "export { a } from './a.js';"),
+    ];
+    expect(findCycle([...imports, ...circle])).toEqual(['common/a.ts', 'common/b.ts', 'common/a.ts']);
+  });
+});

@@ -1,0 +1,229 @@
+import {
+  createServer,
+  get,
+  type IncomingMessage,
+  type OutgoingHttpHeader,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { RequestState } from '../../src/common/request-state.js';
+import {
+  attachState,
+  compileHeaderTemplate,
+  type HeaderTemplateParts,
+} from '../../src/common/response-headers.js';
+
+const PARTS: HeaderTemplateParts = {
+  requestIdHeader: 'X-Request-ID',
+  common: [
+    ['X-Frame-Options', 'DENY'],
+    ['Cross-Origin-Resource-Policy', 'same-origin'],
+  ],
+  policies: [['Content-Security-Policy', 'api']],
+  htmlPolicies: [['Content-Security-Policy', 'html']],
+  strictTransportSecurity: 'max-age=1',
+  removePoweredBy: true,
+  noStore: true,
+  varyByOrigin: true,
+};
+
+type Handler = (response: ServerResponse) => void;
+type Received = Readonly<Record<string, readonly string[]>>;
+
+let server: Server | undefined;
+afterEach(() => new Promise<void>(resolve => (server ? server.close(() => resolve()) : resolve())));
+
+/** What a client receives of a response that `handler` writes: every line of each header. */
+async function receive(
+  handler: Handler,
+  parts: Partial<HeaderTemplateParts> = {},
+  change?: (state: RequestState) => void,
+): Promise<Received> {
+  const template = compileHeaderTemplate({ ...PARTS, ...parts });
+  server = createServer((request, response) => {
+    const client = { address: '', key: { hi: 0, lo: 0 }, secure: false, forwardedHosts: undefined };
+    const state = new RequestState(client, template, response.writeHead);
+    state.id = 'id-1';
+    change?.(state);
+    attachState(response, request, state);
+    handler(response);
+  });
+  await new Promise<void>(resolve => server!.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const message = await new Promise<IncomingMessage>((resolve, reject) => {
+    get({ port, host: '127.0.0.1', agent: false }, resolve).on('error', reject);
+  });
+  message.resume();
+  const lines: Record<string, string[]> = {};
+  for (let index = 0; index < message.rawHeaders.length; index += 2) {
+    (lines[message.rawHeaders[index]!.toLowerCase()] ??= []).push(message.rawHeaders[index + 1]!);
+  }
+  return lines;
+}
+
+const DEFAULTS = {
+  'x-request-id': ['id-1'],
+  'x-frame-options': ['DENY'],
+  'cross-origin-resource-policy': ['same-origin'],
+  'content-security-policy': ['api'],
+  'cache-control': ['no-store'],
+  vary: ['Origin'],
+};
+
+describe('the headers of a response', () => {
+  const ways: [title: string, handler: Handler][] = [
+    ['end alone', response => response.end()],
+    ['write', response => void (response.write('a'), response.end())],
+    ['setHeader', response => void (response.setHeader('X-Own', '1'), response.end())],
+    ['writeHead', response => void response.writeHead(200).end()],
+    ['writeHead with a reason', response => void response.writeHead(200, 'Fine').end()],
+    ['writeHead with an object', response => void response.writeHead(200, { 'X-Own': '1' }).end()],
+    [
+      'writeHead with a reason and an object',
+      response => void response.writeHead(200, 'Fine', { 'X-Own': '1' }).end(),
+    ],
+    ['writeHead with a flat list', response => void response.writeHead(200, ['X-Own', '1']).end()],
+    [
+      'writeHead with pairs',
+      response => void response.writeHead(200, [['X-Own', '1']] as unknown as OutgoingHttpHeader[]).end(),
+    ],
+    [
+      'setHeader and writeHead',
+      response => void (response.setHeader('X-A', '1'), response.writeHead(200, { 'X-Own': '1' }).end()),
+    ],
+    ['flushHeaders', response => void (response.flushHeaders(), response.end('a'))],
+    ['an error', response => void response.writeHead(500).end('x')],
+    ['no content', response => void response.writeHead(204).end()],
+  ];
+  it.each(ways)('are there once: %s', async (_title, handler) => {
+    expect(await receive(handler)).toMatchObject(DEFAULTS);
+  });
+
+  type Own = [title: string, name: string, value: string | string[], header: string, expected: string[]];
+  const own: Own[] = [
+    ['a header of its own wins', 'X-Frame-Options', 'SAMEORIGIN', 'x-frame-options', ['SAMEORIGIN']],
+    ['in any case', 'x-FRAME-options', 'SAMEORIGIN', 'x-frame-options', ['SAMEORIGIN']],
+    ['a policy of its own wins', 'Content-Security-Policy', 'own', 'content-security-policy', ['own']],
+    ['a cache policy of its own wins', 'Cache-Control', 'max-age=60', 'cache-control', ['max-age=60']],
+    ['Vary is added to', 'Vary', 'Accept', 'vary', ['Accept, Origin']],
+    ['Vary: Origin stays', 'Vary', 'origin', 'vary', ['origin']],
+    ['Vary: * stays', 'Vary', '*', 'vary', ['*']],
+    ['several cookies stay several', 'Set-Cookie', ['a=1', 'b=2'], 'set-cookie', ['a=1', 'b=2']],
+    [
+      'HTML has its own policy',
+      'Content-Type',
+      'text/html; charset=utf-8',
+      'content-security-policy',
+      ['html'],
+    ],
+    ['XHTML has it too', 'Content-Type', 'application/xhtml+xml', 'content-security-policy', ['html']],
+    ['text has that of data', 'Content-Type', 'text/htmlx', 'content-security-policy', ['api']],
+    [
+      'a problem has no charset',
+      'Content-Type',
+      'application/problem+json; charset=utf-8',
+      'content-type',
+      ['application/problem+json'],
+    ],
+  ];
+  it.each(own)('%s', async (_title, name, value, header, expected) => {
+    const fast = await receive(response => void response.writeHead(200, { [name]: value }).end());
+    await new Promise<void>(resolve => server!.close(() => resolve()));
+    const general = await receive(response => void (response.setHeader(name, value), response.end()));
+    expect([fast[header], general[header]]).toEqual([expected, expected]);
+  });
+
+  it('drop X-Powered-By, and the ETag of an error', async () => {
+    const headers = await receive(
+      response => void response.writeHead(404, { 'X-Powered-By': 'x', ETag: '"a"' }).end(),
+    );
+    expect([headers['x-powered-by'], headers['etag']]).toEqual([undefined, undefined]);
+  });
+
+  it('keep the ETag of a 200', async () => {
+    expect((await receive(response => void response.writeHead(200, { ETag: '"a"' }).end()))['etag']).toEqual([
+      '"a"',
+    ]);
+  });
+
+  it('force no-store where a route asks for it', async () => {
+    for (const handler of [
+      (response: ServerResponse) => void response.writeHead(200, { 'Cache-Control': 'public' }).end(),
+      (response: ServerResponse) => void (response.setHeader('Cache-Control', 'public'), response.end()),
+    ]) {
+      expect((await receive(handler, { noStore: 'force' }))['cache-control']).toEqual(['no-store']);
+      await new Promise<void>(resolve => server!.close(() => resolve()));
+    }
+  });
+
+  it('send HSTS over HTTPS only', async () => {
+    expect((await receive(response => response.end()))['strict-transport-security']).toBeUndefined();
+    await new Promise<void>(resolve => server!.close(() => resolve()));
+    const secure = (state: RequestState): void => void ((state.client as { secure: boolean }).secure = true);
+    expect((await receive(response => response.end(), {}, secure))['strict-transport-security']).toEqual([
+      'max-age=1',
+    ]);
+  });
+
+  it('let an allowed origin read, whatever another middleware reflects', async () => {
+    const grant = (state: RequestState): void => {
+      state.grant = ['Access-Control-Allow-Origin', 'https://app.test'];
+    };
+    for (const handler of [
+      (response: ServerResponse) =>
+        void response.writeHead(200, { 'access-control-allow-origin': '*' }).end(),
+      (response: ServerResponse) =>
+        void (response.setHeader('Access-Control-Allow-Origin', '*'), response.end()),
+    ]) {
+      const headers = await receive(handler, {}, grant);
+      expect([headers['access-control-allow-origin'], headers['cross-origin-resource-policy']]).toEqual([
+        ['https://app.test'],
+        ['cross-origin'],
+      ]);
+      await new Promise<void>(resolve => server!.close(() => resolve()));
+    }
+  });
+
+  const refused: [
+    title: string,
+    sent: Record<string, string>,
+    acao: string[] | undefined,
+    acac: string[] | undefined,
+  ][] = [
+    [
+      'a reflected origin',
+      { 'Access-Control-Allow-Origin': 'https://evil.test', 'Access-Control-Allow-Credentials': 'true' },
+      undefined,
+      undefined,
+    ],
+    ['public data', { 'Access-Control-Allow-Origin': '*' }, ['*'], undefined],
+    [
+      'public data with credentials',
+      { 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Credentials': 'true' },
+      ['*'],
+      undefined,
+    ],
+  ];
+  it.each(refused)('keep a refused origin out: %s', async (_title, sent, acao, acac) => {
+    const unreadable = (state: RequestState): void => void (state.unreadable = true);
+    const headers = await receive(response => void response.writeHead(200, sent).end(), {}, unreadable);
+    expect([headers['access-control-allow-origin'], headers['access-control-allow-credentials']]).toEqual([
+      acao,
+      acac,
+    ]);
+  });
+
+  it('carry the quota once, and let a handler’s own stand', async () => {
+    const quota = (state: RequestState): void =>
+      void (state.quota = ['X-RateLimit-Limit', '10', 'Retry-After', '1']);
+    for (const handler of [
+      (response: ServerResponse) => void response.writeHead(429, { 'retry-after': '7' }).end(),
+      (response: ServerResponse) => void (response.setHeader('Retry-After', '7'), response.end()),
+    ]) {
+      const headers = await receive(handler, {}, quota);
+      expect([headers['x-ratelimit-limit'], headers['retry-after']]).toEqual([['10'], ['7']]);
+      await new Promise<void>(resolve => server!.close(() => resolve()));
+    }
+  });
+});

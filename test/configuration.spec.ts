@@ -1,0 +1,753 @@
+import {
+  type AgentSecurityOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from '../src/agent-security.options.js';
+import {
+  AgentSecurityConfigError,
+  CONFIG_ERROR_CODES,
+  type ConfigErrorCode,
+} from '../src/common/config-error.js';
+
+type Variables = Readonly<Record<string, string>>;
+const resolve = (input: unknown, variables: Variables = {}): ResolvedOptions =>
+  resolveOptions(input, name => variables[name]);
+
+function refusal(input: unknown, variables?: Variables): AgentSecurityConfigError {
+  try {
+    resolve(input, variables);
+  } catch (error) {
+    if (error instanceof AgentSecurityConfigError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+type Row = [title: string, input: unknown, code: ConfigErrorCode, option: string, says: string];
+
+const options: Row[] = [
+  ['options that are no object', 5, 'ASEC_OPTION_TYPE', 'options', 'received 5'],
+  ['options that are a list', [], 'ASEC_OPTION_TYPE', 'options', 'an object'],
+
+  ['hosts: true', { hosts: true }, 'ASEC_OPTION_TYPE', 'hosts', 'an object'],
+  ['hosts: text', { hosts: 'a.test' }, 'ASEC_OPTION_TYPE', 'hosts', '"a.test"'],
+  ['hosts: a number in the list', { hosts: ['a.test', 1] }, 'ASEC_OPTION_TYPE', 'hosts[1]', 'received 1'],
+  ['hosts: none', { hosts: [] }, 'ASEC_HOST_NONE', 'hosts', 'every request would be refused'],
+  ['hosts: a bare wildcard', { hosts: ['*'] }, 'ASEC_HOST_ANY', 'hosts[0]', 'insecureAnyHost'],
+  [
+    'hosts: a scheme',
+    { hosts: ['a.test', 'https://api.test/x'] },
+    'ASEC_HOST_SCHEME',
+    'hosts[1]',
+    'Write "api.test"',
+  ],
+  ['hosts: a path', { hosts: ['api.test/x'] }, 'ASEC_HOST_INVALID', 'hosts[0]', '"api.test/x"'],
+  ['hosts: a leading dot', { hosts: ['.api.test'] }, 'ASEC_HOST_INVALID', 'hosts[0]', '"*.name"'],
+  ['hosts: a wildcard inside', { hosts: ['a.*.test'] }, 'ASEC_HOST_INVALID', 'hosts[0]', '"a.*.test"'],
+  ['hosts: a wildcard port', { hosts: ['a.test:*'] }, 'ASEC_HOST_INVALID', 'hosts[0]', '"a.test:*"'],
+  ['hosts: a wildcard over an address', { hosts: ['*.[::1]'] }, 'ASEC_HOST_INVALID', 'hosts[0]', '"*.[::1]"'],
+  ['hosts: other letters', { hosts: ['bücher.test'] }, 'ASEC_HOST_INVALID', 'hosts[0]', 'xn--'],
+  ['hosts: an empty name', { hosts: [''] }, 'ASEC_HOST_INVALID', 'hosts[0]', '""'],
+  [
+    'hosts.allow: a scheme',
+    { hosts: { allow: ['http://a.test'] } },
+    'ASEC_HOST_SCHEME',
+    'hosts.allow[0]',
+    '"a.test"',
+  ],
+  [
+    'hosts.exemptPaths: a pattern',
+    { hosts: { exemptPaths: ['/health*'] } },
+    'ASEC_PATH_INVALID',
+    'hosts.exemptPaths[0]',
+    'no pattern',
+  ],
+  [
+    'hosts.insecureAnyHost: text',
+    { hosts: { insecureAnyHost: 'yes' } },
+    'ASEC_OPTION_TYPE',
+    'hosts.insecureAnyHost',
+    'true or false',
+  ],
+
+  ['cors: true', { cors: true }, 'ASEC_OPTION_TYPE', 'cors', 'an object'],
+  [
+    'cors.origins: a path',
+    { cors: { origins: ['https://a.test/x'] } },
+    'ASEC_ORIGIN_INVALID',
+    'cors.origins[0]',
+    '"https://a.test/x"',
+  ],
+  [
+    'cors.origins: everybody’s hosts',
+    { cors: { origins: ['https://*.com'] } },
+    'ASEC_ORIGIN_WILDCARD',
+    'cors.origins[0]',
+    'a domain of your own',
+  ],
+  [
+    'cors.origins: "*" with credentials',
+    { cors: { origins: '*', credentials: true } },
+    'ASEC_CORS_ANY_WITH_CREDENTIALS',
+    'cors.origins',
+    'any site could act',
+  ],
+  [
+    'cors.credentials: text',
+    { cors: { credentials: 'include' } },
+    'ASEC_OPTION_TYPE',
+    'cors.credentials',
+    '"include"',
+  ],
+  ['cors.methods: TRACE', { cors: { methods: ['TRACE'] } }, 'ASEC_CORS_METHOD', 'cors.methods[0]', '"TRACE"'],
+  [
+    'cors.allowedHeaders: Cookie',
+    { cors: { allowedHeaders: ['Cookie'] } },
+    'ASEC_CORS_HEADER',
+    'cors.allowedHeaders[0]',
+    '"Cookie"',
+  ],
+  [
+    'cors.exposedHeaders: Set-Cookie',
+    { cors: { exposedHeaders: ['Set-Cookie'] } },
+    'ASEC_CORS_HEADER',
+    'cors.exposedHeaders[0]',
+    '"Set-Cookie"',
+  ],
+  [
+    'cors.exposedHeaders: "*" with credentials',
+    { cors: { exposedHeaders: ['*'], credentials: true } },
+    'ASEC_CORS_HEADER',
+    'cors.exposedHeaders[0]',
+    'List the headers',
+  ],
+
+  ['headers: true', { headers: true }, 'ASEC_OPTION_TYPE', 'headers', 'an object'],
+  [
+    'headers: a directive that is none',
+    { headers: { contentSecurityPolicy: { 'script src': "'self'" } } },
+    'ASEC_CSP_DIRECTIVE',
+    'headers.contentSecurityPolicy.script src',
+    'the name of a directive',
+  ],
+  [
+    'headers: a keyword without quotes',
+    { headers: { contentSecurityPolicy: { scriptSrc: 'self' } } },
+    'ASEC_CSP_DIRECTIVE',
+    'headers.contentSecurityPolicy.scriptSrc',
+    `"'self'"`,
+  ],
+  [
+    'headers: a semicolon in a source',
+    { headers: { contentSecurityPolicy: { scriptSrc: "'self'; object-src *" } } },
+    'ASEC_CSP_DIRECTIVE',
+    'headers.contentSecurityPolicy.scriptSrc',
+    'without ";"',
+  ],
+  [
+    'headers: a directive twice',
+    { headers: { htmlContentSecurityPolicy: { scriptSrc: "'self'", 'script-src': '*' } } },
+    'ASEC_CSP_DIRECTIVE',
+    'headers.htmlContentSecurityPolicy.script-src',
+    'a second time',
+  ],
+  [
+    'headers: a policy without a directive',
+    { headers: { contentSecurityPolicyReportOnly: true } },
+    'ASEC_CSP_DIRECTIVE',
+    'headers.contentSecurityPolicyReportOnly',
+    'has no directive',
+  ],
+  [
+    'headers: two policies that only report',
+    {
+      headers: {
+        contentSecurityPolicy: { reportOnly: true },
+        contentSecurityPolicyReportOnly: { defaultSrc: '*' },
+      },
+    },
+    'ASEC_CSP_DIRECTIVE',
+    'headers.contentSecurityPolicyReportOnly',
+    'a second report-only policy',
+  ],
+  [
+    'headers: an opener policy that is none',
+    { headers: { crossOriginOpenerPolicy: { policy: 'same' } } },
+    'ASEC_OPTION_TYPE',
+    'headers.crossOriginOpenerPolicy.policy',
+    '"same-origin"',
+  ],
+  [
+    'headers: a resource policy that is none',
+    { headers: { crossOriginResourcePolicy: { policy: 'all' } } },
+    'ASEC_OPTION_TYPE',
+    'headers.crossOriginResourcePolicy.policy',
+    '"all"',
+  ],
+  [
+    'headers: an embedder policy that is none',
+    { headers: { crossOriginEmbedderPolicy: { policy: 'all' } } },
+    'ASEC_OPTION_TYPE',
+    'headers.crossOriginEmbedderPolicy.policy',
+    '"all"',
+  ],
+  [
+    'headers: a framing that is none',
+    { headers: { xFrameOptions: { action: 'allow-from' } } },
+    'ASEC_OPTION_TYPE',
+    'headers.xFrameOptions.action',
+    '"deny", "sameorigin"',
+  ],
+  [
+    'headers: a referrer policy that is none',
+    { headers: { referrerPolicy: { policy: ['no-referrer', 'never'] } } },
+    'ASEC_OPTION_TYPE',
+    'headers.referrerPolicy.policy',
+    '"never"',
+  ],
+  [
+    'headers: cross-domain policies that are none',
+    { headers: { xPermittedCrossDomainPolicies: { permittedPolicies: 'x' } } },
+    'ASEC_OPTION_TYPE',
+    'headers.xPermittedCrossDomainPolicies.permittedPolicies',
+    '"x"',
+  ],
+  [
+    'headers: text for a switch',
+    { headers: { xContentTypeOptions: 'nosniff' } },
+    'ASEC_OPTION_TYPE',
+    'headers.xContentTypeOptions',
+    '"nosniff"',
+  ],
+  [
+    'headers: prefetching: text',
+    { headers: { xDnsPrefetchControl: { allow: 'on' } } },
+    'ASEC_OPTION_TYPE',
+    'headers.xDnsPrefetchControl.allow',
+    '"on"',
+  ],
+  [
+    'headers: a feature that is none',
+    { headers: { permissionsPolicy: { 'a=b': [] } } },
+    'ASEC_HEADER_VALUE',
+    'headers.permissionsPolicy.a=b',
+    'a feature name',
+  ],
+  [
+    'headers: an allow list that is none',
+    { headers: { permissionsPolicy: { camera: 'none' } } },
+    'ASEC_HEADER_VALUE',
+    'headers.permissionsPolicy.camera',
+    '"none"',
+  ],
+  [
+    'headers: an endpoint over HTTP',
+    { headers: { reportingEndpoints: { csp: 'http://a.test' } } },
+    'ASEC_HEADER_VALUE',
+    'headers.reportingEndpoints.csp',
+    'an https URL',
+  ],
+  [
+    'headers: no endpoint',
+    { headers: { reportingEndpoints: {} } },
+    'ASEC_HEADER_VALUE',
+    'headers.reportingEndpoints',
+    'received {}',
+  ],
+  [
+    'headers: preload on a short promise',
+    { headers: { strictTransportSecurity: { preload: true, maxAge: 300 } } },
+    'ASEC_HEADER_VALUE',
+    'headers.strictTransportSecurity.preload',
+    '31536000',
+  ],
+  [
+    'headers: preload without subdomains',
+    { headers: { strictTransportSecurity: { preload: true, includeSubDomains: false } } },
+    'ASEC_HEADER_VALUE',
+    'headers.strictTransportSecurity.preload',
+    'includeSubDomains',
+  ],
+
+  ['noStore: text', { noStore: 'force' }, 'ASEC_OPTION_TYPE', 'noStore', '"force"'],
+  ['noStore: null', { noStore: null }, 'ASEC_OPTION_TYPE', 'noStore', 'null'],
+
+  [
+    'requestId.header: a space',
+    { requestId: { header: 'X Request' } },
+    'ASEC_REQUEST_ID_HEADER',
+    'requestId.header',
+    '"X Request"',
+  ],
+  [
+    'requestId.accept: text',
+    { requestId: { accept: 'uuid' } },
+    'ASEC_OPTION_TYPE',
+    'requestId.accept',
+    'a regular expression',
+  ],
+  [
+    'requestId.generate: text',
+    { requestId: { generate: 'uuid' } },
+    'ASEC_OPTION_TYPE',
+    'requestId.generate',
+    'a function',
+  ],
+
+  ['rateLimit: true', { rateLimit: true }, 'ASEC_OPTION_TYPE', 'rateLimit', 'an object'],
+  [
+    'rateLimit.limits: a number',
+    { rateLimit: { limits: 10 } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.limits',
+    'received 10',
+  ],
+  [
+    'rateLimit.limits: none',
+    { rateLimit: { limits: [] } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.limits',
+    'names no limit',
+  ],
+  [
+    'rateLimit.limits: no limit in one',
+    { rateLimit: { limits: [{ name: 'a' }] } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.limits.limit',
+    'must be a limit',
+  ],
+  [
+    'rateLimit.limits: minute or month',
+    { rateLimit: { limits: '10/m' } },
+    'ASEC_LIMIT_SYNTAX',
+    'rateLimit.limits',
+    'minute or a month',
+  ],
+  [
+    'rateLimit.limits: a wrong one among others',
+    { rateLimit: { limits: ['1/s', 'ten per minute'] } },
+    'ASEC_LIMIT_SYNTAX',
+    'rateLimit.limits[1]',
+    '"ten per minute"',
+  ],
+  [
+    'rateLimit.limits: none at all',
+    { rateLimit: { limits: '0/minute' } },
+    'ASEC_LIMIT_RANGE',
+    'rateLimit.limits',
+    'a limit of 0 is none',
+  ],
+  [
+    'rateLimit.limits: a name with a quote',
+    { rateLimit: { limits: [{ limit: '1/s', name: 'a"b' }] } },
+    'ASEC_LIMIT_NAME',
+    'rateLimit.limits.name',
+    'letters, digits',
+  ],
+  [
+    'rateLimit.limits: a name for two',
+    { rateLimit: { limits: [{ limit: '1/s, 2/min', name: 'a' }] } },
+    'ASEC_LIMIT_NAME',
+    'rateLimit.limits.name',
+    'cannot name several',
+  ],
+  [
+    'rateLimit.limits: a name twice',
+    {
+      rateLimit: {
+        limits: [
+          { limit: '1/s', name: 'a' },
+          { limit: '2/s', name: 'a' },
+        ],
+      },
+    },
+    'ASEC_LIMIT_NAME',
+    'rateLimit.limits',
+    'two limits one name',
+  ],
+  [
+    'rateLimit.limits: an algorithm that is none',
+    { rateLimit: { limits: [{ limit: '1/s', algorithm: 'leaky' }] } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.limits.algorithm',
+    '"token-bucket"',
+  ],
+  [
+    'rateLimit.limits: a burst without a bucket',
+    { rateLimit: { limits: [{ limit: '1/s', burst: 5 }] } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.limits.burst',
+    'token-bucket',
+  ],
+  [
+    'rateLimit.limits: a key that is none',
+    { rateLimit: { limits: [{ limit: '1/s', key: 'ip' }] } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.limits.key',
+    '"address"',
+  ],
+  [
+    'rateLimit.flood: true',
+    { rateLimit: { flood: true } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.flood',
+    'a limit or false',
+  ],
+  [
+    'rateLimit.flood: two limits',
+    { rateLimit: { flood: '1/s, 2/min' } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.flood',
+    'one limit',
+  ],
+  [
+    'rateLimit.flood: syntax',
+    { rateLimit: { flood: '100 a second' } },
+    'ASEC_LIMIT_SYNTAX',
+    'rateLimit.flood',
+    '"100 a second"',
+  ],
+  [
+    'rateLimit.key: a header',
+    { rateLimit: { key: 'x-api-key' } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.key',
+    '"client"',
+  ],
+  [
+    'rateLimit.exemptPaths: a query',
+    { rateLimit: { exemptPaths: ['/x?y'] } },
+    'ASEC_PATH_INVALID',
+    'rateLimit.exemptPaths[0]',
+    '"/x?y"',
+  ],
+  [
+    'rateLimit.store: no storage',
+    { rateLimit: { store: {} } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.store',
+    'increment',
+  ],
+  [
+    'rateLimit.headers: text',
+    { rateLimit: { headers: 'draft-7' } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.headers',
+    '"draft-7"',
+  ],
+  [
+    'rateLimit.shadow: a number',
+    { rateLimit: { shadow: 1 } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.shadow',
+    'received 1',
+  ],
+
+  ['trustProxy: true', { trustProxy: true }, 'ASEC_TRUST_ALL', 'trustProxy', 'choose its own address'],
+  ['trustProxy: a name', { trustProxy: 'my-proxy' }, 'ASEC_TRUST_INVALID', 'trustProxy', '"my-proxy"'],
+  [
+    'trustProxy: everybody',
+    { trustProxy: ['0.0.0.0/0'] },
+    'ASEC_TRUST_INVALID',
+    'trustProxy',
+    'every address',
+  ],
+
+  [
+    'errors.typeBase: no URI',
+    { errors: { typeBase: 'api problems' } },
+    'ASEC_OPTION_TYPE',
+    'errors.typeBase',
+    'a URI',
+  ],
+  [
+    'errors.exposeMessages: text',
+    { errors: { exposeMessages: 'no' } },
+    'ASEC_OPTION_TYPE',
+    'errors.exposeMessages',
+    '"no"',
+  ],
+
+  ['body: true', { body: true }, 'ASEC_OPTION_TYPE', 'body', 'an object'],
+  [
+    'body.maxBytes: a size that is none',
+    { body: { maxBytes: '10 megs' } },
+    'ASEC_OPTION_TYPE',
+    'body.maxBytes',
+    '"10 megs"',
+  ],
+];
+
+type VariableRow = [title: string, variables: Variables, code: ConfigErrorCode, option: string, says: string];
+const variables: VariableRow[] = [
+  [
+    'ALLOWED_HOSTS: a scheme',
+    { ALLOWED_HOSTS: 'a.test,https://b.test' },
+    'ASEC_HOST_SCHEME',
+    'ALLOWED_HOSTS[1]',
+    '"b.test"',
+  ],
+  [
+    'ALLOWED_HOSTS: a bare wildcard',
+    { ALLOWED_HOSTS: '*' },
+    'ASEC_HOST_ANY',
+    'ALLOWED_HOSTS[0]',
+    'insecureAnyHost',
+  ],
+  [
+    'ALLOWED_HOSTS: an empty item',
+    { ALLOWED_HOSTS: 'a.test,' },
+    'ASEC_HOST_INVALID',
+    'ALLOWED_HOSTS[1]',
+    '""',
+  ],
+  [
+    'ALLOWED_HOSTS: broken JSON',
+    { ALLOWED_HOSTS: '["a.test",]' },
+    'ASEC_OPTION_TYPE',
+    'ALLOWED_HOSTS',
+    'a JSON array',
+  ],
+  [
+    'ALLOWED_HOSTS: an empty JSON array',
+    { ALLOWED_HOSTS: '[]' },
+    'ASEC_HOST_INVALID',
+    'ALLOWED_HOSTS[0]',
+    '"[]"',
+  ],
+  [
+    'CORS_ORIGINS: no scheme',
+    { CORS_ORIGINS: 'app.test' },
+    'ASEC_ORIGIN_INVALID',
+    'CORS_ORIGINS[0]',
+    '"app.test"',
+  ],
+  [
+    'CORS_ORIGINS: "*" with CORS_CREDENTIALS',
+    { CORS_ORIGINS: '*', CORS_CREDENTIALS: 'true' },
+    'ASEC_CORS_ANY_WITH_CREDENTIALS',
+    'CORS_ORIGINS',
+    'List the origins',
+  ],
+  ['CORS_CREDENTIALS: yes', { CORS_CREDENTIALS: 'yes' }, 'ASEC_OPTION_TYPE', 'CORS_CREDENTIALS', '"yes"'],
+  ['CORS_MAX_AGE: text', { CORS_MAX_AGE: '10m' }, 'ASEC_OPTION_TYPE', 'CORS_MAX_AGE', '"10m"'],
+  ['CORS_MAX_AGE: a fraction', { CORS_MAX_AGE: '1.5' }, 'ASEC_OPTION_TYPE', 'CORS_MAX_AGE', '"1.5"'],
+  ['CORS_MAX_AGE: negative', { CORS_MAX_AGE: '-1' }, 'ASEC_OPTION_RANGE', 'CORS_MAX_AGE', '-1'],
+  ['CORS_MAX_AGE: NaN', { CORS_MAX_AGE: 'NaN' }, 'ASEC_OPTION_TYPE', 'CORS_MAX_AGE', '"NaN"'],
+  ['RATE_LIMIT: syntax', { RATE_LIMIT: '10 a second' }, 'ASEC_LIMIT_SYNTAX', 'RATE_LIMIT', '"10 a second"'],
+  ['RATE_LIMIT: NaN', { RATE_LIMIT: 'NaN/second' }, 'ASEC_LIMIT_SYNTAX', 'RATE_LIMIT', '"NaN/second"'],
+  [
+    'RATE_LIMIT: 0',
+    { RATE_LIMIT: '10/second, 0/minute' },
+    'ASEC_LIMIT_RANGE',
+    'RATE_LIMIT',
+    'a limit of 0 is none',
+  ],
+  ['TRUST_PROXY: true', { TRUST_PROXY: 'true' }, 'ASEC_TRUST_ALL', 'TRUST_PROXY', 'Name the proxies'],
+  ['TRUST_PROXY: a name', { TRUST_PROXY: 'nginx' }, 'ASEC_TRUST_INVALID', 'TRUST_PROXY', 'nginx'],
+  ['TRUST_PROXY: too many hops', { TRUST_PROXY: '33' }, 'ASEC_OPTION_RANGE', 'TRUST_PROXY', '33'],
+];
+
+/** Every place that takes a number. */
+const numbers: [option: string, input: (value: unknown) => unknown][] = [
+  ['cors.maxAge', maxAge => ({ cors: { maxAge } })],
+  [
+    'headers.strictTransportSecurity.maxAge',
+    maxAge => ({ headers: { strictTransportSecurity: { maxAge } } }),
+  ],
+  ['rateLimit.maxClients', maxClients => ({ rateLimit: { maxClients } })],
+  ['rateLimit.limits.cost', cost => ({ rateLimit: { limits: [{ limit: '1/s', cost }] } })],
+  [
+    'rateLimit.limits.burst',
+    burst => ({ rateLimit: { limits: [{ limit: '1/s', algorithm: 'token-bucket', burst }] } }),
+  ],
+  ['trustProxy', trustProxy => ({ trustProxy })],
+  ['body.maxBytes', maxBytes => ({ body: { maxBytes } })],
+  ['body.maxDepth', maxDepth => ({ body: { maxDepth } })],
+];
+
+/** An unknown key at every level, and the name that is offered for it. */
+const unknownKeys: [option: string, input: unknown, offered: string][] = [
+  ['host', { host: [] }, 'hosts'],
+  ['ratelimit', { ratelimit: {} }, 'rateLimit'],
+  ['trustproxy', { trustproxy: 1 }, 'trustProxy'],
+  ['hosts.allowed', { hosts: { allowed: [] } }, 'allow'],
+  ['cors.origin', { cors: { origin: '*' } }, 'origins'],
+  ['headers.hsts', { headers: { hsts: true } }, ''],
+  ['headers.xFrameOption', { headers: { xFrameOption: true } }, 'xFrameOptions'],
+  [
+    'headers.strictTransportSecurity.max-age',
+    { headers: { strictTransportSecurity: { 'max-age': 1 } } },
+    'maxAge',
+  ],
+  [
+    'headers.crossOriginOpenerPolicy.polcy',
+    { headers: { crossOriginOpenerPolicy: { polcy: 'x' } } },
+    'policy',
+  ],
+  ['headers.xFrameOptions.actions', { headers: { xFrameOptions: { actions: 'deny' } } }, 'action'],
+  [
+    'headers.contentSecurityPolicy.reportonly',
+    { headers: { contentSecurityPolicy: { directives: {}, reportonly: true } } },
+    'reportOnly',
+  ],
+  ['requestId.headers', { requestId: { headers: 'X-Request-ID' } }, 'header'],
+  ['rateLimit.limit', { rateLimit: { limit: '1/s' } }, 'limits'],
+  ['rateLimit.limits.limits', { rateLimit: { limits: [{ limits: '1/s' }] } }, 'limit'],
+  ['errors.typebase', { errors: { typebase: '/' } }, 'typeBase'],
+  ['body.maxByte', { body: { maxByte: 1 } }, 'maxBytes'],
+];
+
+describe('a bad configuration stops the start-up', () => {
+  it.each(options)('%s', (_title, input, code, option, says) => {
+    const error = refusal(input);
+    expect([error.code, error.option]).toEqual([code, option]);
+    expect(error.message).toContain(says);
+    expect(error.message.endsWith(`[${code}]`)).toBe(true);
+  });
+
+  it.each(variables)('%s', (_title, environment, code, option, says) => {
+    const error = refusal({}, environment);
+    expect([error.code, error.option]).toEqual([code, option]);
+    expect(error.message).toContain(says);
+  });
+
+  describe.each(numbers)('%s', (option, input) => {
+    it.each([NaN, -1, 1.5, Infinity, -Infinity])('refuses %p', value => {
+      const error = refusal(input(value));
+      expect([error.code, error.option]).toEqual(['ASEC_OPTION_RANGE', option]);
+      expect(error.message).toContain(String(value));
+    });
+
+    it.each(['2', '', null, true, [1], 2n])('refuses %p', value => {
+      const error = refusal(input(value));
+      expect(error.option).toBe(option);
+      expect(['ASEC_OPTION_TYPE', 'ASEC_TRUST_INVALID', 'ASEC_TRUST_ALL']).toContain(error.code);
+    });
+
+    it('takes 1', () => expect(() => resolve(input(1))).not.toThrow());
+  });
+
+  it.each(unknownKeys)('the unknown key %s', (option, input, offered) => {
+    const error = refusal(input);
+    expect([error.code, error.option]).toEqual(['ASEC_OPTION_UNKNOWN', option]);
+    expect(error.message).toContain(offered === '' ? 'Known here: ' : `Did you mean "${offered}"?`);
+  });
+
+  it('is tested for every code but that of a second module, which only a whole app can earn', () => {
+    const tested = new Set<string>(['ASEC_OPTION_UNKNOWN', 'ASEC_OPTION_RANGE']);
+    for (const [, , code] of [...options, ...variables]) tested.add(code);
+    expect(CONFIG_ERROR_CODES.filter(code => !tested.has(code))).toEqual(['ASEC_MODULE_TWICE']);
+  });
+
+  it('reads the environment only where the options are silent', () => {
+    const bad = {
+      ALLOWED_HOSTS: '*',
+      CORS_ORIGINS: 'x',
+      CORS_CREDENTIALS: 'x',
+      CORS_MAX_AGE: 'x',
+      RATE_LIMIT: 'x',
+      TRUST_PROXY: 'x',
+    };
+    const given = {
+      hosts: ['a.test'],
+      cors: { origins: [], credentials: false, maxAge: 1 },
+      rateLimit: { limits: '1/s' },
+      trustProxy: false,
+    } as const;
+    expect(() => resolve(given, bad)).not.toThrow();
+    expect(() =>
+      resolve({ hosts: false, cors: false, rateLimit: false, trustProxy: false }, bad),
+    ).not.toThrow();
+  });
+});
+
+describe('undefined', () => {
+  const comparable = ({ rateLimit, requestId, ...rest }: ResolvedOptions): unknown => ({
+    ...rest,
+    rateLimit: rateLimit && {
+      ...rateLimit,
+      limits: rateLimit.limits.map(({ policy, ...rule }) => [policy.text, rule]),
+      flood: rateLimit.flood?.text,
+    },
+    requestId: requestId && { ...requestId, generate: typeof requestId.generate },
+  });
+  const everything = {
+    hosts: { allow: undefined, exemptPaths: undefined, insecureAnyHost: undefined },
+    cors: {
+      origins: undefined,
+      credentials: undefined,
+      methods: undefined,
+      allowedHeaders: undefined,
+      exposedHeaders: undefined,
+      maxAge: undefined,
+    },
+    noStore: undefined,
+    requestId: { header: undefined, accept: undefined, generate: undefined },
+    rateLimit: {
+      limits: undefined,
+      flood: undefined,
+      key: undefined,
+      exemptPaths: undefined,
+      store: undefined,
+      headers: undefined,
+      shadow: undefined,
+      maxClients: undefined,
+    },
+    trustProxy: undefined,
+    errors: { typeBase: undefined, exposeMessages: undefined },
+    body: { maxBytes: undefined, maxDepth: undefined },
+  };
+
+  it('erases no default of any option', () => {
+    expect(comparable(resolve(everything))).toEqual(comparable(resolve({})));
+    const keys = Object.keys(resolve({})).filter(key => key !== 'headers');
+    expect(Object.keys(everything).toSorted()).toEqual(keys.toSorted());
+  });
+
+  it('erases no variable of the environment', () => {
+    const environment = {
+      ALLOWED_HOSTS: 'a.test',
+      CORS_ORIGINS: 'https://b.test',
+      CORS_CREDENTIALS: '1',
+      CORS_MAX_AGE: '5',
+      RATE_LIMIT: '3/hour',
+      TRUST_PROXY: '0',
+    };
+    const resolved = resolve(everything, environment);
+    expect(comparable(resolved)).toEqual(comparable(resolve({}, environment)));
+    expect(resolved.hosts && [...resolved.hosts.patterns.exact]).toEqual(['a.test']);
+    expect(
+      resolved.cors && [[...resolved.cors.exact], resolved.cors.credentials, resolved.cors.maxAge],
+    ).toEqual([['https://b.test'], true, '5']);
+    expect(resolved.rateLimit && resolved.rateLimit.limits.map(({ policy }) => policy.text)).toEqual([
+      '3 requests per 1 hour',
+    ]);
+  });
+
+  it('is the same as an option that is not there', () => {
+    const features = Object.fromEntries(Object.keys(resolve({})).map(key => [key, undefined]));
+    expect(comparable(resolve(features))).toEqual(comparable(resolve(undefined)));
+  });
+});
+
+describe('what was given', () => {
+  it('is not changed', () => {
+    const freeze = <T extends object>(value: T): T => {
+      for (const member of Object.values(value))
+        if (typeof member === 'object' && member !== null) freeze(member as object);
+      return Object.freeze(value);
+    };
+    const given: AgentSecurityOptions = freeze({
+      hosts: { allow: ['b.test', 'a.test'], exemptPaths: ['/healthz'] },
+      cors: { origins: ['https://b.test', 'https://a.test'], methods: ['POST', 'GET'] },
+      headers: {
+        permissionsPolicy: { camera: ['self'] },
+        contentSecurityPolicy: { directives: { scriptSrc: ["'self'"] } },
+      },
+      rateLimit: { limits: ['100/minute', { limit: '10/second', name: 'burst' }] },
+      trustProxy: ['10.0.0.0/8'],
+    });
+    expect(() => resolve(given)).not.toThrow();
+  });
+});

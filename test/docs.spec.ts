@@ -1,0 +1,399 @@
+/* What docs/ and the README say, tied to the code: every option, variable, decorator and code is documented, and nothing else is. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { HttpStatus } from '@nestjs/common';
+import ts from 'typescript';
+import { resolveOptions } from '../src/agent-security.options.js';
+import {
+  type AgentSecurityConfigError,
+  CONFIG_ERROR_CODES,
+  type ConfigErrorCode,
+} from '../src/common/config-error.js';
+import { resolveCors } from '../src/cors/cors.options.js';
+import { codeOf } from '../src/errors/describe-error.js';
+import { resolveHeaders } from '../src/headers/headers.options.js';
+import * as index from '../src/index.js';
+import { createApp, start } from './support/start.js';
+import { CapturingLogger } from './support/logger.js';
+import { ManualClock } from './support/clock.js';
+import { EXPRESS } from './support/platforms.js';
+
+const ROOT = resolve(__dirname, '..');
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+/** Text without line breaks that are there for the width of the page only. */
+const flat = (text: string): string => text.replace(/\s+/g, ' ');
+
+const PAGES = [
+  'README.md',
+  'SECURITY.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(ROOT, 'docs')).map(name => `docs/${name}`),
+];
+const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter(name => name.endsWith('.ts'))
+  .map(name => ({ name, text: read(`src/${name}`) }));
+const OPTIONS = read('docs/options.md');
+const ERRORS = read('docs/errors.md');
+const README = read('README.md');
+
+/** Every match's first group, once. */
+const all = (text: string, pattern: RegExp): string[] =>
+  [...new Set([...text.matchAll(pattern)].map(([, group]) => group!))].toSorted();
+
+/* ---- options ---- */
+
+/** `hosts`, `hosts.allow`, … as the interfaces in src declare them. */
+function optionPaths(): string[] {
+  const interfaces = new Map<string, ts.InterfaceDeclaration>();
+  for (const { name, text } of SOURCES) {
+    ts.createSourceFile(name, text, ts.ScriptTarget.ES2023).forEachChild(node => {
+      if (ts.isInterfaceDeclaration(node)) interfaces.set(node.name.text, node);
+    });
+  }
+  const paths: string[] = [];
+  for (const member of interfaces.get('AgentSecurityOptions')!.members) {
+    if (!ts.isPropertySignature(member)) continue;
+    const key = (member.name as ts.Identifier).text;
+    paths.push(key);
+    const visit = (node: ts.Node): void => {
+      if (ts.isTypeReferenceNode(node)) {
+        const own = interfaces.get((node.typeName as ts.Identifier).text);
+        for (const inner of own?.members ?? []) paths.push(`${key}.${(inner.name as ts.Identifier).text}`);
+      }
+      node.forEachChild(visit);
+    };
+    visit(member.type!);
+  }
+  return paths;
+}
+
+const PATHS = optionPaths();
+const isHeader = (path: string): boolean => path.startsWith('headers.');
+
+test('the options are found', () => {
+  expect(PATHS).toEqual(
+    expect.arrayContaining([
+      'hosts.allow',
+      'cors.maxAge',
+      'headers.xPoweredBy',
+      'trustProxy',
+      'body.maxDepth',
+    ]),
+  );
+});
+
+it.each(PATHS.filter(path => !isHeader(path)))('docs/options.md has a section on %s', path => {
+  expect(OPTIONS).toMatch(new RegExp(`^##+ \`${path.replace('.', '\\.')}\`$`, 'm'));
+});
+
+it.each(PATHS.filter(isHeader))('docs/options.md has a row on %s', path => {
+  expect(OPTIONS).toMatch(new RegExp(`^\\| \`${path.replace('headers.', '')}\` +\\|`, 'm'));
+});
+
+test('docs/options.md has no section on an option that is none', () => {
+  expect(all(OPTIONS, /^##+ `(.*)`$/gm)).toEqual(PATHS.filter(path => !isHeader(path)).toSorted());
+});
+
+test('the README lists every option', () => {
+  const table = README.split('\n## Options\n')[1]!.split('\n## ')[0]!;
+  const expected = PATHS.filter(path => !isHeader(path));
+  expect(all(table, /^\| `([a-zA-Z.]+)` +\|/gm)).toEqual(expected.toSorted());
+});
+
+describe('defaults', () => {
+  const none = (): undefined => undefined;
+  const cors = resolveCors({}, none, 'X-Request-ID');
+  const headers = resolveHeaders('headers', {});
+
+  it.each([
+    ['allowedHeaders', cors && cors.allowHeaders],
+    ['methods', cors && cors.allowMethods],
+  ])('cors.%s', (name, value) => {
+    const section = OPTIONS.split(`### \`cors.${name}\``)[1]!.split('\n##')[0]!.split('**Default:**')[1]!;
+    expect([...section.matchAll(/`([\w-]+)`/g)].map(([, item]) => item).join(', ')).toBe(value);
+  });
+
+  test('cors.exposedHeaders', () => {
+    const section = OPTIONS.split('### `cors.exposedHeaders`')[1]!
+      .split('\n##')[0]!
+      .split('**Default:**')[1]!;
+    const listed = [...section.matchAll(/`([\w-]+)`/g)].map(([, item]) => item);
+    expect(['X-Request-ID', ...listed].join(', ')).toBe(cors && cors.exposeHeaders);
+  });
+
+  const rows = [...headers.common, ...headers.policies].filter(([name]) => name !== 'Permissions-Policy');
+
+  it.each(rows)('%s: %s', (name, value) => {
+    const escaped = value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    expect(OPTIONS).toMatch(new RegExp(`\`${name}(?:: [^\`]*)?\`.*\\| \`${escaped}\``));
+  });
+
+  test('Permissions-Policy', () => {
+    const section = OPTIONS.split('**`permissionsPolicy`**')[1]!.split('\n\n')[0]!;
+    const features = [...section.matchAll(/`([\w-]+)`/g)].map(([, feature]) => `${feature}=()`);
+    expect(features.join(', ')).toBe(new Map(headers.common).get('Permissions-Policy'));
+  });
+
+  test('the policy of HTML, by default and with `true`', () => {
+    expect(headers.htmlPolicies).toEqual(headers.policies);
+    const [[, pages]] = resolveHeaders('headers', { htmlContentSecurityPolicy: true }).htmlPolicies as [
+      [string, string],
+    ];
+    expect(flat(OPTIONS)).toContain(`\`true\` sends \`${pages}\``);
+  });
+
+  test.each([
+    ['hosts.allow', "`['localhost', '*.localhost', '127.0.0.1', '[::1]']`"],
+    ['rateLimit.limits', "`['10/second', '100/minute']`"],
+    ['rateLimit.flood', "`'100/second'`"],
+    ['rateLimit.maxClients', '`250000`'],
+    ['body.maxBytes', "`'10mb'`"],
+    ['body.maxDepth', '`64`'],
+    ['cors.maxAge', '`600`'],
+  ])('%s is the one that the code has', (path, printed) => {
+    const section = OPTIONS.split(`\`${path}\`\n`)[1]!.split('\n##')[0]!;
+    expect(section).toContain(`**Default:** ${printed}`);
+    // What the page prints, given as the option, resolves to what nothing given resolves to.
+    const [feature, key] = path.split('.') as [string, string];
+    const value: unknown = JSON.parse(printed.slice(1, -1).replaceAll("'", '"'));
+    const shape = (input: object): string =>
+      JSON.stringify(resolveOptions(input, none), (name, item: unknown) =>
+        item instanceof Set ? [...item] : name === 'setting' ? undefined : item,
+      );
+    expect(shape({ [feature]: { [key]: value } })).toBe(shape({}));
+  });
+});
+
+/* ---- environment, decorators, exports ---- */
+
+const VARIABLES = all(SOURCES.map(({ text }) => text).join('\n'), /(?:\benv\(|Variable\(env, )'([A-Z_]+)'/g);
+
+test('the variables are found', () => expect(VARIABLES).toContain('ALLOWED_HOSTS'));
+
+test('docs/options.md lists every environment variable, and no other', () => {
+  expect(all(OPTIONS, /^\| `([A-Z_]+)` +\|/gm)).toEqual(VARIABLES);
+});
+
+test('the README lists every environment variable, and no other', () => {
+  const table = README.split('\n## Options\n')[1]!.split('\n## ')[0]!;
+  expect(all(table, /`([A-Z]+_[A-Z_]+)`/g)).toEqual(VARIABLES);
+});
+
+const DECORATORS = all(read('src/index.ts'), /export \{ ([^}]*) \} from '[^']*\.decorator\.js'/g).flatMap(
+  names => names.split(', '),
+);
+
+test('the decorators are found', () => expect(DECORATORS).toContain('RateLimit'));
+
+it.each(DECORATORS)('the README has @%s', name => {
+  expect(README.split('\n## Decorators\n')[1]!.split('\n## ')[0]).toContain(`@${name}(`);
+});
+
+test('the README names no decorator that is none', () => {
+  const own = new Set(Object.keys(index));
+  const foreign = [
+    'Throttle',
+    'SkipThrottle',
+    'Sse',
+    'UseGuards',
+    'Module',
+    'Controller',
+    'Get',
+    'Post',
+    'Header',
+    'Headers',
+    'Injectable',
+  ];
+  expect(all(README, /@([A-Z]\w+)\(/g).filter(name => !own.has(name) && !foreign.includes(name))).toEqual([]);
+});
+
+const CLASSES = [
+  'HostGuard',
+  'RateLimitGuard',
+  'SecurityHeadersInterceptor',
+  'RequestIdInterceptor',
+  'ProblemDetailsFilter',
+  'RateLimiter',
+];
+
+it.each([...CLASSES, 'AgentSecurityConfigError', 'CLOCK'])('the README names %s, which is exported', name => {
+  expect(README).toContain(name);
+  expect(Object.keys(index)).toContain(name);
+});
+
+/* ---- configuration codes ---- */
+
+test('docs/errors.md has an entry for each configuration code, and no other', () => {
+  expect(all(ERRORS, /^### `(ASEC_\w+)`$/gm)).toEqual(CONFIG_ERROR_CODES.toSorted());
+});
+
+it.each(CONFIG_ERROR_CODES)('%s is thrown somewhere', code => {
+  expect(
+    SOURCES.filter(({ name, text }) => !name.endsWith('config-error.ts') && text.includes(`'${code}'`)),
+  ).not.toEqual([]);
+});
+
+test('no page names a configuration code that is none', () => {
+  const named = PAGES.flatMap(page => all(read(page), /(ASEC_[A-Z]+_?[A-Z_]*[A-Z])/g));
+  expect(named.filter(code => !CONFIG_ERROR_CODES.includes(code as ConfigErrorCode))).toEqual([]);
+});
+
+/** A mistake that the code answers with the message that its entry prints. */
+const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, 'ASEC_MODULE_TWICE'>, object])[] = [
+  ['ASEC_OPTION_UNKNOWN', { rateLimits: '5/minute' }],
+  ['ASEC_OPTION_TYPE', { noStore: 'yes' }],
+  ['ASEC_OPTION_RANGE', { body: { maxDepth: 0 } }],
+  ['ASEC_PATH_INVALID', { hosts: { exemptPaths: ['/health*'] } }],
+  ['ASEC_HOST_SCHEME', { hosts: ['https://api.example.com'] }],
+  ['ASEC_HOST_INVALID', { hosts: ['api.example.com/v1'] }],
+  ['ASEC_HOST_ANY', { hosts: ['*'] }],
+  ['ASEC_HOST_NONE', { hosts: [] }],
+  ['ASEC_ORIGIN_INVALID', { cors: { origins: ['https://app.example.com/'] } }],
+  ['ASEC_ORIGIN_WILDCARD', { cors: { origins: ['https://*.com'] } }],
+  ['ASEC_CORS_ANY_WITH_CREDENTIALS', { cors: { origins: '*', credentials: true } }],
+  ['ASEC_CORS_HEADER', { cors: { allowedHeaders: ['Cookie'] } }],
+  ['ASEC_CORS_METHOD', { cors: { methods: ['patch'] } }],
+  [
+    'ASEC_HEADER_VALUE',
+    { headers: { strictTransportSecurity: { preload: true, includeSubDomains: false } } },
+  ],
+  ['ASEC_CSP_DIRECTIVE', { headers: { contentSecurityPolicy: { scriptSrc: 'self' } } }],
+  ['ASEC_REQUEST_ID_HEADER', { requestId: { header: 'X Request ID' } }],
+  ['ASEC_LIMIT_SYNTAX', { rateLimit: { limits: '5/m' } }],
+  ['ASEC_LIMIT_RANGE', { rateLimit: { limits: '0/minute' } }],
+  [
+    'ASEC_LIMIT_NAME',
+    {
+      rateLimit: {
+        limits: [
+          { limit: '5/minute', name: 'a' },
+          { limit: '9/hour', name: 'a' },
+        ],
+      },
+    },
+  ],
+  ['ASEC_TRUST_ALL', { trustProxy: true }],
+  ['ASEC_TRUST_INVALID', { trustProxy: ['10.0.0.0/40'] }],
+];
+
+const printedMessage = (code: string): string =>
+  ERRORS.split(`### \`${code}\`\n\n\`\`\`text\n`)[1]!.split('\n```')[0]!;
+
+it.each(MISTAKES)('%s has the message that docs/errors.md prints', (code, options) => {
+  let error: AgentSecurityConfigError | undefined;
+  try {
+    resolveOptions(options, () => undefined);
+  } catch (thrown) {
+    error = thrown as AgentSecurityConfigError;
+  }
+  expect([error?.code, error?.message]).toEqual([code, printedMessage(code)]);
+});
+
+test('ASEC_MODULE_TWICE has the message that docs/errors.md prints', async () => {
+  const twice = createApp(
+    EXPRESS,
+    { imports: [index.AgentSecurityModule.forRoot({ noStore: false })] },
+    new CapturingLogger(),
+    new ManualClock(),
+  );
+  await expect(twice).rejects.toMatchObject({
+    code: 'ASEC_MODULE_TWICE',
+    message: printedMessage('ASEC_MODULE_TWICE'),
+  });
+});
+
+test('every configuration code is provoked', () => {
+  expect([...MISTAKES.map(([code]) => code), 'ASEC_MODULE_TWICE'].toSorted()).toEqual(
+    CONFIG_ERROR_CODES.toSorted(),
+  );
+});
+
+/* ---- problem codes ---- */
+
+const PROBLEMS = ERRORS.split('## Problem codes')[1]!.split('## Configuration codes')[0]!;
+const FROM_STATUS = Object.values(HttpStatus)
+  .filter((status): status is HttpStatus => typeof status === 'number' && status >= 400)
+  .map(status => (status === HttpStatus.INTERNAL_SERVER_ERROR ? 'internal_error' : codeOf(status)));
+const IN_SOURCE = all(SOURCES.map(({ text }) => text).join('\n'), /(?:code: |\? |: )'([a-z]+(?:_[a-z]+)+)'/g);
+
+test('the problem codes are found', () => {
+  expect(IN_SOURCE).toEqual(
+    expect.arrayContaining([
+      'host_invalid',
+      'rate_limited',
+      'internal_error',
+      'validation_failed',
+      'uri_too_long',
+    ]),
+  );
+});
+
+it.each([...new Set([...IN_SOURCE, ...FROM_STATUS])])('docs/errors.md has the problem code %s', code => {
+  expect(PROBLEMS).toContain(`\`${code}\``);
+});
+
+test('docs/errors.md has no problem code that is never answered', () => {
+  const members = ['violated', 'retry_after_seconds', 'plan_exceeded'];
+  const documented = all(PROBLEMS, /`([a-z]+(?:_[a-z]+)+)`/g).filter(code => !members.includes(code));
+  // 407, 411, 416, 417, 423 and 505 are no HttpStatus of their own in every release; they are their status's name.
+  const named = [...Array(200).keys()].map(offset => codeOf(400 + offset));
+  expect(documented.filter(code => ![...IN_SOURCE, ...FROM_STATUS, ...named].includes(code))).toEqual([]);
+});
+
+it.each(
+  [...PROBLEMS.matchAll(/`([a-z_]+)` \((\d{3})\)/g)].map(
+    ([, code, status]) => [code!, Number(status)] as const,
+  ),
+)('%s is the code of status %d', (code, status) => expect(codeOf(status)).toBe(code));
+
+/* ---- rate limits ---- */
+
+describe('docs/rate-limits.md', () => {
+  const page = flat(read('docs/rate-limits.md'));
+
+  test('names the number of batches that the sliding window has', () => {
+    const batches = /const BATCHES = (\d+);/.exec(read('src/rate-limit/sliding-window.ts'))![1]!;
+    expect(page).toContain(`in at most ${batches} batches`);
+    expect(page).toContain(`it is exact up to a limit of ${batches}`);
+  });
+
+  it.each(
+    all(page.split('## Which limits')[0]!, /`(\d[^`]*)`/g).filter(
+      text => /[a-z]/.test(text) && !/^\d+-per/.test(text),
+    ),
+  )('the limit %s is one', limits => {
+    expect(() => resolveOptions({ rateLimit: { limits } }, () => undefined)).not.toThrow();
+  });
+
+  test('prints the headers that are sent', async () => {
+    const app = await start(EXPRESS);
+    const answer = await app.send('/');
+    for (const name of ['RateLimit-Policy', 'RateLimit'])
+      expect(page).toContain(`\`${answer.header(name)}\``);
+  });
+});
+
+/* ---- links ---- */
+
+const slug = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+
+const LINKS = PAGES.flatMap(page =>
+  [...read(page).matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, target]): [string, string] => [
+    page,
+    target!,
+  ]),
+);
+
+it.each(LINKS)('%s links to %s, which is there', (page, target) => {
+  const [file, anchor] = target.split('#');
+  const path = file === '' ? page : join(dirname(page), file!);
+  expect(existsSync(join(ROOT, path))).toBe(true);
+  const headings = [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => slug(heading!));
+  expect(anchor === undefined || headings.includes(anchor) ? '' : `no heading #${anchor} in ${path}`).toBe(
+    '',
+  );
+});

@@ -1,0 +1,527 @@
+/* Beside what an app does itself: its own headers, hooks, CORS, guards and filters, its configuration, its tests. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type ArgumentsHost,
+  type CanActivate,
+  Catch,
+  ConflictException,
+  Controller,
+  type ExceptionFilter,
+  type ExecutionContext,
+  Get,
+  Injectable,
+  Module,
+  type OnModuleInit,
+  Post,
+  UseFilters,
+  VersioningType,
+} from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+import { APP_FILTER, APP_GUARD, HttpAdapterHost, NestFactory } from '@nestjs/core';
+import { Transport } from '@nestjs/microservices';
+import {
+  AgentSecurityModule,
+  type AgentSecurityOptions,
+  type AgentSecurityOptionsFactory,
+  HostGuard,
+  ProblemDetailsFilter,
+  RateLimitGuard,
+  RateLimiter,
+} from '../../src/index.js';
+import type { Answer } from '../support/http.js';
+import { CapturingLogger } from '../support/logger.js';
+import { PLATFORMS, PLATFORMS_AND_MODES } from '../support/platforms.js';
+import { start } from '../support/start.js';
+
+const APP = 'https://app.example.com';
+const EVIL = 'https://evil.example';
+
+let events: string[] = [];
+beforeEach(() => {
+  events = [];
+});
+
+@Controller()
+class Routes {
+  @Get()
+  root(): object {
+    events.push('handler');
+    return {};
+  }
+
+  @Post()
+  change(): object {
+    events.push('handler');
+    return {};
+  }
+
+  @Get('conflict')
+  conflict(): never {
+    throw new ConflictException('taken');
+  }
+}
+
+@Catch(ConflictException)
+class OwnFilter implements ExceptionFilter {
+  constructor(private readonly host: HttpAdapterHost) {}
+
+  catch(_exception: ConflictException, host: ArgumentsHost): void {
+    this.host.httpAdapter.reply(host.switchToHttp().getResponse(), { mine: true }, 418);
+  }
+}
+
+@Catch(ConflictException)
+class PlainFilter implements ExceptionFilter {
+  catch(_exception: ConflictException, host: ArgumentsHost): void {
+    const response = host.switchToHttp().getResponse();
+    response.status(418).send({ mine: true });
+  }
+}
+
+@Controller('filtered')
+class FilteredRoutes {
+  @Get()
+  @UseFilters(new PlainFilter())
+  conflict(): never {
+    throw new ConflictException('taken');
+  }
+}
+
+@Injectable()
+class MountsFailure implements OnModuleInit {
+  constructor(private readonly host: HttpAdapterHost) {}
+
+  onModuleInit(): void {
+    this.host.httpAdapter.getInstance().get('/mounted', () => {
+      throw new Error('a secret of the library');
+    });
+  }
+}
+
+@Injectable()
+class OwnGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    events.push('own guard');
+    void context;
+    return true;
+  }
+}
+
+function expectWhole(answer: Answer): void {
+  expect(answer.repeated).toEqual([]);
+  for (const name of [
+    'x-request-id',
+    'content-security-policy',
+    'x-frame-options',
+    'cache-control',
+    'vary',
+  ]) {
+    expect([name, answer.all(name).length]).toEqual([name, 1]);
+  }
+}
+
+const PATHS = ['/', '/conflict', '/nowhere', '/%'];
+
+describe.each(PLATFORMS)('on %s', (_title, platform) => {
+  describe("the app's own headers", () => {
+    it.each(PATHS)('useSecurityHeaders: %s has each header once, and the app chooses', async path => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        configure: nest => void (nest as any).useSecurityHeaders({ xFrameOptions: { action: 'sameorigin' } }),
+      });
+      const answer = await app.send(path);
+      expectWhole(answer);
+      // A path that Fastify cannot route is answered before the app's own headers.
+      const reached = path !== '/%' || platform.name === 'Express';
+      expect(answer.header('x-frame-options')).toBe(reached ? 'SAMEORIGIN' : 'DENY');
+    });
+
+    it.each(PATHS)('middleware that sets headers on the response: %s', async path => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        configure: nest =>
+          void nest.use((_request: unknown, response: any, next: () => void) => {
+            response.setHeader('X-Frame-Options', 'SAMEORIGIN');
+            response.setHeader('Content-Security-Policy', "default-src 'self'");
+            response.setHeader('X-Powered-By', 'something');
+            next();
+          }),
+      });
+      const answer = await app.send(path);
+      expectWhole(answer);
+      expect(answer.all('x-powered-by')).toEqual([]);
+    });
+
+    it('enableCsrfProtection: its refusal is a problem with every header once', async () => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        options: { cors: { origins: [APP] } },
+        configure: nest => void (nest as any).enableCsrfProtection(),
+      });
+      // Nest's protection knows no CORS origins, so it refuses one that this module allows.
+      const answer = await app.send('/', {
+        method: 'POST',
+        headers: { Origin: APP, 'Sec-Fetch-Site': 'cross-site' },
+      });
+      expect([answer.status, events]).toEqual([403, []]);
+      expectWhole(answer);
+      expect(answer.json()).toMatchObject({ status: 403, requestId: answer.header('x-request-id') });
+      const own = await app.send('/', { method: 'POST', headers: { 'Sec-Fetch-Site': 'same-origin' } });
+      expect(own.status).toBe(201);
+    });
+  });
+
+  describe('enableCors', () => {
+    it.each<[string, (nest: any) => void, object]>([
+      ['by the method', nest => nest.enableCors({ origin: true, credentials: true }), {}],
+      ['by the option of create()', () => undefined, { cors: { origin: true, credentials: true } }],
+    ])('%s: the module decides, and a warning names both places', async (_what, configure, nest) => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        options: { cors: { origins: [APP] } },
+        configure,
+        nest,
+      });
+      const warnings = app.logger.find('enableCors', 'warn');
+      expect(warnings.length).toBe(1);
+      expect(warnings[0]!.message).toContain('AgentSecurityModule');
+
+      const evil = await app.send('/', { headers: { Origin: EVIL } });
+      expect(evil.lines.filter(([name]) => /^access-control-allow/i.test(name))).toEqual([]);
+      const evilPreflight = await app.send('/', {
+        method: 'OPTIONS',
+        headers: { Origin: EVIL, 'Access-Control-Request-Method': 'POST' },
+      });
+      expect(evilPreflight.status).toBe(403);
+      const good = await app.send('/', { headers: { Origin: APP } });
+      expect(good.all('access-control-allow-origin')).toEqual([APP]);
+      expect(good.all('access-control-allow-credentials')).toEqual([]);
+      const goodPreflight = await app.send('/', {
+        method: 'OPTIONS',
+        headers: { Origin: APP, 'Access-Control-Request-Method': 'POST' },
+      });
+      expect([goodPreflight.status, goodPreflight.all('access-control-allow-methods').length]).toEqual([
+        204, 1,
+      ]);
+      for (const answer of [evil, evilPreflight, good, goodPreflight]) expectWhole(answer);
+    });
+
+    it('alone, with cors: false, works and gets no warning', async () => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        options: { cors: false },
+        configure: nest => nest.enableCors({ origin: APP }),
+      });
+      const answer = await app.send('/', { headers: { Origin: APP } });
+      expect(answer.header('access-control-allow-origin')).toBe(APP);
+      expect(app.logger.find('enableCors', 'warn')).toEqual([]);
+    });
+  });
+
+  it("runs the app's own request hook behind the module's, and not for what was refused", async () => {
+    const app = await start(platform, {
+      controllers: [Routes],
+      configure: nest =>
+        (nest.getHttpAdapter() as any).setOnRequestHook(
+          (request: any, _response: unknown, done: () => void) => {
+            events.push(`hook ${String(request.id).slice(0, 3)}`);
+            done();
+          },
+        ),
+    });
+    const served = await app.send('/', { headers: { 'X-Request-ID': 'abc' } });
+    const refused = await app.send('/', { headers: { Host: 'evil.example' } });
+    expect([served.status, refused.status, events]).toEqual([200, 421, ['hook abc', 'handler']]);
+    expectWhole(served);
+  });
+
+  it.each<[string, (nest: any) => void, string, string]>([
+    ['a global prefix', nest => nest.setGlobalPrefix('api'), '/api', '/'],
+    [
+      'versions in the path',
+      nest => nest.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' }),
+      '/v1',
+      '/',
+    ],
+  ])('works with %s', async (_what, configure, path, unknown) => {
+    const app = await start(platform, { controllers: [Routes], configure });
+    const [served, missing] = [await app.send(path), await app.send(unknown)];
+    expect([served.status, missing.status]).toEqual([200, 404]);
+    expectWhole(served);
+    expectWhole(missing);
+    expect(served.header('x-ratelimit-remaining')).toBe('9');
+    expect(missing.header('content-type')).toBe('application/problem+json');
+  });
+
+  describe('outside a global prefix', () => {
+    it.each<[string, string, object, number]>([
+      ['an unknown path', '/evil-marker', {}, 404],
+      ['a malformed path', '/%', {}, platform.name === 'Express' ? 404 : 400],
+      ['bad JSON', '/evil-marker', { body: '{"a":', headers: { 'Content-Type': 'application/json' } }, 400],
+      ["another library's failure", '/mounted', {}, 500],
+    ])('%s is a problem too', async (_what, path, request, status) => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        configure: nest => void nest.setGlobalPrefix('api'),
+        providers: [MountsFailure],
+      });
+      const answer = await app.send(path, request);
+      expect([answer.status, answer.header('content-type')]).toEqual([status, 'application/problem+json']);
+      expect(answer.json()).toMatchObject({ status, requestId: answer.header('x-request-id') });
+      expect(answer.body).not.toMatch(/evil-marker|secret/);
+      expectWhole(answer);
+    });
+
+    it('an unknown path counts against the quota', async () => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        options: { rateLimit: { limits: '1/minute' } },
+        configure: nest => void nest.setGlobalPrefix('api'),
+      });
+      expect([(await app.send('/one')).status, (await app.send('/two')).status]).toEqual([404, 429]);
+    });
+  });
+
+  describe("the app's own filters win", () => {
+    it.each<[string, object, string]>([
+      [
+        'useGlobalFilters',
+        { configure: (nest: any) => nest.useGlobalFilters(new OwnFilter(nest.get(HttpAdapterHost))) },
+        '/conflict',
+      ],
+      ['APP_FILTER', { providers: [{ provide: APP_FILTER, useClass: OwnFilter }] }, '/conflict'],
+      ['@UseFilters', {}, '/filtered'],
+    ])('%s', async (_what, parts, path) => {
+      const app = await start(platform, { controllers: [Routes, FilteredRoutes], ...parts });
+      const own = await app.send(path);
+      expect([own.status, own.json()]).toEqual([418, { mine: true }]);
+      expectWhole(own);
+      const other = await app.send('/nowhere');
+      expect(other.header('content-type')).toBe('application/problem+json');
+    });
+  });
+
+  it("limits before the app's own guards run", async () => {
+    const app = await start(platform, {
+      controllers: [Routes],
+      providers: [{ provide: APP_GUARD, useClass: OwnGuard }],
+      options: { rateLimit: { limits: '1/minute' } },
+    });
+    const statuses = [(await app.send('/')).status, (await app.send('/')).status];
+    expect([statuses, events]).toEqual([
+      [200, 429],
+      ['own guard', 'handler'],
+    ]);
+  });
+
+  it('keeps the limits of two apps in one process apart', async () => {
+    const options: AgentSecurityOptions = { rateLimit: { limits: '1/minute', flood: '3/minute' } };
+    const one = await start(platform, { controllers: [Routes], options });
+    const two = await start(platform, { controllers: [Routes], options });
+    const statuses: number[] = [];
+    for (const app of [one, two, one, two, one, one]) statuses.push((await app.send('/')).status);
+    expect(statuses).toEqual([200, 200, 429, 429, 429, 429]);
+    expect((await one.send('/')).json()['violated-policies']).toEqual(['flood']);
+    expect((await two.send('/')).json()['violated-policies']).toEqual(['1-per-minute']);
+  });
+});
+
+@Injectable()
+class OptionsFromClass implements AgentSecurityOptionsFactory {
+  createAgentSecurityOptions(): AgentSecurityOptions {
+    return { hosts: ['class.example.com'] };
+  }
+}
+
+@Module({ providers: [OptionsFromClass], exports: [OptionsFromClass] })
+class OptionsModule {}
+
+describe.each(PLATFORMS_AND_MODES)('forRootAsync on %s', (_title, platform) => {
+  it.each<[string, () => ReturnType<typeof AgentSecurityModule.forRootAsync>, string]>([
+    [
+      'useFactory with ConfigService',
+      () =>
+        AgentSecurityModule.forRootAsync({
+          imports: [ConfigModule.forRoot({ load: [() => ({ name: 'config.example.com' })] })],
+          inject: [ConfigService],
+          useFactory: async (config: ConfigService) => {
+            await Promise.resolve();
+            return { hosts: [config.getOrThrow<string>('name')] };
+          },
+        }),
+      'config.example.com',
+    ],
+    ['useClass', () => AgentSecurityModule.forRootAsync({ useClass: OptionsFromClass }), 'class.example.com'],
+    [
+      'useExisting',
+      () => AgentSecurityModule.forRootAsync({ imports: [OptionsModule], useExisting: OptionsFromClass }),
+      'class.example.com',
+    ],
+  ])('%s', async (_what, security, host) => {
+    const app = await start(platform, { controllers: [Routes], security: security() });
+    const [good, other] = [
+      await app.send('/', { headers: { Host: host } }),
+      await app.send('/', { headers: { Host: 'localhost' } }),
+    ];
+    expect([good.status, other.status]).toEqual([200, 421]);
+    expectWhole(good);
+    expectWhole(other);
+  });
+
+  it('a factory that gives a bad option stops the start-up', async () => {
+    const security = AgentSecurityModule.forRootAsync({ useFactory: () => ({ hosts: ['*'] }) });
+    await expect(start(platform, { security })).rejects.toMatchObject({ code: 'ASEC_HOST_ANY' });
+  });
+
+  it('imported twice, it stops the start-up', async () => {
+    @Module({ imports: [AgentSecurityModule.forRoot({ noStore: false })] })
+    class Feature {}
+    await expect(start(platform, { imports: [Feature] })).rejects.toMatchObject({
+      code: 'ASEC_MODULE_TWICE',
+    });
+  });
+
+  it('a provider of the same name replaces one of the module', async () => {
+    @Injectable()
+    class OwnRateLimitGuard extends RateLimitGuard {
+      override canActivate(context: ExecutionContext): Promise<boolean> {
+        events.push('own rate-limit guard');
+        return super.canActivate(context);
+      }
+    }
+    const app = await start(platform, {
+      controllers: [Routes],
+      options: { rateLimit: { limits: '1/minute' } },
+      extras: { providers: [{ provide: RateLimitGuard, useClass: OwnRateLimitGuard }] },
+    });
+    const statuses = [(await app.send('/')).status, (await app.send('/')).status];
+    expect(statuses).toEqual([200, 429]);
+    expect(events).toEqual(['own rate-limit guard', 'handler', 'own rate-limit guard']);
+  });
+
+  it('gives its services to every module', async () => {
+    @Injectable()
+    class Service {
+      constructor(readonly limiter: RateLimiter) {}
+    }
+    @Module({ providers: [Service] })
+    class Feature {}
+    const app = await start(platform, { imports: [Feature] });
+    const { limiter } = app.app.get(Service, { strict: false });
+    expect(await limiter.consume('1/minute', 'a')).toMatchObject({ granted: true });
+  });
+});
+
+describe('the environment', () => {
+  const before = process.cwd();
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'agent-security-'));
+    process.chdir(folder);
+  });
+  afterEach(() => {
+    process.chdir(before);
+    rmSync(folder, { recursive: true });
+    for (const name of ['ALLOWED_HOSTS', 'RATE_LIMIT', 'CORS_ORIGINS']) delete process.env[name];
+  });
+
+  it.each(PLATFORMS)(
+    'on %s: .env is read, process.env wins over it, and options win over both',
+    async (_title, platform) => {
+      writeFileSync(join(folder, '.env'), 'ALLOWED_HOSTS=file.example.com\nRATE_LIMIT="3/minute"\n');
+      const ask = async (
+        options: AgentSecurityOptions,
+        host: string,
+      ): Promise<[number, string | undefined]> => {
+        const app = await start(platform, { controllers: [Routes], options });
+        const answer = await app.send('/', { headers: { Host: host } });
+        return [answer.status, answer.header('x-ratelimit-limit')];
+      };
+      expect(await ask({}, 'file.example.com')).toEqual([200, '3']);
+      process.env['ALLOWED_HOSTS'] = 'process.example.com';
+      expect(await ask({}, 'process.example.com')).toEqual([200, '3']);
+      expect(
+        await ask({ hosts: ['option.example.com'], rateLimit: { limits: '7/minute' } }, 'option.example.com'),
+      ).toEqual([200, '7']);
+    },
+  );
+
+  it.each([
+    ['ALLOWED_HOSTS', 'https://api.example.com', 'ASEC_HOST_SCHEME'],
+    ['CORS_ORIGINS', 'app.example.com', 'ASEC_ORIGIN_INVALID'],
+    ['RATE_LIMIT', '5/fortnight', 'ASEC_LIMIT_SYNTAX'],
+  ])('a bad %s stops the start-up under its own name', async (name, value, code) => {
+    process.env[name] = value;
+    await expect(start(PLATFORMS[0]![1])).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(name),
+    });
+  });
+});
+
+describe('where there is no HTTP', () => {
+  @Module({ imports: [AgentSecurityModule.forRoot()] })
+  class App {}
+
+  it('an application context starts, and limits by hand', async () => {
+    const context = await NestFactory.createApplicationContext(App, {
+      logger: new CapturingLogger(),
+      abortOnError: false,
+    });
+    const limiter = context.get(RateLimiter);
+    const granted = [await limiter.consume('1/minute', 'a'), await limiter.consume('1/minute', 'a')];
+    expect(granted.map(result => result.granted)).toEqual([true, false]);
+    await context.close();
+  });
+
+  it('an app of microservices alone starts', async () => {
+    const service = await NestFactory.createMicroservice(App, {
+      transport: Transport.TCP,
+      options: { host: '127.0.0.1', port: 0 },
+      logger: new CapturingLogger(),
+      abortOnError: false,
+    });
+    await service.listen();
+    await service.close();
+    expect(service.get(RateLimiter)).toBeInstanceOf(RateLimiter);
+  });
+});
+
+describe.each(PLATFORMS_AND_MODES.filter(([, { mode }]) => mode === 'Testing'))(
+  'overrides on %s',
+  (_title, platform) => {
+    const options: AgentSecurityOptions = { rateLimit: { limits: '1/minute' } };
+
+    // Not overrideGuard(): Nest applies it to guards that @UseGuards() names, and this one is global.
+    it('overrideProvider reaches the rate limit', async () => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        options,
+        override: builder => builder.overrideProvider(RateLimitGuard).useValue({ canActivate: () => true }),
+      });
+      const statuses: number[] = [];
+      for (const path of ['/', '/', '/none']) statuses.push((await app.send(path)).status);
+      expect(statuses).toEqual([200, 200, 404]);
+    });
+
+    it('overrideProvider reaches HostGuard and the filter', async () => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        override: builder =>
+          builder
+            .overrideProvider(HostGuard)
+            .useValue({ canActivate: () => false })
+            .overrideProvider(ProblemDetailsFilter)
+            .useValue({
+              catch: (_error: unknown, host: ArgumentsHost) => {
+                host.switchToHttp().getResponse().status(418).send({ overridden: true });
+              },
+            }),
+      });
+      const answer = await app.send('/');
+      expect([answer.status, events]).toEqual([418, []]);
+    });
+  },
+);

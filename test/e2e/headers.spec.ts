@@ -1,0 +1,368 @@
+import { Controller, Get, Header, Inject, Injectable, type OnModuleInit, Res } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import {
+  type AgentSecurityOptions,
+  ContentSecurityPolicy,
+  NoStore,
+  SecurityHeaders,
+} from '../../src/index.js';
+import { loadCases } from '../fixtures/load-cases.js';
+import type { Answer } from '../support/http.js';
+import { PLATFORMS } from '../support/platforms.js';
+import { start } from '../support/start.js';
+
+const API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const HTML_POLICY =
+  "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+const PERMISSIONS =
+  'accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), ' +
+  'magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), ' +
+  'serial=(), usb=(), xr-spatial-tracking=()';
+const PAGE = '<!doctype html><title>page</title>';
+
+@Controller('plain')
+class Plain {
+  @Get()
+  data(): object {
+    return {};
+  }
+
+  @Get('page')
+  @Header('Content-Type', 'text/html')
+  page(): string {
+    return PAGE;
+  }
+
+  @Get('xhtml')
+  @Header('Content-Type', 'application/xhtml+xml; charset=utf-8')
+  xhtml(): string {
+    return PAGE;
+  }
+
+  @Get('upper')
+  @Header('Content-Type', 'TEXT/HTML; charset=UTF-8')
+  upper(): string {
+    return PAGE;
+  }
+
+  @Get('text')
+  @Header('Content-Type', 'text/plain')
+  text(): string {
+    return PAGE;
+  }
+
+  /** The type is known only once the handler writes. */
+  @Get('late-page')
+  latePage(@Res() response: any): void {
+    response.hijack?.();
+    const raw = response.raw ?? response;
+    raw.writeHead(200, { 'Content-Type': 'text/html' });
+    raw.end(PAGE);
+  }
+
+  @Get('own')
+  @Header('X-Frame-Options', 'SAMEORIGIN')
+  @Header('Content-Security-Policy', "default-src 'self'")
+  @Header('Cache-Control', 'public, max-age=60')
+  @Header('Referrer-Policy', 'origin')
+  own(): object {
+    return {};
+  }
+
+  @Get('own-raw')
+  ownRaw(@Res() response: any): void {
+    response.hijack?.();
+    const raw = response.raw ?? response;
+    raw.setHeader('cache-control', 'private, max-age=5');
+    raw.writeHead(200, { 'x-frame-options': 'SAMEORIGIN', 'Content-Type': 'text/plain' });
+    raw.end('own');
+  }
+
+  @Get('own-list')
+  ownList(@Res() response: any): void {
+    response.hijack?.();
+    const raw = response.raw ?? response;
+    raw.writeHead(200, 'Fine', ['X-Frame-Options', 'SAMEORIGIN', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']);
+    raw.end('own');
+  }
+
+  @Get('powered')
+  @Header('X-Powered-By', 'something')
+  powered(): object {
+    return {};
+  }
+}
+
+@Controller('decorated')
+@SecurityHeaders({ referrerPolicy: { policy: 'same-origin' }, xFrameOptions: { action: 'sameorigin' } })
+@NoStore()
+class Decorated {
+  @Get('class')
+  ofClass(): object {
+    return {};
+  }
+
+  @Get('handler')
+  @SecurityHeaders({ referrerPolicy: { policy: 'origin' } })
+  ofHandler(): object {
+    return {};
+  }
+
+  @Get('forced')
+  @Header('Cache-Control', 'public, max-age=60')
+  forced(): object {
+    return {};
+  }
+
+  @Get('free')
+  @NoStore(false)
+  free(): object {
+    return {};
+  }
+
+  @Get('free-own')
+  @NoStore(false)
+  @Header('Cache-Control', 'public, max-age=60')
+  freeOwn(): object {
+    return {};
+  }
+
+  @Get('fails')
+  fails(): never {
+    throw new Error('x');
+  }
+}
+
+@Controller('policy')
+@ContentSecurityPolicy({ scriptSrc: "'self'" })
+class Policy {
+  @Get('class')
+  ofClass(): object {
+    return {};
+  }
+
+  @Get('page')
+  @Header('Content-Type', 'text/html')
+  page(): string {
+    return PAGE;
+  }
+
+  @Get('handler')
+  @ContentSecurityPolicy({ directives: { defaultSrc: "'self'" }, useDefaults: false })
+  ofHandler(): object {
+    return {};
+  }
+
+  @Get('report-only')
+  @ContentSecurityPolicy({ directives: { defaultSrc: "'self'" }, useDefaults: false, reportOnly: true })
+  reportOnly(): object {
+    return {};
+  }
+
+  @Get('off')
+  @ContentSecurityPolicy(false)
+  off(): object {
+    return {};
+  }
+}
+
+@Injectable()
+class Mounted implements OnModuleInit {
+  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
+
+  onModuleInit(): void {
+    const isFastify = this.host.httpAdapter.getType() === 'fastify';
+    this.host.httpAdapter.getInstance().get('/mounted-page', (_request: unknown, response: any) => {
+      if (isFastify) response.type('text/html').send(PAGE);
+      else response.type('html').send(PAGE);
+    });
+  }
+}
+
+const read = (answer: Answer, names: readonly string[]): (string | undefined)[] =>
+  names.map(name => answer.header(name));
+
+describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
+  const get = async (path: string, options: AgentSecurityOptions = {}): Promise<Answer> => {
+    const app = await start(platform, {
+      controllers: [Plain, Decorated, Policy],
+      providers: [Mounted],
+      options,
+    });
+    const answer = await app.send(path);
+    expect(answer.repeated.filter(name => name !== 'set-cookie')).toEqual([]);
+    return answer;
+  };
+
+  describe('the table of what scanners ask for', () => {
+    // Obsolete (RFC 9111 section 5.4), or wanted by one scanner against the advice of the others.
+    const NOT_SENT = new Set([
+      'Cross-Origin-Embedder-Policy',
+      'Pragma',
+      'X-XSS-Protection',
+      'Origin-Agent-Cluster',
+      'X-Download-Options',
+      'X-Permitted-Cross-Domain-Policies',
+    ]);
+    const wanted: Readonly<Record<string, string | undefined>> = {
+      'Content-Security-Policy': API_POLICY,
+      'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+      'X-Content-Type-Options': 'nosniff',
+      'X-Frame-Options': 'DENY',
+      'Referrer-Policy': 'no-referrer',
+      'Permissions-Policy': PERMISSIONS,
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cache-Control': 'no-store',
+      'X-Powered-By': undefined,
+      Server: undefined,
+      ETag: undefined,
+      'X-DNS-Prefetch-Control': 'off',
+    };
+
+    it.each(loadCases('headers').headers.map(({ header }) => [header] as const))(
+      '%s on an error',
+      async header => {
+        const app = await start(platform, { controllers: [Plain], options: { trustProxy: 'loopback' } });
+        const answer = await app.send('/nowhere', { headers: { 'X-Forwarded-Proto': 'https' } });
+        expect(NOT_SENT.has(header) || header in wanted).toBe(true);
+        expect(answer.header(header)).toBe(wanted[header]);
+      },
+    );
+  });
+
+  it.each([
+    ['text/html', '/plain/page', HTML_POLICY],
+    ['application/xhtml+xml', '/plain/xhtml', HTML_POLICY],
+    ['TEXT/HTML in upper case', '/plain/upper', HTML_POLICY],
+    ['HTML through writeHead', '/plain/late-page', HTML_POLICY],
+    ['HTML of another library', '/mounted-page', HTML_POLICY],
+    ['markup as text/plain', '/plain/text', API_POLICY],
+    ['JSON', '/plain', API_POLICY],
+    ['an error', '/nowhere', API_POLICY],
+  ])('chooses the policy by the type that is sent: %s', async (_what, path, policy) => {
+    const answer = await get(path, { headers: { htmlContentSecurityPolicy: true } });
+    expect(answer.header('content-security-policy')).toBe(policy);
+  });
+
+  it('gives HTML the strict policy of data where the app names none for it', async () => {
+    expect((await get('/plain/page')).header('content-security-policy')).toBe(API_POLICY);
+  });
+
+  it.each([
+    ['/plain/own', ['SAMEORIGIN', "default-src 'self'", 'public, max-age=60', 'origin']],
+    ['/plain/own-raw', ['SAMEORIGIN', API_POLICY, 'private, max-age=5', 'no-referrer']],
+    ['/plain/own-list', ['SAMEORIGIN', API_POLICY, 'no-store', 'no-referrer']],
+  ])("lets a handler's own header win: %s", async (path, expected) => {
+    const answer = await get(path);
+    expect(
+      read(answer, ['x-frame-options', 'content-security-policy', 'cache-control', 'referrer-policy']),
+    ).toEqual(expected);
+  });
+
+  it('keeps several Set-Cookie lines of a flat list', async () => {
+    expect((await get('/plain/own-list')).all('set-cookie')).toEqual(['a=1', 'b=2']);
+  });
+
+  it('takes X-Powered-By off, whoever set it', async () => {
+    expect((await get('/plain/powered')).all('x-powered-by')).toEqual([]);
+    expect((await get('/plain/powered', { headers: { xPoweredBy: false } })).all('x-powered-by')).toEqual([
+      'something',
+    ]);
+  });
+
+  describe('@SecurityHeaders()', () => {
+    it.each([
+      ['of the class', '/decorated/class', ['same-origin', 'SAMEORIGIN', 'nosniff']],
+      ["of the handler, over its class's", '/decorated/handler', ['origin', 'SAMEORIGIN', 'nosniff']],
+      ['on an error of the handler', '/decorated/fails', ['same-origin', 'SAMEORIGIN', 'nosniff']],
+      ['not on other controllers', '/plain', ['no-referrer', 'DENY', 'nosniff']],
+    ])('%s', async (_what, path, expected) => {
+      const answer = await get(path);
+      expect(read(answer, ['referrer-policy', 'x-frame-options', 'x-content-type-options'])).toEqual(
+        expected,
+      );
+    });
+
+    it('adds its own where the module sends none', async () => {
+      const answer = await get('/decorated/class', { headers: false });
+      expect(read(answer, ['referrer-policy', 'x-content-type-options'])).toEqual(['same-origin', undefined]);
+    });
+  });
+
+  describe('@NoStore()', () => {
+    it.each([
+      ['is there without a choice of the handler', '/decorated/class', {}, 'no-store'],
+      ["wins over a handler's own", '/decorated/forced', {}, 'no-store'],
+      ['(false) leaves none', '/decorated/free', {}, undefined],
+      ["(false) leaves the handler's own", '/decorated/free-own', {}, 'public, max-age=60'],
+      ['wins over noStore: false', '/decorated/class', { noStore: false }, 'no-store'],
+      ['is not there under noStore: false elsewhere', '/plain', { noStore: false }, undefined],
+    ])('%s', async (_what, path, options, expected) => {
+      expect((await get(path, options)).header('cache-control')).toBe(expected);
+    });
+  });
+
+  describe('@ContentSecurityPolicy()', () => {
+    it.each([
+      [
+        'of the class, over the strict defaults',
+        '/policy/class',
+        `${API_POLICY}; script-src 'self'`,
+        undefined,
+      ],
+      ['for a page', '/policy/page', `${HTML_POLICY}; script-src 'self'`, undefined],
+      ["of the handler, in place of its class's", '/policy/handler', "default-src 'self'", undefined],
+      ['that only reports', '/policy/report-only', undefined, "default-src 'self'"],
+      ['off', '/policy/off', undefined, undefined],
+    ])('%s', async (_what, path, enforced, reported) => {
+      const answer = await get(path);
+      expect(read(answer, ['content-security-policy', 'content-security-policy-report-only'])).toEqual([
+        enforced,
+        reported,
+      ]);
+    });
+  });
+
+  it('sends an enforced and a reporting policy together, with the endpoint of both', async () => {
+    const answer = await get('/plain', {
+      headers: {
+        reportingEndpoints: { csp: 'https://reports.example.com/csp' },
+        contentSecurityPolicy: { reportTo: 'csp', reportUri: 'https://reports.example.com/csp' },
+        contentSecurityPolicyReportOnly: {
+          directives: { defaultSrc: "'self'", reportTo: 'csp' },
+          useDefaults: false,
+        },
+      },
+    });
+    expect(
+      read(answer, ['reporting-endpoints', 'content-security-policy', 'content-security-policy-report-only']),
+    ).toEqual([
+      'csp="https://reports.example.com/csp"',
+      `${API_POLICY}; report-to csp; report-uri https://reports.example.com/csp`,
+      "default-src 'self'; report-to csp",
+    ]);
+  });
+
+  it('is off with headers: false, and the ID and no-store stay', async () => {
+    const answer = await get('/plain', { headers: false });
+    expect(
+      read(answer, ['x-frame-options', 'content-security-policy', 'permissions-policy', 'cache-control']),
+    ).toEqual([undefined, undefined, undefined, 'no-store']);
+    expect(answer.header('x-request-id')).toEqual(expect.any(String));
+  });
+
+  it.each<[string, AgentSecurityOptions['headers'], string, string | undefined]>([
+    ['one off', { xFrameOptions: false }, 'x-frame-options', undefined],
+    ['undefined, which is not "off"', { xFrameOptions: undefined as never }, 'x-frame-options', 'DENY'],
+    ['embedding', { crossOriginEmbedderPolicy: true }, 'cross-origin-embedder-policy', 'require-corp'],
+    [
+      'a feature for the app itself',
+      { permissionsPolicy: { camera: 'self' } },
+      'permissions-policy',
+      PERMISSIONS.replace('camera=()', 'camera=(self)'),
+    ],
+  ])('takes %s', async (_what, headers, name, expected) => {
+    expect((await get('/plain', { headers: headers as never })).header(name)).toBe(expected);
+  });
+});

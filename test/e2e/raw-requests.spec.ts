@@ -1,0 +1,198 @@
+/* Requests that no well-behaved client sends, byte for byte over a socket. */
+import { Body, Controller, Get, Post } from '@nestjs/common';
+import { loadCases } from '../fixtures/load-cases.js';
+import { exchange } from '../support/http.js';
+import { type PlatformName, PLATFORMS } from '../support/platforms.js';
+import { type RunningApp, startShared } from '../support/start.js';
+
+let ran: string[] = [];
+beforeEach(() => {
+  ran = [];
+});
+
+@Controller()
+class Routes {
+  @Get()
+  root(): string {
+    ran.push('root');
+    return 'root';
+  }
+
+  @Get('public')
+  public(): string {
+    ran.push('public');
+    return 'public';
+  }
+
+  @Get('admin')
+  admin(): string {
+    ran.push('admin');
+    return 'admin';
+  }
+
+  @Post('echo')
+  echo(@Body() body: unknown): object {
+    ran.push('echo');
+    return { body: body ?? null };
+  }
+}
+
+/** Not asked here. */
+const LEFT_OUT: Readonly<Record<string, string>> = {
+  'dup-auth': 'credentials: the package does not read them',
+  'dup-apikey': 'credentials: the package does not read them',
+  'method-override': 'the package does not read X-HTTP-Method-Override, and neither does Nest',
+  'slow-headers': 'time limits of the connection: the package does not set them',
+};
+
+interface Expectation {
+  /** Of the answers, in their order. */
+  readonly statuses: readonly number[];
+  readonly ran: readonly string[];
+  /** Whether the server closes behind them; else a last request on the same connection must be answered. */
+  readonly closes: boolean;
+}
+
+const refused = (...statuses: number[]): Expectation => ({ statuses, ran: [], closes: true });
+const refusedOpen = (status: number): Expectation => ({ statuses: [status], ran: [], closes: false });
+const served = (...ran: string[]): Expectation => ({ statuses: [200], ran, closes: false });
+
+/** Fastify writes Node's own refusal behind an answer that was given on the headers alone. */
+const byPlatform = (express: Expectation, fastify: Expectation): Record<PlatformName, Expectation> => ({
+  Express: express,
+  Fastify: fastify,
+});
+
+const EXPECTED: Readonly<Record<string, Expectation | Record<PlatformName, Expectation>>> = {
+  'two-hosts-same': refusedOpen(400),
+  'host-empty': refusedOpen(400),
+  'abs-uri-evil': refusedOpen(400),
+  'abs-uri-good-host-evil': refusedOpen(400),
+  'lf-only': refused(400),
+  'bad-method': refused(400),
+  'unknown-method': refused(400),
+  'lowercase-method': refused(400),
+  // Node closes the connection without a word.
+  connect: refused(),
+  'options-star': refusedOpen(404),
+  'tls-hello': refused(400),
+  'te-cl': refused(400),
+  'dup-cl-different': refused(400),
+  'cl-list': refused(400),
+  'cl-plus': refused(400),
+  'cl-empty': refused(400),
+  'cl-huge': refused(400),
+  'cl-1e9': refused(413),
+  'te-identity': byPlatform(refused(400), refused(400, 400)),
+  'te-xchunked': byPlatform(refused(400), refused(400, 400)),
+  'te-chunked-twice': refused(400),
+  'te-vtab': refused(400),
+  // Without a Content-Type no parser waits for the body, so that an Express handler runs before the body proves malformed.
+  'chunk-bad-size': byPlatform({ statuses: [400], ran: ['echo'], closes: true }, refused(415, 400)),
+  'chunk-lf': byPlatform({ statuses: [400], ran: ['echo'], closes: true }, refused(415, 400)),
+  'get-body': served('root'),
+  'pipeline-host-switch': { statuses: [200, 421], ran: ['public'], closes: false },
+  'expect-unknown': refusedOpen(417),
+  'hdr-17k': refused(431),
+  'url-17k': refused(431),
+  'dup-reqid': served('root'),
+  'ce-unknown': refusedOpen(415),
+};
+
+/** Asked by tests of their own. */
+const SEPARATE = new Set(['ws-upgrade', 'http-2.0-version']);
+
+/** The table shortens long texts. */
+function bytesOf(id: string, raw: string): string {
+  if (id === 'hdr-17k') return `GET / HTTP/1.1\r\nHost: api.test\r\nX-A: ${'a'.repeat(17_000)}\r\n\r\n`;
+  if (id === 'url-17k') return `GET /${'a'.repeat(17_000)} HTTP/1.1\r\nHost: api.test\r\n\r\n`;
+  return raw;
+}
+
+/** A last request on the same connection: what it answers, and after what, shows where the one before was thought to end. */
+const LAST = 'GET /public HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\n\r\n';
+
+describe.each(PLATFORMS)('raw requests on %s', (_title, platform) => {
+  let app: RunningApp;
+  beforeAll(async () => {
+    app = await startShared(platform, {
+      controllers: [Routes],
+      options: { hosts: ['api.test'], rateLimit: false },
+    });
+  });
+
+  const rows = loadCases('raw-requests').cases.filter(({ id }) => !(id in LEFT_OUT));
+  const asked = rows.filter(({ id }) => !SEPARATE.has(id));
+
+  it('has an expectation for every row', () => {
+    expect([...Object.keys(EXPECTED), ...SEPARATE].toSorted()).toEqual(rows.map(({ id }) => id).toSorted());
+  });
+
+  it.each(asked.map(row => [row.id, row.expect, row] as const))('%s: %s', async (id, _expect, { raw }) => {
+    const entry = EXPECTED[id]!;
+    const { statuses, ran: handlers, closes } = 'statuses' in entry ? entry : entry[platform.name];
+    const bytes = bytesOf(id, raw);
+    const exchanged = await exchange(app.port, closes ? bytes : bytes + LAST);
+    expect(exchanged.answers.map(({ status }) => status)).toEqual(closes ? statuses : [...statuses, 200]);
+    expect(ran).toEqual(closes ? handlers : [...handlers, 'public']);
+    expect(exchanged.closed).toBe(true);
+  });
+
+  it('ws-upgrade: an ordinary answer, never 101', async () => {
+    const { raw } = rows.find(({ id }) => id === 'ws-upgrade')!;
+    const { answers, text } = await exchange(app.port, raw, 1);
+    expect(answers.map(({ status }) => status)).toEqual([200]);
+    expect(text).not.toContain('HTTP/1.1 101');
+  });
+
+  it('http-2.0-version: refused before its handler', async () => {
+    const { raw } = rows.find(({ id }) => id === 'http-2.0-version')!;
+    const { answers } = await exchange(app.port, raw, 1);
+    expect([answers.map(({ status }) => status), ran]).toEqual([[505], []]);
+  });
+
+  it('expect-unknown: the refusal is a problem with the headers of every response', async () => {
+    const { raw } = rows.find(({ id }) => id === 'expect-unknown')!;
+    const { answers } = await exchange(app.port, raw, 1);
+    const [answer] = answers;
+    expect(answer!.header('x-frame-options')).toBe('DENY');
+    expect(answer!.json()).toMatchObject({ status: 417, requestId: answer!.header('x-request-id') });
+  });
+
+  it('dup-reqid: the two are replaced', async () => {
+    const { raw } = rows.find(({ id }) => id === 'dup-reqid')!;
+    const { answers } = await exchange(app.port, raw, 1);
+    expect(answers[0]!.header('x-request-id')).toMatch(/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/);
+  });
+
+  it.each([
+    ['TRACE', 'TRACE / HTTP/1.1\r\nHost: api.test\r\nCookie: secret\r\nConnection: close\r\n\r\n', 405],
+    ['TRACE in another case', 'trace / HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\n\r\n', 400],
+    [
+      'a header named __proto__',
+      'GET / HTTP/1.1\r\nHost: api.test\r\n__proto__: x\r\nConnection: close\r\n\r\n',
+      200,
+    ],
+    [
+      'a header named constructor',
+      'GET / HTTP/1.1\r\nHost: api.test\r\nconstructor: x\r\nConnection: close\r\n\r\n',
+      200,
+    ],
+    [
+      'an Origin line twice',
+      'POST /echo HTTP/1.1\r\nHost: api.test\r\nOrigin: https://api.test\r\nOrigin: https://evil.test\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+      403,
+    ],
+    ['HTTP/1.0 without a Host', 'GET / HTTP/1.0\r\n\r\n', 400],
+    ['HTTP/1.0 with a Host', 'GET / HTTP/1.0\r\nHost: api.test\r\n\r\n', 200],
+    [
+      'a Host line folded into the next',
+      'GET / HTTP/1.1\r\nHost: api.test\r\n evil.test\r\nConnection: close\r\n\r\n',
+      400,
+    ],
+  ])('%s', async (_what, bytes, status) => {
+    const { answers, text } = await exchange(app.port, bytes);
+    expect(answers.map(answer => answer.status)).toEqual([status]);
+    expect(text).not.toContain('secret');
+  });
+});

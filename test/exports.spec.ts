@@ -1,0 +1,31 @@
+import * as surface from '../src/index.js';
+
+/** Everything that a user can import at run time. A name that is added or lost is a change of the public contract. */
+const NAMES = [
+  'AgentSecurityConfigError',
+  'AgentSecurityModule',
+  'AllowHosts',
+  'CLOCK',
+  'ClientAddress',
+  'ContentSecurityPolicy',
+  'HostGuard',
+  'NoStore',
+  'ProblemDetailsFilter',
+  'RateLimit',
+  'RateLimitException',
+  'RateLimitGuard',
+  'RateLimiter',
+  'RequestId',
+  'RequestIdInterceptor',
+  'SecurityHeaders',
+  'SecurityHeadersInterceptor',
+  'SkipRateLimit',
+];
+
+describe('the public surface', () => {
+  it('is exactly this', () => expect(Object.keys(surface).toSorted()).toEqual(NAMES));
+
+  it('has no name without a value', () => {
+    expect(Object.entries(surface).filter(([, value]) => value === undefined)).toEqual([]);
+  });
+});

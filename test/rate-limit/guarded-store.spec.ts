@@ -1,0 +1,113 @@
+import { GuardedStore } from '../../src/rate-limit/guarded-store.js';
+import type { Verdict } from '../../src/rate-limit/judge.js';
+import type { QuotaStore } from '../../src/rate-limit/quota-store.js';
+import { ManualClock } from '../support/clock.js';
+
+const GRANTED: Verdict = { granted: true, standings: [] };
+const DEADLINE_MS = 100;
+
+/** A store whose behaviour a test changes on the way. */
+class ScriptedStore implements QuotaStore {
+  calls = 0;
+  behaviour: 'answer' | 'reject' | 'throw' | 'hang' = 'answer';
+
+  judge(): Promise<Verdict> {
+    this.calls += 1;
+    switch (this.behaviour) {
+      case 'answer':
+        return Promise.resolve(GRANTED);
+      case 'reject':
+        return Promise.reject(new Error('ECONNREFUSED'));
+      case 'throw':
+        throw new Error('not connected');
+      case 'hang':
+        return new Promise(() => undefined);
+    }
+  }
+}
+
+describe('GuardedStore', () => {
+  const store = new ScriptedStore();
+  const lines: string[] = [];
+  const log = {
+    log: (line: string) => lines.push(`log ${line}`),
+    error: (line: string) => lines.push(`error ${line}`),
+  };
+  let clock = new ManualClock();
+  let guarded = new GuardedStore(store, clock, log);
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    lines.length = 0;
+    store.calls = 0;
+    store.behaviour = 'answer';
+    clock = new ManualClock();
+    guarded = new GuardedStore(store, clock, log);
+  });
+  afterEach(() => jest.useRealTimers());
+
+  const failOften = async (): Promise<void> => {
+    store.behaviour = 'reject';
+    for (let time = 0; time < 5; time++) await guarded.judge([]);
+  };
+
+  it('hands on what the store decides', async () => {
+    expect(await guarded.judge([])).toBe(GRANTED);
+    expect(lines).toEqual([]);
+  });
+
+  it.each(['reject', 'throw'] as const)('has no decision where the store would %s', async behaviour => {
+    store.behaviour = behaviour;
+    expect(await guarded.judge([])).toBeUndefined();
+  });
+
+  it('waits for a store that hangs until the deadline and no longer', async () => {
+    store.behaviour = 'hang';
+    let settled = false;
+    const decision = guarded.judge([]).finally(() => (settled = true));
+    await jest.advanceTimersByTimeAsync(DEADLINE_MS - 1);
+    expect(settled).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(await decision).toBeUndefined();
+  });
+
+  it('leaves no timer behind an answer', async () => {
+    await guarded.judge([]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('does not ask a store that keeps failing', async () => {
+    await failOften();
+    const { calls } = store;
+    await guarded.judge([]); // the first decision behind the failures tries it, without waiting
+    for (let time = 0; time < 10; time++) expect(await guarded.judge([])).toBeUndefined();
+    expect(store.calls).toBe(calls + 1);
+  });
+
+  it('does not wait for a hanging store while the circuit is open', async () => {
+    await failOften();
+    store.behaviour = 'hang';
+    expect(await guarded.judge([])).toBeUndefined();
+  });
+
+  it('heals by itself, with one line for each change', async () => {
+    await failOften();
+    store.behaviour = 'answer';
+    clock.advance(1_000);
+    expect(await guarded.judge([])).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(await guarded.judge([])).toBe(GRANTED);
+    expect(lines).toEqual([
+      expect.stringMatching(/^error The rate-limit store fails \(ECONNREFUSED\)/),
+      'log The rate-limit store answers again.',
+    ]);
+  });
+
+  it('closes the circuit only for failures in a row', async () => {
+    for (let time = 0; time < 20; time++) {
+      store.behaviour = time % 2 === 0 ? 'reject' : 'answer';
+      await guarded.judge([]);
+    }
+    expect(store.calls).toBe(20);
+  });
+});

@@ -1,0 +1,245 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Key64 } from '../../src/common/ip-address.js';
+import { createPolicy, type Policy } from '../../src/rate-limit/policy.js';
+import { QuotaTable } from '../../src/rate-limit/quota-table.js';
+import { spread } from '../../src/rate-limit/segment.js';
+import { seededNumbers } from '../fixtures/cells.js';
+
+const key = (client: number): Key64 => ({
+  hi: (Math.imul(client, 0x9e3779b1) ^ 0x5bd1e995) >>> 0,
+  lo: client >>> 0,
+});
+
+function consume(table: QuotaTable, client: number, nowMs: number, cost = 1): boolean {
+  const { hi, lo } = key(client);
+  table.find(hi, lo, nowMs);
+  for (let policy = 0; policy < table.policies.length; policy++) {
+    if (table.available(policy, nowMs) < cost) return false;
+  }
+  for (let policy = 0; policy < table.policies.length; policy++) table.charge(policy, nowMs, cost);
+  return true;
+}
+
+/** What the first policy has left for a client; all of it, for one that the table does not hold. */
+function left(table: QuotaTable, client: number, nowMs: number): number {
+  const { hi, lo } = key(client);
+  table.find(hi, lo, nowMs);
+  return table.available(0, nowMs);
+}
+
+const fixed = (limit: number, windowMs: number): Policy =>
+  createPolicy({ limit, windowMs, algorithm: 'fixed-window' });
+const sliding = (limit: number, windowMs: number): Policy => createPolicy({ limit, windowMs });
+
+interface ModelWindow {
+  hits: number;
+  closesMs: number;
+}
+
+describe('QuotaTable against a Map', () => {
+  it('grows through several splits, deletes and sweeps over 500 000 operations', () => {
+    const [limit, windowMs] = [3, 60_000];
+    const table = new QuotaTable([fixed(limit, windowMs)], 1_000_000);
+    const model = new Map<number, ModelWindow>();
+    const below = seededNumbers(11);
+    let nowMs = 0;
+    let largest = 0;
+    for (let step = 0; step < 500_000; step++) {
+      // Time stands still while the table grows, then runs, so that most rows expire and are swept.
+      if (step > 300_000) nowMs += below(3);
+      const client = below(150_000);
+      if (below(20) === 0) {
+        const { hi, lo } = key(client);
+        table.delete(hi, lo);
+        model.delete(client);
+        continue;
+      }
+      let own = model.get(client);
+      if (own === undefined || nowMs >= own.closesMs) own = { hits: 0, closesMs: nowMs + windowMs };
+      const granted = own.hits < limit;
+      if (granted) own.hits++;
+      model.set(client, own);
+      if (consume(table, client, nowMs) !== granted) throw new Error(`step ${step}, client ${client}`);
+      if (table.size > largest) largest = table.size;
+    }
+    // Over fifty segments of 2048 rows were needed to hold them.
+    expect(largest).toBeGreaterThan(100_000);
+    let live = 0;
+    for (const [client, own] of model) {
+      if (nowMs >= own.closesMs) continue;
+      live++;
+      if (left(table, client, nowMs) !== limit - own.hits) throw new Error(`client ${client}`);
+    }
+    expect(live).toBeGreaterThan(1_000);
+    expect(table.size).toBeGreaterThanOrEqual(live);
+  });
+
+  it('keeps several policies of a client apart, whatever their layout', () => {
+    const policies = [
+      sliding(5, 1_000),
+      fixed(50, 10_000),
+      sliding(20, 5_000),
+      createPolicy({ limit: 7, windowMs: 1_000, algorithm: 'token-bucket' }),
+      createPolicy({ limit: 3, windowMs: 1_000, blockMs: 500 }),
+    ];
+    const together = new QuotaTable(policies, 100_000);
+    const alone = policies.map(policy => new QuotaTable([policy], 100_000));
+    const below = seededNumbers(12);
+    for (let step = 0; step < 60_000; step++) {
+      const nowMs = step;
+      const { hi, lo } = key(below(4_000));
+      const index = below(policies.length);
+      together.find(hi, lo, nowMs);
+      alone[index]!.find(hi, lo, nowMs);
+      const available = alone[index]!.available(0, nowMs);
+      if (together.available(index, nowMs) !== available) throw new Error(`step ${step}, policy ${index}`);
+      if (available > 0) {
+        together.charge(index, nowMs, 1);
+        alone[index]!.charge(0, nowMs, 1);
+      }
+    }
+    expect(together.size).toBeGreaterThan(3_000);
+  });
+
+  it('splits what stayed behind while others split several times', () => {
+    const table = new QuotaTable([fixed(1_000, 60_000)], 1_000_000);
+    const isEarly = (client: number): boolean => {
+      const { hi, lo } = key(client);
+      return spread(hi, lo) < 2 ** 31;
+    };
+    const early: number[] = [];
+    const late: number[] = [];
+    for (let client = 0; early.length < 12_000 || late.length < 30_000; client++)
+      (isEarly(client) ? early : late).push(client);
+    // One half of the keys fills many segments while the other half is one; then that one splits under a deep directory.
+    const order = [...early.slice(0, 1_500), ...late.slice(0, 30_000), ...early.slice(1_500, 12_000)];
+    order.forEach((client, index) => consume(table, client, 0, 1 + (index % 7)));
+    expect(table.size).toBe(order.length);
+    const wrong = order.filter((client, index) => left(table, client, 0) !== 999 - (index % 7));
+    expect(wrong).toEqual([]);
+    expect(table.size).toBe(order.length);
+    for (const client of order) table.delete(key(client).hi, key(client).lo);
+    expect(table.size).toBe(0);
+  });
+
+  it('forgets whom it is told to, and nobody else', () => {
+    const table = new QuotaTable([fixed(1, 60_000)], 10_000);
+    for (let client = 0; client < 5_000; client++) consume(table, client, 0);
+    for (let client = 0; client < 5_000; client += 2) table.delete(key(client).hi, key(client).lo);
+    expect(table.size).toBe(2_500);
+    const kept = Array.from({ length: 5_000 }, (_, client) => left(table, client, 0) === 0);
+    expect(kept.filter((found, client) => found !== (client % 2 === 1))).toEqual([]);
+  });
+});
+
+describe('the sweep', () => {
+  it('drops expired clients while new ones come, so that the table does not grow with everybody who ever came', () => {
+    const table = new QuotaTable([sliding(10, 1_000)], 1_000_000);
+    let largest = 0;
+    for (let client = 0; client < 300_000; client++) {
+      // 10 new clients a millisecond: 10 000 have an open window at any time.
+      consume(table, client, Math.floor(client / 10));
+      largest = Math.max(largest, table.size);
+    }
+    expect(largest).toBeLessThan(40_000);
+  });
+});
+
+describe('the bound', () => {
+  it('is never exceeded', () => {
+    for (const maxClients of [1, 7, 100, 10_000]) {
+      const table = new QuotaTable([sliding(10, 60_000)], maxClients);
+      for (let client = 0; client < maxClients * 3 + 50; client++) {
+        consume(table, client, 0);
+        if (table.size > maxClients) throw new Error(`${table.size} of ${maxClients}`);
+      }
+      expect(table.size).toBe(maxClients);
+    }
+  });
+
+  it('frees no client that has used up a limit, over a flood of 1 000 000 new keys', () => {
+    const table = new QuotaTable([sliding(10, 60_000)], 20_000);
+    const offenders = Array.from({ length: 200 }, (_, index) => 5_000_000 + index);
+    for (const offender of offenders) for (let hit = 0; hit < 10; hit++) consume(table, offender, 0);
+    for (let client = 0; client < 1_000_000; client++) consume(table, client, 1 + client / 100_000);
+    const freed = offenders.filter(offender => consume(table, offender, 20));
+    expect(freed).toEqual([]);
+    expect(table.size).toBeLessThanOrEqual(20_000);
+  }, 120_000);
+
+  it('lets newcomers share one row where all that it looks at are exhausted', () => {
+    const table = new QuotaTable([sliding(2, 60_000)], 100);
+    for (let client = 0; client < 100; client++)
+      expect([consume(table, client, 0), consume(table, client, 0)]).toEqual([true, true]);
+    // Two units for all newcomers together, and none for those who are exhausted.
+    expect([1_000, 1_001, 1_002, 1_003].map(client => consume(table, client, 0))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(Array.from({ length: 100 }, (_, client) => consume(table, client, 0))).not.toContain(true);
+    expect(table.size).toBe(100);
+  });
+
+  it('gives newcomers rows of their own again, once the windows are empty', () => {
+    const table = new QuotaTable([sliding(1, 1_000)], 50);
+    for (let client = 0; client < 60; client++) consume(table, client, 0);
+    expect([consume(table, 100, 1_000), consume(table, 101, 1_000)]).toEqual([true, true]);
+  });
+
+  it('lets the one who used least give way', () => {
+    const table = new QuotaTable([sliding(10, 60_000)], 4);
+    [5, 1, 7, 9].forEach((hits, client) => {
+      for (let hit = 0; hit < hits; hit++) consume(table, client, 0);
+    });
+    consume(table, 100, 0);
+    // The one that gave way is asked for last: whoever is asked for is found or made.
+    expect([0, 2, 3, 100, 1].map(client => left(table, client, 0))).toEqual([5, 3, 1, 9, 10]);
+  });
+});
+
+describe('the memory', () => {
+  const measured: [title: string, policies: readonly Policy[], clients: number][] = [
+    ['100 000 clients of two windows', [sliding(10, 1_000_000), sliding(100, 3_600_000)], 100_000],
+    [
+      '100 000 clients of three windows',
+      [sliding(10, 1_000_000), sliding(100, 3_600_000), sliding(1_000, 86_400_000)],
+      100_000,
+    ],
+    ['150 000 clients of two windows', [sliding(10, 1_000_000), sliding(100, 3_600_000)], 150_000],
+  ];
+  /** The key's 64 bits, and its place in the index (16 bits, in a table of two to four slots a row). */
+  const KEY_BYTES = 8 + 8;
+
+  it.each(measured)(
+    '%s: at most 40 bytes a client and window, beside the key',
+    async (_title, policies, clients) => {
+      const { bytes, size } = await bytesOf(() => {
+        const table = new QuotaTable(policies, clients);
+        for (let client = 0; client < clients; client++) consume(table, client, 0);
+        return table;
+      });
+      expect(size).toBe(clients);
+      expect((bytes / size - KEY_BYTES) / policies.length).toBeLessThanOrEqual(40);
+    },
+  );
+
+  /** The array buffers that a table keeps, after those that its growing segments let go of were collected. */
+  async function bytesOf(make: () => QuotaTable): Promise<{ bytes: number; size: number }> {
+    const before = await settledBytes();
+    const table = make();
+    return { bytes: (await settledBytes()) - before, size: table.size };
+  }
+
+  async function settledBytes(): Promise<number> {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    for (let turn = 0; turn < 6; turn++) {
+      gc();
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    return process.memoryUsage().arrayBuffers;
+  }
+});

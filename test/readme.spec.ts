@@ -1,0 +1,572 @@
+/* Every snippet of the README and of docs/ is proven here: TypeScript is type-checked, modules are started and asked, commands
+ * are run, and answers are compared with those that are printed. A block that nothing proves fails the first test. */
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  Controller,
+  Get,
+  type INestApplication,
+  Logger,
+  type LoggerService,
+  type MiddlewareConsumer,
+  Post,
+  type Type,
+} from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import ts from 'typescript';
+import * as security from '../src/index.js';
+import { ManualClock } from './support/clock.js';
+import { request } from './support/http.js';
+import { EXPRESS, type Platform, PLATFORMS } from './support/platforms.js';
+import { type AppParts, type RunningApp, start } from './support/start.js';
+
+const ROOT = resolve(__dirname, '..');
+
+interface Block {
+  readonly file: string;
+  readonly language: string;
+  /** The rest of the info string: `title=app.module.ts`, `run=app.module.ts`, `output`. */
+  readonly info: string;
+  readonly text: string;
+}
+
+const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map(name => `docs/${name}`)];
+const BLOCKS = PAGES.flatMap(readBlocks);
+
+function readBlocks(file: string): Block[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  return [...text.matchAll(/^```([a-z]*)(?: (.*))?\n([\s\S]*?)^```$/gm)].map(([, language, info, body]) => ({
+    file,
+    language: language!,
+    info: info ?? '',
+    text: body!,
+  }));
+}
+
+function block(file: string, info: string): Block {
+  const found = BLOCKS.filter(candidate => candidate.file === file && candidate.info === info);
+  if (found.length !== 1) throw new Error(`${found.length} blocks "${info}" in ${file}`);
+  return found[0]!;
+}
+
+/** What proves each block: `type` the type check alone, `start` a start on both platforms, `own` a test of its own below. */
+const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
+  'README.md run=install': 'own',
+  'README.md title=app.module.ts': 'start',
+  'README.md run=app.module.ts': 'own',
+  'README.md output': 'own',
+  'README.md title=async.module.ts': 'start',
+  'README.md title=reports.controller.ts': 'own',
+  'README.md title=problem': 'own',
+  'README.md title=proxied.module.ts': 'start',
+  'README.md title=nginx.conf': 'own',
+  'README.md title=cors.module.ts': 'start',
+  'README.md title=client.ts': 'own',
+  'README.md title=answers.controller.ts': 'own',
+  'README.md title=swagger.module.ts': 'start',
+  'README.md title=pino.module.ts': 'start',
+  'README.md title=logging.module.ts': 'own',
+  'README.md title=login.service.ts': 'own',
+  'README.md title=app.e2e-spec.ts': 'own',
+  'docs/errors.md title=quota.exception.ts': 'own',
+  'docs/migration.md title=step1.module.ts': 'start',
+  'docs/migration.md title=step4.module.ts': 'start',
+  'docs/proxies.md title=probes.module.ts': 'start',
+  'docs/proxies.md title=nginx.conf': 'own',
+  'docs/rate-limits.md title=tenants.controller.ts': 'own',
+};
+
+test('every block is proven', () => {
+  // The messages of docs/errors.md and the grammar of docs/rate-limits.md are compared with the code in docs.spec.ts.
+  const named = BLOCKS.filter(({ language }) => language !== 'text' && language !== '');
+  expect(named.map(({ file, info }) => `${file} ${info}`).toSorted()).toEqual(Object.keys(PROOFS).toSorted());
+});
+
+/* ---- types ---- */
+
+/** What `nest new` generates, and what a snippet may import. */
+const CONTROLLER = `
+import { Controller, Get } from '@nestjs/common';
+
+@Controller()
+export class AppController {
+  @Get()
+  getHello(): string {
+    return 'Hello World!';
+  }
+}
+`;
+
+const TYPESCRIPT = BLOCKS.filter(({ language }) => language === 'ts');
+
+describe('type check', () => {
+  /** Files that exist for the compiler only, beside src so that imports resolve as in a project. */
+  const folderOf = (file: string): string => join(ROOT, 'snippets', file.replace(/\W/g, '-'));
+  const pathOf = ({ file, info }: Block): string => join(folderOf(file), info.replace('title=', ''));
+  let program: ts.Program;
+
+  beforeAll(() => {
+    const virtual = new Map(TYPESCRIPT.map(one => [pathOf(one), one.text]));
+    for (const file of PAGES) virtual.set(join(folderOf(file), 'app.controller.ts'), CONTROLLER);
+    const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), name => ts.sys.readFile(name)) as {
+      config: { compilerOptions: object };
+    };
+    const { options } = ts.convertCompilerOptionsFromJson(
+      { ...config.compilerOptions, lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: ['node'] },
+      ROOT,
+    );
+    const host = ts.createCompilerHost(options);
+    const { fileExists, readFile, getSourceFile, directoryExists } = host;
+    host.fileExists = name => virtual.has(name) || fileExists(name);
+    host.readFile = name => virtual.get(name) ?? readFile(name);
+    host.directoryExists = name =>
+      [...virtual.keys()].some(path => path.startsWith(`${name}/`)) || directoryExists!(name);
+    host.getSourceFile = (name, ...rest) => {
+      const text = virtual.get(name);
+      return text === undefined ? getSourceFile(name, ...rest) : ts.createSourceFile(name, text, rest[0]);
+    };
+    program = ts.createProgram([...virtual.keys()], options, host);
+  }, 120_000);
+
+  it.each(TYPESCRIPT.map((one): [string, Block] => [`${one.file} ${one.info}`, one]))('%s', (_title, one) => {
+    const source = program.getSourceFile(pathOf(one))!;
+    const problems = ts.getPreEmitDiagnostics(program, source);
+    expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([]);
+  });
+
+  test('a wrong snippet would be found', () => {
+    const wrong = ts.transpileModule('const a: = 1;', { reportDiagnostics: true });
+    expect(wrong.diagnostics).not.toEqual([]);
+    expect(program.getSourceFile(pathOf(TYPESCRIPT[0]!))!.text).toBe(TYPESCRIPT[0]!.text);
+  });
+});
+
+/* ---- behaviour ---- */
+
+type Exports = Record<string, Type>;
+
+/** Runs a snippet in this process; `nestjs-agent-security` is src. */
+function load(file: string, title: string): Exports {
+  return evaluate(file, block(file, `title=${title}`).text);
+}
+
+function evaluate(file: string, text: string): Exports {
+  const { outputText } = ts.transpileModule(text, {
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2023,
+      module: ts.ModuleKind.CommonJS,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      esModuleInterop: true,
+    },
+  });
+  const importModule = (name: string): unknown => {
+    if (name === 'nestjs-agent-security') return security;
+    if (name === './app.controller.js') return evaluate(file, CONTROLLER);
+    if (name.startsWith('./')) return load(file, name.slice(2).replace(/\.js$/, '.ts'));
+    return require(name);
+  };
+  const exports: Exports = {};
+  // The text is this repository's own documentation.
+  // oxlint-disable-next-line no-new-func typescript/no-implied-eval
+  new Function('exports', 'require', outputText)(exports, importModule);
+  return exports;
+}
+
+@Controller()
+class HelloController {
+  @Get()
+  hello(): string {
+    return 'Hello World!';
+  }
+}
+
+/** Starts a snippet's AppModule, with a clock that stands still. */
+async function startModule(platform: Platform, file: string, title: string, parts: AppParts = {}) {
+  const clock = new ManualClock();
+  const running = await start(
+    { ...platform, mode: 'Testing' },
+    {
+      security: false,
+      imports: [load(file, title)['AppModule']!],
+      ...parts,
+      clock,
+      override: builder => builder.overrideProvider(security.CLOCK).useValue(clock),
+    },
+  );
+  return running;
+}
+
+const byTitle = (proof: string): [string, string, string][] =>
+  Object.entries(PROOFS)
+    .filter(([, value]) => value === proof)
+    .map(([key]) => [key, key.split(' title=')[0]!, key.split(' title=')[1]!]);
+
+describe.each(PLATFORMS)('%s', (_title, platform) => {
+  it.each(byTitle('start'))('%s starts and protects', async (_name, file, title) => {
+    const app = await startModule(platform, file, title);
+    const named = /api\.example\.com/.test(block(file, `title=${title}`).text)
+      ? 'api.example.com'
+      : 'localhost';
+    const answer = await app.send('/nowhere', { headers: { Host: named } });
+    expect(answer.status).toBe(404);
+    expect(answer.json()).toMatchObject({ code: 'not_found', requestId: answer.header('X-Request-ID') });
+    expect(answer.header('X-Content-Type-Options')).toBe('nosniff');
+    const foreign = await app.send('/nowhere', { headers: { Host: 'evil.example' } });
+    expect(foreign.status).toBe(421);
+  });
+
+  test('async.module.ts takes the host from the factory and exempts the probe', async () => {
+    const app = await startModule(platform, 'README.md', 'async.module.ts');
+    expect((await app.send('/', { headers: { Host: 'localhost' } })).status).toBe(421);
+    expect((await app.send('/healthz', { headers: { Host: '10.0.0.7' } })).status).toBe(404);
+  });
+
+  describe('reports.controller.ts', () => {
+    const startReports = (): Promise<RunningApp> =>
+      start(platform, { controllers: [load('README.md', 'reports.controller.ts')['ReportsController']!] });
+
+    test('the list has its own cache policy and the quota of the class', async () => {
+      const answer = await (await startReports()).send('/reports');
+      expect(answer.header('Cache-Control')).toBe('public, max-age=60');
+      expect(answer.header('RateLimit-Policy')).toBe(
+        '"10-per-second";q=10;w=1, "1000-per-hour";q=1000;w=3600',
+      );
+    });
+
+    test('a creation costs 25 of 100', async () => {
+      const app = await startReports();
+      const statuses: number[] = [];
+      for (let attempt = 0; attempt < 5; attempt++) {
+        statuses.push((await app.send('/reports', { method: 'POST' })).status);
+      }
+      expect(statuses).toEqual([201, 201, 201, 201, 429]);
+    });
+
+    test('a creation knows its ID and its client', async () => {
+      const answer = await (await startReports()).send('/reports', { method: 'POST' });
+      expect(answer.json()).toEqual({ id: answer.header('X-Request-ID'), address: '127.0.0.1' });
+    });
+
+    test('the status has no limit', async () => {
+      const answer = await (await startReports()).send('/reports/status');
+      expect([answer.status, answer.header('RateLimit')]).toEqual([200, undefined]);
+    });
+
+    test('the admin page answers for its host only', async () => {
+      const app = await startReports();
+      expect((await app.send('/reports/admin', { headers: { Host: 'admin.localhost' } })).status).toBe(200);
+      expect((await app.send('/reports/admin', { headers: { Host: 'localhost' } })).status).toBe(421);
+    });
+  });
+
+  test('the 429 is the one that is printed', async () => {
+    const app = await start(platform, { controllers: [HelloController] });
+    for (let hit = 0; hit < 10; hit++) await app.send('/');
+    const answer = await app.send('/');
+    const printed = JSON.parse(block('README.md', 'title=problem').text) as object;
+    expect(answer.json()).toEqual({ ...printed, requestId: answer.header('X-Request-ID') });
+    expect(Object.keys(answer.json() as object)).toEqual(Object.keys(printed));
+  });
+
+  describe('nginx.conf', () => {
+    /** What nginx would send for a client that forged what it could. */
+    const proxied = (client: string): Record<string, string> => {
+      const forged = { 'X-Forwarded-For': `6.6.6.${client.split('.')[3]}` };
+      const variables: Record<string, string> = {
+        $host: 'api.example.com',
+        $scheme: 'https',
+        $proxy_add_x_forwarded_for: `${forged['X-Forwarded-For']}, ${client}`,
+      };
+      const lines = block('README.md', 'title=nginx.conf').text.matchAll(/proxy_set_header (\S+) (\S+);/g);
+      return Object.fromEntries(
+        [...lines]
+          .filter(([, , value]) => value !== '""')
+          .map(([, name, value]) => [name!, variables[value!]!]),
+      );
+    };
+
+    test('is the same in docs/proxies.md', () => {
+      expect(block('docs/proxies.md', 'title=nginx.conf').text).toBe(
+        block('README.md', 'title=nginx.conf').text,
+      );
+    });
+
+    test('the app knows the scheme and the client', async () => {
+      const app = await startModule(platform, 'README.md', 'proxied.module.ts', {
+        controllers: [HelloController],
+      });
+      const first = await app.send('/', { headers: proxied('203.0.113.7') });
+      expect(first.header('Strict-Transport-Security')).toBe('max-age=31536000; includeSubDomains');
+      expect(first.header('X-RateLimit-Remaining')).toBe('9');
+      const other = await app.send('/', { headers: proxied('203.0.113.8') });
+      expect(other.header('X-RateLimit-Remaining')).toBe('9');
+      const again = await app.send('/', {
+        headers: { ...proxied('203.0.113.7'), 'X-Forwarded-For': '8.8.8.8, 203.0.113.7' },
+      });
+      expect(again.header('X-RateLimit-Remaining')).toBe('8');
+    });
+  });
+
+  describe('cors.module.ts and client.ts', () => {
+    const client = block('README.md', 'title=client.ts').text;
+    const requestHeaders = [...client.match(/headers: \{(.*)\}/)![1]!.matchAll(/'([\w-]+)':/g)].map(
+      ([, name]) => name!,
+    );
+
+    it.each(['https://app.example.com', 'https://pr-7.preview.example.com'])(
+      '%s may send it',
+      async origin => {
+        const app = await startModule(platform, 'README.md', 'cors.module.ts', {
+          controllers: [HelloController],
+        });
+        const preflight = await app.send('/', {
+          method: 'OPTIONS',
+          headers: {
+            Origin: origin,
+            'Access-Control-Request-Method': /method: '(\w+)'/.exec(client)![1]!,
+            'Access-Control-Request-Headers': requestHeaders.join(',').toLowerCase(),
+          },
+        });
+        expect(preflight.status).toBe(204);
+        expect(preflight.header('Access-Control-Allow-Origin')).toBe(origin);
+        expect(preflight.header('Access-Control-Allow-Credentials')).toBe('true');
+        const allowed = preflight.header('Access-Control-Allow-Headers')!.split(', ');
+        expect(allowed).toEqual(expect.arrayContaining(requestHeaders));
+        expect(requestHeaders).toContain('Idempotency-Key');
+      },
+    );
+
+    test('the page can read Retry-After on a 429', async () => {
+      const app = await startModule(platform, 'README.md', 'cors.module.ts', {
+        controllers: [HelloController],
+      });
+      const headers = { Origin: 'https://app.example.com' };
+      for (let hit = 0; hit < 10; hit++) await app.send('/', { headers });
+      const answer = await app.send('/', { headers });
+      expect(answer.status).toBe(429);
+      expect(answer.header('Access-Control-Expose-Headers')!.split(', ')).toContain('Retry-After');
+      expect(answer.header('Access-Control-Allow-Origin')).toBe('https://app.example.com');
+    });
+  });
+
+  test('answers.controller.ts resumes behind Last-Event-ID', async () => {
+    const app = await start(platform, {
+      controllers: [load('README.md', 'answers.controller.ts')['AnswersController']!],
+    });
+    const whole = await app.send('/answers/stream');
+    expect(whole.body.match(/^(?:id|data): .*$/gm)).toEqual([
+      'id: 1',
+      'data: one',
+      'id: 2',
+      'data: two',
+      'id: 3',
+      'data: three',
+    ]);
+    const rest = await app.send('/answers/stream', { headers: { 'Last-Event-ID': '2' } });
+    expect(rest.body.match(/^(?:id|data): .*$/gm)).toEqual(['id: 3', 'data: three']);
+    expect(rest.header('X-Content-Type-Options')).toBe('nosniff');
+  });
+
+  test('swagger.module.ts gives Swagger UI what its page holds, and data nothing', async () => {
+    const app = await startModule(platform, 'README.md', 'swagger.module.ts', {
+      controllers: [HelloController],
+      configure: (nest: INestApplication) => {
+        SwaggerModule.setup('docs', nest, SwaggerModule.createDocument(nest, new DocumentBuilder().build()));
+      },
+    });
+    const page = await app.send('/docs');
+    expect(page.status).toBe(200);
+    expect(page.header('Content-Security-Policy')).toBe(
+      "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; " +
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+    );
+    expect(page.body).toContain('<style>');
+    expect(page.body).not.toMatch(/<script(?![^>]*src=)/);
+    const data = await app.send('/docs-json');
+    expect(data.header('Content-Security-Policy')).toContain("default-src 'none'");
+  });
+
+  test('login.service.ts', async () => {
+    const LoginService = load('README.md', 'login.service.ts')['LoginService'] as Type<{
+      attempt(email: string): Promise<void>;
+      succeeded(email: string): Promise<void>;
+    }>;
+
+    @Controller()
+    class LoginController {
+      constructor(private readonly login: InstanceType<typeof LoginService>) {}
+      @Post('login')
+      async attempt(): Promise<void> {
+        await this.login.attempt('Ada@example.com');
+      }
+    }
+    Reflect.defineMetadata('design:paramtypes', [LoginService], LoginController);
+    const app = await start(platform, { controllers: [LoginController], providers: [LoginService] });
+    const service = app.app.get(LoginService);
+    for (let attempt = 0; attempt < 5; attempt++) await service.attempt('ada@example.com');
+    const refused = await app.send('/login', { method: 'POST' });
+    expect(refused.status).toBe(429);
+    expect(refused.json()).toMatchObject({
+      code: 'rate_limited',
+      detail: 'Too many attempts',
+      retry_after_seconds: 900,
+    });
+    await service.succeeded('ADA@example.com');
+    expect((await app.send('/login', { method: 'POST' })).status).toBe(201);
+  });
+
+  describe('app.e2e-spec.ts', () => {
+    const spec = load('README.md', 'app.e2e-spec.ts') as unknown as {
+      createWithoutLimits(): Promise<INestApplication>;
+      createWithClock(clock: { nowMs: number }): Promise<INestApplication>;
+    };
+    const open: INestApplication[] = [];
+    afterEach(async () => {
+      for (const app of open.splice(0)) await app.close();
+    });
+    const listen = async (app: INestApplication): Promise<number> => {
+      open.push(app);
+      await app.listen(0, '127.0.0.1');
+      return (app.getHttpServer().address() as { port: number }).port;
+    };
+
+    test('without limits, nothing but the limits is gone', async () => {
+      const port = await listen(await spec.createWithoutLimits());
+      for (let hit = 0; hit < 11; hit++) expect((await request(port, { path: '/' })).status).toBe(200);
+      expect((await request(port, { path: '/nowhere' })).status).toBe(404);
+      expect((await request(port, { path: '/', headers: { Host: 'evil.example' } })).status).toBe(421);
+    });
+
+    test('with a clock, a window passes at once', async () => {
+      const clock = { nowMs: Date.UTC(2030, 0, 1) };
+      const port = await listen(await spec.createWithClock(clock));
+      for (let hit = 0; hit < 10; hit++) expect((await request(port, { path: '/' })).status).toBe(200);
+      expect((await request(port, { path: '/' })).status).toBe(429);
+      clock.nowMs += 1_000;
+      expect((await request(port, { path: '/' })).status).toBe(200);
+    });
+  });
+
+  test('logging.module.ts puts the ID into the lines of a request', async () => {
+    // test/e2e/logging.spec.ts asks the same code, and nestjs-pino, in more ways.
+    const { LoggingModule, RequestLogger } = load('README.md', 'logging.module.ts') as Record<
+      'LoggingModule' | 'RequestLogger',
+      Type<LoggerService>
+    >;
+
+    @Controller()
+    class LoggingController {
+      private readonly logger = new Logger('Tools');
+      @Get()
+      async run(): Promise<void> {
+        await new Promise(resolve => setImmediate(resolve));
+        this.logger.log('ran');
+      }
+    }
+    let text = '';
+    const write = jest.spyOn(process.stdout, 'write').mockImplementation(chunk => {
+      text += String(chunk);
+      return true;
+    });
+    const app = await start(platform, {
+      controllers: [LoggingController],
+      imports: [LoggingModule],
+      configure: nest => nest.useLogger(nest.get(RequestLogger)),
+    });
+    await app.send('/', { headers: { 'X-Request-ID': 'chosen.1' } });
+    write.mockRestore();
+    Logger.overrideLogger(false);
+    expect(text.split('\n').filter(line => line.includes('[Tools'))).toEqual([
+      expect.stringContaining('[Tools chosen.1]'),
+    ]);
+  });
+
+  test('quota.exception.ts keeps its members', async () => {
+    const { PlanExceededException } = load('docs/errors.md', 'quota.exception.ts');
+
+    @Controller()
+    class PlanController {
+      @Get()
+      run(): void {
+        throw new PlanExceededException!('free') as Error;
+      }
+    }
+    const answer = await (await start(platform, { controllers: [PlanController] })).send('/');
+    expect(answer.json()).toEqual({
+      type: 'about:blank',
+      title: 'Forbidden',
+      status: 403,
+      detail: 'The plan "free" has no more runs.',
+      code: 'plan_exceeded',
+      requestId: answer.header('X-Request-ID'),
+      plan: 'free',
+    });
+  });
+
+  test('tenants.controller.ts counts by tenant', async () => {
+    const app = await start(platform, {
+      controllers: [load('docs/rate-limits.md', 'tenants.controller.ts')['TenantsController']!],
+      middleware: (consumer: MiddlewareConsumer) =>
+        consumer
+          .apply(
+            (req: { headers: Record<string, string>; tenant?: string }, _res: unknown, next: () => void) => {
+              req.tenant = req.headers['x-verified-tenant']!;
+              next();
+            },
+          )
+          .forRoutes('*path'),
+    });
+    const left = async (tenant: string): Promise<string | undefined> =>
+      (await app.send('/tenants', { headers: { 'X-Verified-Tenant': tenant } })).header(
+        'X-RateLimit-Remaining',
+      );
+    expect([await left('a'), await left('a'), await left('b')]).toEqual(['99', '98', '99']);
+  });
+
+  test('step4.module.ts leaves local probes alone', async () => {
+    const app = await startModule(platform, 'docs/migration.md', 'step4.module.ts', {
+      controllers: [HelloController],
+    });
+    const answer = await app.send('/');
+    expect([answer.status, answer.header('RateLimit')]).toEqual([200, undefined]);
+  });
+});
+
+test('the first command and its output', async () => {
+  const app = await startModule(EXPRESS, 'README.md', 'app.module.ts');
+  const command = block('README.md', 'run=app.module.ts').text.trim();
+  expect(command).toContain('localhost:3000');
+  const { stdout } = await promisify(execFile)('sh', [
+    '-c',
+    command.replace('localhost:3000', `localhost:${app.port}`),
+  ]);
+  const printed = readAnswer(block('README.md', 'output').text.trimEnd());
+  const got = readAnswer(stdout.replaceAll('\r', ''));
+  expect(got).toEqual(printed);
+});
+
+/** An answer without what differs from run to run, whose form is checked instead. */
+function readAnswer(text: string): { status: string; headers: [string, string][]; body: string } {
+  const [head, ...body] = text.split('\n\n');
+  const [status, ...lines] = head!.split('\n');
+  const forms: Record<string, RegExp> = {
+    'X-Request-ID': /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+    'X-RateLimit-Reset': /^\d{10}$/,
+    Date: /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/,
+  };
+  const headers = lines.map((line): [string, string] => {
+    const [, name, value] = /^([\w-]+): (.*)$/.exec(line)!;
+    const form = forms[name!];
+    return [name!, form === undefined ? value! : String(form.exec(value!) !== null)];
+  });
+  return { status: status!, headers, body: body.join('\n\n') };
+}
+
+test('the first command installs this package', () => {
+  const { name } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { name: string };
+  // package.spec.ts installs the tarball.
+  expect(block('README.md', 'run=install').text).toBe(`npm i ${name}\n`);
+});

@@ -1,0 +1,167 @@
+/* The same random steps in this process's memory and in Redis: every verdict is the same, to its last number. */
+import { type Charge, EVERY_POLICY, judge, type Verdict } from '../../src/rate-limit/judge.js';
+import { hashKey } from '../../src/rate-limit/hash-key.js';
+import { createPolicy, type Policy, type PolicyParts } from '../../src/rate-limit/policy.js';
+import type { StoredCharge } from '../../src/rate-limit/quota-store.js';
+import { QuotaTable } from '../../src/rate-limit/quota-table.js';
+import { RedisQuotaStore } from '../../src/redis/redis-store.js';
+import { seededNumbers } from '../fixtures/cells.js';
+import { describeWithRedis, startRedis, type RedisServer } from '../support/redis.js';
+import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
+
+/** A group of policies as a route has it, and how far apart its steps are. */
+type Row = [title: string, groups: readonly (readonly PolicyParts[])[], stepMs: number, maxCost: number];
+
+const second = 1_000;
+const minute = 60_000;
+const day = 86_400_000;
+
+const rows: Row[] = [
+  ['a sliding window', [[{ limit: 10, windowMs: second }]], 120, 1],
+  ['a sliding window of batches', [[{ limit: 100, windowMs: minute }]], 700, 3],
+  ['a sliding window of several milliseconds a tick', [[{ limit: 29, windowMs: day }]], 4_000_000, 2],
+  ['a window of a millisecond', [[{ limit: 3, windowMs: 1 }]], 2, 2],
+  ['a window of a fraction', [[{ limit: 3, windowMs: 100.5 }]], 30, 2],
+  ['a large limit', [[{ limit: 1_000_000, windowMs: minute }]], 2_000, 60_000],
+  ['a fixed window', [[{ limit: 10, windowMs: second, algorithm: 'fixed-window' }]], 120, 2],
+  ['a token bucket', [[{ limit: 10, windowMs: second, algorithm: 'token-bucket' }]], 90, 2],
+  [
+    'a token bucket with a burst',
+    [[{ limit: 7, windowMs: second, algorithm: 'token-bucket', burst: 20 }]],
+    140,
+    4,
+  ],
+  [
+    'a token bucket faster than the clock',
+    [[{ limit: 50_000, windowMs: second, algorithm: 'token-bucket', burst: 300 }]],
+    3,
+    200,
+  ],
+  ['a block', [[{ limit: 5, windowMs: second, blockMs: 3_000 }]], 170, 2],
+  ['a block shorter than the window', [[{ limit: 15, windowMs: second, blockMs: 200 }]], 50, 2],
+  [
+    'two windows',
+    [
+      [
+        { limit: 10, windowMs: second },
+        { limit: 100, windowMs: minute },
+      ],
+    ],
+    150,
+    1,
+  ],
+  [
+    'three rules under one key',
+    [
+      [
+        { limit: 10, windowMs: second },
+        { limit: 30, windowMs: 10_000, algorithm: 'fixed-window' },
+        { limit: 50, windowMs: 20_000, algorithm: 'token-bucket' },
+      ],
+    ],
+    150,
+    2,
+  ],
+  [
+    'two alike under one key',
+    [
+      [
+        { limit: 10, windowMs: second },
+        { limit: 12, windowMs: second },
+      ],
+    ],
+    120,
+    1,
+  ],
+  [
+    'two owners',
+    [
+      [{ limit: 10, windowMs: second }],
+      [
+        { limit: 25, windowMs: 3_000, algorithm: 'token-bucket' },
+        { limit: 40, windowMs: 9_000 },
+      ],
+    ],
+    120,
+    2,
+  ],
+];
+
+/** Steps of each row and client. */
+const STEPS = 4_000;
+const CLIENTS_OF_A_ROW = 3;
+
+/** Memory counts in fractions of milliseconds, the script in whole ones. */
+function rounded({ granted, standings }: Verdict): unknown {
+  return {
+    granted,
+    standings: standings.map(({ policy, remaining, resetMs, violated }) => ({
+      name: policy.name,
+      remaining,
+      resetMs: Math.max(0, Math.ceil(resetMs - 1e-6)),
+      violated,
+    })),
+  };
+}
+
+describeWithRedis('memory and Redis', () => {
+  let redis: RedisServer;
+  beforeAll(async () => void (redis = await startRedis()));
+
+  describe.each(CLIENTS)('through %s', (_title, connect) => {
+    let connected: ConnectedClient;
+    beforeAll(async () => void (connected = await connect([redis.port])));
+
+    it.each(rows)('%s: the same verdicts', async (title, groups, stepMs, maxCost) => {
+      // Memory's clock is monotonic and small; at today's date its bucket would lose fractions of milliseconds.
+      let nowMs = 5_000_000;
+      const below = seededNumbers(title.length);
+      const store = new RedisQuotaStore({
+        client: connected.client,
+        prefix: `${title}:${_title}:`,
+        now: () => nowMs,
+        deadlineMs: 10_000,
+        maxRefusals: 0,
+      });
+      const tables = groups.map(parts => new QuotaTable(parts.map(createPolicy), 1_000));
+      const step = (policies: readonly (readonly Policy[])[]): [Charge[], StoredCharge[]] => {
+        const client = `10.0.0.${below(CLIENTS_OF_A_ROW)}`;
+        const cost =
+          maxCost === 1 ? 1 : below(20) === 0 ? below(groups[0]![0]!.limit + 3) : below(maxCost + 1);
+        return [
+          tables.map((table, group) => ({
+            table,
+            mask: EVERY_POLICY,
+            key: hashKey(`${group}:${client}`),
+            cost,
+          })),
+          policies.map((each, group) => ({
+            key: `scope${group}:${client}`,
+            owner: client,
+            policies: each,
+            cost,
+          })),
+        ];
+      };
+      let refusals = 0;
+      for (let at = 0; at < STEPS;) {
+        // Some at one moment share a call.
+        const together = 1 + below(40);
+        const expected: Verdict[] = [];
+        const answers: Promise<Verdict>[] = [];
+        for (let index = 0; index < together; index++, at++) {
+          const [charges, stored] = step(tables.map(({ policies }) => policies));
+          const verdict = judge(charges, nowMs);
+          if (!verdict.granted) refusals++;
+          expected.push(verdict);
+          answers.push(store.judge(stored));
+        }
+        expect((await Promise.all(answers)).map(rounded)).toEqual(expected.map(rounded));
+        // Mostly small steps, sometimes a long pause.
+        nowMs += below(50) === 0 ? below(stepMs * 100) : below(stepMs * 8);
+      }
+      expect(refusals).toBeGreaterThan(STEPS / 100);
+      expect(refusals).toBeLessThan(STEPS);
+    });
+  });
+});

@@ -1,0 +1,317 @@
+/* The sample as a user meets it: built, started by plain Node on either platform, and asked with the commands that it prints. */
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { request } from './support/http.js';
+
+const ROOT = resolve(__dirname, '..');
+const SAMPLE = join(ROOT, 'sample', 'agent-api');
+const MAIN = join(SAMPLE, 'dist', 'main.js');
+
+/** The environment of the test without anything that would configure the sample. */
+const CLEAN = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !variablesOf(readExample()).includes(name)),
+);
+
+function readExample(): string {
+  return readFileSync(join(SAMPLE, '.env.example'), 'utf8');
+}
+
+function variablesOf(text: string): string[] {
+  return [...text.matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name!);
+}
+
+interface Sample {
+  readonly process: ChildProcess;
+  readonly port: number;
+  /** What it has printed. */
+  readonly text: string;
+  readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+const running: ChildProcess[] = [];
+let scratch = '';
+
+beforeAll(() => {
+  execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', SAMPLE], {
+    stdio: 'inherit',
+  });
+  scratch = mkdtempSync(join(tmpdir(), 'sample-'));
+}, 120_000);
+
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+});
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Starts it in an empty directory, on a free port, without waiting between words. */
+function startSample(env: Record<string, string>, cwd = scratch): Promise<Sample> {
+  const child = spawn(process.execPath, [MAIN], {
+    cwd,
+    env: { ...CLEAN, PORT: '0', TOKEN_DELAY_MS: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.push(child);
+  const exit = new Promise<Awaited<Sample['exit']>>(settle => {
+    child.once('exit', (code, signal) => settle({ code, signal }));
+  });
+  return new Promise((settle, fail) => {
+    let text = '';
+    const read = (chunk: Buffer): void => {
+      text += chunk.toString();
+      const port = /done\s+$/.test(text) ? /http:\/\/127\.0\.0\.1:(\d+)/.exec(text) : null;
+      if (port) settle({ process: child, port: Number(port[1]), text, exit });
+    };
+    child.stdout!.on('data', read);
+    child.stderr!.on('data', read);
+    child.once('exit', code => fail(new Error(`The sample ended with ${code}: ${text}`)));
+  });
+}
+
+/** One sample for the tests of a platform that leave nothing behind; its quota is out of their way. */
+let shared: Sample;
+const startShared = (platform: string): void => {
+  beforeAll(async () => {
+    shared = await startSample({ PLATFORM: platform, RATE_LIMIT: '1000/minute' });
+    running.pop();
+  });
+  afterAll(() => void shared?.process.kill('SIGKILL'));
+};
+
+const shell = async (command: string): Promise<string> =>
+  (await promisify(execFile)('sh', ['-c', command])).stdout.replaceAll('\r', '');
+
+const PLATFORMS = ['express', 'fastify'];
+
+describe.each(PLATFORMS)('on %s', platform => {
+  startShared(platform);
+
+  test('its three commands show what they promise', async () => {
+    const { text } = await startSample({ PLATFORM: platform });
+    expect(text).toContain(`Agent API on ${platform}: http://127.0.0.1:`);
+    const commands = [...text.matchAll(/^ {2}(\S.*)$/gm)].map(([, command]) => command!);
+    expect(commands).toHaveLength(3);
+    const [good, foreign, loop] = [
+      await shell(commands[0]!),
+      await shell(commands[1]!),
+      await shell(commands[2]!),
+    ];
+    expect(good).toMatch(/^HTTP\/1\.1 200 OK\n/);
+    expect(good).toMatch(/^X-Content-Type-Options: nosniff$/m);
+    expect(good).toMatch(/^Cache-Control: public, max-age=60$/im);
+    expect(good).toMatch(/^RateLimit: "10-per-second";r=9;t=1, "100-per-minute";r=99;t=60$/m);
+    expect(foreign).toMatch(/^HTTP\/1\.1 421 Misdirected Request\n/);
+    expect(foreign).toMatch(/"code":"host_not_allowed"/);
+    expect(loop).toMatch(
+      /^(?:HTTP\/1\.1 200 OK\n){5}HTTP\/1\.1 429 Too Many Requests\nRetry-After: (?:60|59)\n$/,
+    );
+  });
+
+  test('tools: results, refusals, unknown names', async () => {
+    const { port } = await startSample({ PLATFORM: platform });
+    const run = async (name: string, body: object) => {
+      const answer = await request(port, {
+        path: `/tools/${name}/run`,
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return [answer.status, answer.json()] as const;
+    };
+    expect(await run('calculator', { input: '2 * (3 + 4) - -1 / 4' })).toEqual([
+      200,
+      { tool: 'calculator', output: { result: 14.25 } },
+    ]);
+    expect(await run('text-statistics', { input: 'Agents retry. Servers remember.' })).toEqual([
+      200,
+      { tool: 'text-statistics', output: { characters: 31, words: 4, sentences: 2 } },
+    ]);
+    expect(await run('current-time', { input: 'Europe/Zurich' })).toMatchObject([
+      200,
+      { output: { zone: 'Europe/Zurich' } },
+    ]);
+    expect(await run('calculator', { input: 'process.exit()' })).toMatchObject([
+      400,
+      { code: 'bad_request', detail: 'The tool refused its input: "p" is not arithmetic' },
+    ]);
+    expect(await run('calculator', { input: '', more: 1 })).toMatchObject([
+      400,
+      {
+        code: 'validation_failed',
+        errors: ['property more should not exist', expect.stringMatching(/^input must be/)],
+      },
+    ]);
+  });
+
+  test('an unknown tool is a 404', async () => {
+    const { port } = shared;
+    const answer = await request(port, {
+      path: '/tools/nothing/run',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"input":"1"}',
+    });
+    expect([answer.status, answer.json().detail]).toEqual([404, 'There is no tool of this name']);
+  });
+
+  test('an answer streams over SSE, and goes on behind Last-Event-ID', async () => {
+    const { port } = shared;
+    const stream = async (headers: Record<string, string>): Promise<[number, string[]]> => {
+      const answer = await request(port, { path: '/answers/stream?prompt=What+is+6*7%3F', headers });
+      return [answer.status, [...answer.body.matchAll(/^(?:id|event|data): .*$/gm)].map(([line]) => line)];
+    };
+    const [status, whole] = await stream({});
+    expect(status).toBe(200);
+    expect(whole.slice(0, 4)).toEqual(['id: 1', 'data: {"text":"I "}', 'id: 2', 'data: {"text":"asked "}']);
+    expect(whole.slice(-3)).toEqual(['event: done', 'id: 999999', 'data: {}']);
+    expect(whole).toContain('data: {"text":"42."}');
+    expect(await stream({ 'Last-Event-ID': '2' })).toEqual([200, whole.slice(4)]);
+    expect(await stream({ 'Last-Event-ID': '999999' })).toEqual([200, whole.slice(-3)]);
+  });
+
+  test('a prompt that cannot be answered is refused before the stream begins', async () => {
+    const { port } = shared;
+    const answer = await request(port, { path: '/answers/stream?prompt=1%2F%2F2' });
+    expect([answer.status, answer.header('Content-Type')]).toEqual([400, 'application/problem+json']);
+  });
+
+  test('an answer streams to fetch, line by line', async () => {
+    const { port } = shared;
+    const answer = await fetch(`http://127.0.0.1:${port}/answers`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"prompt":"hello you"}',
+    });
+    expect(answer.headers.get('content-type')).toBe('application/x-ndjson');
+    const lines = (await answer.text()).trimEnd().split('\n');
+    const parts = lines.map(line => JSON.parse(line) as { position: number; text: string });
+    expect(parts.map(({ position }) => position)).toEqual(parts.map((_part, index) => index + 1));
+    expect(parts.map(({ text }) => text).join('')).toBe(
+      'I found nothing to calculate, so I counted: your prompt has 2 words in 9 characters.',
+    );
+  });
+
+  test('the probe answers for any host and without limits, and nothing else does', async () => {
+    const { port } = shared;
+    const probe = await request(port, { path: '/healthz', headers: { Host: '10.0.0.7' } });
+    expect([probe.status, probe.body, probe.header('RateLimit')]).toEqual([
+      200,
+      '{"status":"ok"}',
+      undefined,
+    ]);
+    expect((await request(port, { path: '/tools', headers: { Host: '10.0.0.7' } })).status).toBe(421);
+  });
+
+  test('reads .env of the directory it is started in', async () => {
+    const directory = mkdtempSync(join(scratch, 'env-'));
+    writeFileSync(
+      join(directory, '.env'),
+      `PLATFORM=${platform}\nALLOWED_HOSTS=api.example.com\nRATE_LIMIT=3/minute\n`,
+    );
+    const { port, text } = await startSample({}, directory);
+    expect(text).toContain(`Agent API on ${platform}`);
+    expect((await request(port, { path: '/tools' })).status).toBe(421);
+    const answer = await request(port, { path: '/tools', headers: { Host: 'api.example.com' } });
+    expect(answer.header('RateLimit-Policy')).toBe('"3-per-minute";q=3;w=60');
+  });
+
+  test('shuts down at once, also with a stream open', async () => {
+    const sample = await startSample({ PLATFORM: platform, TOKEN_DELAY_MS: '10000' });
+    const stream = await fetch(`http://127.0.0.1:${sample.port}/answers/stream?prompt=hello`);
+    const reader = stream.body!.getReader();
+    expect((await reader.read()).done).toBe(false);
+    const ended = reader.read().catch(() => 'cut off');
+    sample.process.kill('SIGTERM');
+    expect(await sample.exit).toEqual({ code: null, signal: 'SIGTERM' });
+    await ended;
+  });
+});
+
+describe('bad configuration ends it with one line and status 1', () => {
+  it.each([
+    ['a limit', { RATE_LIMIT: '5/m' }, /^Bad configuration: RATE_LIMIT .* \[ASEC_LIMIT_SYNTAX\]\n$/],
+    [
+      'a host',
+      { ALLOWED_HOSTS: 'https://api.example.com' },
+      /^Bad configuration: ALLOWED_HOSTS\[0\] .* \[ASEC_HOST_SCHEME\]\n$/,
+    ],
+    [
+      'an origin',
+      { CORS_ORIGINS: 'app.example.com' },
+      /^Bad configuration: CORS_ORIGINS\[0\] .* \[ASEC_ORIGIN_INVALID\]\n$/,
+    ],
+    ['proxies', { TRUST_PROXY: 'true' }, /^Bad configuration: TRUST_PROXY .* \[ASEC_TRUST_ALL\]\n$/],
+    [
+      'the platform',
+      { PLATFORM: 'koa' },
+      /^Bad configuration: PLATFORM must be express or fastify, received "koa"\.\n$/,
+    ],
+    [
+      'the port',
+      { PORT: '99999' },
+      /^Bad configuration: PORT must be a whole number from 0 to 65535, received "99999"\.\n$/,
+    ],
+    ['the delay', { TOKEN_DELAY_MS: '-1' }, /^Bad configuration: TOKEN_DELAY_MS must be .*\n$/],
+  ])('%s', async (_title, env, line) => {
+    const run = promisify(execFile)(process.execPath, [MAIN], { cwd: scratch, env: { ...CLEAN, ...env } });
+    const failure = await run.then(
+      () => undefined,
+      (error: { code: number; stdout: string; stderr: string }) => error,
+    );
+    expect(failure).toMatchObject({ code: 1, stdout: '' });
+    expect(failure!.stderr).toMatch(line);
+  });
+});
+
+test('.env.example names every variable that is read, and no other', () => {
+  const sources = ['sample/agent-api/src', 'src'].flatMap(folder =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter(name => name.endsWith('.ts'))
+      .map(name => readFileSync(join(ROOT, folder, name), 'utf8')),
+  );
+  const read = sources.flatMap(text =>
+    [...text.matchAll(/(?:\benv\(|\benv\[|process\.env\[|Variable\(env, )'([A-Z_]+)'/g)].map(
+      ([, name]) => name!,
+    ),
+  );
+  expect(variablesOf(readExample()).toSorted()).toEqual([...new Set(read)].toSorted());
+});
+
+const chromium = [
+  process.env['CHROMIUM_PATH'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+].find(path => path && existsSync(path));
+const whereThereIsOne =
+  chromium === undefined && process.env['REQUIRE_ALL_SUITES'] !== '1' ? describe.skip : describe;
+
+whereThereIsOne.each(PLATFORMS)('in a browser, on %s', platform => {
+  startShared(platform);
+
+  test('Swagger UI loads, lists the tools and runs one, and its policy is never violated', async () => {
+    const { chromium: browserType } = await import('playwright-core');
+    const { port } = shared;
+    const browser = await browserType.launch({ executablePath: chromium!, args: ['--no-sandbox'] });
+    try {
+      const page = await browser.newPage();
+      const complaints: string[] = [];
+      page.on('console', message => {
+        if (message.type() === 'error') complaints.push(message.text());
+      });
+      page.on('pageerror', error => complaints.push(String(error)));
+      await page.goto(`http://127.0.0.1:${port}/docs`);
+      await page
+        .getByRole('button', { name: /get.*\/tools/i })
+        .first()
+        .click();
+      await page.getByRole('button', { name: 'Try it out' }).click();
+      await page.getByRole('button', { name: 'Execute' }).click();
+      await page.getByText('"calculator"').first().waitFor();
+      expect(complaints).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  }, 60_000);
+});

@@ -1,0 +1,168 @@
+/* Redis servers of the tests' own, on free loopback ports, without persistence, stopped behind the file that started them. */
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+const program = ['redis-server', 'valkey-server'].find(
+  name => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
+);
+
+/**
+ * `describe` where a Redis server is installed. Elsewhere the suite is skipped, which the report shows; with REQUIRE_ALL_SUITES it
+ * fails.
+ */
+export const describeWithRedis: jest.Describe = (() => {
+  if (program !== undefined) return describe;
+  if (process.env['REQUIRE_ALL_SUITES']) {
+    throw new Error('REQUIRE_ALL_SUITES is set and neither redis-server nor valkey-server is installed');
+  }
+  process.stderr.write('Skipped: neither redis-server nor valkey-server is installed\n');
+  return describe.skip;
+})();
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export class RedisServer {
+  readonly url: string;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'redis-'));
+  #process: ChildProcess | undefined;
+
+  constructor(
+    readonly port: number,
+    private readonly flags: readonly string[],
+  ) {
+    this.url = `redis://127.0.0.1:${port}`;
+  }
+
+  /** Starts it, empty. */
+  async start(): Promise<void> {
+    const child = spawn(
+      program!,
+      [
+        ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory],
+        ...['--save', '', '--appendonly', 'no', '--enable-debug-command', 'local', ...this.flags],
+      ],
+      { stdio: 'ignore' },
+    );
+    this.#process = child;
+    for (let tries = 0; ; tries++) {
+      if (child.exitCode !== null || tries > 400)
+        throw new Error(`redis-server did not start on ${this.port}`);
+      if (await answers(this.port)) return;
+      await pause(25);
+    }
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGCONT');
+    child.kill('SIGKILL');
+    await exited;
+  }
+
+  /** Leaves its connections open and answers nothing. */
+  pause(): void {
+    this.#process!.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process!.kill('SIGCONT');
+  }
+
+  /** A command through redis-cli; its answer as text. */
+  async command(...parts: string[]): Promise<string> {
+    const { stdout } = await run('redis-cli', ['-h', '127.0.0.1', '-p', String(this.port), ...parts]);
+    return stdout.trimEnd();
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+const servers: RedisServer[] = [];
+const clients: (() => unknown)[] = [];
+
+/** Closes a client in front of the servers. */
+export function closeAfterAll(close: () => unknown): void {
+  clients.push(close);
+}
+
+afterAll(async () => {
+  for (const close of clients.splice(0)) await close();
+  await Promise.all(servers.splice(0).map(server => server.dispose()));
+});
+
+/** A server that is stopped behind the file. */
+export async function startRedis(...flags: string[]): Promise<RedisServer> {
+  const server = new RedisServer(await freePort(), flags);
+  servers.push(server);
+  await server.start();
+  return server;
+}
+
+/** Three masters that share the slots. */
+export async function startCluster(): Promise<readonly RedisServer[]> {
+  const nodes: RedisServer[] = [];
+  for (let node = 0; node < 3; node++) {
+    const bus = await freePort();
+    nodes.push(
+      await startRedis(
+        '--cluster-enabled',
+        'yes',
+        '--cluster-port',
+        String(bus),
+        '--cluster-node-timeout',
+        '2000',
+      ),
+    );
+  }
+  const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+  await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
+  for (const node of nodes) {
+    await until(async () => (await node.command('cluster', 'info')).includes('cluster_state:ok'));
+  }
+  return nodes;
+}
+
+/** Waits for what another process does; time in a real server cannot be injected. */
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+  const endMs = performance.now() + withinMs;
+  while (!(await condition())) {
+    if (performance.now() > endMs)
+      throw new Error(`Not reached within ${withinMs} ms: ${condition.toString()}`);
+    await pause(20);
+  }
+}
+
+export const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
+
+async function answers(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1');
+    const finish = (result: boolean): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.on('connect', () => socket.write('PING\r\n'));
+    socket.on('data', data => finish(data.toString().startsWith('+PONG')));
+    socket.on('error', () => finish(false));
+  });
+}
