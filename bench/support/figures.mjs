@@ -1,0 +1,28 @@
+/* Medians, spreads and Markdown tables. */
+
+export function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Half of what lies between the smallest and the largest value, in percent of the median. */
+export function spread(values) {
+  return ((Math.max(...values) - Math.min(...values)) / 2 / median(values)) * 100;
+}
+
+export const whole = value => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-GB') : '–');
+
+export const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
+
+export const percent = value => (Number.isFinite(value) ? `± ${value.toFixed(0)} %` : '–');
+
+export const ratio = (value, base) => (base === undefined ? '–' : fixed(value / base, 2));
+
+/** Prints a Markdown table. */
+export function printTable(title, columns, rows) {
+  console.log(`\n### ${title}\n`);
+  console.log(`| ${columns.join(' | ')} |`);
+  console.log(`|${columns.map((_, index) => (index === 0 ? '---' : '---:')).join('|')}|`);
+  for (const row of rows) console.log(`| ${row.join(' | ')} |`);
+}

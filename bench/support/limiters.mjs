@@ -1,0 +1,158 @@
+/* The limiters that are compared, each asked in the way that its own package asks it: one call from a key to the numbers of the
+ * headers. */
+import { createRequire } from 'node:module';
+import { ThrottlerStorageService } from '@nestjs/throttler';
+import { MemoryStore } from 'express-rate-limit';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { addressKey } from '../../dist/common/ip-address.js';
+import { hashKey } from '../../dist/rate-limit/hash-key.js';
+import { EVERY_POLICY, judge } from '../../dist/rate-limit/judge.js';
+import { createPolicy } from '../../dist/rate-limit/policy.js';
+import { quotaHeaders } from '../../dist/rate-limit/quota-headers.js';
+import { QuotaTable } from '../../dist/rate-limit/quota-table.js';
+
+const LocalStore = createRequire(import.meta.url)('@fastify/rate-limit/store/LocalStore.js');
+
+export const WINDOW_MS = 60_000;
+
+/**
+ * @typedef {object} Limiter
+ * @property {(key: unknown) => unknown} decide whether one request is granted; a promise where the package's own API gives one
+ * @property {(key: unknown, hits: number) => unknown} fill adds so many hits at once
+ * @property {(address: string) => unknown} [keyOf] what a caller keeps of a client in place of its address
+ * @property {() => number} size clients held
+ */
+
+/** How far the limiters' clocks are ahead of the machine's: simulated time passes as fast as a test wants. */
+export const time = { aheadMs: 0 };
+const realNow = Date.now;
+Date.now = () => realNow() + time.aheadMs;
+const monotonicMs = () => performance.now() + time.aheadMs;
+
+/**
+ * `windows: 2` are what the module's defaults ask of each request: the limit in a minute, and as much in a second.
+ * @param {{ variant: string, limit: number, windows?: number, maxClients?: number }} settings
+ * @returns {Limiter}
+ */
+export function createLimiter({ variant, limit, windows = 1, maxClients = 100_000_000 }) {
+  return LIMITERS[variant](limit, windows, maxClients);
+}
+
+const LIMITERS = {
+  throttler: createThrottler,
+  'rate-limiter-flexible': createRateLimiterFlexible,
+  'express-rate-limit': createExpressRateLimit,
+  'fastify-rate-limit': createFastifyRateLimit,
+  map: createMap,
+  // As the request hook asks: a connection keeps its client's key.
+  ours: (limit, windows, maxClients) => ({
+    ...createOurs(limit, windows, maxClients, key => key),
+    keyOf: addressKey,
+  }),
+  'ours-address': (limit, windows, maxClients) => createOurs(limit, windows, maxClients, addressKey),
+  'ours-text': (limit, windows, maxClients) => createOurs(limit, windows, maxClients, text => hashKey(text)),
+  'ours-headers': createOursWithHeaders,
+};
+
+/** Its guard hashes the key with SHA-256 first; that is left out here. */
+function createThrottler(limit, windows) {
+  const storage = new ThrottlerStorageService();
+  const names = Array.from({ length: windows }, (_, index) => `window${index}`);
+  const increment = (key, name) => storage.increment(`${key}:${name}`, WINDOW_MS, limit, WINDOW_MS, name);
+  return {
+    async decide(key) {
+      let granted = true;
+      for (const name of names) granted = !(await increment(key, name)).isBlocked && granted;
+      return granted;
+    },
+    async fill(key, hits) {
+      for (const name of names) {
+        await increment(key, name);
+        // Its log, filled by hand: through increment() this would cost the square of the hits.
+        const log = storage.hitExpirations.get(`${key}:${name}`).get(name);
+        for (let hit = 1; hit < hits; hit++) log.push(Date.now() + WINDOW_MS);
+      }
+    },
+    size: () => storage.storage.size / windows,
+  };
+}
+
+function createRateLimiterFlexible(limit) {
+  const limiter = new RateLimiterMemory({ points: limit, duration: WINDOW_MS / 1000 });
+  const decide = key =>
+    limiter.consume(key).then(
+      () => true,
+      () => false,
+    );
+  return { decide, fill: decide, size: () => limiter._memoryStorage._storage.size };
+}
+
+function createExpressRateLimit(limit) {
+  const store = new MemoryStore();
+  store.init({ windowMs: WINDOW_MS });
+  const decide = async key => (await store.increment(key)).totalHits <= limit;
+  return { decide, fill: decide, size: () => store.current.size + store.previous.size };
+}
+
+/** Its default of 5,000 clients would forget the others, so it gets room for all. */
+function createFastifyRateLimit(limit, _windows, maxClients) {
+  const store = new LocalStore(false, false, maxClients);
+  let granted = false;
+  const note = (_error, { current }) => {
+    granted = current <= limit;
+  };
+  const decide = key => {
+    store.incr(key, note, WINDOW_MS, limit);
+    return granted;
+  };
+  return { decide, fill: decide, size: () => store.lru.size };
+}
+
+/** The least that a fixed window can cost in plain JavaScript: one number a client, and no expiry of clients. */
+function createMap(limit) {
+  const hits = new Map();
+  let windowEndsMs = Date.now() + WINDOW_MS;
+  const decide = key => {
+    const nowMs = Date.now();
+    if (nowMs >= windowEndsMs) {
+      hits.clear();
+      windowEndsMs = nowMs + WINDOW_MS;
+    }
+    const count = (hits.get(key) ?? 0) + 1;
+    hits.set(key, count);
+    return count <= limit;
+  };
+  return { decide, fill: decide, size: () => hits.size };
+}
+
+const SPANS_MS = [WINDOW_MS, 1_000, 3_600_000];
+
+function createOurs(limit, windows, maxClients, keyOf) {
+  const policies = SPANS_MS.slice(0, windows).map(windowMs => createPolicy({ limit, windowMs }));
+  const table = new QuotaTable(policies, maxClients);
+  const ask = (key, cost) => judge([{ table, mask: EVERY_POLICY, key: keyOf(key), cost }], monotonicMs());
+  return {
+    verdict: key => ask(key, 1),
+    decide: key => ask(key, 1).granted,
+    fill: ask,
+    size: () => table.size,
+  };
+}
+
+function createOursWithHeaders(limit, windows, maxClients) {
+  const ours = createOurs(limit, windows, maxClients, key => key);
+  return {
+    ...ours,
+    keyOf: addressKey,
+    decide: key => {
+      const verdict = ours.verdict(key);
+      return quotaHeaders(verdict, Date.now(), true).length > 0 && verdict.granted;
+    },
+  };
+}
+
+/** The `index`th client's address. */
+export function addressOf(index) {
+  const high = 10 + (index >>> 24);
+  return `${high}.${(index >>> 16) & 255}.${(index >>> 8) & 255}.${index & 255}`;
+}

@@ -1,0 +1,135 @@
+/* Load on a server: wrk where it is installed, else autocannon. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HAS_WRK, LOAD_CORE, runPinned } from './child.mjs';
+
+const CONNECTIONS = 64;
+
+/**
+ * @typedef {{ method: string, path: string, headers?: Record<string, string>, body?: string }} LoadRequest
+ * @typedef {{ requests: number, perSecond: number, p50Ms: number, p99Ms: number, refused: number }} LoadResult
+ */
+
+/** @type {Record<string, LoadRequest[]>} */
+export const LOADS = {
+  get: [{ method: 'GET', path: '/' }],
+  post: [
+    {
+      method: 'POST',
+      path: '/',
+      headers: { 'Content-Type': 'application/json' },
+      body: jsonBody(1024),
+    },
+  ],
+};
+
+/** A JSON object of exactly so many bytes, of fields as an API sends them. */
+function jsonBody(bytes) {
+  const fields = { name: 'search', limit: 20, tags: ['a', 'b', 'c'], nested: { page: 1, exact: true } };
+  for (let index = 0; index < 20; index++) fields[`field${index}`] = 'a value of some length';
+  const rest = bytes - JSON.stringify({ ...fields, text: '' }).length;
+  return JSON.stringify({ ...fields, text: 'x'.repeat(rest) });
+}
+
+/**
+ * Sends the requests in turn over 64 connections.
+ * @param {number} port
+ * @param {readonly LoadRequest[]} requests
+ * @param {number} seconds
+ * @returns {Promise<LoadResult>} refused: the share of answers outside 2xx and 3xx
+ */
+export function load(port, requests, seconds) {
+  return HAS_WRK ? loadWithWrk(port, requests, seconds) : loadWithAutocannon(port, requests, seconds);
+}
+
+async function loadWithWrk(port, requests, seconds) {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  const script = join(folder, 'requests.lua');
+  writeFileSync(script, luaScript(requests, port));
+  try {
+    const output = await runPinned(LOAD_CORE, 'wrk', [
+      '-t1',
+      `-c${CONNECTIONS}`,
+      `-d${seconds}s`,
+      '--latency',
+      '-s',
+      script,
+      `http://127.0.0.1:${port}`,
+    ]);
+    return readWrk(output);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Requests are formatted once, in front of the run. */
+function luaScript(requests, port) {
+  const quote = text => `[==[${text}]==]`;
+  const lines = requests.map(({ method, path, headers, body }, index) => {
+    const all = Object.entries({ Host: `127.0.0.1:${port}`, ...headers });
+    const table = all.map(([name, value]) => `[${quote(name)}] = ${quote(value)}`).join(', ');
+    return `  requests[${index + 1}] = wrk.format(${quote(method)}, ${quote(path)}, { ${table} }, ${body === undefined ? 'nil' : quote(body)})`;
+  });
+  return [
+    'local requests = {}',
+    'local last = 0',
+    'function init()',
+    ...lines,
+    'end',
+    'function request()',
+    '  last = last % #requests + 1',
+    '  return requests[last]',
+    'end',
+  ].join('\n');
+}
+
+function readWrk(output) {
+  const read = pattern => pattern.exec(output)?.[1];
+  const percentile = rank => readDuration(read(new RegExp(String.raw`^ +${rank}% +(\S+) *$`, 'm')));
+  const requests = Number(read(/(\d+) requests in/));
+  const broken = /Socket errors: (?!connect 0, read 0, write 0)/.test(output);
+  if (!(requests > 0) || broken) throw new Error(`wrk met errors:\n${output}`);
+  return {
+    requests,
+    perSecond: Number(read(/Requests\/sec:\s*([\d.]+)/)),
+    p50Ms: percentile(50),
+    p99Ms: percentile(99),
+    refused: Number(read(/Non-2xx or 3xx responses: (\d+)/) ?? 0) / requests,
+  };
+}
+
+function readDuration(text) {
+  const [, number, unit] = /^([\d.]+)(us|ms|s|m)$/.exec(text ?? '') ?? [];
+  return Number(number) * { us: 0.001, ms: 1, s: 1000, m: 60_000 }[unit ?? 'ms'];
+}
+
+async function loadWithAutocannon(port, requests, seconds) {
+  const command = createRequire(import.meta.url).resolve('autocannon');
+  const [{ method, path, headers = {}, body }] = requests;
+  // Its command line sends one kind of request; several are sent by wrk only.
+  const output = await runPinned(LOAD_CORE, process.execPath, [
+    command,
+    '--json',
+    '--no-progress',
+    '--connections',
+    String(CONNECTIONS),
+    '--duration',
+    String(seconds),
+    '--method',
+    method,
+    ...Object.entries(headers).flatMap(([name, value]) => ['--headers', `${name}=${value}`]),
+    ...(body === undefined ? [] : ['--body', body]),
+    `http://127.0.0.1:${port}${path}`,
+  ]);
+  const result = JSON.parse(output);
+  if (result.errors > 0) throw new Error(`autocannon met ${result.errors} errors`);
+  return {
+    requests: result.requests.total,
+    perSecond: result.requests.average,
+    p50Ms: result.latency.p50,
+    p99Ms: result.latency.p99,
+    refused: result.non2xx / result.requests.total,
+  };
+}

@@ -1,0 +1,55 @@
+/* The options that all benches share. */
+import { parseArgs } from 'node:util';
+
+/**
+ * @param {{ rounds: number, seconds: number }} defaults
+ * @returns {{ rounds: number, seconds: number, only: string[], smoke: boolean }}
+ */
+export function readOptions(defaults) {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: String(defaults.rounds) },
+      seconds: { type: 'string', default: String(defaults.seconds) },
+      only: { type: 'string', default: '' },
+      smoke: { type: 'boolean', default: false },
+    },
+  });
+  return {
+    rounds: readPositive('--rounds', values.rounds),
+    seconds: readPositive('--seconds', values.seconds),
+    only: values.only.split(',').filter(Boolean),
+    smoke: values.smoke,
+  };
+}
+
+function readPositive(option, text) {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= 1)) {
+    throw new RangeError(`${option} must be a whole number from 1, received ${text}`);
+  }
+  return value;
+}
+
+/**
+ * Picks the runs that `--only` names. Words of one dimension are alternatives, words of several narrow each other:
+ * `--only=fastify,ours,bare` are two variants on one platform.
+ * @template {Record<string, unknown>} Run
+ * @param {readonly Run[]} runs
+ * @param {readonly string[]} only
+ * @param {readonly string[]} dimensions
+ * @returns {Run[]}
+ */
+export function select(runs, only, dimensions) {
+  const known = new Map(dimensions.map(name => [name, new Set(runs.map(run => String(run[name])))]));
+  const unknown = only.filter(word => ![...known.values()].some(values => values.has(word)));
+  if (unknown.length > 0) {
+    const words = [...new Set([...known.values()].flatMap(values => [...values]))];
+    throw new RangeError(`--only does not know ${unknown.join(', ')}. It takes: ${words.join(', ')}`);
+  }
+  return runs.filter(run =>
+    dimensions.every(name => {
+      const asked = only.filter(word => known.get(name).has(word));
+      return asked.length === 0 || asked.includes(String(run[name]));
+    }),
+  );
+}

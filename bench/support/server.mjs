@@ -1,0 +1,12 @@
+/* A server of its own process: says its port, and what CPU time it has used whenever it is asked. */
+import { createApp } from './app.mjs';
+
+const app = await createApp(JSON.parse(process.argv[2]));
+await app.listen(0, '127.0.0.1');
+
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send({ cpuUs: user + system });
+});
+process.on('disconnect', () => process.exit());
+process.send({ port: app.getHttpServer().address().port });
