@@ -29,7 +29,11 @@ import { SecurityHeadersInterceptor } from './headers/security-headers.intercept
 import { HostGuard } from './host/host.guard.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
-import { RATE_LIMIT_OFF, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit/rate-limit.options.js';
+import {
+  RATE_LIMIT_OFF,
+  RESOLVED_RATE_LIMIT,
+  type ResolvedRateLimit,
+} from './rate-limit/rate-limit.options.js';
 import { MAX_CLIENTS, RateLimiter } from './rate-limit/rate-limiter.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 

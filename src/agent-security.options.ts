@@ -69,7 +69,7 @@ const KNOWN = [
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
 export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOptions {
-  const options = readObject('', input ?? {}, KNOWN);
+  const options = readObject('', input, KNOWN);
   const headers = readHeadersInput('headers', options.headers);
   if (headers !== false) resolveHeaders('headers', headers);
   const requestId = resolveRequestId(options.requestId);

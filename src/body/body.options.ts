@@ -21,7 +21,7 @@ const UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2,
 
 export function resolveBody(input: unknown): ResolvedBody | false {
   if (input === false) return false;
-  const options = readObject('body', input ?? {}, ['maxBytes', 'maxDepth']);
+  const options = readObject('body', input, ['maxBytes', 'maxDepth']);
   return {
     maxBytes: readBytes('body.maxBytes', options.maxBytes, 10 * 1024 ** 2),
     maxDepth: readInteger('body.maxDepth', options.maxDepth, 64, { min: 1, max: 10_000 }),

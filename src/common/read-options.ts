@@ -24,12 +24,16 @@ function typeError(option: string, expected: string, received: unknown): AgentSe
   );
 }
 
-/** The object under `option`, after its keys were checked against `known`. */
+/**
+ * The object under `option`, after its keys were checked against `known`; `{}` where nothing was given. `null` is not nothing: it
+ * is a value that somebody meant, or that somebody lost.
+ */
 export function readObject<K extends string>(
   option: string,
   value: unknown,
   known: readonly K[],
 ): Partial<Record<K, unknown>> {
+  if (value === undefined) return {};
   if (!isRecord(value)) throw typeError(option === '' ? 'options' : option, 'an object', value);
   refuseUnknownKeys(option, value, known);
   return value as Partial<Record<K, unknown>>;

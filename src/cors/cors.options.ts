@@ -99,7 +99,7 @@ export function resolveCors(
   requestIdHeader: string | undefined,
 ): ResolvedCors | false {
   if (input === false) return false;
-  const options = readObject('cors', input ?? {}, [
+  const options = readObject('cors', input, [
     'origins',
     'credentials',
     'methods',
@@ -109,7 +109,7 @@ export function resolveCors(
   ]);
   const fromEnvironment = options.origins === undefined ? readListVariable(env, 'CORS_ORIGINS') : undefined;
   const option = fromEnvironment ? 'CORS_ORIGINS' : 'cors.origins';
-  const given = options.origins ?? fromEnvironment;
+  const given = options.origins === undefined ? fromEnvironment : options.origins;
   const origins = given === '*' ? ['*'] : readStringList(option, given, []);
   const anyOrigin = origins.includes('*');
   const credentials = readBoolean(

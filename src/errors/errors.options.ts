@@ -23,7 +23,7 @@ export const RESOLVED_ERRORS = Symbol('agent-security:errors');
 
 export function resolveErrors(input: unknown): ResolvedErrors | false {
   if (input === false) return false;
-  const options = readObject('errors', input ?? {}, ['typeBase', 'exposeMessages']);
+  const options = readObject('errors', input, ['typeBase', 'exposeMessages']);
   const { typeBase } = options;
   if (
     typeBase !== undefined &&

@@ -123,7 +123,7 @@ const REFERRER_POLICIES = [
 
 export function readHeadersInput(option: string, input: unknown): SecurityHeadersOptions | false {
   if (input === false) return false;
-  return readObject(option, input ?? {}, KNOWN) as SecurityHeadersOptions;
+  return readObject(option, input, KNOWN) as SecurityHeadersOptions;
 }
 
 /** The route's options laid over the module's, key by key; a key that is `undefined` overrides nothing. */

@@ -55,7 +55,7 @@ export const DEFAULT_HOSTS: readonly string[] = ['localhost', '*.localhost', '12
 
 export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHosts | false {
   if (input === false) return false;
-  const options = readObject('hosts', Array.isArray(input) ? { allow: input } : (input ?? {}), [
+  const options = readObject('hosts', Array.isArray(input) ? { allow: input } : input, [
     'allow',
     'exemptPaths',
     'insecureAnyHost',
@@ -65,7 +65,7 @@ export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHost
   const fromEnvironment = fromOptions ? undefined : readListVariable(env, 'ALLOWED_HOSTS');
   const optionName = isRecord(input) ? 'hosts.allow' : 'hosts';
   const option = fromEnvironment ? 'ALLOWED_HOSTS' : optionName;
-  const allow = readStringList(option, options.allow ?? fromEnvironment, DEFAULT_HOSTS);
+  const allow = readStringList(option, fromOptions ? options.allow : fromEnvironment, DEFAULT_HOSTS);
   return {
     patterns: anyHost ? NO_PATTERNS : resolveHostPatterns(option, allow),
     exemptPaths: readPaths('hosts.exemptPaths', options.exemptPaths),

@@ -51,6 +51,9 @@ export interface LimitRule {
   readonly cost: RateLimitCost;
 }
 
+/** Each policy of a quota has a bit of its mask. */
+const MAX_RULES = 16;
+
 /** The rules of `limits` or of a `@RateLimit()`; two with one name are refused, since clients tell them apart by it. */
 export function resolveRules(option: string, inputs: readonly unknown[]): readonly LimitRule[] {
   if (inputs.length === 0) {
@@ -59,16 +62,25 @@ export function resolveRules(option: string, inputs: readonly unknown[]): readon
   const rules = inputs.flatMap((input, index) =>
     resolveRule(inputs.length === 1 ? option : `${option}[${index}]`, input),
   );
+  if (rules.length > MAX_RULES) {
+    throw limitTypeError(option, inputs, `names ${rules.length} limits, more than ${MAX_RULES}`);
+  }
   const byName = new Map<string, LimitRule>();
   for (const rule of rules) {
     const earlier = byName.get(rule.policy.name);
     if (earlier === undefined) {
       byName.set(rule.policy.name, rule);
-    } else if (rule.policy.named || earlier.key !== rule.key || earlier.cost !== rule.cost) {
+    } else if (rule.policy.named || !isSameRule(earlier, rule)) {
       throw nameError(option, rule.policy.name, 'gives two limits one name', 'Give each a name of its own.');
     }
   }
   return [...byName.values()];
+}
+
+/** Whether a rule only repeats another, as in `'10/minute, 10/minute'`. */
+function isSameRule(one: LimitRule, other: LimitRule): boolean {
+  const sameAlgorithm = one.policy.rule === other.policy.rule && one.policy.burst === other.policy.burst;
+  return sameAlgorithm && one.key === other.key && one.cost === other.cost;
 }
 
 function resolveRule(option: string, input: unknown): LimitRule[] {

@@ -56,6 +56,9 @@ export function quotaProblem({ standings }: Verdict): ProblemFields {
   };
 }
 
+/** 24 days: a client that multiplies more by 1000 overflows its timer, and comes back at once. */
+const MAX_WAIT_SECONDS = 2_147_483;
+
 /** Seconds that satisfy every violated policy: whole, rounded up, at least 1, never beyond the window. */
 export function retryAfterSeconds(standings: readonly Standing[]): number {
   let seconds = 1;
@@ -66,7 +69,7 @@ export function retryAfterSeconds(standings: readonly Standing[]): number {
 }
 
 function secondsToReset(standing: Standing): number {
-  return standing.resetMs === 0 ? 0 : wholeSeconds(finiteMs(standing));
+  return standing.resetMs === 0 ? 0 : Math.min(wholeSeconds(finiteMs(standing)), MAX_WAIT_SECONDS);
 }
 
 /** A request that costs more than the whole limit never passes; what can be said is when the window is empty. */

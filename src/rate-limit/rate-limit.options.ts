@@ -110,7 +110,7 @@ const MAX_CLIENTS = { min: 1, max: 100_000_000 };
 
 export function resolveRateLimit(input: unknown, env: ReadEnvironment): ResolvedRateLimit | false {
   if (input === false) return false;
-  const options = readObject('rateLimit', input ?? {}, [
+  const options = readObject('rateLimit', input, [
     'limits',
     'flood',
     'tiers',
@@ -125,8 +125,8 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
   ]);
   const fromEnvironment = options.limits === undefined ? env('RATE_LIMIT')?.trim() || undefined : undefined;
   const limitsOption = fromEnvironment === undefined ? 'rateLimit.limits' : 'RATE_LIMIT';
-  const limits = options.limits ?? fromEnvironment ?? DEFAULT_LIMITS;
-  const flood = options.flood ?? DEFAULT_FLOOD;
+  const limits = options.limits === undefined ? (fromEnvironment ?? DEFAULT_LIMITS) : options.limits;
+  const flood = options.flood === undefined ? DEFAULT_FLOOD : options.flood;
   return {
     limits: limits === false ? [] : resolveRules(limitsOption, Array.isArray(limits) ? limits : [limits]),
     flood: flood === false ? undefined : resolveFlood(flood),

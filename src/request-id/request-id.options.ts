@@ -29,7 +29,7 @@ const DEFAULT_PATTERN = /^[\w.:@+=-]{1,128}$/;
 
 export function resolveRequestId(input: unknown): ResolvedRequestId | false {
   if (input === false) return false;
-  const options = readObject('requestId', input ?? {}, ['header', 'accept', 'generate']);
+  const options = readObject('requestId', input, ['header', 'accept', 'generate']);
   const header = readString('requestId.header', options.header, DEFAULT_REQUEST_ID_HEADER);
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(header)) {
     throw new AgentSecurityConfigError(

@@ -50,7 +50,10 @@ describe('show', () => {
 describe('readObject', () => {
   const known = ['origins', 'maxAge'];
 
-  it.each([5, 'text', true, [], null, undefined, () => 1])('refuses %p', value => {
+  it('takes what was not given as no settings', () =>
+    expect(readObject('cors', undefined, known)).toEqual({}));
+
+  it.each([5, 'text', true, [], null, () => 1])('refuses %p', value => {
     expect(refusal(() => readObject('cors', value, known))).toMatchObject({
       code: 'ASEC_OPTION_TYPE',
       option: 'cors',
