@@ -19,11 +19,12 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
+import { AgentSecurityConfigError } from './common/config-error.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNMATCHED_ROUTE_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
-import { installFront, installGate, twiceError } from './front/install-hooks.js';
+import { installFront, installGate } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
@@ -153,7 +154,14 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     private readonly filter: ProblemDetailsFilter,
   ) {
     // Here and not only where the adapter comes: with Test.createTestingModule() an error there would reach nobody.
-    if (CONFIGURED.has(config)) throw twiceError();
+    if (CONFIGURED.has(config)) {
+      throw new AgentSecurityConfigError(
+        'ASEC_MODULE_TWICE',
+        'AgentSecurityModule',
+        'is configured twice in this app',
+        'Call forRoot() or forRootAsync() once, in the root module: its guards and services are global.',
+      );
+    }
     CONFIGURED.add(config);
     config.useGlobalGuards(
       hostGuard,

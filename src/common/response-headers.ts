@@ -270,6 +270,9 @@ function mergeVary(own: OutgoingHttpHeader): string {
 }
 
 function contentTypeOf(own: OwnHeaders): unknown {
+  // As Fastify writes it; everybody else is asked name by name.
+  const known = (own as OutgoingHttpHeaders)['content-type'];
+  if (known !== undefined) return known;
   let contentType: unknown;
   eachHeader(own, (name, value) => {
     if (name.length === 12 && name.toLowerCase() === 'content-type') contentType = value;

@@ -4,7 +4,6 @@
  * hook alone. Each request meets the front once: its response carries the state by then. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   type PlatformRequest,
   type PlatformResponse,
@@ -24,10 +23,7 @@ interface AdapterSlots {
   enableCors(...args: unknown[]): unknown;
   disable?(setting: string): unknown;
   getType(): string;
-  [INSTALLED]?: true;
 }
-
-const INSTALLED = Symbol.for('agent-security:installed');
 
 export function installFront(
   adapter: AbstractHttpAdapter,
@@ -36,23 +32,10 @@ export function installFront(
   log: FrontLog,
 ): void {
   const slots = adapter as unknown as AdapterSlots;
-  if (slots[INSTALLED]) {
-    throw twiceError();
-  }
-  slots[INSTALLED] = true;
   installRequestHook(slots, front);
   if (slots.getType() === 'fastify') installSecurityHook(slots, front);
   slots.disable?.('x-powered-by');
   if (corsIsOn) warnOfSecondCors(slots, log);
-}
-
-export function twiceError(): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_MODULE_TWICE',
-    'AgentSecurityModule',
-    'is configured twice in this app',
-    'Call forRoot() or forRootAsync() once, in the root module: its guards and services are global.',
-  );
 }
 
 /** Runs the front, then whatever hook the app or a library has set or sets later. */

@@ -1,6 +1,7 @@
 /* How a policy is named to the script: what of it a stored count depends on, and the numbers that may change under it. */
 import { createHash } from 'node:crypto';
 import type { Policy } from '../rate-limit/policy.js';
+import type { StoredCharge } from '../rate-limit/quota-store.js';
 
 export interface PolicyCode {
   /** Under which its count is stored: the same in every process, and under every limit. */
@@ -19,15 +20,37 @@ const RULES = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't' 
 
 const codes = new WeakMap<Policy, PolicyCode[]>();
 
-/** The codes of policies that are counted under one key; two alike that the user did not name are told apart by their order. */
-export function encodePolicies(policies: readonly Policy[]): readonly PolicyCode[] {
-  const found: PolicyCode[] = [];
-  for (const policy of policies) {
-    let code = codeOf(policy, 0);
-    for (let turn = 1; found.some(({ id }) => id === code.id); turn++) code = codeOf(policy, turn);
-    found.push(code);
+/**
+ * The codes of each charge's policies. Two under one key that are alike, and that the user did not name, are told apart by their
+ * order.
+ */
+export function encodeCharges(
+  charges: readonly StoredCharge[],
+  keys: readonly string[],
+): readonly (readonly PolicyCode[])[] {
+  const encoded: PolicyCode[][] = [];
+  for (const [index, { policies }] of charges.entries()) {
+    const own: PolicyCode[] = [];
+    encoded.push(own);
+    for (const policy of policies) {
+      let code = codeOf(policy, 0);
+      for (let turn = 1; isTaken(code, encoded, keys, index); turn++) code = codeOf(policy, turn);
+      own.push(code);
+    }
   }
-  return found;
+  return encoded;
+}
+
+function isTaken(
+  { id }: PolicyCode,
+  encoded: readonly (readonly PolicyCode[])[],
+  keys: readonly string[],
+  index: number,
+): boolean {
+  for (const [other, taken] of encoded.entries()) {
+    if (keys[other] === keys[index] && taken.some(each => each.id === id)) return true;
+  }
+  return false;
 }
 
 function codeOf(policy: Policy, turn: number): PolicyCode {

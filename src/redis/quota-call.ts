@@ -1,15 +1,42 @@
 /* Decisions as one call of the script, and its reply as their verdicts. */
 import type { Standing, Verdict } from '../rate-limit/judge.js';
 import type { StoredCharge } from '../rate-limit/quota-store.js';
-import { encodePolicies } from './policy-code.js';
+import { encodeCharges, type PolicyCode } from './policy-code.js';
 import { NEVER } from './quota-script.js';
 
 /** What is judged together: charges and the keys of each. */
 export interface Decision {
   readonly charges: readonly StoredCharge[];
   readonly keys: readonly string[];
+  /** How the script knows the policies of each. */
+  readonly codes: readonly (readonly PolicyCode[])[];
   /** Gives the charges back instead: another part of the same request was refused. */
   readonly refunds: boolean;
+}
+
+export function createDecision(charges: readonly StoredCharge[], keys: readonly string[]): Decision {
+  return { charges, keys, codes: encodeCharges(charges, keys), refunds: false };
+}
+
+/** Some of its charges. */
+export function partOf(
+  { charges, keys, codes }: Decision,
+  indexes: readonly number[],
+  refunds: boolean,
+): Decision {
+  const pick = <T>(list: readonly T[]): T[] => indexes.map(index => list[index]!);
+  return { charges: pick(charges), keys: pick(keys), codes: pick(codes), refunds };
+}
+
+/** What is asked, as text; `undefined` where the answer depends on a cost. */
+export function nameQuestion({ charges, keys, codes }: Decision): string | undefined {
+  let name = '';
+  for (const [index, { cost }] of charges.entries()) {
+    if (cost !== 1) return undefined;
+    name += `${keys[index]!} `;
+    for (const { json } of codes[index]!) name += json;
+  }
+  return name;
 }
 
 export interface ScriptCall {
@@ -22,11 +49,11 @@ export function createCall(decisions: readonly Decision[]): ScriptCall {
   const keyNumbers = new Map<string, number>();
   const policyNumbers = new Map<string, number>();
   let steps = '';
-  for (const { charges, keys, refunds } of decisions) {
+  for (const { charges, keys, codes, refunds } of decisions) {
     steps += `${steps === '' ? '' : ','}${refunds ? -charges.length : charges.length}`;
     for (const [index, { policies, cost }] of charges.entries()) {
       steps += `,${numberOf(keyNumbers, keys[index]!)},${cost},${policies.length}`;
-      for (const { json } of encodePolicies(policies)) steps += `,${numberOf(policyNumbers, json)}`;
+      for (const { json } of codes[index]!) steps += `,${numberOf(policyNumbers, json)}`;
     }
   }
   return { keys: [...keyNumbers.keys()], input: `[[${[...policyNumbers.keys()].join(',')}],[${steps}]]` };

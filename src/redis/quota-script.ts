@@ -11,13 +11,13 @@
  * Reply   for each decision, charge and policy: what remains, and the milliseconds to its reset; -1 - milliseconds if the policy is
  *         violated, NEVER if the cost is above the whole limit
  *
- * A string is records of: id (5 characters), length (1 byte), state. States, numbers unsigned and big-endian:
- *   window   last charge (6, ticks), size of a full batch (4), hits in the newest batch (4), the low 16 bits of each batch's tick
+ * A string is records of: id (5 characters), length (1 byte), state. States, whole numbers unsigned, big-endian:
+ *   window   last charge (6 bytes, ticks), size of a full batch (4), hits in the newest batch (4), 16 bits of each batch's tick
  *   blocking blocked until (6, ms), then a window
  *   fixed    closes at (6, ms), hits (4)
  *   bucket   moment (6, ms), tokens owed at that moment (double)
- * A window's batches keep the size they were made with. The first charge under another limit cuts them anew; a hit never leaves
- * sooner for it. */
+ * A window's batches keep the size they were made with. The first charge under another limit cuts them anew, so that no hit
+ * leaves sooner than it would have. */
 import { createHash } from 'node:crypto';
 
 export const BATCHES = 14;
@@ -29,7 +29,7 @@ const MAX_RECORDS = 64;
 
 export const QUOTA_SCRIPT = `
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
-local byte, sub, char, concat = string.byte, string.sub, string.char, table.concat
+local byte, sub, char, rep, concat = string.byte, string.sub, string.char, string.rep, table.concat
 local pack, unpack = struct.pack, struct.unpack
 local call = redis.call
 
@@ -41,135 +41,132 @@ if not now then
   now = time[1] * 1000 + floor(time[2] / 1000)
 end
 
-local Window = {}
+-- Each rule opens a state from the numbers of its record (none: nil) and says what it offers; text holds the record's ring at from..to.
 
-function Window.tick(state, policy)
-  return max(floor(now / policy.tickMs), state.last)
+local Window = { format = '>c5BI6I4I4', size = 20 }
+
+function Window.empty(state, policy)
+  state.text, state.from, state.to, state.age, state.added = '', 1, 0, 0, ''
+  state.size, state.newest, state.batches, state.used = policy.batch, 0, 0, 0
 end
 
-function Window.read(policy, text, at)
-  if text and #text >= at + 13 then
-    local last, size, newest = unpack('>I6I4I4', text, at)
-    -- A clock that was set back by more than a window leaves a state that means nothing.
-    if last - floor(now / policy.tickMs) <= policy.ticks and size > 0 then
-      return { last = last, size = size, newest = newest, ring = text, first = at + 14 }
-    end
-  end
-  return { last = 0, size = policy.batch, newest = 0, ring = '', first = 1 }
-end
-
-function Window.count(state)
-  return (#state.ring - state.first + 1) / 2
-end
-
-function Window.age(state, tick, batch)
-  local high, low = byte(state.ring, state.first + batch * 2, state.first + batch * 2 + 1)
-  return (tick - high * 256 - low) % 65536
-end
-
-function Window.clear(state)
-  state.ring, state.first, state.newest = '', 1, 0
-end
-
-function Window.used(state)
-  local count = Window.count(state)
-  if count == 0 then return 0 end
-  return (count - 1) * state.size + state.newest
-end
-
-function Window.available(state, policy)
-  local tick, ticks = Window.tick(state, policy), policy.ticks
-  if tick - state.last >= ticks then
-    Window.clear(state)
+function Window.open(state, policy, text, from, to, last, size, newest)
+  local tick, ticks = policy.tick, policy.ticks
+  -- A clock that was set back stands still here; one that was set back by more than a window leaves a state that means nothing.
+  if last and last > tick and last - tick <= ticks then tick = last end
+  state.tick, state.last = tick, last or 0
+  if not last or size == 0 or last > tick or tick - last >= ticks then
+    Window.empty(state, policy)
     return policy.limit
   end
-  while state.first < #state.ring and Window.age(state, tick, 0) >= ticks do
-    state.first = state.first + 2
+  local age = 0
+  while from < to do
+    local high, low = byte(text, from, from + 1)
+    age = (tick - high * 256 - low) % 65536
+    if age < ticks then break end
+    from = from + 2
   end
-  return policy.limit - Window.used(state)
+  local batches = (to - from + 1) / 2
+  if batches == 0 then newest = 0 end
+  local used = max(0, batches - 1) * size + newest
+  state.text, state.from, state.to, state.age, state.added = text, from, to, age, ''
+  state.size, state.newest, state.batches, state.used = size, newest, batches, used
+  return policy.limit - used
 end
 
+function Window.age(state, batch)
+  if batch == 0 then return state.age end
+  local high, low = byte(state.text, state.from + batch * 2, state.from + batch * 2 + 1)
+  return (state.tick - high * 256 - low) % 65536
+end
+
+-- Cuts the hits into batches of another size. One made of several counts from the last of them.
 function Window.resize(state, size)
-  local used, ring, batches = Window.used(state), {}, 0
+  local ring, batches, used = {}, 0, state.used
   while batches * size < used do
     batches = batches + 1
-    local batch = floor((min(batches * size, used) - 1) / state.size)
-    ring[batches] = sub(state.ring, state.first + batch * 2, state.first + batch * 2 + 1)
+    local at = state.from + floor((min(batches * size, used) - 1) / state.size) * 2
+    ring[batches] = sub(state.text, at, at + 1)
   end
-  state.newest = used - max(0, batches - 1) * size
-  state.ring, state.first, state.size = concat(ring), 1, size
+  state.text = concat(ring)
+  state.from, state.to, state.batches = 1, batches * 2, batches
+  state.size, state.newest = size, used - max(0, batches - 1) * size
+  if batches > 0 then
+    local high, low = byte(state.text, 1, 2)
+    state.age = (state.tick - high * 256 - low) % 65536
+  end
 end
 
 function Window.charge(state, policy, cost)
-  if state.size ~= policy.batch then Window.resize(state, policy.batch) end
-  local tick, size = Window.tick(state, policy), policy.batch
-  local newest, batches = state.newest, Window.count(state)
+  local size = policy.batch
+  if state.size ~= size then Window.resize(state, size) end
+  local newest, batches = state.newest + cost, state.batches
   local added = 0
-  if batches == 0 then newest, added = 0, 1 end
-  newest = newest + cost
+  if batches == 0 then added, state.age = 1, 0 end
   if newest > size then
     local more = ceil(newest / size) - 1
     newest, added = newest - more * size, added + more
   end
   if added > 0 then
-    local low = tick % 65536
-    state.ring = sub(state.ring, state.first) .. string.rep(char(floor(low / 256), low % 256), added)
-    state.first = 1
+    local low = state.tick % 65536
+    state.added = rep(char(floor(low / 256), low % 256), added)
+    state.batches = batches + added
   end
-  state.newest, state.last = newest, tick
+  state.newest, state.last = newest, state.tick
 end
 
 function Window.refund(state, policy, cost)
-  local used = max(0, Window.used(state) - cost)
-  if used == 0 then return Window.clear(state) end
+  local used = max(0, state.used - cost)
+  if used == 0 then return Window.empty(state, policy) end
   local batches = ceil(used / state.size)
-  state.ring = sub(state.ring, state.first, state.first + batches * 2 - 1)
-  state.first, state.newest = 1, used - (batches - 1) * state.size
+  state.batches, state.to = batches, state.from + batches * 2 - 1
+  state.used, state.newest = used, used - (batches - 1) * state.size
 end
 
-function Window.untilReleased(state, policy, batch)
-  local tick = Window.tick(state, policy)
-  return (tick + policy.ticks - Window.age(state, tick, batch)) * policy.tickMs - now
+function Window.offered(state, policy)
+  return policy.limit - state.used
 end
 
 function Window.wait(state, policy, cost)
   if cost > policy.limit then return nil end
-  local batches = Window.count(state)
-  local missing = Window.used(state) + cost - policy.limit
-  if batches == 0 or missing <= 0 then return 0 end
-  return Window.untilReleased(state, policy, min(ceil(missing / state.size), batches) - 1)
+  local missing = state.used + cost - policy.limit
+  if state.batches == 0 or missing <= 0 then return 0 end
+  local age = Window.age(state, min(ceil(missing / state.size), state.batches) - 1)
+  return (state.tick + policy.ticks - age) * policy.tickMs - now
 end
 
 function Window.reset(state, policy)
-  if Window.count(state) == 0 then return 0 end
-  return Window.untilReleased(state, policy, 0)
+  if state.batches == 0 then return 0 end
+  return (state.tick + policy.ticks - state.age) * policy.tickMs - now
 end
 
 function Window.write(state, policy)
-  if Window.count(state) == 0 then return nil end
-  return pack('>I6I4I4', state.last, state.size, state.newest) .. sub(state.ring, state.first),
-    (state.last + policy.ticks) * policy.tickMs - now
+  if state.batches == 0 then return '', 0 end
+  return pack('>c5BI6I4I4', policy.id, 14 + 2 * state.batches, state.last, state.size, state.newest)
+    .. sub(state.text, state.from, state.to) .. state.added, (state.last + policy.ticks) * policy.tickMs - now
 end
 
-local Blocking = setmetatable({}, { __index = Window })
+local Blocking = setmetatable({ format = '>c5BI6I6I4I4', size = 26 }, { __index = Window })
 
-function Blocking.read(policy, text)
-  local state = Window.read(policy, text, 7)
-  state.till = text and #text >= 6 and unpack('>I6', text) or 0
-  return state
-end
-
-function Blocking.available(state, policy)
+function Blocking.open(state, policy, text, from, to, till, last, size, newest)
+  local offered = Window.open(state, policy, text, from, to, last, size, newest)
+  state.till = till or 0
   if state.till > now then return 0 end
   if state.till > 0 then
     state.till = 0
-    Window.clear(state)
+    Window.empty(state, policy)
+    return policy.limit
   end
-  return Window.available(state, policy)
+  return offered
 end
 
 function Blocking.refused(state, policy)
   if state.till <= now then state.till = now + policy.blockMs end
+end
+
+function Blocking.offered(state, policy)
+  if state.till > now then return 0 end
+  return Window.offered(state, policy)
 end
 
 function Blocking.wait(state, policy, cost)
@@ -183,31 +180,31 @@ function Blocking.reset(state, policy)
 end
 
 function Blocking.write(state, policy)
-  local window, lasting = Window.write(state, policy)
-  if not window and state.till <= now then return nil end
-  return pack('>I6', state.till) .. (window or ''), max(lasting or 0, state.till - now)
+  if state.till <= now and state.batches == 0 then return '', 0 end
+  return pack('>c5BI6I6I4I4', policy.id, 20 + 2 * state.batches, state.till, state.last, state.size, state.newest)
+    .. sub(state.text, state.from, state.to) .. state.added,
+    max(state.till - now, (state.last + policy.ticks) * policy.tickMs - now)
 end
 
-local Fixed = {}
+local Fixed = { format = '>c5BI6I4', size = 16 }
 
-function Fixed.read(policy, text)
-  if not text or #text < 10 then return { closes = 0, hits = 0 } end
-  local closes, hits = unpack('>I6I4', text)
-  return { closes = min(closes, now + ceil(policy.windowMs)), hits = hits }
-end
-
-function Fixed.available(state, policy)
-  if state.hits > 0 and now >= state.closes then state.hits = 0 end
-  return policy.limit - state.hits
+function Fixed.open(state, policy, _, _, _, closes, hits)
+  if not closes or now >= closes then closes, hits = 0, 0 end
+  state.closes, state.hits = min(closes, now + policy.windowMs), hits
+  return policy.limit - hits
 end
 
 function Fixed.charge(state, policy, cost)
-  if state.hits == 0 then state.closes = now + ceil(policy.windowMs) end
+  if state.hits == 0 then state.closes = now + policy.windowMs end
   state.hits = state.hits + cost
 end
 
 function Fixed.refund(state, policy, cost)
   state.hits = max(0, state.hits - cost)
+end
+
+function Fixed.offered(state, policy)
+  return policy.limit - state.hits
 end
 
 function Fixed.wait(state, policy, cost)
@@ -221,22 +218,17 @@ function Fixed.reset(state)
   return state.closes - now
 end
 
-function Fixed.write(state)
-  if state.hits == 0 then return nil end
-  return pack('>I6I4', state.closes, state.hits), state.closes - now
+function Fixed.write(state, policy)
+  if state.hits == 0 then return '', 0 end
+  return pack('>c5BI6I4', policy.id, 10, ceil(state.closes), state.hits), state.closes - now
 end
 
-local Bucket = {}
+local Bucket = { format = '>c5BI6d', size = 20 }
 
-function Bucket.read(policy, text)
-  if not text or #text < 14 then return { owed = 0 } end
-  local moment, owed = unpack('>I6d', text)
-  return { owed = max(0, owed - max(0, now - moment) / policy.msPerToken) }
-end
-
-function Bucket.available(state, policy)
-  -- A sum of fractions may miss a whole token by a rounding error; a millionth of one is forgiven.
-  return floor(policy.burst - state.owed + 1e-6)
+function Bucket.open(state, policy, _, _, _, moment, owed)
+  state.owed = 0
+  if moment then state.owed = max(0, owed - max(0, now - moment) / policy.msPerToken) end
+  return Bucket.offered(state, policy)
 end
 
 function Bucket.charge(state, policy, cost)
@@ -247,20 +239,25 @@ function Bucket.refund(state, policy, cost)
   state.owed = max(0, state.owed - cost)
 end
 
+function Bucket.offered(state, policy)
+  -- A sum of fractions may miss a whole token by a rounding error; a millionth of one is forgiven.
+  return floor(policy.burst - state.owed + 1e-6)
+end
+
 function Bucket.wait(state, policy, cost)
   if cost > policy.burst then return nil end
   return max(0, (state.owed + cost - policy.burst) * policy.msPerToken)
 end
 
 function Bucket.reset(state, policy)
-  local available = Bucket.available(state, policy)
-  if available >= policy.burst then return 0 end
-  return Bucket.wait(state, policy, available + 1)
+  local offered = Bucket.offered(state, policy)
+  if offered >= policy.burst then return 0 end
+  return Bucket.wait(state, policy, offered + 1)
 end
 
 function Bucket.write(state, policy)
-  if state.owed == 0 then return nil end
-  return pack('>I6d', now, state.owed), state.owed * policy.msPerToken
+  if state.owed == 0 then return '', 0 end
+  return pack('>c5BI6d', policy.id, 14, now, state.owed), state.owed * policy.msPerToken
 end
 
 local RULES = { s = Window, b = Blocking, f = Fixed, t = Bucket }
@@ -273,66 +270,97 @@ for index, parts in ipairs(input[1]) do
   policies[index] = {
     id = parts[1], rule = RULES[parts[2]], limit = parts[3], windowMs = windowMs, burst = parts[5], blockMs = parts[6],
     batch = ceil(parts[3] / ${BATCHES}), tickMs = tickMs, ticks = max(1, floor(windowMs / tickMs)),
-    msPerToken = windowMs / parts[3],
+    tick = floor(now / tickMs), msPerToken = windowMs / parts[3],
   }
 end
 
--- What the keys hold: records by their id, as text until a policy reads them.
-local stored, read, changed = {}, {}, {}
+-- What the keys hold by now, and the states of the decision in hand. Their tables are used again for the next one.
+local texts, states = {}, {}
 
-local function load(key)
-  local records = {}
-  local text = call('GET', KEYS[key])
-  if text then
-    local at, count = 1, 0
-    while at + 5 <= #text and count < ${MAX_RECORDS} do
-      local length = byte(text, at + 5)
-      records[sub(text, at, at + 4)] = sub(text, at + 6, at + 5 + length)
-      at, count = at + 6 + length, count + 1
-    end
+local function find(text, id)
+  local at = 1
+  while at + 5 <= #text do
+    if sub(text, at, at + 4) == id then return at end
+    at = at + 6 + byte(text, at + 5)
   end
-  stored[key], read[key] = records, {}
-  return read[key]
 end
 
-local function stateOf(key, policy)
-  local states = read[key] or load(key)
-  local entry = states[policy.id]
-  if not entry then
-    entry = { policy = policy, state = policy.rule.read(policy, stored[key][policy.id], 1) }
-    states[policy.id] = entry
+-- Opens a policy's state, whose record most often stands at at; returns what it offers, and where the next record begins.
+local function open(state, policy, text, at)
+  local rule = policy.rule
+  state.policy, state.length = policy, 0
+  if at + rule.size - 1 <= #text then
+    local id, length, a, b, c, d = unpack(rule.format, text, at)
+    if id ~= policy.id then
+      at = find(text, policy.id) or #text
+      id = nil
+      if at + rule.size - 1 <= #text then id, length, a, b, c, d = unpack(rule.format, text, at) end
+    end
+    if id and length + 6 >= rule.size then
+      state.length = length + 6
+      local after = at + state.length
+      return rule.open(state, policy, text, at + rule.size, after - 1, a, b, c, d), after
+    end
+  elseif #text > 0 then
+    local found = find(text, policy.id)
+    if found and found ~= at then return open(state, policy, text, found) end
   end
-  entry.policy = policy
-  return entry.state
+  return rule.open(state, policy, text), at
 end
 
-local function save(key)
-  local parts, lasting, foreign = {}, 0, false
-  for id, entry in pairs(read[key]) do
-    local text, ms = entry.policy.rule.write(entry.state, entry.policy)
-    if text then
-      parts[#parts + 1] = id .. char(#text) .. text
-      lasting = max(lasting, ms)
+local function isOwn(id, first, last)
+  for index = first, last do
+    if states[index].policy.id == id then return true end
+  end
+  return false
+end
+
+-- The records of other policies under a key: a route may draw on some of them only.
+local function others(text, first, last)
+  local kept, count, at = '', 0, 1
+  while at + 5 <= #text and count < ${MAX_RECORDS} do
+    local after = at + 6 + byte(text, at + 5)
+    if not isOwn(sub(text, at, at + 4), first, last) then
+      kept = kept .. sub(text, at, after - 1)
+      count = count + 1
     end
+    at = after
   end
-  for id, text in pairs(stored[key]) do
-    if not read[key][id] then
-      parts[#parts + 1] = id .. char(#text) .. text
-      foreign = true
-    end
+  return kept
+end
+
+local lastings = {}
+
+local function save(key, first, last)
+  local text, lasting, length = '', 0, 0
+  for index = first, last do
+    local state = states[index]
+    local record, ms = state.policy.rule.write(state, state.policy)
+    text = text .. record
+    length = length + state.length
+    if ms > lasting then lasting = ms end
   end
-  if foreign then lasting = max(lasting, call('PTTL', KEYS[key])) end
-  if #parts == 0 then
-    call('DEL', KEYS[key])
-  else
-    call('SET', KEYS[key], concat(parts), 'PX', max(1, ceil(lasting)) + extra)
+  if length < #texts[key] then
+    text = text .. others(texts[key], first, last)
+    lasting = max(lasting, call('PTTL', KEYS[key]) - extra)
   end
+  texts[key] = text
+  if text == '' then return call('DEL', KEYS[key]) end
+  -- In tenths of seconds, so that few numbers have to be written as text.
+  lasting = ceil(lasting / 100)
+  local ttl = lastings[lasting]
+  if not ttl then
+    ttl = string.format('%d', max(1, lasting) * 100 + extra)
+    lastings[lasting] = ttl
+  end
+  call('SET', KEYS[key], text, 'PX', ttl)
 end
 
 local reply, size, at = {}, 0, 1
 
 local function tell(remaining, ms, violated)
-  reply[size + 1] = max(0, remaining)
+  if remaining < 0 then remaining = 0 end
+  reply[size + 1] = remaining
   if not ms then
     reply[size + 2] = ${NEVER}
   else
@@ -343,66 +371,85 @@ local function tell(remaining, ms, violated)
   size = size + 2
 end
 
-local function offers(charges)
-  local enough = true
-  local cursor = at + 1
+-- Opens the states of a decision; whether every policy can give its cost.
+local function openAll(charges)
+  local enough, opened, cursor = true, 0, at + 1
   for _ = 1, charges do
     local key, cost, last = steps[cursor], steps[cursor + 1], cursor + 2 + steps[cursor + 2]
+    local text = texts[key]
+    if not text then
+      text = call('GET', KEYS[key]) or ''
+      texts[key] = text
+    end
+    local position = 1
     for index = cursor + 3, last do
-      local policy = policies[steps[index]]
-      if policy.rule.available(stateOf(key, policy), policy) < cost then enough = false end
+      opened = opened + 1
+      local state = states[opened]
+      if not state then
+        state = {}
+        states[opened] = state
+      end
+      local offered
+      offered, position = open(state, policies[steps[index]], text, position)
+      state.offers = offered
+      if offered < cost then enough = false end
     end
     cursor = last + 1
   end
   return enough
 end
 
-local function settle(key, policy, cost, granted)
-  local state, rule = stateOf(key, policy), policy.rule
-  local offered = rule.available(state, policy)
+-- Whether the state changed.
+local function settle(state, cost, granted)
+  local policy, offered = state.policy, state.offers
+  local rule = policy.rule
   if granted then
-    if cost > 0 then
-      rule.charge(state, policy, cost)
-      changed[key] = true
-    end
-    return tell(offered - cost, rule.reset(state, policy))
+    if cost > 0 then rule.charge(state, policy, cost) end
+    tell(offered - cost, rule.reset(state, policy))
+    return cost > 0
   end
-  if offered >= cost then return tell(offered, rule.reset(state, policy)) end
-  if rule.refused then
-    rule.refused(state, policy)
-    changed[key] = true
+  if offered >= cost then
+    tell(offered, rule.reset(state, policy))
+    return false
   end
+  if rule.refused then rule.refused(state, policy) end
   tell(offered, rule.wait(state, policy, cost), true)
+  return rule.refused ~= nil
 end
 
-local function giveBack(key, policy, cost)
-  local state, rule = stateOf(key, policy), policy.rule
-  rule.available(state, policy)
-  rule.refund(state, policy, cost)
-  changed[key] = true
-  tell(rule.available(state, policy), rule.reset(state, policy))
+local function giveBack(state, cost)
+  local policy = state.policy
+  policy.rule.refund(state, policy, cost)
+  tell(policy.rule.offered(state, policy), policy.rule.reset(state, policy))
+  return true
 end
 
 while at <= #steps do
   local charges = steps[at]
   local refunds = charges < 0
   if refunds then charges = -charges end
-  local granted = not refunds and offers(charges)
+  local granted = openAll(charges)
+  local done = 0
   at = at + 1
   for _ = 1, charges do
-    local key, cost, last = steps[at], steps[at + 1], at + 2 + steps[at + 2]
-    for index = at + 3, last do
+    local key, cost, count = steps[at], steps[at + 1], steps[at + 2]
+    local changed = false
+    for index = done + 1, done + count do
+      local state = states[index]
+      local changes
       if refunds then
-        giveBack(key, policies[steps[index]], cost)
+        changes = giveBack(state, cost)
       else
-        settle(key, policies[steps[index]], cost, granted)
+        changes = settle(state, cost, granted)
       end
+      changed = changed or changes
     end
-    at = last + 1
+    if changed then save(key, done + 1, done + count) end
+    done = done + count
+    at = at + 3 + count
   end
 end
 
-for key in pairs(changed) do save(key) end
 return reply
 `;
 

@@ -1,7 +1,7 @@
 import type { Verdict } from '../rate-limit/judge.js';
 import type { QuotaStore, StoredCharge } from '../rate-limit/quota-store.js';
 import { Batcher } from './batcher.js';
-import { encodePolicies } from './policy-code.js';
+import { createDecision, type Decision, nameQuestion, partOf } from './quota-call.js';
 import { keyOf, slotOf } from './quota-keys.js';
 import { createRunner, type RedisClient } from './redis-client.js';
 import { RefusalMemory } from './refusal-memory.js';
@@ -63,58 +63,56 @@ export class RedisQuotaStore implements QuotaStore {
   /** Rejects when Redis fails or is late; the guard then does what `rateLimit.onStoreError` says. */
   async judge(charges: readonly StoredCharge[]): Promise<Verdict> {
     if (charges.length === 0) return { granted: true, standings: [] };
-    const keys = charges.map(charge => keyOf(this.#prefix, charge));
+    const decision = createDecision(
+      charges,
+      charges.map(charge => keyOf(this.#prefix, charge)),
+    );
     const askedMs = this.#nowMs();
-    const question = this.#refusals.size > 0 ? nameQuestion(charges, keys) : undefined;
-    const refused = question === undefined ? undefined : this.#refusals.find(question, askedMs);
-    if (refused !== undefined) return refused;
-    const verdict = await this.#ask(charges, keys);
+    if (this.#refusals.size > 0) {
+      const question = nameQuestion(decision);
+      const refused = question === undefined ? undefined : this.#refusals.find(question, askedMs);
+      if (refused !== undefined) return refused;
+    }
+    const verdict = await this.#ask(decision);
     if (!verdict.granted) {
-      const asked = question ?? nameQuestion(charges, keys);
-      if (asked !== undefined) this.#refusals.remember(asked, verdict, askedMs);
+      const question = nameQuestion(decision);
+      if (question !== undefined) this.#refusals.remember(question, verdict, askedMs);
     }
     return verdict;
   }
 
-  #ask(charges: readonly StoredCharge[], keys: readonly string[]): Promise<Verdict> {
-    if (this.#isCluster && keys.length > 1) {
+  #ask(decision: Decision): Promise<Verdict> {
+    if (this.#isCluster && decision.keys.length > 1) {
       const slots = new Map<number, number[]>();
-      for (const [index, key] of keys.entries()) {
+      for (const [index, key] of decision.keys.entries()) {
         const slot = slotOf(key);
         slots.set(slot, [...(slots.get(slot) ?? []), index]);
       }
-      if (slots.size > 1) return this.#askSlots(charges, keys, [...slots.values()]);
+      if (slots.size > 1) return this.#askSlots(decision, [...slots.values()]);
     }
-    return this.#batcher.judge({ charges, keys, refunds: false });
+    return this.#batcher.judge(decision);
   }
 
   /** A decision over several slots, each of which takes its part or not. */
-  async #askSlots(
-    charges: readonly StoredCharge[],
-    keys: readonly string[],
-    slots: readonly (readonly number[])[],
-  ): Promise<Verdict> {
-    const ask = (slot: readonly number[], refunds: boolean): Promise<Verdict> =>
-      this.#batcher.judge({
-        charges: slot.map(index => charges[index]!),
-        keys: slot.map(index => keys[index]!),
-        refunds,
-      });
-    const answers = await Promise.allSettled(slots.map(slot => ask(slot, false)));
+  async #askSlots(decision: Decision, slots: readonly (readonly number[])[]): Promise<Verdict> {
+    const answers = await Promise.allSettled(
+      slots.map(slot => this.#batcher.judge(partOf(decision, slot, false))),
+    );
     const failed = answers.find(answer => answer.status === 'rejected');
-    let granted = failed === undefined;
-    for (const answer of answers) if (answer.status === 'fulfilled' && !answer.value.granted) granted = false;
+    const granted = answers.every(answer => answer.status === 'fulfilled' && answer.value.granted);
     const standings = await Promise.all(
       answers.map(async (answer, index) => {
         if (answer.status === 'rejected') return [];
         if (granted || !answer.value.granted) return answer.value.standings;
-        // What a failing slot keeps is lost to the client until it leaves the window; nothing is granted for it.
-        const after = await ask(slots[index]!, true).catch(() => answer.value);
+        // What a slot that fails now keeps is lost to the client until it leaves the window.
+        const after = await this.#batcher
+          .judge(partOf(decision, slots[index]!, true))
+          .catch(() => answer.value);
         return after.standings;
       }),
     );
     if (failed !== undefined) throw failed.reason;
-    return { granted, standings: inOrder(charges, slots, standings) };
+    return { granted, standings: inOrder(decision.charges, slots, standings) };
   }
 }
 
@@ -134,17 +132,6 @@ function inOrder(
     }
   }
   return byCharge.flat();
-}
-
-/** What is asked, as text; `undefined` where the answer depends on a cost. */
-function nameQuestion(charges: readonly StoredCharge[], keys: readonly string[]): string | undefined {
-  let name = '';
-  for (const [index, { policies, cost }] of charges.entries()) {
-    if (cost !== 1) return undefined;
-    name += `${keys[index]!} `;
-    for (const { json } of encodePolicies(policies)) name += json;
-  }
-  return name;
 }
 
 function checkWhole(option: string, value: unknown, min: number, max: number): void {
