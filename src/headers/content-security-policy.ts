@@ -40,6 +40,9 @@ export const HTML_DIRECTIVES: ContentSecurityPolicyDirectives = {
   'object-src': "'none'",
 };
 
+/** Twice the longest directive there is. */
+const MAX_NAME_LENGTH = 60;
+
 const OPTION_KEYS = ['directives', 'reportOnly', 'useDefaults'] as const;
 const MUST_BE_QUOTED =
   /^(?:self|none|strict-dynamic|report-sample|unsafe-inline|unsafe-eval|unsafe-hashes|wasm-unsafe-eval|inline-speculation-rules)$|^(?:nonce|sha256|sha384|sha512)-/i;
@@ -82,8 +85,8 @@ function addDirectives(
   const seen = new Set<string>();
   for (const [key, value] of Object.entries(added)) {
     if (value === undefined) continue;
-    const name = key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
-    if (!/^[a-z]+(?:-[a-z]+)*$/.test(name)) {
+    const name = key.slice(0, MAX_NAME_LENGTH + 1).replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+    if (key.length > MAX_NAME_LENGTH || !/^[a-z]+(?:-[a-z]+)*$/.test(name)) {
       throw cspError(
         `${option}.${key}`,
         key,
