@@ -15,6 +15,7 @@ export default {
   maxWorkers: 2,
   restoreMocks: true,
   moduleNameMapper: {
+    '^nestjs-agent-security/redis$': '<rootDir>/src/redis/index.ts',
     '^nestjs-agent-security$': '<rootDir>/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -56,10 +56,10 @@ const LIMITERS = {
   },
 };
 
-async function ours(client, limits) {
+async function ours(redis, limits) {
   const { RedisQuotaStore } = await import('../dist/redis/index.js');
   const { createPolicy } = await import('../dist/rate-limit/policy.js');
-  const store = new RedisQuotaStore({ client, deadlineMs: 10_000 });
+  const store = new RedisQuotaStore({ client: redis, deadlineMs: 10_000 });
   const policies = WINDOWS_MS.slice(0, limits).map(windowMs => createPolicy({ limit: HIGH, windowMs }));
   return client => store.judge([{ key: `all:${client}`, owner: client, policies, cost: 1 }]);
 }
@@ -76,11 +76,11 @@ async function answer({ variant, limits, callers, seconds, url }) {
   const redis = new Redis(url);
   const decide = await LIMITERS[variant](redis, limits, url);
   await decide('10.0.0.0');
-  let running = true;
+  const measurement = { runs: true };
   let latencies = [];
   const caller = async seed => {
     let state = seed * 2_654_435_761 + 1;
-    while (running) {
+    while (measurement.runs) {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
       const index = (state >>> 8) % CLIENTS;
       const startMs = performance.now();
@@ -102,9 +102,9 @@ async function answer({ variant, limits, callers, seconds, url }) {
   const measured = latencies;
   latencies = [];
   const commands = (await calls(redis)) - commandsBefore;
-  running = false;
+  measurement.runs = false;
   await Promise.all(all);
-  const sorted = Float64Array.from(measured).sort();
+  const sorted = Float64Array.from(measured).toSorted();
   const at = share => sorted[Math.floor(sorted.length * share)] * 1000;
   const result = {
     rate: (sorted.length / tookMs) * 1000,

@@ -22,9 +22,10 @@ import { resolveBody } from './body/body.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
-import { ProblemDetailsFilter, UNMATCHED_ROUTE_LIMITER } from './errors/problem-details.filter.js';
+import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
-import { installFront, installGate } from './front/install-hooks.js';
+import { installGate } from './front/install-gate.js';
+import { installFront } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
@@ -114,7 +115,7 @@ const PROVIDERS: Provider[] = [
     inject: [RESOLVED, HEADER_SETTINGS, CLOCK],
   },
   { provide: CLOCK, useValue: systemClock },
-  { provide: UNMATCHED_ROUTE_LIMITER, useExisting: RateLimitGuard },
+  { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
   RateLimiter,
   HostGuard,
   RateLimitGuard,

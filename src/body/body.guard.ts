@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { PlatformRequest } from '../common/http-request.js';
 import { ProblemException } from '../common/problem.exception.js';
-import { checkContentCoding, checkParsedBody } from './check-body.js';
+import { checkContentCoding, checkParsedBody, isMultipart } from './check-body.js';
 import type { ResolvedBody } from './body.options.js';
 
 export const RESOLVED_BODY = Symbol('agent-security:body');
@@ -14,7 +14,7 @@ export class BodyGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http') return true;
     const { body, headers } = context.switchToHttp().getRequest<PlatformRequest>();
-    if (body === undefined) return true;
+    if (body === undefined || isMultipart(headers)) return true;
     const problem =
       (Buffer.isBuffer(body) ? undefined : checkContentCoding(headers)) ??
       checkParsedBody(body, this.options.maxDepth);

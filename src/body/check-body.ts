@@ -53,31 +53,70 @@ function isJson(contentType: string | string[] | undefined): boolean {
   return typeof contentType === 'string' && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType);
 }
 
+/** Values that a body of the parsers' own limits cannot hold: more means that it was made by something else than a parser. */
+const MAX_VALUES = 2_000_000;
+
 /**
- * Looks through a parsed body for what only an attack sends: a key that reaches a prototype (`__proto__`, or `constructor`
- * with a `prototype`), or nesting beyond `maxDepth`. It keeps a list, not a stack of calls, so that no depth can overflow it.
+ * Looks through a parsed JSON body or form for what only an attack sends: a key that reaches a prototype (`__proto__`, or
+ * `constructor` with a `prototype`), or nesting beyond `maxDepth`. It keeps lists, not a stack of calls, so that no depth can
+ * overflow it, and it ends also on a body that holds itself.
  */
 export function checkParsedBody(body: unknown, maxDepth: number): ProblemFields | undefined {
-  if (typeof body !== 'object' || body === null || Buffer.isBuffer(body)) return undefined;
+  if (!isNode(body)) return undefined;
   let level: object[] = [body];
+  let values = 0;
   for (let depth = 1; level.length > 0; depth++) {
-    if (depth > maxDepth) return invalid(`JSON may nest ${maxDepth} levels deep.`);
+    if (depth > maxDepth) return invalid(`The body may nest ${maxDepth} levels deep.`);
     const next: object[] = [];
     for (const node of level) {
-      for (const key of Object.keys(node)) {
-        const value = (node as Record<string, unknown>)[key];
-        if (key === '__proto__' || (key === 'constructor' && holdsPrototype(value))) {
-          return invalid('The body holds a key that is not allowed.');
-        }
-        if (typeof value === 'object' && value !== null) next.push(value);
-      }
+      const found = Array.isArray(node)
+        ? addItems(node, next)
+        : addMembers(node as Record<string, unknown>, next);
+      if (found === -1) return invalid('The body holds a key that is not allowed.');
+      values += found;
+      if (values > MAX_VALUES) return invalid('The body holds too many values.');
     }
     level = next;
   }
   return undefined;
 }
 
+/** What parsers make: arrays and plain objects. A Buffer, a stream or an upload's own object is not looked into. */
+function isNode(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function addItems(items: readonly unknown[], next: object[]): number {
+  for (let index = 0; index < items.length; index++) {
+    const value = items[index];
+    if (typeof value === 'object' && isNode(value)) next.push(value);
+  }
+  return items.length;
+}
+
+/** How many members there are, or -1 for one with a forbidden name. */
+function addMembers(members: Record<string, unknown>, next: object[]): number {
+  let count = 0;
+  for (const key in members) {
+    const value = members[key];
+    if (key === '__proto__' || (key === 'constructor' && holdsPrototype(value))) return -1;
+    if (typeof value === 'object' && isNode(value)) next.push(value);
+    count++;
+  }
+  return count;
+}
+
 const holdsPrototype = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype');
 
 const invalid = (detail: string): ProblemFields => ({ status: 400, code: 'body_invalid', detail });
+
+/** Uploads hold objects of their library, which may refer to each other; their fields are text. */
+export function isMultipart(headers: Headers): boolean {
+  return String(headers['content-type'] ?? '')
+    .toLowerCase()
+    .startsWith('multipart/');
+}

@@ -44,7 +44,8 @@ function readTrust(option: string, value: unknown): TrustFunction | undefined {
     const hops = readInteger(option, value, 0, { min: 0, max: MAX_HOPS });
     return hops === 0 ? undefined : (_address, hop) => hop < hops;
   }
-  if (typeof value === 'function') return value as TrustFunction;
+  // Compared with true: the promise of an async function would trust everybody.
+  if (typeof value === 'function') return (address, hop) => (value as TrustFunction)(address, hop) === true;
   const networks = typeof value === 'string' ? value.split(',').map(item => item.trim()) : value;
   if (!Array.isArray(networks) || networks.length === 0 || networks.some(item => typeof item !== 'string')) {
     throw trustError(option, value, 'must be false, a number of hops, networks or a function');

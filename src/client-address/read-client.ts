@@ -27,14 +27,31 @@ export function readClient(peer: Peer, headers: Headers, trusts: TrustFunction |
   if (trusts === undefined || !trusts(peerAddress, 0)) {
     return { address: peerAddress, secure: peer.encrypted, forwardedHosts: undefined };
   }
-  const forwarded = headers['x-forwarded-for'] === undefined ? headers['forwarded'] : undefined;
-  const elements = forwarded === undefined ? undefined : parseForwarded(join(forwarded));
-  const chain = elements?.map(element => element.for) ?? lastOf(headers['x-forwarded-for']);
+  const forwarded = headers['forwarded'];
+  const elements = forwarded === undefined ? [] : parseForwarded(join(forwarded));
   return {
-    address: walk(peerAddress, chain, trusts),
+    address: readAddress(peerAddress, headers, elements, trusts),
     secure: readScheme(headers, elements) ?? peer.encrypted,
     forwardedHosts: readForwardedHosts(headers, elements),
   };
+}
+
+/** The proxy writes one of the two fields and passes the other on as the client sent it; where they differ, neither counts. */
+function readAddress(
+  peer: string,
+  headers: Headers,
+  elements: readonly ForwardedElement[],
+  trusts: TrustFunction,
+): string {
+  const list = headers['x-forwarded-for'];
+  const byList = list === undefined ? undefined : walk(peer, lastOf(list), trusts);
+  if (elements.length === 0) return byList ?? peer;
+  const byElements = walk(
+    peer,
+    elements.map(element => element.for),
+    trusts,
+  );
+  return byList === undefined || byList === byElements ? byElements : peer;
 }
 
 /** Whether a peer claims to speak for somebody else. */
@@ -64,20 +81,20 @@ function readNode(node: string | undefined): string | undefined {
   return canonicalAddress(withPort ? withPort[1]! : node);
 }
 
-function readScheme(
-  headers: Headers,
-  elements: readonly ForwardedElement[] | undefined,
-): boolean | undefined {
-  const scheme = (elements?.[0]?.proto ?? firstOf(headers['x-forwarded-proto']))?.toLowerCase();
-  if (scheme === 'https') return true;
-  return scheme === 'http' ? false : undefined;
+/** HTTPS only if all who say something say so: a list begins with what the client sent. */
+function readScheme(headers: Headers, elements: readonly ForwardedElement[]): boolean | undefined {
+  const said = [...elements.flatMap(({ proto }) => proto ?? []), ...listOf(headers['x-forwarded-proto'])];
+  const schemes = said.map(scheme => scheme.toLowerCase());
+  if (schemes.length === 0 || schemes.some(scheme => scheme !== 'http' && scheme !== 'https'))
+    return undefined;
+  return schemes.every(scheme => scheme === 'https');
 }
 
 function readForwardedHosts(
   headers: Headers,
-  elements: readonly ForwardedElement[] | undefined,
+  elements: readonly ForwardedElement[],
 ): readonly string[] | undefined {
-  const hosts = elements?.flatMap(({ host }) => host ?? []) ?? listOf(headers['x-forwarded-host']);
+  const hosts = [...elements.flatMap(({ host }) => host ?? []), ...listOf(headers['x-forwarded-host'])];
   return hosts.length === 0 ? undefined : hosts;
 }
 
@@ -85,7 +102,7 @@ function join(value: string | string[]): string {
   return typeof value === 'string' ? value : value.join(',');
 }
 
-/** All hosts; of a list that no chain of proxies writes, one that is no host, so that it is refused unread. */
+/** All items; of a list that no chain of proxies writes, one that is nothing, so that it is refused unread. */
 function listOf(value: string | string[] | undefined): readonly string[] {
   if (value === undefined) return [];
   const items = join(value).split(',', MAX_WALK + 1);
@@ -104,13 +121,6 @@ function lastOf(value: string | string[] | undefined): readonly string[] {
     .slice(comma + 1)
     .split(',')
     .map(trimWhiteSpace);
-}
-
-function firstOf(value: string | string[] | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  const text = join(value);
-  const comma = text.indexOf(',');
-  return trimWhiteSpace(comma === -1 ? text : text.slice(0, comma));
 }
 
 /**

@@ -1,8 +1,8 @@
 /* What the request hook found out about a request, kept on Node's own response under a symbol: decided once, read by guards,
  * interceptors, filters and parameter decorators. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authority } from './authority.js';
-import { type PlatformResponse, rawResponse } from './http-request.js';
+import { type PlatformRequest, type PlatformResponse, rawRequest, rawResponse } from './http-request.js';
 import type { Key64 } from './ip-address.js';
 import type { HeaderTemplate } from './response-headers.js';
 
@@ -16,6 +16,14 @@ export interface Client {
   /** The hosts that trusted proxies pass on; `undefined` if they pass on none. */
   readonly forwardedHosts: readonly string[] | undefined;
 }
+
+/** Until the client was read. */
+const UNKNOWN_CLIENT: Client = {
+  address: '',
+  key: { hi: 0xffff_ffff, lo: 0xffff_ffff },
+  secure: false,
+  forwardedHosts: undefined,
+};
 
 export class RequestState {
   id = '';
@@ -32,8 +40,9 @@ export class RequestState {
   /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
   routed = false;
 
+  client: Client = UNKNOWN_CLIENT;
+
   constructor(
-    readonly client: Client,
     /** The headers of the response; a route's own replaces the module's. */
     public template: HeaderTemplate,
     /** Node's (or another library's) own `writeHead` of this response. */
@@ -44,6 +53,12 @@ export class RequestState {
 export const REQUEST_STATE = Symbol.for('agent-security:request-state');
 
 export type ResponseWithState = ServerResponse & { [REQUEST_STATE]?: RequestState };
+export type RequestWithState = IncomingMessage & { [REQUEST_STATE]?: RequestState };
+
+/** The state of a request, for those who are not handed its response. */
+export function stateOfRequest(request: PlatformRequest | undefined): RequestState | undefined {
+  return request && (rawRequest(request) as RequestWithState)[REQUEST_STATE];
+}
 
 /** The state of a response, on either platform; `undefined` where the request hook did not run. */
 export function requestState(response: PlatformResponse | undefined): RequestState | undefined {

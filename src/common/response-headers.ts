@@ -8,7 +8,12 @@ import {
   ServerResponse,
 } from 'node:http';
 import { PROBLEM_CONTENT_TYPE } from './problem.js';
-import { REQUEST_STATE, type RequestState, type ResponseWithState } from './request-state.js';
+import {
+  REQUEST_STATE,
+  type RequestState,
+  type RequestWithState,
+  type ResponseWithState,
+} from './request-state.js';
 
 /** Header pairs, ready to send: name and value in turn. */
 interface HeaderVariant {
@@ -65,9 +70,24 @@ export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplat
   };
 }
 
+interface StandingState {
+  readonly id: string;
+  readonly template: HeaderTemplate;
+  readonly client: { readonly secure: boolean };
+}
+
+/** The headers that stand whatever is answered, name and value in turn: for answers without a response object. */
+export function standingHeaders(state: StandingState): readonly string[] {
+  const { plain, secure } = state.template.data;
+  const headers = (state.client.secure ? secure : plain).slice();
+  if (state.id !== '' && headers[REQUEST_ID_SLOT] === '') headers[REQUEST_ID_SLOT] = state.id;
+  return headers;
+}
+
 /** Makes a response write its headers through its state. */
 export function attachState(response: ServerResponse, request: IncomingMessage, state: RequestState): void {
   (response as ResponseWithState)[REQUEST_STATE] = state;
+  (request as RequestWithState)[REQUEST_STATE] = state;
   response.writeHead = writeHead as ServerResponse['writeHead'];
   if (request.httpVersionMajor >= 2) coverHttp2Response(response);
 }
@@ -87,7 +107,7 @@ function writeHead(
   let headers: OwnHeaders | undefined = own;
   if (!state.headersWritten && !this.headersSent) {
     state.headersWritten = true;
-    if (state.writeHead === ServerResponse.prototype.writeHead && this.getHeaderNames().length === 0) {
+    if (isFast(this, state, own)) {
       headers = composeHeaders(state, status, own);
     } else {
       setOwnHeaders(this, own);
@@ -101,6 +121,18 @@ function writeHead(
   return headers === undefined
     ? original.call(this, status, reason)
     : original.call(this, status, reason, headers);
+}
+
+/**
+ * Whether the headers can go out as one list: on a response of Node's own with no header set on it yet. They cannot be read back
+ * then, so responses that somebody wraps (app.inject(), HTTP/2) take the other way; so do lists, which may repeat names.
+ */
+function isFast(response: ServerResponse, state: RequestState, own: OwnHeaders | undefined): boolean {
+  return (
+    state.writeHead === ServerResponse.prototype.writeHead &&
+    !Array.isArray(own) &&
+    response.getHeaderNames().length === 0
+  );
 }
 
 /** HTTP/2's `end()` and `flushHeaders()` send headers without passing `writeHead`. */
@@ -130,10 +162,7 @@ function isHtml(contentType: unknown): boolean {
   return typeof contentType === 'string' && /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(contentType);
 }
 
-/**
- * The fast way, for a response of Node's own with no header set on it yet (Fastify): one flat list, no look-up per header.
- * Those headers are sent and cannot be read back, so responses that somebody wraps (app.inject(), HTTP/2) take the other.
- */
+/** The fast way (Fastify, answers of the front): one flat list, no look-up per header. */
 function composeHeaders(
   state: RequestState,
   status: number,
@@ -142,8 +171,7 @@ function composeHeaders(
   const { template } = state;
   const variant = variantOf(state, own === undefined ? undefined : contentTypeOf(own));
   const headers: OutgoingHttpHeader[] = (state.client.secure ? variant.secure : variant.plain).slice();
-  const idSlot = state.id !== '' && headers[REQUEST_ID_SLOT] === '' ? REQUEST_ID_SLOT : -1;
-  if (idSlot !== -1) headers[idSlot] = state.id;
+  if (state.id !== '' && headers[REQUEST_ID_SLOT] === '') headers[REQUEST_ID_SLOT] = state.id;
   let chosen: Set<string> | undefined;
   if (state.grant !== undefined) setResourcePolicy(headers, variant);
   eachHeader(own, (name, value) => {

@@ -126,6 +126,14 @@ export function resolveCors(
       given,
     );
   }
+  if (credentials && origins.includes('null')) {
+    throw originError(
+      option,
+      given,
+      'must not list "null" together with credentials: every sandboxed page could act as the signed-in user',
+      'Remove "null", or leave credentials off.',
+    );
+  }
   if (anyOrigin && origins.length > 1) {
     throw originError(option, origins, 'must be "*" alone or a list of origins', 'Remove one of the two.');
   }

@@ -43,15 +43,14 @@ export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecisi
     const granted = cors.anyOrigin ? '*' : origin;
     return { kind: preflight ? 'preflight' : 'granted', origin: granted };
   }
-  const parsed = readOrigin(origin);
-  if (
-    parsed !== undefined &&
-    request.host !== undefined &&
-    isSameOrigin(parsed, request.host, request.secure)
-  ) {
-    return NONE;
-  }
+  // A browser that calls the request foreign knows its own scheme, which an app behind a proxy may not.
+  if (isOwnOrigin(origin, request) && isOwnSite(request.secFetchSite)) return NONE;
   return safe && !preflight ? UNREADABLE : REFUSED;
+}
+
+function isOwnOrigin(origin: string, { host, secure }: CorsRequest): boolean {
+  const parsed = readOrigin(origin);
+  return parsed !== undefined && host !== undefined && isSameOrigin(parsed, host, secure);
 }
 
 /** Without an Origin, only `Sec-Fetch-Site` can tell; a client that sends neither is no browser. */

@@ -69,9 +69,9 @@ function readHttpError(exception: unknown): HttpErrorLike | undefined {
   return { status: httpStatus(statusCode as number), body: isHttpErrors && !expose ? undefined : message };
 }
 
-/** A status that is none of an error's would make `status` and the body disagree with the meaning of the exception. */
+/** A status that is none of an error's: 100 would not even end the answer. */
 function httpStatus(status: number): number {
-  return Number.isInteger(status) && status >= 100 && status <= 599 ? status : 500;
+  return Number.isInteger(status) && status >= 400 && status <= 599 ? status : 500;
 }
 
 /** Nest's own 404 repeats the request's path: text of a stranger, in a body that caches and scanners read. */

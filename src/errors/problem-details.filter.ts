@@ -1,27 +1,27 @@
-import { inspect } from 'node:util';
 import {
   type ArgumentsHost,
   Catch,
   type ExceptionFilter,
-  HttpException,
   Inject,
   Injectable,
   IntrinsicException,
   Logger,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { describeError, isUnforeseen } from './describe-error.js';
+import { describeForLog } from './describe-for-log.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
 
-/** Called with a 404 that no guard has seen, so that unknown paths are limited like known ones. */
-export interface UnmatchedRouteLimiter {
+/** Called with each error, so that requests that no guard has seen (a 404, a malformed body) are limited like all others. */
+export interface UnguardedLimiter {
   /** The exception to answer with instead, if the client is over its limit. A guard that a test puts in place lacks it. */
-  limitUnmatched?(host: ArgumentsHost): unknown;
+  limitUnguarded?(host: ArgumentsHost): unknown;
 }
 
-export const UNMATCHED_ROUTE_LIMITER = Symbol('agent-security:unmatched-route-limiter');
+export const UNGUARDED_LIMITER = Symbol('agent-security:unguarded-limiter');
 
 /** Every error of the app as `application/problem+json` (RFC 9457). It stands behind all filters of the user. */
 @Catch()
@@ -32,7 +32,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     @Inject(RESOLVED_ERRORS) private readonly options: ResolvedErrors,
-    @Inject(UNMATCHED_ROUTE_LIMITER) private readonly limiter: UnmatchedRouteLimiter,
+    @Inject(UNGUARDED_LIMITER) private readonly limiter: UnguardedLimiter,
   ) {}
 
   catch(exception: unknown, host: ArgumentsHost): unknown {
@@ -42,12 +42,12 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const state = requestState(response);
     const adapter = this.adapterHost.httpAdapter;
     if (adapter.isHeadersSent(response)) {
-      this.log(exception, state?.id);
+      this.log(exception, response, state?.id);
       adapter.end(response);
       return undefined;
     }
-    const answered = (isNotFound(exception) && this.limiter.limitUnmatched?.(host)) || exception;
-    this.log(answered, state?.id);
+    const answered = this.limiter.limitUnguarded?.(host) ?? exception;
+    this.log(answered, response, state?.id);
     const fields = describeError(answered, this.options.exposeMessages);
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
     adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
@@ -55,15 +55,12 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     return undefined;
   }
 
-  private log(exception: unknown, requestId: string | undefined): void {
+  private log(exception: unknown, response: PlatformResponse, requestId: string | undefined): void {
     if (!isUnforeseen(exception) || exception instanceof IntrinsicException) return;
     const id = requestId ? `[${requestId}] ` : '';
-    if (exception instanceof Error) this.logger.error(`${id}${exception.message}`, exception.stack);
-    // Not String(): an object without a prototype has no text of its own, and a thrown text may hold line breaks.
-    else this.logger.error(`${id}${inspect(exception)}`);
+    const { message, stack } = describeForLog(exception);
+    // Nobody reads an answer to a client that has gone, and any client can go in the middle of its body.
+    if (rawResponse(response).destroyed) this.logger.debug(`${id}${message}`);
+    else this.logger.error(`${id}${message}`, stack);
   }
-}
-
-function isNotFound(exception: unknown): boolean {
-  return exception instanceof HttpException && exception.getStatus() === 404;
 }

@@ -1,11 +1,16 @@
 /* Answers that are given in front of the framework. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { PROBLEM_CONTENT_TYPE, type ProblemFields, toProblem } from '../common/problem.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 
 /** A body beyond this is not read to the end for the sake of a connection; the connection is closed instead. */
 const DRAINABLE_BYTES = 65_536;
+
+/** On a socket that was told to close: what its parser says of the rest is not answered any more. */
+const CLOSING = Symbol('agent-security:closing');
+type MarkedSocket = Duplex & { [CLOSING]?: true };
 
 export function answerProblem(
   request: IncomingMessage,
@@ -14,25 +19,69 @@ export function answerProblem(
   requestId: string,
   errors: ResolvedErrors | false,
 ): void {
-  const problem = toProblem(fields, errors === false ? undefined : errors.typeBase, requestId || undefined);
-  const body = JSON.stringify(problem);
-  const headers = ['Content-Type', PROBLEM_CONTENT_TYPE, 'Content-Length', String(Buffer.byteLength(body))];
-  if (fields.status === 405) headers.push('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
-  if (request.httpVersionMajor === 1 && hasUnreadBody(request)) headers.push('Connection', 'close');
-  response.writeHead(fields.status, headers);
+  const body = problemBody(fields, requestId, errors);
+  response.writeHead(fields.status, {
+    'Content-Type': PROBLEM_CONTENT_TYPE,
+    'Content-Length': Buffer.byteLength(body),
+    ...(fields.status === 405 ? { Allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : undefined),
+    ...closing(request, fields.status === 431),
+  });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-export function answerPreflight(response: ServerResponse, cors: ResolvedCors): void {
-  response.writeHead(204, [
-    'Access-Control-Allow-Methods',
-    cors.allowMethods,
-    'Access-Control-Allow-Headers',
-    cors.allowHeaders,
-    'Access-Control-Max-Age',
-    cors.maxAge,
-  ]);
+export function answerPreflight(
+  request: IncomingMessage,
+  response: ServerResponse,
+  cors: ResolvedCors,
+): void {
+  response.writeHead(204, {
+    'Access-Control-Allow-Methods': cors.allowMethods,
+    'Access-Control-Allow-Headers': cors.allowHeaders,
+    'Access-Control-Max-Age': cors.maxAge,
+    ...closing(request, false),
+  });
   response.end();
+}
+
+/**
+ * Answers on the socket itself, where there is no response object: an upgrade, or a request that Node's parser could not read.
+ * @param headers name and value in turn
+ */
+export function answerOnSocket(
+  socket: Duplex,
+  fields: ProblemFields,
+  headers: readonly string[],
+  requestId: string,
+  errors: ResolvedErrors | false,
+): void {
+  if (!socket.writable || (socket as MarkedSocket)[CLOSING]) {
+    socket.destroy();
+    return;
+  }
+  const body = problemBody(fields, requestId, errors);
+  const lines = [`HTTP/1.1 ${fields.status} ${STATUS_CODES[fields.status]}`];
+  for (let index = 0; index < headers.length; index += 2)
+    lines.push(`${headers[index]}: ${headers[index + 1]}`);
+  lines.push(
+    `Content-Type: ${PROBLEM_CONTENT_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  );
+  (socket as MarkedSocket)[CLOSING] = true;
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+function problemBody(fields: ProblemFields, requestId: string, errors: ResolvedErrors | false): string {
+  return JSON.stringify(
+    toProblem(fields, errors === false ? undefined : errors.typeBase, requestId || undefined),
+  );
+}
+
+/** Closes a connection whose request still has a body to come that nobody will read. */
+function closing(request: IncomingMessage, always: boolean): { Connection: 'close' } | undefined {
+  if (request.httpVersionMajor !== 1 || !(always || hasUnreadBody(request))) return undefined;
+  (request.socket as MarkedSocket)[CLOSING] = true;
+  return { Connection: 'close' };
 }
 
 function hasUnreadBody({ headers }: IncomingMessage): boolean {

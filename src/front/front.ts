@@ -1,6 +1,7 @@
 /* What every request meets first, in this order: ID, headers, method, host, CORS, flood limit, declared body. All of it happens in front
  * of the body parser, of Nest's own pipeline and of every route, whoever mounted it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { readAuthority } from '../common/authority.js';
 import type { Clock } from '../common/clock.js';
@@ -16,7 +17,12 @@ import {
 import { addressKey } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
 import { type Client, REQUEST_STATE, RequestState, type ResponseWithState } from '../common/request-state.js';
-import { attachState, compileHeaderTemplate, type HeaderTemplate } from '../common/response-headers.js';
+import {
+  attachState,
+  compileHeaderTemplate,
+  type HeaderTemplate,
+  standingHeaders,
+} from '../common/response-headers.js';
 import { checkDeclaredBody } from '../body/check-body.js';
 import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';
 import { decideCors } from '../cors/decide-cors.js';
@@ -30,10 +36,19 @@ import { QuotaTable } from '../rate-limit/quota-table.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
 import type { ResolvedOptions } from '../agent-security.options.js';
-import { answerProblem, answerPreflight } from './answer.js';
+import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
+import {
+  checkRequestHead,
+  countHostLines,
+  EXPECTATION_PROBLEM,
+  FRONT_PROBLEM,
+  ORIGIN_PROBLEM,
+  urlProblem,
+} from './request-head.js';
 
 export interface FrontLog {
   warn(message: string): void;
+  error(message: string): void;
 }
 
 /** What a connection keeps between its requests: the peer does not change. */
@@ -77,9 +92,32 @@ export class Front {
     const problem = this.#judge(raw, state);
     if (problem === undefined) return true;
     takeOver(response);
-    if (problem === PREFLIGHT) answerPreflight(rawResponse(response), this.options.cors as ResolvedCors);
+    if (problem === PREFLIGHT) answerPreflight(raw, rawResponse(response), this.options.cors as ResolvedCors);
     else answerProblem(raw, rawResponse(response), problem, state.id, this.options.errors);
     return false;
+  }
+
+  /**
+   * Judges an upgrade (a WebSocket handshake) as a request that changes state: a browser sends it without a preflight, and reads
+   * what comes. False means that it has been answered.
+   */
+  admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean {
+    const state = this.#newState(raw, NO_RESPONSE);
+    const problem = this.#judge(raw, state, 'UPGRADE');
+    if (problem === undefined) return true;
+    const fields = problem === PREFLIGHT ? ORIGIN_PROBLEM : problem;
+    const headers = [...standingHeaders(state), ...(state.grant ?? []), ...(state.quota ?? [])];
+    answerOnSocket(socket, fields, headers, state.id, this.options.errors);
+    return false;
+  }
+
+  /** For bytes that Node's parser could not read as a request. */
+  answerUnreadable(socket: Duplex, fields: ProblemFields): void {
+    const { requestId } = this.options;
+    const id = requestId === false ? '' : requestId.generate();
+    const secure = (socket as TLSSocket).encrypted === true;
+    const headers = standingHeaders({ id, template: this.#template, client: { secure } });
+    answerOnSocket(socket, fields, headers, id, this.options.errors);
   }
 
   /**
@@ -109,34 +147,52 @@ export class Front {
   }
 
   #begin(request: PlatformRequest, raw: IncomingMessage, response: ServerResponse): RequestState {
-    const state = new RequestState(this.#client(raw), this.#template, response.writeHead);
-    const { requestId } = this.options;
-    if (requestId !== false) {
-      state.id = chooseRequestId(raw.headers[requestId.lowerCaseHeader], requestId);
-      setRequestId(request, state.id);
-    }
+    const state = this.#newState(raw, response.writeHead);
+    if (state.id !== '') setRequestId(request, state.id);
     attachState(response, raw, state);
     return state;
   }
 
-  #judge(raw: IncomingMessage, state: RequestState): ProblemFields | typeof PREFLIGHT | undefined {
-    return (
-      (raw.method === 'TRACE' ? METHOD_PROBLEM : undefined) ??
-      (raw.httpVersionMajor > 1 && !('stream' in raw) ? VERSION_PROBLEM : undefined) ??
-      this.#checkHost(raw, state) ??
-      this.#checkOrigin(raw, state) ??
-      this.#checkFlood(raw, state) ??
-      this.#checkBody(raw)
-    );
+  #newState(raw: IncomingMessage, writeHead: ServerResponse['writeHead']): RequestState {
+    const state = new RequestState(this.#template, writeHead);
+    const { requestId } = this.options;
+    if (requestId !== false) state.id = chooseRequestId(raw.headers[requestId.lowerCaseHeader], requestId);
+    return state;
+  }
+
+  #judge(
+    raw: IncomingMessage,
+    state: RequestState,
+    method = raw.method ?? '',
+  ): ProblemFields | typeof PREFLIGHT | undefined {
+    try {
+      state.client = this.#client(raw);
+      return (
+        checkRequestHead(raw) ??
+        this.#checkHost(raw, state) ??
+        this.#checkOrigin(raw, state, method) ??
+        this.#checkFlood(raw, state) ??
+        this.#checkBody(raw)
+      );
+    } catch (error) {
+      // A function of the app's own, such as trustProxy. Thrown out of the server's event, it would end the process.
+      this.log.error(`A request could not be judged: ${String(error)}`);
+      return FRONT_PROBLEM;
+    }
   }
 
   #checkHost(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
     const { hosts } = this.options;
-    const host = raw.headers[':authority'] ?? raw.headers.host;
+    const authority = raw.headers[':authority'] as string | undefined;
+    const host = authority ?? raw.headers.host;
+    // Over HTTP/2 both may come, and the app may read the one that was not judged (RFC 9113 section 8.3.1).
+    if (authority !== undefined && raw.headers.host !== undefined && raw.headers.host !== authority) {
+      return hostProblem('conflict');
+    }
     const { forwardedHosts } = state.client;
     const target = raw.url ?? '';
     if (hosts === false) {
-      state.host = typeof host === 'string' ? readAuthority(forwardedHosts?.[0] ?? host) : undefined;
+      state.host = typeof host === 'string' ? readAuthority(forwardedHosts?.at(-1) ?? host) : undefined;
       return undefined;
     }
     const hostLines = countHostLines(raw);
@@ -155,12 +211,15 @@ export class Front {
       return undefined;
     }
     if (hosts.exemptPaths.size > 0 && hosts.exemptPaths.has(requestPath(target))) return undefined;
-    if (decision.reason === 'not-listed')
-      this.#logRefusedHost(forwardedHosts?.join(', ') ?? String(host), hosts);
+    if (decision.reason === 'not-listed') this.#logRefusedHosts(forwardedHosts ?? [String(host)], hosts);
     return hostProblem(decision.reason);
   }
 
-  #checkOrigin(raw: IncomingMessage, state: RequestState): ProblemFields | typeof PREFLIGHT | undefined {
+  #checkOrigin(
+    raw: IncomingMessage,
+    state: RequestState,
+    method: string,
+  ): ProblemFields | typeof PREFLIGHT | undefined {
     const { cors } = this.options;
     if (cors === false) return undefined;
     const { headers } = raw;
@@ -169,7 +228,7 @@ export class Front {
     if (origin === undefined && secFetchSite === undefined && !cors.anyOrigin) return undefined;
     const decision = decideCors(
       {
-        method: raw.method ?? '',
+        method,
         origin,
         secFetchSite,
         requestedMethod: headers['access-control-request-method'],
@@ -233,62 +292,22 @@ export class Front {
     );
   }
 
-  #logRefusedHost(host: string, hosts: ResolvedHosts): void {
+  #logRefusedHosts(refused: readonly string[], hosts: ResolvedHosts): void {
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#hostLoggedMs < LOG_INTERVAL_MS) return;
     this.#hostLoggedMs = nowMs;
+    // Only what has the form of a host: everything else is somebody's text.
+    const names = refused.flatMap(host => readAuthority(host)?.name ?? []);
     this.log.warn(
-      `Refused a request for host ${host.slice(0, 260)}. If it is yours, add it to ${hosts.setting}.`,
+      `Refused a request for host ${names.join(', ')}. If it is yours, add it to ${hosts.setting}.`,
     );
   }
 }
 
 const PREFLIGHT = 'preflight';
 
-const METHOD_PROBLEM: ProblemFields = {
-  status: 405,
-  code: 'method_not_allowed',
-  detail: 'TRACE is not allowed.',
-};
-
-/** Node's parser takes `HTTP/2.0` in a request line; what follows is still HTTP/1.1, and everything that asks for the version is wrong. */
-const VERSION_PROBLEM: ProblemFields = {
-  status: 505,
-  code: 'http_version_not_supported',
-  detail: 'HTTP/2 does not begin with a request line.',
-};
-
-const EXPECTATION_PROBLEM: ProblemFields = {
-  status: 417,
-  code: 'expectation_failed',
-  detail: 'The only expectation that is understood is 100-continue.',
-};
-
-const ORIGIN_PROBLEM: ProblemFields = {
-  status: 403,
-  code: 'origin_not_allowed',
-  detail: 'The origin of the request is not allowed.',
-};
-
-function urlProblem(raw: IncomingMessage): ProblemFields {
-  try {
-    decodeURI(requestPath(raw.url ?? ''));
-  } catch {
-    return { status: 400, code: 'bad_request', detail: 'The URL of the request is malformed.' };
-  }
-  return { status: 414, code: 'uri_too_long', detail: 'A part of the URL is too long.' };
-}
-
-/** Node keeps the first of several `Host` lines without a word; only the raw headers show the others. */
-function countHostLines(raw: IncomingMessage): number {
-  const { rawHeaders } = raw;
-  let lines = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]!;
-    if (name.length === 4 && (name === 'Host' || name === 'host' || name.toLowerCase() === 'host')) lines++;
-  }
-  return lines;
-}
+/** An upgrade has no response object whose headers could be written. */
+const NO_RESPONSE = undefined as unknown as ServerResponse['writeHead'];
 
 function grantPairs(origin: string, cors: ResolvedCors): readonly string[] {
   return [

@@ -1,8 +1,7 @@
-/* Puts the front in its places: the server's own request event, where a refused request costs no framework, and an adapter's
- * two slots, for requests that do not come through that event (`app.inject()`, serverless functions, further listening sockets).
- * The request hook runs first for every request but those that Fastify refuses while routing, and those reach the security
- * hook alone. Each request meets the front once: its response carries the state by then. */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+/* The front in an adapter's two slots, for requests that do not come through the server's own event (`app.inject()`, serverless
+ * functions, further listening sockets). The request hook runs first for every request but those that Fastify refuses while
+ * routing, and those reach the security hook alone. Each request meets the front once: its response carries the state by then. */
+import type { ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import {
   type PlatformRequest,
@@ -76,35 +75,6 @@ function installSecurityHook(slots: AdapterSlots, front: Front): void {
   slots.registerSecurityHook = hook => {
     hooks.push(hook);
   };
-}
-
-/**
- * Judges requests in front of all listeners of the server: of the framework, and of libraries that put themselves before it
- * (socket.io's polling passes neither Express nor Fastify).
- */
-export function installGate(
-  server: Pick<Server, 'listeners' | 'removeAllListeners' | 'on'>,
-  front: Front,
-  answerUnhandled?: (request: IncomingMessage, response: ServerResponse, error: unknown) => void,
-): void {
-  const listeners = server.listeners('request') as ((
-    request: IncomingMessage,
-    response: ServerResponse,
-    done?: (error?: unknown) => void,
-  ) => void)[];
-  if (listeners.length === 0) return;
-  server.removeAllListeners('request');
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (!front.admit(request, response)) return;
-    // An Express app takes, in place of its own last answer, what is to happen to a request that nobody answered.
-    const done = answerUnhandled && ((error?: unknown) => answerUnhandled(request, response, error));
-    for (const listener of listeners) listener.call(server, request, response, done);
-  });
-  if (server.listeners('checkExpectation').length === 0) {
-    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-      front.answerExpectation(request, response),
-    );
-  }
 }
 
 function warnOfSecondCors(slots: AdapterSlots, log: FrontLog): void {

@@ -43,7 +43,8 @@ export function checkHost(claims: HostClaims, patterns: HostPatterns | undefined
     if (forwarded === undefined) return refused('malformed');
     const judged = judge(forwarded, patterns);
     if (!judged.allowed) return judged;
-    decision ??= judged;
+    // The last is the one that the nearest proxy wrote.
+    decision = judged;
   }
   return decision!;
 }

@@ -1,5 +1,6 @@
-import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { CLOCK, type Clock } from '../common/clock.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { requestState } from '../common/request-state.js';
 import { RouteMemo } from '../common/route-memo.js';
@@ -14,7 +15,12 @@ export class HostGuard implements CanActivate {
   private readonly logger = new Logger(HostGuard.name);
   readonly #patterns: RouteMemo<HostPatterns | null>;
 
-  constructor(reflector: Reflector) {
+  private loggedMs = -Infinity;
+
+  constructor(
+    reflector: Reflector,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
     this.#patterns = new RouteMemo(
       (controller, handler) =>
         reflector.getAllAndOverride<HostPatterns | undefined>(AllowHosts.KEY, [
@@ -30,10 +36,18 @@ export class HostGuard implements CanActivate {
     if (patterns === null) return true;
     const host = requestState(context.switchToHttp().getResponse())?.host;
     if (host !== undefined && matchesHost(host, patterns)) return true;
+    this.note(context, host?.name);
+    throw new ProblemException(hostProblem('not-listed'));
+  }
+
+  /** At most a line a second: every request of a scan would write one. */
+  private note(context: ExecutionContext, host: string | undefined): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.loggedMs < 1_000) return;
+    this.loggedMs = nowMs;
     const route = `${context.getClass().name}.${context.getHandler().name}`;
     this.logger.warn(
-      `Refused a request to ${route} for host ${host?.name ?? '(none)'}: its @AllowHosts() does not list it.`,
+      `Refused a request to ${route} for host ${host ?? '(none)'}: its @AllowHosts() does not list it.`,
     );
-    throw new ProblemException(hostProblem('not-listed'));
   }
 }

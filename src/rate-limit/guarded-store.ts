@@ -1,6 +1,7 @@
 /* A shared store that is slow, dead or lying must cost the app neither its answers nor its limits: each decision has a deadline, and a
  * store that keeps failing is not asked until it answers again. */
 import type { Clock } from '../common/clock.js';
+import { isRecord } from '../common/read-options.js';
 import type { Verdict } from './judge.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
 
@@ -55,6 +56,7 @@ export class GuardedStore {
   async #attempt(charges: readonly StoredCharge[]): Promise<Verdict | undefined> {
     try {
       const verdict = await this.store.judge(charges);
+      if (!isVerdict(verdict)) throw new TypeError('its answer is no verdict');
       this.#succeed();
       return verdict;
     } catch (error) {
@@ -78,4 +80,8 @@ export class GuardedStore {
     this.#failing = false;
     this.log.log('The rate-limit store answers again.');
   }
+}
+
+function isVerdict(value: unknown): value is Verdict {
+  return isRecord(value) && typeof value['granted'] === 'boolean' && Array.isArray(value['standings']);
 }

@@ -2,11 +2,10 @@ import { type ArgumentsHost, type ExecutionContext, Inject, Injectable, Logger }
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { type PlatformResponse, rawRequest, requestPath } from '../common/http-request.js';
+import { rawRequest, requestPath } from '../common/http-request.js';
 import { addressBlock, type Key64 } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
-import { requestState } from '../common/request-state.js';
 import { hashKey } from './hash-key.js';
 import {
   type Call,
@@ -110,12 +109,14 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * Takes the module's quota for a request that matched no route, so that probing for paths is limited like calling them. It is
+   * Takes the module's quota for a request that failed in front of the guards (no route, a malformed body), so that such requests are
+   * limited like all others. It is
    * this process's own count: an exception filter cannot wait for a shared store.
    * @returns the exception to answer with, if the client is over its limit
    */
-  limitUnmatched(host: ArgumentsHost): unknown {
-    const { request, response, state } = readHttpCall(host);
+  limitUnguarded(host: ArgumentsHost): unknown {
+    const call = readHttpCall(host);
+    const { request, state } = call;
     if (state === undefined || state.charged || this.isExempt(request)) return;
     state.charged = true;
     const charges = this.plans.modulesGroups.map(group =>
@@ -123,7 +124,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     );
     if (charges.length === 0) return;
     const verdict = this.limiter.judge(charges);
-    this.tell(response, verdict);
+    this.tell(call, verdict);
     if (!verdict.granted && !this.settings.shadow) return refusal(quotaProblem(verdict));
   }
 
@@ -163,7 +164,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     verdict: Verdict,
     tracker?: string,
   ): Promise<boolean> {
-    this.tell(call.response, verdict);
+    this.tell(call, verdict);
     if (verdict.granted) return GRANTED;
     if (this.settings.shadow) {
       this.shadow.note();
@@ -195,12 +196,11 @@ export class RateLimitGuard extends ThrottlerGuard {
     throw refusal(problem);
   }
 
-  private tell(response: PlatformResponse, verdict: Verdict): void {
+  private tell({ state, response }: Call, verdict: Verdict): void {
     const headers = quotaHeaders(verdict, this.clock.epochMs(), this.settings.headers);
-    const state = requestState(response);
     if (state === undefined) {
       for (let index = 0; index < headers.length; index += 2)
-        response.setHeader?.(headers[index]!, headers[index + 1]!);
+        response?.setHeader(headers[index]!, headers[index + 1]!);
     } else {
       // In shadow mode nobody is refused, so nobody is told to wait.
       state.quota = this.settings.shadow && !verdict.granted ? headers.slice(2) : headers;
@@ -217,7 +217,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     const shared = await this.store?.judge(asked.flatMap(({ stored }) => stored));
     if (this.store !== undefined && shared === undefined) {
       if (this.settings.onStoreError === 'allow') return true;
-      if (this.settings.onStoreError === 'deny') this.denyForStore(call.response);
+      if (this.settings.onStoreError === 'deny') this.denyForStore(call);
     }
     const verdict = shared ?? this.limiter.judge(asked.flatMap(({ charges }) => charges));
     return this.settle(context, call, verdict, asked[0]!.tracker);
@@ -266,8 +266,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     };
   }
 
-  private denyForStore(response: PlatformResponse): never {
-    const state = requestState(response);
+  private denyForStore({ state }: Call): never {
     if (state !== undefined) state.quota = ['Retry-After', '1'];
     throw new ProblemException(STORE_PROBLEM);
   }

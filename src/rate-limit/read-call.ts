@@ -2,23 +2,23 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { type PlatformRequest, type PlatformResponse, rawRequest } from '../common/http-request.js';
 import { addressKey, type Key64 } from '../common/ip-address.js';
-import { requestState, type RequestState } from '../common/request-state.js';
+import { requestState, type RequestState, stateOfRequest } from '../common/request-state.js';
 
 export type LimitedRequest = PlatformRequest & { ip?: string };
 
 export interface Call {
   readonly request: LimitedRequest;
-  readonly response: PlatformResponse;
+  /** `undefined` in a resolver, whose answer is not its own. */
+  readonly response: PlatformResponse | undefined;
   /** `undefined` on an adapter that runs no request hook. */
   readonly state: RequestState | undefined;
 }
 
 /** What drivers hand to resolvers: Apollo and Mercurius on Express and on Fastify. */
 interface GraphqlContext {
-  readonly req?: LimitedRequest & { res?: PlatformResponse };
-  readonly request?: LimitedRequest & { res?: PlatformResponse };
-  readonly res?: PlatformResponse;
-  readonly reply?: PlatformResponse;
+  readonly req?: LimitedRequest;
+  readonly request?: LimitedRequest;
+  readonly reply?: { readonly request?: LimitedRequest };
 }
 
 /** A quota that everybody shares, also those who cannot be told apart. */
@@ -30,10 +30,9 @@ export function readCall(host: ArgumentsHost): Call | undefined {
   if (type === 'http') return readHttpCall(host);
   if (type !== 'graphql') return undefined;
   const context = host.getArgByIndex<GraphqlContext | undefined>(2);
-  const request = context?.req ?? context?.request;
-  const response = context?.res ?? context?.reply ?? request?.res;
-  const state = requestState(response);
-  return request && response && state ? { request, response, state } : undefined;
+  const request = context?.req ?? context?.request ?? context?.reply?.request;
+  const state = stateOfRequest(request);
+  return request && state ? { request, response: undefined, state } : undefined;
 }
 
 export function readHttpCall(host: ArgumentsHost): Call {

@@ -120,12 +120,13 @@ export class RoutePlans {
       if (group) group.policies.push(policy);
       else groups.push({ key, cost, policies: [policy] });
     }
-    return groups.map(({ key, cost, policies }) => ({
+    return groups.map(({ key, cost, policies }, index) => ({
       table: this.createTable(policies),
       mask: EVERY_POLICY,
       key,
       cost,
-      scope,
+      // Counted apart, as in this process's memory: a tenant may be called what another group calls a user.
+      scope: index === 0 ? scope : `${scope}/${index}`,
     }));
   }
 

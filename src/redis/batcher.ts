@@ -14,7 +14,7 @@ interface Waiting {
 export interface BatcherSettings {
   /** How long a call may take. */
   readonly deadlineMs: number;
-  /** Decisions in one call: so many keep Redis busy for about a millisecond. */
+  /** Decisions in one call. */
   readonly maxBatch: number;
   /** A test's clock in place of the server's. */
   readonly now?: (() => number) | undefined;
@@ -34,8 +34,10 @@ export class Batcher {
 
   judge(decision: Decision): Promise<Verdict> {
     return new Promise((resolve, reject) => {
-      // Behind the sockets that are read in this turn, so that their requests share the call; one alone waits for nothing.
-      if (this.#waiting.push({ decision, resolve, reject }) === 1) setImmediate(() => this.#flush());
+      if (this.#waiting.push({ decision, resolve, reject }) > 1) return;
+      // One alone goes at once. Behind another call it waits until all sockets of this turn are read: their requests share the next.
+      if (this.#calls === 0) queueMicrotask(() => this.#flush());
+      else setImmediate(() => this.#flush());
     });
   }
 

@@ -51,6 +51,8 @@ function openIoredis({ Redis }: Pick<typeof import('ioredis'), 'Redis'>, url: st
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SOCKET_TIMEOUT_MS,
+    // How long its timer may hold an ending process, also where the connection is gone already.
+    disconnectTimeout: 100,
     retryStrategy: retryMs,
     // After a failover the old master refuses to write; its name leads to the new one by now.
     reconnectOnError: error => error.message.startsWith('READONLY'),

@@ -13,7 +13,10 @@ export interface RedisQuotaStoreOptions {
   prefix?: string;
   /** Milliseconds after which a decision is given up. The guard gives up after 100 on its own. @default 90 */
   deadlineMs?: number;
-  /** Decisions in one call; beyond it there are several calls. @default 256 */
+  /**
+   * Decisions in one call; beyond it there are several. Large calls save work, small ones let Redis and Node work at the same time.
+   * @default 40
+   */
   maxBatch?: number;
   /** Refused clients that are remembered until their reset; 0 asks Redis each time. @default 10000 */
   maxRefusals?: number;
@@ -40,7 +43,7 @@ export class RedisQuotaStore implements QuotaStore {
     client,
     prefix = 'asec:',
     deadlineMs = 90,
-    maxBatch = 256,
+    maxBatch = 40,
     maxRefusals = 10_000,
     now,
   }: RedisQuotaStoreOptions) {

@@ -25,17 +25,21 @@ export interface ResolvedRequestId {
 
 export const DEFAULT_REQUEST_ID_HEADER = 'X-Request-ID';
 
+/** Headers with a meaning of their own: a client must not choose them by choosing an ID, nor read a credential as one. */
+const RESERVED =
+  /^(?:authorization|cookie|set-cookie|host|origin|vary|cache-control|connection|date|etag|expires|location|server|te|trailer|transfer-encoding|upgrade|retry-after|www-authenticate|x-api-key|proxy-.*|content-.*|access-control-.*|cross-origin-.*|sec-.*|strict-transport-security|referrer-policy|permissions-policy|x-frame-options|x-forwarded-.*|forwarded|(?:x-)?ratelimit.*)$/i;
+
 const DEFAULT_PATTERN = /^[\w.:@+=-]{1,128}$/;
 
 export function resolveRequestId(input: unknown): ResolvedRequestId | false {
   if (input === false) return false;
   const options = readObject('requestId', input, ['header', 'accept', 'generate']);
   const header = readString('requestId.header', options.header, DEFAULT_REQUEST_ID_HEADER);
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(header)) {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(header) || RESERVED.test(header)) {
     throw new AgentSecurityConfigError(
       'ASEC_REQUEST_ID_HEADER',
       'requestId.header',
-      `must be a header name, received ${show(header)}`,
+      `must be a header name that has no meaning of its own, received ${show(header)}`,
       'Write for example "X-Request-ID" or "X-Correlation-ID".',
       header,
     );
@@ -54,7 +58,12 @@ export const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
 function checked(generate: (() => unknown) | undefined): () => string {
   if (generate === undefined) return randomUUID;
   return () => {
-    const id = generate();
+    let id: unknown;
+    try {
+      id = generate();
+    } catch {
+      // A request without an ID of the app's own making is still to be answered.
+    }
     return typeof id === 'string' && SAFE_ID.test(id) ? id : randomUUID();
   };
 }

@@ -52,8 +52,19 @@ export class RedisServer {
     const child = spawn(
       program!,
       [
-        ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory],
-        ...['--save', '', '--appendonly', 'no', '--enable-debug-command', 'local', ...this.flags],
+        '--port',
+        String(this.port),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        this.#directory,
+        '--save',
+        '',
+        '--appendonly',
+        'no',
+        '--enable-debug-command',
+        'local',
+        ...this.flags,
       ],
       { stdio: 'ignore' },
     );

@@ -1,0 +1,98 @@
+import type { Verdict } from '../../src/rate-limit/judge.js';
+import { createPolicy } from '../../src/rate-limit/policy.js';
+import { slotOf } from '../../src/redis/quota-keys.js';
+import { RedisQuotaStore } from '../../src/redis/redis-store.js';
+import { describeWithRedis, type RedisServer, startCluster, until } from '../support/redis.js';
+import { CLUSTER_CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
+
+const remaining = ({ standings }: Verdict): number[] => standings.map(standing => standing.remaining);
+
+describeWithRedis('a Cluster of three nodes', () => {
+  let nodes: readonly RedisServer[];
+  beforeAll(async () => void (nodes = await startCluster()), 60_000);
+
+  describe.each(CLUSTER_CLIENTS)('through %s', (title, connect) => {
+    let connected: ConnectedClient;
+    let store: RedisQuotaStore;
+    beforeAll(async () => {
+      connected = await connect(nodes.map(({ port }) => port));
+      store = new RedisQuotaStore({ client: connected.client, prefix: `${title}:`, deadlineMs: 5_000 });
+      await until(async () => {
+        try {
+          return (await store.judge([{ key: 'warm', policies: [], cost: 1 }])).granted;
+        } catch {
+          return false;
+        }
+      });
+    });
+
+    const three = [1_000_000, 2_000_000, 3_000_000].map(windowMs => createPolicy({ limit: 10, windowMs }));
+
+    it('counts clients on every node', async () => {
+      const ask = (client: string): Promise<Verdict> =>
+        store.judge([{ key: `all:${client}`, owner: client, policies: three, cost: 1 }]);
+      const clients = Array.from({ length: 60 }, (_, index) => `192.0.2.${index}`);
+      for (const left of [9, 8]) {
+        const verdicts = await Promise.all(clients.map(ask));
+        expect(verdicts.map(remaining)).toEqual(clients.map(() => [left, left, left]));
+      }
+      for (const node of nodes) {
+        const keys = (await node.command('--scan', '--pattern', `${title}:*`)).split('\n').filter(Boolean);
+        expect(keys.length).toBeGreaterThan(5);
+        for (const key of keys) expect(Number(await node.command('PTTL', key))).toBeGreaterThan(0);
+      }
+    });
+
+    it('judges all quotas of one owner as one', async () => {
+      const charge = (scope: string, limit: number) => ({
+        key: `${scope}:198.51.100.1`,
+        owner: '198.51.100.1',
+        policies: [createPolicy({ limit, windowMs: 1_000_000 })],
+        cost: 1,
+      });
+      const verdicts = [];
+      for (let turn = 0; turn < 3; turn++) verdicts.push(await store.judge([charge('a', 5), charge('b', 2)]));
+      expect(verdicts.map(({ granted }) => granted)).toEqual([true, true, false]);
+      expect(verdicts.map(remaining)).toEqual([
+        [4, 1],
+        [3, 0],
+        [3, 0],
+      ]);
+    });
+
+    it('gives back what one owner took where another refuses', async () => {
+      const agent = createPolicy({ limit: 100, windowMs: 1_000_000 });
+      const bucket = createPolicy({ limit: 50, windowMs: 1_000_000, algorithm: 'token-bucket' });
+      const fixed = createPolicy({ limit: 50, windowMs: 1_000_000, algorithm: 'fixed-window' });
+      const tenant = createPolicy({ limit: 5, windowMs: 1_000_000 });
+      const charges = [
+        { key: 'agent:198.51.100.2', owner: '198.51.100.2', policies: [agent, bucket, fixed], cost: 3 },
+        { key: 'tenant:acme', owner: 'acme', policies: [tenant], cost: 1 },
+      ];
+      const verdicts = [];
+      for (let turn = 0; turn < 8; turn++) verdicts.push(await store.judge(charges));
+      expect(verdicts.map(({ granted }) => granted)).toEqual([
+        true,
+        true,
+        true,
+        true,
+        true,
+        false,
+        false,
+        false,
+      ]);
+      expect(remaining(verdicts[4]!)).toEqual([85, 35, 35, 0]);
+      expect(remaining(verdicts[7]!)).toEqual([85, 35, 35, 0]);
+      expect(verdicts[7]!.standings.map(({ violated }) => violated)).toEqual([false, false, false, true]);
+      expect(verdicts[7]!.standings.map(({ policy }) => policy)).toEqual([agent, bucket, fixed, tenant]);
+    });
+
+    it('knows the slots that the nodes know', async () => {
+      for (const tag of ['192.0.2.1', 'global', '~aZ09-_', '2001:db8::/64']) {
+        expect(slotOf(`asec:{${tag}}all`)).toBe(
+          Number(await nodes[0]!.command('CLUSTER', 'KEYSLOT', `asec:{${tag}}all`)),
+        );
+      }
+    });
+  });
+});

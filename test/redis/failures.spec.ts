@@ -1,0 +1,176 @@
+/* An app whose Redis fails in every way that a Redis can: each request is answered in time, limits hold by themselves, and it heals. */
+import { Controller, Get } from '@nestjs/common';
+import type { AgentSecurityOptions, RateLimitOptions } from '../../src/index.js';
+import { type ConnectedRedisStore, createRedisStore, RedisQuotaStore } from '../../src/redis/index.js';
+import type { Answer } from '../support/http.js';
+import { EXPRESS, FASTIFY, type Platform } from '../support/platforms.js';
+import {
+  closeAfterAll,
+  describeWithRedis,
+  freePort,
+  pause,
+  type RedisServer,
+  startRedis,
+  until,
+} from '../support/redis.js';
+import { CLIENTS } from '../support/redis-clients.js';
+import { type RunningApp, start } from '../support/start.js';
+
+@Controller()
+class HelloController {
+  @Get() get(): object {
+    return { hello: 'world' };
+  }
+}
+
+/** The guard's deadline, and what a busy machine adds. */
+const ANSWERED_WITHIN_MS = 100 + 400;
+const LIMIT = 5;
+
+type Store = NonNullable<RateLimitOptions['store']>;
+type Connect = (port: number) => Promise<Store>;
+
+const throughClient =
+  (index: number): Connect =>
+  async port =>
+    new RedisQuotaStore({ client: (await CLIENTS[index]![1]([port])).client });
+const throughUrl: Connect = async port => {
+  const store: ConnectedRedisStore = await createRedisStore(`redis://127.0.0.1:${port}`);
+  closeAfterAll(() => store.close());
+  return store;
+};
+
+const apps: [title: string, platform: Platform, connect: Connect][] = [
+  ['Express, an ioredis client as it comes', EXPRESS, throughClient(0)],
+  ['Fastify, a node-redis client as it comes', FASTIFY, throughClient(1)],
+  ['Fastify, a URL', FASTIFY, throughUrl],
+];
+
+interface Failure {
+  fail(redis: RedisServer): Promise<unknown> | void;
+  heal(redis: RedisServer): Promise<unknown> | void;
+}
+
+const failures: [title: string, failure: Failure][] = [
+  ['killed', { fail: redis => redis.kill(), heal: redis => redis.start() }],
+  ['paused', { fail: redis => redis.pause(), heal: redis => redis.resume() }],
+  [
+    'slow',
+    {
+      fail: redis => {
+        void redis.command('DEBUG', 'SLEEP', '3').catch(() => undefined);
+        return pause(100);
+      },
+      heal: () => undefined,
+    },
+  ],
+  [
+    'full',
+    {
+      fail: redis => redis.command('CONFIG', 'SET', 'maxmemory', '1'),
+      heal: redis => redis.command('CONFIG', 'SET', 'maxmemory', '0'),
+    },
+  ],
+  [
+    'read-only',
+    {
+      fail: async redis => redis.command('REPLICAOF', '127.0.0.1', String(await freePort())),
+      heal: redis => redis.command('REPLICAOF', 'NO', 'ONE'),
+    },
+  ],
+];
+
+describeWithRedis('an app whose Redis fails', () => {
+  let redis: RedisServer;
+  beforeEach(async () => void (redis = await startRedis()));
+  afterEach(() => redis.kill());
+
+  const launch = async (
+    platform: Platform,
+    store: Store,
+    rateLimit: Partial<RateLimitOptions> = {},
+  ): Promise<RunningApp> => {
+    const options: AgentSecurityOptions = {
+      trustProxy: 'loopback',
+      rateLimit: { limits: `${LIMIT}/minute`, flood: false, store, ...rateLimit },
+    };
+    return start(platform, { options, controllers: [HelloController] });
+  };
+  const ask = async (app: RunningApp, client: string): Promise<Answer> => {
+    const startMs = performance.now();
+    const answer = await app.send('/', { headers: { 'X-Forwarded-For': client } });
+    expect(performance.now() - startMs).toBeLessThan(ANSWERED_WITHIN_MS);
+    return answer;
+  };
+  const isCounted = async (client: string): Promise<boolean> =>
+    (await redis.command('EXISTS', `asec:{${client}}all`)).includes('1');
+
+  describe.each(apps)('%s', (_title, platform, connect) => {
+    it.each(failures)(
+      '%s: answers in time, limits by itself, says so once, heals',
+      async (_name, { fail, heal }) => {
+        const app = await launch(platform, await connect(redis.port));
+        expect((await ask(app, '192.0.2.1')).header('X-RateLimit-Remaining')).toBe('4');
+        expect(await isCounted('192.0.2.1')).toBe(true);
+
+        await fail(redis);
+        const statuses: number[] = [];
+        for (let request = 0; request < LIMIT + 3; request++)
+          statuses.push((await ask(app, '192.0.2.2')).status);
+        expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429, 429]);
+        // The circuit is open: nobody waits for the store.
+        const startMs = performance.now();
+        for (let request = 0; request < 10; request++) await ask(app, '192.0.2.3');
+        expect(performance.now() - startMs).toBeLessThan(500);
+        expect(app.logger.find('The rate-limit store fails', 'error')).toHaveLength(1);
+
+        await heal(redis);
+        await until(async () => {
+          app.clock.advance(1_000);
+          expect((await ask(app, '192.0.2.4')).status).toBeLessThan(500);
+          return app.logger.find('The rate-limit store answers again').length > 0;
+        });
+        expect((await ask(app, '192.0.2.5')).header('X-RateLimit-Remaining')).toBe('4');
+        expect(await isCounted('192.0.2.5')).toBe(true);
+        expect(app.logger.find('The rate-limit store fails', 'error')).toHaveLength(1);
+        expect(app.logger.find('The rate-limit store answers again')).toHaveLength(1);
+        expect(app.logger.find('', 'error')).toHaveLength(1);
+      },
+    );
+
+    it('restarted empty between two requests: the counts are gone and nothing else', async () => {
+      const app = await launch(platform, await connect(redis.port));
+      await ask(app, '192.0.2.1');
+      await redis.kill();
+      await redis.start();
+      await until(async () => {
+        app.clock.advance(1_000);
+        expect((await ask(app, '192.0.2.6')).status).toBeLessThan(500);
+        return isCounted('192.0.2.6');
+      });
+      expect(await isCounted('192.0.2.1')).toBe(false);
+    });
+
+    it("answers 503 with 'deny', and 200 with 'allow'", async () => {
+      const store = await connect(redis.port);
+      const denying = await launch(platform, store, { onStoreError: 'deny' });
+      const allowing = await launch(platform, store, { onStoreError: 'allow' });
+      await redis.kill();
+      for (let request = 0; request < LIMIT + 3; request++) {
+        const denied = await ask(denying, '192.0.2.1');
+        expect(denied.status).toBe(503);
+        expect(denied.header('Retry-After')).toBe('1');
+        expect(denied.json()).toMatchObject({ code: 'limits_unavailable', retryable: true });
+        expect((await ask(allowing, '192.0.2.1')).status).toBe(200);
+      }
+    });
+  });
+
+  it('limits by itself from the first request where Redis was never there', async () => {
+    await redis.kill();
+    const app = await launch(EXPRESS, await throughUrl(redis.port));
+    const statuses: number[] = [];
+    for (let request = 0; request < LIMIT + 1; request++) statuses.push((await ask(app, '192.0.2.2')).status);
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
+  });
+});

@@ -1,0 +1,363 @@
+import type { Verdict } from '../../src/rate-limit/judge.js';
+import { createPolicy, type Policy, type PolicyParts } from '../../src/rate-limit/policy.js';
+import { NEVER, QUOTA_SCRIPT_SHA } from '../../src/redis/quota-script.js';
+import { RedisQuotaStore, type RedisQuotaStoreOptions } from '../../src/redis/redis-store.js';
+import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
+import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
+
+const minute = 60_000;
+const tenAMinute = createPolicy({ limit: 10, windowMs: minute });
+
+const remaining = ({ standings }: Verdict): number[] => standings.map(standing => standing.remaining);
+
+describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) => {
+  let redis: RedisServer;
+  let connected: ConnectedClient;
+  beforeAll(async () => {
+    redis = await startRedis();
+    connected = await connect([redis.port]);
+  });
+  beforeEach(() => redis.command('FLUSHALL'));
+
+  const create = (options: Partial<RedisQuotaStoreOptions> = {}): RedisQuotaStore =>
+    new RedisQuotaStore({ client: connected.client, deadlineMs: 5_000, ...options });
+  const ask = (
+    store: RedisQuotaStore,
+    policies: readonly Policy[] = [tenAMinute],
+    { client = '192.0.2.1', scope = 'all', cost = 1 } = {},
+  ): Promise<Verdict> => store.judge([{ key: `${scope}:${client}`, owner: client, policies, cost }]);
+  /** Calls of scripts that the server has seen. */
+  const calls = async (): Promise<number> => {
+    const text = await redis.command('INFO', 'commandstats');
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(text)?.[1] ?? 0);
+  };
+  const keys = async (): Promise<string[]> => (await redis.command('--scan')).split('\n').filter(Boolean);
+
+  it("counts by the server's clock and tells what the headers need", async () => {
+    const verdict = await ask(create());
+    expect(verdict).toEqual({
+      granted: true,
+      standings: [{ policy: tenAMinute, remaining: 9, resetMs: expect.any(Number), violated: false }],
+    });
+    expect(verdict.standings[0]!.resetMs).toBeGreaterThan(minute - 5);
+    expect(verdict.standings[0]!.resetMs).toBeLessThanOrEqual(minute);
+  });
+
+  it('shares counts with a store on another connection', async () => {
+    const other = await connect([redis.port]);
+    await ask(create(), undefined, { cost: 4 });
+    expect(remaining(await ask(new RedisQuotaStore({ client: other.client })))).toEqual([5]);
+  });
+
+  it('keeps apps with another prefix apart', async () => {
+    await ask(create({ prefix: 'a:' }));
+    expect(remaining(await ask(create({ prefix: 'b:' })))).toEqual([9]);
+  });
+
+  it('takes all charges of a decision or none', async () => {
+    const store = create();
+    const tenant = createPolicy({ limit: 2, windowMs: minute, algorithm: 'fixed-window' });
+    const both = (): Promise<Verdict> =>
+      store.judge([
+        { key: 'agent:192.0.2.1', owner: '192.0.2.1', policies: [tenAMinute], cost: 1 },
+        { key: 'tenant:acme', owner: 'acme', policies: [tenant], cost: 1 },
+      ]);
+    expect(remaining(await both())).toEqual([9, 1]);
+    expect(remaining(await both())).toEqual([8, 0]);
+    const refused = await both();
+    expect(refused.granted).toBe(false);
+    expect(refused.standings.map(({ violated }) => violated)).toEqual([false, true]);
+    expect(remaining(await ask(store, undefined, { scope: 'agent' }))).toEqual([7]);
+  });
+
+  it('keeps records of policies that a route leaves out', async () => {
+    const store = create();
+    const named = createPolicy({ name: 'burst', limit: 5, windowMs: 1_000_000, algorithm: 'fixed-window' });
+    await ask(store, [tenAMinute, named]);
+    await ask(store, [tenAMinute]);
+    await ask(store, [named]);
+    expect(remaining(await ask(store, [tenAMinute, named]))).toEqual([7, 2]);
+    const ttl = Number(await redis.command('PTTL', 'asec:{192.0.2.1}all'));
+    expect(ttl).toBeGreaterThan(900_000);
+  });
+
+  describe('round trips', () => {
+    it('sends the decisions of one turn as one call', async () => {
+      const store = create({ maxBatch: 100 });
+      await ask(store);
+      const before = await calls();
+      const verdicts = await Promise.all(
+        Array.from({ length: 100 }, (_, index) =>
+          ask(store, undefined, { client: `192.0.2.${index % 30}`, scope: 'turn' }),
+        ),
+      );
+      expect((await calls()) - before).toBe(1);
+      // In order: the fourth of a client stands behind its third.
+      expect(verdicts.filter((_, index) => index % 30 === 0).flatMap(remaining)).toEqual([9, 8, 7, 6]);
+    });
+
+    it('sends a hundred policies in one call', async () => {
+      const store = create();
+      await ask(store);
+      const before = await calls();
+      const many = Array.from({ length: 100 }, (_, index) =>
+        createPolicy({ limit: index + 1, windowMs: minute + index }),
+      );
+      expect(remaining(await ask(store, many, { scope: 'many' }))).toEqual(
+        many.map(({ limit }) => limit - 1),
+      );
+      expect((await calls()) - before).toBe(1);
+    });
+
+    it('bounds a call', async () => {
+      const store = create({ maxBatch: 16 });
+      await ask(store);
+      const before = await calls();
+      await Promise.all(
+        Array.from({ length: 40 }, (_, index) => ask(store, undefined, { client: `192.0.2.${index}` })),
+      );
+      expect((await calls()) - before).toBe(3);
+    });
+
+    it('asks nothing for a client that is refused', async () => {
+      const store = create();
+      const burst = [createPolicy({ limit: 3, windowMs: minute, algorithm: 'fixed-window' })];
+      for (let index = 0; index < 3; index++) await ask(store, burst);
+      expect((await ask(store, burst)).granted).toBe(false);
+      const before = await calls();
+      const refused = await Promise.all(Array.from({ length: 50 }, () => ask(store, burst)));
+      expect(refused.every(({ granted }) => !granted)).toBe(true);
+      expect(refused[49]!.standings[0]).toMatchObject({ remaining: 0, violated: true });
+      expect(refused[49]!.standings[0]!.resetMs).toBeGreaterThan(minute - 5_000);
+      expect(await calls()).toBe(before);
+      // Another cost, another client and another route are asked for.
+      await ask(store, burst, { cost: 0 });
+      await ask(store, burst, { client: '192.0.2.2' });
+      await ask(store, [tenAMinute]);
+      expect((await calls()) - before).toBe(3);
+    });
+
+    it('asks again at the reset, and not before', async () => {
+      let nowMs = 1_000_000;
+      const store = create({ now: () => nowMs });
+      const burst = [createPolicy({ limit: 1, windowMs: 1_000, algorithm: 'fixed-window' })];
+      await ask(store, burst);
+      expect((await ask(store, burst)).standings[0]!.resetMs).toBe(1_000);
+      const before = await calls();
+      nowMs += 900;
+      expect((await ask(store, burst)).standings[0]!.resetMs).toBe(100);
+      expect(await calls()).toBe(before);
+      nowMs += 100;
+      expect((await ask(store, burst)).granted).toBe(true);
+    });
+  });
+
+  describe('a changed limit', () => {
+    const windows: [title: string, from: PolicyParts, to: PolicyParts, used: number, left: number][] = [
+      ['raised', { limit: 10, windowMs: minute }, { limit: 100, windowMs: minute }, 10, 89],
+      [
+        'lowered above the count',
+        { limit: 1_000, windowMs: minute },
+        { limit: 100, windowMs: minute },
+        60,
+        39,
+      ],
+      [
+        'raised for a fixed window',
+        { limit: 10, windowMs: minute, algorithm: 'fixed-window' },
+        { limit: 20, windowMs: minute, algorithm: 'fixed-window' },
+        10,
+        9,
+      ],
+      [
+        'raised for a named policy',
+        { name: 'n', limit: 10, windowMs: minute },
+        { name: 'n', limit: 20, windowMs: minute },
+        10,
+        9,
+      ],
+    ];
+    it.each(windows)('%s, applies to what is counted', async (_name, from, to, used, left) => {
+      const store = create();
+      expect((await ask(store, [createPolicy(from)], { cost: used })).granted).toBe(true);
+      expect(remaining(await ask(store, [createPolicy(to)]))).toEqual([left]);
+    });
+
+    it('lowered below the count, refuses until enough has left the window', async () => {
+      let nowMs = 1_000_000;
+      const store = create({ now: () => nowMs });
+      const large = [createPolicy({ limit: 100, windowMs: minute })];
+      const small = [createPolicy({ limit: 10, windowMs: minute })];
+      for (let index = 0; index < 10; index++, nowMs += 1_000) await ask(store, large, { cost: 8 });
+      const refused = await ask(store, small);
+      expect(refused).toMatchObject({ granted: false, standings: [{ remaining: 0, violated: true }] });
+      const { resetMs } = refused.standings[0]!;
+      nowMs += resetMs - 1;
+      expect((await ask(store, small)).granted).toBe(false);
+      nowMs += 1;
+      expect((await ask(store, small)).granted).toBe(true);
+    });
+
+    it('never lets hits leave sooner, whatever the order of limits', async () => {
+      let nowMs = 1_000_000;
+      const store = create({ now: () => nowMs, maxRefusals: 0 });
+      const limits = [28, 42, 100, 15, 1].map(limit => createPolicy({ limit, windowMs: minute }));
+      const log: number[] = [];
+      for (let step = 0; step < 3_000; step++, nowMs += (step * 7919) % 4_001) {
+        const policy = limits[(step * 31 + (step >> 3)) % limits.length]!;
+        if (!(await ask(store, [policy])).granted) continue;
+        log.push(nowMs);
+        // One batch less one more than the largest that were used: the rule's own error.
+        const inWindow = log.filter(atMs => atMs > nowMs - minute).length;
+        expect(inWindow).toBeLessThanOrEqual(policy.limit + 7);
+      }
+      expect(log.length).toBeGreaterThan(300);
+    });
+  });
+
+  describe('what it leaves in Redis', () => {
+    const shapes: PolicyParts[] = [
+      { limit: 10, windowMs: 1_000 },
+      { limit: 100, windowMs: minute },
+      { limit: 1_000_000, windowMs: minute },
+      { limit: 10, windowMs: 90_000, algorithm: 'fixed-window' },
+      { limit: 10, windowMs: minute, algorithm: 'token-bucket' },
+      { limit: 2, windowMs: minute, blockMs: 200_000 },
+    ];
+
+    it('expires, every key of it', async () => {
+      const store = create({ maxRefusals: 0 });
+      for (const [index, shape] of shapes.entries()) {
+        const policies = [createPolicy(shape)];
+        for (let turn = 0; turn < 4; turn++) await ask(store, policies, { scope: `s${index}`, cost: turn });
+      }
+      const found = await keys();
+      expect(found).toHaveLength(shapes.length);
+      for (const key of found) {
+        const ttl = Number(await redis.command('PTTL', key));
+        expect(ttl).toBeGreaterThan(0);
+        expect(ttl).toBeLessThanOrEqual(200_100);
+      }
+    });
+
+    it('is gone with the window', async () => {
+      const store = create();
+      await ask(store, [createPolicy({ limit: 5, windowMs: 200 })]);
+      const ttl = Number(await redis.command('PTTL', (await keys())[0]!));
+      expect(ttl).toBeGreaterThan(0);
+      expect(ttl).toBeLessThanOrEqual(300);
+    });
+
+    const sizes: [title: string, policies: PolicyParts[], most: number][] = [
+      ['a full sliding window', [{ limit: 100, windowMs: minute }], 150],
+      ['a full sliding window under a large limit', [{ limit: 1_000_000, windowMs: minute }], 150],
+      [
+        'two full sliding windows',
+        [
+          { limit: 100, windowMs: minute },
+          { limit: 1_000, windowMs: 3_600_000 },
+        ],
+        240,
+      ],
+      ['a fixed window', [{ limit: 100, windowMs: minute, algorithm: 'fixed-window' }], 110],
+      ['a token bucket', [{ limit: 100, windowMs: minute, algorithm: 'token-bucket' }], 110],
+    ];
+    it.each(sizes)('is small: %s', async (_name, parts, most) => {
+      let nowMs = Date.now();
+      const store = create({ now: () => nowMs });
+      const policies = parts.map(createPolicy);
+      const smallest = Math.min(...policies.map(({ limit }) => limit));
+      for (let batch = 0; batch < 14; batch++, nowMs += 100) {
+        await ask(store, policies, { cost: Math.floor(smallest / 14), client: '192.168.100.100' });
+      }
+      const bytes = Number(await redis.command('MEMORY', 'USAGE', (await keys())[0]!));
+      expect(bytes).toBeGreaterThan(50);
+      expect(bytes).toBeLessThanOrEqual(most);
+    });
+  });
+
+  it.each([['FLUSHALL'], ['SCRIPT FLUSH']])('loads the script again after %s', async command => {
+    const store = create();
+    await ask(store);
+    await redis.command(...command.split(' '));
+    await redis.command('SCRIPT', 'FLUSH');
+    expect((await ask(store)).granted).toBe(true);
+    expect(await redis.command('SCRIPT', 'EXISTS', QUOTA_SCRIPT_SHA)).toContain('1');
+  });
+
+  it('counts a fast bucket exactly at the date of today', async () => {
+    let nowMs = Date.now();
+    const store = create({ now: () => nowMs, maxRefusals: 0 });
+    const bucket = [
+      createPolicy({ limit: 90_000_000, windowMs: 1_000, algorithm: 'token-bucket', burst: 1_000 }),
+    ];
+    for (let left = 999; left >= 0; left--) expect(remaining(await ask(store, bucket))).toEqual([left]);
+    expect((await ask(store, bucket)).granted).toBe(false);
+    nowMs += 1;
+    expect(remaining(await ask(store, bucket))).toEqual([999]);
+  });
+
+  it('outlives a clock that is set back', async () => {
+    let nowMs = 10_000_000;
+    const store = create({ now: () => nowMs, maxRefusals: 0 });
+    await ask(store, undefined, { cost: 10 });
+    nowMs -= 5;
+    expect((await ask(store)).granted).toBe(false);
+    nowMs -= 10 * minute;
+    expect((await ask(store)).granted).toBe(true);
+  });
+
+  it('says that a cost above the limit never passes', async () => {
+    const { standings } = await ask(create(), undefined, { cost: 11 });
+    expect(standings).toEqual([{ policy: tenAMinute, remaining: 10, resetMs: Infinity, violated: true }]);
+    expect(Number.isSafeInteger(NEVER)).toBe(true);
+  });
+});
+
+describe('options of RedisQuotaStore', () => {
+  const client = { evalsha: async () => [], eval: async () => [] };
+  const wrong: [title: string, options: object, message: RegExp][] = [
+    ['no client', {}, /client must be a client of ioredis or of redis/],
+    ['a client of something else', { client: { get: () => 1 } }, /client must be/],
+    ['a prefix with braces', { client, prefix: '{a}' }, /prefix must be a text without braces/],
+    ['a deadline of NaN', { client, deadlineMs: Number.NaN }, /deadlineMs must be a whole number/],
+    ['a deadline of 0', { client, deadlineMs: 0 }, /deadlineMs must be/],
+    ['a batch of 0', { client, maxBatch: 0 }, /maxBatch must be/],
+    ['a negative memory', { client, maxRefusals: -1 }, /maxRefusals must be/],
+  ];
+  it.each(wrong)('refuses %s', (_title, options, message) => {
+    expect(() => new RedisQuotaStore(options as RedisQuotaStoreOptions)).toThrow(message);
+  });
+
+  const lies: [title: string, reply: unknown][] = [
+    ['no list', 'OK'],
+    ['too few numbers', [1]],
+    ['too many numbers', [1, 2, 3]],
+    ['words', ['a', 'b']],
+  ];
+  it.each(lies)('takes %s for no verdict', async (_title, reply) => {
+    const lying = { evalsha: async () => reply, eval: async () => reply };
+    const store = new RedisQuotaStore({ client: lying });
+    await expect(store.judge([{ key: 'a', policies: [tenAMinute], cost: 1 }])).rejects.toThrow(
+      /rate-limit script/,
+    );
+  });
+
+  it('gives a decision up at its deadline', async () => {
+    const silent = { evalsha: () => new Promise(() => undefined), eval: () => new Promise(() => undefined) };
+    const store = new RedisQuotaStore({ client: silent, deadlineMs: 20 });
+    await expect(store.judge([{ key: 'a', policies: [tenAMinute], cost: 1 }])).rejects.toThrow(
+      'within 20 ms',
+    );
+  });
+
+  it('stops asking a client that queues for ever', async () => {
+    let asked = 0;
+    const silent = { evalsha: () => (asked++, new Promise(() => undefined)), eval: async () => [] };
+    const store = new RedisQuotaStore({ client: silent, deadlineMs: 1, maxBatch: 1 });
+    const charge = { key: 'a', policies: [tenAMinute], cost: 1 };
+    const answers = await Promise.allSettled(Array.from({ length: 1_200 }, () => store.judge([charge])));
+    expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(asked).toBe(1_000);
+  });
+});
