@@ -53,6 +53,7 @@ function block(file: string, info: string): Block {
 
 /** What proves each block: `type` the type check alone, `start` a start on both platforms, `own` a test of its own below. */
 const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
+  'docs/redis.md title=limits.module.ts': 'type',
   'README.md run=install': 'own',
   'README.md title=app.module.ts': 'start',
   'README.md run=app.module.ts': 'own',

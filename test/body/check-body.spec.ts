@@ -120,3 +120,22 @@ describe('checkContentCoding', () => {
     expect(checkContentCoding({ 'content-encoding': coding })?.status).toBe(status),
   );
 });
+
+describe('a body that no parser of JSON made', () => {
+  it('ends on one that holds itself', () => {
+    const body: Record<string, unknown> = {};
+    body['a'] = { fields: body };
+    body['b'] = { fields: body };
+    expect(checkParsedBody(body, 64)).toMatchObject({ status: 400 });
+  });
+
+  it('does not look into objects of classes', () => {
+    class Upload {
+      readonly constructor$ = 1;
+      readonly self = this;
+    }
+    expect(
+      checkParsedBody({ file: new Upload(), bytes: Buffer.from('x'), made: new Date(0) }, 64),
+    ).toBeUndefined();
+  });
+});
