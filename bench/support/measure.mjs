@@ -17,7 +17,8 @@ export async function measure(
   const child = startNode(SERVER_CORE, './server.mjs', server);
   try {
     const { port } = await child.next();
-    for (let warmUps = 0; warmUpSeconds > 0 && warmUps < MAX_WARM_UPS; warmUps++) {
+    const maxWarmUps = warmUpSeconds > 0 ? MAX_WARM_UPS : 0;
+    for (let warmUps = 0; warmUps < maxWarmUps; warmUps++) {
       const { refused } = await load(port, requests, warmUpSeconds);
       if (!untilRefused || refused > 0.99) break;
     }

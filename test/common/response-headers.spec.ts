@@ -42,8 +42,7 @@ async function receive(
 ): Promise<Received> {
   const template = compileHeaderTemplate({ ...PARTS, ...parts });
   server = createServer((request, response) => {
-    const client = { address: '', key: { hi: 0, lo: 0 }, secure: false, forwardedHosts: undefined };
-    const state = new RequestState(client, template, response.writeHead);
+    const state = new RequestState(template, response.writeHead);
     state.id = 'id-1';
     change?.(state);
     attachState(response, request, state);
