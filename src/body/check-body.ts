@@ -18,6 +18,14 @@ export function checkDeclaredBody(
       detail: 'The only Transfer-Encoding that is understood is chunked.',
     };
   }
+  // A list of types is none (RFC 9110 section 8.3): each reader would choose another of them.
+  if (/^[^;]*,/.test(String(headers['content-type'] ?? ''))) {
+    return {
+      status: 415,
+      code: 'unsupported_media_type',
+      detail: 'The Content-Type must be one media type.',
+    };
+  }
   const declared = headers['content-length'];
   if (declared === undefined) return undefined;
   const length = Number(declared);

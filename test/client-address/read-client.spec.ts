@@ -11,7 +11,7 @@ describe('the table of forwarding headers', () => {
     F029: ['fe80::1', 'a zone is local to a machine and no part of an address'],
     F037: ['10.0.0.2', 'text that is no address ends the walk at the last address that was vouched for'],
     F093: ['10.0.0.1', 'a parameter that comes twice makes the field malformed (RFC 7239 section 4)'],
-    F097: ['1.1.1.1', 'X-Forwarded-For wins, and Forwarded is not read beside it'],
+    F097: ['10.0.0.1', 'the proxy wrote one of the two and passed the other on: neither counts'],
   };
   const { cases } = loadCases('forwarded');
 
@@ -95,7 +95,8 @@ describe('readClient', () => {
     ['https', { 'x-forwarded-proto': 'https' }, true],
     ['HTTPS', { 'x-forwarded-proto': 'HTTPS' }, true],
     ['http', { 'x-forwarded-proto': 'http' }, false],
-    ['a list, of which the first is the client’s own', { 'x-forwarded-proto': 'https, http' }, true],
+    ['a list that begins with what a client may have sent', { 'x-forwarded-proto': 'https, http' }, false],
+    ['a list of one mind', { 'x-forwarded-proto': 'https, https' }, true],
     ['another word', { 'x-forwarded-proto': 'wss' }, false],
     ['Forwarded', { forwarded: 'for=192.0.2.1;proto=https' }, true],
   ];
