@@ -26,6 +26,9 @@ export interface Key64 {
   readonly lo: number;
 }
 
+/** A quota that everybody shares, also those who cannot be told apart. */
+export const SHARED_KEY: Key64 = { hi: 0xffff_ffff, lo: 0xffff_ffff };
+
 /** IPv4 lives where no IPv6 prefix is assigned (0000:ffff::/32), so the two families cannot meet. */
 const IPV4_PREFIX = 0x0000ffff;
 

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authority } from './authority.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest, rawResponse } from './http-request.js';
-import type { Key64 } from './ip-address.js';
+import { type Key64, SHARED_KEY } from './ip-address.js';
 import type { HeaderTemplate } from './response-headers.js';
 
 export interface Client {
@@ -20,7 +20,7 @@ export interface Client {
 /** Until the client was read. */
 const UNKNOWN_CLIENT: Client = {
   address: '',
-  key: { hi: 0xffff_ffff, lo: 0xffff_ffff },
+  key: SHARED_KEY,
   secure: false,
   forwardedHosts: undefined,
 };

@@ -78,7 +78,10 @@ interface StandingState {
 
 /** The headers that stand whatever is answered, name and value in turn: for answers without a response object. */
 export function standingHeaders(state: StandingState): readonly string[] {
-  const { plain, secure } = state.template.data;
+  return headersOf(state.template.data, state);
+}
+
+function headersOf({ plain, secure }: HeaderVariant, state: StandingState): string[] {
   const headers = (state.client.secure ? secure : plain).slice();
   if (state.id !== '' && headers[REQUEST_ID_SLOT] === '') headers[REQUEST_ID_SLOT] = state.id;
   return headers;
@@ -170,8 +173,7 @@ function composeHeaders(
 ): OutgoingHttpHeader[] {
   const { template } = state;
   const variant = variantOf(state, own === undefined ? undefined : contentTypeOf(own));
-  const headers: OutgoingHttpHeader[] = (state.client.secure ? variant.secure : variant.plain).slice();
-  if (state.id !== '' && headers[REQUEST_ID_SLOT] === '') headers[REQUEST_ID_SLOT] = state.id;
+  const headers: OutgoingHttpHeader[] = headersOf(variant, state);
   let chosen: Set<string> | undefined;
   if (state.grant !== undefined) setResourcePolicy(headers, variant);
   eachHeader(own, (name, value) => {

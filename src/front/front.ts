@@ -14,9 +14,9 @@ import {
   setRequestId,
   takeOver,
 } from '../common/http-request.js';
-import { addressKey } from '../common/ip-address.js';
+import { addressKey, SHARED_KEY } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
-import { type Client, REQUEST_STATE, RequestState, type ResponseWithState } from '../common/request-state.js';
+import { type Client, requestState, RequestState } from '../common/request-state.js';
 import {
   attachState,
   compileHeaderTemplate,
@@ -54,8 +54,6 @@ export interface FrontLog {
 /** What a connection keeps between its requests: the peer does not change. */
 const PEER = Symbol('agent-security:peer');
 type SocketWithPeer = TLSSocket & { [PEER]?: Client };
-
-const UNKNOWN_KEY = { hi: 0xffff_ffff, lo: 0xffff_ffff };
 
 /** One refused host may be a mistake in the settings; a scan of thousands must not fill the log. */
 const LOG_INTERVAL_MS = 1_000;
@@ -139,7 +137,7 @@ export class Front {
     problemOf: (raw: IncomingMessage) => ProblemFields,
   ): void {
     const raw = rawRequest(request);
-    const judged = stateOf(response);
+    const judged = requestState(response);
     const state = judged ?? this.#begin(request, raw, response);
     const fields = judged === undefined ? this.#judge(raw, state) : undefined;
     const problem = fields === undefined || fields === PREFLIGHT ? problemOf(raw) : fields;
@@ -281,7 +279,7 @@ export class Front {
   #readClient(raw: IncomingMessage, socket: SocketWithPeer): Client {
     const peer = { address: socket.remoteAddress, encrypted: socket.encrypted === true };
     const reading = readClient(peer, raw.headers, this.options.trustProxy);
-    return { ...reading, key: addressKey(reading.address) ?? UNKNOWN_KEY };
+    return { ...reading, key: addressKey(reading.address) ?? SHARED_KEY };
   }
 
   #warnOfForwarding(peer: string | undefined): void {
@@ -317,8 +315,4 @@ function grantPairs(origin: string, cors: ResolvedCors): readonly string[] {
     'Access-Control-Expose-Headers',
     cors.exposeHeaders,
   ];
-}
-
-export function stateOf(response: ServerResponse): RequestState | undefined {
-  return (response as ResponseWithState)[REQUEST_STATE];
 }

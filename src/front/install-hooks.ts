@@ -3,13 +3,9 @@
  * routing, and those reach the security hook alone. Each request meets the front once: its response carries the state by then. */
 import type { ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import {
-  type PlatformRequest,
-  type PlatformResponse,
-  rawResponse,
-  setRequestId,
-} from '../common/http-request.js';
-import { type Front, type FrontLog, stateOf } from './front.js';
+import { type PlatformRequest, type PlatformResponse, setRequestId } from '../common/http-request.js';
+import { requestState } from '../common/request-state.js';
+import type { Front, FrontLog } from './front.js';
 
 type Done = (error?: unknown) => void;
 type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
@@ -42,13 +38,13 @@ function installRequestHook(slots: AdapterSlots, front: Front): void {
   let inner = slots.onRequestHook;
   const setSlot = slots.setOnRequestHook.bind(slots);
   setSlot(function (this: unknown, request, response, done) {
-    const state = stateOf(rawResponse(response));
+    const state = requestState(response);
     if (state === undefined) {
       if (!front.admit(request, response)) return;
     } else if (state.id !== '') {
       setRequestId(request, state.id);
     }
-    stateOf(rawResponse(response))!.routed = true;
+    requestState(response)!.routed = true;
     if (inner === undefined) done();
     else return inner.call(this, request, response, done);
   });
@@ -62,7 +58,7 @@ function installSecurityHook(slots: AdapterSlots, front: Front): void {
   const hooks: SecurityHook[] = [];
   const setSlot = slots.registerSecurityHook.bind(slots);
   setSlot((request, response) => {
-    if (!stateOf(response)?.routed) {
+    if (!requestState(response)?.routed) {
       front.answerUnroutable(request, response);
       return undefined;
     }

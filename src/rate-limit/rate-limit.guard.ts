@@ -3,7 +3,7 @@ import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { rawRequest, requestPath } from '../common/http-request.js';
-import { addressBlock, type Key64 } from '../common/ip-address.js';
+import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { hashKey } from './hash-key.js';
@@ -14,7 +14,6 @@ import {
   type LimitedRequest,
   readCall,
   readHttpCall,
-  SHARED_KEY,
 } from './read-call.js';
 import { ShadowReport } from './shadow-report.js';
 import type { Charge, Verdict } from './judge.js';
@@ -110,8 +109,7 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   /**
    * Takes the module's quota for a request that failed in front of the guards (no route, a malformed body), so that such requests are
-   * limited like all others. It is
-   * this process's own count: an exception filter cannot wait for a shared store.
+   * limited like all others. It is this process's own count: an exception filter cannot wait for a shared store.
    * @returns the exception to answer with, if the client is over its limit
    */
   limitUnguarded(host: ArgumentsHost): unknown {

@@ -1,7 +1,7 @@
 /* The HTTP request behind whatever context a guard or a filter is called in. */
 import type { ArgumentsHost } from '@nestjs/common';
 import { type PlatformRequest, type PlatformResponse, rawRequest } from '../common/http-request.js';
-import { addressKey, type Key64 } from '../common/ip-address.js';
+import { addressKey, type Key64, SHARED_KEY } from '../common/ip-address.js';
 import { requestState, type RequestState, stateOfRequest } from '../common/request-state.js';
 
 export type LimitedRequest = PlatformRequest & { ip?: string };
@@ -20,9 +20,6 @@ interface GraphqlContext {
   readonly request?: LimitedRequest;
   readonly reply?: { readonly request?: LimitedRequest };
 }
-
-/** A quota that everybody shares, also those who cannot be told apart. */
-export const SHARED_KEY: Key64 = { hi: 0xffff_ffff, lo: 0xffff_ffff };
 
 /** `undefined` where there is no request: gateways, microservices, subscriptions. */
 export function readCall(host: ArgumentsHost): Call | undefined {

@@ -159,7 +159,7 @@ describe('the headers of a response', () => {
   it('send HSTS over HTTPS only', async () => {
     expect((await receive(response => response.end()))['strict-transport-security']).toBeUndefined();
     await new Promise<void>(resolve => server!.close(() => resolve()));
-    const secure = (state: RequestState): void => void ((state.client as { secure: boolean }).secure = true);
+    const secure = (state: RequestState): void => void (state.client = { ...state.client, secure: true });
     expect((await receive(response => response.end(), {}, secure))['strict-transport-security']).toEqual([
       'max-age=1',
     ]);
