@@ -21,6 +21,7 @@ import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
+import { SecurityEvents } from './common/security-events.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
@@ -116,6 +117,7 @@ const PROVIDERS: Provider[] = [
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
+  SecurityEvents,
   RateLimiter,
   HostGuard,
   RateLimitGuard,
@@ -208,6 +210,7 @@ function define(
     imports: [ConfigModule.forRoot(), ...(imports ?? [])],
     providers: [...options, ...PROVIDERS, ...(extras.providers ?? [])],
     exports: [
+      SecurityEvents,
       RateLimiter,
       HostGuard,
       RateLimitGuard,

@@ -8,9 +8,16 @@ export { type AgentSecurityOptions } from './agent-security.options.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';
+export { type Agent } from './common/agent.js';
 export { type Clock, CLOCK } from './common/clock.js';
 export { AgentSecurityConfigError, type ConfigErrorCode } from './common/config-error.js';
 export { type ProblemDetails } from './common/problem.js';
+export {
+  type SecurityEvent,
+  type SecurityEventMap,
+  type SecurityEventType,
+} from './common/security-event.js';
+export { SECURITY_EVENTS_CHANNEL, SecurityEvents } from './common/security-events.js';
 export { type CorsOptions } from './cors/cors.options.js';
 export { type ErrorsOptions } from './errors/errors.options.js';
 export { ProblemDetailsFilter } from './errors/problem-details.filter.js';

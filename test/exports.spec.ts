@@ -17,6 +17,8 @@ const NAMES = [
   'RateLimiter',
   'RequestId',
   'RequestIdInterceptor',
+  'SECURITY_EVENTS_CHANNEL',
+  'SecurityEvents',
   'SecurityHeaders',
   'SecurityHeadersInterceptor',
   'SkipRateLimit',

@@ -1,6 +1,7 @@
 /* What the request hook found out about a request, kept on Node's own response under a symbol: decided once, read by guards,
  * interceptors, filters and parameter decorators. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Agent } from './agent.js';
 import type { Authority } from './authority.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest, rawResponse } from './http-request.js';
 import { type Key64, SHARED_KEY } from './ip-address.js';
@@ -41,6 +42,8 @@ export class RequestState {
   routed = false;
 
   client: Client = UNKNOWN_CLIENT;
+  /** The verified identity, once there is one. */
+  agent: Agent | undefined = undefined;
 
   constructor(
     /** The headers of the response; a route's own replaces the module's. */

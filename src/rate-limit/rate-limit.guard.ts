@@ -8,9 +8,11 @@ import type { ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { hashKey } from './hash-key.js';
 import {
+  addressKeyOf,
   type Call,
   clientAddress,
   clientKey,
+  clientName,
   type LimitedRequest,
   readCall,
   readHttpCall,
@@ -24,6 +26,7 @@ import { quotaHeaders, quotaProblem } from './quota-headers.js';
 import { refusal } from './rate-limit.exception.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { checkCost, RateLimiter } from './rate-limiter.js';
+import type { RateLimitKey } from './limit-rule.js';
 import { type QuotaGroup, type RoutePlan, RoutePlans } from './route-plan.js';
 import type { StoredCharge } from './quota-store.js';
 
@@ -103,7 +106,8 @@ export class RateLimitGuard extends ThrottlerGuard {
       return this.judgeLater(context, plan, call);
     }
     const client = clientKey(call);
-    const charges = plan.groups.map(group => chargeOf(group, client));
+    const address = addressKeyOf(call);
+    const charges = plan.groups.map(group => chargeOf(group, client, address));
     return this.settle(context, call, this.limiter.judge(charges));
   }
 
@@ -118,7 +122,11 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (state === undefined || state.charged || this.isExempt(request)) return;
     state.charged = true;
     const charges = this.plans.modulesGroups.map(group =>
-      chargeOf({ ...group, cost: typeof group.cost === 'number' ? group.cost : 1 }, state.client.key),
+      chargeOf(
+        { ...group, cost: typeof group.cost === 'number' ? group.cost : 1 },
+        clientKey(call),
+        state.client.key,
+      ),
     );
     if (charges.length === 0) return;
     const verdict = this.limiter.judge(charges);
@@ -168,7 +176,7 @@ export class RateLimitGuard extends ThrottlerGuard {
       this.shadow.note();
       return GRANTED;
     }
-    return this.refuse(context, verdict, tracker ?? addressBlock(clientAddress(call)));
+    return this.refuse(context, verdict, tracker ?? clientName(call));
   }
 
   private async refuse(context: ExecutionContext, verdict: Verdict, tracker: string): Promise<never> {
@@ -235,7 +243,7 @@ export class RateLimitGuard extends ThrottlerGuard {
       : typeof key === 'function'
         ? await key(request, context)
         : undefined;
-    const tracker = custom || (key === 'global' ? 'global' : addressBlock(clientAddress(call)));
+    const tracker = custom || nameOf(key, call);
     const owner = `${group.scope}:${tracker}`;
     if (generateKey !== undefined) {
       const each = table.policies.flatMap((policy, index) =>
@@ -255,12 +263,12 @@ export class RateLimitGuard extends ThrottlerGuard {
     }
     // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the owner.
     const plain = custom === undefined && throttle === undefined;
-    const addressNumber = key === 'global' ? SHARED_KEY : clientKey(call);
+    const number = numberOf(key, clientKey(call), addressKeyOf(call));
     const policies = table.policies.filter((_policy, index) => (group.mask & (1 << index)) !== 0);
     return {
       tracker,
       stored: [{ key: owner, owner: tracker, policies, cost: units }],
-      charges: [{ table, mask: group.mask, key: plain ? addressNumber : hashKey(owner), cost: units }],
+      charges: [{ table, mask: group.mask, key: plain ? number : hashKey(owner), cost: units }],
     };
   }
 
@@ -288,6 +296,17 @@ interface Asked {
   readonly charges: readonly Charge[];
 }
 
-function chargeOf({ table, mask, key, cost }: QuotaGroup, client: Key64): Charge {
-  return { table, mask, key: key === 'global' ? SHARED_KEY : client, cost: cost as number };
+function chargeOf({ table, mask, key, cost }: QuotaGroup, client: Key64, address: Key64): Charge {
+  return { table, mask, key: numberOf(key, client, address), cost: cost as number };
+}
+
+/** A function that names nobody leaves the request to its address. */
+function numberOf(key: RateLimitKey, client: Key64, address: Key64): Key64 {
+  if (key === 'client') return client;
+  return key === 'global' ? SHARED_KEY : address;
+}
+
+function nameOf(key: RateLimitKey, call: Call): string {
+  if (key === 'client') return clientName(call);
+  return key === 'global' ? 'global' : addressBlock(clientAddress(call));
 }

@@ -1,8 +1,9 @@
 /* The HTTP request behind whatever context a guard or a filter is called in. */
 import type { ArgumentsHost } from '@nestjs/common';
 import { type PlatformRequest, type PlatformResponse, rawRequest } from '../common/http-request.js';
-import { addressKey, type Key64, SHARED_KEY } from '../common/ip-address.js';
+import { addressBlock, addressKey, type Key64, SHARED_KEY } from '../common/ip-address.js';
 import { requestState, type RequestState, stateOfRequest } from '../common/request-state.js';
+import { hashKey } from './hash-key.js';
 
 export type LimitedRequest = PlatformRequest & { ip?: string };
 
@@ -43,6 +44,18 @@ export function clientAddress({ request, state }: Pick<Call, 'request' | 'state'
   return state?.client.address ?? request.ip ?? rawRequest(request).socket?.remoteAddress ?? '';
 }
 
-export function clientKey(call: Call): Key64 {
+/** The number of the quota of an address. */
+export function addressKeyOf(call: Call): Key64 {
   return call.state?.client.key ?? addressKey(clientAddress(call)) ?? SHARED_KEY;
+}
+
+/** Whom `key: 'client'` counts: the verified agent, else the address. */
+export function clientName(call: Call): string {
+  const agent = call.state?.agent;
+  return agent === undefined ? addressBlock(clientAddress(call)) : `agent:${agent.id}`;
+}
+
+/** The number of that quota. An address is its own number; an agent's ID is hashed. */
+export function clientKey(call: Call): Key64 {
+  return call.state?.agent === undefined ? addressKeyOf(call) : hashKey(clientName(call));
 }
