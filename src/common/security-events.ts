@@ -20,9 +20,7 @@ export class SecurityEvents {
 
   /** The events of one type. */
   of<T extends SecurityEventType>(type: T): Observable<SecurityEvent<T>> {
-    return this.all.pipe(filter(event => event.type === type)) as Observable<SecurityEvent> as Observable<
-      SecurityEvent<T>
-    >;
+    return this.all.pipe(filter(event => event.type === type)) as unknown as Observable<SecurityEvent<T>>;
   }
 
   /** Calls `listener` for each event of a type. @returns a function that ends it */
