@@ -25,6 +25,7 @@ import { SecurityEvents } from './common/security-events.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
+import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
@@ -111,10 +112,16 @@ const PROVIDERS: Provider[] = [
   })),
   {
     provide: Front,
-    useFactory: (options: ResolvedOptions, settings: HeaderSettings, clock: Clock) =>
-      new Front(options, settings, clock, new Logger('AgentSecurity')),
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK],
+    useFactory: (
+      options: ResolvedOptions,
+      settings: HeaderSettings,
+      clock: Clock,
+      stages: readonly FrontStage[],
+    ) => new Front(options, settings, clock, new Logger('AgentSecurity'), stages),
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES],
   },
+  // In the order in which they run.
+  { provide: FRONT_STAGES, useFactory: (): readonly FrontStage[] => [] },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
   SecurityEvents,

@@ -45,12 +45,26 @@ export class RequestState {
   /** The verified identity, once there is one. */
   agent: Agent | undefined = undefined;
 
+  /** Sends `100 Continue` to a client that waits for it. */
+  #sendContinue: (() => void) | undefined = undefined;
+
   constructor(
     /** The headers of the response; a route's own replaces the module's. */
     public template: HeaderTemplate,
     /** Node's (or another library's) own `writeHead` of this response. */
     readonly writeHead: ServerResponse['writeHead'],
   ) {}
+
+  /** For a request with `Expect: 100-continue`: nobody has asked for its body yet. */
+  awaitContinue(send: () => void): void {
+    this.#sendContinue = send;
+  }
+
+  /** Asks for the body, once, where the client waits to be asked. */
+  askForBody(): void {
+    this.#sendContinue?.();
+    this.#sendContinue = undefined;
+  }
 }
 
 export const REQUEST_STATE = Symbol.for('agent-security:request-state');

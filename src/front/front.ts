@@ -36,6 +36,7 @@ import { QuotaTable } from '../rate-limit/quota-table.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
 import type { ResolvedOptions } from '../agent-security.options.js';
+import type { FrontStage } from './front-stage.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import {
   checkRequestHead,
@@ -74,6 +75,7 @@ export class Front {
     settings: HeaderSettings,
     private readonly clock: Clock,
     private readonly log: FrontLog,
+    private readonly stages: readonly FrontStage[] = [],
   ) {
     this.#template = compileHeaderTemplate(templateParts(settings));
     const { hosts, rateLimit, cors } = options;
@@ -83,16 +85,51 @@ export class Front {
     if (cors) for (const origin of cors.exact) this.#grants.set(origin, grantPairs(origin, cors));
   }
 
-  /** Attaches the response's headers and judges the request. False means that it has been answered. */
-  admit(request: PlatformRequest, response: PlatformResponse): boolean {
+  /**
+   * Attaches the response's headers and judges the request. False means that it has been answered, or will be.
+   * @param sendContinue where the client waits to be asked for its body
+   */
+  admit(
+    request: PlatformRequest,
+    response: PlatformResponse,
+    sendContinue?: () => void,
+  ): boolean | Promise<boolean> {
     const raw = rawRequest(request);
     const state = this.#begin(request, raw, rawResponse(response));
+    if (sendContinue !== undefined) state.awaitContinue(sendContinue);
     const problem = this.#judge(raw, state);
-    if (problem === undefined) return true;
+    if (problem === undefined) {
+      const claiming = this.stages.length === 0 ? [] : this.stages.filter(stage => stage.claims(raw));
+      return claiming.length === 0 || this.#runStages(claiming, request, response, state);
+    }
     takeOver(response);
     if (problem === PREFLIGHT) answerPreflight(raw, rawResponse(response), this.options.cors as ResolvedCors);
     else answerProblem(raw, rawResponse(response), problem, state.id, this.options.errors);
     return false;
+  }
+
+  async #runStages(
+    stages: readonly FrontStage[],
+    request: PlatformRequest,
+    response: PlatformResponse,
+    state: RequestState,
+  ): Promise<boolean> {
+    const raw = rawRequest(request);
+    const rawAnswer = rawResponse(response);
+    try {
+      for (const stage of stages) {
+        if (await stage.run(raw, rawAnswer, state)) continue;
+        takeOver(response);
+        return false;
+      }
+      return true;
+    } catch (error) {
+      this.log.error(`A request could not be judged: ${String(error)}`);
+      takeOver(response);
+      if (rawAnswer.headersSent) rawAnswer.destroy();
+      else answerProblem(raw, rawAnswer, FRONT_PROBLEM, state.id, this.options.errors);
+      return false;
+    }
   }
 
   /**

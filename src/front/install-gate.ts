@@ -3,6 +3,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
+import { requestState } from '../common/request-state.js';
 import type { Front } from './front.js';
 
 type RequestListener = (
@@ -26,16 +27,22 @@ export function installGate(server: GatedServer, front: Front, answerUnhandled?:
     const done = answerUnhandled && ((error?: unknown) => answerUnhandled(request, response, error));
     for (const listener of listeners) listener.call(server, request, response, done);
   };
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (front.admit(request, response)) dispatch(request, response);
-  });
+  const admit = (request: IncomingMessage, response: ServerResponse, sendContinue?: () => void): void => {
+    const go = (admitted: boolean): void => {
+      if (!admitted) return;
+      if (sendContinue !== undefined) requestState(response)!.askForBody();
+      dispatch(request, response);
+    };
+    const admitted = front.admit(request, response, sendContinue);
+    if (typeof admitted === 'boolean') go(admitted);
+    else void admitted.then(go);
+  };
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => admit(request, response));
   if (server.listeners('checkContinue').length === 0) {
     // Node would ask for the body before anybody has looked at the request.
-    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-      if (!front.admit(request, response)) return;
-      response.writeContinue();
-      dispatch(request, response);
-    });
+    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
+      admit(request, response, () => response.writeContinue()),
+    );
   }
   if (server.listeners('checkExpectation').length === 0) {
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>

@@ -38,15 +38,19 @@ function installRequestHook(slots: AdapterSlots, front: Front): void {
   let inner = slots.onRequestHook;
   const setSlot = slots.setOnRequestHook.bind(slots);
   setSlot(function (this: unknown, request, response, done) {
+    const go = (): unknown => {
+      requestState(response)!.routed = true;
+      if (inner === undefined) return done();
+      return inner.call(this, request, response, done);
+    };
     const state = requestState(response);
-    if (state === undefined) {
-      if (!front.admit(request, response)) return;
-    } else if (state.id !== '') {
-      setRequestId(request, state.id);
+    if (state !== undefined) {
+      if (state.id !== '') setRequestId(request, state.id);
+      return go();
     }
-    requestState(response)!.routed = true;
-    if (inner === undefined) done();
-    else return inner.call(this, request, response, done);
+    const admitted = front.admit(request, response);
+    if (typeof admitted !== 'boolean') return admitted.then(goes => (goes ? go() : undefined));
+    return admitted ? go() : undefined;
   });
   slots.setOnRequestHook = hook => {
     inner = hook;

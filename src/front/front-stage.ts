@@ -1,0 +1,18 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestState } from '../common/request-state.js';
+
+/**
+ * What answers or judges some paths in front of the framework, behind the front's own checks: endpoints of the module's own, and
+ * endpoints that other libraries mount where no guard runs.
+ */
+export interface FrontStage {
+  /** Asked for every request, so it must be quick: usually a look-up of the path. */
+  claims(raw: IncomingMessage): boolean;
+  /**
+   * @returns false if it has answered (or will); true if the request may go on to the next stage and the framework.
+   * It may read the body only after `state.askForBody()`, and must put back what the framework is to read.
+   */
+  run(raw: IncomingMessage, response: ServerResponse, state: RequestState): boolean | Promise<boolean>;
+}
+
+export const FRONT_STAGES = Symbol('agent-security:front-stages');
