@@ -111,6 +111,8 @@ export class SlidingWindow implements Algorithm {
       u16[ring + batch] = u16[ring + Math.min(Math.floor(hit / this.#batch), batches - 1)]!;
     }
     const newest = left - Math.max(0, kept - 1) * this.#batch;
+    // What joins it from now on must not leave with hits from before, or hits could pass for older ones again and again.
+    if (kept > 0 && newest < this.#batch) u16[ring + kept - 1] = tick & 0xffff;
     u32[at + FILL] = kept === 0 ? 0 : ((newest << COUNT_BITS) | kept) >>> 0;
   }
 
