@@ -1,3 +1,4 @@
+import { type AuditOptions, type ResolvedAudit, resolveAudit } from './audit/audit.options.js';
 import { type BodyOptions, type ResolvedBody, resolveBody } from './body/body.options.js';
 import {
   resolveTrustProxy,
@@ -19,6 +20,7 @@ import {
   type ResolvedRequestId,
   resolveRequestId,
 } from './request-id/request-id.options.js';
+import { type ResolvedTools, resolveTools, type ToolsOptions } from './tools/tools.options.js';
 
 /** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
 export interface AgentSecurityOptions {
@@ -40,6 +42,10 @@ export interface AgentSecurityOptions {
   errors?: false | ErrorsOptions;
   /** Bounds on request bodies. @default 10 MiB declared, JSON 64 levels deep */
   body?: false | BodyOptions;
+  /** Who may call the tools that `@AgentTool()` and MCP endpoints offer. @default what each tool declares */
+  tools?: false | ToolsOptions;
+  /** Calls of tools on record. Environment: `AUDIT_FILE`, `AUDIT_KEY`. @default in Nest's log */
+  audit?: false | AuditOptions;
 }
 
 export interface ResolvedOptions {
@@ -53,6 +59,8 @@ export interface ResolvedOptions {
   readonly trustProxy: TrustFunction | undefined;
   readonly errors: ResolvedErrors | false;
   readonly body: ResolvedBody | false;
+  readonly tools: ResolvedTools | false;
+  readonly audit: ResolvedAudit | false;
 }
 
 const KNOWN = [
@@ -65,6 +73,8 @@ const KNOWN = [
   'trustProxy',
   'errors',
   'body',
+  'tools',
+  'audit',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -83,5 +93,7 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
     trustProxy: resolveTrustProxy(options.trustProxy, env),
     errors: resolveErrors(options.errors),
     body: resolveBody(options.body),
+    tools: resolveTools(options.tools),
+    audit: resolveAudit(options.audit, env),
   };
 }
