@@ -149,7 +149,7 @@ const PROVIDERS: Provider[] = [
   {
     provide: AuditTrail,
     useFactory: ({ audit }: ResolvedOptions, events: SecurityEvents, clock: Clock) => {
-      const sinks = audit ? openSinks(audit, new Logger('AgentAudit')) : [];
+      const sinks = audit ? openSinks(audit, new Logger('AgentAudit'), () => clock.epochMs()) : [];
       return new AuditTrail(audit, sinks, events, clock, new Logger('AgentSecurity'));
     },
     inject: [RESOLVED, SecurityEvents, CLOCK],
