@@ -25,6 +25,8 @@ import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authen
 import { HandshakeJudge } from './auth/handshake.js';
 import { RouteAccesses } from './auth/route-accesses.js';
 import { ScopesGuard } from './auth/scopes.guard.js';
+import { AuditTrail } from './audit/audit-trail.js';
+import { openSinks } from './audit/open-sinks.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
@@ -40,6 +42,7 @@ import { installFront } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
+import { GuardedStore } from './rate-limit/guarded-store.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
 import {
@@ -49,6 +52,12 @@ import {
 } from './rate-limit/rate-limit.options.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
+import { AgentToolGuard } from './tools/agent-tool.guard.js';
+import { ToolAuditInterceptor } from './tools/tool-audit.interceptor.js';
+import { ToolPolicy } from './tools/tool-policy.js';
+import { ToolQuotas } from './tools/tool-quotas.js';
+import { ToolRuns } from './tools/tool-runs.js';
+import { ToolWatchGuard } from './tools/tool-watch.guard.js';
 
 /** For `useClass` and `useExisting`. */
 export interface AgentSecurityOptionsFactory {
@@ -191,6 +200,35 @@ const PROVIDERS: Provider[] = [
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
+  {
+    provide: ToolPolicy,
+    useFactory: (
+      { tools }: ResolvedOptions,
+      limits: ResolvedRateLimit,
+      events: SecurityEvents,
+      clock: Clock,
+    ) => {
+      const shared = limits.store && new GuardedStore(limits.store, clock, new Logger('AgentTools'));
+      return new ToolPolicy(tools, new ToolQuotas(limits, clock, shared), events, clock);
+    },
+    inject: [RESOLVED, RESOLVED_RATE_LIMIT, SecurityEvents, CLOCK],
+  },
+  {
+    provide: AuditTrail,
+    useFactory: ({ audit }: ResolvedOptions, events: SecurityEvents, clock: Clock) => {
+      const sinks = audit ? openSinks(audit, new Logger('AgentAudit'), () => clock.epochMs()) : [];
+      return new AuditTrail(audit, sinks, events, clock, new Logger('AgentSecurity'));
+    },
+    inject: [RESOLVED, SecurityEvents, CLOCK],
+  },
+  {
+    provide: ToolRuns,
+    useFactory: (audit: AuditTrail, clock: Clock) => new ToolRuns(audit, clock),
+    inject: [AuditTrail, CLOCK],
+  },
+  ToolWatchGuard,
+  AgentToolGuard,
+  ToolAuditInterceptor,
   SecurityEvents,
   RateLimiter,
   RouteAccesses,
@@ -233,6 +271,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     rateLimitGuard: RateLimitGuard,
     scopesGuard: ScopesGuard,
     bodyGuard: BodyGuard,
+    toolWatchGuard: ToolWatchGuard,
+    toolGuard: AgentToolGuard,
+    toolAudit: ToolAuditInterceptor,
     private readonly filter: ProblemDetailsFilter,
   ) {
     // Here and not only where the adapter comes: with Test.createTestingModule() an error there would reach nobody.
@@ -246,12 +287,15 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     }
     CONFIGURED.add(config);
     config.useGlobalGuards(
+      toolWatchGuard,
       hostGuard,
       ...(options.auth ? [authGuard] : []),
       ...(options.rateLimit ? [rateLimitGuard] : []),
       ...(options.auth ? [scopesGuard] : []),
       ...(options.body ? [bodyGuard] : []),
+      toolGuard,
     );
+    config.useGlobalInterceptors(toolAudit);
     if (options.errors) config.useGlobalFilters(filter);
     const logger = new Logger('AgentSecurity');
     const install = (adapter: AbstractHttpAdapter | null | undefined): void => {
@@ -296,6 +340,9 @@ function define(
     providers: [...options, ...PROVIDERS, ...(extras.providers ?? [])],
     exports: [
       SecurityEvents,
+      ToolPolicy,
+      AuditTrail,
+      AgentToolGuard,
       RateLimiter,
       Authenticator,
       ApiKeyVerifier,
