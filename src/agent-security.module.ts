@@ -15,7 +15,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
@@ -23,6 +23,8 @@ import { AuthGuard } from './auth/auth.guard.js';
 import { bookError, RESOLVED_AUTH } from './auth/auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
 import { HandshakeJudge } from './auth/handshake.js';
+import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './auth/describe-openapi.js';
+import { installOpenApi, OpenApiDescriber } from './auth/openapi-describer.js';
 import { RouteAccesses } from './auth/route-accesses.js';
 import { ScopesGuard } from './auth/scopes.guard.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
@@ -159,6 +161,23 @@ const PROVIDERS: Provider[] = [
       return new Authenticator({ options: auth, apiKeys, tokens, clock, events, maxClients, headers, log });
     },
     inject: [RESOLVED, ApiKeyVerifier, TOKEN_VERIFIER, CLOCK, SecurityEvents],
+  },
+  {
+    provide: OpenApiDescriber,
+    // Here and not at init: documents are made between NestFactory.create() and listen().
+    useFactory: async (
+      { auth, rateLimit }: ResolvedOptions,
+      accesses: RouteAccesses,
+      tokens: TokenVerifier | undefined,
+      modules: ModulesContainer,
+    ): Promise<OpenApiDescriber | undefined> => {
+      if (!auth || !auth.openapi) return undefined;
+      await installOpenApi();
+      const schemes =
+        auth.apiKeys === undefined ? (tokens === undefined ? [] : TOKEN_SCHEMES) : API_KEY_SCHEMES;
+      return new OpenApiDescriber(modules, accesses, schemes, rateLimit !== false);
+    },
+    inject: [RESOLVED, RouteAccesses, TOKEN_VERIFIER, ModulesContainer],
   },
   {
     provide: Front,
