@@ -22,6 +22,7 @@ import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AuthGuard } from './auth/auth.guard.js';
 import { bookError, RESOLVED_AUTH } from './auth/auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
+import { Gateways } from './auth/gateways.js';
 import { HandshakeJudge } from './auth/handshake.js';
 import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './auth/describe-openapi.js';
 import { installOpenApi, OpenApiDescriber } from './auth/openapi-describer.js';
@@ -36,6 +37,7 @@ import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
 import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
+import { PollingStage } from './front/polling-stage.js';
 import { UrlCredentialStage } from './front/url-credential-stage.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
@@ -163,6 +165,22 @@ const PROVIDERS: Provider[] = [
     inject: [RESOLVED, ApiKeyVerifier, TOKEN_VERIFIER, CLOCK, SecurityEvents],
   },
   {
+    provide: Gateways,
+    useFactory: ({ auth }: ResolvedOptions, modules: ModulesContainer, config: ApplicationConfig) =>
+      new Gateways(modules, config, auth ? auth.publicPaths : new Set()),
+    inject: [RESOLVED, ModulesContainer, ApplicationConfig],
+  },
+  {
+    provide: HandshakeJudge,
+    useFactory: (
+      { auth }: ResolvedOptions,
+      authenticator: Authenticator | undefined,
+      gateways: Gateways,
+    ): HandshakeJudge | undefined =>
+      auth && authenticator ? new HandshakeJudge(authenticator, auth.urlParameters, gateways) : undefined,
+    inject: [RESOLVED, Authenticator, Gateways],
+  },
+  {
     provide: OpenApiDescriber,
     // Here and not at init: documents are made between NestFactory.create() and listen().
     useFactory: async (
@@ -186,28 +204,22 @@ const PROVIDERS: Provider[] = [
       settings: HeaderSettings,
       clock: Clock,
       stages: readonly FrontStage[],
-      authenticator: Authenticator | undefined,
-    ) => {
-      const { auth } = options;
-      const handshakes =
-        auth && authenticator && new HandshakeJudge(authenticator, auth.urlParameters, auth.publicPaths);
-      return new Front(
-        options,
-        settings,
-        clock,
-        new Logger('AgentSecurity'),
-        stages,
-        handshakes || undefined,
-      );
-    },
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, Authenticator],
+      handshakes: HandshakeJudge | undefined,
+    ) => new Front(options, settings, clock, new Logger('AgentSecurity'), stages, handshakes),
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, HandshakeJudge],
   },
   // In the order in which they run.
   {
     provide: FRONT_STAGES,
-    useFactory: ({ auth, errors }: ResolvedOptions): readonly FrontStage[] =>
-      auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : [],
-    inject: [RESOLVED],
+    useFactory: (
+      { auth, errors }: ResolvedOptions,
+      gateways: Gateways,
+      handshakes: HandshakeJudge | undefined,
+    ): readonly FrontStage[] =>
+      auth && handshakes
+        ? [new UrlCredentialStage(auth.urlParameters, errors), new PollingStage(gateways, handshakes, errors)]
+        : [],
+    inject: [RESOLVED, Gateways, HandshakeJudge],
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
