@@ -33,7 +33,6 @@ import { installFront } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
-import { GuardedStore } from './rate-limit/guarded-store.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
 import {
@@ -41,7 +40,7 @@ import {
   RESOLVED_RATE_LIMIT,
   type ResolvedRateLimit,
 } from './rate-limit/rate-limit.options.js';
-import { MAX_CLIENTS, RateLimiter } from './rate-limit/rate-limiter.js';
+import { RateLimiter } from './rate-limit/rate-limiter.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 import { AgentToolGuard } from './tools/agent-tool.guard.js';
 import { ToolAuditInterceptor } from './tools/tool-audit.interceptor.js';
@@ -109,7 +108,6 @@ const PROVIDERS: Provider[] = [
       rateLimit ? { ...rateLimit, store: rateLimit.store ?? store } : RATE_LIMIT_OFF,
     inject: [RESOLVED, REDIS_STORE],
   },
-  part(MAX_CLIENTS, ({ rateLimit }) => (rateLimit || RATE_LIMIT_OFF).maxClients),
   part(RESOLVED_REQUEST_ID, ({ requestId }) => requestId),
   part(RESOLVED_ERRORS, ({ errors }) => errors || resolveErrors({})),
   part(RESOLVED_BODY, ({ body }) => body || resolveBody({})),
@@ -138,13 +136,11 @@ const PROVIDERS: Provider[] = [
     useFactory: (
       { tools }: ResolvedOptions,
       limits: ResolvedRateLimit,
+      limiter: RateLimiter,
       events: SecurityEvents,
       clock: Clock,
-    ) => {
-      const shared = limits.store && new GuardedStore(limits.store, clock, new Logger('AgentTools'));
-      return new ToolPolicy(tools, new ToolQuotas(limits, clock, shared), events, clock);
-    },
-    inject: [RESOLVED, RESOLVED_RATE_LIMIT, SecurityEvents, CLOCK],
+    ) => new ToolPolicy(tools, new ToolQuotas(limits, limiter), events, clock),
+    inject: [RESOLVED, RESOLVED_RATE_LIMIT, RateLimiter, SecurityEvents, CLOCK],
   },
   {
     provide: AuditTrail,
