@@ -46,7 +46,6 @@ import { installFront } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
-import { GuardedStore } from './rate-limit/guarded-store.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
 import {
@@ -236,13 +235,11 @@ const PROVIDERS: Provider[] = [
     useFactory: (
       { tools }: ResolvedOptions,
       limits: ResolvedRateLimit,
+      limiter: RateLimiter,
       events: SecurityEvents,
       clock: Clock,
-    ) => {
-      const shared = limits.store && new GuardedStore(limits.store, clock, new Logger('AgentTools'));
-      return new ToolPolicy(tools, new ToolQuotas(limits, clock, shared), events, clock);
-    },
-    inject: [RESOLVED, RESOLVED_RATE_LIMIT, SecurityEvents, CLOCK],
+    ) => new ToolPolicy(tools, new ToolQuotas(limits, limiter), events, clock),
+    inject: [RESOLVED, RESOLVED_RATE_LIMIT, RateLimiter, SecurityEvents, CLOCK],
   },
   {
     provide: AuditTrail,

@@ -150,6 +150,12 @@ function copyText(text: string, { patterns }: Redaction, budget: Budget): string
   return shown.length > room || text.length > room + LOOK_AHEAD ? `${shown.slice(0, room)}${CUT}` : shown;
 }
 
+function copyKey(key: string, { patterns }: Redaction, budget: Budget): string {
+  const shown = redactText(key.slice(0, LOOK_AHEAD), patterns);
+  budget.chars -= Math.min(shown.length, MAX_KEY);
+  return shown.length > MAX_KEY ? `${shown.slice(0, MAX_KEY)}${CUT}` : shown;
+}
+
 function copyObject(value: object, redaction: Redaction, budget: Budget, depth: number): unknown {
   if (depth >= MAX_DEPTH) return CUT;
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
@@ -168,7 +174,9 @@ function copyObject(value: object, redaction: Redaction, budget: Budget, depth: 
       break;
     }
     entries++;
-    const name = copyText(key.slice(0, MAX_KEY), redaction, budget);
+    let name = copyKey(key, redaction, budget);
+    // Two keys that look alike when they are cut or redacted are two.
+    if (name in shown) name += `#${entries}`;
     shown[name] = isSecretKey(key, redaction.keys)
       ? REDACTED
       : copy((value as Record<string, unknown>)[key], redaction, budget, depth + 1);

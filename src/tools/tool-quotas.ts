@@ -1,24 +1,24 @@
-/* The quota of one agent for one tool: in the shared store where there is one, else in this process's memory. */
-import type { Clock } from '../common/clock.js';
+/* The quota of one agent for one tool, counted where every other quota is counted. */
+import type { Ask } from '../rate-limit/ask.js';
 import { hashKey } from '../rate-limit/hash-key.js';
-import { EVERY_POLICY, judge, type Verdict } from '../rate-limit/judge.js';
+import { EVERY_POLICY, type Verdict } from '../rate-limit/judge.js';
 import type { Policy } from '../rate-limit/policy.js';
-import { QuotaTable } from '../rate-limit/quota-table.js';
-import type { StoredCharge } from '../rate-limit/quota-store.js';
+import type { QuotaTable } from '../rate-limit/quota-table.js';
 import type { StoreErrorPolicy } from '../rate-limit/rate-limit.options.js';
 import type { Tool } from './tool.js';
 
 export interface ToolQuotaSettings {
-  readonly maxClients: number;
   readonly onStoreError: StoreErrorPolicy;
   /** Judges and counts, and refuses nobody. */
   readonly shadow: boolean;
   readonly headers: boolean;
 }
 
-/** A store behind its deadline: it never rejects, and gives no verdict where it fails. */
-export interface SharedQuotas {
-  judge(charges: readonly StoredCharge[]): Promise<Verdict | undefined>;
+/** What it needs of a RateLimiter. */
+export interface QuotaJudge {
+  createTable(policies: readonly Policy[]): QuotaTable;
+  /** `undefined` while the shared store fails, unless the process's own counts stand in for it. */
+  decide(asks: readonly Ask[]): Promise<{ readonly verdict: Verdict } | undefined>;
 }
 
 export class ToolQuotas {
@@ -27,8 +27,7 @@ export class ToolQuotas {
 
   constructor(
     readonly settings: ToolQuotaSettings,
-    private readonly clock: Clock,
-    private readonly shared: SharedQuotas | undefined,
+    private readonly judge: QuotaJudge,
   ) {}
 
   /**
@@ -37,20 +36,18 @@ export class ToolQuotas {
    */
   async take({ name, policies }: Tool, owner: string): Promise<Verdict | 'unavailable' | undefined> {
     const key = `tool:${name}:${owner}`;
-    if (this.shared !== undefined) {
-      const verdict = await this.shared.judge([{ key, owner, policies, cost: 1 }]);
-      if (verdict !== undefined) return verdict;
-      if (this.settings.onStoreError === 'allow') return undefined;
-      if (this.settings.onStoreError === 'deny') return 'unavailable';
-    }
     const charge = { table: this.#tableOf(policies), mask: EVERY_POLICY, key: hashKey(key), cost: 1 };
-    return judge([charge], this.clock.monotonicMs());
+    const decided = await this.judge.decide([
+      { owner, charges: [charge], stored: [{ key, owner, policies, cost: 1 }] },
+    ]);
+    if (decided === undefined) return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
+    return decided.verdict;
   }
 
   #tableOf(policies: readonly Policy[]): QuotaTable {
     let table = this.#tables.get(policies);
     if (table === undefined) {
-      table = new QuotaTable(policies, this.settings.maxClients);
+      table = this.judge.createTable(policies);
       this.#tables.set(policies, table);
     }
     return table;

@@ -1,5 +1,6 @@
 /* The file with its chain: what its verifier finds, how it goes on behind a crash, and that nobody else writes it. */
 import {
+  appendFileSync,
   copyFileSync,
   existsSync,
   readdirSync,
@@ -169,6 +170,14 @@ describe('behind a crash', () => {
       seq: 4,
     });
     expect(await verifyChain(path, undefined)).toMatchObject({ lines: 5, faults: [], notes: [] });
+  });
+
+  it('cuts off more than it writes in its place', async () => {
+    const path = scratchFile();
+    await writeChain(path, ['one']);
+    appendFileSync(path, `{"tool":"${'x'.repeat(5_000)}`);
+    await writeChain(path, []);
+    expect(await verifyChain(path, undefined)).toMatchObject({ lines: 2, faults: [], notes: [] });
   });
 
   it('does not begin on a file whose tail was cut', async () => {

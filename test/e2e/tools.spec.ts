@@ -16,11 +16,16 @@ import {
   type AuditLine,
   type AuditRecord,
   type AuditSink,
+  type QuotaStore,
   RateLimit,
   type SecurityEvent,
   SecurityEvents,
+  type StoredCharge,
   ToolPolicy,
 } from '../../src/index.js';
+import { hashKey } from '../../src/rate-limit/hash-key.js';
+import { EVERY_POLICY, judge } from '../../src/rate-limit/judge.js';
+import { QuotaTable } from '../../src/rate-limit/quota-table.js';
 import { agent, headerAgents } from '../support/agents.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
@@ -287,6 +292,42 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     clock.advance(3_600_000);
     for (let time = 0; time < 2; time++) await call();
     expect(told()).toHaveLength(3);
+  });
+
+  it('shares quotas and thresholds with other processes that have the same store', async () => {
+    const tables = new Map<string, QuotaTable>();
+    let asked = 0;
+    const store: QuotaStore = {
+      judge: async charges => {
+        asked++;
+        const [{ key, policies, cost }] = charges as [StoredCharge];
+        const id = policies.map(({ name }) => name).join();
+        if (!tables.has(id)) tables.set(id, new QuotaTable(policies, 1_000));
+        return judge([{ table: tables.get(id)!, mask: EVERY_POLICY, key: hashKey(key), cost }], 5_000_000);
+      },
+    };
+    const options = { rateLimit: { limits: false, store } } as const;
+    const apps = [await startTools(options), await startTools(options)];
+    const statuses: number[] = [];
+    for (let time = 0; time < 4; time++) {
+      const answer = await apps[time % 2]!.send('/users/1/delete', deletion({ 'x-agent': 'a users:delete' }));
+      statuses.push(answer.status);
+    }
+    expect([statuses, asked]).toEqual([[201, 201, 201, 429], 4]);
+    const told = apps.flatMap(({ events }) => events).filter(event => event.type === 'tool.threshold');
+    expect(told.map(event => (event as SecurityEvent<'tool.threshold'>).used)).toEqual([3, 2]);
+  });
+
+  it.each([
+    ['deny', 503],
+    ['allow', 201],
+    ['local', 201],
+  ] as const)('with a store that fails and onStoreError %s: %d', async (onStoreError, status) => {
+    const store: QuotaStore = { judge: () => Promise.reject(new Error('gone')) };
+    const { send } = await startTools({ rateLimit: { limits: false, store, onStoreError } });
+    const answer = await send('/users/1/delete', deletion({ 'x-agent': 'a users:delete' }));
+    expect(answer.status).toBe(status);
+    expect(runs).toHaveLength(status === 201 ? 1 : 0);
   });
 
   it('tells of a first use and of a run of denials', async () => {

@@ -1,0 +1,80 @@
+/* Whose a file is: of holders that live, that were killed, and that are elsewhere. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, readlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { FileLock } from '../../src/audit/file-lock.js';
+import { scratchFile } from './support.js';
+
+const SPACE = existsSync('/proc/self/ns/pid') ? readlinkSync('/proc/self/ns/pid') : '';
+const held = (parts: object): string =>
+  JSON.stringify({ nonce: 'other', pid: 1, host: hostname(), space: SPACE, began: '', ...parts });
+
+it('is one holder’s until it is released', async () => {
+  const path = scratchFile();
+  const lock = await FileLock.acquire(path);
+  await expect(FileLock.acquire(path)).rejects.toThrow('is in use by another process');
+  await lock.release();
+  const next = await FileLock.acquire(path);
+  expect([await lock.isHeld(), await next.isHeld()]).toEqual([false, true]);
+  await next.release();
+  expect(existsSync(path)).toBe(false);
+});
+
+it('is refused while its holder lives', async () => {
+  const path = scratchFile();
+  const child = spawn(process.execPath, ['-e', 'process.send("up"); setInterval(() => 0, 1000)'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  try {
+    await once(child, 'message');
+    writeFileSync(path, held({ pid: child.pid }));
+    await expect(FileLock.acquire(path)).rejects.toThrow(`PID ${child.pid} on ${hostname()}`);
+  } finally {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  await (await FileLock.acquire(path)).release();
+});
+
+it('is taken over from an earlier process of the same PID', async () => {
+  const path = scratchFile();
+  writeFileSync(path, held({ pid: process.pid }));
+  const lock = await FileLock.acquire(path);
+  expect(await lock.isHeld()).toBe(true);
+  await lock.release();
+});
+
+it('goes to one of many who find its holder gone', async () => {
+  const path = scratchFile();
+  writeFileSync(path, held({ pid: process.pid }));
+  const tries = await Promise.allSettled(Array.from({ length: 20 }, () => FileLock.acquire(path)));
+  const winners = tries.filter(({ status }) => status === 'fulfilled');
+  expect(winners).toHaveLength(1);
+  await (winners[0] as PromiseFulfilledResult<FileLock>).value.release();
+});
+
+it.each([
+  ['of another machine', held({ host: 'elsewhere' })],
+  ['of another PID namespace', held({ space: 'pid:[1]' })],
+  ['that names nobody', ''],
+])('%s is taken over when its heartbeat has stopped', async (_title, text) => {
+  const path = scratchFile();
+  writeFileSync(path, text);
+  const lock = await FileLock.acquire(path, 100);
+  expect(await lock.isHeld()).toBe(true);
+  await lock.release();
+});
+
+it('of another machine is refused while its heart beats', async () => {
+  const path = scratchFile();
+  writeFileSync(path, held({ host: 'elsewhere' }));
+  let second = 1;
+  const beat = setInterval(() => utimesSync(path, ++second, second), 5);
+  try {
+    await expect(FileLock.acquire(path, 2_000)).rejects.toThrow('on elsewhere');
+  } finally {
+    clearInterval(beat);
+  }
+  expect(readFileSync(path, 'utf8')).toContain('elsewhere');
+});
