@@ -14,7 +14,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
@@ -28,6 +28,7 @@ import { Front } from './front/front.js';
 import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
+import { allowOverride, findVerbs, installVerbs } from './front/install-verbs.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
@@ -68,6 +69,7 @@ const CONFIGURED = new WeakSet<ApplicationConfig>();
 
 const OPTIONS = Symbol('agent-security:options');
 const RESOLVED = Symbol('agent-security:resolved-options');
+const VERBS = Symbol('agent-security:verbs');
 const REDIS_STORE = Symbol('agent-security:redis-store');
 
 /** Providers that hold one part of the resolved options. */
@@ -117,9 +119,12 @@ const PROVIDERS: Provider[] = [
       settings: HeaderSettings,
       clock: Clock,
       stages: readonly FrontStage[],
-    ) => new Front(options, settings, clock, new Logger('AgentSecurity'), stages),
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES],
+      verbs: ReadonlySet<string>,
+    ) =>
+      new Front(allowOverride(options, verbs), settings, clock, new Logger('AgentSecurity'), stages, verbs),
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, VERBS],
   },
+  { provide: VERBS, useFactory: findVerbs, inject: [ModulesContainer] },
   // In the order in which they run.
   { provide: FRONT_STAGES, useFactory: (): readonly FrontStage[] => [] },
   { provide: CLOCK, useValue: systemClock },
@@ -162,6 +167,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     rateLimitGuard: RateLimitGuard,
     bodyGuard: BodyGuard,
     private readonly filter: ProblemDetailsFilter,
+    @Inject(VERBS) verbs: ReadonlySet<string>,
   ) {
     // Here and not only where the adapter comes: with Test.createTestingModule() an error there would reach nobody.
     if (CONFIGURED.has(config)) {
@@ -181,7 +187,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     if (options.errors) config.useGlobalFilters(filter);
     const logger = new Logger('AgentSecurity');
     const install = (adapter: AbstractHttpAdapter | null | undefined): void => {
-      if (adapter) installFront(adapter, front, options.cors !== false, logger);
+      if (!adapter) return;
+      installFront(adapter, front, options.cors !== false, logger);
+      installVerbs(adapter, verbs);
     };
     // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
     if (adapterHost.httpAdapter) install(adapterHost.httpAdapter);

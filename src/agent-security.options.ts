@@ -19,6 +19,8 @@ import {
   type ResolvedRequestId,
   resolveRequestId,
 } from './request-id/request-id.options.js';
+import { type ResolvedUrl, resolveUrl, type UrlOptions } from './url/url.options.js';
+import { type ResolvedMethods, resolveMethods } from './verb/methods.options.js';
 
 /** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
 export interface AgentSecurityOptions {
@@ -38,8 +40,12 @@ export interface AgentSecurityOptions {
   trustProxy?: TrustProxyOption;
   /** Errors as problem+json. @default on */
   errors?: false | ErrorsOptions;
-  /** Bounds on request bodies. @default 10 MiB declared, JSON 64 levels deep */
+  /** Bounds on request bodies. @default 10 MiB, JSON 64 levels deep, no key twice */
   body?: false | BodyOptions;
+  /** Bounds on URLs, and no path that two readers take for different ones. @default 8192 characters */
+  url?: false | UrlOptions;
+  /** The methods that the app answers; others get 405. @default every method but TRACE */
+  methods?: readonly string[];
 }
 
 export interface ResolvedOptions {
@@ -53,6 +59,8 @@ export interface ResolvedOptions {
   readonly trustProxy: TrustFunction | undefined;
   readonly errors: ResolvedErrors | false;
   readonly body: ResolvedBody | false;
+  readonly url: ResolvedUrl | false;
+  readonly methods: ResolvedMethods | undefined;
 }
 
 const KNOWN = [
@@ -65,6 +73,8 @@ const KNOWN = [
   'trustProxy',
   'errors',
   'body',
+  'url',
+  'methods',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -83,5 +93,7 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
     trustProxy: resolveTrustProxy(options.trustProxy, env),
     errors: resolveErrors(options.errors),
     body: resolveBody(options.body),
+    url: resolveUrl(options.url),
+    methods: resolveMethods(options.methods),
   };
 }

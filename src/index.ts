@@ -5,6 +5,7 @@ export {
   type AgentSecurityOptionsFactory,
 } from './agent-security.module.js';
 export { type AgentSecurityOptions } from './agent-security.options.js';
+export { MaxBody } from './body/body.decorator.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';
@@ -48,3 +49,5 @@ export { RateLimiter, type RateLimiterPolicy, type RateLimitResult } from './rat
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';
+export { type UrlAmbiguity, type UrlOptions } from './url/url.options.js';
+export { Verb } from './verb/verb.decorator.js';

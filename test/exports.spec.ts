@@ -9,6 +9,7 @@ const NAMES = [
   'ClientAddress',
   'ContentSecurityPolicy',
   'HostGuard',
+  'MaxBody',
   'NoStore',
   'ProblemDetailsFilter',
   'RateLimit',
@@ -22,6 +23,7 @@ const NAMES = [
   'SecurityHeaders',
   'SecurityHeadersInterceptor',
   'SkipRateLimit',
+  'Verb',
 ];
 
 describe('the public surface', () => {

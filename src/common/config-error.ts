@@ -21,6 +21,7 @@ export const CONFIG_ERROR_CODES = [
   'ASEC_LIMIT_NAME',
   'ASEC_TRUST_ALL',
   'ASEC_TRUST_INVALID',
+  'ASEC_METHOD_NAME',
   'ASEC_MODULE_TWICE',
 ] as const;
 
