@@ -19,11 +19,14 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
+import { ANSWER_NOW, type AnswerNow } from './common/answer-now.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
 import { SecurityEvents } from './common/security-events.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
+import { systemTimers, TIMERS } from './common/timers.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
+import { createAnswerNow } from './front/answer.js';
 import { Front } from './front/front.js';
 import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
 import { installGate } from './front/install-gate.js';
@@ -41,6 +44,9 @@ import {
 } from './rate-limit/rate-limit.options.js';
 import { MAX_CLIENTS, RateLimiter } from './rate-limit/rate-limiter.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
+import { setServerLimits } from './time/server-limits.js';
+import { RESOLVED_TIMEOUT, TimeoutGuard } from './time/timeout.guard.js';
+import type { ResolvedRouteTimeout } from './time/timeout.options.js';
 
 /** For `useClass` and `useExisting`. */
 export interface AgentSecurityOptionsFactory {
@@ -71,6 +77,8 @@ const OPTIONS = Symbol('agent-security:options');
 const RESOLVED = Symbol('agent-security:resolved-options');
 const VERBS = Symbol('agent-security:verbs');
 const REDIS_STORE = Symbol('agent-security:redis-store');
+
+const TIMEOUT_OFF: ResolvedRouteTimeout = { handlerMs: undefined, idleMs: undefined };
 
 /** Providers that hold one part of the resolved options. */
 const part = <T>(provide: symbol, read: (options: ResolvedOptions) => T): Provider => ({
@@ -128,12 +136,16 @@ const PROVIDERS: Provider[] = [
   // In the order in which they run.
   { provide: FRONT_STAGES, useFactory: (): readonly FrontStage[] => [] },
   { provide: CLOCK, useValue: systemClock },
+  { provide: TIMERS, useValue: systemTimers },
+  part<ResolvedRouteTimeout>(RESOLVED_TIMEOUT, ({ timeout }) => timeout || TIMEOUT_OFF),
+  part<AnswerNow>(ANSWER_NOW, ({ errors }) => createAnswerNow(errors)),
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
   SecurityEvents,
   RateLimiter,
   HostGuard,
   RateLimitGuard,
   BodyGuard,
+  TimeoutGuard,
   SecurityHeadersInterceptor,
   RequestIdInterceptor,
   ProblemDetailsFilter,
@@ -166,6 +178,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     hostGuard: HostGuard,
     rateLimitGuard: RateLimitGuard,
     bodyGuard: BodyGuard,
+    timeoutGuard: TimeoutGuard,
     private readonly filter: ProblemDetailsFilter,
     @Inject(VERBS) verbs: ReadonlySet<string>,
   ) {
@@ -179,7 +192,10 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
       );
     }
     CONFIGURED.add(config);
+    const limitsTime = options.timeout !== false && (options.timeout.handlerMs || options.timeout.idleMs);
     config.useGlobalGuards(
+      // First, so that what the guards wait for counts.
+      ...(limitsTime ? [timeoutGuard] : []),
       hostGuard,
       ...(options.rateLimit ? [rateLimitGuard] : []),
       ...(options.body ? [bodyGuard] : []),
@@ -204,6 +220,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     // Under a global prefix, Nest's own 404 and error handlers know that prefix alone; the rest, Express would answer with
     // HTML that holds the path or the stack.
     const answersAll = this.options.errors !== false && adapter.getType() === 'express';
+    if (this.options.timeout !== false) setServerLimits(server, this.options.timeout.server);
     installGate(server, this.front, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
   }
 
@@ -234,6 +251,10 @@ function define(
       ProblemDetailsFilter,
       HEADER_SETTINGS,
       RESOLVED_REQUEST_ID,
+      TimeoutGuard,
+      RESOLVED_TIMEOUT,
+      TIMERS,
+      ANSWER_NOW,
     ],
   };
 }

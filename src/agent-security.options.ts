@@ -19,6 +19,7 @@ import {
   type ResolvedRequestId,
   resolveRequestId,
 } from './request-id/request-id.options.js';
+import { type ResolvedTimeout, resolveTimeout, type TimeoutOptions } from './time/timeout.options.js';
 import { type ResolvedUrl, resolveUrl, type UrlOptions } from './url/url.options.js';
 import { type ResolvedMethods, resolveMethods } from './verb/methods.options.js';
 
@@ -46,6 +47,8 @@ export interface AgentSecurityOptions {
   url?: false | UrlOptions;
   /** The methods that the app answers; others get 405. @default every method but TRACE */
   methods?: readonly string[];
+  /** How long requests may take to come, handlers to answer, and streams to be silent. @default none for handlers */
+  timeout?: false | number | string | TimeoutOptions;
 }
 
 export interface ResolvedOptions {
@@ -61,6 +64,7 @@ export interface ResolvedOptions {
   readonly body: ResolvedBody | false;
   readonly url: ResolvedUrl | false;
   readonly methods: ResolvedMethods | undefined;
+  readonly timeout: ResolvedTimeout | false;
 }
 
 const KNOWN = [
@@ -75,6 +79,7 @@ const KNOWN = [
   'body',
   'url',
   'methods',
+  'timeout',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -95,5 +100,6 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
     body: resolveBody(options.body),
     url: resolveUrl(options.url),
     methods: resolveMethods(options.methods),
+    timeout: resolveTimeout(options.timeout),
   };
 }

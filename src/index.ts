@@ -12,6 +12,7 @@ export { type TrustFunction, type TrustProxyOption } from './client-address/clie
 export { type Agent } from './common/agent.js';
 export { type Clock, CLOCK } from './common/clock.js';
 export { AgentSecurityConfigError, type ConfigErrorCode } from './common/config-error.js';
+export { type Timers, TIMERS } from './common/timers.js';
 export { type ProblemDetails } from './common/problem.js';
 export {
   type SecurityEvent,
@@ -49,5 +50,8 @@ export { RateLimiter, type RateLimiterPolicy, type RateLimitResult } from './rat
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';
+export { Signal, Timeout } from './time/timeout.decorator.js';
+export { TimeoutGuard } from './time/timeout.guard.js';
+export { type RouteTimeout, type TimeoutOptions } from './time/timeout.options.js';
 export { type UrlAmbiguity, type UrlOptions } from './url/url.options.js';
 export { Verb } from './verb/verb.decorator.js';

@@ -22,7 +22,11 @@ const NAMES = [
   'SecurityEvents',
   'SecurityHeaders',
   'SecurityHeadersInterceptor',
+  'Signal',
   'SkipRateLimit',
+  'TIMERS',
+  'Timeout',
+  'TimeoutGuard',
   'Verb',
 ];
 

@@ -137,11 +137,8 @@ describe.each(PLATFORMS)('methods on %s', (_title, platform) => {
     const app = await start(platform, { controllers: [Routes], options: { methods: ['GET', 'POST'] } });
     const answer = await app.send('/a', { method });
     expect([answer.status, ran.length]).toEqual([status, status === 405 ? 0 : 1]);
-    if (status !== 405) return;
-    expect(answer.header('allow')).toBe(
-      method === 'TRACE' ? 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' : 'GET, HEAD, POST',
-    );
-    expect(answer.json()).toMatchObject({ code: 'method_not_allowed' });
+    const listed = method === 'TRACE' ? 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' : 'GET, HEAD, POST';
+    expect(answer.header('allow')).toBe(status === 405 ? listed : undefined);
   });
 
   it('still answers preflights', async () => {
@@ -156,8 +153,9 @@ describe.each(PLATFORMS)('methods on %s', (_title, platform) => {
     expect(answer.status).toBe(204);
   });
 
-  // In Node's parser since 22.2 and 20.19.
-  (METHODS.includes('QUERY') ? it : it.skip)('QUERY reaches its handler, with its body judged', async () => {
+  it('QUERY, which this Node knows', () => expect(METHODS).toContain('QUERY'));
+
+  it('QUERY reaches its handler, with its body judged', async () => {
     @Controller()
     class QueryRoutes {
       @QueryMethod('search')
@@ -209,7 +207,9 @@ describe.each(PLATFORMS)('repeated header fields on %s', (_title, platform) => {
       app.port,
       `POST / HTTP/1.1\r\nHost: localhost\r\n${lines}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
     );
-    expect([answers.map(answer => answer.status), ran.length]).toEqual([[status], status === 201 ? 1 : 0]);
-    if (status === 400) expect(answers[0]!.json()).toMatchObject({ code: 'header_repeated' });
+    const code = answers[0]!.json().code as string | undefined;
+    expect([answers.map(answer => answer.status), code, ran.length]).toEqual(
+      status === 201 ? [[201], undefined, 1] : [[400], 'header_repeated', 0],
+    );
   });
 });
