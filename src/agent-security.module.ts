@@ -23,6 +23,8 @@ import { ANSWER_NOW, type AnswerNow } from './common/answer-now.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
 import { SecurityEvents } from './common/security-events.js';
+import { CspReportStage } from './csp-reports/csp-report-stage.js';
+import { CspReports } from './csp-reports/csp-reports.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { systemTimers, TIMERS } from './common/timers.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
@@ -114,11 +116,12 @@ const PROVIDERS: Provider[] = [
   part(RESOLVED_REQUEST_ID, ({ requestId }) => requestId),
   part(RESOLVED_ERRORS, ({ errors }) => errors || resolveErrors({})),
   part(RESOLVED_BODY, ({ body }) => body || resolveBody({})),
-  part<HeaderSettings>(HEADER_SETTINGS, ({ headers, noStore, requestId, cors }) => ({
+  part<HeaderSettings>(HEADER_SETTINGS, ({ headers, noStore, requestId, cors, cspReports }) => ({
     input: headers,
     noStore,
     requestIdHeader: requestId === false ? undefined : requestId.header,
     varyByOrigin: cors !== false && cors.varies,
+    reportPath: cspReports === false ? undefined : cspReports.path,
   })),
   {
     provide: Front,
@@ -134,7 +137,24 @@ const PROVIDERS: Provider[] = [
   },
   { provide: VERBS, useFactory: findVerbs, inject: [ModulesContainer] },
   // In the order in which they run.
-  { provide: FRONT_STAGES, useFactory: (): readonly FrontStage[] => [] },
+  {
+    provide: FRONT_STAGES,
+    useFactory: (
+      { cspReports }: ResolvedOptions,
+      reports: CspReports,
+      events: SecurityEvents,
+      clock: Clock,
+      answerNow: AnswerNow,
+    ): readonly FrontStage[] =>
+      cspReports === false ? [] : [new CspReportStage(cspReports, reports, events, clock, answerNow)],
+    inject: [RESOLVED, CspReports, SecurityEvents, CLOCK, ANSWER_NOW],
+  },
+  {
+    provide: CspReports,
+    useFactory: ({ cspReports }: ResolvedOptions) =>
+      new CspReports(cspReports === false ? 0 : cspReports.maxKinds),
+    inject: [RESOLVED],
+  },
   { provide: CLOCK, useValue: systemClock },
   { provide: TIMERS, useValue: systemTimers },
   part<ResolvedRouteTimeout>(RESOLVED_TIMEOUT, ({ timeout }) => timeout || TIMEOUT_OFF),
@@ -242,6 +262,7 @@ function define(
     imports: [ConfigModule.forRoot(), ...(imports ?? [])],
     providers: [...options, ...PROVIDERS, ...(extras.providers ?? [])],
     exports: [
+      CspReports,
       SecurityEvents,
       RateLimiter,
       HostGuard,

@@ -6,6 +6,11 @@ import {
 } from './client-address/client-address.options.js';
 import { readBoolean, type ReadEnvironment, readObject } from './common/read-options.js';
 import { type CorsOptions, type ResolvedCors, resolveCors } from './cors/cors.options.js';
+import {
+  type CspReportsOptions,
+  type ResolvedCspReports,
+  resolveCspReports,
+} from './csp-reports/csp-reports.options.js';
 import { type ErrorsOptions, type ResolvedErrors, resolveErrors } from './errors/errors.options.js';
 import { readHeadersInput, resolveHeaders, type SecurityHeadersOptions } from './headers/headers.options.js';
 import { type HostsOptions, type ResolvedHosts, resolveHosts } from './host/host.options.js';
@@ -49,6 +54,8 @@ export interface AgentSecurityOptions {
   methods?: readonly string[];
   /** How long requests may take to come, handlers to answer, and streams to be silent. @default none for handlers */
   timeout?: false | number | string | TimeoutOptions;
+  /** Collects browsers' reports of violated policies, and asks for them in the policies. @default off */
+  cspReports?: boolean | CspReportsOptions;
 }
 
 export interface ResolvedOptions {
@@ -65,6 +72,7 @@ export interface ResolvedOptions {
   readonly url: ResolvedUrl | false;
   readonly methods: ResolvedMethods | undefined;
   readonly timeout: ResolvedTimeout | false;
+  readonly cspReports: ResolvedCspReports | false;
 }
 
 const KNOWN = [
@@ -80,6 +88,7 @@ const KNOWN = [
   'url',
   'methods',
   'timeout',
+  'cspReports',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -101,5 +110,6 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
     url: resolveUrl(options.url),
     methods: resolveMethods(options.methods),
     timeout: resolveTimeout(options.timeout),
+    cspReports: resolveCspReports(options.cspReports),
   };
 }

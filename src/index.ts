@@ -21,6 +21,9 @@ export {
 } from './common/security-event.js';
 export { SECURITY_EVENTS_CHANNEL, SecurityEvents } from './common/security-events.js';
 export { type CorsOptions } from './cors/cors.options.js';
+export { type CspReportCount, CspReports, type CspReportSummary } from './csp-reports/csp-reports.js';
+export { type CspReportsOptions } from './csp-reports/csp-reports.options.js';
+export { type CspViolation } from './csp-reports/read-reports.js';
 export { type ErrorsOptions } from './errors/errors.options.js';
 export { ProblemDetailsFilter } from './errors/problem-details.filter.js';
 export {

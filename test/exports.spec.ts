@@ -8,6 +8,7 @@ const NAMES = [
   'CLOCK',
   'ClientAddress',
   'ContentSecurityPolicy',
+  'CspReports',
   'HostGuard',
   'MaxBody',
   'NoStore',

@@ -293,7 +293,13 @@ export class Front {
       return decision.kind === 'preflight' ? PREFLIGHT : undefined;
     }
     state.unreadable = decision.kind !== 'none';
-    return decision.kind === 'refused' ? ORIGIN_PROBLEM : undefined;
+    if (decision.kind !== 'refused' || (method === raw.method && this.#isOpenToOrigins(raw)))
+      return undefined;
+    return ORIGIN_PROBLEM;
+  }
+
+  #isOpenToOrigins(raw: IncomingMessage): boolean {
+    return this.stages.some(stage => stage.isOpenToOrigins === true && stage.claims(raw));
   }
 
   #checkFlood(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
