@@ -53,8 +53,12 @@ export { RateLimiter, type RateLimiterPolicy, type RateLimitResult } from './rat
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';
+export { type SafePathOptions, SafePathPipe } from './safe-path/safe-path.pipe.js';
 export { Signal, Timeout } from './time/timeout.decorator.js';
 export { TimeoutGuard } from './time/timeout.guard.js';
 export { type RouteTimeout, type TimeoutOptions } from './time/timeout.options.js';
 export { type UrlAmbiguity, type UrlOptions } from './url/url.options.js';
+export { type InputFault } from './validation/describe-faults.js';
+export { StrictSchemaPipe } from './validation/strict-schema.pipe.js';
+export { strictValidation } from './validation/strict-validation.js';
 export { Verb } from './verb/verb.decorator.js';

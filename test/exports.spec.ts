@@ -20,15 +20,18 @@ const NAMES = [
   'RequestId',
   'RequestIdInterceptor',
   'SECURITY_EVENTS_CHANNEL',
+  'SafePathPipe',
   'SecurityEvents',
   'SecurityHeaders',
   'SecurityHeadersInterceptor',
   'Signal',
   'SkipRateLimit',
+  'StrictSchemaPipe',
   'TIMERS',
   'Timeout',
   'TimeoutGuard',
   'Verb',
+  'strictValidation',
 ];
 
 describe('the public surface', () => {
