@@ -149,6 +149,10 @@ describe('defaults', () => {
     ['rateLimit.maxClients', '`250000`'],
     ['body.maxBytes', "`'10mb'`"],
     ['body.maxDepth', '`64`'],
+    ['body.maxKeys', '`10000`'],
+    ['body.duplicateKeys', "`'refuse'`"],
+    ['url.maxLength', '`8192`'],
+    ['url.insecureAllow', '`[]`'],
     ['cors.maxAge', '`600`'],
   ])('%s is the one that the code has', (path, printed) => {
     const section = OPTIONS.split(`\`${path}\`\n`)[1]!.split('\n##')[0]!;
@@ -273,6 +277,7 @@ const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, 'ASEC_MODULE_TWICE'
     },
   ],
   ['ASEC_TRUST_ALL', { trustProxy: true }],
+  ['ASEC_METHOD_NAME', { methods: ['get'] }],
   ['ASEC_TRUST_INVALID', { trustProxy: ['10.0.0.0/40'] }],
 ];
 

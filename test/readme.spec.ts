@@ -71,12 +71,17 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'README.md title=logging.module.ts': 'own',
   'README.md title=login.service.ts': 'own',
   'README.md title=app.e2e-spec.ts': 'own',
+  'docs/csp-reports.md title=reports.service.ts': 'type',
   'docs/errors.md title=quota.exception.ts': 'own',
+  'docs/input.md title=files.controller.ts': 'type',
+  'docs/input.md title=validation.ts': 'type',
   'docs/migration.md title=step1.module.ts': 'start',
   'docs/migration.md title=step4.module.ts': 'start',
   'docs/proxies.md title=probes.module.ts': 'start',
   'docs/proxies.md title=nginx.conf': 'own',
   'docs/rate-limits.md title=tenants.controller.ts': 'own',
+  'docs/timeouts.md title=answers.controller.ts': 'type',
+  'docs/verbs.md title=documents.controller.ts': 'own',
 };
 
 test('every block is proven', () => {
@@ -525,6 +530,18 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         'X-RateLimit-Remaining',
       );
     expect([await left('a'), await left('a'), await left('b')]).toEqual(['99', '98', '99']);
+  });
+
+  test('documents.controller.ts tells a verb from a plain POST', async () => {
+    const app = await start(platform, {
+      controllers: [load('docs/verbs.md', 'documents.controller.ts')['DocumentsController']!],
+    });
+    const post = async (headers: Record<string, string>): Promise<[number, unknown]> => {
+      const answer = await app.send('/documents/5', { method: 'POST', headers });
+      return [answer.status, answer.json()];
+    };
+    expect(await post({})).toEqual([201, { replaced: '5' }]);
+    expect(await post({ 'X-HTTP-Method-Override': 'SUMMARIZE' })).toEqual([200, { summary: 'of 5' }]);
   });
 
   test('step4.module.ts leaves local probes alone', async () => {
