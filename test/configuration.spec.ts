@@ -1,6 +1,5 @@
 import type { AnyRule, LimitRule } from '../src/rate-limit/limit-rule.js';
 import { inspect } from 'node:util';
-import type { AnyRule, LimitRule } from '../src/rate-limit/limit-rule.js';
 import {
   type AgentSecurityOptions,
   type ResolvedOptions,
@@ -596,6 +595,52 @@ const options: Row[] = [
     'every address',
   ],
 
+  ['methods: in lower case', { methods: ['GET', 'post'] }, 'ASEC_METHOD_NAME', 'methods[1]', '"post"'],
+  ['methods: TRACE', { methods: ['TRACE'] }, 'ASEC_METHOD_NAME', 'methods[0]', 'never served'],
+  ['methods: a verb', { methods: ['SUMMARIZE'] }, 'ASEC_METHOD_NAME', 'methods[0]', '@Verb()'],
+  ['methods: none', { methods: [] }, 'ASEC_METHOD_NAME', 'methods', 'empty list'],
+  ['methods: a text', { methods: 'GET' }, 'ASEC_OPTION_TYPE', 'methods', 'a list of strings'],
+  [
+    'url.insecureAllow: an unknown form',
+    { url: { insecureAllow: ['slash'] } },
+    'ASEC_OPTION_TYPE',
+    'url.insecureAllow[0]',
+    '"encoded-slash"',
+  ],
+  ['url: true', { url: true }, 'ASEC_OPTION_TYPE', 'url', 'an object'],
+  [
+    'body.duplicateKeys: false',
+    { body: { duplicateKeys: false } },
+    'ASEC_OPTION_TYPE',
+    'body.duplicateKeys',
+    '"refuse"',
+  ],
+  ['timeout: no unit', { timeout: '30' }, 'ASEC_OPTION_TYPE', 'timeout.handler', '"30"'],
+  ['timeout: 0', { timeout: 0 }, 'ASEC_OPTION_RANGE', 'timeout.handler', 'received 0'],
+  ['timeout: NaN', { timeout: Number.NaN }, 'ASEC_OPTION_RANGE', 'timeout.handler', 'NaN'],
+  ['timeout: null', { timeout: null }, 'ASEC_OPTION_TYPE', 'timeout', 'received null'],
+  [
+    'timeout.headers: beyond a timer',
+    { timeout: { headers: '1000h' } },
+    'ASEC_OPTION_RANGE',
+    'timeout.headers',
+    '"1000h"',
+  ],
+  ['timeout.idle: true', { timeout: { idle: true } }, 'ASEC_OPTION_TYPE', 'timeout.idle', 'received true'],
+  [
+    'cspReports.path: a quote',
+    { cspReports: { path: '/a"b' } },
+    'ASEC_PATH_INVALID',
+    'cspReports.path',
+    'an exact path',
+  ],
+  [
+    'cspReports.maxBytes: too few',
+    { cspReports: { maxBytes: 1 } },
+    'ASEC_OPTION_RANGE',
+    'cspReports.maxBytes',
+    'received 1',
+  ],
   [
     'errors.typeBase: no URI',
     { errors: { typeBase: 'api problems' } },
@@ -824,6 +869,8 @@ const numbers: [option: string, input: (value: unknown) => unknown][] = [
   ['trustProxy', trustProxy => ({ trustProxy })],
   ['body.maxBytes', maxBytes => ({ body: { maxBytes } })],
   ['body.maxDepth', maxDepth => ({ body: { maxDepth } })],
+  ['body.maxKeys', maxKeys => ({ body: { maxKeys } })],
+  ['url.maxLength', maxLength => ({ url: { maxLength } })],
 ];
 
 /** An unknown key at every level, and the name that is offered for it. */
@@ -856,6 +903,10 @@ const unknownKeys: [option: string, input: unknown, offered: string][] = [
   ['rateLimit.limits.limits', { rateLimit: { limits: [{ limits: '1/s' }] } }, 'limit'],
   ['errors.typebase', { errors: { typebase: '/' } }, 'typeBase'],
   ['body.maxByte', { body: { maxByte: 1 } }, 'maxBytes'],
+  ['url.insecureAllowed', { url: { insecureAllowed: [] } }, 'insecureAllow'],
+  ['timeout.handlers', { timeout: { handlers: '5s' } }, 'handler'],
+  ['cspReports.paths', { cspReports: { paths: '/x' } }, 'path'],
+  ['method', { method: ['GET'] }, 'methods'],
 ];
 
 describe('a bad configuration stops the start-up', () => {
@@ -965,7 +1016,17 @@ describe('undefined', () => {
     },
     trustProxy: undefined,
     errors: { typeBase: undefined, exposeMessages: undefined },
-    body: { maxBytes: undefined, maxDepth: undefined },
+    body: { maxBytes: undefined, maxDepth: undefined, maxKeys: undefined, duplicateKeys: undefined },
+    url: { maxLength: undefined, insecureAllow: undefined },
+    methods: undefined,
+    timeout: {
+      handler: undefined,
+      idle: undefined,
+      headers: undefined,
+      request: undefined,
+      keepAlive: undefined,
+    },
+    cspReports: undefined,
     auth: undefined,
     tools: {
       allow: undefined,

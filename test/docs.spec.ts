@@ -156,6 +156,10 @@ describe('defaults', () => {
     ['audit.maxFileBytes', '`104857600`'],
     ['audit.maxParamsChars', '`16384`'],
     ['audit.maxQueued', '`10000`'],
+    ['body.maxKeys', '`10000`'],
+    ['body.duplicateKeys', "`'refuse'`"],
+    ['url.maxLength', '`8192`'],
+    ['url.insecureAllow', '`[]`'],
     ['cors.maxAge', '`600`'],
   ])('%s is the one that the code has', (path, printed) => {
     const section = OPTIONS.split(`\`${path}\`\n`)[1]!.split('\n##')[0]!;
@@ -291,6 +295,7 @@ const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, OfAnApp>, object])[
   ['ASEC_TOOL_SCOPE', { tools: { policies: { delete_user: { scopes: ['users delete'] } } } }],
   ['ASEC_AUDIT_KEY', { audit: { key: 'hunter2' } }],
   ['ASEC_TRUST_ALL', { trustProxy: true }],
+  ['ASEC_METHOD_NAME', { methods: ['get'] }],
   ['ASEC_TRUST_INVALID', { trustProxy: ['10.0.0.0/40'] }],
   ['ASEC_AUTH_NONE', { auth: true }],
   ['ASEC_AUTH_KEYS', { auth: { apiKeys: {} } }],

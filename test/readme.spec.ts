@@ -76,7 +76,10 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'docs/authentication.md title=identify.module.ts': 'start',
   'docs/audit.md title=import.service.ts': 'type',
   'docs/audit.md title=siem.module.ts': 'start',
+  'docs/csp-reports.md title=reports.service.ts': 'type',
   'docs/errors.md title=quota.exception.ts': 'own',
+  'docs/input.md title=files.controller.ts': 'type',
+  'docs/input.md title=validation.ts': 'type',
   'docs/migration.md title=step1.module.ts': 'start',
   'docs/migration.md title=step4.module.ts': 'start',
   'docs/proxies.md title=probes.module.ts': 'start',
@@ -86,6 +89,8 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'docs/events.md title=alerts.service.ts': 'own',
   'docs/tools.md title=job.service.ts': 'type',
   'docs/tools.md title=users.controller.ts': 'type',
+  'docs/timeouts.md title=answers.controller.ts': 'type',
+  'docs/verbs.md title=documents.controller.ts': 'own',
 };
 
 test('every block is proven', () => {
@@ -578,6 +583,18 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
     await app.send('/watched');
     expect(app.logger.find('127.0.0.1 has used 50 % of 2-per-minute', 'warn')).toHaveLength(1);
+  });
+
+  test('documents.controller.ts tells a verb from a plain POST', async () => {
+    const app = await start(platform, {
+      controllers: [load('docs/verbs.md', 'documents.controller.ts')['DocumentsController']!],
+    });
+    const post = async (headers: Record<string, string>): Promise<[number, unknown]> => {
+      const answer = await app.send('/documents/5', { method: 'POST', headers });
+      return [answer.status, answer.json()];
+    };
+    expect(await post({})).toEqual([201, { replaced: '5' }]);
+    expect(await post({ 'X-HTTP-Method-Override': 'SUMMARIZE' })).toEqual([200, { summary: 'of 5' }]);
   });
 
   test('step4.module.ts leaves local probes alone', async () => {

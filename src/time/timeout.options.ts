@@ -4,8 +4,7 @@ import { isRecord, readObject } from '../common/read-options.js';
 /** Milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
 type Limit = false | number | string;
 
-/** How long a route may take. */
-export interface RouteTimeout {
+export interface TimeoutOptions {
   /**
    * Until the answer begins. Beyond it the client gets 503 with `Retry-After`, the handler's `@Signal()` aborts, and what the handler
    * answers later is dropped.
@@ -18,9 +17,6 @@ export interface RouteTimeout {
    * @default '5min' on routes that `handler` limits
    */
   idle?: Limit;
-}
-
-export interface TimeoutOptions extends RouteTimeout {
   /** Until the head of a request has come (`server.headersTimeout`). @default '20s' @see Slowloris, CWE-400 */
   headers?: Limit;
   /** Until a request has come whole (`server.requestTimeout`; Fastify's own default is no limit). @default '2min' */
@@ -28,6 +24,9 @@ export interface TimeoutOptions extends RouteTimeout {
   /** How long an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
   keepAlive?: Limit;
 }
+
+/** How long a route may take. */
+export type RouteTimeout = Pick<TimeoutOptions, 'handler' | 'idle'>;
 
 export interface ResolvedRouteTimeout {
   /** `undefined`: not said here; `false`: none. */

@@ -19,6 +19,8 @@ const rows: Row[] = [
   ['half a pair twice', '{"\\ud83dx":1,"\\ud83d\\u0078":2}', 'duplicate'],
   ['a backslash at the end of a value', '{"a":"\\\\","b":1}', undefined],
   ['brackets and colons in values', '{"a":"}{:,\\"","b":"{\\"b\\":1"}', undefined],
+  ['a long value', `{"a":"${'x'.repeat(500)}","b":"${'\\n'.repeat(100)}\\"}{","a":1}`, 'duplicate'],
+  ['long values', `{"a":"${'x'.repeat(500)}\\"","b":"${'y:{,'.repeat(100)}","c":1}`, undefined],
   ['a value like a key', '{"a":"a","b":["a","a"]}', undefined],
   ['siblings', '[{"a":1},{"a":1}]', undefined],
   ['closing brackets alone', ']]}}', undefined],
@@ -71,7 +73,21 @@ describe('JsonScanner', () => {
     sample: fc.oneof(
       { maxDepth: 4, withCrossShrink: true },
       fc
-        .constantFrom('1', 'null', '"a"', '"{"', '"}\\\\"', '"\\","', '""', '-0.5e9', '[]', '{}', '"é:"')
+        .constantFrom(
+          '1',
+          'null',
+          '"a"',
+          '"{"',
+          '"}\\\\"',
+          '"\\","',
+          '""',
+          '-0.5e9',
+          '[]',
+          '{}',
+          '"é:"',
+          `"${'long {,'.repeat(9)}"`,
+          `"${'x'.repeat(30)}\\"${'y'.repeat(30)}"`,
+        )
         .map(text => ({ text, repeats: false })),
       fc.array(tie('sample'), { maxLength: 4 }).map(items => ({
         text: `[ ${items.map(({ text }) => text).join(' ,')}]`,
