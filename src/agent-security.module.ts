@@ -38,7 +38,7 @@ import {
   RESOLVED_RATE_LIMIT,
   type ResolvedRateLimit,
 } from './rate-limit/rate-limit.options.js';
-import { MAX_CLIENTS, RateLimiter } from './rate-limit/rate-limiter.js';
+import { RateLimiter } from './rate-limit/rate-limiter.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 
 /** For `useClass` and `useExisting`. */
@@ -100,7 +100,6 @@ const PROVIDERS: Provider[] = [
       rateLimit ? { ...rateLimit, store: rateLimit.store ?? store } : RATE_LIMIT_OFF,
     inject: [RESOLVED, REDIS_STORE],
   },
-  part(MAX_CLIENTS, ({ rateLimit }) => (rateLimit || RATE_LIMIT_OFF).maxClients),
   part(RESOLVED_REQUEST_ID, ({ requestId }) => requestId),
   part(RESOLVED_ERRORS, ({ errors }) => errors || resolveErrors({})),
   part(RESOLVED_BODY, ({ body }) => body || resolveBody({})),

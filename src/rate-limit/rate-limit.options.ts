@@ -14,7 +14,7 @@ import {
   show,
 } from '../common/read-options.js';
 import {
-  type LimitRule,
+  type AnyRule,
   limitTypeError,
   type RateLimitInput,
   type RateLimitKey,
@@ -71,8 +71,18 @@ export interface RateLimitOptions {
   onStoreError?: StoreErrorPolicy;
   /** Sends X-RateLimit-* and RateLimit on answers. A 429 carries Retry-After in any case. @default true */
   headers?: boolean;
-  /** Judges and counts, and refuses nobody: for trying limits on real traffic. `flood` still refuses. @default false */
+  /**
+   * Judges and counts, and refuses nobody: for trying limits on real traffic. `flood` still refuses. A single limit can be tried too:
+   * `{ limit, shadow: true }`.
+   * @default false
+   */
   shadow?: boolean;
+  /**
+   * Tells clients by `pk` (RateLimit and RateLimit-Policy) which of several quotas they draw on: a hash of their address, or of what
+   * `key` returned.
+   * @default false
+   */
+  partitionKeys?: boolean;
   /**
    * Clients that one quota holds in memory. At the bound the least active give way, and nobody who has used up a limit.
    * @default 250000
@@ -81,9 +91,9 @@ export interface RateLimitOptions {
 }
 
 export interface ResolvedRateLimit {
-  readonly limits: readonly LimitRule[];
+  readonly limits: readonly AnyRule[];
   readonly flood: Policy | undefined;
-  readonly tiers: ReadonlyMap<string, readonly LimitRule[]>;
+  readonly tiers: ReadonlyMap<string, readonly AnyRule[]>;
   readonly tier: RateLimitOptions['tier'];
   readonly key: RateLimitKey;
   readonly exemptPaths: ReadonlySet<string>;
@@ -95,6 +105,7 @@ export interface ResolvedRateLimit {
   readonly onStoreError: StoreErrorPolicy;
   readonly headers: boolean;
   readonly shadow: boolean;
+  readonly partitionKeys: boolean;
   readonly maxClients: number;
 }
 
@@ -121,6 +132,7 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
     'onStoreError',
     'headers',
     'shadow',
+    'partitionKeys',
     'maxClients',
   ]);
   const fromEnvironment = options.limits === undefined ? env('RATE_LIMIT')?.trim() || undefined : undefined;
@@ -139,11 +151,12 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
     onStoreError: readChoice('rateLimit.onStoreError', options.onStoreError, STORE_ERROR_POLICIES, 'local'),
     headers: readBoolean('rateLimit.headers', options.headers, true),
     shadow: readBoolean('rateLimit.shadow', options.shadow, false),
+    partitionKeys: readBoolean('rateLimit.partitionKeys', options.partitionKeys, false),
     maxClients: readInteger('rateLimit.maxClients', options.maxClients, 250_000, MAX_CLIENTS),
   };
 }
 
-function resolveTiers(value: unknown, tier: unknown): ReadonlyMap<string, readonly LimitRule[]> {
+function resolveTiers(value: unknown, tier: unknown): ReadonlyMap<string, readonly AnyRule[]> {
   if (value === undefined) return new Map();
   if (!isRecord(value))
     throw limitTypeError('rateLimit.tiers', value, 'must be an object of tiers and their limits');
@@ -201,5 +214,6 @@ export const RATE_LIMIT_OFF: ResolvedRateLimit = {
   onStoreError: 'local',
   headers: false,
   shadow: false,
+  partitionKeys: false,
   maxClients: 250_000,
 };
