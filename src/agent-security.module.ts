@@ -12,6 +12,7 @@ import {
   type OptionalFactoryDependency,
   type Provider,
   type Type,
+  VersioningType,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
@@ -20,6 +21,7 @@ import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from 
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
+import { MAY_CARRY_AGENT, type MayCarryAgent } from './common/agent.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
 import { SecurityEvents } from './common/security-events.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
@@ -31,6 +33,7 @@ import { installFront } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
+import { KNOWN_REFUSALS, MAX_KNOWN_REFUSALS } from './rate-limit/known-refusals.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
 import {
@@ -39,6 +42,7 @@ import {
   type ResolvedRateLimit,
 } from './rate-limit/rate-limit.options.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
+import { RefusalMemory } from './rate-limit/refusal-memory.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 
 /** For `useClass` and `useExisting`. */
@@ -115,12 +119,17 @@ const PROVIDERS: Provider[] = [
       options: ResolvedOptions,
       settings: HeaderSettings,
       clock: Clock,
+      refusals: RefusalMemory,
+      mayCarryAgent: MayCarryAgent,
       stages: readonly FrontStage[],
-    ) => new Front(options, settings, clock, new Logger('AgentSecurity'), stages),
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES],
+    ) => new Front(options, settings, clock, new Logger('AgentSecurity'), refusals, mayCarryAgent, stages),
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, KNOWN_REFUSALS, MAY_CARRY_AGENT, FRONT_STAGES],
   },
   // In the order in which they run.
   { provide: FRONT_STAGES, useFactory: (): readonly FrontStage[] => [] },
+  { provide: KNOWN_REFUSALS, useFactory: () => new RefusalMemory(MAX_KNOWN_REFUSALS) },
+  // Nothing verifies agents yet: whoever is limited is an address.
+  { provide: MAY_CARRY_AGENT, useFactory: (): MayCarryAgent => () => false },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
   SecurityEvents,
@@ -156,7 +165,8 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     @Inject(RESOLVED) private readonly options: ResolvedOptions,
     private readonly front: Front,
     private readonly adapterHost: HttpAdapterHost,
-    config: ApplicationConfig,
+    private readonly config: ApplicationConfig,
+    @Inject(KNOWN_REFUSALS) private readonly refusals: RefusalMemory,
     hostGuard: HostGuard,
     rateLimitGuard: RateLimitGuard,
     bodyGuard: BodyGuard,
@@ -189,6 +199,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
 
   /** Late, so that it stands in front of gateways as well. */
   onApplicationBootstrap(): void {
+    // What a path has refused says nothing of the next request to it if headers choose the route.
+    const versioning = this.config.getVersioning();
+    if (versioning !== undefined && versioning.type !== VersioningType.URI) this.refusals.disable();
     const adapter = this.adapterHost.httpAdapter;
     const server = adapter?.getHttpServer();
     if (typeof server?.listeners !== 'function') return;

@@ -76,9 +76,7 @@ const STACKS = {
 export async function createApp(server) {
   const { imports = () => [], providers = [], configure = () => undefined } = STACKS[server.stack];
   class BenchModule {}
-  Module({ imports: imports(server), providers, controllers: [createController(server)] })(
-    BenchModule,
-  );
+  Module({ imports: imports(server), providers, controllers: [createController(server)] })(BenchModule);
   const adapter = server.platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
   const app = await NestFactory.create(BenchModule, adapter, { logger: ['error', 'warn'] });
   await configure(app, server);

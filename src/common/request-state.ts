@@ -37,6 +37,8 @@ export class RequestState {
   quota: readonly string[] | undefined = undefined;
   /** Whether the module's quota was charged for this request, so that it is charged once. */
   charged = false;
+  /** Notes that this request was refused and how, so that its like is refused at once; called if nobody but the module answers it. */
+  keepRefusal: (() => void) | undefined = undefined;
   headersWritten = false;
   /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
   routed = false;

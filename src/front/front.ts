@@ -1,9 +1,10 @@
-/* What every request meets first, in this order: ID, headers, method, host, CORS, flood limit, declared body. All of it happens in front
+/* What every request meets first, in this order: ID, headers, method, host, CORS, flood limit, declared body, known refusals. All of it happens in front
  * of the body parser, of Nest's own pipeline and of every route, whoever mounted it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { readAuthority } from '../common/authority.js';
+import type { MayCarryAgent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import {
   type PlatformRequest,
@@ -31,9 +32,11 @@ import { type HeaderSettings, templateParts } from '../headers/header-settings.j
 import { checkHost, type HostDecision } from '../host/check-host.js';
 import { hostProblem } from '../host/host.problem.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
-import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
+import { EVERY_POLICY, judge, type Verdict } from '../rate-limit/judge.js';
+import { nameRequest } from '../rate-limit/known-refusals.js';
 import { QuotaTable } from '../rate-limit/quota-table.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
+import type { RefusalMemory } from '../rate-limit/refusal-memory.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
 import type { ResolvedOptions } from '../agent-security.options.js';
 import type { FrontStage } from './front-stage.js';
@@ -75,6 +78,8 @@ export class Front {
     settings: HeaderSettings,
     private readonly clock: Clock,
     private readonly log: FrontLog,
+    private readonly refusals: RefusalMemory,
+    private readonly mayCarryAgent: MayCarryAgent,
     private readonly stages: readonly FrontStage[] = [],
   ) {
     this.#template = compileHeaderTemplate(templateParts(settings));
@@ -97,7 +102,7 @@ export class Front {
     const raw = rawRequest(request);
     const state = this.#begin(request, raw, rawResponse(response));
     if (sendContinue !== undefined) state.awaitContinue(sendContinue);
-    const problem = this.#judge(raw, state);
+    const problem = this.#judge(raw, state) ?? this.#checkKnown(raw, state);
     if (problem === undefined) {
       const claiming = this.stages.length === 0 ? [] : this.stages.filter(stage => stage.claims(raw));
       return claiming.length === 0 || this.#runStages(claiming, request, response, state);
@@ -287,8 +292,20 @@ export class Front {
       return undefined;
     const charge = { table: this.#flood, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
     const verdict = judge([charge], this.clock.monotonicMs());
-    if (verdict.granted) return undefined;
-    state.quota = quotaHeaders(verdict, this.clock.epochMs(), rateLimit.headers);
+    return verdict.granted ? undefined : this.#overLimit(verdict, state);
+  }
+
+  /** Refuses a client that the guard has just refused here, until its quota gives something back. */
+  #checkKnown(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
+    if (this.refusals.size === 0 || this.mayCarryAgent(raw)) return undefined;
+    const request = nameRequest(raw, state.client);
+    const verdict = request === undefined ? undefined : this.refusals.find(request, this.clock.monotonicMs());
+    return verdict && this.#overLimit(verdict, state);
+  }
+
+  #overLimit(verdict: Verdict, state: RequestState): ProblemFields {
+    const { rateLimit } = this.options;
+    state.quota = quotaHeaders(verdict, this.clock.epochMs(), rateLimit !== false && rateLimit.headers);
     return quotaProblem(verdict);
   }
 

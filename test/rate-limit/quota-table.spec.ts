@@ -116,7 +116,7 @@ describe('QuotaTable against a Map', () => {
       });
     for (let client = first; client < first + 2_200; client++) {
       consume(table, client, 0, units(client));
-      if (client % 150 === 0) expect(wrongOf(client + 1)).toEqual([]);
+      if (client % 150 === 0 && wrongOf(client + 1).length > 0) throw new Error(`client ${client}`);
       const gone = below(client);
       table.delete(key(gone).hi, key(gone).lo);
       deleted.add(gone);
