@@ -29,8 +29,9 @@ const REFUSED = [
   { variant: 'assembled-10000', stack: 'assembled', limit: 10_000 },
   { variant: 'nest', limit: 10 },
   { variant: 'floor', limit: 10 },
-  { variant: 'ours', limit: 10, refusedBy: 'guard' },
-  { variant: 'ours-10000', stack: 'ours', limit: 10_000, refusedBy: 'guard' },
+  { variant: 'ours', limit: 10, refusedBy: 'module' },
+  { variant: 'ours-10000', stack: 'ours', limit: 10_000, refusedBy: 'module' },
+  { variant: 'ours-guard', stack: 'ours', limit: 10, refusedBy: 'route' },
   { variant: 'ours-flood', stack: 'ours', limit: 10, refusedBy: 'flood' },
 ].map(run => ({ ...run, oneClient: true }));
 

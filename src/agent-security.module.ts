@@ -13,6 +13,7 @@ import {
   type OptionalFactoryDependency,
   type Provider,
   type Type,
+  VersioningType,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
@@ -26,6 +27,7 @@ import { Gateways } from './auth/gateways.js';
 import { HandshakeJudge } from './auth/handshake.js';
 import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './auth/describe-openapi.js';
 import { installOpenApi, OpenApiDescriber } from './auth/openapi-describer.js';
+import { mayCarryAgent } from './auth/may-carry-agent.js';
 import { RouteAccesses } from './auth/route-accesses.js';
 import { ScopesGuard } from './auth/scopes.guard.js';
 import { AuditTrail } from './audit/audit-trail.js';
@@ -34,6 +36,7 @@ import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
 import { ANSWER_NOW, type AnswerNow } from './common/answer-now.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
+import { MAY_CARRY_AGENT, type MayCarryAgent } from './common/agent.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
 import { SecurityEvents } from './common/security-events.js';
 import { CspReportStage } from './csp-reports/csp-report-stage.js';
@@ -52,6 +55,7 @@ import { allowOverride, findVerbs, installVerbs } from './front/install-verbs.js
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
+import { KNOWN_REFUSALS, MAX_KNOWN_REFUSALS } from './rate-limit/known-refusals.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
 import {
@@ -60,6 +64,7 @@ import {
   type ResolvedRateLimit,
 } from './rate-limit/rate-limit.options.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
+import { RefusalMemory } from './rate-limit/refusal-memory.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 import { AgentToolGuard } from './tools/agent-tool.guard.js';
 import { ToolAuditInterceptor } from './tools/tool-audit.interceptor.js';
@@ -223,20 +228,33 @@ const PROVIDERS: Provider[] = [
       options: ResolvedOptions,
       settings: HeaderSettings,
       clock: Clock,
+      refusals: RefusalMemory,
+      carries: MayCarryAgent,
       stages: readonly FrontStage[],
       handshakes: HandshakeJudge | undefined,
       verbs: ReadonlySet<string>,
     ) =>
-      new Front(
-        allowOverride(options, verbs),
+      new Front({
+        options: allowOverride(options, verbs),
         settings,
         clock,
-        new Logger('AgentSecurity'),
+        log: new Logger('AgentSecurity'),
+        refusals,
+        mayCarryAgent: carries,
         stages,
         verbs,
         handshakes,
-      ),
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, HandshakeJudge, VERBS],
+      }),
+    inject: [
+      RESOLVED,
+      HEADER_SETTINGS,
+      CLOCK,
+      KNOWN_REFUSALS,
+      MAY_CARRY_AGENT,
+      FRONT_STAGES,
+      HandshakeJudge,
+      VERBS,
+    ],
   },
   { provide: VERBS, useFactory: findVerbs, inject: [ModulesContainer] },
   // In the order in which they run.
@@ -263,6 +281,8 @@ const PROVIDERS: Provider[] = [
       new CspReports(cspReports === false ? 0 : cspReports.maxKinds),
     inject: [RESOLVED],
   },
+  { provide: KNOWN_REFUSALS, useFactory: () => new RefusalMemory(MAX_KNOWN_REFUSALS) },
+  { provide: MAY_CARRY_AGENT, useFactory: mayCarryAgent, inject: [RESOLVED_AUTH] },
   { provide: CLOCK, useValue: systemClock },
   { provide: TIMERS, useValue: systemTimers },
   part<ResolvedRouteTimeout>(RESOLVED_TIMEOUT, ({ timeout }) => timeout || TIMEOUT_OFF),
@@ -332,7 +352,8 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     @Inject(RESOLVED) private readonly options: ResolvedOptions,
     private readonly front: Front,
     private readonly adapterHost: HttpAdapterHost,
-    config: ApplicationConfig,
+    private readonly config: ApplicationConfig,
+    @Inject(KNOWN_REFUSALS) private readonly refusals: RefusalMemory,
     hostGuard: HostGuard,
     authGuard: AuthGuard,
     rateLimitGuard: RateLimitGuard,
@@ -382,6 +403,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
 
   /** Late, so that it stands in front of gateways as well. */
   onApplicationBootstrap(): void {
+    // What a path has refused says nothing of the next request to it if headers choose the route.
+    const versioning = this.config.getVersioning();
+    if (versioning !== undefined && versioning.type !== VersioningType.URI) this.refusals.disable();
     const adapter = this.adapterHost.httpAdapter;
     const server = adapter?.getHttpServer();
     if (typeof server?.listeners !== 'function') return;

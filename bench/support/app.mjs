@@ -9,7 +9,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import fastifyHelmet from '@fastify/helmet';
 import helmet from 'helmet';
-import { AgentSecurityModule } from '../../dist/index.js';
+import { AgentSecurityModule, RateLimit } from '../../dist/index.js';
 import { installFloor } from './floor.mjs';
 
 export const ORIGIN = 'https://app.example.com';
@@ -22,7 +22,7 @@ const HIGH = 100_000_000;
  * @property {'express' | 'fastify'} platform
  * @property {keyof typeof STACKS} stack
  * @property {number} [limit] requests a minute and client; out of reach by default
- * @property {'guard' | 'flood'} [refusedBy] which of our limits `limit` is
+ * @property {'module' | 'route' | 'flood'} [refusedBy] which of our limits `limit` is: the module's, the route's own, or `flood`
  * @property {boolean} [oneClient] whether all requests are one client's, for the throttler as for everybody
  * @property {string[]} [hosts] listed beside loopback
  * @property {string[]} [origins]
@@ -76,9 +76,7 @@ const STACKS = {
 export async function createApp(server) {
   const { imports = () => [], providers = [], configure = () => undefined } = STACKS[server.stack];
   class BenchModule {}
-  Module({ imports: imports(server), providers, controllers: [createController(server.routes ?? 1)] })(
-    BenchModule,
-  );
+  Module({ imports: imports(server), providers, controllers: [createController(server)] })(BenchModule);
   const adapter = server.platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
   const app = await NestFactory.create(BenchModule, adapter, { logger: ['error', 'warn'] });
   await configure(app, server);
@@ -86,7 +84,7 @@ export async function createApp(server) {
 }
 
 /** `GET /` and `POST /`, and as many other routes behind them as are asked for. */
-function createController(routes) {
+function createController({ routes = 1, limit, refusedBy }) {
   class BenchController {
     get() {
       return { hello: 'world' };
@@ -105,17 +103,18 @@ function createController(routes) {
     Object.defineProperty(prototype, name, { value: () => ({ index }), configurable: true, writable: true });
     route(name, Get(`route-${index}`));
   }
+  if (refusedBy === 'route') RateLimit(`${HIGH}/second`, `${limit}/minute`)(BenchController);
   Controller()(BenchController);
   return BenchController;
 }
 
-function ourOptions({ limit = HIGH, refusedBy = 'guard', hosts = [], origins = [ORIGIN] }) {
-  const guard = refusedBy === 'guard' ? limit : HIGH;
+function ourOptions({ limit = HIGH, refusedBy = 'module', hosts = [], origins = [ORIGIN] }) {
+  const limits = refusedBy === 'module' ? limit : HIGH;
   const flood = refusedBy === 'flood' ? limit : HIGH;
   return {
     hosts: [...hosts, 'localhost', '127.0.0.1'],
     cors: { origins },
-    rateLimit: { limits: [`${HIGH}/second`, `${guard}/minute`], flood: `${flood}/minute` },
+    rateLimit: { limits: [`${HIGH}/second`, `${limits}/minute`], flood: `${flood}/minute` },
   };
 }
 

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 /** Who calls: an identity that was verified, never one that was only claimed. One object a request; nothing of it is shared. */
 export interface Agent {
   /** Stable and unique over all kinds of credentials: limits, audit lines and events name the agent by it. */
@@ -13,3 +15,11 @@ export interface Agent {
   /** What else its credential says. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
+
+/**
+ * Whether a request may be somebody other than its address: it carries what an agent could be verified by. Asked in front of the framework,
+ * so it must be quick, and true when in doubt.
+ */
+export type MayCarryAgent = (raw: IncomingMessage) => boolean;
+
+export const MAY_CARRY_AGENT = Symbol('agent-security:may-carry-agent');

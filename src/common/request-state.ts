@@ -48,6 +48,8 @@ export class RequestState {
   charged = false;
   /** The code of the problem that it was answered with, if the filter answered. */
   problem: string | undefined = undefined;
+  /** Notes that this request was refused and how, so that its like is refused at once; called if nobody but the module answers it. */
+  keepRefusal: (() => void) | undefined = undefined;
   headersWritten = false;
   /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
   routed = false;

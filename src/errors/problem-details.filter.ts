@@ -11,6 +11,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
+import { answerPlainly, isPlainExpress } from './answer-plainly.js';
 import { describeError, isUnforeseen } from './describe-error.js';
 import { describeForLog } from './describe-for-log.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
@@ -51,8 +52,14 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const fields = describeError(answered, this.options.exposeMessages);
     if (state !== undefined) state.problem = fields.code;
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
-    adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
-    adapter.reply(response, problem, problem.status);
+    if (adapter.getType() === 'express' && isPlainExpress(response)) {
+      answerPlainly(response, problem);
+    } else {
+      adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
+      adapter.reply(response, problem, problem.status);
+    }
+    // A subclass may have changed the answer; a filter of the user's would have kept it from coming here.
+    if (answered === exception && this.constructor === ProblemDetailsFilter) state?.keepRefusal?.();
     return undefined;
   }
 

@@ -1,10 +1,12 @@
-/* What every request meets first, in this order: ID, headers, head, host, CORS, flood limit, URL, method, verb, declared body. All of it happens in front
+/* What every request meets first, in this order: ID, headers, head, host, CORS, flood limit, URL, method, verb, declared body, known
+ * refusals. All of it happens in front
  * of the body parser, of Nest's own pipeline and of every route, whoever mounted it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { AnswerNow } from '../common/answer-now.js';
 import { readAuthority } from '../common/authority.js';
+import type { MayCarryAgent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import {
   type PlatformRequest,
@@ -34,9 +36,11 @@ import { type HeaderSettings, templateParts } from '../headers/header-settings.j
 import { checkHost, type HostDecision } from '../host/check-host.js';
 import { hostProblem } from '../host/host.problem.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
-import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
+import { EVERY_POLICY, judge, type Verdict } from '../rate-limit/judge.js';
+import { nameRequest } from '../rate-limit/known-refusals.js';
 import { QuotaTable } from '../rate-limit/quota-table.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
+import type { RefusalMemory } from '../rate-limit/refusal-memory.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
 import { checkUrl, urlRefusal } from '../url/check-url.js';
 import { checkVerb } from '../verb/check-verb.js';
@@ -66,6 +70,19 @@ type SocketWithPeer = TLSSocket & { [PEER]?: Client };
 /** One refused host may be a mistake in the settings; a scan of thousands must not fill the log. */
 const LOG_INTERVAL_MS = 1_000;
 
+export interface FrontParts {
+  readonly options: ResolvedOptions;
+  readonly settings: HeaderSettings;
+  readonly clock: Clock;
+  readonly log: FrontLog;
+  readonly refusals: RefusalMemory;
+  readonly mayCarryAgent: MayCarryAgent;
+  readonly stages: readonly FrontStage[];
+  /** Of `@Verb()`. */
+  readonly verbs: ReadonlySet<string>;
+  readonly handshakes: HandshakeJudge | undefined;
+}
+
 export class Front {
   readonly #template: HeaderTemplate;
   readonly #patterns: HostPatterns | undefined;
@@ -78,16 +95,15 @@ export class Front {
   #hostLoggedMs = -Infinity;
   readonly #answerNow: AnswerNow;
 
-  constructor(
-    private readonly options: ResolvedOptions,
-    settings: HeaderSettings,
-    private readonly clock: Clock,
-    private readonly log: FrontLog,
-    private readonly stages: readonly FrontStage[] = [],
-    /** Of `@Verb()`. */
-    private readonly verbs: ReadonlySet<string> = new Set(),
-    private readonly handshakes?: HandshakeJudge,
-  ) {
+  private readonly options: ResolvedOptions;
+  private readonly clock: Clock;
+  private readonly log: FrontLog;
+
+  constructor(private readonly parts: FrontParts) {
+    const { options, settings } = parts;
+    this.options = options;
+    this.clock = parts.clock;
+    this.log = parts.log;
     this.#answerNow = createAnswerNow(options.errors);
     this.#template = compileHeaderTemplate(templateParts(settings));
     const { hosts, rateLimit, cors } = options;
@@ -109,10 +125,11 @@ export class Front {
     const raw = rawRequest(request);
     const state = this.#begin(request, raw, rawResponse(response));
     if (sendContinue !== undefined) state.awaitContinue(sendContinue);
-    const problem = this.#judge(raw, state);
+    const problem = this.#judge(raw, state) ?? this.#checkKnown(raw, state);
     if (problem === undefined) {
       this.#watchBody(raw, rawResponse(response), state);
-      const claiming = this.stages.length === 0 ? [] : this.stages.filter(stage => stage.claims(raw));
+      const claiming =
+        this.parts.stages.length === 0 ? [] : this.parts.stages.filter(stage => stage.claims(raw));
       return claiming.length === 0 || this.#runStages(claiming, request, response, state);
     }
     takeOver(response);
@@ -153,7 +170,8 @@ export class Front {
   admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean | Promise<boolean> {
     const state = this.#newState(raw, NO_RESPONSE);
     const problem = this.#judge(raw, state, 'UPGRADE');
-    if (problem === undefined) return this.handshakes === undefined || this.#authenticate(raw, socket, state);
+    if (problem === undefined)
+      return this.parts.handshakes === undefined || this.#authenticate(raw, socket, state);
     this.#refuseUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
     return false;
   }
@@ -161,7 +179,7 @@ export class Front {
   async #authenticate(raw: IncomingMessage, socket: Duplex, state: RequestState): Promise<boolean> {
     // Node has taken its own listener off; a client that goes now must not end the process.
     socket.on('error', ignore);
-    const refusal = await this.handshakes!.judge(raw, state);
+    const refusal = await this.parts.handshakes!.judge(raw, state);
     socket.off('error', ignore);
     if (socket.destroyed) return false;
     if (refusal === undefined) {
@@ -324,7 +342,7 @@ export class Front {
   }
 
   #isOpenToOrigins(raw: IncomingMessage): boolean {
-    return this.stages.some(stage => stage.isOpenToOrigins === true && stage.claims(raw));
+    return this.parts.stages.some(stage => stage.isOpenToOrigins === true && stage.claims(raw));
   }
 
   #checkFlood(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
@@ -334,8 +352,21 @@ export class Front {
       return undefined;
     const charge = { table: this.#flood, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
     const verdict = judge([charge], this.clock.monotonicMs());
-    if (verdict.granted) return undefined;
-    state.quota = quotaHeaders(verdict, this.clock.epochMs(), rateLimit.headers);
+    return verdict.granted ? undefined : this.#overLimit(verdict, state);
+  }
+
+  /** Refuses a client that the guard has just refused here, until its quota gives something back. */
+  #checkKnown(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
+    if (this.parts.refusals.size === 0 || this.parts.mayCarryAgent(raw)) return undefined;
+    const request = nameRequest(raw, state.client);
+    const verdict =
+      request === undefined ? undefined : this.parts.refusals.find(request, this.clock.monotonicMs());
+    return verdict && this.#overLimit(verdict, state);
+  }
+
+  #overLimit(verdict: Verdict, state: RequestState): ProblemFields {
+    const { rateLimit } = this.options;
+    state.quota = quotaHeaders(verdict, this.clock.epochMs(), rateLimit !== false && rateLimit.headers);
     return quotaProblem(verdict);
   }
 
@@ -346,7 +377,7 @@ export class Front {
   }
 
   #checkVerb(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
-    const decision = checkVerb(raw, this.verbs);
+    const decision = checkVerb(raw, this.parts.verbs);
     if (decision.kind === 'verb') state.verb = decision.verb;
     return decision.kind === 'refused' ? decision.problem : undefined;
   }

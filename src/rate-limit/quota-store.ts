@@ -16,6 +16,11 @@ export interface StoredCharge {
 /** A store that decides over all policies of a request together. */
 export interface QuotaStore {
   /**
+   * Whether a refusal stands until the reset that it names, whatever happens to the counts meanwhile, as in a store that answers a refused
+   * client from memory. The guard then need not ask it either.
+   */
+  readonly remembersRefusals?: boolean;
+  /**
    * Takes every charge or none; policies in shadow mode refuse nobody. A cost of 0 only looks. The standings come in the order of the
    * charges and their policies. It may reject or hang: who calls it has a deadline and limits by other means.
    */

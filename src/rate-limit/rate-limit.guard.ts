@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { type ArgumentsHost, type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  Logger,
+  Optional,
+} from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
@@ -12,6 +19,7 @@ import { type LimitLookup, LimitUnknownError } from './dynamic-limits.js';
 import { hashKey } from './hash-key.js';
 import { type Charge, EVERY_POLICY, type Verdict } from './judge.js';
 import { isDynamic, type RateLimitKey } from './limit-rule.js';
+import { isTimed, KNOWN_REFUSALS, nameRequest } from './known-refusals.js';
 import { createPolicy, type Policy } from './policy.js';
 import { quotaHeaders, quotaProblem } from './quota-headers.js';
 import type { QuotaTable } from './quota-table.js';
@@ -29,6 +37,7 @@ import {
   readCall,
   readHttpCall,
 } from './read-call.js';
+import type { RefusalMemory } from './refusal-memory.js';
 import { createReservation, keepForRequest } from './reservation.js';
 import {
   type AnyGroup,
@@ -69,6 +78,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     @Inject(Reflector) reflector: Reflector,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Optional() @Inject(KNOWN_REFUSALS) private readonly refusals?: RefusalMemory,
   ) {
     const throttlers = settings.limits.flatMap(rule =>
       isDynamic(rule)
@@ -122,7 +132,9 @@ export class RateLimitGuard extends ThrottlerGuard {
     const client = clientKey(call);
     const address = addressKeyOf(call);
     const charges = (plan.groups as readonly QuotaGroup[]).map(group => chargeOf(group, client, address));
-    return this.settle(context, call, this.limiter.judge(charges), undefined);
+    const verdict = this.limiter.judge(charges);
+    if (!verdict.granted && plan.isModules) this.offerRefusal(call, verdict, this.clock.monotonicMs());
+    return this.settle(context, call, verdict, undefined);
   }
 
   /**
@@ -173,10 +185,25 @@ export class RateLimitGuard extends ThrottlerGuard {
       for (const { metatype } of module.controllers.values()) {
         if (typeof metatype !== 'function') continue;
         const prototype = metatype.prototype as Record<string, () => unknown>;
-        for (const name of scanner.getAllMethodNames(prototype))
-          this.plans.get(metatype as Controller, prototype[name]!);
+        for (const name of scanner.getAllMethodNames(prototype)) {
+          const handler = prototype[name]!;
+          this.plans.get(metatype as Controller, handler);
+          if (Reflect.hasMetadata(ROUTE_CONSTRAINTS, handler)) this.refusals?.disable();
+        }
       }
     }
+  }
+
+  /**
+   * Lets the front refuse the next request like this one, unless somebody else has a say in it: a subclass that may let it pass, or an
+   * agent, whom the front does not know.
+   */
+  private offerRefusal({ state, request }: Call, verdict: Verdict, judgedMs: number): void {
+    if (this.refusals === undefined || state === undefined || state.agent !== undefined) return;
+    if (this.constructor !== RateLimitGuard || this.settings.partitionKeys || !isTimed(verdict)) return;
+    const { refusals } = this;
+    const name = nameRequest(rawRequest(request), state.client);
+    if (name !== undefined) state.keepRefusal = () => refusals.remember(name, verdict, judgedMs);
   }
 
   private settle(
@@ -203,6 +230,8 @@ export class RateLimitGuard extends ThrottlerGuard {
       isBlocked: true,
       timeToBlockExpire: seconds,
     };
+    // A promise that is rejected before anybody listens to it is reported to the process, and reported again once somebody does.
+    await undefined;
     if (this.throwThrottlingException !== RateLimitGuard.prototype.throwThrottlingException) {
       await this.throwThrottlingException(context, detail);
     }
@@ -237,7 +266,9 @@ export class RateLimitGuard extends ThrottlerGuard {
       if (this.settings.onStoreError === 'deny') this.denyForStore(call);
       return true;
     }
-    const { verdict } = decided;
+    const { verdict, chargedMs } = decided;
+    const isLasting = plan.isModules && plan.immediate && this.limiter.remembers(decided);
+    if (!verdict.granted && isLasting) this.offerRefusal(call, verdict, chargedMs);
     this.limiter.watch(asks, verdict, askerOf(call));
     if (verdict.granted) this.follow(call, all, asks, decided);
     return this.settle(context, call, verdict, asks);
@@ -346,6 +377,9 @@ export class RateLimitGuard extends ThrottlerGuard {
     return this[method] !== RateLimitGuard.prototype[method];
   }
 }
+
+/** Where Fastify's `@RouteConstraints()` leaves what a route is chosen by beside its path. */
+const ROUTE_CONSTRAINTS = '__fastify_route_constraints__';
 
 type Controller = abstract new (...args: never[]) => unknown;
 

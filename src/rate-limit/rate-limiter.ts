@@ -176,6 +176,11 @@ export class RateLimiter {
     return { verdict, isShared: false, chargedMs };
   }
 
+  /** Whether a refusal stands until its reset, although nobody is asked again. */
+  remembers({ isShared }: Pick<Decided, 'isShared'>): boolean {
+    return isShared ? this.settings.store?.remembersRefusals === true : !this.hasStore;
+  }
+
   get hasStore(): boolean {
     return this.#store !== undefined;
   }

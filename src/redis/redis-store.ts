@@ -1,10 +1,10 @@
 import type { Verdict } from '../rate-limit/judge.js';
+import { RefusalMemory } from '../rate-limit/refusal-memory.js';
 import type { QuotaStore, StoredCharge } from '../rate-limit/quota-store.js';
 import { Batcher } from './batcher.js';
 import { createDecision, type Decision, nameQuestion, partOf } from './quota-call.js';
 import { keyOf, slotOf } from './quota-keys.js';
 import { createRunner, type RedisClient } from './redis-client.js';
-import { RefusalMemory } from './refusal-memory.js';
 
 export interface RedisQuotaStoreOptions {
   /** A client of ioredis (`Redis`, `Cluster`) or of node-redis (`createClient`, `createCluster`). It stays yours: you connect and close it. */
@@ -32,6 +32,7 @@ export interface RedisQuotaStoreOptions {
  * is judged in each slot at once; if one refuses, the others give back what they took.
  */
 export class RedisQuotaStore implements QuotaStore {
+  readonly remembersRefusals: boolean;
   readonly #prefix: string;
   readonly #isCluster: boolean;
   readonly #batcher: Batcher;
@@ -60,6 +61,7 @@ export class RedisQuotaStore implements QuotaStore {
     this.#isCluster = runner.isCluster;
     this.#batcher = new Batcher(runner, { deadlineMs, maxBatch, now });
     this.#refusals = new RefusalMemory(maxRefusals);
+    this.remembersRefusals = maxRefusals > 0;
     this.#nowMs = now ?? (() => performance.now());
   }
 

@@ -3,7 +3,6 @@ import { runInNewContext } from 'node:vm';
 import type { Key64 } from '../../src/common/ip-address.js';
 import { createPolicy, type Policy } from '../../src/rate-limit/policy.js';
 import { QuotaTable } from '../../src/rate-limit/quota-table.js';
-import { spread } from '../../src/rate-limit/segment.js';
 import { seededNumbers } from '../fixtures/cells.js';
 
 const key = (client: number): Key64 => ({
@@ -38,7 +37,7 @@ interface ModelWindow {
 }
 
 describe('QuotaTable against a Map', () => {
-  it('grows through several splits, deletes and sweeps over 500 000 operations', () => {
+  it('grows through several indexes and chunks, deletes and sweeps over 500 000 operations', () => {
     const [limit, windowMs] = [3, 60_000];
     const table = new QuotaTable([fixed(limit, windowMs)], 1_000_000);
     const model = new Map<number, ModelWindow>();
@@ -63,7 +62,7 @@ describe('QuotaTable against a Map', () => {
       if (consume(table, client, nowMs) !== granted) throw new Error(`step ${step}, client ${client}`);
       if (table.size > largest) largest = table.size;
     }
-    // Over fifty segments of 2048 rows were needed to hold them.
+    // Twelve chunks of 8192 rows, and an index that grew ten times.
     expect(largest).toBeGreaterThan(100_000);
     let live = 0;
     for (const [client, own] of model) {
@@ -102,25 +101,41 @@ describe('QuotaTable against a Map', () => {
     expect(together.size).toBeGreaterThan(3_000);
   });
 
-  it('splits what stayed behind while others split several times', () => {
+  it('finds, adds and deletes the right clients at every moment while its index grows', () => {
+    // From 98 305 clients on, the index moves: 64 slots of 131 072 with each new client.
+    const first = 98_304;
     const table = new QuotaTable([fixed(1_000, 60_000)], 1_000_000);
-    const isEarly = (client: number): boolean => {
-      const { hi, lo } = key(client);
-      return spread(hi, lo) < 2 ** 31;
-    };
-    const early: number[] = [];
-    const late: number[] = [];
-    for (let client = 0; early.length < 12_000 || late.length < 30_000; client++)
-      (isEarly(client) ? early : late).push(client);
-    // One half of the keys fills many segments while the other half is one; then that one splits under a deep directory.
-    const order = [...early.slice(0, 1_500), ...late.slice(0, 30_000), ...early.slice(1_500, 12_000)];
-    order.forEach((client, index) => consume(table, client, 0, 1 + (index % 7)));
-    expect(table.size).toBe(order.length);
-    const wrong = order.filter((client, index) => left(table, client, 0) !== 999 - (index % 7));
+    const units = (client: number): number => 1 + (client % 7);
+    for (let client = 0; client < first; client++) consume(table, client, 0, units(client));
+    const below = seededNumbers(31);
+    const deleted = new Set<number>();
+    const wrongOf = (clients: number): number[] =>
+      Array.from({ length: clients }, (_, client) => client).filter(client => {
+        const isHeld = table.peek(key(client).hi, key(client).lo);
+        return isHeld === deleted.has(client) || (isHeld && table.available(0, 0) !== 1_000 - units(client));
+      });
+    for (let client = first; client < first + 2_200; client++) {
+      consume(table, client, 0, units(client));
+      if (client % 150 === 0 && wrongOf(client + 1).length > 0) throw new Error(`client ${client}`);
+      const gone = below(client);
+      table.delete(key(gone).hi, key(gone).lo);
+      deleted.add(gone);
+    }
+    expect(wrongOf(first + 2_200)).toEqual([]);
+    expect(table.size).toBe(first + 2_200 - deleted.size);
+  });
+
+  it('keeps whoever stays while chunks are given back and taken again', () => {
+    const table = new QuotaTable([fixed(1_000, 1_000)], 1_000_000);
+    for (let client = 0; client < 50_000; client++) consume(table, client, 0);
+    for (let client = 0; client < 49_990; client++) table.delete(key(client).hi, key(client).lo);
+    expect(table.size).toBe(10);
+    for (let client = 49_990; client < 50_000; client++) expect(left(table, client, 0)).toBe(999);
+    for (let client = 0; client < 50_000; client++) consume(table, client, 0);
+    const wrong = Array.from({ length: 50_000 }, (_, client) => left(table, client, 0)).filter(
+      (units, client) => units !== (client < 49_990 ? 999 : 998),
+    );
     expect(wrong).toEqual([]);
-    expect(table.size).toBe(order.length);
-    for (const client of order) table.delete(key(client).hi, key(client).lo);
-    expect(table.size).toBe(0);
   });
 
   it('forgets whom it is told to, and nobody else', () => {
@@ -210,7 +225,7 @@ describe('the memory', () => {
     ],
     ['150 000 clients of two windows', [sliding(10, 1_000_000), sliding(100, 3_600_000)], 150_000],
   ];
-  /** The key's 64 bits, and its place in the index (16 bits, in a table of two to four slots a row). */
+  /** The key's 64 bits, and its place in the index (32 bits, in an index of 1.3 to 2.7 slots a row). */
   const KEY_BYTES = 8 + 8;
 
   it.each(measured)(
@@ -226,7 +241,7 @@ describe('the memory', () => {
     },
   );
 
-  /** The array buffers that a table keeps, after those that its growing segments let go of were collected. */
+  /** The array buffers that a table keeps, after those that it grew out of were collected. */
   async function bytesOf(make: () => QuotaTable): Promise<{ bytes: number; size: number }> {
     const before = await settledBytes();
     const table = make();

@@ -1,5 +1,5 @@
-/* Clients that Redis has just refused: until anything about them changes they are refused from here, without asking again. */
-import type { Standing, Verdict } from '../rate-limit/judge.js';
+/* Clients that were just refused: until anything about them changes they are refused from here, without asking again. */
+import type { Standing, Verdict } from './judge.js';
 
 interface Refusal {
   readonly verdict: Verdict;
@@ -10,7 +10,7 @@ interface Refusal {
 export class RefusalMemory {
   readonly #refusals = new Map<string, Refusal>();
 
-  constructor(private readonly maxRefusals: number) {}
+  constructor(private maxRefusals: number) {}
 
   get size(): number {
     return this.#refusals.size;
@@ -18,7 +18,7 @@ export class RefusalMemory {
 
   /**
    * Keeps a refusal under what was asked.
-   * @param askedMs when Redis was asked: it judged later, so counting from here ends early rather than late
+   * @param askedMs when the question was asked, or before: counting from here ends early rather than late
    */
   remember(question: string, verdict: Verdict, askedMs: number): void {
     if (verdict.granted || this.maxRefusals === 0) return;
@@ -27,6 +27,12 @@ export class RefusalMemory {
     this.#refusals.delete(question);
     if (this.#refusals.size >= this.maxRefusals) this.#refusals.delete(this.#refusals.keys().next().value!);
     this.#refusals.set(question, { verdict, fromMs: askedMs, untilMs });
+  }
+
+  /** Keeps nothing from now on. */
+  disable(): void {
+    this.maxRefusals = 0;
+    this.#refusals.clear();
   }
 
   find(question: string, nowMs: number): Verdict | undefined {
@@ -57,6 +63,6 @@ function untilChangeMs(standings: readonly Standing[]): number {
     if (violated && (remaining > 0 || resetMs === Infinity)) return 0;
     if (resetMs > 0) firstMs = Math.min(firstMs, resetMs);
   }
-  // The server's clock is read in whole milliseconds.
+  // Redis reads its clock in whole milliseconds, and a guard asks for the time behind its decision.
   return firstMs === Infinity ? 0 : firstMs - 1;
 }

@@ -1,0 +1,42 @@
+/* Requests that are known to be refused, so that the next one like it is refused in front of the framework: a client over the module's
+ * limits, on a path where the guard has just refused it. Only there: another path may be exempt, have limits of its own, or belong to a
+ * library that no guard stands before. */
+import type { IncomingMessage } from 'node:http';
+import { requestPath } from '../common/http-request.js';
+import type { Client } from '../common/request-state.js';
+import type { Verdict } from './judge.js';
+import { REQUESTS } from './policy.js';
+
+/** Holds the refusals, about 250 bytes each. */
+export const KNOWN_REFUSALS = Symbol('agent-security:known-refusals');
+export const MAX_KNOWN_REFUSALS = 10_000;
+
+/** Bounds what one refusal takes: paths and hosts are the client's to choose. */
+const MAX_TEXT = 512;
+
+/** Headers that a router may go by, beside the host. */
+const ROUTING_HEADERS = ['x-http-method-override', 'accept-version'] as const;
+
+/**
+ * All that decides which route a request meets and whose quota it draws on, as text.
+ * @returns `undefined` if something else may decide it
+ */
+export function nameRequest(
+  { method, url = '', headers }: IncomingMessage,
+  client: Client,
+): string | undefined {
+  const host = (headers[':authority'] as string | undefined) ?? headers.host ?? '';
+  if (url.length + host.length > MAX_TEXT || client.forwardedHosts !== undefined) return undefined;
+  for (const name of ROUTING_HEADERS) if (headers[name] !== undefined) return undefined;
+  // Neither a method nor a path holds a space.
+  return `${client.key.hi}:${client.key.lo} ${method} ${requestPath(url)} ${host}`;
+}
+
+const TIMED_RULES: ReadonlySet<string> = new Set(['sliding-window', 'fixed-window', 'token-bucket']);
+
+/** Whether only time gives something back: no slot that is released, no estimate that is settled, no policy on trial. */
+export function isTimed({ standings }: Verdict): boolean {
+  return standings.every(
+    ({ policy }) => TIMED_RULES.has(policy.rule) && policy.unit === REQUESTS && !policy.shadow,
+  );
+}
