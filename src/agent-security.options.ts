@@ -1,3 +1,4 @@
+import { type AuthOptions, type ResolvedAuth, resolveAuth } from './auth/auth.options.js';
 import { type AuditOptions, type ResolvedAudit, resolveAudit } from './audit/audit.options.js';
 import { type BodyOptions, type ResolvedBody, resolveBody } from './body/body.options.js';
 import {
@@ -42,6 +43,8 @@ export interface AgentSecurityOptions {
   errors?: false | ErrorsOptions;
   /** Bounds on request bodies. @default 10 MiB declared, JSON 64 levels deep */
   body?: false | BodyOptions;
+  /** A verified agent behind each request. `true` takes all of it from the environment. @default off */
+  auth?: boolean | AuthOptions;
   /** Who may call the tools that `@AgentTool()` and MCP endpoints offer. @default what each tool declares */
   tools?: false | ToolsOptions;
   /** Calls of tools on record. Environment: `AUDIT_FILE`, `AUDIT_KEY`. @default in Nest's log */
@@ -59,6 +62,7 @@ export interface ResolvedOptions {
   readonly trustProxy: TrustFunction | undefined;
   readonly errors: ResolvedErrors | false;
   readonly body: ResolvedBody | false;
+  readonly auth: ResolvedAuth | false;
   readonly tools: ResolvedTools | false;
   readonly audit: ResolvedAudit | false;
 }
@@ -73,6 +77,7 @@ const KNOWN = [
   'trustProxy',
   'errors',
   'body',
+  'auth',
   'tools',
   'audit',
 ] as const;
@@ -83,16 +88,18 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
   const headers = readHeadersInput('headers', options.headers);
   if (headers !== false) resolveHeaders('headers', headers);
   const requestId = resolveRequestId(options.requestId);
+  const auth = resolveAuth(options.auth, env);
   return {
     hosts: resolveHosts(options.hosts, env),
     cors: resolveCors(options.cors, env, requestId === false ? undefined : requestId.header),
     headers,
     noStore: readBoolean('noStore', options.noStore, true),
     requestId,
-    rateLimit: resolveRateLimit(options.rateLimit, env),
+    rateLimit: resolveRateLimit(options.rateLimit, env, auth !== false),
     trustProxy: resolveTrustProxy(options.trustProxy, env),
     errors: resolveErrors(options.errors),
     body: resolveBody(options.body),
+    auth,
     tools: resolveTools(options.tools),
     audit: resolveAudit(options.audit, env),
   };

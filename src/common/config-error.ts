@@ -28,6 +28,11 @@ export const CONFIG_ERROR_CODES = [
   'ASEC_TRUST_ALL',
   'ASEC_TRUST_INVALID',
   'ASEC_MODULE_TWICE',
+  'ASEC_AUTH_NONE',
+  'ASEC_AUTH_KEYS',
+  'ASEC_AUTH_SECRET',
+  'ASEC_AUTH_URL',
+  'ASEC_AUTH_ROUTE',
 ] as const;
 
 export type ConfigErrorCode = (typeof CONFIG_ERROR_CODES)[number];
