@@ -29,23 +29,33 @@ import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AuthGuard } from './auth/auth.guard.js';
 import { bookError, RESOLVED_AUTH } from './auth/auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
+import { Gateways } from './auth/gateways.js';
 import { HandshakeJudge } from './auth/handshake.js';
+import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './auth/describe-openapi.js';
+import { installOpenApi, OpenApiDescriber } from './auth/openapi-describer.js';
 import { RouteAccesses } from './auth/route-accesses.js';
 import { ScopesGuard } from './auth/scopes.guard.js';
 import { AuditTrail } from './audit/audit-trail.js';
 import { openSinks } from './audit/open-sinks.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
+import { ANSWER_NOW, type AnswerNow } from './common/answer-now.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
 import { SecurityEvents } from './common/security-events.js';
+import { CspReportStage } from './csp-reports/csp-report-stage.js';
+import { CspReports } from './csp-reports/csp-reports.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
+import { systemTimers, TIMERS } from './common/timers.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
+import { createAnswerNow } from './front/answer.js';
 import { Front } from './front/front.js';
 import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
+import { PollingStage } from './front/polling-stage.js';
 import { UrlCredentialStage } from './front/url-credential-stage.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
+import { allowOverride, findVerbs, installVerbs } from './front/install-verbs.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
@@ -65,6 +75,9 @@ import { ToolQuotas } from './tools/tool-quotas.js';
 import { ToolRoutes } from './tools/tool-routes.js';
 import { ToolRuns } from './tools/tool-runs.js';
 import { ToolWatchGuard } from './tools/tool-watch.guard.js';
+import { setServerLimits } from './time/server-limits.js';
+import { RESOLVED_TIMEOUT, TimeoutGuard } from './time/timeout.guard.js';
+import type { ResolvedRouteTimeout } from './time/timeout.options.js';
 
 /** For `useClass` and `useExisting`. */
 export interface AgentSecurityOptionsFactory {
@@ -93,7 +106,10 @@ const CONFIGURED = new WeakSet<ApplicationConfig>();
 
 const OPTIONS = Symbol('agent-security:options');
 const RESOLVED = Symbol('agent-security:resolved-options');
+const VERBS = Symbol('agent-security:verbs');
 const REDIS_STORE = Symbol('agent-security:redis-store');
+
+const TIMEOUT_OFF: ResolvedRouteTimeout = { handlerMs: undefined, idleMs: undefined };
 
 /** Providers that hold one part of the resolved options. */
 const part = <T>(provide: symbol, read: (options: ResolvedOptions) => T): Provider => ({
@@ -128,11 +144,12 @@ const PROVIDERS: Provider[] = [
   part(RESOLVED_REQUEST_ID, ({ requestId }) => requestId),
   part(RESOLVED_ERRORS, ({ errors }) => errors || resolveErrors({})),
   part(RESOLVED_BODY, ({ body }) => body || resolveBody({})),
-  part<HeaderSettings>(HEADER_SETTINGS, ({ headers, noStore, requestId, cors }) => ({
+  part<HeaderSettings>(HEADER_SETTINGS, ({ headers, noStore, requestId, cors, cspReports }) => ({
     input: headers,
     noStore,
     requestIdHeader: requestId === false ? undefined : requestId.header,
     varyByOrigin: cors !== false && cors.varies,
+    reportPath: cspReports === false ? undefined : cspReports.path,
   })),
   part(RESOLVED_AUTH, ({ auth }) => auth),
   {
@@ -176,36 +193,88 @@ const PROVIDERS: Provider[] = [
     inject: [RESOLVED, ApiKeyVerifier, TOKEN_VERIFIER, CLOCK, SecurityEvents],
   },
   {
+    provide: Gateways,
+    useFactory: ({ auth }: ResolvedOptions, modules: ModulesContainer, config: ApplicationConfig) =>
+      new Gateways(modules, config, auth ? auth.publicPaths : new Set()),
+    inject: [RESOLVED, ModulesContainer, ApplicationConfig],
+  },
+  {
+    provide: HandshakeJudge,
+    useFactory: (
+      { auth }: ResolvedOptions,
+      authenticator: Authenticator | undefined,
+      gateways: Gateways,
+    ): HandshakeJudge | undefined =>
+      auth && authenticator ? new HandshakeJudge(authenticator, auth.urlParameters, gateways) : undefined,
+    inject: [RESOLVED, Authenticator, Gateways],
+  },
+  {
+    provide: OpenApiDescriber,
+    // Here and not at init: documents are made between NestFactory.create() and listen().
+    useFactory: async (
+      { auth, rateLimit }: ResolvedOptions,
+      accesses: RouteAccesses,
+      tokens: TokenVerifier | undefined,
+      modules: ModulesContainer,
+    ): Promise<OpenApiDescriber | undefined> => {
+      if (!auth || !auth.openapi) return undefined;
+      await installOpenApi();
+      const schemes =
+        auth.apiKeys === undefined ? (tokens === undefined ? [] : TOKEN_SCHEMES) : API_KEY_SCHEMES;
+      return new OpenApiDescriber(modules, accesses, schemes, rateLimit !== false);
+    },
+    inject: [RESOLVED, RouteAccesses, TOKEN_VERIFIER, ModulesContainer],
+  },
+  {
     provide: Front,
     useFactory: (
       options: ResolvedOptions,
       settings: HeaderSettings,
       clock: Clock,
       stages: readonly FrontStage[],
-      authenticator: Authenticator | undefined,
-    ) => {
-      const { auth } = options;
-      const handshakes =
-        auth && authenticator && new HandshakeJudge(authenticator, auth.urlParameters, auth.publicPaths);
-      return new Front(
-        options,
+      handshakes: HandshakeJudge | undefined,
+      verbs: ReadonlySet<string>,
+    ) =>
+      new Front(
+        allowOverride(options, verbs),
         settings,
         clock,
         new Logger('AgentSecurity'),
         stages,
-        handshakes || undefined,
-      );
-    },
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, Authenticator],
+        verbs,
+        handshakes,
+      ),
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, HandshakeJudge, VERBS],
   },
+  { provide: VERBS, useFactory: findVerbs, inject: [ModulesContainer] },
   // In the order in which they run.
   {
     provide: FRONT_STAGES,
-    useFactory: ({ auth, errors }: ResolvedOptions): readonly FrontStage[] =>
-      auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : [],
+    useFactory: (
+      { auth, errors, cspReports }: ResolvedOptions,
+      gateways: Gateways,
+      handshakes: HandshakeJudge | undefined,
+      reports: CspReports,
+      events: SecurityEvents,
+      clock: Clock,
+      answerNow: AnswerNow,
+    ): readonly FrontStage[] => [
+      ...(auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : []),
+      ...(cspReports === false ? [] : [new CspReportStage(cspReports, reports, events, clock, answerNow)]),
+      ...(handshakes ? [new PollingStage(gateways, handshakes, errors)] : []),
+    ],
+    inject: [RESOLVED, Gateways, HandshakeJudge, CspReports, SecurityEvents, CLOCK, ANSWER_NOW],
+  },
+  {
+    provide: CspReports,
+    useFactory: ({ cspReports }: ResolvedOptions) =>
+      new CspReports(cspReports === false ? 0 : cspReports.maxKinds),
     inject: [RESOLVED],
   },
   { provide: CLOCK, useValue: systemClock },
+  { provide: TIMERS, useValue: systemTimers },
+  part<ResolvedRouteTimeout>(RESOLVED_TIMEOUT, ({ timeout }) => timeout || TIMEOUT_OFF),
+  part<AnswerNow>(ANSWER_NOW, ({ errors }) => createAnswerNow(errors)),
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
   {
     provide: ToolPolicy,
@@ -249,6 +318,7 @@ const PROVIDERS: Provider[] = [
   RateLimitGuard,
   ScopesGuard,
   BodyGuard,
+  TimeoutGuard,
   SecurityHeadersInterceptor,
   RequestIdInterceptor,
   ProblemDetailsFilter,
@@ -285,7 +355,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     bodyGuard: BodyGuard,
     toolWatchGuard: ToolWatchGuard,
     toolRoutes: ToolRoutes,
+    timeoutGuard: TimeoutGuard,
     private readonly filter: ProblemDetailsFilter,
+    @Inject(VERBS) verbs: ReadonlySet<string>,
   ) {
     // Here and not only where the adapter comes: with Test.createTestingModule() an error there would reach nobody.
     if (CONFIGURED.has(config)) {
@@ -297,7 +369,10 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
       );
     }
     CONFIGURED.add(config);
+    const limitsTime = options.timeout !== false && (options.timeout.handlerMs || options.timeout.idleMs);
     config.useGlobalGuards(
+      // First, so that what the guards wait for counts.
+      ...(limitsTime ? [timeoutGuard] : []),
       ...(toolRoutes.found && options.audit ? [toolWatchGuard] : []),
       hostGuard,
       ...(options.auth ? [authGuard] : []),
@@ -308,7 +383,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     if (options.errors) config.useGlobalFilters(filter);
     const logger = new Logger('AgentSecurity');
     const install = (adapter: AbstractHttpAdapter | null | undefined): void => {
-      if (adapter) installFront(adapter, front, options.cors !== false, logger);
+      if (!adapter) return;
+      installFront(adapter, front, options.cors !== false, logger);
+      installVerbs(adapter, verbs);
     };
     // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
     if (adapterHost.httpAdapter) install(adapterHost.httpAdapter);
@@ -323,6 +400,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     // Under a global prefix, Nest's own 404 and error handlers know that prefix alone; the rest, Express would answer with
     // HTML that holds the path or the stack.
     const answersAll = this.options.errors !== false && adapter.getType() === 'express';
+    if (this.options.timeout !== false) setServerLimits(server, this.options.timeout.server);
     installGate(server, this.front, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
   }
 
@@ -348,6 +426,7 @@ function define(
     imports: [ConfigModule.forRoot(), ...(imports ?? [])],
     providers: [...options, ...PROVIDERS, ...(extras.providers ?? [])],
     exports: [
+      CspReports,
       SecurityEvents,
       ToolPolicy,
       AuditTrail,
@@ -367,6 +446,10 @@ function define(
       ProblemDetailsFilter,
       HEADER_SETTINGS,
       RESOLVED_REQUEST_ID,
+      TimeoutGuard,
+      RESOLVED_TIMEOUT,
+      TIMERS,
+      ANSWER_NOW,
     ],
   };
 }

@@ -8,6 +8,11 @@ import {
 } from './client-address/client-address.options.js';
 import { readBoolean, type ReadEnvironment, readObject } from './common/read-options.js';
 import { type CorsOptions, type ResolvedCors, resolveCors } from './cors/cors.options.js';
+import {
+  type CspReportsOptions,
+  type ResolvedCspReports,
+  resolveCspReports,
+} from './csp-reports/csp-reports.options.js';
 import { type ErrorsOptions, type ResolvedErrors, resolveErrors } from './errors/errors.options.js';
 import { readHeadersInput, resolveHeaders, type SecurityHeadersOptions } from './headers/headers.options.js';
 import { type HostsOptions, type ResolvedHosts, resolveHosts } from './host/host.options.js';
@@ -22,6 +27,9 @@ import {
   resolveRequestId,
 } from './request-id/request-id.options.js';
 import { type ResolvedTools, resolveTools, type ToolsOptions } from './tools/tools.options.js';
+import { type ResolvedTimeout, resolveTimeout, type TimeoutOptions } from './time/timeout.options.js';
+import { type ResolvedUrl, resolveUrl, type UrlOptions } from './url/url.options.js';
+import { type ResolvedMethods, resolveMethods } from './verb/methods.options.js';
 
 /** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
 export interface AgentSecurityOptions {
@@ -41,7 +49,7 @@ export interface AgentSecurityOptions {
   trustProxy?: TrustProxyOption;
   /** Errors as problem+json. @default on */
   errors?: false | ErrorsOptions;
-  /** Bounds on request bodies. @default 10 MiB declared, JSON 64 levels deep */
+  /** Bounds on request bodies. @default 10 MiB, JSON 64 levels deep, no key twice */
   body?: false | BodyOptions;
   /** A verified agent behind each request. `true` takes all of it from the environment. @default off */
   auth?: boolean | AuthOptions;
@@ -49,6 +57,14 @@ export interface AgentSecurityOptions {
   tools?: false | ToolsOptions;
   /** Calls of tools on record. Environment: `AUDIT_FILE`, `AUDIT_KEY`. @default in Nest's log */
   audit?: false | AuditOptions;
+  /** Bounds on URLs, and no path that two readers take for different ones. @default 8192 characters */
+  url?: false | UrlOptions;
+  /** The methods that the app answers; others get 405. @default every method but TRACE */
+  methods?: readonly string[];
+  /** How long requests may take to come, handlers to answer, and streams to be silent. @default none for handlers */
+  timeout?: false | number | string | TimeoutOptions;
+  /** Collects browsers' reports of violated policies, and asks for them in the policies. @default off */
+  cspReports?: boolean | CspReportsOptions;
 }
 
 export interface ResolvedOptions {
@@ -65,6 +81,10 @@ export interface ResolvedOptions {
   readonly auth: ResolvedAuth | false;
   readonly tools: ResolvedTools | false;
   readonly audit: ResolvedAudit | false;
+  readonly url: ResolvedUrl | false;
+  readonly methods: ResolvedMethods | undefined;
+  readonly timeout: ResolvedTimeout | false;
+  readonly cspReports: ResolvedCspReports | false;
 }
 
 const KNOWN = [
@@ -80,6 +100,10 @@ const KNOWN = [
   'auth',
   'tools',
   'audit',
+  'url',
+  'methods',
+  'timeout',
+  'cspReports',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -102,5 +126,9 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
     auth,
     tools: resolveTools(options.tools),
     audit: resolveAudit(options.audit, env),
+    url: resolveUrl(options.url),
+    methods: resolveMethods(options.methods),
+    timeout: resolveTimeout(options.timeout),
+    cspReports: resolveCspReports(options.cspReports),
   };
 }

@@ -55,6 +55,7 @@ export {
   type AuditStart,
   AuditTrail,
 } from './audit/audit-trail.js';
+export { MaxBody } from './body/body.decorator.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';
@@ -62,6 +63,7 @@ export { type Agent } from './common/agent.js';
 export { type Clock, CLOCK } from './common/clock.js';
 export { type Impact } from './common/impact.js';
 export { AgentSecurityConfigError, type ConfigErrorCode } from './common/config-error.js';
+export { type Timers, TIMERS } from './common/timers.js';
 export { type ProblemDetails } from './common/problem.js';
 export {
   type SecurityEvent,
@@ -70,6 +72,9 @@ export {
 } from './common/security-event.js';
 export { SECURITY_EVENTS_CHANNEL, SecurityEvents } from './common/security-events.js';
 export { type CorsOptions } from './cors/cors.options.js';
+export { type CspReportCount, CspReports, type CspReportSummary } from './csp-reports/csp-reports.js';
+export { type CspReportsOptions } from './csp-reports/csp-reports.options.js';
+export { type CspViolation } from './csp-reports/read-reports.js';
 export { type ErrorsOptions } from './errors/errors.options.js';
 export { ProblemDetailsFilter } from './errors/problem-details.filter.js';
 export {
@@ -116,3 +121,12 @@ export { AgentToolGuard } from './tools/agent-tool.guard.js';
 export { type AgentToolOptions, type Tool, type ToolAlert, type ToolLimit } from './tools/tool.js';
 export { type ToolCall, type ToolDecision, ToolPolicy, type ToolRefusal } from './tools/tool-policy.js';
 export { type ToolsOptions } from './tools/tools.options.js';
+export { type SafePathOptions, SafePathPipe } from './safe-path/safe-path.pipe.js';
+export { Signal, Timeout } from './time/timeout.decorator.js';
+export { TimeoutGuard } from './time/timeout.guard.js';
+export { type RouteTimeout, type TimeoutOptions } from './time/timeout.options.js';
+export { type UrlAmbiguity, type UrlOptions } from './url/url.options.js';
+export { type InputFault } from './validation/describe-faults.js';
+export { StrictSchemaPipe } from './validation/strict-schema.pipe.js';
+export { strictValidation } from './validation/strict-validation.js';
+export { Verb } from './verb/verb.decorator.js';

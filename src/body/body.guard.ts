@@ -1,24 +1,52 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
 import { ProblemException } from '../common/problem.exception.js';
-import { checkContentCoding, checkParsedBody, isMultipart } from './check-body.js';
+import { requestState } from '../common/request-state.js';
+import { RouteMemo } from '../common/route-memo.js';
+import { checkContentCoding, checkParsedBody, isMultipart, tooLargeProblem } from './check-body.js';
+import { MaxBody } from './body.decorator.js';
 import type { ResolvedBody } from './body.options.js';
 
 export const RESOLVED_BODY = Symbol('agent-security:body');
 
-/** Stops hostile JSON in front of every handler; Express's parser lets it through. */
+/** Stops hostile JSON in front of every handler, Express's parser lets it through; and what is too long for its route. */
 @Injectable()
 export class BodyGuard implements CanActivate {
-  constructor(@Inject(RESOLVED_BODY) private readonly options: ResolvedBody) {}
+  /** The bound of each route, `null` for the module's alone. */
+  readonly #bounds: RouteMemo<number | null>;
+
+  constructor(
+    @Inject(RESOLVED_BODY) private readonly options: ResolvedBody,
+    reflector: Reflector,
+  ) {
+    this.#bounds = new RouteMemo(
+      (controller, handler) =>
+        reflector.getAllAndOverride<number | undefined>(MaxBody.KEY, [handler, controller as never]) ?? null,
+    );
+  }
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http') return true;
+    const bound = this.#bounds.get(context.getClass(), context.getHandler());
+    if (bound !== null) this.#checkSize(context, bound);
     const { body, headers } = context.switchToHttp().getRequest<PlatformRequest>();
     if (body === undefined || isMultipart(headers)) return true;
     const problem =
       (Buffer.isBuffer(body) ? undefined : checkContentCoding(headers)) ??
-      checkParsedBody(body, this.options.maxDepth);
+      checkParsedBody(body, this.options.maxDepth, this.options.maxKeys);
     if (problem !== undefined) throw new ProblemException(problem);
     return true;
+  }
+
+  #checkSize(context: ExecutionContext, bound: number): void {
+    const http = context.switchToHttp();
+    const declared = Number(http.getRequest<PlatformRequest>().headers['content-length'] ?? 0);
+    const watch = requestState(http.getResponse())?.body;
+    if (declared > bound || (watch !== undefined && watch.bytes > bound)) {
+      throw new ProblemException(tooLargeProblem(bound));
+    }
+    // For a handler that reads the rest itself.
+    if (watch !== undefined) watch.maxBytes = Math.min(watch.maxBytes, bound);
   }
 }

@@ -26,13 +26,18 @@ export function checkDeclaredBody(
       detail: 'The Content-Type must be one media type.',
     };
   }
+  const type = headers['content-type'];
+  // JSON is UTF-8 (RFC 8259 section 8.1). One platform would read another charset, the other would not look at it.
+  if (isJson(type) && /;\s*charset\s*=(?!\s*"?utf-?8"?\s*(?:;|$))/i.test(type)) {
+    return { status: 415, code: 'unsupported_media_type', detail: 'JSON is sent in UTF-8.' };
+  }
   const declared = headers['content-length'];
   if (declared === undefined) return undefined;
   const length = Number(declared);
   if (length > maxBytes) {
-    return { status: 413, code: 'body_too_large', detail: `The body may have at most ${maxBytes} bytes.` };
+    return tooLargeProblem(maxBytes);
   }
-  if (length === 0 && method !== 'GET' && method !== 'HEAD' && isJson(headers['content-type'])) {
+  if (length === 0 && method !== 'GET' && method !== 'HEAD' && isJson(type)) {
     return { status: 400, code: 'body_invalid', detail: 'The Content-Type says JSON, but there is no body.' };
   }
   return undefined;
@@ -57,7 +62,7 @@ export function checkContentCoding(headers: Headers): ProblemFields | undefined 
   };
 }
 
-function isJson(contentType: string | string[] | undefined): boolean {
+export function isJson(contentType: string | string[] | undefined): contentType is string {
   return typeof contentType === 'string' && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType);
 }
 
@@ -69,18 +74,23 @@ const MAX_VALUES = 2_000_000;
  * `constructor` with a `prototype`), or nesting beyond `maxDepth`. It keeps lists, not a stack of calls, so that no depth can
  * overflow it, and it ends also on a body that holds itself.
  */
-export function checkParsedBody(body: unknown, maxDepth: number): ProblemFields | undefined {
+export function checkParsedBody(
+  body: unknown,
+  maxDepth: number,
+  maxKeys = Infinity,
+): ProblemFields | undefined {
   if (!isNode(body)) return undefined;
   let level: object[] = [body];
   let values = 0;
+  let keys = 0;
   for (let depth = 1; level.length > 0; depth++) {
-    if (depth > maxDepth) return invalid(`The body may nest ${maxDepth} levels deep.`);
+    if (depth > maxDepth) return tooDeepProblem(maxDepth);
     const next: object[] = [];
     for (const node of level) {
-      const found = Array.isArray(node)
-        ? addItems(node, next)
-        : addMembers(node as Record<string, unknown>, next);
+      const isList = Array.isArray(node);
+      const found = isList ? addItems(node, next) : addMembers(node as Record<string, unknown>, next);
       if (found === -1) return invalid('The body holds a key that is not allowed.');
+      if (!isList && (keys += found) > maxKeys) return tooManyKeysProblem(maxKeys);
       values += found;
       if (values > MAX_VALUES) return invalid('The body holds too many values.');
     }
@@ -94,7 +104,8 @@ function isNode(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  // Fastify's forms have an empty prototype of their own.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function addItems(items: readonly unknown[], next: object[]): number {
@@ -121,6 +132,20 @@ const holdsPrototype = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype');
 
 const invalid = (detail: string): ProblemFields => ({ status: 400, code: 'body_invalid', detail });
+
+export const tooDeepProblem = (maxDepth: number): ProblemFields =>
+  invalid(`The body may nest ${maxDepth} levels deep.`);
+
+export const tooManyKeysProblem = (maxKeys: number): ProblemFields =>
+  invalid(`The body may have ${maxKeys} keys.`);
+
+export const duplicateKeyProblem: ProblemFields = invalid('An object of the body has two keys of one name.');
+
+export const tooLargeProblem = (maxBytes: number): ProblemFields => ({
+  status: 413,
+  code: 'body_too_large',
+  detail: `The body may have at most ${maxBytes} bytes.`,
+});
 
 /** Uploads hold objects of their library, which may refer to each other; their fields are text. */
 export function isMultipart(headers: Headers): boolean {

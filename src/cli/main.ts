@@ -1,20 +1,44 @@
 #!/usr/bin/env node
-/* `nestjs-agent-security <group> <command> …` */
+/* `npx nestjs-agent-security <group> <command> …` */
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 import { auditVerify } from './audit-verify.js';
 import type { Command } from './command.js';
+import { runKeysCommand } from './keys-command.js';
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map([['audit verify', auditVerify]]);
+const GROUPS: ReadonlyMap<string, Command> = new Map<string, Command>([
+  [
+    'keys',
+    (args, { env, out, err }) =>
+      runKeysCommand(['keys', ...args], {
+        env,
+        nowMs: Date.now(),
+        out: text => out(`${text}\n`),
+        tell: text => err(`${text}\n`),
+      }),
+  ],
+  ['audit', ([command, ...rest], io) => (command === 'verify' ? auditVerify(rest, io) : usage())],
+]);
 
-const [group = '', command = '', ...rest] = process.argv.slice(2);
-const found = COMMANDS.get(`${group} ${command}`);
-if (found === undefined) {
-  const known = [...COMMANDS.keys()].map(name => `  nestjs-agent-security ${name}`).join('\n');
-  process.stderr.write(`Commands:\n${known}\n`);
-  process.exitCode = 2;
-} else {
-  process.exitCode = await found(rest, {
-    env: process.env,
-    out: text => process.stdout.write(text),
-    err: text => process.stderr.write(text),
-  });
+/** As the app reads them: the environment wins over `.env`. */
+function readEnvironment(): NodeJS.ProcessEnv {
+  try {
+    return { ...parseEnv(readFileSync('.env', 'utf8')), ...process.env };
+  } catch {
+    return process.env;
+  }
 }
+
+async function usage(): Promise<number> {
+  process.stderr.write(
+    'Commands:\n  nestjs-agent-security keys create|list|rotate|revoke|disable|enable\n  nestjs-agent-security audit verify\n',
+  );
+  return 2;
+}
+
+const [group = '', ...rest] = process.argv.slice(2);
+process.exitCode = await (GROUPS.get(group) ?? usage)(rest, {
+  env: readEnvironment(),
+  out: text => process.stdout.write(text),
+  err: text => process.stderr.write(text),
+});

@@ -19,6 +19,12 @@ export interface Client {
   readonly forwardedHosts: readonly string[] | undefined;
 }
 
+export interface BodyProgress {
+  readonly bytes: number;
+  /** How many may come; a route may lower it. */
+  maxBytes: number;
+}
+
 /** Until the client was read. */
 const UNKNOWN_CLIENT: Client = {
   address: '',
@@ -45,6 +51,11 @@ export class RequestState {
   headersWritten = false;
   /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
   routed = false;
+
+  /** The verb that a POST stands for, where it is one of the app's own. */
+  verb: string | undefined = undefined;
+  /** What has come of a body whose length was not declared or whose JSON is looked at. */
+  body: BodyProgress | undefined = undefined;
 
   client: Client = UNKNOWN_CLIENT;
   /** Node's own response; `undefined` for an upgrade. */

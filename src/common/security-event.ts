@@ -100,6 +100,18 @@ export interface SecurityEventMap {
     /** Records of low impact that were dropped meanwhile. */
     readonly dropped: number;
   };
+  /** A browser has reported a violation of a Content-Security-Policy: at most one a second. Anybody can send such a report. */
+  'csp.report': {
+    readonly directive: string;
+    /** The origin of what was blocked, or a keyword such as `inline`. */
+    readonly blocked: string;
+    readonly page: string | undefined;
+    readonly disposition: 'enforce' | 'report';
+    /** How often this directive was violated by this; 0 beyond `cspReports.maxKinds`. */
+    readonly count: number;
+    /** How many violations came since the event before, and had none of their own. */
+    readonly untold: number;
+  };
 }
 
 export type SecurityEventType = keyof SecurityEventMap;

@@ -1,12 +1,17 @@
 /* Answers that are given in front of the framework. */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { AnswerNow } from '../common/answer-now.js';
+import { rawRequest, rawResponse, takeOver } from '../common/http-request.js';
 import { PROBLEM_CONTENT_TYPE, type ProblemFields, toProblem } from '../common/problem.js';
+import { requestState } from '../common/request-state.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 
 /** A body beyond this is not read to the end for the sake of a connection; the connection is closed instead. */
 const DRAINABLE_BYTES = 65_536;
+
+const DEFAULT_ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
 /** On a socket that was told to close: what its parser says of the rest is not answered any more. */
 const CLOSING = Symbol('agent-security:closing');
@@ -23,10 +28,49 @@ export function answerProblem(
   response.writeHead(fields.status, {
     'Content-Type': PROBLEM_CONTENT_TYPE,
     'Content-Length': Buffer.byteLength(body),
-    ...(fields.status === 405 ? { Allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : undefined),
+    ...(fields.status === 405 ? { Allow: fields.allow ?? DEFAULT_ALLOW } : undefined),
     ...closing(request, fields.status === 431),
   });
   response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** An answer in the middle of a request, which its handler does not know of. */
+export function createAnswerNow(errors: ResolvedErrors | false): AnswerNow {
+  return (request, response, problem) => {
+    const answer = rawResponse(response);
+    if (answer.writableEnded || answer.destroyed) return false;
+    if (answer.headersSent) {
+      answer.destroy();
+      return false;
+    }
+    takeOver(response);
+    answerProblem(rawRequest(request), answer, problem, requestState(answer)?.id ?? '', errors);
+    silence(answer);
+    return true;
+  };
+}
+
+/**
+ * Lets a handler finish that does not know of the answer: `setHeader` would throw behind it, and from a callback of the handler's that ends
+ * the process.
+ */
+function silence(response: ServerResponse): void {
+  const ignore = (): ServerResponse => response;
+  response.setHeader = response.appendHeader = response.writeHead = ignore;
+  response.removeHeader = response.flushHeaders = () => undefined;
+  response.write = (...args: unknown[]) => {
+    callBack(args);
+    return true;
+  };
+  response.end = (...args: unknown[]) => {
+    callBack(args);
+    return response;
+  };
+}
+
+function callBack(args: readonly unknown[]): void {
+  const done = args.at(-1);
+  if (typeof done === 'function') process.nextTick(done as () => void);
 }
 
 export function answerPreflight(

@@ -6,6 +6,8 @@ import type { RequestState } from '../common/request-state.js';
  * endpoints that other libraries mount where no guard runs.
  */
 export interface FrontStage {
+  /** Whether pages of every origin may send to what it claims; it answers their preflights itself. */
+  readonly isOpenToOrigins?: boolean;
   /** Asked for every request, so it must be quick: usually a look-up of the path. */
   claims(raw: IncomingMessage): boolean;
   /**

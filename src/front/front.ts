@@ -1,8 +1,9 @@
-/* What every request meets first, in this order: ID, headers, method, host, CORS, flood limit, declared body. All of it happens in front
+/* What every request meets first, in this order: ID, headers, head, host, CORS, flood limit, URL, method, verb, declared body. All of it happens in front
  * of the body parser, of Nest's own pipeline and of every route, whoever mounted it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { AnswerNow } from '../common/answer-now.js';
 import { readAuthority } from '../common/authority.js';
 import type { Clock } from '../common/clock.js';
 import {
@@ -25,6 +26,7 @@ import {
   standingHeaders,
 } from '../common/response-headers.js';
 import { checkDeclaredBody } from '../body/check-body.js';
+import { watchBody } from '../body/watch-body.js';
 import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';
 import { decideCors } from '../cors/decide-cors.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
@@ -36,10 +38,14 @@ import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
 import { QuotaTable } from '../rate-limit/quota-table.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
+import { checkUrl, urlRefusal } from '../url/check-url.js';
+import { checkVerb } from '../verb/check-verb.js';
 import type { ResolvedOptions } from '../agent-security.options.js';
 import type { FrontStage } from './front-stage.js';
-import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
+import { answerOnSocket, answerPreflight, answerProblem, createAnswerNow } from './answer.js';
 import {
+  checkMethod,
+  checkRepeatedFields,
   checkRequestHead,
   countHostLines,
   EXPECTATION_PROBLEM,
@@ -70,6 +76,7 @@ export class Front {
   #servedDecision: HostDecision | undefined;
   #warnedOfForwarding = false;
   #hostLoggedMs = -Infinity;
+  readonly #answerNow: AnswerNow;
 
   constructor(
     private readonly options: ResolvedOptions,
@@ -77,8 +84,11 @@ export class Front {
     private readonly clock: Clock,
     private readonly log: FrontLog,
     private readonly stages: readonly FrontStage[] = [],
+    /** Of `@Verb()`. */
+    private readonly verbs: ReadonlySet<string> = new Set(),
     private readonly handshakes?: HandshakeJudge,
   ) {
+    this.#answerNow = createAnswerNow(options.errors);
     this.#template = compileHeaderTemplate(templateParts(settings));
     const { hosts, rateLimit, cors } = options;
     this.#patterns = hosts && !hosts.anyHost ? hosts.patterns : undefined;
@@ -101,6 +111,7 @@ export class Front {
     if (sendContinue !== undefined) state.awaitContinue(sendContinue);
     const problem = this.#judge(raw, state);
     if (problem === undefined) {
+      this.#watchBody(raw, rawResponse(response), state);
       const claiming = this.stages.length === 0 ? [] : this.stages.filter(stage => stage.claims(raw));
       return claiming.length === 0 || this.#runStages(claiming, request, response, state);
     }
@@ -124,7 +135,8 @@ export class Front {
         takeOver(response);
         return false;
       }
-      return true;
+      // A body that was refused while a stage waited has its answer.
+      return !rawAnswer.headersSent;
     } catch (error) {
       this.log.error(`A request could not be judged: ${String(error)}`);
       takeOver(response);
@@ -232,6 +244,10 @@ export class Front {
         this.#checkHost(raw, state) ??
         this.#checkOrigin(raw, state, method) ??
         this.#checkFlood(raw, state) ??
+        this.#checkUrl(raw) ??
+        checkMethod(raw.method ?? '', this.options.methods) ??
+        checkRepeatedFields(raw) ??
+        this.#checkVerb(raw, state) ??
         this.#checkBody(raw)
       );
     } catch (error) {
@@ -302,7 +318,13 @@ export class Front {
       return decision.kind === 'preflight' ? PREFLIGHT : undefined;
     }
     state.unreadable = decision.kind !== 'none';
-    return decision.kind === 'refused' ? ORIGIN_PROBLEM : undefined;
+    if (decision.kind !== 'refused' || (method === raw.method && this.#isOpenToOrigins(raw)))
+      return undefined;
+    return ORIGIN_PROBLEM;
+  }
+
+  #isOpenToOrigins(raw: IncomingMessage): boolean {
+    return this.stages.some(stage => stage.isOpenToOrigins === true && stage.claims(raw));
   }
 
   #checkFlood(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
@@ -317,9 +339,27 @@ export class Front {
     return quotaProblem(verdict);
   }
 
+  #checkUrl({ url }: IncomingMessage): ProblemFields | undefined {
+    if (this.options.url === false) return undefined;
+    const decision = checkUrl(url ?? '', this.options.url);
+    return decision.allowed ? undefined : urlRefusal(decision.reason, this.options.url.maxLength);
+  }
+
+  #checkVerb(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
+    const decision = checkVerb(raw, this.verbs);
+    if (decision.kind === 'verb') state.verb = decision.verb;
+    return decision.kind === 'refused' ? decision.problem : undefined;
+  }
+
   #checkBody({ method, headers }: IncomingMessage): ProblemFields | undefined {
     const { body } = this.options;
     return body === false ? undefined : checkDeclaredBody(method ?? '', headers, body.maxBytes);
+  }
+
+  #watchBody(raw: IncomingMessage, response: ServerResponse, state: RequestState): void {
+    const { body } = this.options;
+    if (body === false) return;
+    state.body = watchBody(raw, body, problem => this.#answerNow(raw, response, problem));
   }
 
   #client(raw: IncomingMessage): Client {

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
+import type { ResolvedMethods } from '../verb/methods.options.js';
 
 /**
  * Node drops the lines behind its thousandth without a word, so that a client could hide a second Host, an Origin, or the address that
@@ -14,6 +15,17 @@ const METHOD_PROBLEM: ProblemFields = {
   code: 'method_not_allowed',
   detail: 'TRACE is not allowed.',
 };
+
+/** For a method that the app's own list leaves out. A preflight is answered in front of it. */
+export function checkMethod(method: string, methods: ResolvedMethods | undefined): ProblemFields | undefined {
+  if (methods === undefined || methods.names.has(method)) return undefined;
+  return {
+    status: 405,
+    code: 'method_not_allowed',
+    detail: 'The method is not allowed.',
+    allow: methods.allow,
+  };
+}
 
 const HEADERS_PROBLEM: ProblemFields = {
   status: 431,
@@ -63,9 +75,53 @@ export function urlProblem(raw: IncomingMessage): ProblemFields {
   return { status: 414, code: 'uri_too_long', detail: 'A part of the URL is too long.' };
 }
 
+/** Fields of one value, which Node hands out as the first of several lines or as all of them joined. */
+const SINGLE_FIELDS: ReadonlySet<string> = new Set([
+  'authorization',
+  'content-length',
+  'content-range',
+  'content-type',
+  'idempotency-key',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+  'proxy-authorization',
+  'transfer-encoding',
+  'x-api-key',
+  'x-http-method-override',
+]);
+
+/**
+ * Two lines of a field that has one value: whoever stands in front may have judged the one that the app does not read (RFC 9110
+ * section 5.3). Lists, cookies and forwarding fields may come on several lines.
+ */
+export function checkRepeatedFields(raw: IncomingMessage): ProblemFields | undefined {
+  if (!hasRepeatedFields(raw)) return undefined;
+  const { rawHeaders } = raw;
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase();
+    if (!SINGLE_FIELDS.has(name)) continue;
+    if (seen.has(name)) {
+      return { status: 400, code: 'header_repeated', detail: `The header field ${name} may come once.` };
+    }
+    seen.add(name);
+  }
+  return undefined;
+}
+
+/** As many names as lines: no line was dropped or joined to another. */
+function hasRepeatedFields({ headers, rawHeaders }: IncomingMessage): boolean {
+  let names = 0;
+  for (const _name in headers) names += 2;
+  return names !== rawHeaders.length;
+}
+
 /** Node keeps the first of several `Host` lines without a word; only the raw headers show the others. */
 export function countHostLines(raw: IncomingMessage): number {
   const { rawHeaders } = raw;
+  if (!hasRepeatedFields(raw)) return raw.headers.host === undefined ? 0 : 1;
   let lines = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!;

@@ -1,5 +1,10 @@
 import type { HeaderTemplateParts } from '../common/response-headers.js';
-import { resolveHeaders, type SecurityHeadersOptions } from './headers.options.js';
+import {
+  type HeaderPair,
+  type ResolvedHeaders,
+  resolveHeaders,
+  type SecurityHeadersOptions,
+} from './headers.options.js';
 
 export const SECURITY_HEADERS_KEY = 'agent-security:security-headers';
 export const CONTENT_SECURITY_POLICY_KEY = 'agent-security:content-security-policy';
@@ -11,6 +16,8 @@ export interface HeaderSettings {
   readonly noStore: boolean;
   readonly requestIdHeader: string | undefined;
   readonly varyByOrigin: boolean;
+  /** Where this module collects reports of violated policies. */
+  readonly reportPath?: string | undefined;
 }
 
 export const HEADER_SETTINGS = Symbol('agent-security:header-settings');
@@ -23,10 +30,29 @@ const NOTHING = {
   removePoweredBy: false,
 } as const;
 
+/** `report-to` for today's browsers, `report-uri` for the others. What the app has chosen for itself stays. */
+function withReports(headers: ResolvedHeaders, path: string | undefined): ResolvedHeaders {
+  if (path === undefined || headers.common.some(([name]) => name === 'Reporting-Endpoints')) return headers;
+  const add = (policies: readonly HeaderPair[]): readonly HeaderPair[] =>
+    policies.map(([name, text]) => [
+      name,
+      /(?:^|; )report-(?:to|uri)(?: |;|$)/.test(text) ? text : `${text}; report-uri ${path}; report-to csp`,
+    ]);
+  const isAsked = headers.policies.length + headers.htmlPolicies.length > 0;
+  return {
+    ...headers,
+    common: isAsked ? [...headers.common, ['Reporting-Endpoints', `csp="${path}"`]] : headers.common,
+    policies: add(headers.policies),
+    htmlPolicies: add(headers.htmlPolicies),
+  };
+}
+
 /** What a template is made of; `noStore` is the route's own choice, if it has one. */
 export function templateParts(settings: HeaderSettings, noStore?: boolean | 'force'): HeaderTemplateParts {
   return {
-    ...(settings.input === false ? NOTHING : resolveHeaders('headers', settings.input)),
+    ...(settings.input === false
+      ? NOTHING
+      : withReports(resolveHeaders('headers', settings.input), settings.reportPath)),
     requestIdHeader: settings.requestIdHeader,
     noStore: noStore ?? settings.noStore,
     varyByOrigin: settings.varyByOrigin,

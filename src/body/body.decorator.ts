@@ -1,0 +1,12 @@
+import { Reflector } from '@nestjs/core';
+import { readBytes } from './body.options.js';
+
+/**
+ * The largest body of a controller or a handler, in bytes or as text (`'64kb'`). It narrows `body.maxBytes` and the parser's own limit, and
+ * widens neither. More is answered with 413 before the handler runs. A handler's replaces its class's.
+ * @throws AgentSecurityConfigError when the class is defined, for what is no size
+ */
+export const MaxBody = Reflector.createDecorator<number | string, number>({
+  key: 'agent-security:max-body',
+  transform: size => readBytes('@MaxBody()', size, 0),
+});

@@ -1,0 +1,197 @@
+/* JSON as its bytes pass, before a parser keeps the last of two equal keys and forgets the other. Whoever stands in front may have read
+ * the first (RFC 8259 section 4: names should be unique; what software does with others is unpredictable). Only keys, brackets and
+ * quotes are looked at; whether it is JSON at all, the parser says. */
+import { randomInt } from 'node:crypto';
+
+export type JsonFault = 'duplicate' | 'depth' | 'keys';
+
+/** So that nobody can prepare two keys of one hash. Equal keys always have one, so that nothing is missed. */
+const SEED_A = randomInt(2 ** 32 - 1) | 0;
+const SEED_B = randomInt(2 ** 32 - 1) | 0;
+const PRIME_A = 0x0100_0193;
+const PRIME_B = 0x85eb_ca6b;
+
+/** Up to so many keys of an object are compared one by one. */
+const FEW_KEYS = 16;
+
+const OUTSIDE = 0;
+const IN_VALUE = 1;
+const VALUE_ESCAPE = 2;
+const IN_KEY = 3;
+const KEY_ESCAPE = 4;
+/** Within the four digits of `\u`. */
+const KEY_UNICODE = 5;
+
+const ESCAPED: Readonly<Record<number, number>> = { 0x62: 8, 0x66: 12, 0x6e: 10, 0x72: 13, 0x74: 9 };
+
+export class JsonScanner {
+  #mode = OUTSIDE;
+  #expectsKey = false;
+  #depth = 0;
+  /** For each open bracket: where the keys of an object begin in `#hashes`; -1 for an array. */
+  readonly #starts: number[] = [-1];
+  /** The keys of all open objects. */
+  readonly #hashes: number[] = [];
+  #open = 0;
+  /** For each open object of many keys. */
+  readonly #many = new Map<number, Set<number>>();
+  #keys = 0;
+  #hashA = 0;
+  #hashB = 0;
+  /** The code unit of a `\u` so far, and how many of its digits have come. */
+  #unit = 0;
+  #digits = 0;
+  /** The first half of a surrogate pair, or 0. */
+  #high = 0;
+
+  constructor(
+    private readonly maxDepth: number,
+    private readonly maxKeys: number,
+  ) {}
+
+  /** Takes the next bytes. @returns what the parsed body must not be, as soon as it is certain */
+  scan(bytes: Uint8Array): JsonFault | undefined {
+    const { length } = bytes;
+    let mode = this.#mode;
+    let index = 0;
+    while (index < length) {
+      if (mode === IN_VALUE) {
+        let byte = 0;
+        while (index < length && (byte = bytes[index++]!) !== 0x22 && byte !== 0x5c);
+        if (byte === 0x22) mode = OUTSIDE;
+        else if (byte === 0x5c) mode = VALUE_ESCAPE;
+        continue;
+      }
+      if (mode === IN_KEY) {
+        let a = this.#hashA;
+        let b = this.#hashB;
+        let byte = 0;
+        while (index < length && (byte = bytes[index++]!) !== 0x22 && byte !== 0x5c) {
+          if (this.#high !== 0) [a, b] = this.#settleHigh(a, b);
+          a = Math.imul(a ^ byte, PRIME_A);
+          b = Math.imul(b ^ byte, PRIME_B);
+        }
+        this.#hashA = a;
+        this.#hashB = b;
+        if (byte === 0x5c) mode = KEY_ESCAPE;
+        else if (byte === 0x22) {
+          mode = OUTSIDE;
+          const fault = this.#endKey();
+          if (fault !== undefined) return fault;
+        }
+        continue;
+      }
+      const byte = bytes[index++]!;
+      if (mode === OUTSIDE) {
+        if (byte === 0x22) {
+          if (this.#expectsKey) {
+            mode = IN_KEY;
+            this.#hashA = SEED_A;
+            this.#hashB = SEED_B;
+          } else mode = IN_VALUE;
+        } else if (byte === 0x2c) this.#expectsKey = this.#starts[this.#depth]! >= 0;
+        else if (byte === 0x3a) this.#expectsKey = false;
+        else if (byte === 0x7b || byte === 0x5b) {
+          if (++this.#depth > this.maxDepth) return 'depth';
+          this.#expectsKey = byte === 0x7b;
+          this.#starts[this.#depth] = this.#expectsKey ? this.#open : -1;
+        } else if (byte === 0x7d || byte === 0x5d) this.#close();
+      } else if (mode === VALUE_ESCAPE) mode = IN_VALUE;
+      else if (mode === KEY_ESCAPE) {
+        mode = IN_KEY;
+        if (byte === 0x75) {
+          mode = KEY_UNICODE;
+          this.#unit = this.#digits = 0;
+        } else this.#addUnit(ESCAPED[byte] ?? byte);
+      } else {
+        this.#unit = this.#unit * 16 + hexDigit(byte);
+        if (++this.#digits === 4) {
+          mode = IN_KEY;
+          this.#addUnit(this.#unit);
+        }
+      }
+    }
+    this.#mode = mode;
+    return undefined;
+  }
+
+  #close(): void {
+    if (this.#depth === 0) return;
+    const start = this.#starts[this.#depth]!;
+    if (start >= 0) {
+      if (this.#open - start > FEW_KEYS) this.#many.delete(this.#depth);
+      this.#open = start;
+    }
+    this.#depth--;
+    this.#expectsKey = false;
+  }
+
+  #endKey(): JsonFault | undefined {
+    if (this.#high !== 0) [this.#hashA, this.#hashB] = this.#settleHigh(this.#hashA, this.#hashB);
+    this.#expectsKey = false;
+    const key = (this.#hashA >>> 0) * 0x20_0000 + (this.#hashB >>> 11);
+    const start = this.#starts[this.#depth]!;
+    const hashes = this.#hashes;
+    const count = this.#open - start;
+    if (count < FEW_KEYS) {
+      for (let index = start; index < this.#open; index++) if (hashes[index] === key) return 'duplicate';
+    } else {
+      let many = this.#many.get(this.#depth);
+      if (count === FEW_KEYS) this.#many.set(this.#depth, (many = new Set(hashes.slice(start, this.#open))));
+      if (many!.has(key)) return 'duplicate';
+      many!.add(key);
+    }
+    hashes[this.#open++] = key;
+    return ++this.#keys > this.maxKeys ? 'keys' : undefined;
+  }
+
+  /** Adds a UTF-16 code unit, written as an escape, as the UTF-8 bytes that it stands for. */
+  #addUnit(unit: number): void {
+    if (this.#high !== 0 && unit >= 0xdc00 && unit <= 0xdfff) {
+      const point = (this.#high - 0xd800) * 0x400 + (unit - 0xdc00) + 0x1_0000;
+      this.#high = 0;
+      this.#addPoint(point);
+      return;
+    }
+    if (this.#high !== 0) [this.#hashA, this.#hashB] = this.#settleHigh(this.#hashA, this.#hashB);
+    if (unit >= 0xd800 && unit <= 0xdbff) this.#high = unit;
+    else this.#addPoint(unit);
+  }
+
+  /** A first half of a pair without its second is a character of its own. */
+  #settleHigh(hashA: number, hashB: number): [number, number] {
+    this.#hashA = hashA;
+    this.#hashB = hashB;
+    const unit = this.#high;
+    this.#high = 0;
+    this.#addPoint(unit);
+    return [this.#hashA, this.#hashB];
+  }
+
+  #addPoint(point: number): void {
+    if (point < 0x80) this.#addByte(point);
+    else {
+      if (point < 0x800) this.#addByte(0xc0 | (point >> 6));
+      else {
+        if (point < 0x1_0000) this.#addByte(0xe0 | (point >> 12));
+        else {
+          this.#addByte(0xf0 | (point >> 18));
+          this.#addByte(0x80 | ((point >> 12) & 0x3f));
+        }
+        this.#addByte(0x80 | ((point >> 6) & 0x3f));
+      }
+      this.#addByte(0x80 | (point & 0x3f));
+    }
+  }
+
+  #addByte(byte: number): void {
+    this.#hashA = Math.imul(this.#hashA ^ byte, PRIME_A);
+    this.#hashB = Math.imul(this.#hashB ^ byte, PRIME_B);
+  }
+}
+
+/** What is no digit makes the text no JSON, so that its value does not matter. */
+function hexDigit(byte: number): number {
+  if (byte <= 0x39) return byte - 0x30;
+  return (byte | 0x20) - 0x57;
+}

@@ -1,0 +1,121 @@
+/* The body of a request as it really comes, whoever reads it and how: everything that arrives passes `push` of the request's stream, on
+ * both platforms, over HTTP/2 and under `app.inject()`. Nothing is kept and nobody's reading is changed, until the body is refused. */
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { ProblemFields } from '../common/problem.js';
+import type { ResolvedBody } from './body.options.js';
+import {
+  duplicateKeyProblem,
+  isJson,
+  tooDeepProblem,
+  tooLargeProblem,
+  tooManyKeysProblem,
+} from './check-body.js';
+import { type JsonFault, JsonScanner } from './scan-json.js';
+
+export interface BodyWatch {
+  /** How much has come. */
+  bytes: number;
+  /** How much may come; a route may lower it. */
+  maxBytes: number;
+}
+
+type Refuse = (problem: ProblemFields) => void;
+
+/**
+ * Watches a body that is to be bounded by what comes (one without a declared length) or that is JSON. Once refused, nothing more of it is
+ * handed on, its end neither, so that no parser takes the beginning for the whole.
+ * @param refuse called once, with the answer to give
+ * @returns `undefined` where there is nothing to watch
+ */
+export function watchBody(
+  raw: IncomingMessage,
+  options: ResolvedBody,
+  refuse: Refuse,
+): BodyWatch | undefined {
+  const { headers, method } = raw;
+  const declared = headers['content-length'];
+  if (declared === '0') return undefined;
+  const isSilent = method === 'GET' || method === 'HEAD';
+  if (declared === undefined && isSilent && headers['transfer-encoding'] === undefined) return undefined;
+  const scanner =
+    options.duplicateKeys === 'refuse' && isJson(headers['content-type'])
+      ? new JsonScanner(options.maxDepth, options.maxKeys)
+      : undefined;
+  if (declared !== undefined && scanner === undefined) return undefined;
+  const watch: BodyWatch = { bytes: 0, maxBytes: options.maxBytes };
+  const isCoded = !/^(?:identity)?$/i.test(headers['content-encoding'] ?? '');
+  watchPush(
+    raw,
+    bytes => {
+      watch.bytes += bytes.length;
+      if (watch.bytes > watch.maxBytes) return tooLargeProblem(watch.maxBytes);
+      return isCoded ? undefined : faultProblem(scanner?.scan(bytes), options);
+    },
+    refuse,
+  );
+  if (isCoded && scanner !== undefined) {
+    watchDecoder(raw, bytes => faultProblem(scanner.scan(bytes), options), refuse);
+  }
+  return watch;
+}
+
+function watchPush(
+  stream: Readable,
+  judge: (bytes: Buffer) => ProblemFields | undefined,
+  refuse: Refuse,
+): void {
+  const { push } = stream;
+  let refused = false;
+  stream.push = function (this: Readable, chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (refused) return true;
+    if (chunk !== null && chunk !== undefined) {
+      const problem = judge(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : (chunk as Buffer));
+      if (problem !== undefined) {
+        refused = true;
+        refuse(problem);
+        return true;
+      }
+    }
+    return push.call(this, chunk, encoding);
+  };
+}
+
+/** Express's parser pipes a compressed body through a stream of `node:zlib`; what comes out of it is the JSON. */
+function watchDecoder(
+  raw: IncomingMessage,
+  judge: (bytes: Buffer) => ProblemFields | undefined,
+  refuse: Refuse,
+): void {
+  const { pipe } = raw;
+  raw.pipe = function (this: IncomingMessage, ...[target, options]: Parameters<typeof pipe>) {
+    if (isDecoder(target)) watchPush(target, judge, refuse);
+    return pipe.call(this, target, options);
+  } as typeof pipe;
+}
+
+/** Streams of `node:zlib` count what was written, and can flush. */
+function isDecoder(target: unknown): target is Readable {
+  const stream = target as { push?: unknown; flush?: unknown; bytesWritten?: unknown };
+  return (
+    typeof stream.push === 'function' &&
+    typeof stream.flush === 'function' &&
+    typeof stream.bytesWritten === 'number'
+  );
+}
+
+function faultProblem(
+  fault: JsonFault | undefined,
+  { maxDepth, maxKeys }: ResolvedBody,
+): ProblemFields | undefined {
+  switch (fault) {
+    case undefined:
+      return undefined;
+    case 'duplicate':
+      return duplicateKeyProblem;
+    case 'depth':
+      return tooDeepProblem(maxDepth);
+    case 'keys':
+      return tooManyKeysProblem(maxKeys);
+  }
+}

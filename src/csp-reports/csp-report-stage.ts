@@ -1,0 +1,155 @@
+/* The endpoint that browsers send reports to, in front of the framework. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AnswerNow } from '../common/answer-now.js';
+import type { Clock } from '../common/clock.js';
+import { requestPath } from '../common/http-request.js';
+import type { ProblemFields } from '../common/problem.js';
+import type { RequestState } from '../common/request-state.js';
+import type { SecurityEvent } from '../common/security-event.js';
+import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
+import { createPolicy } from '../rate-limit/policy.js';
+import { QuotaTable } from '../rate-limit/quota-table.js';
+import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
+import type { CspReports } from './csp-reports.js';
+import type { ResolvedCspReports } from './csp-reports.options.js';
+import { type CspViolation, readReports, REPORT_TYPES } from './read-reports.js';
+
+interface Events {
+  emit(event: SecurityEvent): void;
+}
+
+const MAX_ADDRESSES = 10_000;
+
+/** Reports of a whole page load come at once; an app that listens is told of one a second. */
+const EVENT_INTERVAL_MS = 1_000;
+
+export class CspReportStage {
+  /** Pages of every origin may report, without credentials: the path is open to them, and to nothing else. */
+  readonly isOpenToOrigins = true;
+  readonly #quota: QuotaTable;
+  #toldMs = -Infinity;
+  #untold = 0;
+
+  constructor(
+    private readonly options: ResolvedCspReports,
+    private readonly reports: CspReports,
+    private readonly events: Events,
+    private readonly clock: Clock,
+    private readonly answerNow: AnswerNow,
+  ) {
+    const policy = createPolicy({ name: 'csp-reports', limit: options.maxPerMinute, windowMs: 60_000 });
+    this.#quota = new QuotaTable([policy], MAX_ADDRESSES);
+  }
+
+  claims(raw: IncomingMessage): boolean {
+    const { url = '' } = raw;
+    return url.startsWith(this.options.path) && requestPath(url) === this.options.path;
+  }
+
+  async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<false> {
+    const problem = this.#check(raw, state);
+    if (problem === 'preflight') this.#answerPreflight(response);
+    else if (problem === undefined) await this.#take(raw, response, state);
+    else this.answerNow(raw, response, problem);
+    return false;
+  }
+
+  #check({ method, headers }: IncomingMessage, state: RequestState): ProblemFields | 'preflight' | undefined {
+    if (method === 'OPTIONS' && headers['access-control-request-method'] !== undefined) return 'preflight';
+    if (method !== 'POST') {
+      return {
+        status: 405,
+        code: 'method_not_allowed',
+        detail: 'Reports are sent with POST.',
+        allow: 'POST, OPTIONS',
+      };
+    }
+    const charge = { table: this.#quota, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
+    const verdict = judge([charge], this.clock.monotonicMs());
+    if (!verdict.granted) {
+      state.quota = quotaHeaders(verdict, this.clock.epochMs(), true);
+      return quotaProblem(verdict);
+    }
+    const type = (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+    if (!REPORT_TYPES.has(type) || headers['content-encoding'] !== undefined) {
+      return {
+        status: 415,
+        code: 'unsupported_media_type',
+        detail: `Reports are ${[...REPORT_TYPES].join(' or ')}.`,
+      };
+    }
+    return Number(headers['content-length'] ?? 0) > this.options.maxBytes ? this.#tooLarge() : undefined;
+  }
+
+  async #take(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<void> {
+    state.askForBody();
+    const body = await readBody(raw, this.options.maxBytes);
+    if (body === 'gone') return;
+    const violations = body === 'too-large' ? undefined : readReports(body.toString('utf8'));
+    if (violations === undefined) {
+      const problem: ProblemFields =
+        body === 'too-large'
+          ? this.#tooLarge()
+          : { status: 400, code: 'body_invalid', detail: 'The body is no report.' };
+      this.answerNow(raw, response, problem);
+      return;
+    }
+    for (const violation of violations) this.#tell(violation, this.reports.add(violation), state);
+    response.writeHead(204);
+    response.end();
+  }
+
+  #tell(violation: CspViolation, count: number, state: RequestState): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#toldMs < EVENT_INTERVAL_MS) {
+      this.#untold++;
+      return;
+    }
+    this.#toldMs = nowMs;
+    const untold = this.#untold;
+    this.#untold = 0;
+    this.events.emit({
+      type: 'csp.report',
+      timeMs: this.clock.epochMs(),
+      requestId: state.id || undefined,
+      address: state.client.address || undefined,
+      ...violation,
+      count,
+      untold,
+    });
+  }
+
+  #answerPreflight(response: ServerResponse): void {
+    response.writeHead(204, {
+      'Access-Control-Allow-Origin': '*',
+      'Access-Control-Allow-Methods': 'POST',
+      'Access-Control-Allow-Headers': 'Content-Type',
+      'Access-Control-Max-Age': '600',
+    });
+    response.end();
+  }
+
+  #tooLarge(): ProblemFields {
+    return {
+      status: 413,
+      code: 'body_too_large',
+      detail: `A report may have at most ${this.options.maxBytes} bytes.`,
+    };
+  }
+}
+
+/** Not by `for await`, which would destroy the connection with the first byte too many, and the answer with it. */
+function readBody(raw: IncomingMessage, maxBytes: number): Promise<Buffer | 'too-large' | 'gone'> {
+  return new Promise(resolve => {
+    const parts: Buffer[] = [];
+    let length = 0;
+    raw.on('data', (part: Buffer) => {
+      length += part.length;
+      if (length <= maxBytes) parts.push(part);
+      else resolve('too-large');
+    });
+    raw.on('end', () => resolve(Buffer.concat(parts)));
+    raw.on('error', () => resolve('gone'));
+    raw.on('close', () => resolve('gone'));
+  });
+}

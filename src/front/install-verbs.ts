@@ -1,0 +1,97 @@
+/* The verbs of `@Verb()` in each adapter's router. Express tries the routes of a path in turn, so each is asked whether the request is
+ * its own; Fastify's router takes the verb as a constraint beside method and path. */
+import type { IncomingMessage } from 'node:http';
+import { type AbstractHttpAdapter, MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import type { PlatformRequest } from '../common/http-request.js';
+import { stateOfRequest } from '../common/request-state.js';
+import type { ResolvedCors } from '../cors/cors.options.js';
+import { checkVerb, OVERRIDE_HEADER, VERB_KEY } from '../verb/check-verb.js';
+
+type RouteHandler = (request: PlatformRequest, response: unknown, next: () => void) => unknown;
+type Register = (...args: unknown[]) => unknown;
+
+interface ExpressSlots {
+  post: Register;
+  all: Register;
+}
+
+/** What find-my-way asks of a constraint. */
+interface ConstraintStrategy {
+  readonly name: string;
+  storage(): { get(verb: string): unknown; set(verb: string, store: unknown): void };
+  validate(verb: unknown): void;
+  deriveConstraint(raw: IncomingMessage): string | undefined;
+  readonly mustMatchWhenDerived: boolean;
+}
+
+/** Every verb that a controller of the app declares. */
+export function findVerbs(modules: ModulesContainer): ReadonlySet<string> {
+  const scanner = new MetadataScanner();
+  const verbs = new Set<string>();
+  for (const module of modules.values()) {
+    for (const { metatype } of module.controllers.values()) {
+      if (typeof metatype !== 'function') continue;
+      const prototype = metatype.prototype as Record<string, object>;
+      for (const name of scanner.getAllMethodNames(prototype)) {
+        const verb = Reflect.getMetadata(VERB_KEY, prototype[name]!) as string | undefined;
+        if (verb !== undefined) verbs.add(verb);
+      }
+    }
+  }
+  return verbs;
+}
+
+/** A script of an allowed origin may send the header that its verb needs. */
+export function allowOverride<T extends { readonly cors: ResolvedCors | false }>(
+  options: T,
+  verbs: ReadonlySet<string>,
+): T {
+  const { cors } = options;
+  if (cors === false || verbs.size === 0) return options;
+  const names = cors.allowHeaders.toLowerCase().split(', ');
+  if (names.includes(OVERRIDE_HEADER.toLowerCase())) return options;
+  const allowHeaders = [cors.allowHeaders, OVERRIDE_HEADER].filter(text => text !== '').join(', ');
+  return { ...options, cors: { ...cors, allowHeaders } };
+}
+
+export function installVerbs(adapter: AbstractHttpAdapter, verbs: ReadonlySet<string>): void {
+  if (verbs.size === 0) return;
+  if (adapter.getType() === 'fastify') {
+    const instance = adapter.getInstance<{ addConstraintStrategy(strategy: ConstraintStrategy): void }>();
+    instance.addConstraintStrategy(constraintOf(verbs));
+  } else {
+    const slots = adapter as unknown as ExpressSlots;
+    for (const method of ['post', 'all'] as const) {
+      const register = slots[method].bind(slots);
+      slots[method] = (...args) => {
+        const handler = args.at(-1);
+        if (typeof handler === 'function') args[args.length - 1] = forItsVerb(handler as RouteHandler);
+        return register(...args);
+      };
+    }
+  }
+}
+
+/** Leaves a request of another verb (or of none) to the routes behind. */
+function forItsVerb(handler: RouteHandler): RouteHandler {
+  const verb = Reflect.getMetadata(VERB_KEY, handler) as string | undefined;
+  return (request, response, next) =>
+    stateOfRequest(request)?.verb === verb ? handler(request, response, next) : next();
+}
+
+function constraintOf(verbs: ReadonlySet<string>): ConstraintStrategy {
+  return {
+    name: 'verb',
+    storage: () => {
+      const stores = new Map<string, unknown>();
+      return { get: verb => stores.get(verb) ?? null, set: (verb, store) => void stores.set(verb, store) };
+    },
+    validate: () => undefined,
+    deriveConstraint: raw => {
+      const decision = checkVerb(raw, verbs);
+      return decision.kind === 'verb' ? decision.verb : undefined;
+    },
+    // A plain POST route of the path is no stand-in for a verb that it does not know.
+    mustMatchWhenDerived: true,
+  };
+}

@@ -1,0 +1,28 @@
+/* The AbortSignal of a request: made when somebody asks for it, aborted when nobody waits for the answer any more. */
+import type { ServerResponse } from 'node:http';
+
+const CONTROLLER = Symbol('agent-security:abort-controller');
+type AbortableResponse = ServerResponse & { [CONTROLLER]?: AbortController };
+
+export function signalOf(response: ServerResponse): AbortSignal {
+  return controllerOf(response).signal;
+}
+
+/** Aborts the signal, if somebody has asked for it; whoever asks later gets an aborted one. */
+export function abortRequest(response: ServerResponse, reason: Error): void {
+  controllerOf(response).abort(reason);
+}
+
+function controllerOf(response: AbortableResponse): AbortController {
+  const known = response[CONTROLLER];
+  if (known !== undefined) return known;
+  const controller = new AbortController();
+  response[CONTROLLER] = controller;
+  const gone = (): void => {
+    if (!response.writableFinished)
+      controller.abort(new DOMException('The client has gone.', 'AbortError') as unknown as Error);
+  };
+  if (response.destroyed) gone();
+  else response.once('close', gone);
+  return controller;
+}

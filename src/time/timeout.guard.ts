@@ -1,0 +1,85 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { ANSWER_NOW, type AnswerNow } from '../common/answer-now.js';
+import { type PlatformRequest, type PlatformResponse, rawResponse } from '../common/http-request.js';
+import type { ProblemFields } from '../common/problem.js';
+import { requestState } from '../common/request-state.js';
+import { RouteMemo } from '../common/route-memo.js';
+import { TIMERS, type Timers } from '../common/timers.js';
+import { Deadline, type DeadlineLimits } from './deadline.js';
+import { abortRequest } from './request-signal.js';
+import { DEFAULT_IDLE_MS, type ResolvedRouteTimeout } from './timeout.options.js';
+
+export const TIMEOUT_KEY = 'agent-security:timeout';
+export const RESOLVED_TIMEOUT = Symbol('agent-security:timeout-options');
+
+const RETRY_AFTER_SECONDS = 5;
+
+const TIMEOUT_PROBLEM: ProblemFields = {
+  status: 503,
+  code: 'handler_timeout',
+  detail: 'The request took too long.',
+  members: { retryable: true, retry_after_seconds: RETRY_AFTER_SECONDS },
+};
+
+const LIMITED = Symbol('agent-security:deadline');
+type LimitedResponse = PlatformResponse & { [LIMITED]?: true };
+
+/**
+ * Starts a request's time. A guard and no interceptor: an interceptor costs a small request much more, and cannot answer for a handler that
+ * holds the response itself (`@Res()`).
+ */
+@Injectable()
+export class TimeoutGuard implements CanActivate {
+  readonly #limits: RouteMemo<DeadlineLimits | null>;
+
+  constructor(
+    @Inject(RESOLVED_TIMEOUT) private readonly settings: ResolvedRouteTimeout,
+    @Inject(TIMERS) private readonly timers: Timers,
+    @Inject(ANSWER_NOW) private readonly answerNow: AnswerNow,
+    reflector: Reflector,
+  ) {
+    this.#limits = new RouteMemo((controller, handler) => {
+      const levels = [handler, controller].map(target =>
+        reflector.get<ResolvedRouteTimeout | undefined>(TIMEOUT_KEY, target as never),
+      );
+      return resolveLimits([...levels, this.settings]);
+    });
+  }
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() !== 'http') return true;
+    const limits = this.#limits.get(context.getClass(), context.getHandler());
+    if (limits === null) return true;
+    const http = context.switchToHttp();
+    const response = http.getResponse<PlatformResponse>();
+    const raw = rawResponse(response) as LimitedResponse;
+    // Bound to the class, the handler and the app, it would run more than once.
+    if (raw[LIMITED]) return true;
+    raw[LIMITED] = true;
+    const deadline = new Deadline(
+      raw,
+      limits,
+      this.timers,
+      () => this.#expire(http.getRequest(), response),
+      reason => abortRequest(raw, reason),
+    );
+    deadline.start();
+    return true;
+  }
+
+  #expire(request: PlatformRequest, response: PlatformResponse): void {
+    const state = requestState(response);
+    if (state !== undefined)
+      state.quota = [...(state.quota ?? []), 'Retry-After', String(RETRY_AFTER_SECONDS)];
+    this.answerNow(request, response, TIMEOUT_PROBLEM);
+  }
+}
+
+/** The nearest that says something about each of the two. */
+function resolveLimits(levels: readonly (ResolvedRouteTimeout | undefined)[]): DeadlineLimits | null {
+  const handlerMs = levels.find(level => level?.handlerMs !== undefined)?.handlerMs ?? false;
+  const idle = levels.find(level => level?.idleMs !== undefined)?.idleMs;
+  const idleMs = idle ?? (handlerMs === false ? false : DEFAULT_IDLE_MS);
+  return handlerMs === false && idleMs === false ? null : { handlerMs, idleMs };
+}

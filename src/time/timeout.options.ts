@@ -1,0 +1,82 @@
+import { readDurationMs } from '../common/duration.js';
+import { isRecord, readObject } from '../common/read-options.js';
+
+/** Milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
+type Limit = false | number | string;
+
+/** How long a route may take. */
+export interface RouteTimeout {
+  /**
+   * Until the answer begins. Beyond it the client gets 503 with `Retry-After`, the handler's `@Signal()` aborts, and what the handler
+   * answers later is dropped.
+   * @default false
+   */
+  handler?: Limit;
+  /**
+   * How long an answer that has begun (server-sent events, a download) may send nothing. Beyond it, and at most twice as late, the
+   * connection is closed. A stream that is rarely heard of should send a comment now and then.
+   * @default '5min' on routes that `handler` limits
+   */
+  idle?: Limit;
+}
+
+export interface TimeoutOptions extends RouteTimeout {
+  /** Until the head of a request has come (`server.headersTimeout`). @default '20s' @see Slowloris, CWE-400 */
+  headers?: Limit;
+  /** Until a request has come whole (`server.requestTimeout`; Fastify's own default is no limit). @default '2min' */
+  request?: Limit;
+  /** How long an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
+  keepAlive?: Limit;
+}
+
+export interface ResolvedRouteTimeout {
+  /** `undefined`: not said here; `false`: none. */
+  readonly handlerMs: number | false | undefined;
+  readonly idleMs: number | false | undefined;
+}
+
+export interface ResolvedTimeout extends ResolvedRouteTimeout {
+  readonly server: ServerLimits;
+}
+
+/** `undefined` is what the app did not choose; `false` leaves the server as it is. */
+export interface ServerLimits {
+  readonly headersMs: number | false | undefined;
+  readonly requestMs: number | false | undefined;
+  readonly keepAliveMs: number | false | undefined;
+}
+
+export const DEFAULT_IDLE_MS = 300_000;
+
+export function resolveTimeout(input: unknown): ResolvedTimeout | false {
+  if (input === false) return false;
+  const given = isLimit(input) ? { handler: input } : input;
+  const options = readObject('timeout', given, ['handler', 'idle', 'headers', 'request', 'keepAlive']);
+  return {
+    ...readRoute('timeout', options),
+    server: {
+      headersMs: readLimit('timeout.headers', options.headers),
+      requestMs: readLimit('timeout.request', options.request),
+      keepAliveMs: readLimit('timeout.keepAlive', options.keepAlive),
+    },
+  };
+}
+
+export function resolveRouteTimeout(option: string, input: unknown): ResolvedRouteTimeout {
+  if (!isRecord(input))
+    return { handlerMs: readLimit(option, input ?? null), idleMs: input === false ? false : undefined };
+  return readRoute(option, readObject(option, input, ['handler', 'idle']));
+}
+
+function readRoute(option: string, options: { handler?: unknown; idle?: unknown }): ResolvedRouteTimeout {
+  return {
+    handlerMs: readLimit(`${option}.handler`, options.handler),
+    idleMs: readLimit(`${option}.idle`, options.idle),
+  };
+}
+
+const isLimit = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number';
+
+function readLimit(option: string, value: unknown): number | false | undefined {
+  return value === undefined || value === false ? value : readDurationMs(option, value);
+}

@@ -1,0 +1,65 @@
+/* Whether everybody who reads a path reads the same one: the proxy in front, the rules that name paths, the router, and a file system
+ * behind it. RFC 3986 sections 2.1 and 3.3, RFC 9112 section 3.2; CWE-22, CWE-172. */
+import { requestPath } from '../common/http-request.js';
+import type { ProblemFields } from '../common/problem.js';
+import type { ResolvedUrl, UrlAmbiguity } from './url.options.js';
+
+export type UrlDecision =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly reason: 'too-long' | 'malformed' | 'control' | UrlAmbiguity };
+
+const ALLOWED: UrlDecision = { allowed: true };
+
+/** What a path may hold without being looked at twice; nearly every path holds nothing else. */
+const SUSPICIOUS = /[^!#-$&-:<-[\]-~]|\/[./]/;
+
+/** A path of the forms that a request line may carry; `*` and `CONNECT`'s authority have none. */
+export function checkUrl(target: string, { maxLength, allowed }: ResolvedUrl): UrlDecision {
+  if (target.length > maxLength) return { allowed: false, reason: 'too-long' };
+  if (target.charCodeAt(0) === 0x2f && !SUSPICIOUS.test(target)) return ALLOWED;
+  const path = requestPath(target);
+  if (path === '*') return ALLOWED;
+  if (path.charCodeAt(0) !== 0x2f) return { allowed: false, reason: 'malformed' };
+  if (!SUSPICIOUS.test(path)) return ALLOWED;
+  const reason = findReason(path, allowed);
+  return reason === undefined ? ALLOWED : { allowed: false, reason };
+}
+
+const isDots = (segment: string): boolean => /^(?:\.|%2e){1,2}(?:;|%3b|$)/i.test(segment);
+
+function findReason(
+  path: string,
+  allowed: ReadonlySet<UrlAmbiguity>,
+): Exclude<UrlDecision, { allowed: true }>['reason'] | undefined {
+  // eslint-disable-next-line no-control-regex
+  if (/[\u0000-\u0020\u007f]/.test(path)) return 'control';
+  // Node reads the bytes of a request line as Latin-1: these are no characters, and each reader guesses others.
+  // eslint-disable-next-line no-control-regex
+  if (/[^\u0000-\u007f]/.test(path)) return 'malformed';
+  // Encoded once more, for a reader that decodes twice.
+  const once = path.replace(/%(?:25)+(?=2e|2f|5c|00|0a|0d)/gi, '%');
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(path);
+  } catch {
+    return 'malformed';
+  }
+  // eslint-disable-next-line no-control-regex
+  if (/[\u0000-\u001f\u007f]/.test(decoded) || /%(?:00|0a|0d)/i.test(once)) return 'control';
+  const refused = (ambiguity: UrlAmbiguity, found: boolean): boolean => found && !allowed.has(ambiguity);
+  if (refused('encoded-slash', /%2f/i.test(once))) return 'encoded-slash';
+  if (refused('backslash', /\\|%5c/i.test(once))) return 'backslash';
+  if (refused('parameter', path.includes(';'))) return 'parameter';
+  if (refused('empty-segment', path.includes('//'))) return 'empty-segment';
+  return refused('dot-segment', once.split(/\/|\\|%2f|%5c/i).some(isDots)) ? 'dot-segment' : undefined;
+}
+
+/** `reason` is not told: whoever probes learns nothing of what is let through. */
+export function urlRefusal(
+  reason: Exclude<UrlDecision, { allowed: true }>['reason'],
+  maxLength: number,
+): ProblemFields {
+  if (reason === 'too-long')
+    return { status: 414, code: 'uri_too_long', detail: `The URL may have at most ${maxLength} characters.` };
+  return { status: 400, code: 'url_invalid', detail: 'The path of the URL is malformed or ambiguous.' };
+}

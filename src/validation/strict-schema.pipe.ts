@@ -1,0 +1,57 @@
+import {
+  type ArgumentMetadata,
+  Injectable,
+  StandardSchemaValidationPipe,
+  type StandardSchemaValidationPipeOptions,
+} from '@nestjs/common';
+import { ProblemException } from '../common/problem.exception.js';
+import { boundFaults, messageWithout, pathOf } from './describe-faults.js';
+import { validationProblem } from './validation.problem.js';
+
+type Schema = NonNullable<ArgumentMetadata['schema']>;
+type Result<T> = { readonly value: T; readonly issues?: undefined } | { readonly issues: readonly Issue[] };
+
+interface Issue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/**
+ * Nest's `StandardSchemaValidationPipe` (zod, valibot, arktype: `@Body({ schema })`) for input from outside: the answer lists what is wrong
+ * (`errors`: path and message) without repeating a value. Whether unknown members are refused, the schema says (zod: `z.strictObject()`).
+ * @example
+ * app.useGlobalPipes(new StrictSchemaPipe());
+ */
+@Injectable()
+export class StrictSchemaPipe extends StandardSchemaValidationPipe {
+  constructor(options: Omit<StandardSchemaValidationPipeOptions, 'exceptionFactory'> = {}) {
+    super(options);
+  }
+
+  // Here and not in an exception factory, which is not told the value.
+  protected override async validate<T = unknown>(
+    value: unknown,
+    schema: Schema,
+    options?: Record<string, unknown>,
+  ): Promise<{ readonly value: T; readonly issues?: undefined }> {
+    const result = (await super.validate<T>(value, schema, options)) as Result<T>;
+    if (result.issues === undefined) return result;
+    const faults = result.issues.map(({ message, path = [] }) => {
+      const segments = path.map(segment => (typeof segment === 'object' ? segment.key : segment));
+      return {
+        path: pathOf(segments),
+        message: messageWithout(message, valueAt(value, segments), 'is not valid'),
+      };
+    });
+    throw new ProblemException(validationProblem(boundFaults(faults)));
+  }
+}
+
+function valueAt(value: unknown, segments: readonly PropertyKey[]): unknown {
+  let at = value;
+  for (const segment of segments) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, segment)) return undefined;
+    at = (at as Record<PropertyKey, unknown>)[segment];
+  }
+  return at;
+}

@@ -1,0 +1,39 @@
+import { type ValidationError, type ValidationPipeOptions } from '@nestjs/common';
+import { ProblemException } from '../common/problem.exception.js';
+import { boundFaults, type InputFault, messageWithout, pathOf } from './describe-faults.js';
+import { validationProblem } from './validation.problem.js';
+
+/**
+ * Options of Nest's `ValidationPipe` for input from outside (class-validator): members without a rule are refused, objects without any are
+ * too, text stays text (no implicit conversion), and the answer lists what is wrong (`errors`: path and message) without repeating a
+ * value.
+ * @param overrides options of the pipe's that replace these
+ * @example
+ * app.useGlobalPipes(new ValidationPipe(strictValidation()));
+ */
+export function strictValidation(overrides: ValidationPipeOptions = {}): ValidationPipeOptions {
+  return {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    transform: true,
+    transformOptions: { enableImplicitConversion: false },
+    exceptionFactory: errors => new ProblemException(validationProblem(faultsOf(errors, []))),
+    ...overrides,
+  };
+}
+
+/** The errors form a tree whose depth the rules bound, not the input. */
+function faultsOf(errors: readonly ValidationError[], above: readonly string[]): readonly InputFault[] {
+  return boundFaults(
+    errors.flatMap(({ property, constraints = {}, children = [], value }) => {
+      const segments = property === undefined ? above : [...above, property];
+      const path = pathOf(segments);
+      const own = Object.entries(constraints).map(([rule, message]) => ({
+        path,
+        message: rule === 'whitelistValidation' ? 'is not expected' : messageWithout(message, value, rule),
+      }));
+      return [...own, ...faultsOf(children, segments)];
+    }),
+  );
+}

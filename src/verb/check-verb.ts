@@ -1,0 +1,51 @@
+/* Verbs of the app's own. Node's parser refuses a method that it does not know, so they come as POST with X-HTTP-Method-Override: a
+ * header that no form can send, and that a script of another origin may send after a preflight only. */
+import { METHODS } from 'node:http';
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import type { ProblemFields } from '../common/problem.js';
+import { show } from '../common/read-options.js';
+
+/** Where `@Verb()` leaves a handler's verb. */
+export const VERB_KEY = 'agent-security:verb';
+
+export const OVERRIDE_HEADER = 'X-HTTP-Method-Override';
+const OVERRIDE_FIELD = 'x-http-method-override';
+
+/** A verb is compared with its case, like a method (RFC 9110 section 9.1). */
+export function readVerb(option: string, verb: unknown): string {
+  if (typeof verb === 'string' && /^[A-Z][A-Z0-9-]{1,31}$/.test(verb) && !METHODS.includes(verb)) return verb;
+  throw new AgentSecurityConfigError(
+    'ASEC_METHOD_NAME',
+    option,
+    `must be a verb of your own, received ${show(verb)}`,
+    'Write it in upper case, such as "SUMMARIZE"; what HTTP knows has decorators of Nest\'s, such as @Delete().',
+    verb,
+  );
+}
+
+interface Head {
+  readonly method?: string | undefined;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+export type VerbDecision =
+  /** No verb: the request is what its method says. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'verb'; readonly verb: string }
+  | { readonly kind: 'refused'; readonly problem: ProblemFields };
+
+const NONE: VerbDecision = { kind: 'none' };
+
+/** Where the app has no verb, the header means nothing: it never turns a POST into a DELETE. */
+export function checkVerb({ method, headers }: Head, verbs: ReadonlySet<string>): VerbDecision {
+  const override = headers[OVERRIDE_FIELD];
+  if (override === undefined || verbs.size === 0) return NONE;
+  if (typeof override === 'string' && method === 'POST' && verbs.has(override))
+    return { kind: 'verb', verb: override };
+  const allow = `GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, ${[...verbs].join(', ')}`;
+  const detail =
+    method === 'POST'
+      ? `${OVERRIDE_HEADER} must name a verb of this API.`
+      : `${OVERRIDE_HEADER} goes with POST.`;
+  return { kind: 'refused', problem: { status: 405, code: 'method_not_allowed', detail, allow } };
+}

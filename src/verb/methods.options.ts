@@ -1,0 +1,39 @@
+import { METHODS } from 'node:http';
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import { readStringList, show } from '../common/read-options.js';
+
+export interface ResolvedMethods {
+  readonly names: ReadonlySet<string>;
+  /** The value of `Allow`. */
+  readonly allow: string;
+}
+
+const NEVER = new Set(['TRACE', 'CONNECT']);
+
+/** The methods that the app answers; `undefined` for every method but TRACE. */
+export function resolveMethods(input: unknown): ResolvedMethods | undefined {
+  if (input === undefined) return undefined;
+  const listed = readStringList('methods', input, []);
+  for (const [index, method] of listed.entries()) {
+    if (METHODS.includes(method) && !NEVER.has(method)) continue;
+    throw new AgentSecurityConfigError(
+      'ASEC_METHOD_NAME',
+      `methods[${index}]`,
+      `must be a method that Node knows, received ${show(method)}`,
+      'Write it in upper case, such as "PATCH"; TRACE and CONNECT are never served. A verb of your own is a @Verb().',
+      method,
+    );
+  }
+  if (listed.length === 0) {
+    throw new AgentSecurityConfigError(
+      'ASEC_METHOD_NAME',
+      'methods',
+      'is an empty list, so every request would be refused',
+      'List at least one method, or leave the option out.',
+      input,
+    );
+  }
+  // HEAD is GET without its content (RFC 9110 section 9.3.2); frameworks answer it by the same route.
+  const names = new Set(listed.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method])));
+  return { names, allow: [...names].join(', ') };
+}

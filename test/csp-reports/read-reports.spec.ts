@@ -1,0 +1,108 @@
+import { type CspViolation, readReports } from '../../src/csp-reports/read-reports.js';
+import { CspReports } from '../../src/csp-reports/csp-reports.js';
+
+const modern = (body: object, type = 'csp-violation'): string =>
+  JSON.stringify([{ type, age: 5, url: 'https://app.test/page?token=secret', user_agent: 'secret', body }]);
+const old = (report: object): string => JSON.stringify({ 'csp-report': report });
+
+type Row = [title: string, text: string, expected: readonly Partial<CspViolation>[] | undefined];
+const rows: Row[] = [
+  [
+    'a report of the Reporting API',
+    modern({
+      effectiveDirective: 'script-src-elem',
+      blockedURL: 'https://evil.test/x.js?id=secret',
+      documentURL: 'https://app.test/page?token=secret#secret',
+      disposition: 'report',
+      sample: 'secret',
+    }),
+    [
+      {
+        directive: 'script-src-elem',
+        blocked: 'https://evil.test',
+        page: 'https://app.test/page',
+        disposition: 'report',
+      },
+    ],
+  ],
+  [
+    'a report of an old browser',
+    old({
+      'violated-directive': "img-src 'self' secret",
+      'blocked-uri': 'data',
+      'document-uri': 'https://app.test/',
+    }),
+    [{ directive: 'img-src', blocked: 'data', page: 'https://app.test/', disposition: 'enforce' }],
+  ],
+  [
+    'inline code',
+    modern({ effectiveDirective: 'script-src', blockedURL: 'inline' }),
+    [{ blocked: 'inline', page: 'https://app.test/page' }],
+  ],
+  [
+    'a scheme without an origin',
+    modern({ effectiveDirective: 'img-src', blockedURL: 'data:text/html,secret' }),
+    [{ blocked: 'data' }],
+  ],
+  [
+    'a URL that is none',
+    modern({ effectiveDirective: 'img-src', blockedURL: 'SECRET\n\u001b[31m' }),
+    [{ blocked: 'unknown' }],
+  ],
+  [
+    'a URL of a megabyte',
+    modern({ effectiveDirective: 'img-src', blockedURL: `https://a.test/${'a'.repeat(1e6)}` }),
+    [{ blocked: 'unknown' }],
+  ],
+  ['another kind of report', modern({ id: 'x' }, 'deprecation'), []],
+  ['a directive that is none', modern({ effectiveDirective: '<script>' }), []],
+  ['members of other types', modern({ effectiveDirective: ['a'], blockedURL: 5 }), []],
+  ['a list of nothing', '[]', []],
+  ['a list of something else', '[1,null,"a",[]]', []],
+  ['an object of something else', '{"a":1}', undefined],
+  ['a text', '"csp-report"', undefined],
+  ['no JSON', '<xml>', undefined],
+];
+
+it.each(rows)('%s', (_title, text, expected) => {
+  const found = readReports(text);
+  expect(found).toEqual(expected?.map(part => expect.objectContaining(part)));
+  expect(JSON.stringify(found) ?? '').not.toMatch(/secret/i);
+});
+
+it('takes a hundred reports at most', () => {
+  const [report] = JSON.parse(modern({ effectiveDirective: 'img-src', blockedURL: 'inline' })) as unknown[];
+  expect(readReports(JSON.stringify(Array(500).fill(report)))).toHaveLength(100);
+});
+
+describe('CspReports', () => {
+  const violation = (blocked: string): CspViolation => ({
+    directive: 'img-src',
+    blocked,
+    page: undefined,
+    disposition: 'enforce',
+  });
+
+  it('counts by kind, the most frequent first, and keeps the last ones', () => {
+    const reports = new CspReports(10);
+    expect(['a', 'b', 'b'].map(blocked => reports.add(violation(blocked)))).toEqual([1, 1, 2]);
+    expect(reports.summary()).toMatchObject({
+      total: 3,
+      others: 0,
+      top: [
+        { directive: 'img-src', blocked: 'b', count: 2 },
+        { blocked: 'a', count: 1 },
+      ],
+      samples: [{ blocked: 'a' }, { blocked: 'b' }, { blocked: 'b' }],
+    });
+    expect(reports.summary(1).top).toHaveLength(1);
+  });
+
+  it('stays bounded, and keeps what it knows, when kinds are made up', () => {
+    const reports = new CspReports(5);
+    for (let n = 0; n < 1000; n++) reports.add(violation(`https://${n}.test`));
+    expect(reports.add(violation('https://0.test'))).toBe(2);
+    const { total, others, top, samples } = reports.summary(100);
+    expect([total, others, top.length, samples.length]).toEqual([1001, 995, 5, 20]);
+  });
+});
