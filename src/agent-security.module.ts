@@ -16,7 +16,14 @@ import {
   VersioningType,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import {
+  type AbstractHttpAdapter,
+  ApplicationConfig,
+  HttpAdapterHost,
+  MetadataScanner,
+  ModulesContainer,
+  Reflector,
+} from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
@@ -70,6 +77,7 @@ import { AgentToolGuard } from './tools/agent-tool.guard.js';
 import { ToolAuditInterceptor } from './tools/tool-audit.interceptor.js';
 import { ToolPolicy } from './tools/tool-policy.js';
 import { ToolQuotas } from './tools/tool-quotas.js';
+import { ToolRoutes } from './tools/tool-routes.js';
 import { ToolRuns } from './tools/tool-runs.js';
 import { ToolWatchGuard } from './tools/tool-watch.guard.js';
 import { setServerLimits } from './time/server-limits.js';
@@ -296,8 +304,9 @@ const PROVIDERS: Provider[] = [
       limiter: RateLimiter,
       events: SecurityEvents,
       clock: Clock,
-    ) => new ToolPolicy(tools, new ToolQuotas(limits, limiter), events, clock),
-    inject: [RESOLVED, RESOLVED_RATE_LIMIT, RateLimiter, SecurityEvents, CLOCK],
+      authenticator: Authenticator | undefined,
+    ) => new ToolPolicy(tools, new ToolQuotas(limits, limiter), events, clock, authenticator?.refusals),
+    inject: [RESOLVED, RESOLVED_RATE_LIMIT, RateLimiter, SecurityEvents, CLOCK, Authenticator],
   },
   {
     provide: AuditTrail,
@@ -306,6 +315,12 @@ const PROVIDERS: Provider[] = [
       return new AuditTrail(audit, sinks, events, clock, new Logger('AgentSecurity'));
     },
     inject: [RESOLVED, SecurityEvents, CLOCK],
+  },
+  {
+    provide: ToolRoutes,
+    useFactory: (reflector: Reflector, modules: ModulesContainer, policy: ToolPolicy) =>
+      new ToolRoutes(reflector, modules, new MetadataScanner(), policy),
+    inject: [Reflector, ModulesContainer, ToolPolicy],
   },
   {
     provide: ToolRuns,
@@ -360,8 +375,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     scopesGuard: ScopesGuard,
     bodyGuard: BodyGuard,
     toolWatchGuard: ToolWatchGuard,
-    toolGuard: AgentToolGuard,
-    toolAudit: ToolAuditInterceptor,
+    toolRoutes: ToolRoutes,
     timeoutGuard: TimeoutGuard,
     private readonly filter: ProblemDetailsFilter,
     @Inject(VERBS) verbs: ReadonlySet<string>,
@@ -380,15 +394,13 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     config.useGlobalGuards(
       // First, so that what the guards wait for counts.
       ...(limitsTime ? [timeoutGuard] : []),
-      toolWatchGuard,
+      ...(toolRoutes.found && options.audit ? [toolWatchGuard] : []),
       hostGuard,
       ...(options.auth ? [authGuard] : []),
       ...(options.rateLimit ? [rateLimitGuard] : []),
       ...(options.auth ? [scopesGuard] : []),
       ...(options.body ? [bodyGuard] : []),
-      toolGuard,
     );
-    config.useGlobalInterceptors(toolAudit);
     if (options.errors) config.useGlobalFilters(filter);
     const logger = new Logger('AgentSecurity');
     const install = (adapter: AbstractHttpAdapter | null | undefined): void => {
@@ -443,6 +455,8 @@ function define(
       ToolPolicy,
       AuditTrail,
       AgentToolGuard,
+      ToolRoutes,
+      ToolRuns,
       RateLimiter,
       Authenticator,
       ApiKeyVerifier,

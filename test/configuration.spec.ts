@@ -1,4 +1,3 @@
-import type { AnyRule, LimitRule } from '../src/rate-limit/limit-rule.js';
 import { inspect } from 'node:util';
 import {
   type AgentSecurityOptions,

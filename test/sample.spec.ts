@@ -89,22 +89,33 @@ const PLATFORMS = ['express', 'fastify'];
 describe.each(PLATFORMS)('on %s', platform => {
   startShared(platform);
 
-  test('its three commands show what they promise', async () => {
+  test('its commands show what they promise', async () => {
     const { text } = await startSample({ PLATFORM: platform });
     expect(text).toContain(`Agent API on ${platform}: http://127.0.0.1:`);
     const commands = [...text.matchAll(/^ {2}(\S.*)$/gm)].map(([, command]) => command!);
-    expect(commands).toHaveLength(3);
-    const [good, foreign, loop] = [
-      await shell(commands[0]!),
-      await shell(commands[1]!),
-      await shell(commands[2]!),
-    ];
+    expect(commands).toHaveLength(5);
+    const said: string[] = [];
+    for (const command of commands) said.push(await shell(command));
+    const [good, foreign, deletion, verification, loop] = said;
     expect(good).toMatch(/^HTTP\/1\.1 200 OK\n/);
     expect(good).toMatch(/^X-Content-Type-Options: nosniff$/m);
     expect(good).toMatch(/^Cache-Control: public, max-age=60$/im);
     expect(good).toMatch(/^RateLimit: "10-per-second";r=9;t=1, "100-per-minute";r=99;t=60$/m);
     expect(foreign).toMatch(/^HTTP\/1\.1 421 Misdirected Request\n/);
     expect(foreign).toMatch(/"code":"host_not_allowed"/);
+    const [status, started, finished] = deletion!.split('\n') as [string, string, string];
+    expect(status).toBe('HTTP/1.1 200 OK');
+    const call = { tool: 'delete_note', impact: 'high', address: '127.0.0.1' };
+    expect(JSON.parse(started)).toMatchObject({
+      event: 'started',
+      ...call,
+      params: { path: { id: '1' } },
+      seq: 1,
+    });
+    expect(verification).toMatch(
+      /^The chain is whole: [12] whole lines in 1 file\(s\), numbers 1 to [12]\.$/m,
+    );
+    expect(finished === '' || (JSON.parse(finished) as { outcome: string }).outcome === 'ok').toBe(true);
     expect(loop).toMatch(
       /^(?:HTTP\/1\.1 200 OK\n){5}HTTP\/1\.1 429 Too Many Requests\nRetry-After: (?:60|59)\n$/,
     );
@@ -143,6 +154,22 @@ describe.each(PLATFORMS)('on %s', platform => {
         errors: ['property more should not exist', expect.stringMatching(/^input must be/)],
       },
     ]);
+  });
+
+  test('a note is written, deleted once, and what was refused has not run', async () => {
+    const { port } = await startSample({ PLATFORM: platform });
+    const send = (method: string, path: string, body?: object) =>
+      request(port, {
+        method,
+        path,
+        ...(body && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
+      });
+    expect((await send('POST', '/notes', { text: 'Sleep' })).json()).toEqual({ id: 4, text: 'Sleep' });
+    const statuses: number[] = [];
+    for (const id of [4, 4, 9, 8, 7, 1]) statuses.push((await send('DELETE', `/notes/${id}`)).status);
+    expect(statuses).toEqual([200, 404, 404, 404, 404, 429]);
+    const { notes } = (await send('GET', '/notes')).json() as { notes: { id: number }[] };
+    expect(notes.map(({ id }) => id)).toEqual([1, 2, 3]);
   });
 
   test('an unknown tool is a 404', async () => {

@@ -131,7 +131,7 @@ export class AuditTrail {
     return { recorded: true, call: this.#callOf(facts, 'keep') };
   }
 
-  /** Records a call that was not made. */
+  /** Records a call that was not made, or (`outcome: 'ok'`) one that was answered without its handler, such as from a cache. */
   refuse(
     entry: AuditEntry,
     end: Omit<AuditEnd, 'outcome'> & { readonly outcome?: AuditOutcome; readonly durationMs?: number },
@@ -139,7 +139,7 @@ export class AuditTrail {
     if (this.#writers.length === 0) return;
     const { durationMs } = end;
     const line = this.#line({
-      event: 'refused',
+      event: end.outcome === 'ok' ? 'finished' : 'refused',
       ...this.#factsOf(entry),
       outcome: end.outcome ?? 'refused',
       status: end.status,

@@ -1,8 +1,8 @@
-import { SetMetadata } from '@nestjs/common';
+import { applyDecorators, SetMetadata, UseGuards, UseInterceptors } from '@nestjs/common';
+import { AgentToolGuard } from './agent-tool.guard.js';
 import { type AgentToolOptions, resolveTool } from './tool.js';
-
-/** Where the decorator leaves a handler's tool. */
-export const TOOL_KEY = 'agent-security:tool';
+import { ToolAuditInterceptor } from './tool-audit.interceptor.js';
+import { TOOL_KEY } from './tool-routes.js';
 
 /**
  * Makes a handler a tool: who may call it, how often, with what consequences and on whose record.
@@ -11,5 +11,10 @@ export const TOOL_KEY = 'agent-security:tool';
  * @throws AgentSecurityConfigError when the class is defined, for a name or an option that is wrong
  */
 export function AgentTool(name: string, options: AgentToolOptions = {}): MethodDecorator {
-  return SetMetadata(TOOL_KEY, resolveTool('@AgentTool()', name, options));
+  // Bound here and not to every route: an asynchronous guard and an interceptor cost a third of a small request's time on Fastify.
+  return applyDecorators(
+    SetMetadata(TOOL_KEY, resolveTool('@AgentTool()', name, options)),
+    UseGuards(AgentToolGuard),
+    UseInterceptors(ToolAuditInterceptor),
+  );
 }

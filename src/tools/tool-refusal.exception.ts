@@ -18,8 +18,10 @@ export function toolRefusal(context: ExecutionContext, { problem, headers }: Ref
 
 function giveHeaders(response: PlatformResponse, headers: readonly string[]): void {
   const state = requestState(response);
-  if (state !== undefined && headers.length > 0 && headers[0] !== 'WWW-Authenticate') {
-    state.quota = headers;
+  if (state !== undefined) {
+    if (headers.length === 0) return;
+    if (headers[0] === 'WWW-Authenticate') state.challenge = headers;
+    else state.quota = headers;
     return;
   }
   const raw = rawResponse(response);

@@ -3,6 +3,9 @@ import { AgentSecurityModule } from 'nestjs-agent-security';
 import { AnswersController } from './answers/answers.controller.js';
 import { AnswersService } from './answers/answers.service.js';
 import { HealthController } from './health.controller.js';
+import { NotesController } from './notes/notes.controller.js';
+import { NotesService } from './notes/notes.service.js';
+import { auditFile } from './settings.js';
 import { ToolsController } from './tools/tools.controller.js';
 import { ToolsService } from './tools/tools.service.js';
 
@@ -13,6 +16,8 @@ import { ToolsService } from './tools/tools.service.js';
       // A load balancer asks by address, and often; a health probe needs neither check.
       hosts: { exemptPaths: ['/healthz'] },
       rateLimit: { exemptPaths: ['/healthz'] },
+      // What @AgentTool() handlers do, each line bound to the one before it.
+      audit: { file: auditFile(process.env) },
       headers: {
         // Swagger UI is the only HTML here. Beyond its own files it needs inline styles and the pictures in its style sheet;
         // its scripts are files, so scripts stay at 'self'.
@@ -23,7 +28,7 @@ import { ToolsService } from './tools/tools.service.js';
       },
     }),
   ],
-  controllers: [ToolsController, AnswersController, HealthController],
-  providers: [ToolsService, AnswersService],
+  controllers: [ToolsController, NotesController, AnswersController, HealthController],
+  providers: [ToolsService, NotesService, AnswersService],
 })
 export class AppModule {}

@@ -6,7 +6,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { AgentSecurityConfigError } from 'nestjs-agent-security';
 import { AppModule } from './app.module.js';
-import { readSettings, SettingsError } from './settings.js';
+import { auditFile, readSettings, SettingsError } from './settings.js';
 
 async function start(): Promise<void> {
   const { platform, port } = readSettings(process.env);
@@ -23,10 +23,10 @@ async function start(): Promise<void> {
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, description));
   await app.listen(port, '127.0.0.1');
   const { port: bound } = app.getHttpServer().address() as { port: number };
-  console.log(welcome(`http://127.0.0.1:${bound}`, platform));
+  console.log(welcome(`http://127.0.0.1:${bound}`, platform, auditFile(process.env)));
 }
 
-function welcome(url: string, platform: string): string {
+function welcome(url: string, platform: string, record: string): string {
   return `Agent API on ${platform}: ${url} (Swagger UI: ${url}/docs)
 
 The headers of a good answer:
@@ -34,6 +34,12 @@ The headers of a good answer:
 
 A host that nobody allowed, as in DNS rebinding: 421
   curl -i -H 'Host: evil.example' ${url}/tools
+
+A dangerous tool, which is on record before it runs, and the end of the record (tail -f shows it as it grows)
+  curl -si -X DELETE ${url}/notes/1 | grep -E '^HTTP'; tail -n 2 ${record}
+
+Whether anybody has changed the record
+  node dist/cli/main.js audit verify ${record}
 
 Six runs where five a minute are allowed: 429 and Retry-After
   for run in 1 2 3 4 5 6; do curl -si -H 'Content-Type: application/json' -d '{"input":"6 * 7"}' ${url}/tools/calculator/run | grep -iE '^(HTTP|Retry-After)'; done

@@ -1,3 +1,6 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 export interface Settings {
   readonly platform: 'express' | 'fastify';
   readonly port: number;
@@ -25,4 +28,14 @@ export function readWholeNumber(
     throw new SettingsError(`${name} must be a whole number from 0 to ${max}, received "${text}".`);
   }
   return Number(text);
+}
+
+/** Where calls of tools are recorded; of `.env` too, which is read later by the security module itself. */
+export function auditFile(env: NodeJS.ProcessEnv): string {
+  try {
+    process.loadEnvFile();
+  } catch {
+    // There is none.
+  }
+  return env['AUDIT_FILE'] || join(tmpdir(), `agent-api-${process.pid}.audit.log`);
 }

@@ -1,0 +1,30 @@
+import { Body, Controller, Delete, Get, Param, ParseIntPipe, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { AgentTool } from 'nestjs-agent-security';
+import { NoteDto } from './note.dto.js';
+import { type Note, NotesService } from './notes.service.js';
+
+/** Tools with consequences: each call is on record, and a deletion before it is made. */
+@ApiTags('notes')
+@Controller('notes')
+export class NotesController {
+  constructor(private readonly notes: NotesService) {}
+
+  @Get()
+  @AgentTool('list_notes')
+  list(): { notes: Note[] } {
+    return { notes: this.notes.list() };
+  }
+
+  @Post()
+  @AgentTool('write_note', { impact: 'medium', limit: '60/hour' })
+  write(@Body() { text }: NoteDto): Note {
+    return this.notes.add(text);
+  }
+
+  @Delete(':id')
+  @AgentTool('delete_note', { impact: 'high', limit: '5/hour', alertAt: [3, 1] })
+  delete(@Param('id', ParseIntPipe) id: number): { deleted: Note } {
+    return { deleted: this.notes.delete(id) };
+  }
+}
