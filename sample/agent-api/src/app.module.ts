@@ -1,8 +1,11 @@
 import { Module } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
 import { AgentSecurityModule } from 'nestjs-agent-security';
 import { AnswersController } from './answers/answers.controller.js';
 import { AnswersService } from './answers/answers.service.js';
+import { DemoKeys } from './demo-keys.js';
 import { HealthController } from './health.controller.js';
+import { MeController } from './me.controller.js';
 import { NotesController } from './notes/notes.controller.js';
 import { NotesService } from './notes/notes.service.js';
 import { auditFile } from './settings.js';
@@ -10,25 +13,44 @@ import { ToolsController } from './tools/tools.controller.js';
 import { ToolsService } from './tools/tools.service.js';
 
 @Module({
-  imports: [
-    // Hosts, origins, limits and proxies come from the environment (or .env): see .env.example.
-    AgentSecurityModule.forRoot({
-      // A load balancer asks by address, and often; a health probe needs neither check.
-      hosts: { exemptPaths: ['/healthz'] },
-      rateLimit: { exemptPaths: ['/healthz'] },
-      // What @AgentTool() handlers do, each line bound to the one before it.
-      audit: { file: auditFile(process.env) },
-      headers: {
-        // Swagger UI is the only HTML here. Beyond its own files it needs inline styles and the pictures in its style sheet;
-        // its scripts are files, so scripts stay at 'self'.
-        htmlContentSecurityPolicy: {
-          styleSrc: ["'self'", "'unsafe-inline'"],
-          imgSrc: ["'self'", 'data:'],
-        },
-      },
-    }),
+  imports: [ConfigModule.forRoot()],
+  providers: [
+    {
+      provide: DemoKeys,
+      useFactory: (config: ConfigService) => new DemoKeys(name => config.get<string>(name)),
+      inject: [ConfigService],
+    },
   ],
-  controllers: [ToolsController, NotesController, AnswersController, HealthController],
+  exports: [DemoKeys],
+})
+class DemoKeysModule {}
+
+@Module({
+  imports: [
+    // Hosts, origins, limits, proxies and keys come from the environment (or .env): see .env.example.
+    AgentSecurityModule.forRootAsync({
+      imports: [DemoKeysModule],
+      inject: [DemoKeys],
+      useFactory: (demo: DemoKeys) => ({
+        auth: demo.options === undefined ? true : { apiKeys: demo.options },
+        // A load balancer asks by address, and often; a health probe needs neither check.
+        hosts: { exemptPaths: ['/healthz'] },
+        rateLimit: { exemptPaths: ['/healthz'] },
+        // What @AgentTool() handlers do, each line bound to the one before it.
+        audit: { file: auditFile(process.env) },
+        headers: {
+          // Swagger UI is the only HTML here. Beyond its own files it needs inline styles and the pictures in its style sheet;
+          // its scripts are files, so scripts stay at 'self'.
+          htmlContentSecurityPolicy: {
+            styleSrc: ["'self'", "'unsafe-inline'"],
+            imgSrc: ["'self'", 'data:'],
+          },
+        },
+      }),
+    }),
+    DemoKeysModule,
+  ],
+  controllers: [ToolsController, NotesController, AnswersController, MeController, HealthController],
   providers: [ToolsService, NotesService, AnswersService],
 })
 export class AppModule {}
