@@ -1,3 +1,4 @@
+import type { AnyRule, LimitRule } from '../src/rate-limit/limit-rule.js';
 import { inspect } from 'node:util';
 import {
   type AgentSecurityOptions,
