@@ -1,12 +1,11 @@
 /* How many decisions a second does one process get from Redis, how long does each take, and how many round trips does it cost? */
-import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { CAN_PIN, LOAD_CORE, SERVER_CORE, startNode } from './support/child.mjs';
+import { CAN_PIN, LOAD_CORE, startNode } from './support/child.mjs';
 import { fixed, median, percent, printTable, ratio, spread, whole } from './support/figures.mjs';
 import { alternate } from './support/measure.mjs';
 import { readOptions, select } from './support/options.mjs';
 import { prepare } from './support/prepare.mjs';
+import { freePort, HAS_REDIS, startRedis } from './support/redis.mjs';
 
 /** Clients whose quotas are asked for, in random order; every limit is out of their reach. */
 const CLIENTS = 10_000;
@@ -141,7 +140,7 @@ async function redisCpuUs(redis) {
 
 async function measure() {
   const options = readOptions({ rounds: 5, seconds: 2 });
-  if (spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status !== 0) {
+  if (!HAS_REDIS) {
     console.error('bench: redis left out: redis-server is not installed');
     return;
   }
@@ -216,26 +215,4 @@ async function runOnce(run, seconds) {
     redis.kill();
     await once(redis, 'exit');
   }
-}
-
-async function startRedis(port) {
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  const command = CAN_PIN
-    ? ['taskset', ['-c', String(SERVER_CORE), 'redis-server', ...args]]
-    : ['redis-server', args];
-  const redis = spawn(...command, { stdio: ['ignore', 'pipe', 'inherit'] });
-  for await (const text of redis.stdout.iterator({ destroyOnReturn: false })) {
-    if (text.includes('Ready to accept connections')) break;
-  }
-  redis.stdout.resume();
-  return redis;
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -3,7 +3,17 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { BENCH, prepare } from './support/prepare.mjs';
 
-const BENCHES = ['stack', 'limiter', 'clients', 'accuracy', 'startup', 'redis', 'auth-timing', 'auth-soak'];
+const BENCHES = [
+  'stack',
+  'limiter',
+  'clients',
+  'accuracy',
+  'startup',
+  'redis',
+  'capacity',
+  'auth-timing',
+  'auth-soak',
+];
 
 const args = process.argv.slice(2);
 const names = args.filter(arg => !arg.startsWith('-'));

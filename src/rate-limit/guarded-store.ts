@@ -1,6 +1,7 @@
 /* A shared store that is slow, dead or lying must cost the app neither its answers nor its limits: each decision has a deadline, and a
  * store that keeps failing is not asked until it answers again. */
 import type { Clock } from '../common/clock.js';
+import { Deadlines } from '../common/deadlines.js';
 import { isRecord } from '../common/read-options.js';
 import type { SecurityEvents } from '../common/security-events.js';
 import type { Verdict } from './judge.js';
@@ -18,6 +19,7 @@ const FAILURES_TO_OPEN = 5;
 const PROBE_INTERVAL_MS = 1_000;
 
 export class GuardedStore {
+  readonly #deadlines = new Deadlines<() => void>(DEADLINE_MS, giveUp => giveUp());
   #failures = 0;
   #failing = false;
   #probedMs = -Infinity;
@@ -68,12 +70,13 @@ export class GuardedStore {
 
   #ask<T>(ask: () => Promise<T>): Promise<T | undefined> {
     return new Promise(resolve => {
-      const timer = setTimeout(() => {
+      const giveUp = (): void => {
         this.#fail(`no answer within ${DEADLINE_MS} ms`);
         resolve(undefined);
-      }, DEADLINE_MS);
+      };
+      this.#deadlines.add(giveUp);
       const settle = (answer: T | undefined): void => {
-        clearTimeout(timer);
+        this.#deadlines.delete(giveUp);
         resolve(answer);
       };
       void this.#attempt(ask).then(settle);

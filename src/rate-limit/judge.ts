@@ -94,7 +94,8 @@ function settle(table: QuotaTable, index: number, nowMs: number, cost: number, g
     if (cost > 0) table.charge(index, nowMs, cost);
     return { policy, remaining: offered - cost, resetMs: table.resetMs(index, nowMs), violated };
   }
-  if (violated) table.refused(index, nowMs);
+  // Who only looks while in debt exceeds nothing.
+  if (violated && cost > 0) table.refused(index, nowMs);
   return {
     policy,
     remaining: Math.max(0, offered),

@@ -203,7 +203,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (this.constructor !== RateLimitGuard || this.settings.partitionKeys || !isTimed(verdict)) return;
     const { refusals } = this;
     const name = nameRequest(rawRequest(request), state.client);
-    if (name !== undefined) state.keepRefusal = () => refusals.remember(name, verdict, judgedMs);
+    if (name !== undefined) state.keepRefusal = () => refusals.remember(name, [], verdict, judgedMs);
   }
 
   private settle(

@@ -102,6 +102,7 @@ export class SlidingWindow implements Algorithm {
     while (begun < batches && ((tick - u16[ring + begun]!) & 0xffff) >= age) begun++;
     const before = begun === batches ? used : begun * this.#batch;
     const removed = Math.min(cost, before);
+    if (removed === 0) return;
     const from = before - removed;
     const left = used - removed;
     const kept = Math.min(Math.ceil(left / this.#batch), this.#slots);

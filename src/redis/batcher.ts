@@ -1,4 +1,5 @@
 /* Decisions that wait in one turn of the event loop go to Redis as one call; in a Cluster, as one call a slot. */
+import { Deadlines } from '../common/deadlines.js';
 import type { Verdict } from '../rate-limit/judge.js';
 import { createCall, type Decision, readReply } from './quota-call.js';
 import { slotOf } from './quota-keys.js';
@@ -11,6 +12,8 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+type Call = readonly Waiting[];
+
 export interface BatcherSettings {
   /** How long a call may take. */
   readonly deadlineMs: number;
@@ -18,19 +21,31 @@ export interface BatcherSettings {
   readonly maxBatch: number;
   /** A test's clock in place of the server's. */
   readonly now?: (() => number) | undefined;
+  /** Told of each refusal. `askedMs` is a moment before Redis judged. */
+  onRefused(decision: Decision, verdict: Verdict, askedMs: number): void;
 }
 
 /** A client that queues commands for a dead server must not be given ever more of them. */
 const MAX_CALLS = 1_000;
+/** So many that come while nothing is under way go as two calls: Redis works on the second while this process reads the first's answers. */
+const MIN_TO_HALVE = 32;
 
 export class Batcher {
+  readonly #deadlines: Deadlines<Call>;
+  readonly #nowMs: () => number;
   #waiting: Waiting[] = [];
   #calls = 0;
 
   constructor(
     private readonly runner: ScriptRunner,
     private readonly settings: BatcherSettings,
-  ) {}
+  ) {
+    const { deadlineMs, now } = settings;
+    this.#nowMs = now ?? (() => performance.now());
+    this.#deadlines = new Deadlines(deadlineMs, call =>
+      fail(call, new Error(`Redis gave no answer within ${deadlineMs} ms`)),
+    );
+  }
 
   judge(decision: Decision): Promise<Verdict> {
     return new Promise((resolve, reject) => {
@@ -44,41 +59,63 @@ export class Batcher {
   #flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const batch of this.runner.isCluster ? bySlot(waiting) : [waiting]) {
-      for (let from = 0; from < batch.length; from += this.settings.maxBatch) {
-        void this.#call(batch.slice(from, from + this.settings.maxBatch));
-      }
-    }
+    if (!this.runner.isCluster) this.#share(waiting);
+    else for (const batch of bySlot(waiting)) this.#share(batch);
   }
 
-  async #call(batch: readonly Waiting[]): Promise<void> {
-    try {
-      const decisions = batch.map(({ decision }) => decision);
-      const verdicts = readReply(decisions, await this.#run(decisions));
-      for (const [index, { resolve }] of batch.entries()) resolve(verdicts[index]!);
-    } catch (error) {
-      for (const { reject } of batch) reject(error instanceof Error ? error : new Error(String(error)));
-    }
+  /** Shares decisions out to as many calls as they need, all of about one size. */
+  #share(batch: readonly Waiting[]): void {
+    const { maxBatch } = this.settings;
+    const least = this.#calls === 0 && batch.length >= MIN_TO_HALVE ? 2 : 1;
+    const calls = Math.max(least, Math.ceil(batch.length / maxBatch));
+    if (calls === 1) return this.#send(batch);
+    const size = Math.ceil(batch.length / calls);
+    for (let from = 0; from < batch.length; from += size) this.#send(batch.slice(from, from + size));
   }
 
-  async #run(decisions: readonly Decision[]): Promise<unknown> {
-    if (this.#calls >= MAX_CALLS) throw new Error(`${MAX_CALLS} calls to Redis are unanswered`);
-    const { keys, input } = createCall(decisions);
-    const { deadlineMs, now } = this.settings;
+  #send(call: Call): void {
+    if (this.#calls >= MAX_CALLS) return fail(call, new Error(`${MAX_CALLS} calls to Redis are unanswered`));
+    const { now } = this.settings;
+    const { keys, input } = createCall(call.map(({ decision }) => decision));
+    const askedMs = this.#nowMs();
     this.#calls++;
-    const running = runScript(this.runner, keys, [input, now === undefined ? '' : String(now())]).finally(
-      () => this.#calls--,
-    );
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`Redis gave no answer within ${deadlineMs} ms`)), deadlineMs);
-    });
+    this.#deadlines.add(call);
+    void this.#run(call, keys, [input, now === undefined ? '' : String(now())], askedMs);
+  }
+
+  async #run(call: Call, keys: string[], args: string[], askedMs: number): Promise<void> {
     try {
-      return await Promise.race([running, late]);
+      this.#deliver(call, await runScript(this.runner, keys, args), askedMs);
+    } catch (error) {
+      fail(call, error instanceof Error ? error : new Error(String(error)));
     } finally {
-      clearTimeout(timer);
+      this.#calls--;
+      this.#deadlines.delete(call);
     }
   }
+
+  #deliver(call: Call, reply: unknown, askedMs: number): void {
+    let verdicts: readonly Verdict[];
+    try {
+      verdicts = readReply(
+        call.map(({ decision }) => decision),
+        reply,
+      );
+    } catch (error) {
+      return fail(call, error as Error);
+    }
+    for (let index = 0; index < call.length; index++) {
+      const { decision, resolve } = call[index]!;
+      const verdict = verdicts[index]!;
+      if (!verdict.granted) this.settings.onRefused(decision, verdict, askedMs);
+      resolve(verdict);
+    }
+  }
+}
+
+/** Those that are decided already stay so. */
+function fail(call: Call, error: Error): void {
+  for (const { reject } of call) reject(error);
 }
 
 function bySlot(waiting: readonly Waiting[]): Iterable<Waiting[]> {

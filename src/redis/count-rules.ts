@@ -1,6 +1,11 @@
-/* The part of the script that keeps single numbers: fixed-window.ts and token-bucket.ts of src/rate-limit, in Lua. */
+/* The part of the script that keeps single numbers: fixed-window.ts, token-bucket.ts and concurrency.ts of src/rate-limit, in Lua. */
+
+/** Periods that a lease spans, and one in which it ends; as in concurrency.ts. */
+const PERIODS = 12;
 
 export const COUNT_RULES = `
+local MOST = 4294967295
+
 function RULES.f()
   local Fixed = { format = '>c5BI6I4', size = 16 }
 
@@ -12,11 +17,11 @@ function RULES.f()
 
   function Fixed.charge(state, policy, cost)
     if state.hits == 0 then state.closes = now + policy.windowMs end
-    state.hits = state.hits + cost
+    state.hits = min(state.hits + cost, MOST)
   end
 
-  function Fixed.refund(state, policy, cost)
-    state.hits = max(0, state.hits - cost)
+  function Fixed.refund(state, policy, cost, moment)
+    if moment >= state.closes - ceil(policy.windowMs) then state.hits = max(0, state.hits - cost) end
   end
 
   function Fixed.offered(state, policy)
@@ -34,9 +39,10 @@ function RULES.f()
     return state.closes - now
   end
 
-  function Fixed.write(state, policy)
-    if state.hits == 0 then return '', 0 end
-    return pack('>c5BI6I4', policy.id, 10, ceil(state.closes), state.hits), state.closes - now
+  function Fixed.write(state, policy, count)
+    if state.hits == 0 then return count, 0 end
+    parts[count + 1] = pack('>c5BI6I4', policy.id, 10, ceil(state.closes), state.hits)
+    return count + 1, state.closes - now
   end
 
   return Fixed
@@ -55,8 +61,9 @@ function RULES.t()
     state.owed = state.owed + cost
   end
 
-  function Bucket.refund(state, policy, cost)
-    state.owed = max(0, state.owed - cost)
+  -- What the bucket has gained since may have gone over its brim had the tokens been there: that much is not given back.
+  function Bucket.refund(state, policy, cost, moment)
+    state.owed = max(0, state.owed - max(0, cost - (now - moment) / policy.msPerToken))
   end
 
   function Bucket.offered(state, policy)
@@ -75,11 +82,99 @@ function RULES.t()
     return Bucket.wait(state, policy, offered + 1)
   end
 
-  function Bucket.write(state, policy)
-    if state.owed == 0 then return '', 0 end
-    return pack('>c5BI6d', policy.id, 14, now, state.owed), state.owed * policy.msPerToken
+  function Bucket.write(state, policy, count)
+    if state.owed == 0 then return count, 0 end
+    parts[count + 1] = pack('>c5BI6d', policy.id, 14, now, state.owed)
+    return count + 1, state.owed * policy.msPerToken
   end
 
   return Bucket
+end
+
+function RULES.c()
+  local Slots = { format = '>c5BI6', size = 12 }
+
+  -- Leases are kept by their age in periods.
+  function Slots.open(state, policy, text, from, to, last)
+    local period, begun, held = floor(now / (policy.windowMs / ${PERIODS})), {}, 0
+    -- A clock that was set back stands still here.
+    if last and last > period and last - period <= ${PERIODS} then period = last end
+    if last and last <= period then
+      while from < to do
+        local age, count = unpack('>BI4', text, from)
+        age = age + period - last
+        if age <= ${PERIODS} then
+          begun[age] = count
+          held = held + count
+        end
+        from = from + 5
+      end
+    end
+    state.period, state.begun, state.held = period, begun, held
+    return policy.limit - held
+  end
+
+  function Slots.charge(state, _, cost)
+    local before = state.begun[0] or 0
+    local after = min(before + cost, MOST)
+    state.begun[0], state.held = after, state.held + after - before
+  end
+
+  -- Who releases a slot knows to some milliseconds when it was taken: what is not in that period is in one beside it.
+  function Slots.refund(state, policy, cost, moment)
+    local age = max(0, state.period - floor(moment / (policy.windowMs / ${PERIODS})))
+    if age > ${PERIODS} then return end
+    for _, each in ipairs({ age, age + 1, age - 1 }) do
+      local taken = min(cost, state.begun[each] or 0)
+      if taken > 0 then
+        state.begun[each], state.held = state.begun[each] - taken, state.held - taken
+        cost = cost - taken
+      end
+    end
+  end
+
+  function Slots.offered(state, policy)
+    return policy.limit - state.held
+  end
+
+  local function ends(state, policy, age)
+    return (state.period - age + ${PERIODS + 1}) * (policy.windowMs / ${PERIODS}) - now
+  end
+
+  function Slots.wait(state, policy, cost)
+    if cost > policy.limit then return nil end
+    local missing = state.held + cost - policy.limit
+    for age = ${PERIODS}, 0, -1 do
+      if missing <= 0 then return 0 end
+      missing = missing - (state.begun[age] or 0)
+      if missing <= 0 then return ends(state, policy, age) end
+    end
+    return 0
+  end
+
+  function Slots.reset(state, policy)
+    for age = ${PERIODS}, 0, -1 do
+      if (state.begun[age] or 0) > 0 then return ends(state, policy, age) end
+    end
+    return 0
+  end
+
+  function Slots.write(state, policy, count)
+    local lasting, length, head = 0, 6, count + 1
+    for age = ${PERIODS}, 0, -1 do
+      local leases = state.begun[age] or 0
+      if leases > 0 then
+        if length == 6 then count = head end
+        count = count + 1
+        parts[count] = pack('>BI4', age, leases)
+        length = length + 5
+        lasting = ends(state, policy, age)
+      end
+    end
+    if length > 6 then parts[head] = pack('>c5BI6', policy.id, length, state.period) end
+    return count, lasting
+  end
+
+  return Slots
 end
 `;

@@ -1,73 +1,97 @@
-/* How a policy is named to the script: what of it a stored count depends on, and the numbers that may change under it. */
+/* How policies are named to the script: what of them a stored count depends on, and the numbers that may change under it. */
 import { createHash } from 'node:crypto';
 import type { Policy } from '../rate-limit/policy.js';
-import type { StoredCharge } from '../rate-limit/quota-store.js';
 
-export interface PolicyCode {
-  /** Under which its count is stored: the same in every process, and under every limit. */
-  readonly id: string;
-  /** What the script is told. */
-  readonly json: string;
+/** Policies that are judged together under one key. */
+export interface PolicySet {
+  readonly policies: readonly Policy[];
+  /** One number for each different set of this process. */
+  readonly number: number;
+  /** What the script is told of each. */
+  readonly codes: readonly string[];
+  /** Under which each count is stored: the same in every process, and under every limit. */
+  readonly ids: readonly string[];
 }
 
 /** Changes when stored states change their form, so that old ones are not misread. */
-const FORM = 1;
+const FORM = 2;
 const ID_LENGTH = 5;
 /** A script keeps moments exactly up to here; a block this long is one for ever. */
 const MAX_BLOCK_MS = 2 ** 47;
 
 const RULES = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't', concurrency: 'c' } as const;
 
-const codes = new WeakMap<Policy, PolicyCode[]>();
+/** By the list, and by its first policy: a list that is made for each request has the same ones. */
+const byList = new WeakMap<readonly Policy[], PolicySet>();
+const byFirst = new WeakMap<Policy, PolicySet[]>();
+/** Of one first policy. Where limits come from elsewhere, every set may be a new one. */
+const MAX_SIBLINGS = 64;
+let sets = 0;
+
+/** Two policies of a set that are alike, and that the user did not name, are told apart by their order. */
+export function policySetOf(policies: readonly Policy[]): PolicySet {
+  const known = byList.get(policies);
+  if (known !== undefined && isListOf(known.policies, policies)) return known;
+  const set = findSet(policies);
+  byList.set(policies, set);
+  return set;
+}
+
+function findSet(policies: readonly Policy[]): PolicySet {
+  const first = policies[0];
+  if (first === undefined) return createSet(policies, []);
+  let siblings = byFirst.get(first);
+  if (siblings === undefined) byFirst.set(first, (siblings = []));
+  let set = siblings.find(each => isListOf(each.policies, policies));
+  if (set === undefined) {
+    if (siblings.length >= MAX_SIBLINGS) siblings.length = 0;
+    siblings.push((set = createSet([...policies], [])));
+  }
+  return set;
+}
+
+function isListOf(known: readonly Policy[], policies: readonly Policy[]): boolean {
+  if (known.length !== policies.length) return false;
+  for (let index = 0; index < known.length; index++) if (known[index] !== policies[index]) return false;
+  return true;
+}
+
+/** @param taken IDs that other policies have under the same key */
+export function createSet(policies: readonly Policy[], taken: readonly string[]): PolicySet {
+  const ids: string[] = [];
+  const codes: string[] = [];
+  for (const policy of policies) {
+    let turn = 0;
+    let id = idOf(policy, turn);
+    while (ids.includes(id) || taken.includes(id)) id = idOf(policy, ++turn);
+    ids.push(id);
+    codes.push(encode(policy, id));
+  }
+  return { policies, number: ++sets, codes, ids };
+}
+
+/** Those of a set that a test picks, under the IDs that they have there. */
+export function subsetOf(set: PolicySet, isPicked: (index: number) => boolean): PolicySet {
+  const pick = <T>(list: readonly T[]): T[] => list.filter((_each, index) => isPicked(index));
+  return { policies: pick(set.policies), number: ++sets, codes: pick(set.codes), ids: pick(set.ids) };
+}
+
+const blocks = ({ blockMs }: Policy): boolean => blockMs !== undefined && blockMs > 0;
+
+const letterOf = (policy: Policy): string => (blocks(policy) ? 'b' : RULES[policy.rule]);
 
 /**
- * The codes of each charge's policies. Two under one key that are alike, and that the user did not name, are told apart by their
- * order.
+ * Not by the limit: a count goes on under another one. A count of another window would mean nothing. A policy on trial is most often like
+ * the one that it is to replace, and must not depend on its place beside that.
  */
-export function encodeCharges(
-  charges: readonly StoredCharge[],
-  keys: readonly string[],
-): readonly (readonly PolicyCode[])[] {
-  const encoded: PolicyCode[][] = [];
-  for (const [index, { policies }] of charges.entries()) {
-    const own: PolicyCode[] = [];
-    encoded.push(own);
-    for (const policy of policies) {
-      let code = codeOf(policy, 0);
-      for (let turn = 1; isTaken(code, encoded, keys, index); turn++) code = codeOf(policy, turn);
-      own.push(code);
-    }
-  }
-  return encoded;
+function idOf(policy: Policy, turn: number): string {
+  const name = policy.named ? policy.name : '';
+  const identity = JSON.stringify([FORM, letterOf(policy), policy.windowMs, name, policy.shadow, turn]);
+  return createHash('sha256').update(identity).digest('base64url').slice(0, ID_LENGTH);
 }
 
-function isTaken(
-  { id }: PolicyCode,
-  encoded: readonly (readonly PolicyCode[])[],
-  keys: readonly string[],
-  index: number,
-): boolean {
-  for (const [other, taken] of encoded.entries()) {
-    if (keys[other] === keys[index] && taken.some(each => each.id === id)) return true;
-  }
-  return false;
-}
-
-function codeOf(policy: Policy, turn: number): PolicyCode {
-  let own = codes.get(policy);
-  if (own === undefined) codes.set(policy, (own = []));
-  return (own[turn] ??= createCode(policy, turn));
-}
-
-function createCode(
-  { name, named, rule, limit, windowMs, burst, blockMs }: Policy,
-  turn: number,
-): PolicyCode {
-  const blocks = blockMs !== undefined && blockMs > 0;
-  const letter = blocks ? 'b' : RULES[rule];
-  // Not the limit: a count goes on under another one. A count of another window would mean nothing.
-  const identity = JSON.stringify([FORM, letter, windowMs, named ? name : '', turn]);
-  const id = createHash('sha256').update(identity).digest('base64url').slice(0, ID_LENGTH);
-  const numbers = [limit, windowMs, burst, blocks ? Math.min(blockMs, MAX_BLOCK_MS) : 0];
-  return { id, json: JSON.stringify([id, letter, ...numbers]) };
+function encode(policy: Policy, id: string): string {
+  const { limit, windowMs, burst, blockMs, shadow } = policy;
+  const block = blocks(policy) ? Math.min(blockMs!, MAX_BLOCK_MS) : 0;
+  return JSON.stringify([id, letterOf(policy), limit, windowMs, burst, block, shadow ? 1 : 0]);
 }

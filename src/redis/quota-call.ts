@@ -1,40 +1,76 @@
 /* Decisions as one call of the script, and its reply as their verdicts. */
 import type { Standing, Verdict } from '../rate-limit/judge.js';
 import type { StoredCharge } from '../rate-limit/quota-store.js';
-import { encodeCharges, type PolicyCode } from './policy-code.js';
-import { NEVER } from './quota-script.js';
+import { createSet, type PolicySet, policySetOf, subsetOf } from './policy-code.js';
+import { JUDGE, NEVER, RETURN } from './quota-script.js';
 
-/** What is judged together: charges and the keys of each. */
+/** What is judged, or done, together. */
 export interface Decision {
   readonly charges: readonly StoredCharge[];
+  /** Of each charge. */
   readonly keys: readonly string[];
-  /** How the script knows the policies of each. */
-  readonly codes: readonly (readonly PolicyCode[])[];
-  /** Gives the charges back instead: another part of the same request was refused. */
-  readonly refunds: boolean;
+  readonly sets: readonly PolicySet[];
+  /** JUDGE and its like. */
+  readonly deed: number;
+  /** Units to settle. */
+  readonly units: number;
+  /** How long ago what is settled was charged. */
+  readonly ageMs: number;
+  /** Whether other charges of the same request are decided elsewhere. */
+  readonly isPart: boolean;
 }
 
-export function createDecision(charges: readonly StoredCharge[], keys: readonly string[]): Decision {
-  return { charges, keys, codes: encodeCharges(charges, keys), refunds: false };
+export function createDecision(
+  charges: readonly StoredCharge[],
+  keys: readonly string[],
+  deed: number = JUDGE,
+  units = 0,
+  ageMs = 0,
+): Decision {
+  const sets = charges.length === 1 ? [policySetOf(charges[0]!.policies)] : setsOf(charges, keys);
+  return { charges, keys, sets, deed, units, ageMs, isPart: false };
+}
+
+function setsOf(charges: readonly StoredCharge[], keys: readonly string[]): PolicySet[] {
+  const sets: PolicySet[] = [];
+  for (const [index, { policies }] of charges.entries()) {
+    const taken = sets.filter((_set, other) => keys[other] === keys[index]).flatMap(({ ids }) => ids);
+    const own = policySetOf(policies);
+    sets.push(own.ids.some(id => taken.includes(id)) ? createSet(policies, taken) : own);
+  }
+  return sets;
 }
 
 /** Some of its charges. */
-export function partOf(
-  { charges, keys, codes }: Decision,
-  indexes: readonly number[],
-  refunds: boolean,
-): Decision {
+export function partOf(decision: Decision, indexes: readonly number[]): Decision {
   const pick = <T>(list: readonly T[]): T[] => indexes.map(index => list[index]!);
-  return { charges: pick(charges), keys: pick(keys), codes: pick(codes), refunds };
+  return {
+    ...decision,
+    charges: pick(decision.charges),
+    keys: pick(decision.keys),
+    sets: pick(decision.sets),
+    isPart: true,
+  };
+}
+
+/** Gives a granted decision back. A policy in shadow mode that could not give has taken nothing. */
+export function returnOf(decision: Decision, standings: readonly Standing[], ageMs: number): Decision {
+  let first = 0;
+  const sets = decision.sets.map(set => {
+    const begin = first;
+    first += set.policies.length;
+    return subsetOf(set, index => !standings[begin + index]!.violated);
+  });
+  const charges = decision.charges.map((charge, index) => ({ ...charge, policies: sets[index]!.policies }));
+  return { ...decision, charges, sets, deed: RETURN, ageMs };
 }
 
 /** What is asked, as text; `undefined` where the answer depends on a cost. */
-export function nameQuestion({ charges, keys, codes }: Decision): string | undefined {
+export function nameQuestion({ charges, keys, sets }: Decision): string | undefined {
   let name = '';
-  for (const [index, { cost }] of charges.entries()) {
-    if (cost !== 1) return undefined;
-    name += `${keys[index]!} `;
-    for (const { json } of codes[index]!) name += json;
+  for (let index = 0; index < charges.length; index++) {
+    if (charges[index]!.cost !== 1) return undefined;
+    name += `${keys[index]!} ${sets[index]!.number} `;
   }
   return name;
 }
@@ -46,17 +82,36 @@ export interface ScriptCall {
 }
 
 export function createCall(decisions: readonly Decision[]): ScriptCall {
-  const keyNumbers = new Map<string, number>();
+  const keys: string[] = [];
   const policyNumbers = new Map<string, number>();
-  let steps = '';
-  for (const { charges, keys, codes, refunds } of decisions) {
-    steps += `${steps === '' ? '' : ','}${refunds ? -charges.length : charges.length}`;
-    for (const [index, { policies, cost }] of charges.entries()) {
-      steps += `,${numberOf(keyNumbers, keys[index]!)},${cost},${policies.length}`;
-      for (const { json } of codes[index]!) steps += `,${numberOf(policyNumbers, json)}`;
+  let runs = '';
+  for (let from = 0; from < decisions.length;) {
+    const first = decisions[from]!;
+    let to = from;
+    for (; to < decisions.length && isAlike(first, decisions[to]!); to++) keys.push(...decisions[to]!.keys);
+    const { charges, sets, deed, units, ageMs } = first;
+    runs += `${runs === '' ? '' : ','}${deed},${to - from},${charges.length},${ageMs},${units}`;
+    for (const [index, { cost }] of charges.entries()) {
+      const { codes } = sets[index]!;
+      runs += `,${cost},${codes.length}`;
+      for (const code of codes) runs += `,${numberOf(policyNumbers, code)}`;
     }
+    from = to;
   }
-  return { keys: [...keyNumbers.keys()], input: `[[${[...policyNumbers.keys()].join(',')}],[${steps}]]` };
+  return { keys, input: `[[${[...policyNumbers.keys()].join(',')}],[${runs}]]` };
+}
+
+/** Whether two differ by their keys only. */
+function isAlike(first: Decision, other: Decision): boolean {
+  if (first === other) return true;
+  if (first.deed !== other.deed || first.units !== other.units || first.ageMs !== other.ageMs) return false;
+  const count = first.sets.length;
+  if (other.sets.length !== count) return false;
+  for (let index = 0; index < count; index++) {
+    if (first.sets[index] !== other.sets[index]) return false;
+    if (first.charges[index]!.cost !== other.charges[index]!.cost) return false;
+  }
+  return true;
 }
 
 /** As Lua counts: from 1. */
@@ -70,7 +125,8 @@ function numberOf(numbers: Map<string, number>, text: string): number {
 export function readReply(decisions: readonly Decision[], reply: unknown): Verdict[] {
   if (!Array.isArray(reply)) throw new Error('The rate-limit script gave no list');
   let at = 0;
-  const verdicts = decisions.map(({ charges }) => {
+  const verdicts: Verdict[] = [];
+  for (const { charges } of decisions) {
     const standings: Standing[] = [];
     let granted = true;
     for (const { policies } of charges) {
@@ -79,19 +135,17 @@ export function readReply(decisions: readonly Decision[], reply: unknown): Verdi
         const remaining = Number(reply[at]);
         const reset = Number(reply[at + 1]);
         at += 2;
+        // `NaN` would pass for granted.
+        if (Number.isNaN(remaining) || Number.isNaN(reset))
+          throw new Error('The rate-limit script gave something else than numbers');
         const violated = reset < 0;
-        if (violated) granted = false;
+        if (violated && !policy.shadow) granted = false;
         const resetMs = reset === NEVER ? Infinity : violated ? -1 - reset : reset;
         standings.push({ policy, remaining, resetMs, violated });
       }
     }
-    return { granted, standings };
-  });
-  if (at !== reply.length || verdicts.some(isUnreadable))
-    throw new Error('The rate-limit script gave another number of answers');
+    verdicts.push({ granted, standings });
+  }
+  if (at !== reply.length) throw new Error('The rate-limit script gave another number of answers');
   return verdicts;
 }
-
-/** `NaN` would pass for granted. */
-const isUnreadable = ({ standings }: Verdict): boolean =>
-  standings.some(({ remaining, resetMs }) => Number.isNaN(remaining) || Number.isNaN(resetMs));

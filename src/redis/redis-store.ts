@@ -2,8 +2,9 @@ import type { Verdict } from '../rate-limit/judge.js';
 import { RefusalMemory } from '../rate-limit/refusal-memory.js';
 import type { QuotaStore, StoredCharge } from '../rate-limit/quota-store.js';
 import { Batcher } from './batcher.js';
-import { createDecision, type Decision, nameQuestion, partOf } from './quota-call.js';
+import { createDecision, type Decision, nameQuestion, partOf, returnOf } from './quota-call.js';
 import { keyOf, slotOf } from './quota-keys.js';
+import { RENEW, RESET, SETTLE } from './quota-script.js';
 import { createRunner, type RedisClient } from './redis-client.js';
 
 export interface RedisQuotaStoreOptions {
@@ -59,67 +60,114 @@ export class RedisQuotaStore implements QuotaStore {
     const runner = createRunner(client);
     this.#prefix = prefix;
     this.#isCluster = runner.isCluster;
-    this.#batcher = new Batcher(runner, { deadlineMs, maxBatch, now });
     this.#refusals = new RefusalMemory(maxRefusals);
     this.remembersRefusals = maxRefusals > 0;
     this.#nowMs = now ?? (() => performance.now());
+    const onRefused = (decision: Decision, verdict: Verdict, askedMs: number): void => {
+      if (!decision.isPart) this.#remember(decision, verdict, askedMs);
+    };
+    this.#batcher = new Batcher(runner, { deadlineMs, maxBatch, now, onRefused });
   }
 
   /** Rejects when Redis fails or is late; the guard then does what `rateLimit.onStoreError` says. */
-  async judge(charges: readonly StoredCharge[]): Promise<Verdict> {
-    if (charges.length === 0) return { granted: true, standings: [] };
-    const decision = createDecision(
-      charges,
-      charges.map(charge => keyOf(this.#prefix, charge)),
-    );
-    const askedMs = this.#nowMs();
+  judge(charges: readonly StoredCharge[]): Promise<Verdict> {
+    if (charges.length === 0) return Promise.resolve(NOTHING_ASKED);
+    const decision = createDecision(charges, this.#keysOf(charges));
     if (this.#refusals.size > 0) {
       const question = nameQuestion(decision);
-      const refused = question === undefined ? undefined : this.#refusals.find(question, askedMs);
-      if (refused !== undefined) return refused;
+      const refused = question === undefined ? undefined : this.#refusals.find(question, this.#nowMs());
+      if (refused !== undefined) return Promise.resolve(refused);
     }
-    const verdict = await this.#ask(decision);
-    if (!verdict.granted) {
-      const question = nameQuestion(decision);
-      if (question !== undefined) this.#refusals.remember(question, verdict, askedMs);
-    }
-    return verdict;
+    const slots = this.#slotsOf(decision);
+    return slots === undefined ? this.#batcher.judge(decision) : this.#judgeSlots(decision, slots);
   }
 
-  #ask(decision: Decision): Promise<Verdict> {
-    if (this.#isCluster && decision.keys.length > 1) {
-      const slots = new Map<number, number[]>();
-      for (const [index, key] of decision.keys.entries()) {
-        const slot = slotOf(key);
-        slots.set(slot, [...(slots.get(slot) ?? []), index]);
-      }
-      if (slots.size > 1) return this.#askSlots(decision, [...slots.values()]);
+  /** Rejects when Redis fails or is late: what was to be given back leaves with its window. */
+  settle(charges: readonly StoredCharge[], units: number, ageMs: number): Promise<Verdict> {
+    return this.#do(SETTLE, charges, units, ageMs);
+  }
+
+  /** Rejects when Redis fails or is late: the leases then end when they would have. */
+  renew(charges: readonly StoredCharge[], ageMs: number): Promise<Verdict> {
+    return this.#do(RENEW, charges, 0, ageMs);
+  }
+
+  async reset(charges: readonly StoredCharge[]): Promise<void> {
+    await this.#do(RESET, charges, 0, 0);
+  }
+
+  /** What refuses nobody: each slot of a Cluster does its part. */
+  async #do(deed: number, charges: readonly StoredCharge[], units: number, ageMs: number): Promise<Verdict> {
+    if (charges.length === 0) return NOTHING_ASKED;
+    if (!Number.isSafeInteger(units)) throw new RangeError(`Units must be whole, received ${units}`);
+    if (!(ageMs >= 0 && ageMs < Infinity)) {
+      throw new RangeError(`ageMs must be a number from 0, received ${ageMs}`);
     }
-    return this.#batcher.judge(decision);
+    const decision = createDecision(charges, this.#keysOf(charges), deed, units, ageMs);
+    const slots = this.#slotsOf(decision);
+    try {
+      if (slots === undefined) return await this.#batcher.judge(decision);
+      const verdicts = await Promise.all(slots.map(slot => this.#batcher.judge(partOf(decision, slot))));
+      const standings = verdicts.map(verdict => verdict.standings);
+      return { granted: true, standings: inOrder(charges, slots, standings) };
+    } finally {
+      for (const key of decision.keys) this.#refusals.forget(key);
+    }
+  }
+
+  #keysOf(charges: readonly StoredCharge[]): string[] {
+    return charges.map(charge => keyOf(this.#prefix, charge));
+  }
+
+  #remember(decision: Decision, verdict: Verdict, askedMs: number): void {
+    const question = nameQuestion(decision);
+    if (question !== undefined) this.#refusals.remember(question, decision.keys, verdict, askedMs);
+  }
+
+  /** Which charges go to which slot, if there are several. */
+  #slotsOf({ keys }: Decision): readonly (readonly number[])[] | undefined {
+    if (!this.#isCluster || keys.length === 1) return undefined;
+    const slots = new Map<number, number[]>();
+    for (const [index, key] of keys.entries()) {
+      const slot = slotOf(key);
+      slots.set(slot, [...(slots.get(slot) ?? []), index]);
+    }
+    return slots.size > 1 ? [...slots.values()] : undefined;
   }
 
   /** A decision over several slots, each of which takes its part or not. */
-  async #askSlots(decision: Decision, slots: readonly (readonly number[])[]): Promise<Verdict> {
-    const answers = await Promise.allSettled(
-      slots.map(slot => this.#batcher.judge(partOf(decision, slot, false))),
-    );
+  async #judgeSlots(decision: Decision, slots: readonly (readonly number[])[]): Promise<Verdict> {
+    const askedMs = this.#nowMs();
+    const parts = slots.map(slot => partOf(decision, slot));
+    const answers = await Promise.allSettled(parts.map(part => this.#batcher.judge(part)));
     const failed = answers.find(answer => answer.status === 'rejected');
     const granted = answers.every(answer => answer.status === 'fulfilled' && answer.value.granted);
     const standings = await Promise.all(
-      answers.map(async (answer, index) => {
+      answers.map((answer, index) => {
         if (answer.status === 'rejected') return [];
         if (granted || !answer.value.granted) return answer.value.standings;
-        // What a slot that fails now keeps is lost to the client until it leaves the window.
-        const after = await this.#batcher
-          .judge(partOf(decision, slots[index]!, true))
-          .catch(() => answer.value);
-        return after.standings;
+        return this.#giveBack(parts[index]!, answer.value, askedMs);
       }),
     );
     if (failed !== undefined) throw failed.reason;
-    return { granted, standings: inOrder(decision.charges, slots, standings) };
+    const verdict = { granted, standings: inOrder(decision.charges, slots, standings) };
+    if (!granted) this.#remember(decision, verdict, askedMs);
+    return verdict;
+  }
+
+  /** Gives back what a slot took where another refused. What a slot that fails now keeps is lost to the client until it leaves the window. */
+  async #giveBack(part: Decision, taken: Verdict, askedMs: number): Promise<Verdict['standings']> {
+    const ageMs = Math.max(0, this.#nowMs() - askedMs);
+    const returning = returnOf(part, taken.standings, ageMs);
+    const after = await this.#batcher.judge(returning).catch(() => undefined);
+    let at = 0;
+    return taken.standings.map(standing =>
+      standing.violated ? standing : (after?.standings[at++] ?? standing),
+    );
   }
 }
+
+const NOTHING_ASKED: Verdict = { granted: true, standings: [] };
 
 /** Standings in the order of the charges, from those of each slot. */
 function inOrder(

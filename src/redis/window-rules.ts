@@ -1,16 +1,19 @@
 /* The part of the script that keeps windows: sliding-window.ts and blocking-window.ts of src/rate-limit, in Lua. A rule opens a state from the
  * numbers of its record (nil where there is none) and returns what it offers; the record's ring of ticks is text from..to. */
 
+/** What the newest batch can hold, debts included; as in sliding-window.ts. */
+const MAX_NEWEST = 2 ** 28 - 1;
+
 export const WINDOW_RULES = `
 function RULES.s()
-  local Window = { format = '>c5BI6I4I4', size = 20 }
+  local Window = { format = '>c5BI4I6I4', size = 20 }
 
   function Window.empty(state, policy)
-    state.text, state.from, state.to, state.age, state.added = '', 1, 0, 0, ''
+    state.text, state.from, state.to, state.age, state.added = '', 1, 0, 0, nil
     state.size, state.newest, state.batches, state.used = policy.batch, 0, 0, 0
   end
 
-  function Window.open(state, policy, text, from, to, last, size, newest)
+  function Window.open(state, policy, text, from, to, size, last, newest)
     local tick, ticks = policy.tick, policy.ticks
     -- A clock that was set back stands still here; one that was set back by more than a window leaves a state that means nothing.
     if last and last > tick and last - tick <= ticks then tick = last end
@@ -27,9 +30,9 @@ function RULES.s()
       from = from + 2
     end
     local batches = (to - from + 1) / 2
-    if batches == 0 then newest = 0 end
-    local used = max(0, batches - 1) * size + newest
-    state.text, state.from, state.to, state.age, state.added = text, from, to, age, ''
+    local used = 0
+    if batches > 0 then used = (batches - 1) * size + newest else newest = 0 end
+    state.text, state.from, state.to, state.age, state.added = text, from, to, age, nil
     state.size, state.newest, state.batches, state.used = size, newest, batches, used
     return policy.limit - used
   end
@@ -40,47 +43,83 @@ function RULES.s()
     return (state.tick - high * 256 - low) % 65536
   end
 
-  -- Cuts the hits into batches of another size. One made of several counts from the last of them.
-  function Window.resize(state, size)
-    local ring, batches, used = {}, 0, state.used
-    while batches * size < used do
-      batches = batches + 1
-      local at = state.from + floor((min(batches * size, used) - 1) / state.size) * 2
-      ring[batches] = sub(state.text, at, at + 1)
+  -- Cuts the hits that stay into full batches of a size, when count of them are taken out behind the first before. One that is made of
+  -- several batches leaves with the last of them.
+  function Window.cut(state, policy, size, before, count)
+    local used = state.used - count
+    local batches = min(ceil(used / size), policy.slots)
+    local ring = {}
+    for batch = 1, batches do
+      local hit = (batch == batches and used or batch * size) - 1
+      if hit >= before then hit = hit + count end
+      local at = state.from + min(floor(hit / state.size), state.batches - 1) * 2
+      ring[batch] = sub(state.text, at, at + 1)
+    end
+    if batches == 0 then return Window.empty(state, policy) end
+    -- What joins it from now on must not leave with hits from before, or hits could pass for older ones again and again.
+    if count > 0 and used < batches * size then
+      local low = state.tick % 65536
+      ring[batches] = char(floor(low / 256), low % 256)
     end
     state.text = concat(ring)
     state.from, state.to, state.batches = 1, batches * 2, batches
-    state.size, state.newest = size, used - max(0, batches - 1) * size
-    if batches > 0 then
-      local high, low = byte(state.text, 1, 2)
-      state.age = (state.tick - high * 256 - low) % 65536
-    end
+    state.size, state.newest, state.used = size, used - (batches - 1) * size, used
+    local high, low = byte(state.text, 1, 2)
+    state.age = (state.tick - high * 256 - low) % 65536
   end
 
   function Window.charge(state, policy, cost)
     local size = policy.batch
-    if state.size ~= size then Window.resize(state, size) end
-    local newest, batches = state.newest + cost, state.batches
-    local added = 0
-    if batches == 0 then added, state.age = 1, 0 end
-    if newest > size then
-      local more = ceil(newest / size) - 1
-      newest, added = newest - more * size, added + more
+    if state.size ~= size then Window.cut(state, policy, size, 0, 0) end
+    local newest, batches = state.newest, state.batches
+    state.last, state.used = state.tick, state.used + cost
+    if batches > 0 and newest + cost <= size then
+      state.newest = newest + cost
+      return
     end
-    if added > 0 then
-      local low = state.tick % 65536
-      state.added = rep(char(floor(low / 256), low % 256), added)
-      state.batches = batches + added
+    local slots, added, low = policy.slots, '', state.tick % 65536
+    local moment = char(floor(low / 256), low % 256)
+    if batches == 0 then
+      added, batches, state.age = moment, 1, 0
+    elseif newest > size and batches < slots then
+      -- A debt stands in the newest batch until there is room for batches of it.
+      local more = min(ceil(newest / size) - 1, slots - batches)
+      added = rep(sub(state.text, state.to - 1, state.to), more)
+      batches, newest = batches + more, newest - more * size
     end
-    state.newest, state.last = newest, state.tick
+    local taken = max(0, min(cost, size - newest))
+    local left = cost - taken
+    newest = newest + taken
+    if left > 0 then
+      local more = min(ceil(left / size), slots - batches)
+      if more > 0 then
+        added = added .. rep(moment, more)
+        batches, newest = batches + more, left - (more - 1) * size
+      else
+        -- Nothing of a debt leaves before the last of it would.
+        newest = newest + left
+        if added == '' then state.to = state.to - 2 else added = sub(added, 1, -3) end
+        added = added .. moment
+        if batches == 1 then state.age = 0 end
+      end
+    end
+    state.added, state.batches, state.newest = added, batches, min(newest, ${MAX_NEWEST})
+    state.used = (batches - 1) * size + state.newest
   end
 
-  function Window.refund(state, policy, cost)
-    local used = max(0, state.used - cost)
-    if used == 0 then return Window.empty(state, policy) end
-    local batches = ceil(used / state.size)
-    state.batches, state.to = batches, state.from + batches * 2 - 1
-    state.used, state.newest = used, used - (batches - 1) * state.size
+  function Window.refund(state, policy, cost, moment)
+    local batches, size = state.batches, policy.batch
+    local age = state.tick - floor(moment / policy.tickMs)
+    if batches == 0 or age >= policy.ticks then return end
+    if state.size ~= size then
+      Window.cut(state, policy, size, 0, 0)
+      batches = state.batches
+    end
+    local begun = 0
+    while begun < batches and Window.age(state, begun) >= age do begun = begun + 1 end
+    local before = begun == batches and state.used or begun * size
+    local count = min(cost, before)
+    if count > 0 then Window.cut(state, policy, size, before - count, count) end
   end
 
   function Window.offered(state, policy)
@@ -100,10 +139,18 @@ function RULES.s()
     return (state.tick + policy.ticks - state.age) * policy.tickMs - now
   end
 
-  function Window.write(state, policy)
-    if state.batches == 0 then return '', 0 end
-    return pack('>c5BI6I4I4', policy.id, 14 + 2 * state.batches, state.last, state.size, state.newest)
-      .. sub(state.text, state.from, state.to) .. state.added, (state.last + policy.ticks) * policy.tickMs - now
+  function Window.writeRing(state, count)
+    parts[count + 1] = sub(state.text, state.from, state.to)
+    if not state.added then return count + 1 end
+    parts[count + 2] = state.added
+    return count + 2
+  end
+
+  function Window.write(state, policy, count)
+    local batches, last = state.batches, state.last
+    if batches == 0 then return count, 0 end
+    parts[count + 1] = pack('>c5BI4I6I4', policy.id, 14 + 2 * batches, state.size, last, state.newest)
+    return Window.writeRing(state, count + 1), (last + policy.ticks) * policy.tickMs - now
   end
 
   return Window
@@ -111,10 +158,10 @@ end
 
 function RULES.b()
   local Window = ruleOf('s')
-  local Blocking = setmetatable({ format = '>c5BI6I6I4I4', size = 26 }, { __index = Window })
+  local Blocking = setmetatable({ format = '>c5BI6I4I6I4', size = 26 }, { __index = Window })
 
-  function Blocking.open(state, policy, text, from, to, till, last, size, newest)
-    local offered = Window.open(state, policy, text, from, to, last, size, newest)
+  function Blocking.open(state, policy, text, from, to, till, size, last, newest)
+    local offered = Window.open(state, policy, text, from, to, size, last, newest)
     state.till = till or 0
     if state.till > now then return 0 end
     if state.till > 0 then
@@ -127,6 +174,10 @@ function RULES.b()
 
   function Blocking.refused(state, policy)
     if state.till <= now then state.till = now + policy.blockMs end
+  end
+
+  function Blocking.refund(state, policy, cost, moment)
+    if state.till <= now then Window.refund(state, policy, cost, moment) end
   end
 
   function Blocking.offered(state, policy)
@@ -144,11 +195,11 @@ function RULES.b()
     return Window.reset(state, policy)
   end
 
-  function Blocking.write(state, policy)
-    if state.till <= now and state.batches == 0 then return '', 0 end
-    return pack('>c5BI6I6I4I4', policy.id, 20 + 2 * state.batches, state.till, state.last, state.size, state.newest)
-      .. sub(state.text, state.from, state.to) .. state.added,
-      max(state.till - now, (state.last + policy.ticks) * policy.tickMs - now)
+  function Blocking.write(state, policy, count)
+    local batches, last = state.batches, state.last
+    if state.till <= now and batches == 0 then return count, 0 end
+    parts[count + 1] = pack('>c5BI6I4I6I4', policy.id, 20 + 2 * batches, state.till, state.size, last, state.newest)
+    return Window.writeRing(state, count + 1), max(state.till - now, (last + policy.ticks) * policy.tickMs - now)
   end
 
   return Blocking

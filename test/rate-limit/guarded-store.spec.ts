@@ -1,6 +1,7 @@
 import { GuardedStore } from '../../src/rate-limit/guarded-store.js';
 import type { Verdict } from '../../src/rate-limit/judge.js';
 import type { QuotaStore } from '../../src/rate-limit/quota-store.js';
+import { SecurityEvents } from '../../src/common/security-events.js';
 import { ManualClock } from '../support/clock.js';
 
 const GRANTED: Verdict = { granted: true, standings: [] };
@@ -12,6 +13,22 @@ class ScriptedStore implements QuotaStore {
   behaviour: 'answer' | 'reject' | 'throw' | 'hang' = 'answer';
 
   judge(): Promise<Verdict> {
+    return this.answer();
+  }
+
+  settle(): Promise<Verdict> {
+    return this.answer();
+  }
+
+  renew(): Promise<Verdict> {
+    return this.answer();
+  }
+
+  async reset(): Promise<void> {
+    await this.answer();
+  }
+
+  private answer(): Promise<Verdict> {
     this.calls += 1;
     switch (this.behaviour) {
       case 'answer':
@@ -109,5 +126,65 @@ describe('GuardedStore', () => {
       await guarded.judge([]);
     }
     expect(store.calls).toBe(20);
+  });
+
+  const methods: [
+    title: string,
+    ask: (store: GuardedStore) => Promise<unknown>,
+    failed: unknown,
+    done: unknown,
+  ][] = [
+    ['settle', store => store.settle([], -1, 0), undefined, GRANTED],
+    ['renew', store => store.renew([], 0), undefined, GRANTED],
+    ['reset', store => store.reset([]), false, true],
+  ];
+  describe.each(methods)('%s', (_title, ask, failed, done) => {
+    it('hands on what the store answers', async () => {
+      expect(await ask(guarded)).toBe(done);
+    });
+
+    it.each(['reject', 'throw'] as const)('rejects not where the store would %s', async behaviour => {
+      store.behaviour = behaviour;
+      expect(await ask(guarded)).toBe(failed);
+      expect(lines).toHaveLength(1);
+    });
+
+    it('waits for a store that hangs until the deadline and no longer', async () => {
+      store.behaviour = 'hang';
+      const answer = ask(guarded);
+      await jest.advanceTimersByTimeAsync(DEADLINE_MS);
+      expect(await answer).toBe(failed);
+    });
+
+    it('asks no store that keeps failing', async () => {
+      await failOften();
+      await guarded.judge([]);
+      const { calls } = store;
+      expect(await ask(guarded)).toBe(failed);
+      expect(store.calls).toBe(calls);
+    });
+
+    it('is left out where the store has none', async () => {
+      const bare = new GuardedStore({ judge: () => Promise.resolve(GRANTED) }, clock, log);
+      expect(await ask(bare)).toBe(failed);
+      expect(lines).toEqual([]);
+    });
+  });
+
+  it('tells of each change once', async () => {
+    const events = new SecurityEvents();
+    const seen: unknown[] = [];
+    events.on('limit.store', event => seen.push(event));
+    guarded = new GuardedStore(store, clock, log, events);
+    await failOften();
+    store.behaviour = 'answer';
+    clock.advance(1_000);
+    await guarded.judge([]);
+    await jest.advanceTimersByTimeAsync(0);
+    await guarded.judge([]);
+    expect(seen).toEqual([
+      { type: 'limit.store', timeMs: expect.any(Number), state: 'failing', reason: 'ECONNREFUSED' },
+      { type: 'limit.store', timeMs: expect.any(Number), state: 'healed' },
+    ]);
   });
 });

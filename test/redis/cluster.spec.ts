@@ -87,6 +87,53 @@ describeWithRedis('a Cluster of three nodes', () => {
       expect(verdicts[7]!.standings.map(({ policy }) => policy)).toEqual([agent, bucket, fixed, tenant]);
     });
 
+    it('gives back nothing that a policy on trial did not take', async () => {
+      const trial = createPolicy({ limit: 2, windowMs: 1_000_000, shadow: true });
+      const agent = createPolicy({ limit: 100, windowMs: 1_000_000 });
+      const tenant = createPolicy({ limit: 3, windowMs: 1_000_000 });
+      const charges = [
+        { key: 'trial:198.51.100.3', owner: '198.51.100.3', policies: [trial, agent], cost: 1 },
+        { key: 'trial:initech', owner: 'initech', policies: [tenant], cost: 1 },
+      ];
+      const verdicts = [];
+      for (let turn = 0; turn < 5; turn++) verdicts.push(await store.judge(charges));
+      expect(verdicts.map(({ granted }) => granted)).toEqual([true, true, true, false, false]);
+      expect(verdicts.map(remaining)).toEqual([
+        [1, 99, 2],
+        [0, 98, 1],
+        [0, 97, 0],
+        [0, 97, 0],
+        [0, 97, 0],
+      ]);
+    });
+
+    it('settles, renews and resets in every slot', async () => {
+      const budget = createPolicy({ limit: 100, windowMs: 1_000_000 });
+      const slots = createPolicy({ limit: 4, windowMs: 60_000, algorithm: 'concurrency' });
+      const charges = (cost: number) => [
+        { key: 'budget:198.51.100.4', owner: '198.51.100.4', policies: [budget], cost },
+        { key: 'budget:globex', owner: 'globex', policies: [budget], cost },
+        { key: 'budget:hooli', owner: 'hooli', policies: [slots], cost: Math.min(cost, 1) },
+      ];
+      await store.judge(charges(40));
+      const token = charges(40).slice(0, 2);
+      expect(remaining(await store.settle(token, -30, 0))).toEqual([90, 90]);
+      expect(remaining(await store.settle(token, 100, 0))).toEqual([0, 0]);
+      expect(remaining(await store.renew(charges(1).slice(2), 10))).toEqual([3]);
+      await store.reset(charges(1));
+      expect(remaining(await store.judge(charges(0)))).toEqual([100, 100, 4]);
+    });
+
+    it('loads the script again on nodes that lost it', async () => {
+      const ask = (client: string): Promise<Verdict> =>
+        store.judge([{ key: `lost:${client}`, owner: client, policies: three, cost: 1 }]);
+      const clients = Array.from({ length: 30 }, (_, index) => `192.0.2.${index}`);
+      await Promise.all(clients.map(ask));
+      for (const node of nodes) await node.command('SCRIPT', 'FLUSH');
+      const verdicts = await Promise.all(clients.map(ask));
+      expect(verdicts.map(remaining)).toEqual(clients.map(() => [8, 8, 8]));
+    });
+
     it('knows the slots that the nodes know', async () => {
       for (const tag of ['192.0.2.1', 'global', '~aZ09-_', '2001:db8::/64']) {
         expect(slotOf(`asec:{${tag}}all`)).toBe(

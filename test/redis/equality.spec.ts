@@ -1,5 +1,5 @@
 /* The same random steps in this process's memory and in Redis: every verdict is the same, to its last number. */
-import { type Charge, EVERY_POLICY, judge, type Verdict } from '../../src/rate-limit/judge.js';
+import { adjust, type Charge, EVERY_POLICY, judge, type Verdict } from '../../src/rate-limit/judge.js';
 import { hashKey } from '../../src/rate-limit/hash-key.js';
 import { createPolicy, type Policy, type PolicyParts } from '../../src/rate-limit/policy.js';
 import type { StoredCharge } from '../../src/rate-limit/quota-store.js';
@@ -9,8 +9,14 @@ import { seededNumbers } from '../fixtures/cells.js';
 import { describeWithRedis, startRedis, type RedisServer } from '../support/redis.js';
 import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
 
-/** A group of policies as a route has it, and how far apart its steps are. */
-type Row = [title: string, groups: readonly (readonly PolicyParts[])[], stepMs: number, maxCost: number];
+/** A group of policies as a route has it, how far apart its steps are, and whether charges are settled between them. */
+type Row = [
+  title: string,
+  groups: readonly (readonly PolicyParts[])[],
+  stepMs: number,
+  maxCost: number,
+  settles?: boolean,
+];
 
 const second = 1_000;
 const minute = 60_000;
@@ -85,6 +91,64 @@ const rows: Row[] = [
     120,
     2,
   ],
+  [
+    'a policy on trial beside one like it',
+    [
+      [
+        { limit: 5, windowMs: second, shadow: true },
+        { limit: 10, windowMs: second },
+      ],
+    ],
+    110,
+    2,
+  ],
+  [
+    'trials of every rule',
+    [
+      [
+        { limit: 15, windowMs: second },
+        { limit: 4, windowMs: second, blockMs: 1_500, shadow: true },
+        { limit: 6, windowMs: second, algorithm: 'fixed-window', shadow: true },
+        { limit: 6, windowMs: second, algorithm: 'token-bucket', shadow: true },
+      ],
+    ],
+    120,
+    2,
+  ],
+  ['slots', [[{ limit: 5, windowMs: 12_000, algorithm: 'concurrency' }]], 700, 2],
+  ['slots, released', [[{ limit: 5, windowMs: 12_000, algorithm: 'concurrency' }]], 300, 2, true],
+  ['a settled window', [[{ limit: 10, windowMs: second }]], 60, 3, true],
+  ['a settled window of batches', [[{ limit: 100, windowMs: minute }]], 300, 9, true],
+  ['a settled window of ticks', [[{ limit: 50, windowMs: day }]], 900_000, 5, true],
+  ['a settled fixed window', [[{ limit: 10, windowMs: second, algorithm: 'fixed-window' }]], 60, 3, true],
+  [
+    'a settled fixed window of a fraction',
+    [[{ limit: 10, windowMs: 100.5, algorithm: 'fixed-window' }]],
+    8,
+    3,
+    true,
+  ],
+  [
+    'a settled bucket',
+    [[{ limit: 10, windowMs: second, algorithm: 'token-bucket', burst: 15 }]],
+    50,
+    3,
+    true,
+  ],
+  ['a settled block', [[{ limit: 8, windowMs: second, blockMs: 2_000 }]], 70, 2, true],
+  [
+    'a settled budget beside slots',
+    [
+      [
+        { limit: 8, windowMs: second },
+        { limit: 60, windowMs: minute, algorithm: 'fixed-window' },
+      ],
+      [{ limit: 3, windowMs: 6_000, algorithm: 'concurrency' }],
+    ],
+    200,
+    1,
+    true,
+  ],
 ];
 
 /** Steps of each row and client. */
@@ -112,7 +176,7 @@ describeWithRedis('memory and Redis', () => {
     let connected: ConnectedClient;
     beforeAll(async () => void (connected = await connect([redis.port])));
 
-    it.each(rows)('%s: the same verdicts', async (title, groups, stepMs, maxCost) => {
+    it.each(rows)('%s: the same verdicts', async (title, groups, stepMs, maxCost, settles = false) => {
       // Memory's clock is monotonic and small; at today's date its bucket would lose fractions of milliseconds.
       let nowMs = 5_000_000;
       const below = seededNumbers(title.length);
@@ -143,6 +207,8 @@ describeWithRedis('memory and Redis', () => {
           })),
         ];
       };
+      // What was charged, to be settled later.
+      const charged: { charges: Charge[]; stored: StoredCharge[]; atMs: number; units: number }[] = [];
       let refusals = 0;
       for (let at = 0; at < STEPS;) {
         // Some at one moment share a call.
@@ -150,9 +216,23 @@ describeWithRedis('memory and Redis', () => {
         const expected: Verdict[] = [];
         const answers: Promise<Verdict>[] = [];
         for (let index = 0; index < together; index++, at++) {
+          const settled = settles && below(3) === 0 ? charged[below(charged.length)] : undefined;
+          if (settled !== undefined) {
+            const { atMs } = settled;
+            // Now and then it was more than was reserved.
+            const units = below(6) === 0 ? 1 + below(4) : -(1 + below(settled.units));
+            settled.units += Math.min(0, units);
+            if (settled.units === 0) charged.splice(charged.indexOf(settled), 1);
+            expected.push(adjust(settled.charges, { units, chargedMs: atMs }, nowMs));
+            answers.push(store.settle(settled.stored, units, nowMs - atMs));
+            continue;
+          }
           const [charges, stored] = step(tables.map(({ policies }) => policies));
           const verdict = judge(charges, nowMs);
           if (!verdict.granted) refusals++;
+          else if (stored[0]!.cost > 0)
+            charged.push({ charges, stored, atMs: nowMs, units: stored[0]!.cost });
+          if (charged.length > 20) charged.shift();
           expected.push(verdict);
           answers.push(store.judge(stored));
         }

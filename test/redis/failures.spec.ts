@@ -1,6 +1,6 @@
 /* An app whose Redis fails in every way that a Redis can: each request is answered in time, limits hold by themselves, and it heals. */
 import { Controller, Get } from '@nestjs/common';
-import type { AgentSecurityOptions, RateLimitOptions } from '../../src/index.js';
+import { type AgentSecurityOptions, type RateLimitOptions, SecurityEvents } from '../../src/index.js';
 import { type ConnectedRedisStore, createRedisStore, RedisQuotaStore } from '../../src/redis/index.js';
 import type { Answer } from '../support/http.js';
 import { EXPRESS, FASTIFY, type Platform } from '../support/platforms.js';
@@ -10,6 +10,7 @@ import {
   freePort,
   pause,
   type RedisServer,
+  startLine,
   startRedis,
   until,
 } from '../support/redis.js';
@@ -55,7 +56,7 @@ const failures: [title: string, failure: Failure][] = [
   ['killed', { fail: redis => redis.kill(), heal: redis => redis.start() }],
   ['paused', { fail: redis => redis.pause(), heal: redis => redis.resume() }],
   [
-    'slow',
+    'busy',
     {
       fail: redis => {
         void redis.command('DEBUG', 'SLEEP', '3').catch(() => undefined);
@@ -96,10 +97,25 @@ describeWithRedis('an app whose Redis fails', () => {
     };
     return start(platform, { options, controllers: [HelloController] });
   };
+  /** On a busy machine this process stands still at times, which is nobody's wait. */
+  const timed = async <T>(work: () => Promise<T>): Promise<[T, tookMs: number]> => {
+    let lastMs = performance.now();
+    const startMs = lastMs;
+    let stoodMs = 0;
+    const look = (): void => {
+      const nowMs = performance.now();
+      stoodMs += Math.max(0, nowMs - lastMs - 15);
+      lastMs = nowMs;
+    };
+    const timer = setInterval(look, 5);
+    const result = await work();
+    clearInterval(timer);
+    look();
+    return [result, performance.now() - startMs - stoodMs];
+  };
   const ask = async (app: RunningApp, client: string): Promise<Answer> => {
-    const startMs = performance.now();
-    const answer = await app.send('/', { headers: { 'X-Forwarded-For': client } });
-    expect(performance.now() - startMs).toBeLessThan(ANSWERED_WITHIN_MS);
+    const [answer, tookMs] = await timed(() => app.send('/', { headers: { 'X-Forwarded-For': client } }));
+    expect(tookMs).toBeLessThan(ANSWERED_WITHIN_MS);
     return answer;
   };
   const isCounted = async (client: string): Promise<boolean> =>
@@ -110,6 +126,8 @@ describeWithRedis('an app whose Redis fails', () => {
       '%s: answers in time, limits by itself, says so once, heals',
       async (_name, { fail, heal }) => {
         const app = await launch(platform, await connect(redis.port));
+        const changes: string[] = [];
+        app.app.get(SecurityEvents).on('limit.store', ({ state }) => changes.push(state));
         expect((await ask(app, '192.0.2.1')).header('X-RateLimit-Remaining')).toBe('4');
         expect(await isCounted('192.0.2.1')).toBe(true);
 
@@ -119,9 +137,10 @@ describeWithRedis('an app whose Redis fails', () => {
           statuses.push((await ask(app, '192.0.2.2')).status);
         expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429, 429]);
         // The circuit is open: nobody waits for the store.
-        const startMs = performance.now();
-        for (let request = 0; request < 10; request++) await ask(app, '192.0.2.3');
-        expect(performance.now() - startMs).toBeLessThan(500);
+        const [, tookMs] = await timed(async () => {
+          for (let request = 0; request < 10; request++) await ask(app, '192.0.2.3');
+        });
+        expect(tookMs).toBeLessThan(500);
         expect(app.logger.find('The rate-limit store fails', 'error')).toHaveLength(1);
 
         await heal(redis);
@@ -135,6 +154,7 @@ describeWithRedis('an app whose Redis fails', () => {
         expect(app.logger.find('The rate-limit store fails', 'error')).toHaveLength(1);
         expect(app.logger.find('The rate-limit store answers again')).toHaveLength(1);
         expect(app.logger.find('', 'error')).toHaveLength(1);
+        expect(changes).toEqual(['failing', 'healed']);
       },
     );
 
@@ -165,6 +185,33 @@ describeWithRedis('an app whose Redis fails', () => {
       }
     });
   });
+
+  const onErrors: ['local' | 'allow' | 'deny', number[]][] = [
+    ['local', [200, 200, 200, 200, 200, 429, 429]],
+    ['allow', [200, 200, 200, 200, 200, 200, 200]],
+    ['deny', [503, 503, 503, 503, 503, 503, 503]],
+  ];
+  it.each(onErrors)(
+    "behind a slow line, with '%s': answers in time, and heals",
+    async (onStoreError, expected) => {
+      const line = await startLine(redis.port);
+      const app = await launch(FASTIFY, await throughUrl(line.port), { onStoreError });
+      expect((await ask(app, '192.0.2.1')).header('X-RateLimit-Remaining')).toBe('4');
+      line.delayMs = 400;
+      const statuses: number[] = [];
+      for (let request = 0; request < LIMIT + 2; request++)
+        statuses.push((await ask(app, '192.0.2.2')).status);
+      expect(statuses).toEqual(expected);
+      expect(app.logger.find('The rate-limit store fails', 'error')).toHaveLength(1);
+      line.delayMs = 0;
+      await until(async () => {
+        app.clock.advance(1_000);
+        await ask(app, '192.0.2.4');
+        return app.logger.find('The rate-limit store answers again').length > 0;
+      });
+      expect((await ask(app, '192.0.2.5')).header('X-RateLimit-Remaining')).toBe('4');
+    },
+  );
 
   it('limits by itself from the first request where Redis was never there', async () => {
     await redis.kill();

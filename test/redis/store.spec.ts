@@ -82,7 +82,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
   });
 
   describe('round trips', () => {
-    it('sends the decisions of one turn as one call', async () => {
+    it('sends the decisions of one turn as two calls, so that Redis and this process work at once', async () => {
       const store = create({ maxBatch: 100 });
       await ask(store);
       const before = await calls();
@@ -91,9 +91,23 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
           ask(store, undefined, { client: `192.0.2.${index % 30}`, scope: 'turn' }),
         ),
       );
-      expect((await calls()) - before).toBe(1);
+      expect((await calls()) - before).toBe(2);
       // In order: the fourth of a client stands behind its third.
       expect(verdicts.filter((_, index) => index % 30 === 0).flatMap(remaining)).toEqual([9, 8, 7, 6]);
+    });
+
+    it('sends few decisions, and those behind a call, as one', async () => {
+      const store = create();
+      await ask(store);
+      const before = await calls();
+      const other = (index: number): Promise<Verdict> =>
+        ask(store, undefined, { client: `192.0.2.${index}` });
+      await Promise.all(Array.from({ length: 31 }, (_, index) => other(index + 2)));
+      expect((await calls()) - before).toBe(1);
+      const first = other(100);
+      await new Promise(resolve => queueMicrotask(() => resolve(undefined)));
+      await Promise.all([first, ...Array.from({ length: 35 }, (_, index) => other(index + 101))]);
+      expect((await calls()) - before).toBe(3);
     });
 
     it('sends a hundred policies in one call', async () => {
@@ -149,6 +163,182 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       expect(await calls()).toBe(before);
       nowMs += 100;
       expect((await ask(store, burst)).granted).toBe(true);
+    });
+  });
+
+  describe('what is not taken', () => {
+    const each = [
+      { limit: 10, windowMs: minute },
+      { limit: 100, windowMs: minute },
+      { limit: 10, windowMs: minute, algorithm: 'fixed-window' },
+      { limit: 10, windowMs: minute, algorithm: 'token-bucket' },
+      { limit: 10, windowMs: minute, algorithm: 'concurrency' },
+      { limit: 10, windowMs: minute, blockMs: 1_000 },
+    ] satisfies PolicyParts[];
+
+    it.each(each)('a look changes and writes nothing: %j', async parts => {
+      const store = create();
+      const policies = [createPolicy(parts)];
+      expect(remaining(await ask(store, policies, { cost: 0 }))).toEqual([parts.limit]);
+      expect(await keys()).toEqual([]);
+      await ask(store, policies, { cost: 3 });
+      const before = await redis.command('INFO', 'commandstats');
+      expect(remaining(await ask(store, policies, { cost: 0 }))).toEqual([parts.limit - 3]);
+      const after = await redis.command('INFO', 'commandstats');
+      const writes = (text: string): string[] => text.match(/cmdstat_(?:set|setrange|del):calls=\d+/g) ?? [];
+      expect(writes(after)).toEqual(writes(before));
+    });
+
+    it.each(each)('a policy in shadow mode refuses nobody, and is not charged: %j', async parts => {
+      const store = create();
+      const policies = [
+        createPolicy({ ...parts, limit: 2, shadow: true }),
+        createPolicy({ limit: 5, windowMs: 2 * minute }),
+      ];
+      const verdicts = [];
+      for (let turn = 0; turn < 6; turn++) verdicts.push(await ask(store, policies));
+      expect(verdicts.map(({ granted }) => granted)).toEqual([true, true, true, true, true, false]);
+      expect(verdicts.map(remaining).map(([, enforced]) => enforced)).toEqual([4, 3, 2, 1, 0, 0]);
+      expect(verdicts.map(({ standings }) => standings[0]!.violated)).toEqual([
+        false,
+        false,
+        true,
+        true,
+        true,
+        true,
+      ]);
+    });
+
+    it('counts a policy on trial apart from the one beside it, in any order', async () => {
+      const store = create();
+      const enforced = createPolicy({ limit: 10, windowMs: minute });
+      const trial = createPolicy({ limit: 5, windowMs: minute, shadow: true });
+      await ask(store, [enforced, trial], { cost: 2 });
+      expect(remaining(await ask(store, [trial, enforced]))).toEqual([2, 7]);
+      expect(remaining(await ask(store, [trial]))).toEqual([1]);
+    });
+  });
+
+  describe('settling', () => {
+    const charge = (policies: readonly Policy[], cost: number) => [
+      { key: 'all:192.0.2.1', owner: '192.0.2.1', policies, cost },
+    ];
+    const every: PolicyParts[] = [
+      { limit: 10, windowMs: minute },
+      { limit: 10, windowMs: minute, algorithm: 'fixed-window' },
+      { limit: 10, windowMs: minute, algorithm: 'token-bucket' },
+      { limit: 10, windowMs: minute, algorithm: 'concurrency' },
+    ];
+
+    it.each(every)('gives back and takes more, beyond the limit too: %j', async parts => {
+      const store = create({ now: () => 1_000_000 });
+      const policies = [createPolicy(parts)];
+      await store.judge(charge(policies, 8));
+      expect(remaining(await store.settle(charge(policies, 8), -5, 0))).toEqual([7]);
+      expect(remaining(await store.settle(charge(policies, 8), 12, 0))).toEqual([0]);
+      expect((await store.judge(charge(policies, 1))).granted).toBe(false);
+      // 15 are taken.
+      expect(remaining(await store.settle(charge(policies, 8), -6, 0))).toEqual([1]);
+      expect(await store.settle(charge(policies, 8), 0, 0)).toMatchObject({ granted: true });
+    });
+
+    it.each(every)('knows a charge by the clock of a process that heard of it late: %j', async parts => {
+      const store = create();
+      const policies = [createPolicy(parts)];
+      await store.judge(charge(policies, 4));
+      expect(remaining(await store.settle(charge(policies, 4), -4, 30))).toEqual([10]);
+    });
+
+    it('gives nothing back to a window that has closed since', async () => {
+      let nowMs = 1_000_000;
+      const store = create({ now: () => nowMs });
+      const policies = every.slice(0, 2).map(createPolicy);
+      await store.judge(charge(policies, 4));
+      nowMs += minute;
+      await store.judge(charge(policies, 3));
+      expect(remaining(await store.settle(charge(policies, 4), -4, minute))).toEqual([7, 7]);
+    });
+
+    it('ends a refusal that is remembered', async () => {
+      const store = create();
+      const policies = [createPolicy({ limit: 2, windowMs: minute })];
+      await ask(store, policies, { cost: 2 });
+      expect((await ask(store, policies)).granted).toBe(false);
+      const before = await calls();
+      expect((await ask(store, policies)).granted).toBe(false);
+      expect(await calls()).toBe(before);
+      await store.settle(charge(policies, 2), -1, 0);
+      expect((await ask(store, policies)).granted).toBe(true);
+    });
+
+    it('does not remember that all slots are taken: others release them', async () => {
+      const store = create();
+      const slots = [createPolicy({ limit: 1, windowMs: minute, algorithm: 'concurrency' })];
+      await ask(store, slots);
+      expect((await ask(store, slots)).granted).toBe(false);
+      await create().settle(charge(slots, 1), -1, 0);
+      expect((await ask(store, slots)).granted).toBe(true);
+    });
+
+    it('renews leases, those too that have ended', async () => {
+      let nowMs = 1_200_000;
+      const store = create({ now: () => nowMs, maxRefusals: 0 });
+      const slots = [createPolicy({ limit: 2, windowMs: 12_000, algorithm: 'concurrency' })];
+      await store.judge(charge(slots, 1));
+      for (let turn = 0; turn < 5; turn++) {
+        nowMs += 4_000;
+        expect(remaining(await store.renew(charge(slots, 1), 4_000))).toEqual([1]);
+      }
+      nowMs += 60_000;
+      expect(remaining(await ask(store, slots, { cost: 0 }))).toEqual([2]);
+      expect(remaining(await store.renew(charge(slots, 1), 60_000))).toEqual([1]);
+      await store.settle(charge(slots, 1), -1, 0);
+      expect(remaining(await ask(store, slots, { cost: 0 }))).toEqual([2]);
+    });
+
+    it('forgets the policies that are reset, and no others', async () => {
+      const store = create();
+      const policies = every.map(createPolicy);
+      await store.judge(charge(policies, 3));
+      await store.reset(charge(policies.slice(0, 3), 0));
+      expect(remaining(await ask(store, policies, { cost: 0 }))).toEqual([10, 10, 10, 7]);
+      await store.reset(charge(policies, 0));
+      expect(await keys()).toEqual([]);
+    });
+
+    it('ends a refusal that is remembered, by a reset', async () => {
+      const store = create();
+      const policies = [createPolicy({ limit: 1, windowMs: minute })];
+      await ask(store, policies);
+      expect((await ask(store, policies)).granted).toBe(false);
+      await store.reset(charge(policies, 0));
+      expect((await ask(store, policies)).granted).toBe(true);
+    });
+
+    const wrong: [title: string, units: number, ageMs: number][] = [
+      ['a fraction', 0.5, 0],
+      ['no number', Number.NaN, 0],
+      ['an age below 0', -1, -1],
+      ['an age that is no number', -1, Number.NaN],
+      ['an endless age', -1, Infinity],
+    ];
+    it.each(wrong)('refuses %s', async (_name, units, ageMs) => {
+      await expect(create().settle(charge([tenAMinute], 1), units, ageMs)).rejects.toThrow(RangeError);
+    });
+  });
+
+  describe('more keys than Lua holds at once', () => {
+    it('judges them all in one call', async () => {
+      const store = create({ maxBatch: 5_000 });
+      const several = [tenAMinute, createPolicy({ limit: 20, windowMs: minute, algorithm: 'fixed-window' })];
+      const charges = Array.from({ length: 2_500 }, (_, index) => ({
+        key: `all:10.0.${index >> 8}.${index & 255}`,
+        owner: `10.0.${index >> 8}.${index & 255}`,
+        policies: several,
+        cost: 1,
+      }));
+      expect(new Set(remaining(await store.judge(charges)))).toEqual(new Set([9, 19]));
+      expect(new Set(remaining(await store.judge(charges)))).toEqual(new Set([8, 18]));
     });
   });
 
@@ -236,16 +426,43 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       for (const key of found) {
         const ttl = Number(await redis.command('PTTL', key));
         expect(ttl).toBeGreaterThan(0);
-        expect(ttl).toBeLessThanOrEqual(200_100);
+        // An eighth longer than it must, in tenths of seconds.
+        expect(ttl).toBeLessThanOrEqual(225_100);
       }
     });
 
-    it('is gone with the window', async () => {
+    it('is gone a second behind a short window', async () => {
       const store = create();
       await ask(store, [createPolicy({ limit: 5, windowMs: 200 })]);
       const ttl = Number(await redis.command('PTTL', (await keys())[0]!));
       expect(ttl).toBeGreaterThan(0);
-      expect(ttl).toBeLessThanOrEqual(300);
+      expect(ttl).toBeLessThanOrEqual(1_300);
+    });
+
+    it('lives as long as its counts, and its expiry is seldom written', async () => {
+      let nowMs = 1_000_000;
+      const store = create({ now: () => nowMs, maxRefusals: 0 });
+      const policies = [
+        { limit: 5, windowMs: 5_000 },
+        { limit: 1_000, windowMs: minute },
+      ].map(createPolicy);
+      const key = 'asec:{192.0.2.1}all';
+      let expiries = 0;
+      let lastMs = 0;
+      for (let turn = 0; turn < 60; turn++, nowMs += 1_500) {
+        await ask(store, policies);
+        // By the server's clock, and ten minutes longer for a test's.
+        const expiresMs = Number(await redis.command('PEXPIRETIME', key));
+        const lives = Number(
+          await redis.command('EVAL', "return struct.unpack('>I5', redis.call('GET', KEYS[1]))", '1', key),
+        );
+        expect(lives * 100).toBeGreaterThanOrEqual(nowMs + minute);
+        if (Math.abs(expiresMs - lastMs) > 2) expiries++;
+        lastMs = expiresMs;
+      }
+      // An eighth of a minute is five turns.
+      expect(expiries).toBeLessThanOrEqual(13);
+      expect(expiries).toBeGreaterThan(8);
     });
 
     const sizes: [title: string, policies: PolicyParts[], most: number][] = [

@@ -1,25 +1,29 @@
-// One of several processes on one quota: asks without pause and writes down what was granted, a line each.
+// One of several processes on one quota. At each moment that it is told of it asks without pause until it is refused again and again, and
+// writes down what was granted, a line each.
 import { writeSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { createPolicy } from '../../dist/rate-limit/policy.js';
 import { RedisQuotaStore } from '../../dist/redis/index.js';
 
-const { url, parts, forMs, callers } = JSON.parse(process.argv[2]);
+const { url, parts, callers } = JSON.parse(process.argv[2]);
 const client = new Redis(url);
-const store = new RedisQuotaStore({ client, deadlineMs: 5_000, maxRefusals: 0 });
+let nowMs = 0;
+const store = new RedisQuotaStore({ client, deadlineMs: 60_000, maxRefusals: 0, now: () => nowMs });
 const charges = [{ key: 'all:shared', policies: [createPolicy(parts)], cost: 1 }];
 
+async function ask() {
+  for (let refusals = 0; refusals < 3;) {
+    const { granted } = await store.judge(charges);
+    if (granted) writeSync(1, `${nowMs}\n`);
+    else refusals++;
+  }
+}
+
 await client.ping();
+process.on('message', async message => {
+  nowMs = message.nowMs;
+  for (let slot = 0; slot < message.releases; slot++) await store.settle(charges, -1, message.ageMs);
+  await Promise.all(Array.from({ length: callers }, ask));
+  process.send('done');
+});
 process.send('ready');
-await new Promise(resolve => process.once('message', resolve));
-const endMs = Date.now() + forMs;
-await Promise.all(
-  Array.from({ length: callers }, async () => {
-    while (Date.now() < endMs) {
-      const { granted, standings } = await store.judge(charges);
-      if (granted) writeSync(1, `${Date.now()} ${standings[0].remaining}\n`);
-    }
-  }),
-);
-client.disconnect();
-process.exit();

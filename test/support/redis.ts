@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -151,6 +151,35 @@ export async function startCluster(): Promise<readonly RedisServer[]> {
     await until(async () => (await node.command('cluster', 'info')).includes('cluster_state:ok'));
   }
   return nodes;
+}
+
+export interface Line {
+  readonly port: number;
+  /** How much later everything arrives. */
+  delayMs: number;
+}
+
+/** A way to a server that can be made slow. */
+export async function startLine(serverPort: number): Promise<Line> {
+  const sockets = new Set<Socket>();
+  const settings = { delayMs: 0 };
+  const carry = (from: Socket, to: Socket): void => {
+    sockets.add(from);
+    from.on('data', data => setTimeout(() => to.write(data), settings.delayMs));
+    from.on('close', () => to.destroy());
+    from.on('error', () => to.destroy());
+  };
+  const server = createServer(near => {
+    const far = connect(serverPort, '127.0.0.1');
+    carry(near, far);
+    carry(far, near);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closeAfterAll(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return Object.assign(settings, { port: (server.address() as AddressInfo).port });
 }
 
 /** Waits for what another process does; time in a real server cannot be injected. */

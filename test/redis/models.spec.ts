@@ -1,0 +1,136 @@
+/* Each algorithm against its model, in this process's memory and in Redis, by the same table of cases. `MODEL_STEPS=1000000` makes it a
+ * million steps for each algorithm and place. */
+import { adjust, EVERY_POLICY, judge, type Verdict } from '../../src/rate-limit/judge.js';
+import { hashKey } from '../../src/rate-limit/hash-key.js';
+import { createPolicy, type Policy } from '../../src/rate-limit/policy.js';
+import { QuotaTable } from '../../src/rate-limit/quota-table.js';
+import { RedisQuotaStore } from '../../src/redis/redis-store.js';
+import { seededNumbers } from '../fixtures/cells.js';
+import { MODEL_CASES, type Model, type ModelCase, type ModelCharge } from '../fixtures/quota-models.js';
+import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
+import { CLIENTS } from '../support/redis-clients.js';
+
+const STEPS = Number(process.env['MODEL_STEPS'] ?? 4_000);
+const CLIENTS_OF_A_CASE = 3;
+
+interface Counts {
+  judge(client: string, cost: number): Verdict | Promise<Verdict>;
+  settle(client: string, units: number, chargedMs: number): Verdict | Promise<Verdict>;
+}
+
+function inMemory(policy: Policy, now: () => number): Counts {
+  const table = new QuotaTable([policy], 100);
+  const charge = (client: string) => ({ table, mask: EVERY_POLICY, key: hashKey(client) });
+  return {
+    judge: (client, cost) => judge([{ ...charge(client), cost }], now()),
+    settle: (client, units, chargedMs) => adjust([charge(client)], { units, chargedMs }, now()),
+  };
+}
+
+function inRedis(store: RedisQuotaStore, policy: Policy, now: () => number): Counts {
+  const charge = (client: string, cost: number) => ({
+    key: `all:${client}`,
+    owner: client,
+    policies: [policy],
+    cost,
+  });
+  return {
+    judge: (client, cost) => store.judge([charge(client, cost)]),
+    settle: (client, units, chargedMs) => store.settle([charge(client, 0)], units, now() - chargedMs),
+  };
+}
+
+type Create = (title: string, policy: Policy, now: () => number) => Counts;
+
+async function compare(
+  { title, parts, stepMs, maxCost, settles, createModel }: ModelCase,
+  steps: number,
+  create: Create,
+): Promise<void> {
+  let nowMs = 1_000_000;
+  const below = seededNumbers(title.length + steps);
+  const counts = create(title, createPolicy(parts), () => nowMs);
+  const models = Array.from({ length: CLIENTS_OF_A_CASE }, (): [Model, ModelCharge[]] => [
+    createModel(parts),
+    [],
+  ]);
+  let granted = 0;
+  let refused = 0;
+  for (let step = 0; step < steps;) {
+    nowMs += below(50) === 0 ? below(stepMs * 100) : below(stepMs * 8);
+    // Some at one moment share a call, one for each client: what one may do depends on what the last was answered.
+    const round = models.map(async ([model, charges], index) => {
+      const client = `10.0.0.${index}`;
+      const where = `step ${step} of ${title}`;
+      const [least, most] = model.offers(nowMs);
+      const charge = charges[below(charges.length + 1)];
+      if (settles && charge !== undefined && below(3) === 0) {
+        const units = 1 + below(charge.units);
+        if (units === charge.units) charges.splice(charges.indexOf(charge), 1);
+        model.refund(nowMs, charge, units);
+        const { standings } = await counts.settle(client, -units, charge.atMs);
+        check(standings[0]!.remaining, model.offers(nowMs), 0, where);
+        return;
+      }
+      const cost = 1 + below(maxCost);
+      if (settles && below(12) === 0) {
+        charges.push(model.charge(nowMs, cost));
+        const { standings } = await counts.settle(client, cost, nowMs);
+        check(standings[0]!.remaining, model.offers(nowMs), 0, where);
+        return;
+      }
+      const verdict = await counts.judge(client, cost);
+      if (verdict.granted ? most < cost : least >= cost)
+        throw new Error(`wrongly ${verdict.granted ? 'granted' : 'refused'} at ${where}`);
+      check(verdict.standings[0]!.remaining, [least, most], verdict.granted ? cost : 0, where);
+      if (!verdict.granted) refused++;
+      else {
+        granted++;
+        charges.push(model.charge(nowMs, cost));
+        if (charges.length > 15) charges.shift();
+      }
+    });
+    await Promise.all(round);
+    step += round.length;
+  }
+  expect(granted).toBeGreaterThan(steps / 20);
+  expect(refused).toBeGreaterThan(steps / 200);
+}
+
+function check(
+  remaining: number,
+  [least, most]: readonly [number, number],
+  charged: number,
+  where: string,
+): void {
+  if (remaining >= Math.max(0, least - charged) && remaining <= Math.max(0, most - charged)) return;
+  throw new Error(`${remaining} remain where ${least} to ${most} less ${charged} are right, at ${where}`);
+}
+
+describeWithRedis('the algorithms against their models', () => {
+  let redis: RedisServer;
+  let store: (prefix: string, now: () => number) => RedisQuotaStore;
+  beforeAll(async () => {
+    redis = await startRedis();
+    const { client } = await CLIENTS[0]![1]([redis.port]);
+    store = (prefix, now) => new RedisQuotaStore({ client, prefix, now, deadlineMs: 10_000, maxRefusals: 0 });
+  });
+
+  const places: [title: string, create: Create][] = [
+    ['in memory', (_title, policy, now) => inMemory(policy, now)],
+    ['in Redis', (title, policy, now) => inRedis(store(`${title}:`, now), policy, now)],
+  ];
+  describe.each(places)('%s', (_place, create) => {
+    describe.each(Object.entries(MODEL_CASES))('%s', (algorithm, cases) => {
+      it.each(cases)(
+        '$title: no difference',
+        async each => {
+          const title = `${algorithm} ${each.title}`;
+          const steps = Math.ceil(STEPS / cases.length);
+          await expect(compare({ ...each, title }, steps, create)).resolves.toBeUndefined();
+        },
+        1_800_000,
+      );
+    });
+  });
+});
