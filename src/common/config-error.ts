@@ -22,6 +22,9 @@ export const CONFIG_ERROR_CODES = [
   'ASEC_TRUST_ALL',
   'ASEC_TRUST_INVALID',
   'ASEC_MODULE_TWICE',
+  'ASEC_TOKEN_ALGORITHM',
+  'ASEC_TOKEN_KEY',
+  'ASEC_TOKEN_URL',
 ] as const;
 
 export type ConfigErrorCode = (typeof CONFIG_ERROR_CODES)[number];
