@@ -9,6 +9,7 @@ import {
   type ModuleMetadata,
   NotFoundException,
   type OnApplicationBootstrap,
+  type OnApplicationShutdown,
   type OptionalFactoryDependency,
   type Provider,
   type Type,
@@ -17,6 +18,13 @@ import { ConfigModule, ConfigService } from '@nestjs/config';
 import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
+import { ApiKeyVerifier } from './auth/api-key-verifier.js';
+import { AuthGuard } from './auth/auth.guard.js';
+import { bookError, RESOLVED_AUTH } from './auth/auth.options.js';
+import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
+import { HandshakeJudge } from './auth/handshake.js';
+import { RouteAccesses } from './auth/route-accesses.js';
+import { ScopesGuard } from './auth/scopes.guard.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
@@ -26,6 +34,7 @@ import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
 import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
+import { UrlCredentialStage } from './front/url-credential-stage.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
@@ -110,6 +119,47 @@ const PROVIDERS: Provider[] = [
     requestIdHeader: requestId === false ? undefined : requestId.header,
     varyByOrigin: cors !== false && cors.varies,
   })),
+  part(RESOLVED_AUTH, ({ auth }) => auth),
+  {
+    provide: ApiKeyVerifier,
+    useFactory: async (
+      { auth }: ResolvedOptions,
+      clock: Clock,
+      events: SecurityEvents,
+    ): Promise<ApiKeyVerifier | undefined> => {
+      if (!auth || auth.apiKeys === undefined) return undefined;
+      const { store, origin, digests, prefix } = auth.apiKeys;
+      const log = new Logger('ApiKeys');
+      try {
+        await store.open?.({
+          warn: message => log.warn(message),
+          revoked: (keyId, agent) =>
+            events.emit({ type: 'auth.key-revoked', timeMs: clock.epochMs(), agent, keyId }),
+        });
+      } catch (error) {
+        throw bookError(origin, error);
+      }
+      return new ApiKeyVerifier(store, digests, prefix, clock);
+    },
+    inject: [RESOLVED, CLOCK, SecurityEvents],
+  },
+  { provide: TOKEN_VERIFIER, useFactory: (): TokenVerifier | undefined => undefined },
+  {
+    provide: Authenticator,
+    useFactory: (
+      { auth, rateLimit }: ResolvedOptions,
+      apiKeys: ApiKeyVerifier | undefined,
+      tokens: TokenVerifier | undefined,
+      clock: Clock,
+      events: SecurityEvents,
+    ): Authenticator | undefined => {
+      if (!auth) return undefined;
+      const { maxClients, headers } = rateLimit || RATE_LIMIT_OFF;
+      const log = new Logger('AgentSecurity');
+      return new Authenticator({ options: auth, apiKeys, tokens, clock, events, maxClients, headers, log });
+    },
+    inject: [RESOLVED, ApiKeyVerifier, TOKEN_VERIFIER, CLOCK, SecurityEvents],
+  },
   {
     provide: Front,
     useFactory: (
@@ -117,17 +167,38 @@ const PROVIDERS: Provider[] = [
       settings: HeaderSettings,
       clock: Clock,
       stages: readonly FrontStage[],
-    ) => new Front(options, settings, clock, new Logger('AgentSecurity'), stages),
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES],
+      authenticator: Authenticator | undefined,
+    ) => {
+      const { auth } = options;
+      const handshakes =
+        auth && authenticator && new HandshakeJudge(authenticator, auth.urlParameters, auth.publicPaths);
+      return new Front(
+        options,
+        settings,
+        clock,
+        new Logger('AgentSecurity'),
+        stages,
+        handshakes || undefined,
+      );
+    },
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, Authenticator],
   },
   // In the order in which they run.
-  { provide: FRONT_STAGES, useFactory: (): readonly FrontStage[] => [] },
+  {
+    provide: FRONT_STAGES,
+    useFactory: ({ auth, errors }: ResolvedOptions): readonly FrontStage[] =>
+      auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : [],
+    inject: [RESOLVED],
+  },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
   SecurityEvents,
   RateLimiter,
+  RouteAccesses,
   HostGuard,
+  AuthGuard,
   RateLimitGuard,
+  ScopesGuard,
   BodyGuard,
   SecurityHeadersInterceptor,
   RequestIdInterceptor,
@@ -137,7 +208,7 @@ const PROVIDERS: Provider[] = [
 /** Protects every response of the app: `imports: [AgentSecurityModule.forRoot()]`. */
 @Global()
 @Module({})
-export class AgentSecurityModule implements OnApplicationBootstrap {
+export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicationShutdown {
   /**
    * @throws AgentSecurityConfigError at start-up, for an option or an environment variable that is wrong
    */
@@ -159,7 +230,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     private readonly adapterHost: HttpAdapterHost,
     config: ApplicationConfig,
     hostGuard: HostGuard,
+    authGuard: AuthGuard,
     rateLimitGuard: RateLimitGuard,
+    scopesGuard: ScopesGuard,
     bodyGuard: BodyGuard,
     private readonly filter: ProblemDetailsFilter,
   ) {
@@ -175,7 +248,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     CONFIGURED.add(config);
     config.useGlobalGuards(
       hostGuard,
+      ...(options.auth ? [authGuard] : []),
       ...(options.rateLimit ? [rateLimitGuard] : []),
+      ...(options.auth ? [scopesGuard] : []),
       ...(options.body ? [bodyGuard] : []),
     );
     if (options.errors) config.useGlobalFilters(filter);
@@ -199,6 +274,10 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     installGate(server, this.front, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
   }
 
+  async onApplicationShutdown(): Promise<void> {
+    if (this.options.auth) await this.options.auth.apiKeys?.store.close?.();
+  }
+
   private answerUnhandled(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     const exception =
       error ?? new NotFoundException('No route matches the method and the path of the request.');
@@ -219,8 +298,13 @@ function define(
     exports: [
       SecurityEvents,
       RateLimiter,
+      Authenticator,
+      ApiKeyVerifier,
+      RouteAccesses,
       HostGuard,
+      AuthGuard,
       RateLimitGuard,
+      ScopesGuard,
       SecurityHeadersInterceptor,
       RequestIdInterceptor,
       ProblemDetailsFilter,

@@ -1,3 +1,4 @@
+import { type AuthOptions, type ResolvedAuth, resolveAuth } from './auth/auth.options.js';
 import { type BodyOptions, type ResolvedBody, resolveBody } from './body/body.options.js';
 import {
   resolveTrustProxy,
@@ -40,6 +41,8 @@ export interface AgentSecurityOptions {
   errors?: false | ErrorsOptions;
   /** Bounds on request bodies. @default 10 MiB declared, JSON 64 levels deep */
   body?: false | BodyOptions;
+  /** A verified agent behind each request. `true` takes all of it from the environment. @default off */
+  auth?: boolean | AuthOptions;
 }
 
 export interface ResolvedOptions {
@@ -53,6 +56,7 @@ export interface ResolvedOptions {
   readonly trustProxy: TrustFunction | undefined;
   readonly errors: ResolvedErrors | false;
   readonly body: ResolvedBody | false;
+  readonly auth: ResolvedAuth | false;
 }
 
 const KNOWN = [
@@ -65,6 +69,7 @@ const KNOWN = [
   'trustProxy',
   'errors',
   'body',
+  'auth',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -73,15 +78,17 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
   const headers = readHeadersInput('headers', options.headers);
   if (headers !== false) resolveHeaders('headers', headers);
   const requestId = resolveRequestId(options.requestId);
+  const auth = resolveAuth(options.auth, env);
   return {
     hosts: resolveHosts(options.hosts, env),
     cors: resolveCors(options.cors, env, requestId === false ? undefined : requestId.header),
     headers,
     noStore: readBoolean('noStore', options.noStore, true),
     requestId,
-    rateLimit: resolveRateLimit(options.rateLimit, env),
+    rateLimit: resolveRateLimit(options.rateLimit, env, auth !== false),
     trustProxy: resolveTrustProxy(options.trustProxy, env),
     errors: resolveErrors(options.errors),
     body: resolveBody(options.body),
+    auth,
   };
 }

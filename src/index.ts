@@ -5,6 +5,46 @@ export {
   type AgentSecurityOptionsFactory,
 } from './agent-security.module.js';
 export { type AgentSecurityOptions } from './agent-security.options.js';
+export {
+  type AgentRecord,
+  type ApiKeyRecord,
+  type ApiKeyStore,
+  type KeyStoreHooks,
+} from './auth/api-key-store.js';
+export { ApiKeyVerifier } from './auth/api-key-verifier.js';
+export { AnyScope, CurrentAgent, Public, Scopes } from './auth/auth.decorator.js';
+export { AuthGuard } from './auth/auth.guard.js';
+export {
+  type ApiKeysOptions,
+  type AuthOptions,
+  type IdentifiedAgent,
+  type Identify,
+} from './auth/auth.options.js';
+export { type AuthenticateOptions, type Authentication, Authenticator } from './auth/authenticator.js';
+export {
+  type CredentialRequest,
+  type CredentialVerifier,
+  type RefusedCredential,
+  type Verification,
+} from './auth/credential.js';
+export { FileKeyStore, type FileKeyStoreOptions } from './auth/file-key-store.js';
+export {
+  addKey,
+  type CreatedKey,
+  EMPTY_BOOK,
+  type KeyBook,
+  type KeyBookAgent,
+  type KeyBookKey,
+  type NewKey,
+  parseKeyBook,
+  revokeKey,
+  rotateKey,
+  switchAgent,
+} from './auth/key-book.js';
+export { KeyBookStore } from './auth/key-book-store.js';
+export { KeyDigests } from './auth/key-digest.js';
+export { type Refusal } from './auth/refusal.js';
+export { ScopesGuard } from './auth/scopes.guard.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';

@@ -25,6 +25,11 @@ export const CONFIG_ERROR_CODES = [
   'ASEC_TOKEN_ALGORITHM',
   'ASEC_TOKEN_KEY',
   'ASEC_TOKEN_URL',
+  'ASEC_AUTH_NONE',
+  'ASEC_AUTH_KEYS',
+  'ASEC_AUTH_SECRET',
+  'ASEC_AUTH_URL',
+  'ASEC_AUTH_ROUTE',
 ] as const;
 
 export type ConfigErrorCode = (typeof CONFIG_ERROR_CODES)[number];
