@@ -20,7 +20,7 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AuthGuard } from './auth/auth.guard.js';
-import { bookError, RESOLVED_AUTH } from './auth/auth.options.js';
+import { bookError, RESOLVED_AUTH, type ResolvedAuth } from './auth/auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
 import { HandshakeJudge } from './auth/handshake.js';
 import { RouteAccesses } from './auth/route-accesses.js';
@@ -48,6 +48,8 @@ import {
   type ResolvedRateLimit,
 } from './rate-limit/rate-limit.options.js';
 import { MAX_CLIENTS, RateLimiter } from './rate-limit/rate-limiter.js';
+import { openTokens, type TokenServices } from './tokens/open-tokens.js';
+import { TokenEndpoint } from './tokens/token-endpoint.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 
 /** For `useClass` and `useExisting`. */
@@ -78,6 +80,7 @@ const CONFIGURED = new WeakSet<ApplicationConfig>();
 const OPTIONS = Symbol('agent-security:options');
 const RESOLVED = Symbol('agent-security:resolved-options');
 const REDIS_STORE = Symbol('agent-security:redis-store');
+const TOKEN_SERVICES = Symbol('agent-security:token-services');
 
 /** Providers that hold one part of the resolved options. */
 const part = <T>(provide: symbol, read: (options: ResolvedOptions) => T): Provider => ({
@@ -143,7 +146,20 @@ const PROVIDERS: Provider[] = [
     },
     inject: [RESOLVED, CLOCK, SecurityEvents],
   },
-  { provide: TOKEN_VERIFIER, useFactory: (): TokenVerifier | undefined => undefined },
+  {
+    provide: TOKEN_SERVICES,
+    useFactory: async ({ auth }: ResolvedOptions, clock: Clock): Promise<TokenServices | undefined> => {
+      if (!auth) return undefined;
+      const log = new Logger('Tokens');
+      return openTokens(auth, clock, message => log.warn(message));
+    },
+    inject: [RESOLVED, CLOCK],
+  },
+  {
+    provide: TOKEN_VERIFIER,
+    useFactory: (services: TokenServices | undefined): TokenVerifier | undefined => services?.verifier,
+    inject: [TOKEN_SERVICES],
+  },
   {
     provide: Authenticator,
     useFactory: (
@@ -186,9 +202,24 @@ const PROVIDERS: Provider[] = [
   // In the order in which they run.
   {
     provide: FRONT_STAGES,
-    useFactory: ({ auth, errors }: ResolvedOptions): readonly FrontStage[] =>
-      auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : [],
-    inject: [RESOLVED],
+    useFactory: (
+      options: ResolvedOptions,
+      tokens: TokenServices | undefined,
+      apiKeys: ApiKeyVerifier | undefined,
+      authenticator: Authenticator | undefined,
+      clock: Clock,
+    ): readonly FrontStage[] => {
+      const { auth, errors } = options;
+      if (!auth) return [];
+      return [
+        new UrlCredentialStage(auth.urlParameters, errors),
+        ...(tokens?.metadata ? [tokens.metadata] : []),
+        ...(tokens && apiKeys && authenticator
+          ? tokenEndpointStages(options, auth, tokens, apiKeys, authenticator, clock)
+          : []),
+      ];
+    },
+    inject: [RESOLVED, TOKEN_SERVICES, ApiKeyVerifier, Authenticator, CLOCK],
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
@@ -204,6 +235,35 @@ const PROVIDERS: Provider[] = [
   RequestIdInterceptor,
   ProblemDetailsFilter,
 ];
+
+function tokenEndpointStages(
+  { rateLimit }: ResolvedOptions,
+  auth: ResolvedAuth,
+  { issuer, issuerDpop, jose }: TokenServices,
+  apiKeys: ApiKeyVerifier,
+  authenticator: Authenticator,
+  clock: Clock,
+): readonly FrontStage[] {
+  if (auth.tokenEndpoint === undefined || issuer === undefined) return [];
+  const { maxClients, headers } = rateLimit || RATE_LIMIT_OFF;
+  const log = new Logger('Tokens');
+  return [
+    new TokenEndpoint({
+      options: auth.tokenEndpoint,
+      clients: apiKeys,
+      countFailure: (state, reason, secret) =>
+        authenticator.countRefused(state, reason, undefined, secret)?.headers,
+      issuer,
+      dpop: issuerDpop,
+      jose,
+      clock,
+      realm: auth.realm,
+      maxClients,
+      sendsQuota: headers,
+      logError: message => log.error(message),
+    }),
+  ];
+}
 
 /** Protects every response of the app: `imports: [AgentSecurityModule.forRoot()]`. */
 @Global()

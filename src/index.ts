@@ -88,3 +88,12 @@ export { RateLimiter, type RateLimiterPolicy, type RateLimitResult } from './rat
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';
+export { type AgentFields, type ClaimNames, type TokenClaims } from './tokens/token-agent.js';
+export { type TokenEndpointOptions } from './tokens/token-endpoint.options.js';
+export {
+  type DpopOptions,
+  type PublicKeyInput,
+  type SecretInput,
+  type TokensOptions,
+} from './tokens/tokens.options.js';
+export { type SigningKeyInput, type SigningKeySet } from './tokens/signing-keys.js';

@@ -90,8 +90,14 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
     return this.#loading;
   }
 
-  find(alg: string, kid: string | undefined): readonly KeyObject[] {
-    return findKeys(this.#keys, alg, kid).map(({ key }) => key);
+  find(
+    alg: string,
+    kid: string | undefined,
+    isUsable: (key: K) => boolean = () => true,
+  ): readonly KeyObject[] {
+    return findKeys(this.#keys, alg, kid)
+      .filter(isUsable)
+      .map(({ key }) => key);
   }
 
   /** The first reading, at the start of the app: what is wrong then stops it. */

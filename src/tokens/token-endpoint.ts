@@ -33,7 +33,11 @@ export interface TokenEndpointParts {
   readonly options: ResolvedTokenEndpoint;
   readonly clients: ClientVerifier;
   /** Counts a failed attempt of an address. @returns the headers of a refusal, if it has made too many */
-  readonly countFailure: (state: RequestState, reason: RefusedCredential) => readonly string[] | undefined;
+  readonly countFailure: (
+    state: RequestState,
+    reason: RefusedCredential,
+    secret: string | undefined,
+  ) => readonly string[] | undefined;
   readonly issuer: TokenIssuer;
   readonly dpop: DpopRules | undefined;
   readonly jose: Jose;
@@ -117,7 +121,7 @@ export class TokenEndpoint {
       }
     }
     return decision.error === INVALID_CLIENT
-      ? this.#refuseClient(state, 'malformed')
+      ? this.#refuseClient(state, 'malformed', undefined)
       : refusal(decision.error);
   }
 
@@ -129,11 +133,11 @@ export class TokenEndpoint {
       url: this.#url,
       headers: raw.headers,
     });
-    if (!verification.verified) return this.#refuseClient(state, verification.reason);
+    if (!verification.verified) return this.#refuseClient(state, verification.reason, client.secret);
     const { agent, expiresMs } = verification;
     // A secret under another name is a mix-up, or a guess.
     if (client.id !== agent.id && client.id !== agent.claims[KEY_ID_CLAIM]) {
-      return this.#refuseClient(state, 'unknown');
+      return this.#refuseClient(state, 'unknown', client.secret);
     }
     state.agent = agent;
     const limited = this.#charge(agent.id, state);
@@ -158,8 +162,8 @@ export class TokenEndpoint {
     };
   }
 
-  #refuseClient(state: RequestState, reason: RefusedCredential): Answer {
-    const limited = this.parts.countFailure(state, reason);
+  #refuseClient(state: RequestState, reason: RefusedCredential, secret: string | undefined): Answer {
+    const limited = this.parts.countFailure(state, reason, secret);
     if (limited !== undefined) return refusal(TOO_MANY, limited);
     // Always, and not only to who has used the header: a 401 names what would do (RFC 9110 section 15.5.2).
     return refusal(INVALID_CLIENT, [

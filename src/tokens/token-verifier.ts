@@ -43,7 +43,7 @@ const MAX_TRIES = 4;
 
 const refused = (reason: RefusedCredential): Verification => ({ verified: false, reason });
 
-export class TokenVerifier implements CredentialVerifier {
+export class SignedTokenVerifier implements CredentialVerifier {
   readonly #cache: TokenCache<Verified>;
   readonly #trusts: ReadonlyMap<string, TokenTrust>;
   readonly acceptsDpop: boolean;

@@ -49,8 +49,8 @@ export interface DpopOptions {
 export interface TokensOptions {
   /** The `iss` of the tokens, exactly. Required. */
   issuer: string;
-  /** The API's own identifier: a token must name it in `aud`. Required. */
-  audience: string | readonly string[];
+  /** The API's own identifier: a token must name it, or one of several, in `aud`. Required. @default `auth.resource` */
+  audience?: string | readonly string[];
   /** The signature algorithms that are taken. Required: a list that nobody chose would take what an attacker chooses. @see RFC 8725 section 3.1 */
   algorithms: readonly string[];
   /** The issuer's public keys; also a JWK set. */
@@ -131,10 +131,11 @@ const KNOWN = [
 
 const MAX_KEYS = 100;
 
-export function resolveTokens(option: string, input: unknown): ResolvedTokens | undefined {
+/** @param resource `auth.resource` */
+export function resolveTokens(option: string, input: unknown, resource?: string): ResolvedTokens | undefined {
   if (input === undefined || input === false) return undefined;
   const options = readObject(option, input, KNOWN);
-  const audiences = readTexts(`${option}.audience`, options.audience);
+  const audiences = readTexts(`${option}.audience`, options.audience ?? resource);
   const { algorithms, symmetric } = readAlgorithms(`${option}.algorithms`, options.algorithms);
   const keys = readKeys(option, options, algorithms, symmetric);
   return {

@@ -1,7 +1,7 @@
 import * as jose from 'jose';
 import type { Verification } from '../../src/auth/credential.js';
 import { createTrust } from '../../src/tokens/create-trust.js';
-import { TokenVerifier } from '../../src/tokens/token-verifier.js';
+import { SignedTokenVerifier } from '../../src/tokens/token-verifier.js';
 import { resolveTokens, type TokensOptions } from '../../src/tokens/tokens.options.js';
 import { ManualClock } from '../support/clock.js';
 import {
@@ -26,7 +26,7 @@ function verifier(
   options: Partial<TokensOptions> = {},
   clock = new ManualClock(),
   isRevoked: (id: string) => boolean | Promise<boolean> = none,
-): TokenVerifier {
+): SignedTokenVerifier {
   const tokens = resolveTokens('auth.tokens', {
     issuer: ISSUER,
     audience: AUDIENCE,
@@ -35,7 +35,7 @@ function verifier(
     ...options,
   })!;
   const trust = createTrust(tokens, clock, () => undefined, isRevoked);
-  return new TokenVerifier([trust], jose, clock, tokens.cacheSize);
+  return new SignedTokenVerifier([trust], jose, clock, tokens.cacheSize);
 }
 
 const verify = (token: string, options?: Partial<TokensOptions>): Promise<Verification> =>
@@ -302,7 +302,7 @@ describe('what was verified a moment ago', () => {
       cacheSize,
     })!;
     const trust = createTrust(tokens, clock, () => undefined, isRevoked);
-    return { ...counter, verifier: new TokenVerifier([trust], counter.jose, clock, cacheSize) };
+    return { ...counter, verifier: new SignedTokenVerifier([trust], counter.jose, clock, cacheSize) };
   }
 
   it('is not verified again', async () => {
