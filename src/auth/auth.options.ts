@@ -178,7 +178,7 @@ function checkTokenEndpoint(
   }
   if (tokens?.issuer === issuer) {
     throw new AgentSecurityConfigError(
-      'ASEC_TOKEN_URL',
+      'ASEC_AUTH_URL',
       'auth.tokens.issuer',
       `must not be the issuer of auth.tokenEndpoint, received ${show(issuer)}`,
       'The tokens of the endpoint are taken without it; auth.tokens is for another issuer.',

@@ -36,7 +36,7 @@ export function createTrust(
 function openKeys({ keys, jwks }: ResolvedTokens, clock: Clock, warn: (message: string) => void): TokenKeys {
   if (jwks === undefined) return new FixedKeys(keys);
   const { uri, maxAgeMs, cooldownMs, timeoutMs } = jwks;
-  const times = { maxAgeMs, cooldownMs, staleMs: maxAgeMs + STALE_MS };
+  const times = { maxAgeMs, cooldownMs, staleMs: maxAgeMs + STALE_MS, patient: false };
   return new KeySet(
     () => fetchKeys(uri, timeoutMs),
     times,

@@ -39,6 +39,8 @@ export interface KeySetTimes {
   readonly cooldownMs: number;
   /** How long the last good set holds while readings fail; then there are no keys. */
   readonly staleMs: number;
+  /** Whether requests wait also for a source that failed last time: for one that is near. */
+  readonly patient: boolean;
 }
 
 /** A source that fails is asked again so soon: until then, there may be no keys at all. */
@@ -76,7 +78,8 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
     if (nowMs - this.#loadedMs < this.times.maxAgeMs) return undefined;
     const reading = this.reload(nowMs);
     // Who has good keys does not wait for a source that has just failed.
-    if (nowMs - this.#loadedMs < this.times.staleMs) return this.#failing ? undefined : reading;
+    if (nowMs - this.#loadedMs < this.times.staleMs)
+      return this.#failing && !this.times.patient ? undefined : reading;
     if (reading !== undefined) return reading.then(() => this.#requireKeys());
     return this.#loading?.then(() => this.#requireKeys()) ?? Promise.reject(new KeysUnavailableError());
   }

@@ -40,6 +40,7 @@ export const SIGNING_KEY_TIMES: KeySetTimes = {
   cooldownMs: 1_000,
   // The app's own file: as long as it cannot be read, what was read before is the best that is known.
   staleMs: Infinity,
+  patient: true,
 };
 
 const ALGORITHM_OF_CURVE: Readonly<Record<string, string>> = {

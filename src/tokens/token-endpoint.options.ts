@@ -109,7 +109,7 @@ function readIssuer(option: string, value: unknown): string {
   const url = readUrl(option, value);
   if (url.search === '' && !String(value).includes('?')) return value as string;
   throw new AgentSecurityConfigError(
-    'ASEC_TOKEN_URL',
+    'ASEC_AUTH_URL',
     option,
     `must have no query, received ${show(value)}`,
     'Write for example "https://api.example.com".',

@@ -335,7 +335,7 @@ export function readUrl(option: string, value: unknown): URL {
   if (url !== undefined && secure && url.username === '' && url.password === '' && url.hash === '')
     return url;
   throw new AgentSecurityConfigError(
-    'ASEC_TOKEN_URL',
+    'ASEC_AUTH_URL',
     option,
     `must be an https URL, received ${show(value)}`,
     'Plain http is for loopback addresses only; leave out user names and fragments.',

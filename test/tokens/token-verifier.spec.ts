@@ -187,7 +187,6 @@ describe('a bad token', () => {
     ['with tools that are no list', { claims: { tools: { a: 1 } } }, 'invalid'],
     ['of another type', { header: { typ: 'JWT' } }, 'invalid'],
     ['of no type', { header: { typ: undefined } }, 'invalid'],
-    ['with an extension that must be understood', { header: { crit: ['exp'], exp: 1 } }, 'malformed'],
     ['of another key', { key: OTHER_EC.privateKey }, 'invalid'],
     [
       'of another key that it brings along',
@@ -238,18 +237,7 @@ describe('a bad token', () => {
     ['that is bound to a key, where nobody looks at proofs', { claims: { cnf: { jkt: 'abc' } } }, 'invalid'],
   ];
   it.each(rows)('%s', async (...[, parts, reason, options]) => {
-    const { header, ...rest } = parts;
-    if (header && 'crit' in header) {
-      expect(await verify(forge({ alg: 'ES256', typ: 'at+jwt', ...header }))).toEqual({
-        verified: false,
-        reason,
-      });
-      return;
-    }
-    expect(await verify(await sign({ ...rest, ...(header ? { header } : {}) }), options)).toEqual({
-      verified: false,
-      reason,
-    });
+    expect(await verify(await sign(parts), options)).toEqual({ verified: false, reason });
   });
 
   const texts: [title: string, make: (token: string) => string, reason: string][] = [
@@ -269,6 +257,12 @@ describe('a bad token', () => {
       () => forge('{"alg":"ES256","alg":"none","typ":"at+jwt"}'),
       'malformed',
     ],
+    [
+      'an extension that must be understood',
+      () => forge({ alg: 'ES256', typ: 'at+jwt', crit: ['exp'], exp: 1 }),
+      'malformed',
+    ],
+    ['a payload that is not encoded', () => forge({ alg: 'ES256', typ: 'at+jwt', b64: false }), 'malformed'],
     ['an encrypted token', token => `${token}.e30.e30`, 'malformed'],
   ];
   it.each(texts)('%s', async (_title, make, reason) => {
