@@ -15,14 +15,17 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AuthGuard } from './auth/auth.guard.js';
-import { bookError, RESOLVED_AUTH, type ResolvedAuth } from './auth/auth.options.js';
+import { bookError, RESOLVED_AUTH } from './auth/auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
+import { Gateways } from './auth/gateways.js';
 import { HandshakeJudge } from './auth/handshake.js';
+import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './auth/describe-openapi.js';
+import { installOpenApi, OpenApiDescriber } from './auth/openapi-describer.js';
 import { RouteAccesses } from './auth/route-accesses.js';
 import { ScopesGuard } from './auth/scopes.guard.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
@@ -34,6 +37,7 @@ import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
 import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
+import { PollingStage } from './front/polling-stage.js';
 import { UrlCredentialStage } from './front/url-credential-stage.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
@@ -81,6 +85,7 @@ const OPTIONS = Symbol('agent-security:options');
 const RESOLVED = Symbol('agent-security:resolved-options');
 const REDIS_STORE = Symbol('agent-security:redis-store');
 const TOKEN_SERVICES = Symbol('agent-security:token-services');
+const TOKEN_STAGES = Symbol('agent-security:token-stages');
 
 /** Providers that hold one part of the resolved options. */
 const part = <T>(provide: symbol, read: (options: ResolvedOptions) => T): Provider => ({
@@ -177,49 +182,71 @@ const PROVIDERS: Provider[] = [
     inject: [RESOLVED, ApiKeyVerifier, TOKEN_VERIFIER, CLOCK, SecurityEvents],
   },
   {
+    provide: Gateways,
+    useFactory: ({ auth }: ResolvedOptions, modules: ModulesContainer, config: ApplicationConfig) =>
+      new Gateways(modules, config, auth ? auth.publicPaths : new Set()),
+    inject: [RESOLVED, ModulesContainer, ApplicationConfig],
+  },
+  {
+    provide: HandshakeJudge,
+    useFactory: (
+      { auth }: ResolvedOptions,
+      authenticator: Authenticator | undefined,
+      gateways: Gateways,
+    ): HandshakeJudge | undefined =>
+      auth && authenticator ? new HandshakeJudge(authenticator, auth.urlParameters, gateways) : undefined,
+    inject: [RESOLVED, Authenticator, Gateways],
+  },
+  {
+    provide: OpenApiDescriber,
+    // Here and not at init: documents are made between NestFactory.create() and listen().
+    useFactory: async (
+      { auth, rateLimit }: ResolvedOptions,
+      accesses: RouteAccesses,
+      tokens: TokenVerifier | undefined,
+      modules: ModulesContainer,
+    ): Promise<OpenApiDescriber | undefined> => {
+      if (!auth || !auth.openapi) return undefined;
+      await installOpenApi();
+      const schemes =
+        auth.apiKeys === undefined ? (tokens === undefined ? [] : TOKEN_SCHEMES) : API_KEY_SCHEMES;
+      return new OpenApiDescriber(modules, accesses, schemes, rateLimit !== false);
+    },
+    inject: [RESOLVED, RouteAccesses, TOKEN_VERIFIER, ModulesContainer],
+  },
+  {
     provide: Front,
     useFactory: (
       options: ResolvedOptions,
       settings: HeaderSettings,
       clock: Clock,
       stages: readonly FrontStage[],
-      authenticator: Authenticator | undefined,
-    ) => {
-      const { auth } = options;
-      const handshakes =
-        auth && authenticator && new HandshakeJudge(authenticator, auth.urlParameters, auth.publicPaths);
-      return new Front(
-        options,
-        settings,
-        clock,
-        new Logger('AgentSecurity'),
-        stages,
-        handshakes || undefined,
-      );
-    },
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, Authenticator],
+      handshakes: HandshakeJudge | undefined,
+    ) => new Front(options, settings, clock, new Logger('AgentSecurity'), stages, handshakes),
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, HandshakeJudge],
+  },
+  {
+    provide: TOKEN_STAGES,
+    useFactory: tokenStages,
+    inject: [RESOLVED, TOKEN_SERVICES, ApiKeyVerifier, Authenticator, CLOCK],
   },
   // In the order in which they run.
   {
     provide: FRONT_STAGES,
     useFactory: (
-      options: ResolvedOptions,
-      tokens: TokenServices | undefined,
-      apiKeys: ApiKeyVerifier | undefined,
-      authenticator: Authenticator | undefined,
-      clock: Clock,
-    ): readonly FrontStage[] => {
-      const { auth, errors } = options;
-      if (!auth) return [];
-      return [
-        new UrlCredentialStage(auth.urlParameters, errors),
-        ...(tokens?.metadata ? [tokens.metadata] : []),
-        ...(tokens && apiKeys && authenticator
-          ? tokenEndpointStages(options, auth, tokens, apiKeys, authenticator, clock)
-          : []),
-      ];
-    },
-    inject: [RESOLVED, TOKEN_SERVICES, ApiKeyVerifier, Authenticator, CLOCK],
+      { auth, errors }: ResolvedOptions,
+      gateways: Gateways,
+      handshakes: HandshakeJudge | undefined,
+      tokens: readonly FrontStage[],
+    ): readonly FrontStage[] =>
+      auth && handshakes
+        ? [
+            new UrlCredentialStage(auth.urlParameters, errors),
+            new PollingStage(gateways, handshakes, errors),
+            ...tokens,
+          ]
+        : [],
+    inject: [RESOLVED, Gateways, HandshakeJudge, TOKEN_STAGES],
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
@@ -236,33 +263,36 @@ const PROVIDERS: Provider[] = [
   ProblemDetailsFilter,
 ];
 
-function tokenEndpointStages(
-  { rateLimit }: ResolvedOptions,
-  auth: ResolvedAuth,
-  { issuer, issuerDpop, jose }: TokenServices,
-  apiKeys: ApiKeyVerifier,
-  authenticator: Authenticator,
+/** What is answered about tokens in front of the framework. */
+function tokenStages(
+  { auth, rateLimit }: ResolvedOptions,
+  services: TokenServices | undefined,
+  apiKeys: ApiKeyVerifier | undefined,
+  authenticator: Authenticator | undefined,
   clock: Clock,
 ): readonly FrontStage[] {
-  if (auth.tokenEndpoint === undefined || issuer === undefined) return [];
+  if (!auth || services === undefined) return [];
+  const { jose, metadata, issuer, issuerDpop } = services;
+  const documents = metadata === undefined ? [] : [metadata];
+  if (auth.tokenEndpoint === undefined || issuer === undefined || !apiKeys || !authenticator)
+    return documents;
   const { maxClients, headers } = rateLimit || RATE_LIMIT_OFF;
   const log = new Logger('Tokens');
-  return [
-    new TokenEndpoint({
-      options: auth.tokenEndpoint,
-      clients: apiKeys,
-      countFailure: (state, reason, secret) =>
-        authenticator.countRefused(state, reason, undefined, secret)?.headers,
-      issuer,
-      dpop: issuerDpop,
-      jose,
-      clock,
-      realm: auth.realm,
-      maxClients,
-      sendsQuota: headers,
-      logError: message => log.error(message),
-    }),
-  ];
+  const endpoint = new TokenEndpoint({
+    options: auth.tokenEndpoint,
+    clients: apiKeys,
+    countFailure: (state, reason, secret) =>
+      authenticator.countRefused(state, reason, undefined, secret)?.headers,
+    issuer,
+    dpop: issuerDpop,
+    jose,
+    clock,
+    realm: auth.realm,
+    maxClients,
+    sendsQuota: headers,
+    logError: message => log.error(message),
+  });
+  return [...documents, endpoint];
 }
 
 /** Protects every response of the app: `imports: [AgentSecurityModule.forRoot()]`. */

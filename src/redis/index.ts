@@ -1,5 +1,5 @@
 export {
-  ConnectedRedisKeyStore,
+  type ConnectedRedisKeyStore,
   createRedisKeyStore,
   RedisKeyStore,
   type RedisKeyStoreOptions,

@@ -91,10 +91,11 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       },
     });
 
+  const own = (): Record<string, string> => ({ Authorization: basic('bot-1', key) });
   const ask = (
     app: RunningApp,
     body = GRANT,
-    headers: Record<string, string> = { Authorization: basic('bot-1', key) },
+    headers: Record<string, string> = own(),
     more: Partial<RequestOptions> = {},
   ): Promise<Answer> =>
     app.send('/oauth/token', {
@@ -272,12 +273,12 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     ];
     it.each(rows)('%s', async (...[, expected, body, headers = good, more = {}]) => {
       const app = await launch();
-      const own = headers(key);
+      const given = headers(key);
       const { path = '/oauth/token', ...rest } = more as Partial<RequestOptions>;
       const answer = await app.send(path, {
         method: 'POST',
         body: typeof body === 'string' ? body : body(encodeURIComponent(key)),
-        headers: Array.isArray(own) ? own : { 'Content-Type': FORM, ...own },
+        headers: Array.isArray(given) ? given : { 'Content-Type': FORM, ...given },
         ...rest,
       });
       const [status, error, challenge] = expected;
