@@ -66,25 +66,30 @@ export class SignedTokenVerifier implements CredentialVerifier {
   /** Rejects only while there are no keys to verify with, which is no client's fault. */
   async verify(token: string, request: CredentialRequest): Promise<Verification> {
     const digest = digestOf(token);
-    const known = await this.#recall(digest);
+    // What needs no wait does not wait: each turn of the queue costs a request that is remembered as much as the look-up.
+    const recalled = this.#recall(digest);
+    const known = recalled instanceof Promise ? await recalled : recalled;
     const verified = known ?? (await this.#verifyAnew(token));
     if ('reason' in verified) return refused(verified.reason);
     if (known === undefined) this.#cache.set(digest, verified, verified.expiresMs);
-    if (!(await this.#isHeldBy(verified, token, request))) return refused('invalid');
+    const held = this.#isHeldBy(verified, token, request);
+    if (!(typeof held === 'boolean' ? held : await held)) return refused('invalid');
     const { trust, agent, expiresMs } = verified;
     const revoked = trust.isRevoked(agent.id, agent.claims);
-    if (revoked === true || (revoked !== false && (await revoked))) return refused('revoked');
+    if (typeof revoked === 'boolean' ? revoked : await revoked) return refused('revoked');
     return { verified: true, agent: freshAgent({ scopes: [], ...agent, kind: 'token' }), expiresMs };
   }
 
-  async #recall(digest: string): Promise<Verified | undefined> {
+  #recall(digest: string): Verified | undefined | Promise<Verified | undefined> {
     const known = this.#cache.get(digest, this.clock.epochMs());
     if (known === undefined) return undefined;
+    const settle = (): Verified | undefined => {
+      if (known.keysVersion === known.trust.keys.version) return known;
+      this.#cache.delete(digest);
+      return undefined;
+    };
     const refreshing = known.trust.keys.refresh(this.clock.monotonicMs());
-    if (refreshing !== undefined) await refreshing;
-    if (known.keysVersion === known.trust.keys.version) return known;
-    this.#cache.delete(digest);
-    return undefined;
+    return refreshing === undefined ? settle() : refreshing.then(settle);
   }
 
   async #verifyAnew(token: string): Promise<Verified | { readonly reason: RefusedCredential }> {
@@ -143,7 +148,11 @@ export class SignedTokenVerifier implements CredentialVerifier {
   }
 
   /** A bound token needs a proof (RFC 9449 section 7.2), and a proof a bound token. */
-  async #isHeldBy({ trust, boundTo }: Verified, token: string, request: CredentialRequest): Promise<boolean> {
+  #isHeldBy(
+    { trust, boundTo }: Verified,
+    token: string,
+    request: CredentialRequest,
+  ): boolean | Promise<boolean> {
     const { dpop } = trust;
     const isProofScheme = /^dpop /i.test(String(request.headers['authorization'] ?? ''));
     if (boundTo === undefined) return !isProofScheme && dpop?.required !== true;
@@ -151,7 +160,8 @@ export class SignedTokenVerifier implements CredentialVerifier {
     if (dpop === undefined || !isProofScheme || typeof proof !== 'string') return false;
     const { method, url } = request;
     const nowMs = this.clock.epochMs();
-    return (await checkProof(this.jose, { method, url, proof, accessToken: token }, dpop, nowMs)) === boundTo;
+    const shown = { method, url, proof, accessToken: token };
+    return checkProof(this.jose, shown, dpop, nowMs).then(thumbprint => thumbprint === boundTo);
   }
 }
 
