@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { BENCH, prepare } from './support/prepare.mjs';
 
-const BENCHES = ['stack', 'limiter', 'accuracy', 'startup', 'redis', 'tokens'];
+const BENCHES = ['stack', 'limiter', 'accuracy', 'startup', 'redis', 'auth-timing', 'auth-soak', 'tokens'];
 
 const args = process.argv.slice(2);
 const names = args.filter(arg => !arg.startsWith('-'));

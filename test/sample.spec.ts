@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { addKey, EMPTY_BOOK, KeyDigests } from '../src/index.js';
 import { request } from './support/http.js';
 
 const ROOT = resolve(__dirname, '..');
@@ -28,8 +29,14 @@ interface Sample {
   readonly port: number;
   /** What it has printed. */
   readonly text: string;
+  /** The header of the demo key. */
+  readonly key: Record<string, string>;
   readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
+
+const keyIn = (text: string): Record<string, string> => ({
+  'X-API-Key': /ask_\w+/.exec(text)?.[0] ?? '',
+});
 
 const running: ChildProcess[] = [];
 let scratch = '';
@@ -63,7 +70,7 @@ function startSample(env: Record<string, string>, cwd = scratch): Promise<Sample
     const read = (chunk: Buffer): void => {
       text += chunk.toString();
       const port = /done\s+$/.test(text) ? /http:\/\/127\.0\.0\.1:(\d+)/.exec(text) : null;
-      if (port) settle({ process: child, port: Number(port[1]), text, exit });
+      if (port) settle({ process: child, port: Number(port[1]), text, key: keyIn(text), exit });
     };
     child.stdout!.on('data', read);
     child.stderr!.on('data', read);
@@ -89,20 +96,22 @@ const PLATFORMS = ['express', 'fastify'];
 describe.each(PLATFORMS)('on %s', platform => {
   startShared(platform);
 
-  test('its three commands show what they promise', async () => {
+  test('its five commands show what they promise', async () => {
     const { text } = await startSample({ PLATFORM: platform });
     expect(text).toContain(`Agent API on ${platform}: http://127.0.0.1:`);
     const commands = [...text.matchAll(/^ {2}(\S.*)$/gm)].map(([, command]) => command!);
-    expect(commands).toHaveLength(3);
-    const [good, foreign, loop] = [
-      await shell(commands[0]!),
-      await shell(commands[1]!),
-      await shell(commands[2]!),
-    ];
+    expect(commands).toHaveLength(5);
+    const answers: string[] = [];
+    for (const command of commands) answers.push(await shell(command));
+    const [good, known, refused, foreign, loop] = answers as [string, string, string, string, string];
     expect(good).toMatch(/^HTTP\/1\.1 200 OK\n/);
     expect(good).toMatch(/^X-Content-Type-Options: nosniff$/m);
     expect(good).toMatch(/^Cache-Control: public, max-age=60$/im);
     expect(good).toMatch(/^RateLimit: "10-per-second";r=9;t=1, "100-per-minute";r=99;t=60$/m);
+    expect(known).toMatch(/^HTTP\/1\.1 200 OK\n/);
+    expect(known).toContain('{"id":"demo-agent","kind":"api-key","scopes":["tools:run"]}');
+    expect(refused).toMatch(/^HTTP\/1\.1 401 Unauthorized\n/);
+    expect(refused).toMatch(/^WWW-Authenticate: Bearer realm="api"$/m);
     expect(foreign).toMatch(/^HTTP\/1\.1 421 Misdirected Request\n/);
     expect(foreign).toMatch(/"code":"host_not_allowed"/);
     expect(loop).toMatch(
@@ -110,12 +119,31 @@ describe.each(PLATFORMS)('on %s', platform => {
     );
   });
 
+  test('takes the keys of the environment in place of one of its own', async () => {
+    const secret = 'a secret of tests that is long enough';
+    const digests = new KeyDigests([secret]);
+    const { book, key } = addKey(EMPTY_BOOK, 'bot', { scopes: [] }, digests, {
+      prefix: 'ask',
+      nowMs: Date.now(),
+    });
+    const { port, text } = await startSample({
+      PLATFORM: platform,
+      AUTH_API_KEYS: JSON.stringify(book),
+      AUTH_KEY_SECRET: secret,
+    });
+    expect(text).not.toContain('ask_');
+    const headers = { 'X-API-Key': key };
+    expect((await request(port, { path: '/me', headers })).json().id).toBe('bot');
+    const run = await request(port, { path: '/tools/calculator/run', headers, method: 'POST' });
+    expect([run.status, run.json().code]).toEqual([403, 'insufficient_scope']);
+  });
+
   test('tools: results, refusals, unknown names', async () => {
-    const { port } = await startSample({ PLATFORM: platform });
+    const { port, key } = await startSample({ PLATFORM: platform });
     const run = async (name: string, body: object) => {
       const answer = await request(port, {
         path: `/tools/${name}/run`,
-        headers: { 'Content-Type': 'application/json' },
+        headers: { ...key, 'Content-Type': 'application/json' },
         body: JSON.stringify(body),
       });
       return [answer.status, answer.json()] as const;
@@ -146,10 +174,10 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('an unknown tool is a 404', async () => {
-    const { port } = shared;
+    const { port, key } = shared;
     const answer = await request(port, {
       path: '/tools/nothing/run',
-      headers: { 'Content-Type': 'application/json' },
+      headers: { ...key, 'Content-Type': 'application/json' },
       body: '{"input":"1"}',
     });
     expect([answer.status, answer.json().detail]).toEqual([404, 'There is no tool of this name']);

@@ -39,6 +39,11 @@ export interface ApiKeyStore {
    * A rejection means that the store cannot tell, and is answered with 503.
    */
   find(id: string): ApiKeyRecord | undefined | Promise<ApiKeyRecord | undefined>;
+  /**
+   * A record that an unknown ID is compared with, so that it reaches for memory as a known one does: the same for the same ID.
+   * Without it, one that is always at hand takes its place.
+   */
+  decoy?(id: string): ApiKeyRecord | undefined;
   /** The agent of an ID: whether it still exists, and is enabled. For credentials that were made from a key. */
   findAgent?(id: string): AgentRecord | undefined | Promise<AgentRecord | undefined>;
   /** Called once before the first request. What it throws stops the start-up. */

@@ -30,8 +30,10 @@ export class ApiKeyVerifier implements CredentialVerifier {
     if (parts === undefined) return { verified: false, reason: 'malformed' };
     const found = this.store.find(parts.id);
     const record = found instanceof Promise ? await found : found;
-    const matches = this.digests.matches(record?.digest, parts);
-    const reason = refusalOf(record, matches, this.clock.epochMs());
+    const decoy = this.store.decoy?.(parts.id);
+    const compared = record ?? decoy;
+    const matches = this.digests.matches(compared?.digest, parts);
+    const reason = refusalOf(compared, record !== undefined, matches, this.clock.epochMs());
     return reason === undefined
       ? { verified: true, agent: agentOfKey(record!), expiresMs: record!.expiresMs }
       : { verified: false, reason };
@@ -44,16 +46,19 @@ export class ApiKeyVerifier implements CredentialVerifier {
   }
 }
 
-/** Only who has the secret learns more than that it was refused. */
+/** Everything is looked at before anything is said. Only who has the secret learns more than that it was refused. */
 function refusalOf(
   record: ApiKeyRecord | undefined,
+  known: boolean,
   matches: boolean,
   nowMs: number,
 ): RefusedCredential | undefined {
-  if (record === undefined) return 'unknown';
+  const revoked = record?.revoked === true || record?.agent.disabled === true;
+  const expired = record?.expiresMs !== undefined && nowMs >= record.expiresMs;
+  const early = record?.notBeforeMs !== undefined && nowMs < record.notBeforeMs;
+  if (!known) return 'unknown';
   if (!matches) return 'invalid';
-  if (record.revoked === true || record.agent.disabled === true) return 'revoked';
-  if (record.expiresMs !== undefined && nowMs >= record.expiresMs) return 'expired';
-  if (record.notBeforeMs !== undefined && nowMs < record.notBeforeMs) return 'not-yet-valid';
-  return undefined;
+  if (revoked) return 'revoked';
+  if (expired) return 'expired';
+  return early ? 'not-yet-valid' : undefined;
 }

@@ -139,6 +139,8 @@ function readTime(text: string): number {
 export interface KeyIndex {
   readonly keys: ReadonlyMap<string, ApiKeyRecord>;
   readonly agents: ReadonlyMap<string, AgentRecord>;
+  /** The keys in an order. */
+  readonly list: readonly ApiKeyRecord[];
 }
 
 /** The records of a book, ready to be looked up. */
@@ -163,7 +165,7 @@ export function indexKeyBook(book: KeyBook): KeyIndex {
       },
     ]),
   );
-  return { keys, agents };
+  return { keys, agents, list: [...keys.values()] };
 }
 
 /* ---- changes ---- */

@@ -1,29 +1,51 @@
 import { Module } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
 import { AgentSecurityModule } from 'nestjs-agent-security';
 import { AnswersController } from './answers/answers.controller.js';
 import { AnswersService } from './answers/answers.service.js';
+import { DemoKeys } from './demo-keys.js';
 import { HealthController } from './health.controller.js';
+import { MeController } from './me.controller.js';
 import { ToolsController } from './tools/tools.controller.js';
 import { ToolsService } from './tools/tools.service.js';
 
 @Module({
-  imports: [
-    // Hosts, origins, limits and proxies come from the environment (or .env): see .env.example.
-    AgentSecurityModule.forRoot({
-      // A load balancer asks by address, and often; a health probe needs neither check.
-      hosts: { exemptPaths: ['/healthz'] },
-      rateLimit: { exemptPaths: ['/healthz'] },
-      headers: {
-        // Swagger UI is the only HTML here. Beyond its own files it needs inline styles and the pictures in its style sheet;
-        // its scripts are files, so scripts stay at 'self'.
-        htmlContentSecurityPolicy: {
-          styleSrc: ["'self'", "'unsafe-inline'"],
-          imgSrc: ["'self'", 'data:'],
-        },
-      },
-    }),
+  imports: [ConfigModule.forRoot()],
+  providers: [
+    {
+      provide: DemoKeys,
+      useFactory: (config: ConfigService) => new DemoKeys(name => config.get<string>(name)),
+      inject: [ConfigService],
+    },
   ],
-  controllers: [ToolsController, AnswersController, HealthController],
+  exports: [DemoKeys],
+})
+class DemoKeysModule {}
+
+@Module({
+  imports: [
+    // Hosts, origins, limits, proxies and keys come from the environment (or .env): see .env.example.
+    AgentSecurityModule.forRootAsync({
+      imports: [DemoKeysModule],
+      inject: [DemoKeys],
+      useFactory: (demo: DemoKeys) => ({
+        auth: demo.options === undefined ? true : { apiKeys: demo.options },
+        // A load balancer asks by address, and often; a health probe needs neither check.
+        hosts: { exemptPaths: ['/healthz'] },
+        rateLimit: { exemptPaths: ['/healthz'] },
+        headers: {
+          // Swagger UI is the only HTML here. Beyond its own files it needs inline styles and the pictures in its style sheet;
+          // its scripts are files, so scripts stay at 'self'.
+          htmlContentSecurityPolicy: {
+            styleSrc: ["'self'", "'unsafe-inline'"],
+            imgSrc: ["'self'", 'data:'],
+          },
+        },
+      }),
+    }),
+    DemoKeysModule,
+  ],
+  controllers: [ToolsController, AnswersController, MeController, HealthController],
   providers: [ToolsService, AnswersService],
 })
 export class AppModule {}

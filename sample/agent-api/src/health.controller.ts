@@ -1,7 +1,9 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { Public } from 'nestjs-agent-security';
 
 @ApiTags('health')
+@Public()
 @Controller('healthz')
 export class HealthController {
   @Get()

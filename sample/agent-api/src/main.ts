@@ -6,6 +6,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { AgentSecurityConfigError } from 'nestjs-agent-security';
 import { AppModule } from './app.module.js';
+import { DemoKeys } from './demo-keys.js';
 import { readSettings, SettingsError } from './settings.js';
 
 async function start(): Promise<void> {
@@ -23,20 +24,29 @@ async function start(): Promise<void> {
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, description));
   await app.listen(port, '127.0.0.1');
   const { port: bound } = app.getHttpServer().address() as { port: number };
-  console.log(welcome(`http://127.0.0.1:${bound}`, platform));
+  console.log(welcome(`http://127.0.0.1:${bound}`, platform, app.get(DemoKeys, { strict: false }).key));
 }
 
-function welcome(url: string, platform: string): string {
+function welcome(url: string, platform: string, demoKey: string | undefined): string {
+  const key = demoKey ?? '$API_KEY';
+  const origin = demoKey === undefined ? 'Keys come from the environment.' : `A key for this run: ${demoKey}`;
   return `Agent API on ${platform}: ${url} (Swagger UI: ${url}/docs)
+${origin}
 
 The headers of a good answer:
   curl -i ${url}/tools
 
+Let in with a key:
+  curl -i -H 'X-API-Key: ${key}' ${url}/me
+
+Refused without one: 401 and a challenge
+  curl -i ${url}/me
+
 A host that nobody allowed, as in DNS rebinding: 421
   curl -i -H 'Host: evil.example' ${url}/tools
 
-Six runs where five a minute are allowed: 429 and Retry-After
-  for run in 1 2 3 4 5 6; do curl -si -H 'Content-Type: application/json' -d '{"input":"6 * 7"}' ${url}/tools/calculator/run | grep -iE '^(HTTP|Retry-After)'; done
+Throttled: six runs where an agent may have five a minute: 429 and Retry-After
+  for run in 1 2 3 4 5 6; do curl -si -H 'X-API-Key: ${key}' -H 'Content-Type: application/json' -d '{"input":"6 * 7"}' ${url}/tools/calculator/run | grep -iE '^(HTTP|Retry-After)'; done
 `;
 }
 

@@ -11,6 +11,7 @@ import {
   StreamableFile,
 } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { Public } from 'nestjs-agent-security';
 import { concat, from, map, of, type Observable } from 'rxjs';
 import { type AnswerPart, AnswersService } from './answers.service.js';
 import { PromptDto } from './prompt.dto.js';
@@ -19,6 +20,7 @@ import { PromptDto } from './prompt.dto.js';
 const LAST_ID = '999999';
 
 @ApiTags('answers')
+@Public()
 @Controller('answers')
 export class AnswersController {
   constructor(private readonly answers: AnswersService) {}

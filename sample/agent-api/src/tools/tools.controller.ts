@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { NoStore, RateLimit } from 'nestjs-agent-security';
+import { NoStore, Public, RateLimit, Scopes } from 'nestjs-agent-security';
 import { RunToolDto } from './run-tool.dto.js';
 import { ToolsService, type ToolSummary } from './tools.service.js';
 
@@ -11,6 +11,7 @@ export class ToolsController {
 
   /** The list is the same for everybody, so it may be kept for a minute. */
   @Get()
+  @Public()
   @NoStore(false)
   @Header('Cache-Control', 'public, max-age=60')
   list(): { tools: ToolSummary[] } {
@@ -19,6 +20,7 @@ export class ToolsController {
 
   @Post(':name/run')
   @HttpCode(200)
+  @Scopes('tools:run')
   @RateLimit('5/minute')
   run(@Param('name') name: string, @Body() { input }: RunToolDto): { tool: string; output: unknown } {
     return { tool: name, output: this.tools.run(name, input) };
