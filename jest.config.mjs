@@ -2,7 +2,7 @@
 // published is ESM: a spec that concerns the built package starts a plain Node process on dist.
 
 /** Dependencies published as ESM only, at any depth; everything else in node_modules is loaded as it is. */
-const esmOnly = ['@nestjs', 'content-disposition', 'cookie'];
+const esmOnly = ['@nestjs', 'content-disposition', 'cookie', 'jose', 'oauth4webapi', 'openid-client'];
 
 /** @type {import('jest').Config} */
 export default {

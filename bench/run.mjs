@@ -13,6 +13,7 @@ const BENCHES = [
   'capacity',
   'auth-timing',
   'auth-soak',
+  'tokens',
 ];
 
 const args = process.argv.slice(2);

@@ -72,6 +72,8 @@ import {
 } from './rate-limit/rate-limit.options.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
 import { RefusalMemory } from './rate-limit/refusal-memory.js';
+import { openTokens, type TokenServices } from './tokens/open-tokens.js';
+import { TokenEndpoint } from './tokens/token-endpoint.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 import { AgentToolGuard } from './tools/agent-tool.guard.js';
 import { ToolAuditInterceptor } from './tools/tool-audit.interceptor.js';
@@ -113,6 +115,8 @@ const OPTIONS = Symbol('agent-security:options');
 const RESOLVED = Symbol('agent-security:resolved-options');
 const VERBS = Symbol('agent-security:verbs');
 const REDIS_STORE = Symbol('agent-security:redis-store');
+const TOKEN_SERVICES = Symbol('agent-security:token-services');
+const TOKEN_STAGES = Symbol('agent-security:token-stages');
 
 const TIMEOUT_OFF: ResolvedRouteTimeout = { handlerMs: undefined, idleMs: undefined };
 
@@ -180,7 +184,20 @@ const PROVIDERS: Provider[] = [
     },
     inject: [RESOLVED, CLOCK, SecurityEvents],
   },
-  { provide: TOKEN_VERIFIER, useFactory: (): TokenVerifier | undefined => undefined },
+  {
+    provide: TOKEN_SERVICES,
+    useFactory: async ({ auth }: ResolvedOptions, clock: Clock): Promise<TokenServices | undefined> => {
+      if (!auth) return undefined;
+      const log = new Logger('Tokens');
+      return openTokens(auth, clock, message => log.warn(message));
+    },
+    inject: [RESOLVED, CLOCK],
+  },
+  {
+    provide: TOKEN_VERIFIER,
+    useFactory: (services: TokenServices | undefined): TokenVerifier | undefined => services?.verifier,
+    inject: [TOKEN_SERVICES],
+  },
   {
     provide: Authenticator,
     useFactory: (
@@ -265,6 +282,11 @@ const PROVIDERS: Provider[] = [
     ],
   },
   { provide: VERBS, useFactory: findVerbs, inject: [ModulesContainer] },
+  {
+    provide: TOKEN_STAGES,
+    useFactory: tokenStages,
+    inject: [RESOLVED, TOKEN_SERVICES, ApiKeyVerifier, Authenticator, CLOCK],
+  },
   // In the order in which they run.
   {
     provide: FRONT_STAGES,
@@ -276,12 +298,14 @@ const PROVIDERS: Provider[] = [
       events: SecurityEvents,
       clock: Clock,
       answerNow: AnswerNow,
+      tokens: readonly FrontStage[],
     ): readonly FrontStage[] => [
       ...(auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : []),
       ...(cspReports === false ? [] : [new CspReportStage(cspReports, reports, events, clock, answerNow)]),
       ...(handshakes ? [new PollingStage(gateways, handshakes, errors)] : []),
+      ...tokens,
     ],
-    inject: [RESOLVED, Gateways, HandshakeJudge, CspReports, SecurityEvents, CLOCK, ANSWER_NOW],
+    inject: [RESOLVED, Gateways, HandshakeJudge, CspReports, SecurityEvents, CLOCK, ANSWER_NOW, TOKEN_STAGES],
   },
   {
     provide: CspReports,
@@ -343,6 +367,38 @@ const PROVIDERS: Provider[] = [
   RequestIdInterceptor,
   ProblemDetailsFilter,
 ];
+
+/** What is answered about tokens in front of the framework. */
+function tokenStages(
+  { auth, rateLimit }: ResolvedOptions,
+  services: TokenServices | undefined,
+  apiKeys: ApiKeyVerifier | undefined,
+  authenticator: Authenticator | undefined,
+  clock: Clock,
+): readonly FrontStage[] {
+  if (!auth || services === undefined) return [];
+  const { jose, metadata, issuer, issuerDpop } = services;
+  const documents = metadata === undefined ? [] : [metadata];
+  if (auth.tokenEndpoint === undefined || issuer === undefined || !apiKeys || !authenticator)
+    return documents;
+  const { maxClients, headers } = rateLimit || RATE_LIMIT_OFF;
+  const log = new Logger('Tokens');
+  const endpoint = new TokenEndpoint({
+    options: auth.tokenEndpoint,
+    clients: apiKeys,
+    countFailure: (state, reason, secret) =>
+      authenticator.countRefused(state, reason, undefined, secret)?.headers,
+    issuer,
+    dpop: issuerDpop,
+    jose,
+    clock,
+    realm: auth.realm,
+    maxClients,
+    sendsQuota: headers,
+    logError: message => log.error(message),
+  });
+  return [...documents, endpoint];
+}
 
 /** Protects every response of the app: `imports: [AgentSecurityModule.forRoot()]`. */
 @Global()

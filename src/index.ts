@@ -130,3 +130,12 @@ export { type InputFault } from './validation/describe-faults.js';
 export { StrictSchemaPipe } from './validation/strict-schema.pipe.js';
 export { strictValidation } from './validation/strict-validation.js';
 export { Verb } from './verb/verb.decorator.js';
+export { type AgentFields, type ClaimNames, type TokenClaims } from './tokens/token-agent.js';
+export { type TokenEndpointOptions } from './tokens/token-endpoint.options.js';
+export {
+  type DpopOptions,
+  type PublicKeyInput,
+  type SecretInput,
+  type TokensOptions,
+} from './tokens/tokens.options.js';
+export { type SigningKeyInput, type SigningKeySet } from './tokens/signing-keys.js';

@@ -300,6 +300,31 @@ const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, OfAnApp>, object])[
   ['ASEC_AUTH_NONE', { auth: true }],
   ['ASEC_AUTH_KEYS', { auth: { apiKeys: {} } }],
   ['ASEC_AUTH_SECRET', { auth: { apiKeys: { file: 'keys.json', secret: 'too short' } } }],
+  [
+    'ASEC_TOKEN_ALGORITHM',
+    {
+      auth: {
+        tokens: {
+          issuer: 'https://login.example.com',
+          audience: 'api',
+          jwksUri: 'https://login.example.com/',
+        },
+      },
+    },
+  ],
+  [
+    'ASEC_TOKEN_KEY',
+    {
+      auth: {
+        tokens: {
+          issuer: 'https://login.example.com',
+          audience: 'api',
+          algorithms: ['ES256'],
+          keys: { kty: 'EC', use: 'enc' },
+        },
+      },
+    },
+  ],
   ['ASEC_AUTH_URL', { auth: { identify: () => undefined, resource: 'api.example.com' } }],
 ];
 

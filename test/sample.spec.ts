@@ -100,10 +100,10 @@ describe.each(PLATFORMS)('on %s', platform => {
     const { text } = await startSample({ PLATFORM: platform });
     expect(text).toContain(`Agent API on ${platform}: http://127.0.0.1:`);
     const commands = [...text.matchAll(/^ {2}(\S.*)$/gm)].map(([, command]) => command!);
-    expect(commands).toHaveLength(7);
+    expect(commands).toHaveLength(8);
     const answers: string[] = [];
     for (const command of commands) answers.push(await shell(command));
-    const [good, known, refused, foreign, deletion, verification, loop] = answers;
+    const [good, known, refused, foreign, deletion, verification, loop, refreshed] = answers;
     expect(good).toMatch(/^HTTP\/1\.1 200 OK\n/);
     expect(good).toMatch(/^X-Content-Type-Options: nosniff$/m);
     expect(good).toMatch(/^Cache-Control: public, max-age=60$/im);
@@ -111,7 +111,9 @@ describe.each(PLATFORMS)('on %s', platform => {
     expect(known).toMatch(/^HTTP\/1\.1 200 OK\n/);
     expect(known).toContain('{"id":"demo-agent","kind":"api-key","scopes":["tools:run"]}');
     expect(refused).toMatch(/^HTTP\/1\.1 401 Unauthorized\n/);
-    expect(refused).toMatch(/^WWW-Authenticate: Bearer realm="api"$/m);
+    expect(refused).toMatch(/^WWW-Authenticate: Bearer realm="api", resource_metadata="[^"]+"$/m);
+    expect(refreshed).toMatch(/^HTTP\/1\.1 200 OK\n/);
+    expect(refreshed).toContain('{"id":"demo-agent","kind":"token","scopes":["tools:run"]}');
     expect(foreign).toMatch(/^HTTP\/1\.1 421 Misdirected Request\n/);
     expect(foreign).toMatch(/"code":"host_not_allowed"/);
     const [status, started, finished] = deletion!.split('\n') as [string, string, string];

@@ -21,6 +21,12 @@ import { FileKeyStore } from './file-key-store.js';
 import { checkKeyBook, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
 import { KeyBookStore } from './key-book-store.js';
 import { KeyDigests, MIN_PEPPER_LENGTH } from './key-digest.js';
+import {
+  type ResolvedTokenEndpoint,
+  resolveTokenEndpoint,
+  type TokenEndpointOptions,
+} from '../tokens/token-endpoint.options.js';
+import { type ResolvedTokens, resolveTokens, type TokensOptions } from '../tokens/tokens.options.js';
 
 /** An agent that the app's own authentication knows. */
 export interface IdentifiedAgent {
@@ -63,6 +69,10 @@ export interface ApiKeysOptions {
 export interface AuthOptions {
   /** API keys. `false` takes none, whatever the environment says. @default what the environment names */
   apiKeys?: false | ApiKeysOptions;
+  /** Signed tokens of another issuer (RFC 9068). @default none */
+  tokens?: false | TokensOptions;
+  /** Gives agents short-lived tokens for their keys (OAuth 2.0 client credentials), and takes these tokens. @default none */
+  tokenEndpoint?: false | TokenEndpointOptions;
   /** The app's own authentication. @default none */
   identify?: Identify;
   /** How many bad credentials an address may send; `false` for any number. @default '10/minute' */
@@ -91,6 +101,8 @@ export interface ResolvedApiKeys {
 
 export interface ResolvedAuth {
   readonly apiKeys: ResolvedApiKeys | undefined;
+  readonly tokens: ResolvedTokens | undefined;
+  readonly tokenEndpoint: ResolvedTokenEndpoint | undefined;
   readonly identify: Identify | undefined;
   readonly failedAttempts: Policy | undefined;
   readonly realm: string;
@@ -110,6 +122,8 @@ export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth 
   if (input === undefined || input === false) return false;
   const options = readObject('auth', input === true ? {} : input, [
     'apiKeys',
+    'tokens',
+    'tokenEndpoint',
     'identify',
     'failedAttempts',
     'realm',
@@ -121,10 +135,17 @@ export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth 
   ]);
   const apiKeys = resolveApiKeys(options.apiKeys, env);
   const identify = readFunction<Identify>('auth.identify', options.identify);
-  if (apiKeys === undefined && identify === undefined) throw noIdentityError(options.apiKeys);
-  const resource = readUrl('auth.resource', options.resource);
+  const named = readUrl('auth.resource', options.resource);
+  const tokens = resolveTokens('auth.tokens', options.tokens, named);
+  const tokenEndpoint = resolveTokenEndpoint('auth.tokenEndpoint', options.tokenEndpoint, named);
+  if (tokenEndpoint !== undefined) checkTokenEndpoint(tokenEndpoint, tokens, apiKeys);
+  if (apiKeys === undefined && tokens === undefined && identify === undefined)
+    throw noIdentityError(options.apiKeys);
+  const resource = named ?? tokenEndpoint?.resources[0];
   return {
     apiKeys,
+    tokens,
+    tokenEndpoint,
     identify,
     failedAttempts: resolveFailedAttempts(options.failedAttempts),
     realm: readRealm(options.realm),
@@ -140,6 +161,30 @@ export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth 
     publicPaths: readPaths('auth.publicPaths', options.publicPaths),
     openapi: readBoolean('auth.openapi', options.openapi, true),
   };
+}
+
+function checkTokenEndpoint(
+  { issuer }: ResolvedTokenEndpoint,
+  tokens: ResolvedTokens | undefined,
+  apiKeys: ResolvedApiKeys | undefined,
+): void {
+  if (apiKeys === undefined) {
+    throw new AgentSecurityConfigError(
+      'ASEC_AUTH_KEYS',
+      'auth.tokenEndpoint',
+      'gives tokens for API keys, and there are none',
+      'Give apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS).',
+    );
+  }
+  if (tokens?.issuer === issuer) {
+    throw new AgentSecurityConfigError(
+      'ASEC_AUTH_URL',
+      'auth.tokens.issuer',
+      `must not be the issuer of auth.tokenEndpoint, received ${show(issuer)}`,
+      'The tokens of the endpoint are taken without it; auth.tokens is for another issuer.',
+      issuer,
+    );
+  }
 }
 
 /* ---- API keys ---- */
@@ -273,8 +318,8 @@ function noIdentityError(apiKeys: unknown): AgentSecurityConfigError {
     'auth',
     'is on, and nothing could identify an agent, so that every request would be refused',
     apiKeys === false
-      ? 'Give identify, or leave apiKeys to the environment.'
-      : 'Give apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS) or identify, or set auth to false.',
+      ? 'Give tokens or identify, or leave apiKeys to the environment.'
+      : 'Give apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS), tokens or identify, or set auth to false.',
   );
 }
 

@@ -167,6 +167,21 @@ export class Authenticator {
     scheme: CredentialScheme | undefined,
     credential: string | undefined,
   ): Authentication {
+    const limited = this.countRefused(state, reason, scheme, credential);
+    if (limited !== undefined) return { kind: 'refused', refusal: limited };
+    return { kind: 'refused', refusal: reason === 'expired' ? this.refusals.expired : this.refusals.invalid };
+  }
+
+  /**
+   * Reports and counts a bad credential, also one that was shown to somebody else (the token endpoint).
+   * @returns the answer, if the address has sent too many
+   */
+  countRefused(
+    state: RequestState,
+    reason: RefusedCredential,
+    scheme: CredentialScheme | undefined,
+    credential: string | undefined,
+  ): Refusal | undefined {
     const { clock, events, apiKeys } = this.parts;
     const context = {
       timeMs: clock.epochMs(),
@@ -177,9 +192,7 @@ export class Authenticator {
       const keyId = credential === undefined ? undefined : apiKeys?.keyIdOf(credential);
       events.emit({ type: 'auth.refused', ...context, reason, scheme, keyId });
     }
-    const limited = this.#countFailure(state);
-    if (limited !== undefined) return { kind: 'refused', refusal: limited };
-    return { kind: 'refused', refusal: reason === 'expired' ? this.refusals.expired : this.refusals.invalid };
+    return this.#countFailure(state);
   }
 
   #countFailure(state: RequestState): Refusal | undefined {

@@ -41,6 +41,8 @@ export interface AppParts extends Pick<ModuleMetadata, 'imports' | 'controllers'
   override?: (builder: TestingModuleBuilder) => TestingModuleBuilder;
   /** Sends requests over TLS. */
   tls?: boolean;
+  /** Where to listen, for an app whose options name its own URL. @default any free port */
+  port?: number;
 }
 
 export interface RunningApp {
@@ -98,7 +100,7 @@ async function launch(platform: Platform, parts: AppParts): Promise<RunningApp> 
   const app = await createApp(platform, parts, logger, clock);
   try {
     await parts.configure?.(app);
-    await app.listen(0, '127.0.0.1');
+    await app.listen(parts.port ?? 0, '127.0.0.1');
   } catch (error) {
     await app.close();
     throw error;

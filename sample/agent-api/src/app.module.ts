@@ -32,7 +32,11 @@ class DemoKeysModule {}
       imports: [DemoKeysModule],
       inject: [DemoKeys],
       useFactory: (demo: DemoKeys) => ({
-        auth: demo.options === undefined ? true : { apiKeys: demo.options },
+        auth: {
+          ...(demo.options === undefined ? {} : { apiKeys: demo.options }),
+          // A real app names its own URL here, and signingKeys: tokens of this key end with the process.
+          tokenEndpoint: { issuer: 'http://localhost:3000', insecureEphemeralKey: true },
+        },
         // A load balancer asks by address, and often; a health probe needs neither check.
         hosts: { exemptPaths: ['/healthz'] },
         rateLimit: { exemptPaths: ['/healthz'] },

@@ -54,6 +54,9 @@ Whether anybody has changed the record
 
 Throttled: six runs where an agent may have five a minute: 429 and Retry-After
   for run in 1 2 3 4 5 6; do curl -si -H 'X-API-Key: ${key}' -H 'Content-Type: application/json' -d '{"input":"6 * 7"}' ${url}/tools/calculator/run | grep -iE '^(HTTP|Retry-After)'; done
+
+Refreshed: a token of ten minutes for the key, and a call with it; run it again for the next one
+  TOKEN=$(curl -s -u 'demo-agent:${key}' -d grant_type=client_credentials ${url}/oauth/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/'); curl -i -H "Authorization: Bearer $TOKEN" ${url}/me
 `;
 }
 

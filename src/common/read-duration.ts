@@ -1,0 +1,58 @@
+/* Spans of time in options: "15 minutes", "30s". */
+import { AgentSecurityConfigError } from './config-error.js';
+import { show } from './read-options.js';
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  second: 1_000,
+  seconds: 1_000,
+  min: 60_000,
+  minute: 60_000,
+  minutes: 60_000,
+  h: 3_600_000,
+  hour: 3_600_000,
+  hours: 3_600_000,
+  d: 86_400_000,
+  day: 86_400_000,
+  days: 86_400_000,
+};
+
+/**
+ * A span as text, in milliseconds. A bare number is refused: some read it as seconds, some as milliseconds.
+ * @throws AgentSecurityConfigError for what is no span, or is outside the range
+ */
+export function readDuration(
+  option: string,
+  value: unknown,
+  fallback: string,
+  range: { readonly min: string; readonly max: string },
+): number {
+  const text = value === undefined ? fallback : value;
+  const ms = typeof text === 'string' ? parseDuration(text) : undefined;
+  if (ms === undefined) {
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTION_TYPE',
+      option,
+      `must be a span of time, received ${show(value)}`,
+      'Write for example "15 minutes" or "30s"; units are ms, s, min, h, d or their names.',
+      value,
+    );
+  }
+  if (ms < parseDuration(range.min)! || ms > parseDuration(range.max)!) {
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTION_RANGE',
+      option,
+      `must be from ${range.min} to ${range.max}, received ${show(value)}`,
+      'Choose a span in that range.',
+      value,
+    );
+  }
+  return ms;
+}
+
+function parseDuration(text: string): number | undefined {
+  const match = /^(\d{1,12}) ?([a-z]+)$/i.exec(text.trim());
+  const unit = match && Object.hasOwn(UNIT_MS, match[2]!.toLowerCase()) && UNIT_MS[match[2]!.toLowerCase()];
+  return unit ? Number(match![1]) * unit : undefined;
+}

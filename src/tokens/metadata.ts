@@ -1,0 +1,84 @@
+/* What clients can find out by themselves: RFC 8414 (the authorization server) and RFC 9728 (the API as its resource). */
+import type { ResolvedDpop } from './tokens.options.js';
+
+export const AUTHORIZATION_SERVER_PATH = '/.well-known/oauth-authorization-server';
+export const PROTECTED_RESOURCE_PATH = '/.well-known/oauth-protected-resource';
+
+type Document = Readonly<Record<string, unknown>>;
+
+export interface ServerDescription {
+  readonly issuer: string;
+  readonly path: string;
+  readonly jwksPath: string;
+  readonly resources: readonly string[];
+  readonly scopes: readonly string[];
+  readonly dpop: ResolvedDpop | undefined;
+}
+
+export function describeServer(server: ServerDescription): Document {
+  const { origin } = new URL(server.issuer);
+  return {
+    issuer: server.issuer,
+    token_endpoint: origin + server.path,
+    jwks_uri: origin + server.jwksPath,
+    grant_types_supported: ['client_credentials'],
+    // Required, though no grant of this server has one.
+    response_types_supported: [],
+    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    ...(server.scopes.length > 0 ? { scopes_supported: server.scopes } : {}),
+    ...(server.dpop ? { dpop_signing_alg_values_supported: server.dpop.algorithms } : {}),
+    protected_resources: server.resources,
+  };
+}
+
+export interface ResourceDescription {
+  readonly resource: string;
+  readonly issuers: readonly string[];
+  readonly scopes: readonly string[];
+  readonly dpop: ResolvedDpop | undefined;
+}
+
+export function describeResource({ resource, issuers, scopes, dpop }: ResourceDescription): Document {
+  return {
+    resource,
+    authorization_servers: issuers,
+    bearer_methods_supported: ['header'],
+    ...(scopes.length > 0 ? { scopes_supported: scopes } : {}),
+    ...(dpop
+      ? {
+          dpop_signing_alg_values_supported: dpop.algorithms,
+          dpop_bound_access_tokens_required: dpop.required,
+        }
+      : {}),
+  };
+}
+
+/** Where the metadata of a URL is: the well-known path goes in front of the URL's own (RFC 8414 section 3.1, RFC 9728 section 3.1). */
+export function metadataPath(wellKnown: string, url: string): string {
+  const { pathname } = new URL(url);
+  return pathname === '/' ? wellKnown : wellKnown + pathname.replace(/\/$/, '');
+}
+
+/**
+ * The documents by path. What is there for a URL with a path stands also where clients look that do not know of it, unless something
+ * else is there.
+ */
+export function metadataDocuments(
+  server: ServerDescription | undefined,
+  resources: readonly ResourceDescription[],
+): ReadonlyMap<string, Document> {
+  const documents = new Map<string, Document>();
+  if (server !== undefined) {
+    const document = describeServer(server);
+    documents.set(metadataPath(AUTHORIZATION_SERVER_PATH, server.issuer), document);
+    documents.set(AUTHORIZATION_SERVER_PATH, document);
+  }
+  for (const resource of resources) {
+    documents.set(metadataPath(PROTECTED_RESOURCE_PATH, resource.resource), describeResource(resource));
+  }
+  const [first] = resources;
+  if (first !== undefined && !documents.has(PROTECTED_RESOURCE_PATH)) {
+    documents.set(PROTECTED_RESOURCE_PATH, describeResource(first));
+  }
+  return documents;
+}

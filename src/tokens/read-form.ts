@@ -1,0 +1,69 @@
+/* What a client sends to the token endpoint: a form (RFC 6749 section 4.4.2) and, for itself, Basic credentials (section 2.3.1). */
+
+const MAX_PARAMETERS = 32;
+
+export type Form = ReadonlyMap<string, readonly string[]>;
+
+/** The parameters of `application/x-www-form-urlencoded`, with every value that came; `undefined` for text that is none. */
+export function readForm(body: string): Form | undefined {
+  const form = new Map<string, string[]>();
+  if (body === '') return form;
+  const pairs = body.split('&', MAX_PARAMETERS + 1);
+  if (pairs.length > MAX_PARAMETERS) return undefined;
+  for (const pair of pairs) {
+    const equals = pair.indexOf('=');
+    const name = decodeFormText(equals === -1 ? pair : pair.slice(0, equals));
+    const value = decodeFormText(equals === -1 ? '' : pair.slice(equals + 1));
+    if (name === undefined || value === undefined) return undefined;
+    const values = form.get(name);
+    if (values === undefined) form.set(name, [value]);
+    else values.push(value);
+  }
+  return form;
+}
+
+export interface ClientCredentials {
+  readonly id: string;
+  readonly secret: string;
+}
+
+const BASIC = /^Basic ([A-Za-z0-9+/]+={0,2})$/i;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The credentials of an `Authorization` header, both form-encoded (RFC 6749 section 2.3.1); `undefined` for anything else. */
+export function readBasic(authorization: string): ClientCredentials | undefined {
+  const match = authorization.length > 1_024 ? null : BASIC.exec(authorization);
+  if (match === null) return undefined;
+  const bytes = Buffer.from(match[1]!, 'base64');
+  if (bytes.toString('base64') !== match[1]!.padEnd(Math.ceil(match[1]!.length / 4) * 4, '='))
+    return undefined;
+  let text: string;
+  try {
+    text = UTF8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+  const colon = text.indexOf(':');
+  if (colon < 1) return undefined;
+  const id = decodeFormText(text.slice(0, colon));
+  const secret = decodeFormText(text.slice(colon + 1));
+  return id === undefined || secret === undefined ? undefined : { id, secret };
+}
+
+/** One name or value of a form; `undefined` where its escapes are none, or spell no text. */
+export function decodeFormText(text: string): string | undefined {
+  if (!/[+%]/.test(text)) return text;
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return undefined;
+  }
+}
+
+const SCOPES = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
+const MAX_SCOPES_LENGTH = 4_096;
+
+/** A list of scopes, each once (RFC 6749 section 3.3); `undefined` for text that is none. */
+export function readScopes(text: string): readonly string[] | undefined {
+  return text.length <= MAX_SCOPES_LENGTH && SCOPES.test(text) ? [...new Set(text.split(' '))] : undefined;
+}

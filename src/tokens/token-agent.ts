@@ -1,0 +1,53 @@
+/* From a token's claims to the agent that it speaks of. */
+import type { Agent } from '../common/agent.js';
+
+export type TokenClaims = Readonly<Record<string, unknown>>;
+export type AgentFields = Pick<Agent, 'id'> & Partial<Pick<Agent, 'scopes' | 'tier' | 'tenant' | 'tools'>>;
+
+/** The names of the claims that say who and what an agent is. */
+export interface ClaimNames {
+  readonly id: string;
+  readonly scopes: string;
+  readonly tier: string;
+  readonly tenant: string;
+  readonly tools: string;
+}
+
+export const DEFAULT_CLAIM_NAMES: ClaimNames = {
+  id: 'sub',
+  scopes: 'scope',
+  tier: 'tier',
+  tenant: 'tenant',
+  tools: 'tools',
+};
+
+/** Visible ASCII: an ID stands in logs, events and quota keys. */
+const ID = /^[\x21-\x7e]{1,256}$/;
+
+/** `undefined` where the claims do not name an agent, or say of it what cannot be understood. */
+export function readAgent(claims: TokenClaims, names: ClaimNames): AgentFields | undefined {
+  const id = claims[names.id];
+  const scopes = readList(claims[names.scopes]);
+  const tools = claims[names.tools] === undefined ? [] : readList(claims[names.tools]);
+  const [tier, tenant] = [claims[names.tier], claims[names.tenant]];
+  // A claim that narrows must not be passed over because it is misspelt.
+  if (!isId(id) || scopes === undefined || tools === undefined || !isText(tier) || !isText(tenant)) {
+    return undefined;
+  }
+  return { id, scopes, tier, tenant, ...(claims[names.tools] === undefined ? {} : { tools }) };
+}
+
+export function isId(value: unknown): value is string {
+  return typeof value === 'string' && ID.test(value);
+}
+
+function isText(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
+}
+
+/** `"a b"` (RFC 8693 section 4.2), or a list, as several issuers write it. */
+function readList(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return [];
+  if (typeof value === 'string') return value.split(' ').filter(Boolean);
+  return Array.isArray(value) && value.every(each => typeof each === 'string') ? value : undefined;
+}

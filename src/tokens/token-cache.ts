@@ -1,0 +1,40 @@
+/* What was verified a moment ago. Tokens are kept as digests: a copy of the memory must not hold what opens the API. */
+import { hash } from 'node:crypto';
+
+interface Entry<T> {
+  readonly value: T;
+  readonly untilMs: number;
+}
+
+/** Holds the last `max` verified tokens, each no longer than its own life. */
+export class TokenCache<T> {
+  readonly #entries = new Map<string, Entry<T>>();
+
+  constructor(private readonly max: number) {}
+
+  get(digest: string, nowMs: number): T | undefined {
+    const entry = this.#entries.get(digest);
+    if (entry === undefined) return undefined;
+    if (nowMs < entry.untilMs) return entry.value;
+    this.#entries.delete(digest);
+    return undefined;
+  }
+
+  set(digest: string, value: T, untilMs: number): void {
+    if (this.max === 0) return;
+    if (this.#entries.size >= this.max) this.#entries.delete(this.#entries.keys().next().value!);
+    this.#entries.set(digest, { value, untilMs });
+  }
+
+  delete(digest: string): void {
+    this.#entries.delete(digest);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+}
+
+export function digestOf(token: string): string {
+  return hash('sha256', token, 'base64url');
+}

@@ -1,0 +1,302 @@
+/* The token endpoint and the documents about it, answered in front of the framework: no prefix, body parser or guard of the app is asked. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CredentialRequest, RefusedCredential, Verification } from '../auth/credential.js';
+import type { Clock } from '../common/clock.js';
+import { requestPath } from '../common/http-request.js';
+import type { RequestState } from '../common/request-state.js';
+import { hashKey } from '../rate-limit/hash-key.js';
+import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
+import { quotaHeaders } from '../rate-limit/quota-headers.js';
+import { QuotaTable } from '../rate-limit/quota-table.js';
+import { checkProof, type DpopRules } from './dpop.js';
+import type { Jose } from './jose.js';
+import { readBody } from './read-body.js';
+import { publicKeySet } from './signing-keys.js';
+import type { ResolvedTokenEndpoint } from './token-endpoint.options.js';
+import { KEY_ID_CLAIM, type TokenIssuer } from './token-issuer.js';
+import {
+  grantAudiences,
+  grantScopes,
+  INVALID_CLIENT,
+  OTHER_BODY,
+  readTokenRequest,
+  type TokenError,
+  type TokenRequest,
+} from './token-request.js';
+
+/** Who knows the agents' keys. */
+export interface ClientVerifier {
+  verify(credential: string, request: CredentialRequest): Promise<Verification>;
+}
+
+export interface TokenEndpointParts {
+  readonly options: ResolvedTokenEndpoint;
+  readonly clients: ClientVerifier;
+  /** Counts a failed attempt of an address. @returns the headers of a refusal, if it has made too many */
+  readonly countFailure: (
+    state: RequestState,
+    reason: RefusedCredential,
+    secret: string | undefined,
+  ) => readonly string[] | undefined;
+  readonly issuer: TokenIssuer;
+  readonly dpop: DpopRules | undefined;
+  readonly jose: Jose;
+  readonly clock: Clock;
+  readonly realm: string;
+  readonly maxClients: number;
+  /** Whether answers carry the fields of their limit. */
+  readonly sendsQuota: boolean;
+  readonly logError: (message: string) => void;
+}
+
+const BODY_BOUNDS = { maxBytes: 8_192, timeoutMs: 10_000 };
+
+const FORM_TYPE = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
+
+const TOO_MANY: TokenError = {
+  status: 429,
+  error: 'temporarily_unavailable',
+  description: 'Too many requests. Try again later.',
+};
+
+const UNAVAILABLE: TokenError = {
+  status: 503,
+  error: 'temporarily_unavailable',
+  description: 'Tokens cannot be given at the moment. Try again later.',
+};
+
+const bad = (description: string, status = 400): TokenError => ({
+  status,
+  error: 'invalid_request',
+  description,
+});
+
+export class TokenEndpoint {
+  readonly #limits: QuotaTable;
+  readonly #url: string;
+
+  constructor(private readonly parts: TokenEndpointParts) {
+    const { options, maxClients } = parts;
+    this.#limits = new QuotaTable([options.limit], maxClients);
+    this.#url = new URL(options.issuer).origin + options.path;
+  }
+
+  claims(raw: IncomingMessage): boolean {
+    return requestPath(raw.url ?? '') === this.parts.options.path;
+  }
+
+  async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
+    const answer = await this.#answer(raw, state);
+    if (answer !== undefined) this.#send(raw, response, answer);
+    return false;
+  }
+
+  async #answer(raw: IncomingMessage, state: RequestState): Promise<Answer | undefined> {
+    if (raw.method !== 'POST') return refusal(bad('The method is POST.', 405), ['Allow', 'POST']);
+    // Secrets in a URL are logged; that they are there is all that may be said (RFC 6749 section 3.2).
+    if ((raw.url ?? '').includes('?')) return refusal(bad('Parameters belong in the body.'));
+    const { headers } = raw;
+    if (!FORM_TYPE.test(headers['content-type'] ?? '') || headers['content-encoding'] !== undefined) {
+      return refusal(OTHER_BODY);
+    }
+    state.askForBody();
+    const reading = await readBody(raw, BODY_BOUNDS);
+    switch (reading.kind) {
+      case 'gone':
+        return undefined;
+      case 'too-large':
+        return refusal(bad('The body is too large.', 413));
+      case 'too-slow':
+        return refusal(bad('The body did not arrive in time.', 408));
+      case 'not-text':
+        return refusal(OTHER_BODY);
+    }
+    const decision = readTokenRequest(reading.text, authorizationsOf(raw));
+    if (decision.valid) {
+      try {
+        return await this.#grant(decision.request, raw, state);
+      } catch (error) {
+        this.parts.logError(`A token could not be given: ${String(error)}`);
+        return refusal(UNAVAILABLE, ['Retry-After', '1']);
+      }
+    }
+    return decision.error === INVALID_CLIENT
+      ? this.#refuseClient(state, 'malformed', undefined)
+      : refusal(decision.error);
+  }
+
+  async #grant(request: TokenRequest, raw: IncomingMessage, state: RequestState): Promise<Answer> {
+    const { clients, options, issuer } = this.parts;
+    const { client } = request;
+    const verification = await clients.verify(client.secret, {
+      method: 'POST',
+      url: this.#url,
+      headers: raw.headers,
+    });
+    if (!verification.verified) return this.#refuseClient(state, verification.reason, client.secret);
+    const { agent, expiresMs } = verification;
+    // A secret under another name is a mix-up, or a guess.
+    if (client.id !== agent.id && client.id !== agent.claims[KEY_ID_CLAIM]) {
+      return this.#refuseClient(state, 'unknown', client.secret);
+    }
+    state.agent = agent;
+    const limited = this.#charge(agent.id, state);
+    if (limited !== undefined) return limited;
+    const scopes = grantScopes(request.scopes, agent.scopes);
+    if ('error' in scopes) return refusal(scopes);
+    const audiences = grantAudiences(request.resources, options.resources);
+    if ('error' in audiences) return refusal(audiences);
+    const boundTo = await this.#readProof(raw);
+    if (typeof boundTo === 'object') return refusal(boundTo);
+    const clientId = agent.id;
+    const issued = await issuer.issue({ agent, clientId, scopes, audiences, notAfterMs: expiresMs, boundTo });
+    return {
+      status: 200,
+      headers: [],
+      body: {
+        access_token: issued.token,
+        token_type: boundTo === undefined ? 'Bearer' : 'DPoP',
+        expires_in: issued.expiresInSeconds,
+        ...(scopes.length > 0 ? { scope: scopes.join(' ') } : {}),
+      },
+    };
+  }
+
+  #refuseClient(state: RequestState, reason: RefusedCredential, secret: string | undefined): Answer {
+    const limited = this.parts.countFailure(state, reason, secret);
+    if (limited !== undefined) return refusal(TOO_MANY, limited);
+    // Always, and not only to who has used the header: a 401 names what would do (RFC 9110 section 15.5.2).
+    return refusal(INVALID_CLIENT, [
+      'WWW-Authenticate',
+      `Basic realm="${this.parts.realm}", charset="UTF-8"`,
+    ]);
+  }
+
+  #charge(agentId: string, state: RequestState): Answer | undefined {
+    const { clock, sendsQuota } = this.parts;
+    const charge = { table: this.#limits, mask: EVERY_POLICY, key: hashKey(agentId), cost: 1 };
+    const verdict = judge([charge], clock.monotonicMs());
+    if (verdict.granted && !sendsQuota) return undefined;
+    state.quota = quotaHeaders(verdict, clock.epochMs(), sendsQuota);
+    return verdict.granted ? undefined : refusal(TOO_MANY);
+  }
+
+  /** The thumbprint that the token is to be bound to, if the client has sent a proof (RFC 9449 section 5). */
+  async #readProof(raw: IncomingMessage): Promise<string | undefined | TokenError> {
+    const { dpop, jose, clock } = this.parts;
+    const proof = raw.headers['dpop'];
+    if (dpop === undefined || (proof === undefined && !dpop.required)) return undefined;
+    const thumbprint =
+      typeof proof === 'string'
+        ? await checkProof(
+            jose,
+            { method: 'POST', url: this.#url, proof, accessToken: undefined },
+            dpop,
+            clock.epochMs(),
+          )
+        : undefined;
+    return (
+      thumbprint ?? {
+        status: 400,
+        error: 'invalid_dpop_proof',
+        description: 'The DPoP proof is missing, is not valid, or was used before.',
+      }
+    );
+  }
+
+  #send(raw: IncomingMessage, response: ServerResponse, { status, headers, body }: Answer): void {
+    const text = JSON.stringify(body);
+    response.writeHead(status, {
+      'Content-Type': 'application/json',
+      'Content-Length': Buffer.byteLength(text),
+      // RFC 6749 section 5.1.
+      'Cache-Control': 'no-store',
+      Pragma: 'no-cache',
+      ...pairs(headers),
+      ...(hasUnreadBody(raw) ? { Connection: 'close' } : {}),
+    });
+    response.end(raw.method === 'HEAD' ? undefined : text);
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  /** Name and value in turn. */
+  readonly headers: readonly string[];
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+function refusal({ status, error, description }: TokenError, headers: readonly string[] = []): Answer {
+  return { status, headers, body: { error, error_description: description } };
+}
+
+function pairs(headers: readonly string[]): Record<string, string> {
+  const object: Record<string, string> = {};
+  for (let index = 0; index < headers.length; index += 2) object[headers[index]!] = headers[index + 1]!;
+  return object;
+}
+
+/** Every line, since Node keeps the first of several without a word. */
+function authorizationsOf({ rawHeaders }: IncomingMessage): readonly string[] {
+  return rawHeaders.filter(
+    (_value, index) => index % 2 === 1 && rawHeaders[index - 1]!.toLowerCase() === 'authorization',
+  );
+}
+
+/** On a connection that is kept, what is left of a body would have to be read to its end. */
+function hasUnreadBody(raw: IncomingMessage): boolean {
+  return raw.httpVersionMajor === 1 && !raw.complete && !raw.readableEnded;
+}
+
+/** The documents, made at start-up, and the public keys. */
+export class MetadataStage {
+  readonly #documents: ReadonlyMap<string, Buffer>;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(
+    documents: ReadonlyMap<string, unknown>,
+    maxAgeMs: number,
+    private readonly keys: { readonly path: string; readonly issuer: TokenIssuer } | undefined,
+    private readonly clock: Clock,
+  ) {
+    this.#documents = new Map(
+      [...documents].map(([path, document]) => [path, Buffer.from(JSON.stringify(document))]),
+    );
+    this.#headers = { 'Cache-Control': `public, max-age=${Math.floor(maxAgeMs / 1_000)}` };
+  }
+
+  claims(raw: IncomingMessage): boolean {
+    const path = requestPath(raw.url ?? '');
+    return this.#documents.has(path) || path === this.keys?.path;
+  }
+
+  async run(raw: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    if (raw.method !== 'GET' && raw.method !== 'HEAD') {
+      const text = JSON.stringify({ error: 'invalid_request', error_description: 'The method is GET.' });
+      response.writeHead(405, {
+        'Content-Type': 'application/json',
+        'Content-Length': Buffer.byteLength(text),
+        Allow: 'GET, HEAD',
+        ...(hasUnreadBody(raw) ? { Connection: 'close' } : {}),
+      });
+      response.end(text);
+      return false;
+    }
+    const document = this.#documents.get(requestPath(raw.url ?? ''));
+    const body = document ?? Buffer.from(JSON.stringify(await this.#publicKeys()));
+    response.writeHead(200, {
+      // RFC 7517 section 8.5.
+      'Content-Type': document === undefined ? 'application/jwk-set+json' : 'application/json',
+      'Content-Length': body.length,
+      ...this.#headers,
+    });
+    response.end(raw.method === 'HEAD' ? undefined : body);
+    return false;
+  }
+
+  async #publicKeys(): Promise<unknown> {
+    const { keys } = this.keys!.issuer;
+    await keys.refresh(this.clock.monotonicMs());
+    return publicKeySet(keys.keys, this.clock.epochMs());
+  }
+}

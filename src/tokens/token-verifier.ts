@@ -1,0 +1,174 @@
+/* Signed tokens (RFC 9068) as credentials. */
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../common/clock.js';
+import type {
+  CredentialRequest,
+  CredentialVerifier,
+  RefusedCredential,
+  Verification,
+} from '../auth/credential.js';
+import { freshAgent } from '../auth/fresh-agent.js';
+import { checkClaims, type ClaimRules } from './check-claims.js';
+import { checkProof, type DpopRules } from './dpop.js';
+import type { Jose } from './jose.js';
+import type { TokenKeys } from './key-set.js';
+import { type Jws, readJws } from './read-jws.js';
+import { readJsonObject } from './read-json.js';
+import { type AgentFields, isId, type TokenClaims } from './token-agent.js';
+import { digestOf, TokenCache } from './token-cache.js';
+
+/** One issuer that is trusted, and in what. */
+export interface TokenTrust extends ClaimRules {
+  readonly algorithms: readonly string[];
+  /** Of the `typ` header, normalized. */
+  readonly types: readonly string[];
+  readonly keys: TokenKeys;
+  readonly dpop: DpopRules | undefined;
+  toAgent(claims: TokenClaims): AgentFields | undefined;
+  /** Asked for every request, also of a token that was verified a moment ago: a revoked agent's tokens are still well signed. */
+  isRevoked(agentId: string, claims: TokenClaims): boolean | Promise<boolean>;
+}
+
+interface Verified {
+  readonly trust: TokenTrust;
+  readonly keysVersion: number;
+  readonly agent: AgentFields & { readonly claims: TokenClaims };
+  readonly expiresMs: number;
+  /** The thumbprint of the key that the token is bound to. */
+  readonly boundTo: string | undefined;
+}
+
+/** A token without a key ID is tried with so many keys: each try is work that a stranger has ordered. */
+const MAX_TRIES = 4;
+
+const refused = (reason: RefusedCredential): Verification => ({ verified: false, reason });
+
+export class SignedTokenVerifier implements CredentialVerifier {
+  readonly #cache: TokenCache<Verified>;
+  readonly #trusts: ReadonlyMap<string, TokenTrust>;
+  readonly acceptsDpop: boolean;
+  /** RFC 9449 section 7.1. */
+  readonly challenges: readonly string[];
+
+  constructor(
+    trusts: readonly TokenTrust[],
+    private readonly jose: Jose,
+    private readonly clock: Clock,
+    cacheSize: number,
+  ) {
+    this.#trusts = new Map(trusts.map(trust => [trust.issuer, trust]));
+    const proofs = new Set(trusts.flatMap(({ dpop }) => dpop?.algorithms ?? []));
+    this.acceptsDpop = proofs.size > 0;
+    this.challenges = proofs.size > 0 ? [`DPoP algs="${[...proofs].join(' ')}"`] : [];
+    this.#cache = new TokenCache(cacheSize);
+  }
+
+  /** Rejects only while there are no keys to verify with, which is no client's fault. */
+  async verify(token: string, request: CredentialRequest): Promise<Verification> {
+    const digest = digestOf(token);
+    // What needs no wait does not wait: each turn of the queue costs a request that is remembered as much as the look-up.
+    const recalled = this.#recall(digest);
+    const known = recalled instanceof Promise ? await recalled : recalled;
+    const verified = known ?? (await this.#verifyAnew(token));
+    if ('reason' in verified) return refused(verified.reason);
+    if (known === undefined) this.#cache.set(digest, verified, verified.expiresMs);
+    const held = this.#isHeldBy(verified, token, request);
+    if (!(typeof held === 'boolean' ? held : await held)) return refused('invalid');
+    const { trust, agent, expiresMs } = verified;
+    const revoked = trust.isRevoked(agent.id, agent.claims);
+    if (typeof revoked === 'boolean' ? revoked : await revoked) return refused('revoked');
+    return { verified: true, agent: freshAgent({ scopes: [], ...agent, kind: 'token' }), expiresMs };
+  }
+
+  #recall(digest: string): Verified | undefined | Promise<Verified | undefined> {
+    const known = this.#cache.get(digest, this.clock.epochMs());
+    if (known === undefined) return undefined;
+    const settle = (): Verified | undefined => {
+      if (known.keysVersion === known.trust.keys.version) return known;
+      this.#cache.delete(digest);
+      return undefined;
+    };
+    const refreshing = known.trust.keys.refresh(this.clock.monotonicMs());
+    return refreshing === undefined ? settle() : refreshing.then(settle);
+  }
+
+  async #verifyAnew(token: string): Promise<Verified | { readonly reason: RefusedCredential }> {
+    const jws = readJws(token);
+    const claims = jws && readJsonObject(jws.payload);
+    if (jws === undefined || claims === undefined) return { reason: 'malformed' };
+    const { iss } = claims;
+    const trust = typeof iss === 'string' ? this.#trusts.get(iss) : undefined;
+    if (trust === undefined) return { reason: 'unknown' };
+    if (!trust.algorithms.includes(jws.alg) || jws.typ === undefined || !trust.types.includes(jws.typ)) {
+      return { reason: 'invalid' };
+    }
+    const keysVersion = await this.#versionThatSigned(token, jws, trust);
+    if (keysVersion === undefined) return { reason: 'invalid' };
+    const decision = checkClaims(claims, trust, this.clock.epochMs());
+    if (!decision.valid) return decision;
+    const boundTo = readBinding(claims['cnf']);
+    const agent = trust.toAgent(claims);
+    if (boundTo === 'unknown' || agent === undefined || !isId(agent.id)) return { reason: 'invalid' };
+    const { expiresMs } = decision;
+    return { trust, keysVersion, agent: { ...agent, claims }, expiresMs, boundTo: boundTo?.jkt };
+  }
+
+  /** The version of the keys among which is the one that has signed; `undefined` if none has. */
+  async #versionThatSigned(
+    token: string,
+    { alg, kid }: Jws,
+    { keys }: TokenTrust,
+  ): Promise<number | undefined> {
+    const refreshing = keys.refresh(this.clock.monotonicMs());
+    if (refreshing !== undefined) await refreshing;
+    let candidates = keys.find(alg, kid);
+    if (candidates.length === 0) {
+      const reloading = keys.reload(this.clock.monotonicMs());
+      if (reloading === undefined) return undefined;
+      await reloading;
+      candidates = keys.find(alg, kid);
+    }
+    // Before the next wait: the keys may change behind it.
+    const { version } = keys;
+    for (const key of candidates.slice(0, MAX_TRIES)) {
+      // One after another: most often, the first one is it.
+      // oxlint-disable-next-line no-await-in-loop
+      if (await this.#isSignedWith(token, key, alg)) return version;
+    }
+    return undefined;
+  }
+
+  async #isSignedWith(token: string, key: KeyObject, alg: string): Promise<boolean> {
+    try {
+      await this.jose.compactVerify(token, key, { algorithms: [alg] });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** A bound token needs a proof (RFC 9449 section 7.2), and a proof a bound token. */
+  #isHeldBy(
+    { trust, boundTo }: Verified,
+    token: string,
+    request: CredentialRequest,
+  ): boolean | Promise<boolean> {
+    const { dpop } = trust;
+    const isProofScheme = /^dpop /i.test(String(request.headers['authorization'] ?? ''));
+    if (boundTo === undefined) return !isProofScheme && dpop?.required !== true;
+    const proof = request.headers['dpop'];
+    if (dpop === undefined || !isProofScheme || typeof proof !== 'string') return false;
+    const { method, url } = request;
+    const nowMs = this.clock.epochMs();
+    const shown = { method, url, proof, accessToken: token };
+    return checkProof(this.jose, shown, dpop, nowMs).then(thumbprint => thumbprint === boundTo);
+  }
+}
+
+/** A token that is bound in a way that cannot be checked must not pass as one that is not bound (RFC 7800 section 3.1). */
+function readBinding(cnf: unknown): { readonly jkt: string } | undefined | 'unknown' {
+  if (cnf === undefined) return undefined;
+  if (typeof cnf !== 'object' || cnf === null || Object.keys(cnf).join() !== 'jkt') return 'unknown';
+  const { jkt } = cnf as { jkt?: unknown };
+  return typeof jkt === 'string' && jkt !== '' ? { jkt } : 'unknown';
+}

@@ -1,0 +1,370 @@
+import { createPublicKey, KeyObject } from 'node:crypto';
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import {
+  isRecord,
+  readBoolean,
+  readFunction,
+  readInteger,
+  readObject,
+  readString,
+  readStringList,
+  show,
+} from '../common/read-options.js';
+import { readDuration } from '../common/read-duration.js';
+import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS } from './algorithms.js';
+import { normalizeType } from './read-jws.js';
+import { type AgentFields, type ClaimNames, DEFAULT_CLAIM_NAMES, type TokenClaims } from './token-agent.js';
+import {
+  isOfType,
+  type Jwk,
+  readPublicJwk,
+  readSecret,
+  repeatedKeyIds,
+  toTokenKey,
+  type TokenKey,
+  UnusableKeyError,
+} from './token-key.js';
+
+/** A public key: a JWK, PEM text or a KeyObject. */
+export type PublicKeyInput = string | KeyObject | Jwk;
+/** A shared secret: text, bytes, a KeyObject or a JWK of the type `oct`. */
+export type SecretInput = string | Uint8Array | KeyObject | Jwk;
+
+/** Proofs of possession (RFC 9449). */
+export interface DpopOptions {
+  /** Whether tokens that are bound to no key are refused. @default false */
+  required?: boolean;
+  /** @default ['ES256', 'EdDSA', 'Ed25519', 'PS256'] */
+  algorithms?: readonly string[];
+  /** How old a proof may be, from 5 seconds to 5 minutes. @default '1 minute' */
+  maxAge?: string;
+  /**
+   * How many proofs are remembered for as long as each could be shown again. Further ones are refused meanwhile. They are remembered per
+   * process. @default 100,000
+   */
+  maxProofs?: number;
+}
+
+/** Which signed tokens are trusted, and what is read from them. */
+export interface TokensOptions {
+  /** The `iss` of the tokens, exactly. Required. */
+  issuer: string;
+  /** The API's own identifier: a token must name it, or one of several, in `aud`. Required. @default `auth.resource` */
+  audience?: string | readonly string[];
+  /** The signature algorithms that are taken. Required: a list that nobody chose would take what an attacker chooses. @see RFC 8725 section 3.1 */
+  algorithms: readonly string[];
+  /** The issuer's public keys; also a JWK set. */
+  keys?: PublicKeyInput | readonly PublicKeyInput[] | { readonly keys: readonly Jwk[] };
+  /** Secrets shared with the issuer, for HS256, HS384 and HS512. Never together with public keys. */
+  secret?: SecretInput | readonly SecretInput[];
+  /** Where the issuer publishes its keys: https, or http on a loopback address. */
+  jwksUri?: string;
+  /** How long a fetched set is used before it is fetched again. @default '10 minutes' */
+  jwksMaxAge?: string;
+  /** The least time between two fetches, whatever keys tokens name. @default '30 seconds' */
+  jwksCooldown?: string;
+  /** How long a fetch may take. @default '5 seconds' */
+  jwksTimeout?: string;
+  /** How old a token may be, counted from its `iat`, however long it says it lives. @default '15 minutes' */
+  maxAge?: string;
+  /** By how much clocks may differ, up to 5 minutes. @default '5 seconds' */
+  clockTolerance?: string;
+  /** What `typ` may be. An ID token, or any other JWT of the issuer, is no access token. @default 'at+jwt' @see RFC 9068 section 2.1 */
+  type?: string | readonly string[];
+  /** The names of the claims that are read. @default sub, scope, tier, tenant, tools */
+  claims?: Partial<ClaimNames>;
+  /** Reads the agent from verified claims by itself, in place of `claims`. `undefined` refuses the token. */
+  agent?: (claims: TokenClaims) => AgentFields | undefined;
+  /** Tokens that are bound to a key of the agent's. @default false: a bound token is refused */
+  dpop?: boolean | DpopOptions;
+  /** How many verified tokens are remembered; 0 for none. @default 10,000 */
+  cacheSize?: number;
+}
+
+export interface ResolvedDpop {
+  readonly required: boolean;
+  readonly algorithms: readonly string[];
+  readonly maxAgeMs: number;
+  readonly maxProofs: number;
+}
+
+export interface ResolvedTokens {
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly algorithms: readonly string[];
+  readonly types: readonly string[];
+  readonly keys: readonly TokenKey[];
+  readonly jwks:
+    | {
+        readonly uri: URL;
+        readonly maxAgeMs: number;
+        readonly cooldownMs: number;
+        readonly timeoutMs: number;
+      }
+    | undefined;
+  readonly maxAgeMs: number;
+  readonly clockToleranceMs: number;
+  readonly claims: ClaimNames;
+  readonly agent: TokensOptions['agent'];
+  readonly dpop: ResolvedDpop | undefined;
+  readonly cacheSize: number;
+}
+
+const KNOWN = [
+  'issuer',
+  'audience',
+  'algorithms',
+  'keys',
+  'secret',
+  'jwksUri',
+  'jwksMaxAge',
+  'jwksCooldown',
+  'jwksTimeout',
+  'maxAge',
+  'clockTolerance',
+  'type',
+  'claims',
+  'agent',
+  'dpop',
+  'cacheSize',
+] as const;
+
+const MAX_KEYS = 100;
+
+/** @param resource `auth.resource` */
+export function resolveTokens(option: string, input: unknown, resource?: string): ResolvedTokens | undefined {
+  if (input === undefined || input === false) return undefined;
+  const options = readObject(option, input, KNOWN);
+  const audiences = readTexts(`${option}.audience`, options.audience ?? resource);
+  const { algorithms, symmetric } = readAlgorithms(`${option}.algorithms`, options.algorithms);
+  const keys = readKeys(option, options, algorithms, symmetric);
+  return {
+    issuer: readRequired(`${option}.issuer`, options.issuer),
+    audiences,
+    algorithms,
+    types: (options.type === undefined ? ['at+jwt'] : readTexts(`${option}.type`, options.type)).map(
+      normalizeType,
+    ),
+    ...keys,
+    maxAgeMs: readDuration(`${option}.maxAge`, options.maxAge, '15 minutes', { min: '1s', max: '31 days' }),
+    clockToleranceMs: readDuration(`${option}.clockTolerance`, options.clockTolerance, '5 seconds', {
+      min: '0s',
+      max: '5 minutes',
+    }),
+    claims: readClaimNames(`${option}.claims`, options.claims),
+    agent: readFunction<NonNullable<TokensOptions['agent']>>(`${option}.agent`, options.agent),
+    dpop: resolveDpop(`${option}.dpop`, options.dpop),
+    cacheSize: readInteger(`${option}.cacheSize`, options.cacheSize, 10_000, { min: 0, max: 1_000_000 }),
+  };
+}
+
+export const DPOP_ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256'];
+
+export function resolveDpop(option: string, input: unknown): ResolvedDpop | undefined {
+  if (input === undefined || input === false) return undefined;
+  const options = readObject(option, input === true ? {} : input, [
+    'required',
+    'algorithms',
+    'maxAge',
+    'maxProofs',
+  ]);
+  const algorithms =
+    options.algorithms === undefined
+      ? DPOP_ALGORITHMS
+      : readStringList(`${option}.algorithms`, options.algorithms, []);
+  for (const [index, alg] of algorithms.entries()) {
+    if (!PUBLIC_KEY_ALGORITHMS.has(alg)) throw algorithmError(`${option}.algorithms[${index}]`, alg);
+  }
+  return {
+    required: readBoolean(`${option}.required`, options.required, false),
+    algorithms,
+    maxAgeMs: readDuration(`${option}.maxAge`, options.maxAge, '1 minute', { min: '5s', max: '5 minutes' }),
+    maxProofs: readInteger(`${option}.maxProofs`, options.maxProofs, 100_000, { min: 1, max: 10_000_000 }),
+  };
+}
+
+function readAlgorithms(
+  option: string,
+  value: unknown,
+): { readonly algorithms: readonly string[]; readonly symmetric: boolean } {
+  const algorithms = readStringList(option, value, []);
+  if (algorithms.length === 0) {
+    throw new AgentSecurityConfigError(
+      'ASEC_TOKEN_ALGORITHM',
+      option,
+      `must name the algorithms of the issuer, received ${show(value)}`,
+      "Write for example ['ES256'].",
+      value,
+    );
+  }
+  for (const [index, alg] of algorithms.entries()) {
+    if (!PUBLIC_KEY_ALGORITHMS.has(alg) && !SECRET_ALGORITHMS.has(alg)) {
+      throw algorithmError(`${option}[${index}]`, alg);
+    }
+  }
+  const symmetric = SECRET_ALGORITHMS.has(algorithms[0]!);
+  if (algorithms.some(alg => SECRET_ALGORITHMS.has(alg) !== symmetric)) {
+    throw new AgentSecurityConfigError(
+      'ASEC_TOKEN_ALGORITHM',
+      option,
+      `must not mix secrets and public keys, received ${show(value)}`,
+      'A public key that is taken for a secret lets everybody sign. Choose one kind.',
+      value,
+    );
+  }
+  return { algorithms, symmetric };
+}
+
+function algorithmError(option: string, value: string): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    'ASEC_TOKEN_ALGORITHM',
+    option,
+    `is not an algorithm for tokens, received ${show(value)}`,
+    `Known: ${[...PUBLIC_KEY_ALGORITHMS.keys(), ...SECRET_ALGORITHMS.keys()].join(', ')}.`,
+    value,
+  );
+}
+
+type KeyOptions = Partial<Record<(typeof KNOWN)[number], unknown>>;
+
+function readKeys(
+  option: string,
+  options: KeyOptions,
+  algorithms: readonly string[],
+  symmetric: boolean,
+): Pick<ResolvedTokens, 'keys' | 'jwks'> {
+  const given = (['keys', 'secret', 'jwksUri'] as const).filter(name => options[name] !== undefined);
+  const fitting = symmetric ? ['secret'] : ['keys', 'jwksUri'];
+  if (given.length !== 1 || !fitting.includes(given[0]!)) {
+    throw new AgentSecurityConfigError(
+      'ASEC_TOKEN_KEY',
+      option,
+      `must name the keys of ${algorithms.join(', ')} in one way, received ${given.join(' and ') || 'none'}`,
+      `Set ${fitting.map(name => `"${name}"`).join(' or ')}, and nothing else.`,
+    );
+  }
+  if (options.jwksUri !== undefined) {
+    const uri = readUrl(`${option}.jwksUri`, options.jwksUri);
+    return {
+      keys: [],
+      jwks: {
+        uri,
+        maxAgeMs: readDuration(`${option}.jwksMaxAge`, options.jwksMaxAge, '10 minutes', {
+          min: '10s',
+          max: '1 day',
+        }),
+        cooldownMs: readDuration(`${option}.jwksCooldown`, options.jwksCooldown, '30 seconds', {
+          min: '1s',
+          max: '10 minutes',
+        }),
+        timeoutMs: readDuration(`${option}.jwksTimeout`, options.jwksTimeout, '5 seconds', {
+          min: '100ms',
+          max: '30s',
+        }),
+      },
+    };
+  }
+  const name = given[0]!;
+  const inputs = listOf(options[name]);
+  if (inputs.length === 0 || inputs.length > MAX_KEYS)
+    throw keyError(`${option}.${name}`, `must hold 1 to ${MAX_KEYS} keys`);
+  const keys = inputs.map((each, index) => {
+    const at = inputs.length === 1 ? `${option}.${name}` : `${option}.${name}[${index}]`;
+    return readKey(at, () => (symmetric ? readSecret(each, algorithms) : readPublicKey(each)));
+  });
+  for (const [index, { alg, key }] of keys.entries()) {
+    if (!algorithms.some(each => (alg === undefined || alg === each) && isOfType(key, each))) {
+      throw keyError(`${option}.${name}[${index}]`, 'fits none of the algorithms');
+    }
+  }
+  const [repeated] = repeatedKeyIds(keys);
+  if (repeated !== undefined)
+    throw keyError(`${option}.${name}`, `has two keys with the ID ${show(repeated)}`);
+  return { keys, jwks: undefined };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  return isRecord(value) && Array.isArray(value['keys']) ? (value['keys'] as unknown[]) : [value];
+}
+
+function readPublicKey(input: unknown): TokenKey {
+  const none = { kid: undefined, alg: undefined };
+  if (input instanceof KeyObject) {
+    return toTokenKey(input.type === 'private' ? createPublicKey(input) : input, none);
+  }
+  if (typeof input !== 'string') return readPublicJwk(input);
+  let key: KeyObject;
+  try {
+    key = createPublicKey(input);
+  } catch {
+    throw new UnusableKeyError('is no PEM text of a public key');
+  }
+  return toTokenKey(key, none);
+}
+
+/** What a key is, is never shown. */
+function readKey(option: string, read: () => TokenKey): TokenKey {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UnusableKeyError) throw keyError(option, error.message);
+    throw error;
+  }
+}
+
+export function keyError(option: string, problem: string): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    'ASEC_TOKEN_KEY',
+    option,
+    problem,
+    'Pass a JWK, PEM text or a KeyObject of a type that the algorithms use: EC, Ed25519, or RSA of 2048 bits and more.',
+  );
+}
+
+/** An absolute URL that nobody on the network can stand in for. */
+export function readUrl(option: string, value: unknown): URL {
+  const text = readRequired(option, value);
+  let url: URL | undefined;
+  try {
+    url = new URL(text);
+  } catch {
+    url = undefined;
+  }
+  const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
+  if (url !== undefined && secure && url.username === '' && url.password === '' && url.hash === '')
+    return url;
+  throw new AgentSecurityConfigError(
+    'ASEC_AUTH_URL',
+    option,
+    `must be an https URL, received ${show(value)}`,
+    'Plain http is for loopback addresses only; leave out user names and fragments.',
+    value,
+  );
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
+}
+
+function readClaimNames(option: string, value: unknown): ClaimNames {
+  const names = readObject(option, value, ['id', 'scopes', 'tier', 'tenant', 'tools']);
+  return {
+    id: readString(`${option}.id`, names.id, DEFAULT_CLAIM_NAMES.id),
+    scopes: readString(`${option}.scopes`, names.scopes, DEFAULT_CLAIM_NAMES.scopes),
+    tier: readString(`${option}.tier`, names.tier, DEFAULT_CLAIM_NAMES.tier),
+    tenant: readString(`${option}.tenant`, names.tenant, DEFAULT_CLAIM_NAMES.tenant),
+    tools: readString(`${option}.tools`, names.tools, DEFAULT_CLAIM_NAMES.tools),
+  };
+}
+
+function readRequired(option: string, value: unknown): string {
+  return readString(option, value ?? null, '');
+}
+
+/** One text or several; at least one. */
+export function readTexts(option: string, value: unknown): readonly string[] {
+  const texts = Array.isArray(value) ? readStringList(option, value, []) : [readRequired(option, value)];
+  if (texts.length === 0 || texts.includes('')) readRequired(option, '');
+  return texts;
+}
