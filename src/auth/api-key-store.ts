@@ -40,10 +40,10 @@ export interface ApiKeyStore {
    */
   find(id: string): ApiKeyRecord | undefined | Promise<ApiKeyRecord | undefined>;
   /**
-   * A record that an unknown ID is compared with, so that it reaches for memory as a known one does: the same for the same ID.
-   * Without it, one that is always at hand takes its place.
+   * The records that the key of an ID may be, always as many, found in the same steps for a known and an unknown ID. The secret tells
+   * which it is. Where a store has it, it is asked in place of `find`.
    */
-  decoy?(id: string): ApiKeyRecord | undefined;
+  candidates?(id: string): readonly ApiKeyRecord[];
   /** The agent of an ID: whether it still exists, and is enabled. For credentials that were made from a key. */
   findAgent?(id: string): AgentRecord | undefined | Promise<AgentRecord | undefined>;
   /** Called once before the first request. What it throws stops the start-up. */

@@ -28,14 +28,23 @@ export class ApiKeyVerifier implements CredentialVerifier {
   async verify(credential: string): Promise<Verification> {
     const parts = readApiKey(credential, this.prefix);
     if (parts === undefined) return { verified: false, reason: 'malformed' };
-    const found = this.store.find(parts.id);
-    const record = found instanceof Promise ? await found : found;
-    const decoy = this.store.decoy?.(parts.id);
-    const compared = record ?? decoy;
-    const matches = this.digests.matches(compared?.digest, parts);
-    const reason = refusalOf(compared, record !== undefined, matches, this.clock.epochMs());
+    const candidates = this.store.candidates?.(parts.id) ?? [await this.store.find(parts.id)];
+    const nowMs = this.clock.epochMs();
+    let known: ApiKeyRecord | undefined;
+    let opened: ApiKeyRecord | undefined;
+    let obstacle: RefusedCredential | undefined;
+    // Everything is looked at, of all of them, before anything is said.
+    for (const candidate of candidates.length === 0 ? NOBODY : candidates) {
+      const isNamed = candidate?.id === parts.id;
+      const matches = this.digests.matches(candidate?.digest, parts);
+      const state = obstacleOf(candidate, nowMs);
+      if (isNamed) known = candidate;
+      // A digest that was copied to another key's record opens nothing.
+      if (isNamed && matches) [opened, obstacle] = [candidate, state];
+    }
+    const reason = opened === undefined ? (known === undefined ? 'unknown' : 'invalid') : obstacle;
     return reason === undefined
-      ? { verified: true, agent: agentOfKey(record!), expiresMs: record!.expiresMs }
+      ? { verified: true, agent: agentOfKey(opened!), expiresMs: opened!.expiresMs }
       : { verified: false, reason };
   }
 
@@ -46,18 +55,14 @@ export class ApiKeyVerifier implements CredentialVerifier {
   }
 }
 
-/** Everything is looked at before anything is said. Only who has the secret learns more than that it was refused. */
-function refusalOf(
-  record: ApiKeyRecord | undefined,
-  known: boolean,
-  matches: boolean,
-  nowMs: number,
-): RefusedCredential | undefined {
+/** What is compared where there is nobody: as much as otherwise. */
+const NOBODY: readonly undefined[] = [undefined, undefined];
+
+/** Only who has the secret learns more than that it was refused. */
+function obstacleOf(record: ApiKeyRecord | undefined, nowMs: number): RefusedCredential | undefined {
   const revoked = record?.revoked === true || record?.agent.disabled === true;
   const expired = record?.expiresMs !== undefined && nowMs >= record.expiresMs;
   const early = record?.notBeforeMs !== undefined && nowMs < record.notBeforeMs;
-  if (!known) return 'unknown';
-  if (!matches) return 'invalid';
   if (revoked) return 'revoked';
   if (expired) return 'expired';
   return early ? 'not-yet-valid' : undefined;

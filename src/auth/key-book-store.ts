@@ -16,11 +16,8 @@ export class KeyBookStore implements ApiKeyStore {
     return this.#index.keys.get(id);
   }
 
-  decoy(id: string): ApiKeyRecord | undefined {
-    const { list } = this.#index;
-    let hash = 0;
-    for (let at = 0; at < id.length; at++) hash = (hash * 31 + id.charCodeAt(at)) | 0;
-    return list[(hash >>> 0) % list.length];
+  candidates(id: string): readonly ApiKeyRecord[] {
+    return this.#index.table.candidates(id);
   }
 
   findAgent(id: string): AgentRecord | undefined {

@@ -1,5 +1,6 @@
 /* The keys and agents of an app as one document: what the JSON file, the environment variable and Redis hold, and what the command
  * `keys` changes. Every change makes a new book. */
+import { KeyTable } from './key-table.js';
 import { isRecord, show } from '../common/read-options.js';
 import { createApiKey, ID_LENGTH } from './api-key-format.js';
 import type { AgentRecord, ApiKeyRecord } from './api-key-store.js';
@@ -139,8 +140,7 @@ function readTime(text: string): number {
 export interface KeyIndex {
   readonly keys: ReadonlyMap<string, ApiKeyRecord>;
   readonly agents: ReadonlyMap<string, AgentRecord>;
-  /** The keys in an order. */
-  readonly list: readonly ApiKeyRecord[];
+  readonly table: KeyTable;
 }
 
 /** The records of a book, ready to be looked up. */
@@ -165,7 +165,7 @@ export function indexKeyBook(book: KeyBook): KeyIndex {
       },
     ]),
   );
-  return { keys, agents, list: [...keys.values()] };
+  return { keys, agents, table: new KeyTable([...keys.values()]) };
 }
 
 /* ---- changes ---- */
