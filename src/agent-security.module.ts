@@ -31,6 +31,10 @@ import { installFront } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
+import { MCP_PORTS, type McpPorts } from './mcp/mcp-ports.js';
+import { McpStage } from './mcp/mcp-stage.js';
+import { guardListening } from './network/guard-listening.js';
+import { PrivateNetworkGuard } from './network/private-network.guard.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
 import {
@@ -121,13 +125,36 @@ const PROVIDERS: Provider[] = [
     inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES],
   },
   // In the order in which they run.
-  { provide: FRONT_STAGES, useFactory: (): readonly FrontStage[] => [] },
+  {
+    provide: FRONT_STAGES,
+    useFactory: (mcp: McpStage | undefined): readonly FrontStage[] => (mcp ? [mcp] : []),
+    inject: [McpStage],
+  },
+  {
+    provide: McpStage,
+    useFactory: ({ mcp, errors }: ResolvedOptions, ports: McpPorts, clock: Clock) =>
+      mcp
+        ? new McpStage(mcp, ports, clock, new Logger('AgentSecurity'), errors ? errors.typeBase : undefined)
+        : undefined,
+    inject: [RESOLVED, MCP_PORTS, CLOCK],
+  },
+  {
+    provide: MCP_PORTS,
+    useFactory: ({ rateLimit }: ResolvedOptions, guard: RateLimitGuard): McpPorts => ({
+      identity: undefined,
+      // A guard that a test puts in place lacks the method.
+      limiter: rateLimit ? { limit: async (...call) => guard.limitRaw?.(...call) } : undefined,
+      tools: undefined,
+    }),
+    inject: [RESOLVED, RateLimitGuard],
+  },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
   SecurityEvents,
   RateLimiter,
   HostGuard,
   RateLimitGuard,
+  PrivateNetworkGuard,
   BodyGuard,
   SecurityHeadersInterceptor,
   RequestIdInterceptor,
@@ -159,6 +186,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     private readonly adapterHost: HttpAdapterHost,
     config: ApplicationConfig,
     hostGuard: HostGuard,
+    networkGuard: PrivateNetworkGuard,
     rateLimitGuard: RateLimitGuard,
     bodyGuard: BodyGuard,
     private readonly filter: ProblemDetailsFilter,
@@ -175,6 +203,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     CONFIGURED.add(config);
     config.useGlobalGuards(
       hostGuard,
+      networkGuard,
       ...(options.rateLimit ? [rateLimitGuard] : []),
       ...(options.body ? [bodyGuard] : []),
     );
@@ -196,6 +225,8 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     // Under a global prefix, Nest's own 404 and error handlers know that prefix alone; the rest, Express would answer with
     // HTML that holds the path or the stack.
     const answersAll = this.options.errors !== false && adapter.getType() === 'express';
+    const { mcp } = this.options;
+    if (mcp) guardListening(server, mcp.network);
     installGate(server, this.front, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
   }
 

@@ -9,6 +9,7 @@ import { type CorsOptions, type ResolvedCors, resolveCors } from './cors/cors.op
 import { type ErrorsOptions, type ResolvedErrors, resolveErrors } from './errors/errors.options.js';
 import { readHeadersInput, resolveHeaders, type SecurityHeadersOptions } from './headers/headers.options.js';
 import { type HostsOptions, type ResolvedHosts, resolveHosts } from './host/host.options.js';
+import { type McpOptions, type ResolvedMcp, resolveMcp } from './mcp/mcp.options.js';
 import {
   type RateLimitOptions,
   type ResolvedRateLimit,
@@ -40,6 +41,8 @@ export interface AgentSecurityOptions {
   errors?: false | ErrorsOptions;
   /** Bounds on request bodies. @default 10 MiB declared, JSON 64 levels deep */
   body?: false | BodyOptions;
+  /** MCP endpoints, judged in front of the framework. @default off */
+  mcp?: false | McpOptions;
 }
 
 export interface ResolvedOptions {
@@ -53,6 +56,7 @@ export interface ResolvedOptions {
   readonly trustProxy: TrustFunction | undefined;
   readonly errors: ResolvedErrors | false;
   readonly body: ResolvedBody | false;
+  readonly mcp: ResolvedMcp | false;
 }
 
 const KNOWN = [
@@ -65,6 +69,7 @@ const KNOWN = [
   'trustProxy',
   'errors',
   'body',
+  'mcp',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -83,5 +88,6 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
     trustProxy: resolveTrustProxy(options.trustProxy, env),
     errors: resolveErrors(options.errors),
     body: resolveBody(options.body),
+    mcp: resolveMcp(options.mcp),
   };
 }

@@ -28,7 +28,7 @@ export function resolveBody(input: unknown): ResolvedBody | false {
   };
 }
 
-function readBytes(option: string, value: unknown, fallback: number): number {
+export function readBytes(option: string, value: unknown, fallback: number): number {
   if (typeof value !== 'string')
     return readInteger(option, value, fallback, { min: 0, max: Number.MAX_SAFE_INTEGER });
   const match = /^(\d{1,12}) ?(b|kb|mb|gb)$/i.exec(value);

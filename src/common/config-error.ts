@@ -22,6 +22,8 @@ export const CONFIG_ERROR_CODES = [
   'ASEC_TRUST_ALL',
   'ASEC_TRUST_INVALID',
   'ASEC_MODULE_TWICE',
+  'ASEC_MCP_NETWORK',
+  'ASEC_PROXY_SECRET',
 ] as const;
 
 export type ConfigErrorCode = (typeof CONFIG_ERROR_CODES)[number];

@@ -17,6 +17,7 @@ import {
 import { addressKey, SHARED_KEY } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
 import { type Client, requestState, RequestState } from '../common/request-state.js';
+import { keepHandshake } from '../common/socket-state.js';
 import {
   attachState,
   compileHeaderTemplate,
@@ -104,8 +105,14 @@ export class Front {
     }
     takeOver(response);
     if (problem === PREFLIGHT) answerPreflight(raw, rawResponse(response), this.options.cors as ResolvedCors);
-    else answerProblem(raw, rawResponse(response), problem, state.id, this.options.errors);
+    else this.#answer(raw, rawResponse(response), state, problem);
     return false;
+  }
+
+  #answer(raw: IncomingMessage, response: ServerResponse, state: RequestState, problem: ProblemFields): void {
+    const stage = this.stages.find(each => each.refuse !== undefined && each.claims(raw));
+    if (stage === undefined) answerProblem(raw, response, problem, state.id, this.options.errors);
+    else stage.refuse!(raw, response, state, problem);
   }
 
   async #runStages(
@@ -139,7 +146,10 @@ export class Front {
   admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean {
     const state = this.#newState(raw, NO_RESPONSE);
     const problem = this.#judge(raw, state, 'UPGRADE');
-    if (problem === undefined) return true;
+    if (problem === undefined) {
+      keepHandshake(raw, socket, state);
+      return true;
+    }
     const fields = problem === PREFLIGHT ? ORIGIN_PROBLEM : problem;
     const headers = [...standingHeaders(state), ...(state.grant ?? []), ...(state.quota ?? [])];
     answerOnSocket(socket, fields, headers, state.id, this.options.errors);
@@ -261,7 +271,7 @@ export class Front {
     const origin = headers.origin;
     const secFetchSite = headers['sec-fetch-site'] as string | undefined;
     if (origin === undefined && secFetchSite === undefined && !cors.anyOrigin) return undefined;
-    const decision = decideCors(
+    let decision = decideCors(
       {
         method,
         origin,
@@ -272,6 +282,14 @@ export class Front {
       },
       cors,
     );
+    if (
+      (decision.kind === 'refused' || decision.kind === 'unreadable') &&
+      origin !== undefined &&
+      this.stages.some(stage => stage.allowsOrigin?.(raw, origin) === true)
+    ) {
+      const isPreflight = method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+      decision = { kind: isPreflight ? 'preflight' : 'granted', origin };
+    }
     if (decision.kind === 'granted' || decision.kind === 'preflight') {
       state.grant = this.#grants.get(decision.origin) ?? grantPairs(decision.origin, cors);
       return decision.kind === 'preflight' ? PREFLIGHT : undefined;

@@ -1,10 +1,19 @@
-import { type ArgumentsHost, type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  type ArgumentsHost,
+  type ExecutionContext,
+  HttpException,
+  Inject,
+  Injectable,
+  Logger,
+} from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { rawRequest, requestPath } from '../common/http-request.js';
 import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
-import type { ProblemFields } from '../common/problem.js';
+import { problemOf, type ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { hashKey } from './hash-key.js';
 import {
@@ -132,6 +141,31 @@ export class RateLimitGuard extends ThrottlerGuard {
     const verdict = this.limiter.judge(charges);
     this.tell(call, verdict);
     if (!verdict.granted && !this.settings.shadow) return refusal(quotaProblem(verdict));
+  }
+
+  /**
+   * Takes the module's quota for a request that no guard will see: an endpoint that another library mounts on the raw adapter.
+   * @returns the problem to answer with, if the client is over its limit
+   */
+  async limitRaw(
+    request: IncomingMessage,
+    response: ServerResponse,
+    cost = 1,
+  ): Promise<ProblemFields | undefined> {
+    const context = new ExecutionContextHost([request, response]);
+    const call = readHttpCall(context);
+    if (call.state !== undefined) call.state.charged = true;
+    if (this.isExempt(call.request)) return undefined;
+    try {
+      await this.judgeLater(context, this.plans.modulesPlan(cost), call);
+      return undefined;
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem !== undefined) return problem;
+      if (!(error instanceof HttpException)) throw error;
+      // Thrown by a subclass.
+      return { status: error.getStatus(), code: 'rate_limited', detail: error.message };
+    }
   }
 
   protected override async handleRequest(_request: ThrottlerRequest): Promise<boolean> {

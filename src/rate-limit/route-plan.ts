@@ -78,6 +78,23 @@ export class RoutePlans {
     return this.#modulesGroups;
   }
 
+  /** What a request draws on that is of no route, and counts as `times` requests. */
+  modulesPlan(times: number): RoutePlan {
+    const scale = (groups: readonly QuotaGroup[]): readonly QuotaGroup[] =>
+      times === 1
+        ? groups
+        : groups.map(group =>
+            typeof group.cost === 'number' ? { ...group, cost: group.cost * times } : group,
+          );
+    return {
+      groups: scale(this.#modulesGroups),
+      lateGroups: [],
+      immediate: false,
+      isModules: true,
+      tiers: new Map(this.#tiersGroups.map(([tier, groups]) => [tier, scale(groups)])),
+    };
+  }
+
   #plan(controller: Constructor, handler: Handler): RoutePlan {
     const read = <T>(key: string, target: unknown): T | undefined =>
       this.reflector.get<T | undefined>(key, target as never);
