@@ -17,6 +17,8 @@ import { ConfigModule, ConfigService } from '@nestjs/config';
 import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
+import { AuditTrail } from './audit/audit-trail.js';
+import { openSinks } from './audit/open-sinks.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
@@ -33,8 +35,10 @@ import { SecurityHeadersInterceptor } from './headers/security-headers.intercept
 import { HostGuard } from './host/host.guard.js';
 import { MCP_PORTS, type McpPorts } from './mcp/mcp-ports.js';
 import { McpStage } from './mcp/mcp-stage.js';
+import { McpToolGate } from './mcp/mcp-tools.js';
 import { guardListening } from './network/guard-listening.js';
 import { PrivateNetworkGuard } from './network/private-network.guard.js';
+import { GuardedStore } from './rate-limit/guarded-store.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
 import {
@@ -44,6 +48,12 @@ import {
 } from './rate-limit/rate-limit.options.js';
 import { MAX_CLIENTS, RateLimiter } from './rate-limit/rate-limiter.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
+import { AgentToolGuard } from './tools/agent-tool.guard.js';
+import { ToolAuditInterceptor } from './tools/tool-audit.interceptor.js';
+import { ToolPolicy } from './tools/tool-policy.js';
+import { ToolQuotas } from './tools/tool-quotas.js';
+import { ToolRuns } from './tools/tool-runs.js';
+import { ToolWatchGuard } from './tools/tool-watch.guard.js';
 
 /** For `useClass` and `useExisting`. */
 export interface AgentSecurityOptionsFactory {
@@ -140,16 +150,50 @@ const PROVIDERS: Provider[] = [
   },
   {
     provide: MCP_PORTS,
-    useFactory: ({ rateLimit }: ResolvedOptions, guard: RateLimitGuard): McpPorts => ({
+    useFactory: (
+      { rateLimit }: ResolvedOptions,
+      guard: RateLimitGuard,
+      policy: ToolPolicy,
+      audit: AuditTrail,
+    ): McpPorts => ({
       identity: undefined,
       // A guard that a test puts in place lacks the method.
       limiter: rateLimit ? { limit: async (...call) => guard.limitRaw?.(...call) } : undefined,
-      tools: undefined,
+      tools: new McpToolGate(policy, audit),
     }),
-    inject: [RESOLVED, RateLimitGuard],
+    inject: [RESOLVED, RateLimitGuard, ToolPolicy, AuditTrail],
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
+  {
+    provide: ToolPolicy,
+    useFactory: (
+      { tools }: ResolvedOptions,
+      limits: ResolvedRateLimit,
+      events: SecurityEvents,
+      clock: Clock,
+    ) => {
+      const shared = limits.store && new GuardedStore(limits.store, clock, new Logger('AgentTools'));
+      return new ToolPolicy(tools, new ToolQuotas(limits, clock, shared), events, clock);
+    },
+    inject: [RESOLVED, RESOLVED_RATE_LIMIT, SecurityEvents, CLOCK],
+  },
+  {
+    provide: AuditTrail,
+    useFactory: ({ audit }: ResolvedOptions, events: SecurityEvents, clock: Clock) => {
+      const sinks = audit ? openSinks(audit, new Logger('AgentAudit')) : [];
+      return new AuditTrail(audit, sinks, events, clock, new Logger('AgentSecurity'));
+    },
+    inject: [RESOLVED, SecurityEvents, CLOCK],
+  },
+  {
+    provide: ToolRuns,
+    useFactory: (audit: AuditTrail, clock: Clock) => new ToolRuns(audit, clock),
+    inject: [AuditTrail, CLOCK],
+  },
+  ToolWatchGuard,
+  AgentToolGuard,
+  ToolAuditInterceptor,
   SecurityEvents,
   RateLimiter,
   HostGuard,
@@ -189,6 +233,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     networkGuard: PrivateNetworkGuard,
     rateLimitGuard: RateLimitGuard,
     bodyGuard: BodyGuard,
+    toolWatchGuard: ToolWatchGuard,
+    toolGuard: AgentToolGuard,
+    toolAudit: ToolAuditInterceptor,
     private readonly filter: ProblemDetailsFilter,
   ) {
     // Here and not only where the adapter comes: with Test.createTestingModule() an error there would reach nobody.
@@ -202,11 +249,14 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     }
     CONFIGURED.add(config);
     config.useGlobalGuards(
+      toolWatchGuard,
       hostGuard,
       networkGuard,
       ...(options.rateLimit ? [rateLimitGuard] : []),
       ...(options.body ? [bodyGuard] : []),
+      toolGuard,
     );
+    config.useGlobalInterceptors(toolAudit);
     if (options.errors) config.useGlobalFilters(filter);
     const logger = new Logger('AgentSecurity');
     const install = (adapter: AbstractHttpAdapter | null | undefined): void => {
@@ -249,6 +299,9 @@ function define(
     providers: [...options, ...PROVIDERS, ...(extras.providers ?? [])],
     exports: [
       SecurityEvents,
+      ToolPolicy,
+      AuditTrail,
+      AgentToolGuard,
       RateLimiter,
       HostGuard,
       RateLimitGuard,

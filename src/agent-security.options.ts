@@ -1,3 +1,4 @@
+import { type AuditOptions, type ResolvedAudit, resolveAudit } from './audit/audit.options.js';
 import { type BodyOptions, type ResolvedBody, resolveBody } from './body/body.options.js';
 import {
   resolveTrustProxy,
@@ -20,6 +21,7 @@ import {
   type ResolvedRequestId,
   resolveRequestId,
 } from './request-id/request-id.options.js';
+import { type ResolvedTools, resolveTools, type ToolsOptions } from './tools/tools.options.js';
 
 /** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
 export interface AgentSecurityOptions {
@@ -43,6 +45,10 @@ export interface AgentSecurityOptions {
   body?: false | BodyOptions;
   /** MCP endpoints, judged in front of the framework. @default off */
   mcp?: false | McpOptions;
+  /** Who may call the tools that `@AgentTool()` and MCP endpoints offer. @default what each tool declares */
+  tools?: false | ToolsOptions;
+  /** Calls of tools on record. Environment: `AUDIT_FILE`, `AUDIT_KEY`. @default in Nest's log */
+  audit?: false | AuditOptions;
 }
 
 export interface ResolvedOptions {
@@ -57,6 +63,8 @@ export interface ResolvedOptions {
   readonly errors: ResolvedErrors | false;
   readonly body: ResolvedBody | false;
   readonly mcp: ResolvedMcp | false;
+  readonly tools: ResolvedTools | false;
+  readonly audit: ResolvedAudit | false;
 }
 
 const KNOWN = [
@@ -70,6 +78,8 @@ const KNOWN = [
   'errors',
   'body',
   'mcp',
+  'tools',
+  'audit',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -89,5 +99,7 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
     errors: resolveErrors(options.errors),
     body: resolveBody(options.body),
     mcp: resolveMcp(options.mcp),
+    tools: resolveTools(options.tools),
+    audit: resolveAudit(options.audit, env),
   };
 }

@@ -5,11 +5,22 @@ export {
   type AgentSecurityOptionsFactory,
 } from './agent-security.module.js';
 export { type AgentSecurityOptions } from './agent-security.options.js';
+export { type AuditOptions } from './audit/audit.options.js';
+export { type AuditOutcome, type AuditRecord } from './audit/audit-record.js';
+export { type AuditLine, type AuditSink } from './audit/audit-sink.js';
+export {
+  type AuditedCall,
+  type AuditEnd,
+  type AuditEntry,
+  type AuditStart,
+  AuditTrail,
+} from './audit/audit-trail.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';
 export { type Agent } from './common/agent.js';
 export { type Clock, CLOCK } from './common/clock.js';
+export { type Impact } from './common/impact.js';
 export { AgentSecurityConfigError, type ConfigErrorCode } from './common/config-error.js';
 export { type ProblemDetails } from './common/problem.js';
 export {
@@ -48,3 +59,8 @@ export { RateLimiter, type RateLimiterPolicy, type RateLimitResult } from './rat
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';
+export { AgentTool } from './tools/agent-tool.decorator.js';
+export { AgentToolGuard } from './tools/agent-tool.guard.js';
+export { type AgentToolOptions, type Tool, type ToolAlert, type ToolLimit } from './tools/tool.js';
+export { type ToolCall, type ToolDecision, ToolPolicy, type ToolRefusal } from './tools/tool-policy.js';
+export { type ToolsOptions } from './tools/tools.options.js';

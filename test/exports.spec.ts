@@ -4,7 +4,10 @@ import * as surface from '../src/index.js';
 const NAMES = [
   'AgentSecurityConfigError',
   'AgentSecurityModule',
+  'AgentTool',
+  'AgentToolGuard',
   'AllowHosts',
+  'AuditTrail',
   'CLOCK',
   'ClientAddress',
   'ContentSecurityPolicy',
@@ -22,6 +25,7 @@ const NAMES = [
   'SecurityHeaders',
   'SecurityHeadersInterceptor',
   'SkipRateLimit',
+  'ToolPolicy',
 ];
 
 describe('the public surface', () => {

@@ -37,6 +37,8 @@ export class RequestState {
   quota: readonly string[] | undefined = undefined;
   /** Whether the module's quota was charged for this request, so that it is charged once. */
   charged = false;
+  /** The code of the problem that it was answered with, if the filter answered. */
+  problem: string | undefined = undefined;
   headersWritten = false;
   /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
   routed = false;

@@ -36,6 +36,52 @@ export interface SecurityEventMap {
     readonly state: 'failing' | 'healed';
     readonly reason?: string | undefined;
   };
+  /** A call of a tool was refused. */
+  'tool.refused': {
+    readonly tool: string;
+    readonly reason: 'agent-required' | 'not-listed' | 'scope-missing' | 'over-limit' | 'store-failing';
+    /** The code of the answer's problem. */
+    readonly code: string;
+  };
+  /** An agent has made as many calls of a tool as its `alertAt` names: once a window, agent and threshold. */
+  'tool.threshold': {
+    readonly tool: string;
+    /** As it stands in `alertAt`: a share of the limit, or a number of calls. */
+    readonly threshold: number;
+    readonly used: number;
+    readonly limit: number;
+    readonly windowMs: number;
+  };
+  /** An agent calls a tool for the first time since this process knows it. */
+  'tool.first-use': {
+    readonly tool: string;
+    readonly impact: 'low' | 'medium' | 'high';
+    /** How many tools it has called by now, this one among them. */
+    readonly tools: number;
+  };
+  /** An agent calls a tool far more often than it does in a usual minute: at most once in ten minutes. */
+  'tool.burst': {
+    readonly tool: string;
+    /** In the current minute. */
+    readonly calls: number;
+    /** In a usual minute. */
+    readonly usual: number;
+  };
+  /** An agent was refused many times within a minute: told at the run, at twice it, four times it … */
+  'tool.denials': {
+    /** Of the last refusal. */
+    readonly tool: string;
+    readonly reason: SecurityEventMap['tool.refused']['reason'];
+    readonly count: number;
+  };
+  /** A sink of the audit fails, or takes records again: once a change. */
+  'audit.failing': {
+    readonly sink: string;
+    readonly state: 'failing' | 'healed';
+    readonly reason?: string | undefined;
+    /** Records of low impact that were dropped meanwhile. */
+    readonly dropped: number;
+  };
 }
 
 export type SecurityEventType = keyof SecurityEventMap;

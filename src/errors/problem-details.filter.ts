@@ -49,6 +49,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const answered = this.limiter.limitUnguarded?.(host) ?? exception;
     this.log(answered, response, state?.id);
     const fields = describeError(answered, this.options.exposeMessages);
+    if (state !== undefined) state.problem = fields.code;
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
     adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
     adapter.reply(response, problem, problem.status);

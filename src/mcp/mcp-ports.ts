@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Agent } from '../common/agent.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
+import type { CallOutcomes } from './call-outcomes.js';
 import type { MessageId } from './read-messages.js';
 
 export interface PortRefusal {
@@ -34,16 +35,22 @@ export interface McpToolCall {
 
 export interface McpTools {
   /** Whether the agent may call the tool at all; takes nothing of a quota. */
-  refusal(agent: Agent | undefined, tool: string): ProblemFields | undefined;
+  isVisible(agent: Agent | undefined, tool: string): boolean;
   /** Judges the calls of one request, takes their quotas and puts them on record. */
   judge(
     calls: readonly McpToolCall[],
     raw: IncomingMessage,
     response: ServerResponse,
     state: RequestState,
+    outcomes: CallOutcomes,
   ): Promise<PortRefusal | undefined>;
-  /** Puts a request on record that was refused before it was a call. */
-  refused(fields: ProblemFields, raw: IncomingMessage, state: RequestState, tool: string | undefined): void;
+  /** Puts calls on record that were not made. */
+  refused(
+    fields: ProblemFields,
+    raw: IncomingMessage,
+    state: RequestState,
+    calls: readonly McpToolCall[],
+  ): void;
 }
 
 export const MCP_PORTS = Symbol('agent-security:mcp-ports');
@@ -51,5 +58,5 @@ export const MCP_PORTS = Symbol('agent-security:mcp-ports');
 export interface McpPorts {
   readonly identity: McpIdentity | undefined;
   readonly limiter: McpLimiter | undefined;
-  readonly tools: McpTools | undefined;
+  readonly tools: McpTools;
 }

@@ -24,10 +24,10 @@ import {
 import { answerRefusal, type Refusal } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import type { McpPorts, McpToolCall } from './mcp-ports.js';
+import { CallOutcomes } from './call-outcomes.js';
 import { readBody } from './read-body.js';
 import { type McpBody, readMessages, toolOf, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
 import { shapeResponse } from './shape-response.js';
-import { matchesTool } from './tool-pattern.js';
 
 export interface McpLog {
   warn(message: string): void;
@@ -74,7 +74,8 @@ export class McpStage {
     // A preflight or a question for methods: it carries no credential and no message.
     if (raw.method === 'OPTIONS') return true;
     const refusal =
-      (await this.#checkCaller(raw, response, state)) ?? this.#checkNamedTool(judged.headers, state);
+      (await this.#checkCaller(raw, response, state)) ??
+      (await this.#checkNamedTool(judged.headers, raw, response, state));
     if (refusal !== undefined) return this.#answer(raw, response, state, refusal);
     if (raw.method === 'POST') return this.#runPost(raw, response, state, judged);
     const unproven = this.#checkProof(judged.proof, raw, NO_BYTES);
@@ -83,7 +84,7 @@ export class McpStage {
       return this.#answer(raw, response, state, this.ports.identity.challenge(raw, state));
     }
     // A resumed stream may repeat a tool list.
-    this.#shape(raw, response, state, raw.method === 'GET');
+    this.#shape(raw, response, state, raw.method === 'GET', undefined);
     return true;
   }
 
@@ -158,7 +159,7 @@ export class McpStage {
     state: RequestState,
   ): Promise<Refusal | undefined> {
     const { identity, limiter } = this.ports;
-    const refused = await identity?.identify(raw, state, this.options.publicTools.length > 0);
+    const refused = await identity?.identify(raw, state, this.options.publicTools !== undefined);
     if (refused !== undefined) return refused;
     state.charged = true;
     const fields = await limiter?.limit(raw, response, 1);
@@ -166,10 +167,26 @@ export class McpStage {
   }
 
   /** Where the headers name the tool, nobody has to read a body that would be refused. */
-  #checkNamedTool(headers: ProtocolHeaders, state: RequestState): Refusal | undefined {
+  async #checkNamedTool(
+    headers: ProtocolHeaders,
+    raw: IncomingMessage,
+    response: ServerResponse,
+    state: RequestState,
+  ): Promise<Refusal | undefined> {
+    const { identity, tools } = this.ports;
     const tool = toolInHeaders(headers);
-    const fields = tool === undefined ? undefined : this.ports.tools?.refusal(state.agent, tool);
-    return fields && { fields };
+    if (tool === undefined) return undefined;
+    if (identity !== undefined && state.agent === undefined && !this.#isPublic(TOOLS_CALL, tool))
+      return identity.challenge(raw, state);
+    if (tools.isVisible(state.agent, tool)) return undefined;
+    // What is not visible is refused before a quota is asked.
+    return tools.judge(
+      [{ tool, id: undefined, params: undefined }],
+      raw,
+      response,
+      state,
+      new CallOutcomes(),
+    );
   }
 
   async #runPost(
@@ -200,16 +217,14 @@ export class McpStage {
     }
     const { body } = reading;
     const fault = checkAgreement(headers, body);
+    const outcomes = new CallOutcomes();
     const refusal = fault
       ? protocolRefusal(fault, fault.rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid')
-      : await this.#checkMessages(raw, response, state, body);
+      : await this.#checkMessages(raw, response, state, body, outcomes);
     if (refusal !== undefined) return this.#answer(raw, response, state, { ...refusal, body });
-    this.#shape(
-      raw,
-      response,
-      state,
-      body.messages.some(({ method }) => method === TOOLS_LIST),
-    );
+    const hasCalls = body.messages.some(({ method }) => method === TOOLS_CALL);
+    const hasList = body.messages.some(({ method }) => method === TOOLS_LIST);
+    this.#shape(raw, response, state, hasList, hasCalls ? outcomes : undefined);
     return true;
   }
 
@@ -219,41 +234,42 @@ export class McpStage {
     response: ServerResponse,
     state: RequestState,
     { messages }: McpBody,
+    outcomes: CallOutcomes,
   ): Promise<Refusal | undefined> {
     const { identity, limiter, tools } = this.ports;
-    const calls = messages.flatMap((message): McpToolCall[] => {
-      const tool = toolOf(message);
-      return tool === undefined ? [] : [{ tool, id: message.id, params: message.params }];
-    });
+    const calls = callsIn(messages);
     if (identity !== undefined && state.agent === undefined) {
       const isPublic = messages.every(message => this.#isPublic(message.method, toolOf(message)));
       if (!isPublic) return identity.challenge(raw, state);
     }
-    for (const { tool } of calls) {
-      const fields = tools?.refusal(state.agent, tool);
-      if (fields !== undefined) return { fields };
-    }
+    const unseen = calls.find(({ tool }) => !tools.isVisible(state.agent, tool));
+    if (unseen !== undefined) return tools.judge([unseen], raw, response, state, outcomes);
     // One was taken before the body was read.
     if (messages.length > 1) {
       const fields = await limiter?.limit(raw, response, messages.length - 1);
       if (fields !== undefined) return { fields };
     }
-    return calls.length === 0 ? undefined : tools?.judge(calls, raw, response, state);
+    return calls.length === 0 ? undefined : tools.judge(calls, raw, response, state, outcomes);
   }
 
   /** What a stranger may do where some tools are public: come in, look, and call those. */
   #isPublic(method: string, tool: string | undefined): boolean {
-    if (method === TOOLS_CALL) return tool !== undefined && matchesTool(tool, this.options.publicTools);
+    if (method === TOOLS_CALL) return tool !== undefined && this.options.publicTools?.has(tool) === true;
     return PUBLIC_METHODS.has(method);
   }
 
-  #shape(raw: IncomingMessage, response: ServerResponse, state: RequestState, hasList: boolean): void {
-    const { identity, tools } = this.ports;
-    const filters = hasList && (tools !== undefined || (identity !== undefined && state.agent === undefined));
+  #shape(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    state: RequestState,
+    hasList: boolean,
+    outcomes: CallOutcomes | undefined,
+  ): void {
     // What a compressor of the app's own has been over could not be looked into.
-    if (filters) delete raw.headers['accept-encoding'];
+    if (hasList || outcomes !== undefined) delete raw.headers['accept-encoding'];
     shapeResponse(response, {
-      isVisible: filters ? tool => this.#isVisible(state, tool) : undefined,
+      isVisible: hasList ? tool => this.#isVisible(state, tool) : undefined,
+      outcomes,
       maxBytes: this.options.maxBytes,
       onUnreadable: () =>
         this.log.warn(
@@ -264,19 +280,31 @@ export class McpStage {
 
   #isVisible({ agent }: RequestState, tool: string): boolean {
     const { identity, tools } = this.ports;
-    if (identity !== undefined && agent === undefined && !matchesTool(tool, this.options.publicTools))
-      return false;
-    return tools?.refusal(agent, tool) === undefined;
+    if (identity !== undefined && agent === undefined && !this.#isPublic(TOOLS_CALL, tool)) return false;
+    return tools.isVisible(agent, tool);
   }
 
   #answer(raw: IncomingMessage, response: ServerResponse, state: RequestState, refusal: Refusal): false {
-    const tool =
-      refusal.body?.messages.map(toolOf).find(name => name !== undefined) ??
-      toolInHeaders(readProtocolHeaders(raw.headers));
-    this.ports.tools?.refused(refusal.fields, raw, state, tool);
+    const named = toolInHeaders(readProtocolHeaders(raw.headers));
+    const claimed: McpToolCall[] =
+      named === undefined ? [] : [{ tool: named, id: undefined, params: undefined }];
+    state.problem = refusal.fields.code;
+    this.ports.tools.refused(
+      refusal.fields,
+      raw,
+      state,
+      refusal.body ? callsIn(refusal.body.messages) : claimed,
+    );
     answerRefusal(raw, response, state, refusal, this.typeBase);
     return false;
   }
+}
+
+function callsIn(messages: McpBody['messages']): readonly McpToolCall[] {
+  return messages.flatMap((message): McpToolCall[] => {
+    const tool = toolOf(message);
+    return tool === undefined ? [] : [{ tool, id: message.id, params: message.params }];
+  });
 }
 
 const NO_BYTES = new Uint8Array();

@@ -12,7 +12,7 @@ import {
 } from '../network/proxy-proof.js';
 import { PROTOCOL_VERSIONS } from './check-protocol.js';
 import { McpPaths } from './mcp-path.js';
-import { type ToolPattern, compileToolPatterns } from './tool-pattern.js';
+import { type NameSet, readToolPatterns } from '../tools/name-pattern.js';
 
 export interface McpOptions {
   /**
@@ -62,7 +62,8 @@ export interface ResolvedMcp {
   readonly hosts: HostPatterns | undefined;
   readonly maxBytes: number;
   readonly versions: ReadonlySet<string>;
-  readonly publicTools: readonly ToolPattern[];
+  /** `undefined` for none. */
+  readonly publicTools: NameSet | undefined;
   readonly network: Network;
   readonly proxyProof: ResolvedProxyProof | undefined;
 }
@@ -95,7 +96,7 @@ export function resolveMcp(input: unknown): ResolvedMcp | false {
         : resolveHostPatterns('mcp.hosts', readStringList('mcp.hosts', hosts, [])),
     maxBytes: readBytes('mcp.maxBytes', options.maxBytes, 4 * 1024 ** 2),
     versions: readVersions(options.versions),
-    publicTools: compileToolPatterns('mcp.publicTools', options.publicTools),
+    publicTools: readPublicTools(options.publicTools),
     network: readChoice('mcp.network', options.network, NETWORKS, 'any'),
     proxyProof: proxyProof === undefined ? undefined : resolveProxyProof('mcp.proxyProof', proxyProof),
   };
@@ -127,6 +128,11 @@ function readOrigins(value: unknown): ResolvedMcp['origins'] {
     }
   }
   return { exact, names };
+}
+
+function readPublicTools(value: unknown): NameSet | undefined {
+  const names = readToolPatterns('mcp.publicTools', value);
+  return value === undefined || (value as unknown[]).length === 0 ? undefined : names;
 }
 
 function readVersions(value: unknown): ReadonlySet<string> {

@@ -1,11 +1,14 @@
 /* What an MCP endpoint's answer is given on its way out, whoever writes it (the SDK on the raw response, a framework's reply): streams
  * that no proxy holds back, and tool lists without what their reader may not call. */
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { CallOutcomes } from './call-outcomes.js';
 import { filterToolList, type IsVisible, ToolListEvents } from './filter-tools.js';
 
 export interface ResponseShape {
   /** Which tools the reader may see; `undefined` for an answer that holds no tool list. */
   readonly isVisible: IsVisible | undefined;
+  /** Where what becomes of calls is read; `undefined` for an answer to no call. */
+  readonly outcomes: CallOutcomes | undefined;
   /** The longest tool list that is looked into. */
   readonly maxBytes: number;
   /** Called when a list cannot be looked into; the answer is cut off. */
@@ -19,9 +22,10 @@ type Head = readonly [status: number, reason: string | undefined];
 type Mode = 'untouched' | 'collected' | 'events';
 
 export function shapeResponse(response: ServerResponse, shape: ResponseShape): void {
-  const { isVisible } = shape;
+  const { isVisible, outcomes } = shape;
   const { writeHead, write, end, flushHeaders } = response;
   let mode: Mode | undefined;
+  let isStream = false;
   let head: Head | undefined;
   const parts: Buffer[] = [];
   let length = 0;
@@ -37,10 +41,7 @@ export function shapeResponse(response: ServerResponse, shape: ResponseShape): v
       return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
     const reason = typeof rest[0] === 'string' ? rest[0] : undefined;
     const own = (reason === undefined ? rest[0] : rest[1]) as OwnHeaders;
-    const type = String(
-      headerOf(own, 'content-type') ?? response.getHeader('content-type') ?? '',
-    ).toLowerCase();
-    const isStream = type.startsWith('text/event-stream');
+    isStream = isEventStream(headerOf(own, 'content-type') ?? response.getHeader('content-type'));
     if (isStream && !response.hasHeader('x-accel-buffering')) response.setHeader('X-Accel-Buffering', 'no');
     mode = isVisible === undefined ? 'untouched' : isStream ? 'events' : 'collected';
     if (mode === 'untouched') return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
@@ -65,7 +66,7 @@ export function shapeResponse(response: ServerResponse, shape: ResponseShape): v
     return mode!;
   };
 
-  if (isVisible === undefined) return;
+  if (isVisible === undefined && outcomes === undefined) return;
 
   /** Keeps a part; `false` where there were too many. */
   const collect = (chunk: Buffer): boolean => {
@@ -78,8 +79,17 @@ export function shapeResponse(response: ServerResponse, shape: ResponseShape): v
     return true;
   };
 
+  const observe = (chunk: Chunk, encoding: unknown): void => {
+    if (outcomes === undefined) return;
+    if (mode === undefined) isStream = isEventStream(response.getHeader('content-type'));
+    outcomes.push(toBuffer(chunk, encoding), isStream);
+  };
+
   response.write = function (this: ServerResponse, chunk: Chunk, ...rest: unknown[]): boolean {
-    if (begin() === 'untouched') return Reflect.apply(write, this, [chunk, ...rest]) as boolean;
+    observe(chunk, rest[0]);
+    // Not begun: Node adds what it knows to a head that nobody has written.
+    if (isVisible === undefined) return Reflect.apply(write, this, [chunk, ...rest]) as boolean;
+    begin();
     const done = rest.find(each => typeof each === 'function') as (() => void) | undefined;
     const bytes = toBuffer(chunk, rest[0]);
     if (mode === 'collected') {
@@ -100,7 +110,10 @@ export function shapeResponse(response: ServerResponse, shape: ResponseShape): v
   response.end = function (this: ServerResponse, ...rest: unknown[]): ServerResponse {
     const done = rest.find(each => typeof each === 'function') as (() => void) | undefined;
     const chunk = typeof rest[0] === 'function' ? undefined : (rest[0] as Chunk);
-    if (begin() === 'untouched') return Reflect.apply(end, this, rest) as ServerResponse;
+    observe(chunk, rest[1]);
+    outcomes?.end(isStream);
+    if (isVisible === undefined) return Reflect.apply(end, this, rest) as ServerResponse;
+    begin();
     const bytes = toBuffer(chunk, rest[1]);
     let last: string | Buffer;
     if (mode === 'collected') {
@@ -122,11 +135,14 @@ export function shapeResponse(response: ServerResponse, shape: ResponseShape): v
     return Reflect.apply(end, this, done ? [last, done] : [last]) as ServerResponse;
   } as ServerResponse['end'];
 
+  if (isVisible === undefined) return;
   response.flushHeaders = function (this: ServerResponse): void {
     // A collected answer's head waits for its length; Node would send the text "null" in its place.
     if (begin() !== 'collected') flushHeaders.call(this);
   };
 }
+
+const isEventStream = (type: unknown): boolean => /^text\/event-stream/i.test(String(type));
 
 type OwnHeaders = OutgoingHttpHeaders | readonly unknown[] | undefined;
 

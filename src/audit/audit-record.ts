@@ -1,0 +1,45 @@
+/* One record of the audit, and the one line that it is written as. */
+import type { Impact } from '../common/impact.js';
+
+export type AuditOutcome = 'ok' | 'failed' | 'refused' | 'aborted';
+
+export interface AuditRecord {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  /**
+   * `started`: a call of impact `high` is about to run. `finished`: a call has run. `refused`: a call has not run. `dropped`: so many
+   * records of low impact found no room.
+   */
+  readonly event: 'started' | 'finished' | 'refused' | 'dropped';
+  /** The same in the `started` and the `finished` record of one call. */
+  readonly call?: string | undefined;
+  readonly tool?: string | undefined;
+  readonly impact?: Impact | undefined;
+  /** The verified agent's ID. */
+  readonly agent?: string | undefined;
+  readonly address?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** Of a valid `traceparent`. */
+  readonly traceId?: string | undefined;
+  /** Redacted. A call of impact `high` has them in its `started` record. */
+  readonly params?: unknown;
+  readonly outcome?: AuditOutcome | undefined;
+  /** The HTTP status, or what stands for it. */
+  readonly status?: number | undefined;
+  /** The code of the problem that was answered. */
+  readonly code?: string | undefined;
+  readonly durationMs?: number | undefined;
+  /** Of `dropped`. */
+  readonly count?: number | undefined;
+}
+
+/** What ends a line, moves a terminal's cursor or turns the direction of text, beyond what JSON escapes by itself. */
+const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** A record as one line of JSON without its end, whatever its texts hold. */
+export function serializeRecord(record: object): string {
+  return JSON.stringify(record).replace(
+    UNSAFE,
+    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

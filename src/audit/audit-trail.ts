@@ -1,0 +1,217 @@
+/* Calls of tools on record: what HTTP handlers and MCP calls tell of themselves, on its way to every sink. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../common/clock.js';
+import type { Impact } from '../common/impact.js';
+import type { ProblemFields } from '../common/problem.js';
+import type { SecurityEvents } from '../common/security-events.js';
+import type { ResolvedAudit } from './audit.options.js';
+import { type AuditOutcome, type AuditRecord, serializeRecord } from './audit-record.js';
+import type { AuditLine, AuditSink } from './audit-sink.js';
+import { normalizeKey, redact } from './redact.js';
+import { type SinkHealth, SinkWriter } from './sink-writer.js';
+import { readTraceId } from './traceparent.js';
+
+/** A call, as it is known before it runs. */
+export interface AuditEntry {
+  readonly tool: string;
+  readonly impact: Impact;
+  /** Names of parameters that are not shown, beside those that never are. */
+  readonly redact?: readonly string[] | undefined;
+  /** The verified agent's ID. */
+  readonly agent?: string | undefined;
+  /** As the client sent them. */
+  readonly params?: unknown;
+  readonly address?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** The header as it came. */
+  readonly traceparent?: unknown;
+}
+
+export interface AuditEnd {
+  readonly outcome: AuditOutcome;
+  readonly status?: number | undefined;
+  readonly code?: string | undefined;
+}
+
+/** A call that may run. Whoever has one finishes it. */
+export interface AuditedCall {
+  /** Records how it ended. The first end counts. */
+  finish(end: AuditEnd): void;
+}
+
+export type AuditStart =
+  | { readonly recorded: true; readonly call: AuditedCall }
+  | {
+      readonly recorded: false;
+      readonly problem: ProblemFields;
+      /** For the answer: name and value in turn. */
+      readonly headers: readonly string[];
+    };
+
+export interface AuditLog {
+  log(message: string): void;
+  error(message: string): void;
+}
+
+const UNAVAILABLE: AuditStart = {
+  recorded: false,
+  problem: {
+    status: 503,
+    code: 'audit_unavailable',
+    detail: 'The call cannot be put on record at the moment, so it was not made.',
+    members: { retryable: true, retry_after_seconds: 1 },
+  },
+  headers: ['Retry-After', '1'],
+};
+
+const NOT_AUDITED: AuditStart = { recorded: true, call: { finish: () => undefined } };
+
+export class AuditTrail {
+  readonly #writers: readonly SinkWriter[];
+  readonly #process = randomUUID();
+  #calls = 0;
+
+  constructor(
+    private readonly options: ResolvedAudit | false,
+    sinks: readonly AuditSink[],
+    private readonly events: SecurityEvents,
+    private readonly clock: Clock,
+    private readonly log: AuditLog,
+  ) {
+    const maxQueued = options === false ? 0 : options.maxQueued;
+    this.#writers = (options === false ? [] : sinks).map(
+      sink =>
+        new SinkWriter(
+          sink,
+          maxQueued,
+          count => this.#line({ event: 'dropped', count }),
+          health => this.#tell(health),
+        ),
+    );
+  }
+
+  /** Opens the sinks; one that cannot be opened stops the start-up. */
+  async onModuleInit(): Promise<void> {
+    for (const { sink } of this.#writers) await sink.open?.();
+  }
+
+  /** Behind the last request: what is queued is written, and the sinks are closed. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.flush();
+    for (const { sink } of this.#writers) await sink.close?.();
+  }
+
+  /** Settles when every record so far was written, or its sink has failed. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#writers.map(writer => writer.flush()));
+  }
+
+  /**
+   * Puts a call on record before it runs. A call of impact `high` is with every sink when this settles; one of impact `medium` has its
+   * room in the queue; one of impact `low` may be dropped when the queue is full, and is then counted.
+   */
+  async begin(entry: AuditEntry): Promise<AuditStart> {
+    if (this.#writers.length === 0) return NOT_AUDITED;
+    const { impact } = entry;
+    const facts = this.#factsOf(entry);
+    if (impact === 'low') return { recorded: true, call: this.#callOf(facts, 'offer') };
+    // One of impact high is recorded twice: when it starts and when it ends.
+    const records = impact === 'high' ? 2 : 1;
+    if (!this.#reserve(records, impact === 'high')) return UNAVAILABLE;
+    if (impact === 'high') {
+      const line = this.#line({ event: 'started', ...facts });
+      const written = await Promise.all(this.#writers.map(writer => writer.keepSafely(line)));
+      if (!written.every(Boolean)) {
+        for (const writer of this.#writers) writer.release(1);
+        return UNAVAILABLE;
+      }
+      const { params: _params, ...rest } = facts;
+      return { recorded: true, call: this.#callOf(rest, 'keep') };
+    }
+    return { recorded: true, call: this.#callOf(facts, 'keep') };
+  }
+
+  /** Records a call that was not made. */
+  refuse(
+    entry: AuditEntry,
+    end: Omit<AuditEnd, 'outcome'> & { readonly outcome?: AuditOutcome; readonly durationMs?: number },
+  ): void {
+    if (this.#writers.length === 0) return;
+    const { durationMs } = end;
+    const line = this.#line({
+      event: 'refused',
+      ...this.#factsOf(entry),
+      outcome: end.outcome ?? 'refused',
+      status: end.status,
+      code: end.code,
+      durationMs: durationMs === undefined ? undefined : roundMs(durationMs),
+    });
+    for (const writer of this.#writers) writer.offer(line);
+  }
+
+  #reserve(count: number, needsHealth: boolean): boolean {
+    const reserved: SinkWriter[] = [];
+    for (const writer of this.#writers) {
+      if ((needsHealth && writer.isFailing) || !writer.reserve(count)) {
+        for (const each of reserved) each.release(count);
+        return false;
+      }
+      reserved.push(writer);
+    }
+    return true;
+  }
+
+  #callOf(facts: Facts, way: 'keep' | 'offer'): AuditedCall {
+    const startedMs = this.clock.monotonicMs();
+    let finished = false;
+    return {
+      finish: ({ outcome, status, code }) => {
+        if (finished) return;
+        finished = true;
+        const durationMs = roundMs(this.clock.monotonicMs() - startedMs);
+        const line = this.#line({ event: 'finished', ...facts, outcome, status, code, durationMs });
+        for (const writer of this.#writers) writer[way](line);
+      },
+    };
+  }
+
+  #factsOf(entry: AuditEntry): Facts {
+    const { redaction } = this.options as ResolvedAudit;
+    const own = entry.redact ?? [];
+    const keys = own.length === 0 ? redaction.keys : new Set([...redaction.keys, ...own.map(normalizeKey)]);
+    return {
+      call: `${this.#process}/${++this.#calls}`,
+      tool: entry.tool.slice(0, 256),
+      impact: entry.impact,
+      agent: entry.agent,
+      address: entry.address,
+      requestId: entry.requestId || undefined,
+      traceId: readTraceId(entry.traceparent),
+      params: entry.params === undefined ? undefined : redact(entry.params, { ...redaction, keys }),
+    };
+  }
+
+  #line(parts: Omit<AuditRecord, 'time'>): AuditLine {
+    const record: AuditRecord = { time: new Date(this.clock.epochMs()).toISOString(), ...parts };
+    return { record, text: serializeRecord(record) };
+  }
+
+  #tell({ sink, state, reason, dropped }: SinkHealth): void {
+    const message =
+      state === 'failing'
+        ? `The audit sink "${sink}" fails (${reason}); tools of impact "high" are refused until it takes records again.`
+        : `The audit sink "${sink}" takes records again; ${dropped} of low impact were dropped.`;
+    if (state === 'failing') this.log.error(message);
+    else this.log.log(message);
+    this.events.emit({ type: 'audit.failing', timeMs: this.clock.epochMs(), sink, state, reason, dropped });
+  }
+}
+
+type Facts = Pick<
+  AuditRecord,
+  'call' | 'tool' | 'impact' | 'agent' | 'address' | 'requestId' | 'traceId' | 'params'
+>;
+
+function roundMs(durationMs: number): number {
+  return Math.round(durationMs * 1_000) / 1_000;
+}

@@ -1,0 +1,149 @@
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import {
+  isRecord,
+  readBoolean,
+  type ReadEnvironment,
+  readInteger,
+  readObject,
+  readString,
+  readStringList,
+  show,
+} from '../common/read-options.js';
+import type { AuditSink } from './audit-sink.js';
+import { normalizeKey, type Redaction } from './redact.js';
+
+export interface AuditOptions {
+  /**
+   * A file that records are appended to, each line bound to the one before it: `npx nestjs-agent-security audit verify FILE` finds a line
+   * that was changed, removed or moved, and a tail that was cut. One process a file. Environment: `AUDIT_FILE`.
+   * @default none
+   */
+  file?: string;
+  /**
+   * The secret of the chain, of at least 32 characters. Without it, whoever can write the file can also make a new chain. Environment:
+   * `AUDIT_KEY`.
+   * @default none: plain SHA-256
+   */
+  key?: string;
+  /** A file of this size is set aside as FILE.<its first line's number>, and the chain goes on in a new one. @default 100 MiB */
+  maxFileBytes?: number;
+  /** Records in Nest's log: `true` as one line of JSON, `'object'` as an object, for loggers such as pino. @default true without a file and sinks */
+  logger?: boolean | 'object';
+  /** Sinks of your own. @default [] */
+  sinks?: readonly AuditSink[];
+  /** Names of parameters that are not shown, at any depth, beside passwords, secrets, tokens and their like. @default [] */
+  redactKeys?: readonly string[];
+  /** What is replaced wherever it stands in a text, beside keys, tokens and card numbers. @default [] */
+  redactPatterns?: readonly RegExp[];
+  /** How many characters the parameters of one record may take. @default 16384 */
+  maxParamsChars?: number;
+  /**
+   * How many records may wait for a sink. At three quarters records of impact `'low'` and of refusals are dropped and counted; when it is
+   * full, calls of a higher impact are refused with 503.
+   * @default 10000
+   */
+  maxQueued?: number;
+}
+
+export interface ResolvedAudit {
+  readonly file: string | undefined;
+  readonly key: string | undefined;
+  readonly maxFileBytes: number;
+  readonly logger: boolean | 'object';
+  readonly sinks: readonly AuditSink[];
+  readonly redaction: Redaction;
+  readonly maxQueued: number;
+}
+
+const MIN_KEY_LENGTH = 32;
+
+export function resolveAudit(input: unknown, env: ReadEnvironment): ResolvedAudit | false {
+  if (input === false) return false;
+  const options = readObject('audit', input, [
+    'file',
+    'key',
+    'maxFileBytes',
+    'logger',
+    'sinks',
+    'redactKeys',
+    'redactPatterns',
+    'maxParamsChars',
+    'maxQueued',
+  ]);
+  const file =
+    options.file === undefined
+      ? env('AUDIT_FILE')?.trim() || undefined
+      : readString('audit.file', options.file, '');
+  const sinks = readSinks(options.sinks);
+  return {
+    file,
+    key:
+      options.key === undefined
+        ? readKey('AUDIT_KEY', env('AUDIT_KEY') || undefined)
+        : readKey('audit.key', options.key),
+    maxFileBytes: readInteger('audit.maxFileBytes', options.maxFileBytes, 104_857_600, {
+      min: 65_536,
+      max: 1_099_511_627_776,
+    }),
+    logger:
+      options.logger === 'object'
+        ? 'object'
+        : readBoolean('audit.logger', options.logger, file === undefined && sinks.length === 0),
+    sinks,
+    redaction: {
+      keys: new Set(readStringList('audit.redactKeys', options.redactKeys, []).map(normalizeKey)),
+      patterns: readPatterns(options.redactPatterns),
+      maxChars: readInteger('audit.maxParamsChars', options.maxParamsChars, 16_384, {
+        min: 0,
+        max: 1_048_576,
+      }),
+    },
+    maxQueued: readInteger('audit.maxQueued', options.maxQueued, 10_000, { min: 16, max: 1_000_000 }),
+  };
+}
+
+/** The message never holds the key. */
+function readKey(option: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value.length >= MIN_KEY_LENGTH) return value;
+  throw new AgentSecurityConfigError(
+    'ASEC_AUDIT_KEY',
+    option,
+    `must be a text of at least ${MIN_KEY_LENGTH} characters, received ${typeof value === 'string' ? `${value.length} characters` : typeof value}`,
+    'Make one with: openssl rand -hex 32.',
+  );
+}
+
+const isSink = (sink: unknown): boolean =>
+  isRecord(sink) && typeof sink['name'] === 'string' && typeof sink['write'] === 'function';
+
+function readSinks(value: unknown): readonly AuditSink[] {
+  if (value === undefined) return [];
+  if (Array.isArray(value) && value.every(isSink)) return [...(value as AuditSink[])];
+  throw new AgentSecurityConfigError(
+    'ASEC_OPTION_TYPE',
+    'audit.sinks',
+    `must be a list of sinks, received ${show(value)}`,
+    'Pass objects with a name and the method write(lines).',
+    value,
+  );
+}
+
+/** Each replaces every occurrence, also where it was written without the flag `g`; a sticky one would miss all but the first. */
+function readPatterns(value: unknown): readonly RegExp[] {
+  if (value === undefined) return [];
+  if (Array.isArray(value) && value.every(item => item instanceof RegExp)) {
+    return (value as RegExp[]).map(
+      ({ source, flags }) => new RegExp(source, `${flags.replace(/[gy]/g, '')}g`),
+    );
+  }
+  throw new AgentSecurityConfigError(
+    'ASEC_OPTION_TYPE',
+    'audit.redactPatterns',
+    `must be a list of regular expressions, received ${show(value)}`,
+    'Pass for example [/\\bEMP-\\d{6}\\b/].',
+    value,
+  );
+}
+
+export const RESOLVED_AUDIT = Symbol('agent-security:audit');

@@ -1,0 +1,62 @@
+/* A call of a tool as the contexts of Nest hand it over. */
+import type { ArgumentsHost } from '@nestjs/common';
+import type { AuditEntry } from '../audit/audit-trail.js';
+import { type PlatformRequest, rawRequest } from '../common/http-request.js';
+import { isRecord } from '../common/read-options.js';
+import { type RequestState } from '../common/request-state.js';
+import { clientAddress, readCall } from '../rate-limit/read-call.js';
+import type { Tool } from './tool.js';
+import type { ToolCall } from './tool-policy.js';
+
+type ParsedRequest = PlatformRequest & { params?: unknown; query?: unknown };
+
+export interface ToolRequest {
+  /** `undefined` for gateways and microservices, whose messages are no requests of their own. */
+  readonly request: ParsedRequest | undefined;
+  readonly state: RequestState | undefined;
+  readonly address: string;
+  /** What the client sent, as it stands in the record. */
+  readParams(): unknown;
+}
+
+export function readToolRequest(host: ArgumentsHost): ToolRequest {
+  const call = readCall(host);
+  const type = host.getType<string>();
+  if (call === undefined) {
+    const readParams = (): unknown =>
+      type === 'ws' ? host.switchToWs().getData<unknown>() : host.switchToRpc().getData<unknown>();
+    return { request: undefined, state: undefined, address: '', readParams };
+  }
+  const request = call.request as ParsedRequest;
+  return {
+    request,
+    state: call.state,
+    address: clientAddress(call),
+    readParams: () => (type === 'graphql' ? host.getArgByIndex<unknown>(1) : paramsOf(request)),
+  };
+}
+
+export function toolCallOf(tool: Tool, { state, address }: ToolRequest): ToolCall {
+  return { tool: tool.name, agent: state?.agent, address, requestId: state?.id };
+}
+
+export function auditEntryOf(tool: Tool, call: ToolRequest): AuditEntry {
+  const { request, state, address } = call;
+  return {
+    tool: tool.name,
+    impact: tool.impact,
+    redact: tool.redact,
+    agent: state?.agent?.id,
+    params: call.readParams(),
+    address,
+    requestId: state?.id,
+    traceparent: request && rawRequest(request).headers['traceparent'],
+  };
+}
+
+function paramsOf({ params, query, body }: ParsedRequest): unknown {
+  const parts = Object.entries({ path: params, query, body }).filter(
+    ([, part]) => part !== undefined && part !== null && !(isRecord(part) && Object.keys(part).length === 0),
+  );
+  return parts.length === 0 ? undefined : Object.fromEntries(parts);
+}

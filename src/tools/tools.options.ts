@@ -1,0 +1,133 @@
+import { isRecord, readBoolean, readInteger, readObject, show } from '../common/read-options.js';
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import {
+  checkAgentPattern,
+  checkToolPattern,
+  matchesPattern,
+  type NameSet,
+  readToolPatterns,
+} from './name-pattern.js';
+import { type AgentToolOptions, resolveToolOptions, type Tool } from './tool.js';
+
+export interface ToolsOptions {
+  /**
+   * Which tools an agent may call, by its ID or a pattern of IDs: `{ 'reporting-*': ['read_*', 'export_csv'] }`. An agent that it lists may
+   * call nothing else; an agent's own list (`agent.tools`) narrows it further. The exact ID wins, then the first pattern that fits.
+   * @default every tool
+   */
+  allow?: Readonly<Record<string, readonly string[]>>;
+  /**
+   * What is declared of tools that no `@AgentTool()` declares, such as those of an MCP server, by their name or a pattern: the exact name
+   * wins, then the first pattern that fits.
+   * @default nothing
+   */
+  policies?: Readonly<Record<string, AgentToolOptions>>;
+  /**
+   * Whether every tool needs a verified agent. A tool with scopes always needs one.
+   * @default true where `allow` is given: an agent must not get around its list by leaving its credential out
+   */
+  requireAgent?: boolean;
+  /** A minute with so many times the usual calls of a tool by an agent raises `tool.burst`. @default 10 */
+  burstFactor?: number;
+  /** Fewer calls in a minute are no burst. @default 30 */
+  burstMinimum?: number;
+  /** So many refused calls of an agent in a minute raise `tool.denials`. @default 5 */
+  denialRun?: number;
+  /** How many pairs of agent and tool are watched for unusual use; beyond it the agents seen longest ago are forgotten. @default 100000 */
+  maxTracked?: number;
+}
+
+export interface UnusualSettings {
+  readonly burstFactor: number;
+  readonly burstMinimum: number;
+  readonly denialRun: number;
+  readonly maxTracked: number;
+}
+
+export interface ResolvedTools extends UnusualSettings {
+  /** The list of an agent; `undefined` for none. */
+  allowedTo(agentId: string): NameSet | undefined;
+  /** What the options declare of a tool; `undefined` for nothing. */
+  declared(name: string): Tool | undefined;
+  /** The tools that the options declare by their exact name. */
+  readonly names: ReadonlySet<string>;
+  readonly requireAgent: boolean;
+}
+
+const COUNT = { min: 1, max: 1_000_000_000 };
+
+export function resolveTools(input: unknown): ResolvedTools | false {
+  if (input === false) return false;
+  const options = readObject('tools', input, [
+    'allow',
+    'policies',
+    'requireAgent',
+    'burstFactor',
+    'burstMinimum',
+    'denialRun',
+    'maxTracked',
+  ]);
+  const allow = readRecord(
+    'tools.allow',
+    options.allow,
+    'an object of agents and their tools',
+    (option, pattern, value) => {
+      checkAgentPattern(option, pattern);
+      if (value === undefined) throw recordError(option, value, 'a list of tools');
+      return readToolPatterns(option, value);
+    },
+  );
+  const policies = readRecord(
+    'tools.policies',
+    options.policies,
+    'an object of tools and their options',
+    (option, pattern, value) => {
+      checkToolPattern(option, pattern);
+      return resolveToolOptions(option, pattern, value);
+    },
+  );
+  return {
+    allowedTo: byPattern(allow),
+    declared: byPattern(policies),
+    names: compileExact(policies),
+    requireAgent: readBoolean('tools.requireAgent', options.requireAgent, options.allow !== undefined),
+    burstFactor: readInteger('tools.burstFactor', options.burstFactor, 10, { min: 2, max: 1_000_000 }),
+    burstMinimum: readInteger('tools.burstMinimum', options.burstMinimum, 30, COUNT),
+    denialRun: readInteger('tools.denialRun', options.denialRun, 5, COUNT),
+    maxTracked: readInteger('tools.maxTracked', options.maxTracked, 100_000, { min: 64, max: 10_000_000 }),
+  };
+}
+
+/** The value of the exact name, else of the first pattern that fits. */
+function byPattern<T>(entries: ReadonlyMap<string, T>): (name: string) => T | undefined {
+  const patterns = [...entries].filter(([pattern]) => pattern.includes('*'));
+  return name => {
+    const exact = name.includes('*') ? undefined : entries.get(name);
+    return exact ?? patterns.find(([pattern]) => matchesPattern(pattern, name))?.[1];
+  };
+}
+
+function compileExact(entries: ReadonlyMap<string, unknown>): ReadonlySet<string> {
+  return new Set([...entries.keys()].filter(name => !name.includes('*')));
+}
+
+function readRecord<T>(
+  option: string,
+  value: unknown,
+  expected: string,
+  read: (option: string, key: string, value: unknown) => T,
+): ReadonlyMap<string, T> {
+  if (value === undefined) return new Map();
+  if (!isRecord(value)) throw recordError(option, value, expected);
+  return new Map(Object.entries(value).map(([key, own]) => [key, read(`${option}.${key}`, key, own)]));
+}
+
+function recordError(option: string, value: unknown, expected: string): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    'ASEC_OPTION_TYPE',
+    option,
+    `must be ${expected}, received ${show(value)}`,
+    `Pass ${expected}.`,
+    value,
+  );
+}

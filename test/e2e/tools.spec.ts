@@ -1,0 +1,461 @@
+import {
+  BadRequestException,
+  Body,
+  type CanActivate,
+  Controller,
+  ForbiddenException,
+  Get,
+  Injectable,
+  Param,
+  Post,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
+import {
+  AgentTool,
+  type AuditLine,
+  type AuditRecord,
+  type AuditSink,
+  RateLimit,
+  type SecurityEvent,
+  SecurityEvents,
+  ToolPolicy,
+} from '../../src/index.js';
+import { agent, headerAgents } from '../support/agents.js';
+import { PLATFORMS } from '../support/platforms.js';
+import { type AppParts, type RunningApp, start } from '../support/start.js';
+
+const runs: string[] = [];
+
+@Injectable()
+class RefusingGuard implements CanActivate {
+  canActivate(): boolean {
+    throw new ForbiddenException();
+  }
+}
+
+@Controller()
+class ToolsController {
+  @AgentTool('delete_user', {
+    limit: '3/hour',
+    alertAt: [2, 1],
+    scopes: ['users:delete'],
+    impact: 'high',
+    redact: ['nickname'],
+  })
+  @Post('users/:id/delete')
+  deleteUser(@Param('id') id: string, @Body() _body: object): object {
+    runs.push(`delete_user ${id}`);
+    return { id };
+  }
+
+  @AgentTool('read_users')
+  @Get('users')
+  readUsers(): object {
+    runs.push('read_users');
+    return {};
+  }
+
+  @AgentTool('export_users', { impact: 'medium', limit: '2/minute' })
+  @RateLimit('100/minute')
+  @Get('export')
+  exportUsers(): object {
+    runs.push('export_users');
+    return {};
+  }
+
+  @AgentTool('read_broken')
+  @Get('broken')
+  broken(): object {
+    runs.push('read_broken');
+    throw new BadRequestException('It is broken');
+  }
+
+  @AgentTool('read_guarded')
+  @UseGuards(RefusingGuard)
+  @Get('guarded')
+  guarded(): object {
+    runs.push('read_guarded');
+    return {};
+  }
+
+  @AgentTool('read_hanging', { impact: 'high' })
+  @Get('hanging')
+  hanging(@Res() response: { raw?: { write(text: string): void }; write(text: string): void }): void {
+    runs.push('read_hanging');
+    const raw = response.raw ?? response;
+    raw.write('begun');
+  }
+
+  @RateLimit('1/minute')
+  @AgentTool('read_limited')
+  @Get('limited')
+  limited(): object {
+    runs.push('read_limited');
+    return {};
+  }
+
+  @Get('plain')
+  plain(): object {
+    return {};
+  }
+}
+
+class MemorySink implements AuditSink {
+  readonly name = 'memory';
+  readonly records: AuditRecord[] = [];
+  fails = false;
+
+  write(lines: readonly AuditLine[]): void {
+    if (this.fails) throw new Error('disk full');
+    this.records.push(...lines.map(({ record }) => record));
+  }
+
+  /** Settles with the record that `found` takes: the end of an answer is recorded behind the answer. */
+  async next(found: (record: AuditRecord) => boolean): Promise<AuditRecord> {
+    for (let turn = 0; turn < 1_000; turn++) {
+      const record = this.records.find(found);
+      if (record) return record;
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    throw new Error(`No such record in ${JSON.stringify(this.records)}`);
+  }
+}
+
+interface ToolsApp extends RunningApp {
+  readonly sink: MemorySink;
+  readonly events: SecurityEvent[];
+}
+
+beforeEach(() => runs.splice(0));
+
+describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
+  const startTools = async (options: AppParts['options'] = {}): Promise<ToolsApp> => {
+    const sink = new MemorySink();
+    const running = await start(platform, {
+      controllers: [ToolsController],
+      options: { rateLimit: { limits: '1000/minute' }, audit: { sinks: [sink] }, ...options },
+      extras: { providers: [headerAgents] },
+    });
+    const events: SecurityEvent[] = [];
+    running.app.get(SecurityEvents).all.subscribe(event => events.push(event));
+    return { ...running, sink, events };
+  };
+  const deletion = (headers: Record<string, string>, body = '{"reason":"spam"}') => ({
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body,
+  });
+
+  it('calls a tool that the agent may call', async () => {
+    const { send } = await startTools();
+    expect((await send('/users/7/delete', deletion({ 'x-agent': 'bot users:delete' }))).status).toBe(201);
+    expect((await send('/users')).status).toBe(200);
+    expect(runs).toEqual(['delete_user 7', 'read_users']);
+  });
+
+  type Refused = [title: string, path: string, agent: string, options: object, status: number, code: string];
+  const refused: Refused[] = [
+    ['a tool with scopes and nobody verified', '/users/7/delete', '', {}, 401, 'credential_missing'],
+    ['a missing scope', '/users/7/delete', 'bot users:read', {}, 403, 'insufficient_scope'],
+    ['a scope that only begins alike', '/users/7/delete', 'bot users:delete2', {}, 403, 'insufficient_scope'],
+    ['a tool that the agent’s own list lacks', '/users', 'bot - export_users', {}, 403, 'tool_not_allowed'],
+    [
+      'a tool that its list in the options lacks',
+      '/users',
+      'bot',
+      { allow: { bot: ['write_*'] } },
+      403,
+      'tool_not_allowed',
+    ],
+    [
+      'a tool that only the agent’s own list has',
+      '/users',
+      'bot - read_*',
+      { allow: { 'b*': ['write_*'] } },
+      403,
+      'tool_not_allowed',
+    ],
+    ['nobody verified where there are lists', '/users', '', { allow: {} }, 401, 'credential_missing'],
+    [
+      'nobody verified where an agent is required',
+      '/users',
+      '',
+      { requireAgent: true },
+      401,
+      'credential_missing',
+    ],
+  ];
+  it.each(refused)('refuses %s', async (_case, path, who, tools, status, code) => {
+    const { send, sink, events } = await startTools({ tools });
+    const headers: Record<string, string> = who === '' ? {} : { 'x-agent': who };
+    const answer = await send(path, path === '/users' ? { headers } : deletion(headers));
+    expect([answer.status, answer.json().code, answer.header('Content-Type')]).toEqual([
+      status,
+      code,
+      'application/problem+json',
+    ]);
+    expect(runs).toEqual([]);
+    expect(await sink.next(({ event }) => event === 'refused')).toMatchObject({
+      status,
+      code,
+      outcome: 'refused',
+      tool: path === '/users' ? 'read_users' : 'delete_user',
+    });
+    expect(sink.records).toHaveLength(1);
+    expect(events.filter(({ type }) => type === 'tool.refused')).toMatchObject([{ code }]);
+  });
+
+  it.each([
+    ['no agent', {}, 'Bearer'],
+    ['no scope', { 'x-agent': 'bot' }, 'Bearer error="insufficient_scope", scope="users:delete"'],
+  ])('challenges: %s', async (_case, headers, challenge) => {
+    const { send } = await startTools();
+    const answer = await send('/users/7/delete', deletion(headers));
+    expect(answer.header('WWW-Authenticate')).toBe(challenge);
+  });
+
+  it('allows what both lists have, by patterns', async () => {
+    const { send } = await startTools({ tools: { allow: { 'bot*': ['read_*'] } } });
+    const headers = { 'x-agent': 'bot-1 - *users,other' };
+    expect([(await send('/users', { headers })).status, (await send('/export', { headers })).status]).toEqual(
+      [200, 403],
+    );
+    expect(runs).toEqual(['read_users']);
+  });
+
+  it('limits each agent and each tool by itself', async () => {
+    const { send, clock } = await startTools();
+    const call = async (who: string): Promise<number> =>
+      (await send('/users/1/delete', deletion({ 'x-agent': `${who} users:delete` }))).status;
+    const statuses: number[] = [];
+    for (let time = 0; time < 4; time++) statuses.push(await call('a'));
+    statuses.push(await call('b'));
+    expect(statuses).toEqual([201, 201, 201, 429, 201]);
+    expect((await send('/export', { headers: { 'x-agent': 'a' } })).status).toBe(200);
+    const answer = await send('/users/1/delete', deletion({ 'x-agent': 'a users:delete' }));
+    expect([answer.status, answer.header('Retry-After'), answer.header('RateLimit-Policy')]).toEqual([
+      429,
+      '3600',
+      '"delete_user/3-per-hour";q=3;w=3600',
+    ]);
+    expect(answer.json()).toMatchObject({
+      code: 'rate_limited',
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      detail: 'Limit: 3 requests per 1 hour',
+      'violated-policies': ['delete_user/3-per-hour'],
+      retry_after_seconds: 3600,
+    });
+    expect(runs.filter(run => run.startsWith('delete_user'))).toHaveLength(4);
+    clock.advance(3_600_000);
+    expect(await call('a')).toBe(201);
+  });
+
+  it('tells of the tool’s quota beside the route’s', async () => {
+    const { send } = await startTools();
+    const answer = await send('/export', { headers: { 'x-agent': 'a' } });
+    expect([
+      answer.header('RateLimit'),
+      answer.header('RateLimit-Policy'),
+      answer.header('X-RateLimit-Limit'),
+      answer.header('X-RateLimit-Remaining'),
+    ]).toEqual([
+      '"100-per-minute";r=99;t=60, "export_users/2-per-minute";r=1;t=60',
+      '"100-per-minute";q=100;w=60, "export_users/2-per-minute";q=2;w=60',
+      '2',
+      '1',
+    ]);
+  });
+
+  it('refuses nobody in shadow mode', async () => {
+    const { send } = await startTools({ rateLimit: { limits: '1000/minute', shadow: true } });
+    const statuses: number[] = [];
+    for (let time = 0; time < 4; time++) statuses.push((await send('/export')).status);
+    expect(statuses).toEqual([200, 200, 200, 200]);
+    expect((await send('/export')).header('Retry-After')).toBeUndefined();
+  });
+
+  it('tells of thresholds once a window', async () => {
+    const { send, events, clock } = await startTools();
+    const call = () => send('/users/1/delete', deletion({ 'x-agent': 'a users:delete' }));
+    for (let time = 0; time < 5; time++) await call();
+    const told = () => events.filter(event => event.type === 'tool.threshold');
+    expect(told()).toMatchObject([
+      { tool: 'delete_user', agent: 'a', threshold: 2, used: 2, limit: 3, windowMs: 3_600_000 },
+      { tool: 'delete_user', agent: 'a', threshold: 1, used: 3, limit: 3 },
+    ]);
+    clock.advance(3_600_000);
+    for (let time = 0; time < 2; time++) await call();
+    expect(told()).toHaveLength(3);
+  });
+
+  it('tells of a first use and of a run of denials', async () => {
+    const { send, events } = await startTools();
+    for (let time = 0; time < 2; time++) await send('/users', { headers: { 'x-agent': 'a' } });
+    for (let time = 0; time < 6; time++) await send('/users/1/delete', deletion({ 'x-agent': 'a' }));
+    expect(events.filter(({ type }) => type === 'tool.first-use')).toMatchObject([
+      { tool: 'read_users', agent: 'a', tools: 1, impact: 'low' },
+    ]);
+    expect(events.filter(({ type }) => type === 'tool.denials')).toMatchObject([
+      { tool: 'delete_user', agent: 'a', count: 5, reason: 'scope-missing' },
+    ]);
+  });
+
+  it('shows a list of tools as the agent may call them', async () => {
+    const { app } = await startTools();
+    const policy = app.get(ToolPolicy);
+    const names = ['delete_user', 'read_users', 'export_users', 'unknown_tool'];
+    const seen = (...parts: Parameters<typeof agent>): string[] =>
+      names.filter(name => policy.isVisible(agent(...parts), name));
+    expect(seen('a')).toEqual(['read_users', 'export_users', 'unknown_tool']);
+    expect(seen('a', { scopes: ['users:delete'] })).toEqual(names);
+    expect(seen('a', { tools: ['read_*'] })).toEqual(['read_users']);
+    expect(names.filter(name => policy.isVisible(undefined, name))).toEqual([
+      'read_users',
+      'export_users',
+      'unknown_tool',
+    ]);
+  });
+
+  /* ---- the record ---- */
+
+  const TRACE = '0af7651916cd43dd8448eb211c80319c';
+
+  it('records a call of high impact before it runs and when it has ended', async () => {
+    const { send, sink, clock } = await startTools();
+    const answer = await send(
+      '/users/7/delete?why=test',
+      deletion(
+        {
+          'x-agent': 'bot users:delete',
+          'X-Request-ID': 'req-1',
+          traceparent: `00-${TRACE}-b7ad6b7169203331-01`,
+        },
+        '{"password":"hunter2","nickname":"Bob","note":"card 4111 1111 1111 1111"}',
+      ),
+    );
+    expect(answer.status).toBe(201);
+    const finished = await sink.next(({ event }) => event === 'finished');
+    const facts = {
+      time: new Date(clock.epochMs()).toISOString(),
+      call: expect.stringMatching(/^[\da-f-]{36}\/1$/),
+      tool: 'delete_user',
+      impact: 'high',
+      agent: 'bot',
+      address: '127.0.0.1',
+      requestId: 'req-1',
+      traceId: TRACE,
+    };
+    expect(sink.records).toEqual([
+      {
+        event: 'started',
+        ...facts,
+        params: {
+          path: { id: '7' },
+          query: { why: 'test' },
+          body: { password: '[redacted]', nickname: '[redacted]', note: 'card [redacted]' },
+        },
+      },
+      { event: 'finished', ...facts, outcome: 'ok', status: 201, code: undefined, durationMs: 0 },
+    ]);
+    expect(finished.call).toBe(sink.records[0]!.call);
+  });
+
+  type Outcome = [title: string, path: string, times: number, expected: object];
+  const outcomes: Outcome[] = [
+    ['a call that succeeds', '/users', 1, { event: 'finished', outcome: 'ok', status: 200 }],
+    [
+      'a handler that throws',
+      '/broken',
+      1,
+      { event: 'finished', outcome: 'failed', status: 400, code: 'bad_request' },
+    ],
+    [
+      'a guard of the app that refuses',
+      '/guarded',
+      1,
+      { event: 'refused', outcome: 'refused', status: 403, code: 'forbidden' },
+    ],
+    [
+      'a limit of the route',
+      '/limited',
+      2,
+      { event: 'refused', outcome: 'refused', status: 429, code: 'rate_limited' },
+    ],
+  ];
+  it.each(outcomes)('records %s, in one line', async (_case, path, times, expected) => {
+    const { send, sink } = await startTools();
+    for (let time = 0; time < times; time++) await send(path);
+    const { event } = expected as AuditRecord;
+    await sink.next(record => record.event === event);
+    expect(sink.records).toHaveLength(times);
+    expect(sink.records.at(-1)).toMatchObject(expected);
+    expect(runs.includes('read_guarded')).toBe(false);
+  });
+
+  it('records a client that goes away', async () => {
+    const { send, sink } = await startTools();
+    await send('/hanging', { headersOnly: true });
+    expect(await sink.next(({ event }) => event === 'finished')).toMatchObject({
+      tool: 'read_hanging',
+      outcome: 'aborted',
+      status: 200,
+    });
+  });
+
+  it('records nothing of what is no tool', async () => {
+    const { send, sink } = await startTools();
+    await send('/plain');
+    await send('/nowhere');
+    await send('/users');
+    await sink.next(({ tool }) => tool === 'read_users');
+    expect(sink.records).toHaveLength(1);
+  });
+
+  it('refuses a call of high impact that cannot be recorded, and says so once', async () => {
+    const { send, sink, events, logger } = await startTools();
+    sink.fails = true;
+    for (let time = 0; time < 2; time++) {
+      const answer = await send('/users/7/delete', deletion({ 'x-agent': 'bot users:delete' }));
+      expect([answer.status, answer.json().code, answer.header('Retry-After')]).toEqual([
+        503,
+        'audit_unavailable',
+        '1',
+      ]);
+    }
+    expect((await send('/users')).status).toBe(200);
+    expect(runs).toEqual(['read_users']);
+    expect(events.filter(({ type }) => type === 'audit.failing')).toMatchObject([
+      { sink: 'memory', state: 'failing', reason: 'disk full' },
+    ]);
+    expect(logger.find('audit sink "memory" fails (disk full)', 'error')).toHaveLength(1);
+  });
+
+  it('writes to Nest’s log by default, in one line whatever comes', async () => {
+    const { send, logger } = await startTools({ audit: {} });
+    await send(`/users?a=${encodeURIComponent('x\r\n{"event":"forged"}\u2028\u001b[31m')}`, {
+      headers: { traceparent: 'none' },
+    });
+    for (let turn = 0; turn < 100 && logger.find('"tool"').length === 0; turn++) {
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    const [entry] = logger.find('"tool"', 'log');
+    expect(entry!.context).toBe('AgentAudit');
+    expect(entry!.message).toMatch(/^[\x20-\x7e]+$/);
+    expect(JSON.parse(entry!.message)).toMatchObject({
+      tool: 'read_users',
+      params: { query: { a: 'x\r\n{"event":"forged"}\u2028\u001b[31m' } },
+    });
+  });
+
+  it('records nothing where the audit is off', async () => {
+    const { send, logger } = await startTools({ audit: false });
+    expect((await send('/users/7/delete', deletion({ 'x-agent': 'bot users:delete' }))).status).toBe(201);
+    expect(logger.find('"tool"')).toEqual([]);
+  });
+
+  it('judges nothing where tools are off', async () => {
+    const { send } = await startTools({ tools: false });
+    expect((await send('/users/7/delete', deletion({}))).status).toBe(201);
+  });
+});
