@@ -9,6 +9,7 @@ import {
   type ModuleMetadata,
   NotFoundException,
   type OnApplicationBootstrap,
+  type OnApplicationShutdown,
   type OptionalFactoryDependency,
   type Provider,
   type Type,
@@ -19,6 +20,13 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { AuditTrail } from './audit/audit-trail.js';
 import { openSinks } from './audit/open-sinks.js';
+import { ApiKeyVerifier } from './auth/api-key-verifier.js';
+import { AuthGuard } from './auth/auth.guard.js';
+import { bookError, RESOLVED_AUTH } from './auth/auth.options.js';
+import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
+import { HandshakeJudge } from './auth/handshake.js';
+import { RouteAccesses } from './auth/route-accesses.js';
+import { ScopesGuard } from './auth/scopes.guard.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
@@ -28,11 +36,13 @@ import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
 import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
+import { UrlCredentialStage } from './front/url-credential-stage.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
+import { McpAuthenticator } from './mcp/mcp-authenticator.js';
 import { MCP_PORTS, type McpPorts } from './mcp/mcp-ports.js';
 import { McpStage } from './mcp/mcp-stage.js';
 import { McpToolGate } from './mcp/mcp-tools.js';
@@ -124,6 +134,47 @@ const PROVIDERS: Provider[] = [
     requestIdHeader: requestId === false ? undefined : requestId.header,
     varyByOrigin: cors !== false && cors.varies,
   })),
+  part(RESOLVED_AUTH, ({ auth }) => auth),
+  {
+    provide: ApiKeyVerifier,
+    useFactory: async (
+      { auth }: ResolvedOptions,
+      clock: Clock,
+      events: SecurityEvents,
+    ): Promise<ApiKeyVerifier | undefined> => {
+      if (!auth || auth.apiKeys === undefined) return undefined;
+      const { store, origin, digests, prefix } = auth.apiKeys;
+      const log = new Logger('ApiKeys');
+      try {
+        await store.open?.({
+          warn: message => log.warn(message),
+          revoked: (keyId, agent) =>
+            events.emit({ type: 'auth.key-revoked', timeMs: clock.epochMs(), agent, keyId }),
+        });
+      } catch (error) {
+        throw bookError(origin, error);
+      }
+      return new ApiKeyVerifier(store, digests, prefix, clock);
+    },
+    inject: [RESOLVED, CLOCK, SecurityEvents],
+  },
+  { provide: TOKEN_VERIFIER, useFactory: (): TokenVerifier | undefined => undefined },
+  {
+    provide: Authenticator,
+    useFactory: (
+      { auth, rateLimit }: ResolvedOptions,
+      apiKeys: ApiKeyVerifier | undefined,
+      tokens: TokenVerifier | undefined,
+      clock: Clock,
+      events: SecurityEvents,
+    ): Authenticator | undefined => {
+      if (!auth) return undefined;
+      const { maxClients, headers } = rateLimit || RATE_LIMIT_OFF;
+      const log = new Logger('AgentSecurity');
+      return new Authenticator({ options: auth, apiKeys, tokens, clock, events, maxClients, headers, log });
+    },
+    inject: [RESOLVED, ApiKeyVerifier, TOKEN_VERIFIER, CLOCK, SecurityEvents],
+  },
   {
     provide: Front,
     useFactory: (
@@ -131,14 +182,30 @@ const PROVIDERS: Provider[] = [
       settings: HeaderSettings,
       clock: Clock,
       stages: readonly FrontStage[],
-    ) => new Front(options, settings, clock, new Logger('AgentSecurity'), stages),
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES],
+      authenticator: Authenticator | undefined,
+    ) => {
+      const { auth } = options;
+      const handshakes =
+        auth && authenticator && new HandshakeJudge(authenticator, auth.urlParameters, auth.publicPaths);
+      return new Front(
+        options,
+        settings,
+        clock,
+        new Logger('AgentSecurity'),
+        stages,
+        handshakes || undefined,
+      );
+    },
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, Authenticator],
   },
   // In the order in which they run.
   {
     provide: FRONT_STAGES,
-    useFactory: (mcp: McpStage | undefined): readonly FrontStage[] => (mcp ? [mcp] : []),
-    inject: [McpStage],
+    useFactory: ({ auth, errors }: ResolvedOptions, mcp: McpStage | undefined): readonly FrontStage[] => [
+      ...(mcp ? [mcp] : []),
+      ...(auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : []),
+    ],
+    inject: [RESOLVED, McpStage],
   },
   {
     provide: McpStage,
@@ -151,17 +218,18 @@ const PROVIDERS: Provider[] = [
   {
     provide: MCP_PORTS,
     useFactory: (
-      { rateLimit }: ResolvedOptions,
+      { rateLimit, auth }: ResolvedOptions,
       guard: RateLimitGuard,
       policy: ToolPolicy,
       audit: AuditTrail,
+      authenticator: Authenticator | undefined,
     ): McpPorts => ({
-      identity: undefined,
+      identity: auth && authenticator ? new McpAuthenticator(authenticator) : undefined,
       // A guard that a test puts in place lacks the method.
       limiter: rateLimit ? { limit: async (...call) => guard.limitRaw?.(...call) } : undefined,
       tools: new McpToolGate(policy, audit),
     }),
-    inject: [RESOLVED, RateLimitGuard, ToolPolicy, AuditTrail],
+    inject: [RESOLVED, RateLimitGuard, ToolPolicy, AuditTrail, Authenticator],
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
@@ -196,9 +264,12 @@ const PROVIDERS: Provider[] = [
   ToolAuditInterceptor,
   SecurityEvents,
   RateLimiter,
+  RouteAccesses,
   HostGuard,
+  AuthGuard,
   RateLimitGuard,
   PrivateNetworkGuard,
+  ScopesGuard,
   BodyGuard,
   SecurityHeadersInterceptor,
   RequestIdInterceptor,
@@ -208,7 +279,7 @@ const PROVIDERS: Provider[] = [
 /** Protects every response of the app: `imports: [AgentSecurityModule.forRoot()]`. */
 @Global()
 @Module({})
-export class AgentSecurityModule implements OnApplicationBootstrap {
+export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicationShutdown {
   /**
    * @throws AgentSecurityConfigError at start-up, for an option or an environment variable that is wrong
    */
@@ -231,7 +302,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     config: ApplicationConfig,
     hostGuard: HostGuard,
     networkGuard: PrivateNetworkGuard,
+    authGuard: AuthGuard,
     rateLimitGuard: RateLimitGuard,
+    scopesGuard: ScopesGuard,
     bodyGuard: BodyGuard,
     toolWatchGuard: ToolWatchGuard,
     toolGuard: AgentToolGuard,
@@ -252,7 +325,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
       toolWatchGuard,
       hostGuard,
       networkGuard,
+      ...(options.auth ? [authGuard] : []),
       ...(options.rateLimit ? [rateLimitGuard] : []),
+      ...(options.auth ? [scopesGuard] : []),
       ...(options.body ? [bodyGuard] : []),
       toolGuard,
     );
@@ -280,6 +355,10 @@ export class AgentSecurityModule implements OnApplicationBootstrap {
     installGate(server, this.front, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
   }
 
+  async onApplicationShutdown(): Promise<void> {
+    if (this.options.auth) await this.options.auth.apiKeys?.store.close?.();
+  }
+
   private answerUnhandled(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     const exception =
       error ?? new NotFoundException('No route matches the method and the path of the request.');
@@ -303,8 +382,13 @@ function define(
       AuditTrail,
       AgentToolGuard,
       RateLimiter,
+      Authenticator,
+      ApiKeyVerifier,
+      RouteAccesses,
       HostGuard,
+      AuthGuard,
       RateLimitGuard,
+      ScopesGuard,
       SecurityHeadersInterceptor,
       RequestIdInterceptor,
       ProblemDetailsFilter,

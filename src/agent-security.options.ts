@@ -1,4 +1,5 @@
 import { type AuditOptions, type ResolvedAudit, resolveAudit } from './audit/audit.options.js';
+import { type AuthOptions, type ResolvedAuth, resolveAuth } from './auth/auth.options.js';
 import { type BodyOptions, type ResolvedBody, resolveBody } from './body/body.options.js';
 import {
   resolveTrustProxy,
@@ -49,6 +50,8 @@ export interface AgentSecurityOptions {
   tools?: false | ToolsOptions;
   /** Calls of tools on record. Environment: `AUDIT_FILE`, `AUDIT_KEY`. @default in Nest's log */
   audit?: false | AuditOptions;
+  /** A verified agent behind each request. `true` takes all of it from the environment. @default off */
+  auth?: boolean | AuthOptions;
 }
 
 export interface ResolvedOptions {
@@ -65,6 +68,7 @@ export interface ResolvedOptions {
   readonly mcp: ResolvedMcp | false;
   readonly tools: ResolvedTools | false;
   readonly audit: ResolvedAudit | false;
+  readonly auth: ResolvedAuth | false;
 }
 
 const KNOWN = [
@@ -80,6 +84,7 @@ const KNOWN = [
   'mcp',
   'tools',
   'audit',
+  'auth',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -88,18 +93,20 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
   const headers = readHeadersInput('headers', options.headers);
   if (headers !== false) resolveHeaders('headers', headers);
   const requestId = resolveRequestId(options.requestId);
+  const auth = resolveAuth(options.auth, env);
   return {
     hosts: resolveHosts(options.hosts, env),
     cors: resolveCors(options.cors, env, requestId === false ? undefined : requestId.header),
     headers,
     noStore: readBoolean('noStore', options.noStore, true),
     requestId,
-    rateLimit: resolveRateLimit(options.rateLimit, env),
+    rateLimit: resolveRateLimit(options.rateLimit, env, auth !== false),
     trustProxy: resolveTrustProxy(options.trustProxy, env),
     errors: resolveErrors(options.errors),
     body: resolveBody(options.body),
     mcp: resolveMcp(options.mcp),
     tools: resolveTools(options.tools),
     audit: resolveAudit(options.audit, env),
+    auth,
   };
 }

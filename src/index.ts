@@ -15,6 +15,46 @@ export {
   type AuditStart,
   AuditTrail,
 } from './audit/audit-trail.js';
+export {
+  type AgentRecord,
+  type ApiKeyRecord,
+  type ApiKeyStore,
+  type KeyStoreHooks,
+} from './auth/api-key-store.js';
+export { ApiKeyVerifier } from './auth/api-key-verifier.js';
+export { AnyScope, CurrentAgent, Public, Scopes } from './auth/auth.decorator.js';
+export { AuthGuard } from './auth/auth.guard.js';
+export {
+  type ApiKeysOptions,
+  type AuthOptions,
+  type IdentifiedAgent,
+  type Identify,
+} from './auth/auth.options.js';
+export { type AuthenticateOptions, type Authentication, Authenticator } from './auth/authenticator.js';
+export {
+  type CredentialRequest,
+  type CredentialVerifier,
+  type RefusedCredential,
+  type Verification,
+} from './auth/credential.js';
+export { FileKeyStore, type FileKeyStoreOptions } from './auth/file-key-store.js';
+export {
+  addKey,
+  type CreatedKey,
+  EMPTY_BOOK,
+  type KeyBook,
+  type KeyBookAgent,
+  type KeyBookKey,
+  type NewKey,
+  parseKeyBook,
+  revokeKey,
+  rotateKey,
+  switchAgent,
+} from './auth/key-book.js';
+export { KeyBookStore } from './auth/key-book-store.js';
+export { KeyDigests } from './auth/key-digest.js';
+export { type Refusal } from './auth/refusal.js';
+export { ScopesGuard } from './auth/scopes.guard.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';
@@ -42,6 +82,11 @@ export { SecurityHeadersInterceptor } from './headers/security-headers.intercept
 export { AllowHosts } from './host/host.decorator.js';
 export { HostGuard } from './host/host.guard.js';
 export { type HostsOptions } from './host/host.options.js';
+export { type McpOptions } from './mcp/mcp.options.js';
+export { type Network } from './network/address-range.js';
+export { PrivateNetworkOnly } from './network/private-network.decorator.js';
+export { PrivateNetworkGuard } from './network/private-network.guard.js';
+export { type ProvenRequest, type ProxyProofOptions, signProxyRequest } from './network/proxy-proof.js';
 export { type QuotaStore, type StoredCharge } from './rate-limit/quota-store.js';
 export { type Standing, type Verdict } from './rate-limit/judge.js';
 export { type Policy } from './rate-limit/policy.js';

@@ -23,6 +23,8 @@ function refusal(input: unknown, variables?: Variables): AgentSecurityConfigErro
   throw new Error('nothing was refused');
 }
 
+const identify = (): undefined => undefined;
+
 type Row = [title: string, input: unknown, code: ConfigErrorCode, option: string, says: string];
 
 const options: Row[] = [
@@ -477,6 +479,110 @@ const options: Row[] = [
     'received 1',
   ],
 
+  ['auth: null', { auth: null }, 'ASEC_OPTION_TYPE', 'auth', 'received null'],
+  ['auth: nothing to verify with', { auth: {} }, 'ASEC_AUTH_NONE', 'auth', 'AUTH_KEYS_FILE'],
+  ['auth: keys switched off', { auth: { apiKeys: false } }, 'ASEC_AUTH_NONE', 'auth', 'Give identify'],
+  ['auth.apiKeys: no place', { auth: { apiKeys: {} } }, 'ASEC_AUTH_KEYS', 'auth.apiKeys', 'nowhere'],
+  [
+    'auth.apiKeys: two places',
+    { auth: { apiKeys: { file: 'a.json', book: { agents: {}, keys: [] } } } },
+    'ASEC_AUTH_KEYS',
+    'auth.apiKeys',
+    'file, book',
+  ],
+  [
+    'auth.apiKeys.store: no store',
+    { auth: { apiKeys: { store: {} } } },
+    'ASEC_OPTION_TYPE',
+    'auth.apiKeys.store',
+    'find(id)',
+  ],
+  [
+    'auth.apiKeys.book: a typo',
+    { auth: { apiKeys: { book: { agents: { a: { scope: ['x'] } }, keys: [] } } } },
+    'ASEC_AUTH_KEYS',
+    'auth.apiKeys.book',
+    'agents["a"].scope is not known here',
+  ],
+  [
+    'auth.apiKeys.secret: short',
+    { auth: { apiKeys: { file: 'a.json', secret: 'x'.repeat(31) } } },
+    'ASEC_AUTH_SECRET',
+    'auth.apiKeys.secret',
+    'at least 32 characters',
+  ],
+  [
+    'auth.apiKeys.secret: one twice',
+    { auth: { apiKeys: { file: 'a.json', secret: ['x'.repeat(32), 'x'.repeat(32)] } } },
+    'ASEC_AUTH_SECRET',
+    'auth.apiKeys.secret',
+    'different',
+  ],
+  [
+    'auth.apiKeys.secret: none',
+    { auth: { apiKeys: { file: 'a.json' } } },
+    'ASEC_AUTH_SECRET',
+    'AUTH_KEY_SECRET',
+    'openssl',
+  ],
+  [
+    'auth.apiKeys.prefix: with an underscore',
+    { auth: { apiKeys: { file: 'a.json', secret: 'x'.repeat(32), prefix: 'a_b' } } },
+    'ASEC_OPTION_TYPE',
+    'auth.apiKeys.prefix',
+    '"a_b"',
+  ],
+  [
+    'auth.identify: no function',
+    { auth: { identify: 'header' } },
+    'ASEC_OPTION_TYPE',
+    'auth.identify',
+    '"header"',
+  ],
+  [
+    'auth.failedAttempts: two limits',
+    { auth: { identify, failedAttempts: '1/s, 5/min' } },
+    'ASEC_OPTION_TYPE',
+    'auth.failedAttempts',
+    'one limit',
+  ],
+  [
+    'auth.failedAttempts: true',
+    { auth: { identify, failedAttempts: true } },
+    'ASEC_OPTION_TYPE',
+    'auth.failedAttempts',
+    'true',
+  ],
+  ['auth.realm: a quote', { auth: { identify, realm: 'a"b' } }, 'ASEC_OPTION_TYPE', 'auth.realm', 'quotes'],
+  [
+    'auth.resource: http',
+    { auth: { identify, resource: 'http://api.example.com' } },
+    'ASEC_AUTH_URL',
+    'auth.resource',
+    'https',
+  ],
+  [
+    'auth.resource: a fragment',
+    { auth: { identify, resource: 'https://api.example.com/#a' } },
+    'ASEC_AUTH_URL',
+    'auth.resource',
+    'fragment',
+  ],
+  [
+    'auth.resourceMetadata: a path',
+    { auth: { identify, resourceMetadata: '/.well-known/x' } },
+    'ASEC_AUTH_URL',
+    'auth.resourceMetadata',
+    'https',
+  ],
+  [
+    'auth.publicPaths: a pattern',
+    { auth: { identify, publicPaths: ['/ws/*'] } },
+    'ASEC_PATH_INVALID',
+    'auth.publicPaths[0]',
+    'exact',
+  ],
+
   ['trustProxy: true', { trustProxy: true }, 'ASEC_TRUST_ALL', 'trustProxy', 'choose its own address'],
   ['trustProxy: a name', { trustProxy: 'my-proxy' }, 'ASEC_TRUST_INVALID', 'trustProxy', '"my-proxy"'],
   [
@@ -668,10 +774,13 @@ describe('a bad configuration stops the start-up', () => {
     expect(error.message).toContain(offered === '' ? 'Known here: ' : `Did you mean "${offered}"?`);
   });
 
-  it('is tested for every code but that of a second module, which only a whole app can earn', () => {
+  it('is tested for every code but those that only a whole app can earn', () => {
     const tested = new Set<string>(['ASEC_OPTION_UNKNOWN', 'ASEC_OPTION_RANGE']);
     for (const [, , code] of [...options, ...variables]) tested.add(code);
-    expect(CONFIG_ERROR_CODES.filter(code => !tested.has(code))).toEqual(['ASEC_MODULE_TWICE']);
+    expect(CONFIG_ERROR_CODES.filter(code => !tested.has(code))).toEqual([
+      'ASEC_MODULE_TWICE',
+      'ASEC_AUTH_ROUTE',
+    ]);
   });
 
   it('reads the environment only where the options are silent', () => {
@@ -731,12 +840,28 @@ describe('undefined', () => {
     trustProxy: undefined,
     errors: { typeBase: undefined, exposeMessages: undefined },
     body: { maxBytes: undefined, maxDepth: undefined },
+    auth: undefined,
   };
 
   it('erases no default of any option', () => {
     expect(comparable(resolve(everything))).toEqual(comparable(resolve({})));
     const keys = Object.keys(resolve({})).filter(key => key !== 'headers');
     expect(Object.keys(everything).toSorted()).toEqual(keys.toSorted());
+  });
+
+  it('erases no default of auth', () => {
+    const auth = {
+      identify,
+      apiKeys: undefined,
+      failedAttempts: undefined,
+      realm: undefined,
+      resource: undefined,
+      resourceMetadata: undefined,
+      urlParameters: undefined,
+      publicPaths: undefined,
+      openapi: undefined,
+    };
+    expect(comparable(resolve({ auth: auth as never }))).toEqual(comparable(resolve({ auth: { identify } })));
   });
 
   it('erases no variable of the environment', () => {

@@ -1,7 +1,7 @@
 /* What docs/ and the README say, tied to the code: every option, variable, decorator and code is documented, and nothing else is. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { HttpStatus } from '@nestjs/common';
+import { Controller, HttpStatus } from '@nestjs/common';
 import ts from 'typescript';
 import { resolveOptions } from '../src/agent-security.options.js';
 import {
@@ -239,7 +239,10 @@ test('no page names a configuration code that is none', () => {
 });
 
 /** A mistake that the code answers with the message that its entry prints. */
-const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, 'ASEC_MODULE_TWICE'>, object])[] = [
+const MISTAKES: readonly (readonly [
+  Exclude<ConfigErrorCode, 'ASEC_MODULE_TWICE' | 'ASEC_AUTH_ROUTE'>,
+  object,
+])[] = [
   ['ASEC_OPTION_UNKNOWN', { rateLimits: '5/minute' }],
   ['ASEC_OPTION_TYPE', { noStore: 'yes' }],
   ['ASEC_OPTION_RANGE', { body: { maxDepth: 0 } }],
@@ -274,6 +277,10 @@ const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, 'ASEC_MODULE_TWICE'
   ],
   ['ASEC_TRUST_ALL', { trustProxy: true }],
   ['ASEC_TRUST_INVALID', { trustProxy: ['10.0.0.0/40'] }],
+  ['ASEC_AUTH_NONE', { auth: true }],
+  ['ASEC_AUTH_KEYS', { auth: { apiKeys: {} } }],
+  ['ASEC_AUTH_SECRET', { auth: { apiKeys: { file: 'keys.json', secret: 'too short' } } }],
+  ['ASEC_AUTH_URL', { auth: { identify: () => undefined, resource: 'api.example.com' } }],
 ];
 
 const printedMessage = (code: string): string =>
@@ -302,8 +309,21 @@ test('ASEC_MODULE_TWICE has the message that docs/errors.md prints', async () =>
   });
 });
 
+test('ASEC_AUTH_ROUTE has the message that docs/errors.md prints', async () => {
+  class DataController {
+    read(): void {}
+  }
+  index.Scopes('data:read')(DataController);
+  Controller('data')(DataController);
+  const open = start(EXPRESS, { controllers: [DataController] });
+  await expect(open).rejects.toMatchObject({
+    code: 'ASEC_AUTH_ROUTE',
+    message: printedMessage('ASEC_AUTH_ROUTE'),
+  });
+});
+
 test('every configuration code is provoked', () => {
-  expect([...MISTAKES.map(([code]) => code), 'ASEC_MODULE_TWICE'].toSorted()).toEqual(
+  expect([...MISTAKES.map(([code]) => code), 'ASEC_MODULE_TWICE', 'ASEC_AUTH_ROUTE'].toSorted()).toEqual(
     CONFIG_ERROR_CODES.toSorted(),
   );
 });
@@ -333,7 +353,7 @@ it.each([...new Set([...IN_SOURCE, ...FROM_STATUS])])('docs/errors.md has the pr
 });
 
 test('docs/errors.md has no problem code that is never answered', () => {
-  const members = ['violated', 'retry_after_seconds', 'plan_exceeded'];
+  const members = ['violated', 'retry_after_seconds', 'plan_exceeded', 'required_scopes', 'any_of_scopes'];
   const documented = all(PROBLEMS, /`([a-z]+(?:_[a-z]+)+)`/g).filter(code => !members.includes(code));
   // 407, 411, 416, 417, 423 and 505 are no HttpStatus of their own in every release; they are their status's name.
   const named = [...Array(200).keys()].map(offset => codeOf(400 + offset));

@@ -30,6 +30,11 @@ export const CONFIG_ERROR_CODES = [
   'ASEC_MODULE_TWICE',
   'ASEC_MCP_NETWORK',
   'ASEC_PROXY_SECRET',
+  'ASEC_AUTH_NONE',
+  'ASEC_AUTH_KEYS',
+  'ASEC_AUTH_SECRET',
+  'ASEC_AUTH_URL',
+  'ASEC_AUTH_ROUTE',
 ] as const;
 
 export type ConfigErrorCode = (typeof CONFIG_ERROR_CODES)[number];

@@ -1,6 +1,7 @@
 /* What the request hook found out about a request, kept on Node's own response under a symbol: decided once, read by guards,
  * interceptors, filters and parameter decorators. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Agent } from './agent.js';
 import type { Authority } from './authority.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest, rawResponse } from './http-request.js';
@@ -35,6 +36,8 @@ export class RequestState {
   unreadable = false;
   /** Rate-limit header pairs, name and value in turn. */
   quota: readonly string[] | undefined = undefined;
+  /** Header pairs that say what a refused request lacks (`WWW-Authenticate`), name and value in turn. */
+  challenge: readonly string[] | undefined = undefined;
   /** Whether the module's quota was charged for this request, so that it is charged once. */
   charged = false;
   /** The code of the problem that it was answered with, if the filter answered. */
@@ -70,6 +73,11 @@ export class RequestState {
 }
 
 export const REQUEST_STATE = Symbol.for('agent-security:request-state');
+/** Where a connection keeps the request that opened it. */
+const HANDSHAKE = Symbol.for('agent-security:handshake');
+
+/** Where the state of an upgraded connection stays, for who has no more than its socket. */
+export type SocketWithState = Duplex & { [REQUEST_STATE]?: RequestState; [HANDSHAKE]?: IncomingMessage };
 
 export type ResponseWithState = ServerResponse & { [REQUEST_STATE]?: RequestState };
 export type RequestWithState = IncomingMessage & { [REQUEST_STATE]?: RequestState };
@@ -82,4 +90,25 @@ export function stateOfRequest(request: PlatformRequest | undefined): RequestSta
 /** The state of a response, on either platform; `undefined` where the request hook did not run. */
 export function requestState(response: PlatformResponse | undefined): RequestState | undefined {
   return response && (rawResponse(response) as ResponseWithState)[REQUEST_STATE];
+}
+
+/** Keeps the state of an upgrade, which has no response, with its request and its connection. */
+export function attachUpgrade(request: IncomingMessage, socket: Duplex, state: RequestState): void {
+  (request as RequestWithState)[REQUEST_STATE] = state;
+  (socket as SocketWithState)[REQUEST_STATE] = state;
+  (socket as SocketWithState)[HANDSHAKE] = request;
+}
+
+/** A client as a gateway's adapter hands it out: of socket.io (with the request) or of ws (with the socket). */
+interface GatewayClient {
+  readonly request?: IncomingMessage;
+  readonly _socket?: SocketWithState | null;
+}
+
+/** The request that opened the socket of a client; `undefined` for a gateway on a port of its own, which the front does not see. */
+export function handshakeOf(client: unknown): IncomingMessage | undefined {
+  if (typeof client !== 'object' || client === null) return undefined;
+  const { request, _socket: socket } = client as GatewayClient;
+  const raw = request ?? socket?.[HANDSHAKE];
+  return stateOfRequest(raw) === undefined ? undefined : raw;
 }

@@ -188,7 +188,7 @@ function composeHeaders(
     if (LATE_HEADERS.has(lower)) (chosen ??= new Set()).add(lower);
     headers.push(name, lower === 'content-type' ? withoutCharset(value) : value);
   });
-  for (const pairs of [state.grant, state.quota]) {
+  for (const pairs of [state.grant, state.quota, state.challenge]) {
     if (pairs === undefined) continue;
     for (let index = 0; index < pairs.length; index += 2) {
       if (chosen !== undefined && chosen.has(pairs[index]!.toLowerCase())) continue;
@@ -225,7 +225,7 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
       response.setHeader(name, value);
     }
   }
-  for (const pairs of [state.grant, state.quota]) {
+  for (const pairs of [state.grant, state.quota, state.challenge]) {
     if (pairs === undefined) continue;
     for (let index = 0; index < pairs.length; index += 2) {
       const name = pairs[index]!;
@@ -253,7 +253,7 @@ function setResourcePolicy(headers: OutgoingHttpHeader[], variant: HeaderVariant
   if (slot !== undefined) headers[slot] = 'cross-origin';
 }
 
-/** Names that a grant or a quota adds: a handler may have chosen them too. */
+/** Names that a grant, a quota or a challenge adds: a handler may have chosen them too. */
 const LATE_HEADERS: ReadonlySet<string> = new Set([
   'x-ratelimit-limit',
   'x-ratelimit-remaining',
@@ -261,6 +261,8 @@ const LATE_HEADERS: ReadonlySet<string> = new Set([
   'ratelimit',
   'ratelimit-policy',
   'retry-after',
+  'www-authenticate',
+  'x-token-expired',
 ]);
 
 /** `X-Powered-By` tells attackers what to try; an ETag on an error would let a cache keep it. */

@@ -31,6 +31,24 @@ export interface SecurityEventMap {
     readonly limit: number;
     readonly windowMs: number;
   };
+  /** A credential was refused. */
+  'auth.refused': {
+    /** More than clients are told. */
+    readonly reason: 'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
+    /** How it was sent; `undefined` where its header could not be read. */
+    readonly scheme: 'api-key' | 'bearer' | 'dpop' | undefined;
+    /** The public ID of an API key, as it was claimed. */
+    readonly keyId: string | undefined;
+  };
+  /** An address has used up its failed attempts: further bad credentials are answered with 429. */
+  'auth.limited': {
+    readonly limit: number;
+    readonly windowMs: number;
+  };
+  /** A key that was in use was found revoked, or its agent disabled or removed: it does not count any more. */
+  'auth.key-revoked': {
+    readonly keyId: string;
+  };
   /** The shared store of limits fails, or answers again: once a change. */
   'limit.store': {
     readonly state: 'failing' | 'healed';

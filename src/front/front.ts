@@ -16,8 +16,8 @@ import {
 } from '../common/http-request.js';
 import { addressKey, SHARED_KEY } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
-import { type Client, requestState, RequestState } from '../common/request-state.js';
-import { keepHandshake } from '../common/socket-state.js';
+import { attachUpgrade, type Client, requestState, RequestState } from '../common/request-state.js';
+import type { HandshakeJudge } from '../auth/handshake.js';
 import {
   attachState,
   compileHeaderTemplate,
@@ -77,6 +77,7 @@ export class Front {
     private readonly clock: Clock,
     private readonly log: FrontLog,
     private readonly stages: readonly FrontStage[] = [],
+    private readonly handshakes?: HandshakeJudge,
   ) {
     this.#template = compileHeaderTemplate(templateParts(settings));
     const { hosts, rateLimit, cors } = options;
@@ -143,17 +144,41 @@ export class Front {
    * Judges an upgrade (a WebSocket handshake) as a request that changes state: a browser sends it without a preflight, and reads
    * what comes. False means that it has been answered.
    */
-  admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean {
+  admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean | Promise<boolean> {
     const state = this.#newState(raw, NO_RESPONSE);
     const problem = this.#judge(raw, state, 'UPGRADE');
     if (problem === undefined) {
-      keepHandshake(raw, socket, state);
+      if (this.handshakes !== undefined) return this.#authenticate(raw, socket, state);
+      attachUpgrade(raw, socket, state);
       return true;
     }
-    const fields = problem === PREFLIGHT ? ORIGIN_PROBLEM : problem;
-    const headers = [...standingHeaders(state), ...(state.grant ?? []), ...(state.quota ?? [])];
-    answerOnSocket(socket, fields, headers, state.id, this.options.errors);
+    this.#refuseUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
     return false;
+  }
+
+  async #authenticate(raw: IncomingMessage, socket: Duplex, state: RequestState): Promise<boolean> {
+    // Node has taken its own listener off; a client that goes now must not end the process.
+    socket.on('error', ignore);
+    const refusal = await this.handshakes!.judge(raw, state);
+    socket.off('error', ignore);
+    if (socket.destroyed) return false;
+    if (refusal === undefined) {
+      attachUpgrade(raw, socket, state);
+      return true;
+    }
+    socket.on('error', ignore);
+    this.#refuseUpgrade(socket, state, refusal.problem, refusal.headers);
+    return false;
+  }
+
+  #refuseUpgrade(
+    socket: Duplex,
+    state: RequestState,
+    fields: ProblemFields,
+    more: readonly string[] = [],
+  ): void {
+    const headers = [...standingHeaders(state), ...(state.grant ?? []), ...(state.quota ?? []), ...more];
+    answerOnSocket(socket, fields, headers, state.id, this.options.errors);
   }
 
   /** For bytes that Node's parser could not read as a request. */
@@ -356,6 +381,8 @@ export class Front {
     );
   }
 }
+
+const ignore = (): void => undefined;
 
 const PREFLIGHT = 'preflight';
 

@@ -60,8 +60,13 @@ function gateUpgrades(server: GatedServer, front: Front): void {
   const listeners = takeListeners<UpgradeListener>(server, 'upgrade');
   if (listeners.length === 0) return;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (!front.admitUpgrade(request, socket)) return;
-    for (const listener of listeners) listener.call(server, request, socket, head);
+    const go = (admitted: boolean): void => {
+      if (!admitted) return;
+      for (const listener of listeners) listener.call(server, request, socket, head);
+    };
+    const admitted = front.admitUpgrade(request, socket);
+    if (typeof admitted === 'boolean') go(admitted);
+    else void admitted.then(go);
   });
 }
 

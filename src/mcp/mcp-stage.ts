@@ -2,8 +2,9 @@
  * origin → host → network → proxy's proof → protocol version → identity → limits → tool by header → body → messages → agreement of headers
  * and body → tool by body. The body is put back for whoever serves the endpoint. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { namesParameter } from '../auth/read-credential.js';
+import { URL_PROBLEM } from '../auth/refusal.js';
 import type { Clock } from '../common/clock.js';
-import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { isSameOrigin, readOrigin } from '../cors/origin.js';
@@ -108,8 +109,7 @@ export class McpStage {
     if (proof !== undefined && 'fields' in proof) return proof;
     const fault = checkVersion(headers, this.options.versions);
     if (fault !== undefined) return protocolRefusal(fault, 'mcp_version_unsupported');
-    if (this.ports.identity === undefined && hasCredentialInQuery(raw.url ?? ''))
-      return { fields: QUERY_PROBLEM };
+    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return { fields: URL_PROBLEM };
     return { headers, proof };
   }
 
@@ -345,13 +345,8 @@ const tooLarge = (maxBytes: number): ProblemFields => ({
   detail: `The body may have at most ${maxBytes} bytes.`,
 });
 
-/** URLs are kept in logs and histories (RFC 6750 section 2.3, MCP "Access Token Usage"). */
-function hasCredentialInQuery(target: string): boolean {
-  const query = target.slice(requestPath(target).length);
-  return /[?&](?:access_token|api_key|apikey|token)=/i.test(
-    query.replace(/%([0-7][0-9a-f])/gi, (_all, hex: string) => String.fromCharCode(parseInt(hex, 16))),
-  );
-}
+/** Names under which credentials come in URLs (RFC 6750 section 2.3; MCP, "Access Token Usage"). */
+const URL_CREDENTIALS: ReadonlySet<string> = new Set(['access_token', 'api_key', 'apikey', 'token']);
 
 const ORIGIN_PROBLEM: ProblemFields = {
   status: 403,
@@ -367,9 +362,4 @@ const PROOF_PROBLEM: ProblemFields = {
   status: 403,
   code: 'proxy_proof_invalid',
   detail: 'The request carries no valid proof of its proxy.',
-};
-const QUERY_PROBLEM: ProblemFields = {
-  status: 400,
-  code: 'credential_in_url',
-  detail: 'A credential must not stand in a URL.',
 };

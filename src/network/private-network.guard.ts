@@ -1,8 +1,8 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { contextState } from '../common/context-state.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { RouteMemo } from '../common/route-memo.js';
+import { readCall, readMessageCall } from '../rate-limit/read-call.js';
 import { isWithin } from './address-range.js';
 import { NETWORK_PROBLEM } from './network.problem.js';
 import { PRIVATE_NETWORK_KEY } from './private-network.decorator.js';
@@ -25,7 +25,8 @@ export class PrivateNetworkGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     if (!this.#isPrivate.get(context.getClass(), context.getHandler())) return true;
     // Without a request (a microservice's message) there is no address, and nobody is let in.
-    if (isWithin(contextState(context)?.client.address ?? '', 'private')) return true;
+    const call = readCall(context) ?? readMessageCall(context);
+    if (isWithin(call?.state?.client.address ?? '', 'private')) return true;
     throw new ProblemException(NETWORK_PROBLEM);
   }
 }

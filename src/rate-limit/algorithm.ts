@@ -15,8 +15,10 @@ export interface Algorithm {
   readonly aligned: boolean;
   /** Forgets what has left the window, and returns what is still to be granted (it may be less than 0 after a changed limit). */
   available(cells: Cells, at: number, nowMs: number): number;
-  /** Takes `cost`, which `available` has just offered. */
+  /** Takes `cost`. What goes beyond the offer of `available` is a debt, which leaves like everything else. */
   charge(cells: Cells, at: number, nowMs: number, cost: number): void;
+  /** Gives back what was charged at `chargedMs`, as far as it still counts; never more than would be there without that charge. */
+  refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void;
   /** Milliseconds until `cost` would be granted if nobody else came; `Infinity` if it never would. */
   waitMs(cells: Cells, at: number, nowMs: number, cost: number): number;
   /** Milliseconds until more is available than now; 0 if everything is. */

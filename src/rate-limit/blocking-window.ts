@@ -33,6 +33,10 @@ export class BlockingWindow implements Algorithm {
     this.#window.charge(cells, at + WINDOW, nowMs, cost);
   }
 
+  refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
+    if (cells.f64[at / 2]! <= nowMs) this.#window.refund(cells, at + WINDOW, nowMs, cost, chargedMs);
+  }
+
   waitMs(cells: Cells, at: number, nowMs: number, cost: number): number {
     const until = cells.f64[at / 2]!;
     return until > nowMs ? until - nowMs : this.#window.waitMs(cells, at + WINDOW, nowMs, cost);

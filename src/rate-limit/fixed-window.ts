@@ -24,6 +24,14 @@ export class FixedWindow implements Algorithm {
     u32[at + COUNT] = u32[at + COUNT]! + cost;
   }
 
+  refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
+    this.available(cells, at, nowMs);
+    const { u32, f64 } = cells;
+    // A millisecond's thousandth is what sums of fractions may be off by.
+    const isThisWindow = chargedMs >= f64[at / 2]! - this.windowMs - 1e-3;
+    if (isThisWindow) u32[at + COUNT] = Math.max(0, u32[at + COUNT]! - cost);
+  }
+
   waitMs({ u32, f64 }: Cells, at: number, nowMs: number, cost: number): number {
     if (cost > this.limit) return Infinity;
     return u32[at + COUNT]! + cost <= this.limit ? 0 : f64[at / 2]! - nowMs;

@@ -2,6 +2,7 @@
  * store that keeps failing is not asked until it answers again. */
 import type { Clock } from '../common/clock.js';
 import { isRecord } from '../common/read-options.js';
+import type { SecurityEvents } from '../common/security-events.js';
 import type { Verdict } from './judge.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
 
@@ -25,40 +26,66 @@ export class GuardedStore {
     private readonly store: QuotaStore,
     private readonly clock: Clock,
     private readonly log: StoreLog,
+    private readonly events?: SecurityEvents,
   ) {}
 
   /** The store's decision; `undefined` if it has none in time. Never rejects, never waits longer than the deadline. */
-  async judge(charges: readonly StoredCharge[]): Promise<Verdict | undefined> {
-    if (this.#failures < FAILURES_TO_OPEN) return this.#ask(charges);
+  judge(charges: readonly StoredCharge[]): Promise<Verdict | undefined> {
+    return this.#guard(async () => checkVerdict(await this.store.judge(charges)));
+  }
+
+  /** As {@link QuotaStore.settle}; `undefined` too if the store has no such method. */
+  async settle(charges: readonly StoredCharge[], units: number, ageMs: number): Promise<Verdict | undefined> {
+    if (this.store.settle === undefined) return undefined;
+    return this.#guard(async () => checkVerdict(await this.store.settle!(charges, units, ageMs)));
+  }
+
+  /** As {@link QuotaStore.renew}. */
+  async renew(charges: readonly StoredCharge[], ageMs: number): Promise<Verdict | undefined> {
+    if (this.store.renew === undefined) return undefined;
+    return this.#guard(async () => checkVerdict(await this.store.renew!(charges, ageMs)));
+  }
+
+  /** As {@link QuotaStore.reset}. @returns whether the store has done it */
+  async reset(charges: readonly StoredCharge[]): Promise<boolean> {
+    if (this.store.reset === undefined) return false;
+    const done = await this.#guard(async () => {
+      await this.store.reset!(charges);
+      return true;
+    });
+    return done === true;
+  }
+
+  async #guard<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    if (this.#failures < FAILURES_TO_OPEN) return this.#ask(ask);
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#probedMs >= PROBE_INTERVAL_MS) {
       this.#probedMs = nowMs;
-      void this.#ask(charges);
+      void this.#ask(ask);
     }
     return undefined;
   }
 
-  #ask(charges: readonly StoredCharge[]): Promise<Verdict | undefined> {
+  #ask<T>(ask: () => Promise<T>): Promise<T | undefined> {
     return new Promise(resolve => {
       const timer = setTimeout(() => {
         this.#fail(`no answer within ${DEADLINE_MS} ms`);
         resolve(undefined);
       }, DEADLINE_MS);
-      const settle = (verdict: Verdict | undefined): void => {
+      const settle = (answer: T | undefined): void => {
         clearTimeout(timer);
-        resolve(verdict);
+        resolve(answer);
       };
-      void this.#attempt(charges).then(settle);
+      void this.#attempt(ask).then(settle);
     });
   }
 
   /** The store's answer, late or not; `undefined` if it fails. */
-  async #attempt(charges: readonly StoredCharge[]): Promise<Verdict | undefined> {
+  async #attempt<T>(ask: () => Promise<T>): Promise<T | undefined> {
     try {
-      const verdict = await this.store.judge(charges);
-      if (!isVerdict(verdict)) throw new TypeError('its answer is no verdict');
+      const answer = await ask();
       this.#succeed();
-      return verdict;
+      return answer;
     } catch (error) {
       this.#fail(error instanceof Error ? error.message : String(error));
       return undefined;
@@ -69,6 +96,7 @@ export class GuardedStore {
     this.#failures += 1;
     if (this.#failing) return;
     this.#failing = true;
+    this.events?.emit({ type: 'limit.store', timeMs: this.clock.epochMs(), state: 'failing', reason });
     this.log.error(
       `The rate-limit store fails (${reason}); each process limits by itself until it answers again.`,
     );
@@ -78,10 +106,14 @@ export class GuardedStore {
     this.#failures = 0;
     if (!this.#failing) return;
     this.#failing = false;
+    this.events?.emit({ type: 'limit.store', timeMs: this.clock.epochMs(), state: 'healed' });
     this.log.log('The rate-limit store answers again.');
   }
 }
 
-function isVerdict(value: unknown): value is Verdict {
-  return isRecord(value) && typeof value['granted'] === 'boolean' && Array.isArray(value['standings']);
+/** @throws TypeError for what would pass for granted and is no verdict */
+function checkVerdict(value: unknown): Verdict {
+  if (isRecord(value) && typeof value['granted'] === 'boolean' && Array.isArray(value['standings']))
+    return value as unknown as Verdict;
+  throw new TypeError('its answer is no verdict');
 }

@@ -20,10 +20,12 @@ export interface Standing {
   readonly remaining: number;
   /** Milliseconds until units return; for a violated policy, until this request would be granted. */
   readonly resetMs: number;
+  /** Whether it could not give what was asked. A policy in shadow mode says so of a request that was granted. */
   readonly violated: boolean;
 }
 
 export interface Verdict {
+  /** Whether every policy could give what was asked, those in shadow mode apart. */
   readonly granted: boolean;
   readonly standings: readonly Standing[];
 }
@@ -79,7 +81,7 @@ function offers(table: QuotaTable, mask: number, cost: number, nowMs: number): b
     if ((mask & (1 << policy)) === 0) continue;
     const offered = table.available(policy, nowMs);
     table.offered[policy] = offered;
-    if (offered < cost) enough = false;
+    if (offered < cost && !table.policies[policy]!.shadow) enough = false;
   }
   return enough;
 }
@@ -87,11 +89,11 @@ function offers(table: QuotaTable, mask: number, cost: number, nowMs: number): b
 function settle(table: QuotaTable, index: number, nowMs: number, cost: number, granted: boolean): Standing {
   const policy = table.policies[index]!;
   const offered = table.offered[index]!;
-  if (granted) {
-    if (cost > 0) table.charge(index, nowMs, cost);
-    return { policy, remaining: offered - cost, resetMs: table.resetMs(index, nowMs), violated: false };
-  }
   const violated = offered < cost;
+  if (granted && !violated) {
+    if (cost > 0) table.charge(index, nowMs, cost);
+    return { policy, remaining: offered - cost, resetMs: table.resetMs(index, nowMs), violated };
+  }
   if (violated) table.refused(index, nowMs);
   return {
     policy,
@@ -99,4 +101,37 @@ function settle(table: QuotaTable, index: number, nowMs: number, cost: number, g
     resetMs: violated ? table.waitMs(index, nowMs, cost) : table.resetMs(index, nowMs),
     violated,
   };
+}
+
+/** What a reservation turned out to cost. */
+export interface Adjustment {
+  /** Units more (above 0) or less (below) than were charged. */
+  readonly units: number;
+  readonly chargedMs: number;
+}
+
+/** Charges or gives back a difference, whatever the limits say: it has been spent, or it has not. */
+export function adjust(
+  charges: readonly Omit<Charge, 'cost'>[],
+  { units, chargedMs }: Adjustment,
+  nowMs: number,
+): Verdict {
+  const standings: Standing[] = [];
+  for (const { table, mask, key } of charges) {
+    // A client that is not there any more has nothing left in any window, so nothing is given back to it.
+    if (units <= 0 && !table.peek(key.hi, key.lo)) {
+      standings.push(...look({ table, mask, key }, nowMs).standings);
+      continue;
+    }
+    table.find(key.hi, key.lo, nowMs);
+    for (const [index, policy] of table.policies.entries()) {
+      if ((mask & (1 << index)) === 0) continue;
+      const before = table.available(index, nowMs);
+      if (units < 0) table.refund(index, nowMs, -units, chargedMs);
+      else if (units > 0) table.charge(index, nowMs, units);
+      const remaining = Math.max(0, units === 0 ? before : table.available(index, nowMs));
+      standings.push({ policy, remaining, resetMs: table.resetMs(index, nowMs), violated: false });
+    }
+  }
+  return { granted: true, standings };
 }

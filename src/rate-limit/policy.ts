@@ -1,11 +1,12 @@
 /* A policy: so much in so long, by which algorithm, under which name. */
 import type { Algorithm } from './algorithm.js';
 import { BlockingWindow } from './blocking-window.js';
+import { Concurrency } from './concurrency.js';
 import { FixedWindow } from './fixed-window.js';
 import { SlidingWindow } from './sliding-window.js';
 import { TokenBucket } from './token-bucket.js';
 
-export const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket'] as const;
+export const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'concurrency'] as const;
 export type AlgorithmName = (typeof ALGORITHMS)[number];
 
 export interface Policy {
@@ -21,6 +22,12 @@ export interface Policy {
   readonly rule: AlgorithmName;
   /** What a token bucket holds; the limit for the other rules. */
   readonly burst: number;
+  /** What is counted, as `qu` tells clients: requests where the user names nothing else. */
+  readonly unit: string;
+  /** Judged, counted and reported, and never the cause of a refusal. */
+  readonly shadow: boolean;
+  /** Shares of the limit (0 to 1, ascending) whose use is an event; `undefined` for none. */
+  readonly alertAt: readonly number[] | undefined;
   /** The rule on counts in this process's memory. */
   readonly algorithm: Algorithm;
   /** "10 requests per 1 second". */
@@ -34,7 +41,14 @@ export interface PolicyParts {
   readonly algorithm?: AlgorithmName | undefined;
   readonly burst?: number | undefined;
   readonly blockMs?: number | undefined;
+  readonly unit?: string | undefined;
+  readonly shadow?: boolean | undefined;
+  readonly alertAt?: readonly number[] | undefined;
 }
+
+/** The units of the IETF draft: what a policy counts where it names none. */
+export const REQUESTS = 'requests';
+export const CONCURRENT_REQUESTS = 'concurrent-requests';
 
 const UNITS = [
   ['day', 86_400_000],
@@ -45,19 +59,29 @@ const UNITS = [
 
 export function createPolicy(parts: PolicyParts): Policy {
   const { limit, windowMs } = parts;
-  const [unit, unitMs] = UNITS.find(([, ms]) => windowMs % ms === 0) ?? ['millisecond', 1];
-  const count = windowMs / unitMs;
-  const name = parts.name ?? `${limit}-per-${count === 1 ? unit : `${count}-${unit}s`}`;
+  const rule = parts.algorithm ?? 'sliding-window';
+  const isConcurrency = rule === 'concurrency';
+  const unit = parts.unit ?? (isConcurrency ? CONCURRENT_REQUESTS : REQUESTS);
+  const [period, periodMs] = UNITS.find(([, ms]) => windowMs % ms === 0) ?? ['millisecond', 1];
+  const count = windowMs / periodMs;
+  const name = isConcurrency
+    ? `${limit}-concurrent`
+    : `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`;
+  const noun = unit === CONCURRENT_REQUESTS ? 'concurrent requests' : unit;
+  const amount = `${limit} ${limit === 1 ? noun.replace(/s$/, '') : noun}`;
   return {
-    name,
+    name: parts.name ?? name,
     named: parts.name !== undefined,
     limit,
     windowMs,
     blockMs: parts.blockMs,
-    rule: parts.algorithm ?? 'sliding-window',
+    rule,
     burst: parts.burst ?? limit,
+    unit,
+    shadow: parts.shadow ?? false,
+    alertAt: parts.alertAt,
     algorithm: createAlgorithm(parts),
-    text: `${limit} request${limit === 1 ? '' : 's'} per ${count} ${unit}${count === 1 ? '' : 's'}`,
+    text: isConcurrency ? amount : `${amount} per ${count} ${period}${count === 1 ? '' : 's'}`,
   };
 }
 
@@ -66,6 +90,8 @@ function createAlgorithm({ limit, windowMs, algorithm, burst, blockMs }: PolicyP
   switch (algorithm) {
     case 'fixed-window':
       return new FixedWindow(limit, windowMs);
+    case 'concurrency':
+      return new Concurrency(limit, windowMs);
     case 'token-bucket':
       return new TokenBucket(limit, windowMs, burst ?? limit);
     default:

@@ -2,27 +2,34 @@
  * (draft-ietf-httpapi-ratelimit-headers-11, structured fields of RFC 9651) for all of them. */
 import type { ProblemFields } from '../common/problem.js';
 import type { Standing, Verdict } from './judge.js';
-import { wholeSeconds, windowSeconds } from './policy.js';
+import { type Policy, REQUESTS, wholeSeconds, windowSeconds } from './policy.js';
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
 
-/** Header pairs, name and value in turn. */
+/**
+ * Header pairs, name and value in turn.
+ * @param partitionKeys whose quota each standing is, as `pk` tells it; `undefined` for no `pk`
+ */
 export function quotaHeaders(
-  { granted, standings }: Verdict,
+  { granted, standings: all }: Verdict,
   epochMs: number,
   informative: boolean,
+  partitionKeys?: readonly string[],
 ): readonly string[] {
+  const standings = announced(all);
   if (standings.length === 0) return [];
-  const tightest = findTightest(standings);
   const headers = granted ? [] : ['Retry-After', String(retryAfterSeconds(standings))];
   if (!informative) return headers;
+  const tightest = findTightest(standings);
   let state = '';
   let policies = '';
   for (const standing of standings) {
     const separator = state === '' ? '"' : ', "';
     const { policy } = standing;
-    state += `${separator}${policy.name}";r=${standing.remaining};t=${secondsToReset(standing)}`;
-    policies += `${separator}${policy.name}";q=${policy.limit};w=${windowSeconds(policy)}`;
+    const seconds = secondsToReset(standing);
+    const pk = partitionKeys === undefined ? '' : `;pk=:${partitionKeys[all.indexOf(standing)]!}:`;
+    state += `${separator}${policy.name}";r=${standing.remaining}${seconds === undefined ? '' : `;t=${seconds}`}${pk}`;
+    policies += `${separator}${policy.name}";q=${policy.limit}${describeWindow(policy)}${pk}`;
   }
   headers.push(
     'X-RateLimit-Limit',
@@ -39,8 +46,22 @@ export function quotaHeaders(
   return headers;
 }
 
+/** Clients are not told of a policy on trial, since they would slow down for it; unless all are. */
+function announced(standings: readonly Standing[]): readonly Standing[] {
+  if (!standings.some(({ policy }) => policy.shadow)) return standings;
+  const enforced = standings.filter(({ policy }) => !policy.shadow);
+  return enforced.length > 0 ? enforced : standings;
+}
+
+/** The unit, unless it is the draft's default, and the window, which a number of slots has none of. */
+function describeWindow(policy: Policy): string {
+  const unit = policy.unit === REQUESTS ? '' : `;qu="${policy.unit}"`;
+  return policy.rule === 'concurrency' ? unit : `${unit};w=${windowSeconds(policy)}`;
+}
+
 /** The problem of a refused request. */
-export function quotaProblem({ standings }: Verdict): ProblemFields {
+export function quotaProblem({ standings: all }: Verdict): ProblemFields {
+  const standings = all.filter(({ policy }) => !policy.shadow);
   const violated = standings.filter(standing => standing.violated);
   const tightest = findTightest(standings);
   return {
@@ -63,17 +84,23 @@ const MAX_WAIT_SECONDS = 2_147_483;
 export function retryAfterSeconds(standings: readonly Standing[]): number {
   let seconds = 1;
   for (const standing of standings) {
-    if (standing.violated) seconds = Math.max(seconds, secondsToReset(standing));
+    if (standing.violated) seconds = Math.max(seconds, secondsToReset(standing) ?? 1);
   }
   return seconds;
 }
 
-function secondsToReset(standing: Standing): number {
+/** `undefined` where nobody can know: a slot comes free when somebody's work ends. */
+function secondsToReset(standing: Standing): number | undefined {
+  if (standing.policy.rule === 'concurrency') return undefined;
   return standing.resetMs === 0 ? 0 : Math.min(wholeSeconds(finiteMs(standing)), MAX_WAIT_SECONDS);
 }
 
-/** A request that costs more than the whole limit never passes; what can be said is when the window is empty. */
+/**
+ * A request that costs more than the whole limit never passes; what can be said is when the window is empty. Who waits for a slot may
+ * ask again in a second.
+ */
 function finiteMs({ resetMs, policy }: Standing): number {
+  if (policy.rule === 'concurrency') return resetMs === 0 ? 0 : 1_000;
   return resetMs === Infinity ? policy.windowMs : resetMs;
 }
 
@@ -84,7 +111,7 @@ function findTightest(standings: readonly Standing[]): Standing {
     if (standing.violated !== tightest.violated) {
       if (standing.violated) tightest = standing;
     } else if (standing.violated) {
-      if (standing.resetMs > tightest.resetMs) tightest = standing;
+      if (finiteMs(standing) > finiteMs(tightest)) tightest = standing;
     } else if (standing.remaining < tightest.remaining) {
       tightest = standing;
     }

@@ -16,8 +16,17 @@ export interface StoredCharge {
 /** A store that decides over all policies of a request together. */
 export interface QuotaStore {
   /**
-   * Takes every charge or none. The standings come in the order of the charges and their policies.
-   * It may reject or hang: who calls it has a deadline and limits by other means.
+   * Takes every charge or none; policies in shadow mode refuse nobody. A cost of 0 only looks. The standings come in the order of the
+   * charges and their policies. It may reject or hang: who calls it has a deadline and limits by other means.
    */
   judge(charges: readonly StoredCharge[]): Promise<Verdict>;
+  /**
+   * Charges `units` more (above 0, also beyond the limit), or gives back as many (below 0) of what was charged `ageMs` ago, in every
+   * policy of every charge; `cost` does not count. Without it, estimates of this store are never corrected.
+   */
+  settle?(charges: readonly StoredCharge[], units: number, ageMs: number): Promise<Verdict>;
+  /** Lets leases of `cost` slots that began `ageMs` ago begin now. Never refuses. */
+  renew?(charges: readonly StoredCharge[], ageMs: number): Promise<Verdict>;
+  /** Forgets what the policies have counted under the keys. */
+  reset?(charges: readonly StoredCharge[]): Promise<void>;
 }

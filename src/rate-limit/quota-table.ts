@@ -87,6 +87,11 @@ export class QuotaTable {
     this.policies[policy]!.algorithm.charge(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
   }
 
+  refund(policy: number, nowMs: number, cost: number, chargedMs: number): void {
+    const at = this.at + this.#offsets[policy]!;
+    this.policies[policy]!.algorithm.refund(this.cells, at, nowMs, cost, chargedMs);
+  }
+
   waitMs(policy: number, nowMs: number, cost: number): number {
     return this.policies[policy]!.algorithm.waitMs(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
   }

@@ -249,7 +249,7 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   private async judgeLater(context: ExecutionContext, plan: RoutePlan, call: Call): Promise<boolean> {
     if (await this.shouldSkip(context)) return true;
-    const tier = plan.tiers.size > 0 ? await this.settings.tier?.(call.request, context) : undefined;
+    const tier = plan.tiers.size > 0 ? await this.tierOf(context, call) : undefined;
     const groups = (tier === undefined ? undefined : plan.tiers.get(tier)) ?? plan.groups;
     const late = await Promise.all(plan.lateGroups.map(make => make(context)));
     const asked = await Promise.all([...groups, ...late].map(group => this.ask(context, group, call)));
@@ -261,6 +261,14 @@ export class RateLimitGuard extends ThrottlerGuard {
     }
     const verdict = shared ?? this.limiter.judge(asked.flatMap(({ charges }) => charges));
     return this.settle(context, call, verdict, asked[0]!.tracker);
+  }
+
+  private tierOf(
+    context: ExecutionContext,
+    { request, state }: Call,
+  ): string | undefined | Promise<string | undefined> {
+    const { tier } = this.settings;
+    return tier === undefined ? state?.agent?.tier : tier(request, context);
   }
 
   /** Works out whom a group belongs to and what it costs this request. */

@@ -44,11 +44,14 @@ export interface RateLimitOptions {
   flood?: false | string;
   /**
    * Limits of kinds of clients, in place of the module's: `{ free: '10/minute', enterprise: '1000/minute' }`. Who is of no tier
-   * gets the module's. Needs `tier`.
+   * gets the module's. Needs `tier`, or `auth`: an agent's own tier counts then.
    * @default none
    */
   tiers?: Readonly<Record<string, RateLimitInput | readonly RateLimitInput[]>>;
-  /** Which tier a request is of. The trap: read it from what was verified, not from a header. */
+  /**
+   * Which tier a request is of. The trap: read it from what was verified, not from a header.
+   * @default with `auth`, the tier of the request's agent
+   */
   tier?: (
     request: PlatformRequest,
     context: ExecutionContext,
@@ -108,7 +111,12 @@ const DEFAULT_LIMITS = ['10/second', '100/minute'];
 const DEFAULT_FLOOD = '100/second';
 const MAX_CLIENTS = { min: 1, max: 100_000_000 };
 
-export function resolveRateLimit(input: unknown, env: ReadEnvironment): ResolvedRateLimit | false {
+/** @param authIsOn whether requests have agents, who may have tiers */
+export function resolveRateLimit(
+  input: unknown,
+  env: ReadEnvironment,
+  authIsOn = false,
+): ResolvedRateLimit | false {
   if (input === false) return false;
   const options = readObject('rateLimit', input, [
     'limits',
@@ -130,7 +138,7 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
   return {
     limits: limits === false ? [] : resolveRules(limitsOption, Array.isArray(limits) ? limits : [limits]),
     flood: flood === false ? undefined : resolveFlood(flood),
-    tiers: resolveTiers(options.tiers, options.tier),
+    tiers: resolveTiers(options.tiers, options.tier, authIsOn),
     tier: readFunction<NonNullable<RateLimitOptions['tier']>>('rateLimit.tier', options.tier),
     key: readKey('rateLimit.key', options.key) ?? 'client',
     exemptPaths: readPaths('rateLimit.exemptPaths', options.exemptPaths),
@@ -143,11 +151,15 @@ export function resolveRateLimit(input: unknown, env: ReadEnvironment): Resolved
   };
 }
 
-function resolveTiers(value: unknown, tier: unknown): ReadonlyMap<string, readonly LimitRule[]> {
+function resolveTiers(
+  value: unknown,
+  tier: unknown,
+  authIsOn: boolean,
+): ReadonlyMap<string, readonly LimitRule[]> {
   if (value === undefined) return new Map();
   if (!isRecord(value))
     throw limitTypeError('rateLimit.tiers', value, 'must be an object of tiers and their limits');
-  if (tier === undefined) {
+  if (tier === undefined && !authIsOn) {
     throw new AgentSecurityConfigError(
       'ASEC_OPTION_TYPE',
       'rateLimit.tier',

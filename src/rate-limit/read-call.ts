@@ -2,7 +2,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { type PlatformRequest, type PlatformResponse, rawRequest } from '../common/http-request.js';
 import { addressBlock, addressKey, type Key64, SHARED_KEY } from '../common/ip-address.js';
-import { requestState, type RequestState, stateOfRequest } from '../common/request-state.js';
+import { handshakeOf, requestState, type RequestState, stateOfRequest } from '../common/request-state.js';
 import { hashKey } from './hash-key.js';
 
 export type LimitedRequest = PlatformRequest & { ip?: string };
@@ -31,6 +31,13 @@ export function readCall(host: ArgumentsHost): Call | undefined {
   const request = context?.req ?? context?.request ?? context?.reply?.request;
   const state = stateOfRequest(request);
   return request && state ? { request, response: undefined, state } : undefined;
+}
+
+/** The handshake behind a gateway's message; `undefined` for a gateway on a port of its own. */
+export function readMessageCall(host: ArgumentsHost): Call | undefined {
+  if (host.getType() !== 'ws') return undefined;
+  const request = handshakeOf(host.getArgByIndex<unknown>(0));
+  return request && { request, response: undefined, state: stateOfRequest(request) };
 }
 
 export function readHttpCall(host: ArgumentsHost): Call {

@@ -15,11 +15,15 @@ const FILL = 1;
 const RING = 2;
 const COUNT_BITS = 4;
 const COUNT_MASK = 15;
+/** What the newest batch can hold, debts included. */
+const MAX_NEWEST = 2 ** (32 - COUNT_BITS) - 1;
 
 export class SlidingWindow implements Algorithm {
   readonly cells: number;
   readonly aligned = false;
   readonly #batch: number;
+  /** Batches that the limit fills. */
+  readonly #slots: number;
   readonly #tickMs: number;
   readonly #ticks: number;
 
@@ -28,7 +32,8 @@ export class SlidingWindow implements Algorithm {
     windowMs: number,
   ) {
     this.#batch = Math.ceil(limit / BATCHES);
-    this.cells = RING + Math.ceil(Math.ceil(limit / this.#batch) / 2);
+    this.#slots = Math.ceil(limit / this.#batch);
+    this.cells = RING + Math.ceil(this.#slots / 2);
     this.#tickMs = Math.ceil(windowMs / MAX_TICKS);
     this.#ticks = Math.max(1, Math.floor(windowMs / this.#tickMs));
   }
@@ -59,8 +64,17 @@ export class SlidingWindow implements Algorithm {
     const ring = (at + RING) * 2;
     let batches = u32[at + FILL]! & COUNT_MASK;
     let newest = u32[at + FILL]! >>> COUNT_BITS;
+    // A debt stands in the newest batch until there is room for batches of it.
+    for (; newest > this.#batch && batches < this.#slots; batches++, newest -= this.#batch)
+      u16[ring + batches] = u16[ring + batches - 1]!;
     for (let left = cost; left > 0;) {
-      if (batches === 0 || newest === this.#batch) {
+      if (batches === 0 || newest >= this.#batch) {
+        if (batches === this.#slots) {
+          // Nothing of a debt leaves before the last of it would.
+          u16[ring + batches - 1] = tick & 0xffff;
+          newest = Math.min(newest + left, MAX_NEWEST);
+          break;
+        }
         u16[ring + batches] = tick & 0xffff;
         batches++;
         newest = 0;
@@ -71,6 +85,35 @@ export class SlidingWindow implements Algorithm {
     }
     u32[at + LAST] = tick >>> 0;
     u32[at + FILL] = ((newest << COUNT_BITS) | batches) >>> 0;
+  }
+
+  /** Cuts the hits that stay into full batches again. A batch that is made of several leaves with the last of them. */
+  refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
+    this.available(cells, at, nowMs);
+    const { u32, u16 } = cells;
+    const ring = (at + RING) * 2;
+    const batches = u32[at + FILL]! & COUNT_MASK;
+    if (batches === 0) return;
+    const used = (batches - 1) * this.#batch + (u32[at + FILL]! >>> COUNT_BITS);
+    const tick = Math.floor(nowMs / this.#tickMs);
+    const age = tick - Math.floor(chargedMs / this.#tickMs);
+    if (age >= this.#ticks) return;
+    let begun = 0;
+    while (begun < batches && ((tick - u16[ring + begun]!) & 0xffff) >= age) begun++;
+    const before = begun === batches ? used : begun * this.#batch;
+    const removed = Math.min(cost, before);
+    const from = before - removed;
+    const left = used - removed;
+    const kept = Math.min(Math.ceil(left / this.#batch), this.#slots);
+    for (let batch = 0; batch < kept; batch++) {
+      const last = (batch === kept - 1 ? left : (batch + 1) * this.#batch) - 1;
+      const hit = last < from ? last : last + removed;
+      u16[ring + batch] = u16[ring + Math.min(Math.floor(hit / this.#batch), batches - 1)]!;
+    }
+    const newest = left - Math.max(0, kept - 1) * this.#batch;
+    // What joins it from now on must not leave with hits from before, or hits could pass for older ones again and again.
+    if (kept > 0 && newest < this.#batch) u16[ring + kept - 1] = tick & 0xffff;
+    u32[at + FILL] = kept === 0 ? 0 : ((newest << COUNT_BITS) | kept) >>> 0;
   }
 
   waitMs({ u32, u16 }: Cells, at: number, nowMs: number, cost: number): number {

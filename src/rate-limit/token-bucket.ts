@@ -29,6 +29,11 @@ export class TokenBucket implements Algorithm {
     f64[at / 2] = Math.max(f64[at / 2]!, nowMs) + cost * this.#msPerToken;
   }
 
+  /** What the bucket has gained since may have gone over its brim had the tokens been there: that much is not given back. */
+  refund({ f64 }: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
+    f64[at / 2] = f64[at / 2]! - Math.max(0, cost * this.#msPerToken - Math.max(0, nowMs - chargedMs));
+  }
+
   waitMs({ f64 }: Cells, at: number, nowMs: number, cost: number): number {
     if (cost > this.burst) return Infinity;
     return Math.max(0, Math.max(f64[at / 2]!, nowMs) + cost * this.#msPerToken - this.#fullMs - nowMs);

@@ -16,7 +16,7 @@ const ID_LENGTH = 5;
 /** A script keeps moments exactly up to here; a block this long is one for ever. */
 const MAX_BLOCK_MS = 2 ** 47;
 
-const RULES = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't' } as const;
+const RULES = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't', concurrency: 'c' } as const;
 
 const codes = new WeakMap<Policy, PolicyCode[]>();
 

@@ -52,7 +52,9 @@ export class AgentToolGuard implements CanActivate, OnModuleInit {
     const { state } = request;
     const decision = await this.policy.judge(toolCallOf(tool, request));
     if (decision.allowed) {
-      if (state !== undefined) state.quota = joinQuotas(state.quota, decision.headers);
+      // A gateway's messages share one state, and have no headers.
+      if (state !== undefined && context.getType() !== 'ws')
+        state.quota = joinQuotas(state.quota, decision.headers);
       return true;
     }
     // The answer of an HTTP request is watched, and recorded when it has ended.

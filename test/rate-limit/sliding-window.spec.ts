@@ -1,5 +1,6 @@
 import { SlidingWindow } from '../../src/rate-limit/sliding-window.js';
 import { Row, seededNumbers } from '../fixtures/cells.js';
+import { RUNS, STEPS_PER_RUN } from '../fixtures/model-steps.js';
 
 /** As the source documents: so many moments a window, and ticks of 15 bits. */
 const BATCHES = 14;
@@ -36,53 +37,58 @@ const shapes: Shape[] = [
 ];
 
 describe('SlidingWindow against an exact log', () => {
-  it.each(shapes)('%s: 60 000 random steps', (_title, limits, windowsMs, greedy) => {
-    const below = seededNumbers(3);
-    for (let run = 0; run < 30; run++) {
-      const limit = limits[run % limits.length]!;
-      const windowMs = windowsMs[below(windowsMs.length)]!;
-      const tickMs = tickOf(windowMs);
-      const batch = batchOf(limit);
-      const row = new Row(new SlidingWindow(limit, windowMs));
-      const full = new ExactLog();
-      const short = new ExactLog();
-      let nowMs = below(10_000_000);
-      for (let step = 0; step < 2_000; step++) {
-        const where = `run ${run}, step ${step}: limit ${limit} in ${windowMs} ms`;
-        nowMs +=
-          !greedy && below(10) === 0 ? below(windowMs * 2) : below(Math.ceil((windowMs / limit) * 2) + 1);
-        const cost = 1 + below(below(3) === 0 ? Math.min(limit + 1, batch * 3) : 2);
-        const exactGrants = full.used(nowMs, windowMs) + cost <= limit;
-        const waitMs = row.available(nowMs) >= cost ? 0 : row.waitMs(nowMs, cost);
-        const granted = row.take(nowMs, cost);
-        if (exactGrants && !granted) throw new Error(`an exact log grants, ${where}`);
-        if (granted !== (waitMs === 0)) throw new Error(`waitMs ${waitMs} and granted ${granted}, ${where}`);
-        if (granted) {
-          full.add(nowMs, cost);
-          short.add(nowMs, cost);
-          const admitted = short.used(nowMs, windowMs - 2 * tickMs);
-          if (admitted > limit + batch - 1) throw new Error(`${admitted} admitted, ${where}`);
-        } else if (cost > limit) {
-          if (waitMs !== Infinity) throw new Error(`a cost beyond the limit waits ${waitMs} ms, ${where}`);
-        } else {
-          if (!row.wouldGrant(nowMs + waitMs, cost))
-            throw new Error(`waiting ${waitMs} ms is not enough, ${where}`);
-          if (row.wouldGrant(nowMs + waitMs - 1, cost))
-            throw new Error(`waiting ${waitMs} ms is too long, ${where}`);
-          if (waitMs > windowMs) throw new Error(`waiting ${waitMs} ms is longer than the window, ${where}`);
+  it.each(shapes)(
+    `%s: ${Math.ceil((RUNS * STEPS_PER_RUN) / shapes.length)} random steps`,
+    (_title, limits, windowsMs, greedy) => {
+      const below = seededNumbers(3);
+      for (let run = 0; run < RUNS / shapes.length; run++) {
+        const limit = limits[run % limits.length]!;
+        const windowMs = windowsMs[below(windowsMs.length)]!;
+        const tickMs = tickOf(windowMs);
+        const batch = batchOf(limit);
+        const row = new Row(new SlidingWindow(limit, windowMs));
+        const full = new ExactLog();
+        const short = new ExactLog();
+        let nowMs = below(10_000_000);
+        for (let step = 0; step < STEPS_PER_RUN; step++) {
+          const where = `run ${run}, step ${step}: limit ${limit} in ${windowMs} ms`;
+          nowMs +=
+            !greedy && below(10) === 0 ? below(windowMs * 2) : below(Math.ceil((windowMs / limit) * 2) + 1);
+          const cost = 1 + below(below(3) === 0 ? Math.min(limit + 1, batch * 3) : 2);
+          const exactGrants = full.used(nowMs, windowMs) + cost <= limit;
+          const waitMs = row.available(nowMs) >= cost ? 0 : row.waitMs(nowMs, cost);
+          const granted = row.take(nowMs, cost);
+          if (exactGrants && !granted) throw new Error(`an exact log grants, ${where}`);
+          if (granted !== (waitMs === 0))
+            throw new Error(`waitMs ${waitMs} and granted ${granted}, ${where}`);
+          if (granted) {
+            full.add(nowMs, cost);
+            short.add(nowMs, cost);
+            const admitted = short.used(nowMs, windowMs - 2 * tickMs);
+            if (admitted > limit + batch - 1) throw new Error(`${admitted} admitted, ${where}`);
+          } else if (cost > limit) {
+            if (waitMs !== Infinity) throw new Error(`a cost beyond the limit waits ${waitMs} ms, ${where}`);
+          } else {
+            if (!row.wouldGrant(nowMs + waitMs, cost))
+              throw new Error(`waiting ${waitMs} ms is not enough, ${where}`);
+            if (row.wouldGrant(nowMs + waitMs - 1, cost))
+              throw new Error(`waiting ${waitMs} ms is too long, ${where}`);
+            if (waitMs > windowMs)
+              throw new Error(`waiting ${waitMs} ms is longer than the window, ${where}`);
+          }
+          const resetMs = row.resetMs(nowMs);
+          const before = row.available(nowMs);
+          if (before < limit && (resetMs <= 0 || !row.wouldGrant(nowMs + resetMs, before + 1))) {
+            throw new Error(`nothing returns after ${resetMs} ms, ${where}`);
+          }
+          if (resetMs > 0 && row.wouldGrant(nowMs + resetMs - 1, before + 1)) {
+            throw new Error(`something returns before ${resetMs} ms, ${where}`);
+          }
         }
-        const resetMs = row.resetMs(nowMs);
-        const before = row.available(nowMs);
-        if (before < limit && (resetMs <= 0 || !row.wouldGrant(nowMs + resetMs, before + 1))) {
-          throw new Error(`nothing returns after ${resetMs} ms, ${where}`);
-        }
-        if (resetMs > 0 && row.wouldGrant(nowMs + resetMs - 1, before + 1)) {
-          throw new Error(`something returns before ${resetMs} ms, ${where}`);
-        }
+        expect(row.keptToItself).toBe(true);
       }
-      expect(row.keptToItself).toBe(true);
-    }
-  });
+    },
+  );
 });
 
 describe('SlidingWindow', () => {

@@ -1,8 +1,6 @@
 import { TokenBucket } from '../../src/rate-limit/token-bucket.js';
 import { Row, seededNumbers } from '../fixtures/cells.js';
-
-const STEPS_PER_RUN = 2_000;
-const RUNS = 100;
+import { RUNS, STEPS_PER_RUN } from '../fixtures/model-steps.js';
 
 describe('TokenBucket', () => {
   it(`is its model over ${RUNS * STEPS_PER_RUN} random steps`, () => {

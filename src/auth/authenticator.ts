@@ -1,0 +1,268 @@
+/* Finds out who sends a request. It knows no framework: guards, stages in front of the framework and WebSocket handshakes ask it. */
+import type { IncomingMessage } from 'node:http';
+import type { ExecutionContext } from '@nestjs/common';
+import type { Agent } from '../common/agent.js';
+import type { Clock } from '../common/clock.js';
+import { type PlatformRequest, requestPath } from '../common/http-request.js';
+import type { RequestState } from '../common/request-state.js';
+import type { SecurityEvents } from '../common/security-events.js';
+import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
+import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
+import { QuotaTable } from '../rate-limit/quota-table.js';
+import type { ApiKeyVerifier } from './api-key-verifier.js';
+import type { IdentifiedAgent, ResolvedAuth } from './auth.options.js';
+import type { CredentialRequest, CredentialVerifier, RefusedCredential, Verification } from './credential.js';
+import { freshAgent } from './fresh-agent.js';
+import { AGENT_ID, SCOPE } from './key-book.js';
+import { type CredentialScheme, readCredential } from './read-credential.js';
+import { AMBIGUOUS_REFUSAL, type Refusal, Refusals, UNAVAILABLE_REFUSAL } from './refusal.js';
+
+export type Authentication =
+  | { readonly kind: 'agent'; readonly agent: Agent; readonly expiresMs: number | undefined }
+  /** No credential. Whether that is enough is up to the route; `refusal` is the answer if it is not. */
+  | { readonly kind: 'anonymous'; readonly refusal: Refusal }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** A verifier of tokens, which are asked about after API keys. */
+export interface TokenVerifier extends CredentialVerifier {
+  /** Challenges beside Bearer's, such as `DPoP algs="ES256"`. */
+  readonly challenges?: readonly string[];
+  /** Whether it takes the DPoP scheme (RFC 9449) and looks at the proof itself. */
+  readonly acceptsDpop?: boolean;
+}
+
+/** `undefined` where no tokens are configured. */
+export const TOKEN_VERIFIER = Symbol('agent-security:token-verifier');
+
+export interface AuthenticateOptions {
+  /** Whether the request opens a WebSocket: a subprotocol may carry the credential then. */
+  readonly handshake?: boolean;
+  /** What `identify` is handed. @default the raw request, and no context */
+  readonly request?: PlatformRequest;
+  readonly context?: ExecutionContext | undefined;
+}
+
+export interface AuthenticatorParts {
+  readonly options: ResolvedAuth;
+  readonly apiKeys: ApiKeyVerifier | undefined;
+  readonly tokens: TokenVerifier | undefined;
+  readonly clock: Clock;
+  readonly events: SecurityEvents;
+  /** How many addresses' failed attempts are held. */
+  readonly maxClients: number;
+  /** Whether X-RateLimit-* and RateLimit are sent. */
+  readonly headers: boolean;
+  readonly log: { error(message: string): void; warn(message: string): void };
+}
+
+const LOG_INTERVAL_MS = 1_000;
+
+/** `identify` threw an UnauthorizedException: there was a credential, and it is bad. */
+const REFUSED = Symbol('agent-security:refused');
+
+export class Authenticator {
+  readonly refusals: Refusals;
+  readonly #failures: QuotaTable | undefined;
+  /** What came of a request, so that whoever asks again hears the same and nothing is counted twice. */
+  readonly #settled = new WeakMap<RequestState, Promise<Authentication>>();
+  #loggedMs = -Infinity;
+
+  constructor(private readonly parts: AuthenticatorParts) {
+    const { options, tokens, maxClients } = parts;
+    this.refusals = new Refusals({ ...options, others: tokens?.challenges ?? [] });
+    this.#failures = options.failedAttempts && new QuotaTable([options.failedAttempts], maxClients);
+  }
+
+  /**
+   * Says whose request it is, and leaves the agent in `state.agent`. A request may be asked about several times. Never rejects.
+   * @param state of the same request, with the client's address in it
+   */
+  authenticate(
+    raw: IncomingMessage,
+    state: RequestState,
+    options: AuthenticateOptions = {},
+  ): Promise<Authentication> {
+    const settled = this.#settled.get(state);
+    if (settled !== undefined) return settled;
+    const deciding = this.#decide(raw, state, options).catch((error: unknown): Authentication => {
+      this.#logFailure(error);
+      return { kind: 'refused', refusal: UNAVAILABLE_REFUSAL };
+    });
+    this.#settled.set(state, deciding);
+    // A front stage asks before the app's own middleware has run: `identify` may know more later.
+    if (this.parts.options.identify !== undefined && options.context === undefined)
+      return this.#forgetAnonymous(state, deciding);
+    return deciding;
+  }
+
+  async #forgetAnonymous(state: RequestState, deciding: Promise<Authentication>): Promise<Authentication> {
+    const found = await deciding;
+    if (found.kind === 'anonymous') this.#settled.delete(state);
+    return found;
+  }
+
+  async #decide(
+    raw: IncomingMessage,
+    state: RequestState,
+    { handshake = false, request = raw, context }: AuthenticateOptions,
+  ): Promise<Authentication> {
+    const reading = readCredential(raw, handshake);
+    if (reading.kind === 'ambiguous') return { kind: 'refused', refusal: AMBIGUOUS_REFUSAL };
+    if (reading.kind === 'malformed') return this.#refuse(state, 'malformed', undefined, undefined);
+    if (reading.kind === 'credential') {
+      const { scheme, credential } = reading;
+      const verifier = this.#verifierOf(scheme, credential);
+      if (verifier !== undefined) {
+        const verification = await verifier.verify(credential, new RequestView(raw, state));
+        return this.#settle(state, verification, scheme, credential);
+      }
+    }
+    const found = await this.#identify(request, context);
+    if (found === REFUSED) return this.#refuse(state, 'invalid', undefined, undefined);
+    if (found !== undefined && found !== null) {
+      const agent = checkIdentified(found);
+      state.agent = agent;
+      return { kind: 'agent', agent, expiresMs: undefined };
+    }
+    return reading.kind === 'none'
+      ? { kind: 'anonymous', refusal: this.refusals.missing }
+      : this.#refuse(state, 'malformed', reading.scheme, undefined);
+  }
+
+  async #identify(
+    request: PlatformRequest,
+    context: ExecutionContext | undefined,
+  ): Promise<IdentifiedAgent | undefined | typeof REFUSED> {
+    try {
+      return await this.parts.options.identify?.(request, context);
+    } catch (error) {
+      if ((error as { getStatus?(): number } | undefined)?.getStatus?.() === 401) return REFUSED;
+      throw error;
+    }
+  }
+
+  #verifierOf(scheme: CredentialScheme, credential: string): CredentialVerifier | undefined {
+    const { apiKeys, tokens } = this.parts;
+    if (scheme === 'dpop') return tokens?.acceptsDpop === true ? tokens : undefined;
+    if (apiKeys?.recognizes(credential)) return apiKeys;
+    return scheme === 'bearer' ? tokens : undefined;
+  }
+
+  #settle(
+    state: RequestState,
+    verification: Verification,
+    scheme: CredentialScheme,
+    credential: string,
+  ): Authentication {
+    if (!verification.verified) return this.#refuse(state, verification.reason, scheme, credential);
+    const { agent, expiresMs } = verification;
+    state.agent = agent;
+    return { kind: 'agent', agent, expiresMs };
+  }
+
+  /** Counts a failed attempt of an address. A credential that is valid never comes here, however many others have failed. */
+  #refuse(
+    state: RequestState,
+    reason: RefusedCredential,
+    scheme: CredentialScheme | undefined,
+    credential: string | undefined,
+  ): Authentication {
+    const { clock, events, apiKeys } = this.parts;
+    const context = {
+      timeMs: clock.epochMs(),
+      requestId: state.id || undefined,
+      address: state.client.address,
+    };
+    if (events.isObserved) {
+      const keyId = credential === undefined ? undefined : apiKeys?.keyIdOf(credential);
+      events.emit({ type: 'auth.refused', ...context, reason, scheme, keyId });
+    }
+    const limited = this.#countFailure(state);
+    if (limited !== undefined) return { kind: 'refused', refusal: limited };
+    return { kind: 'refused', refusal: reason === 'expired' ? this.refusals.expired : this.refusals.invalid };
+  }
+
+  #countFailure(state: RequestState): Refusal | undefined {
+    if (this.#failures === undefined) return undefined;
+    const { clock, events, log, options } = this.parts;
+    const charge = { table: this.#failures, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
+    const verdict = judge([charge], clock.monotonicMs());
+    if (verdict.granted) {
+      // The last attempt that is free: once a window, however many follow.
+      if (verdict.standings[0]!.remaining === 0) {
+        const { limit, windowMs } = options.failedAttempts!;
+        const { address } = state.client;
+        events.emit({
+          type: 'auth.limited',
+          timeMs: clock.epochMs(),
+          requestId: state.id || undefined,
+          address,
+          limit,
+          windowMs,
+        });
+        if (this.#mayLog())
+          log.warn(`${address} has sent ${limit} bad credentials: further ones are answered 429.`);
+      }
+      return undefined;
+    }
+    return {
+      problem: quotaProblem(verdict),
+      headers: quotaHeaders(verdict, clock.epochMs(), this.parts.headers),
+    };
+  }
+
+  #logFailure(error: unknown): void {
+    if (this.#mayLog())
+      this.parts.log.error(
+        `A credential could not be verified: ${error instanceof Error ? error.message : 'the store rejected'}`,
+      );
+  }
+
+  #mayLog(): boolean {
+    const nowMs = this.parts.clock.monotonicMs();
+    if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return false;
+    this.#loggedMs = nowMs;
+    return true;
+  }
+}
+
+/** What verifiers may see of a request, worked out only if one asks. */
+class RequestView implements CredentialRequest {
+  constructor(
+    private readonly raw: IncomingMessage,
+    private readonly state: RequestState,
+  ) {}
+
+  get method(): string {
+    return this.raw.method ?? '';
+  }
+
+  get url(): string {
+    const { host, client } = this.state;
+    const authority =
+      host === undefined
+        ? (this.raw.headers.host ?? '')
+        : host.name + (host.port === undefined ? '' : `:${host.port}`);
+    return `${client.secure ? 'https' : 'http'}://${authority}${requestPath(this.raw.url ?? '/')}`;
+  }
+
+  get headers(): CredentialRequest['headers'] {
+    return this.raw.headers;
+  }
+}
+
+const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
+
+/** An agent that the app made up wrongly must not pass as somebody. */
+function checkIdentified(found: IdentifiedAgent): Agent {
+  const { id, scopes = [], tier, tenant, tools, claims = {} } = found;
+  if (typeof id !== 'string' || !AGENT_ID.test(id))
+    throw new TypeError('auth.identify must return an agent with an id of 1 to 256 visible ASCII characters');
+  if (!Array.isArray(scopes) || !scopes.every(scope => typeof scope === 'string' && SCOPE.test(scope)))
+    throw new TypeError('auth.identify must return scopes as a list of scopes');
+  if (!isText(tier) || !isText(tenant))
+    throw new TypeError('auth.identify must return tier and tenant as strings');
+  if (tools !== undefined && !(Array.isArray(tools) && tools.every(isText)))
+    throw new TypeError('auth.identify must return tools as a list of strings');
+  return freshAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });
+}

@@ -1,0 +1,40 @@
+/* WebSocket handshakes: the credentials of every other request, and, for browsers, which cannot set headers there, a subprotocol
+ * `bearer.<credential>`. */
+import type { IncomingMessage } from 'node:http';
+import { requestPath } from '../common/http-request.js';
+import type { RequestState } from '../common/request-state.js';
+import type { Authenticator } from './authenticator.js';
+import { namesParameter, WEBSOCKET_CREDENTIAL_PREFIX } from './read-credential.js';
+import { type Refusal, URL_PROBLEM } from './refusal.js';
+
+export class HandshakeJudge {
+  constructor(
+    private readonly authenticator: Authenticator,
+    private readonly urlParameters: ReadonlySet<string>,
+    /** Exact paths that need no agent. */
+    private readonly publicPaths: ReadonlySet<string>,
+  ) {}
+
+  /** @returns what to answer with, if the connection is not to be opened */
+  async judge(raw: IncomingMessage, state: RequestState): Promise<Refusal | undefined> {
+    const url = raw.url ?? '';
+    if (namesParameter(url, this.urlParameters)) return { problem: URL_PROBLEM, headers: [] };
+    const found = await this.authenticator.authenticate(raw, state, { handshake: true });
+    hideCredential(raw);
+    if (found.kind === 'agent') return undefined;
+    if (found.kind === 'anonymous' && this.publicPaths.has(requestPath(url))) return undefined;
+    return found.refusal;
+  }
+}
+
+/** A server that answers with the first subprotocol offered would send the credential back. */
+function hideCredential({ headers }: IncomingMessage): void {
+  const offered = headers['sec-websocket-protocol'];
+  if (offered === undefined) return;
+  const others = offered
+    .split(',')
+    .map(part => part.trim())
+    .filter(part => !part.startsWith(WEBSOCKET_CREDENTIAL_PREFIX));
+  if (others.length > 0) headers['sec-websocket-protocol'] = others.join(', ');
+  else delete headers['sec-websocket-protocol'];
+}

@@ -1,0 +1,43 @@
+/* Keys of a book that is held in memory: the base of the stores for files, the environment and Redis. Looking up costs the same for a
+ * known and an unknown ID, and never waits. */
+import type { AgentRecord, ApiKeyRecord, ApiKeyStore, KeyStoreHooks } from './api-key-store.js';
+import { indexKeyBook, type KeyBook, type KeyIndex } from './key-book.js';
+
+/** Keys that do not change while the app runs: from the environment, or from a secrets manager through `useFactory`. */
+export class KeyBookStore implements ApiKeyStore {
+  #index: KeyIndex;
+  #hooks: KeyStoreHooks | undefined;
+
+  constructor(book: KeyBook) {
+    this.#index = indexKeyBook(book);
+  }
+
+  find(id: string): ApiKeyRecord | undefined {
+    return this.#index.keys.get(id);
+  }
+
+  findAgent(id: string): AgentRecord | undefined {
+    return this.#index.agents.get(id);
+  }
+
+  open(hooks: KeyStoreHooks): void | Promise<void> {
+    this.#hooks = hooks;
+  }
+
+  protected warn(message: string): void {
+    this.#hooks?.warn(message);
+  }
+
+  /** Takes another book in, from the next request on. */
+  protected replace(book: KeyBook): void {
+    const before = this.#index;
+    this.#index = indexKeyBook(book);
+    for (const key of before.keys.values()) {
+      if (isUsable(key) && !isUsable(this.#index.keys.get(key.id)))
+        this.#hooks?.revoked(key.id, key.agent.id);
+    }
+  }
+}
+
+const isUsable = (key: ApiKeyRecord | undefined): boolean =>
+  key !== undefined && key.revoked !== true && key.agent.disabled !== true;

@@ -1,0 +1,252 @@
+/* The keys and agents of an app as one document: what the JSON file, the environment variable and Redis hold, and what the command
+ * `keys` changes. Every change makes a new book. */
+import { isRecord, show } from '../common/read-options.js';
+import { createApiKey, ID_LENGTH } from './api-key-format.js';
+import type { AgentRecord, ApiKeyRecord } from './api-key-store.js';
+import { isKeyDigest, type KeyDigests } from './key-digest.js';
+
+export interface KeyBookAgent {
+  scopes?: readonly string[];
+  tier?: string;
+  tenant?: string;
+  tools?: readonly string[];
+  claims?: Readonly<Record<string, unknown>>;
+  /** The kill switch. */
+  disabled?: boolean;
+}
+
+export interface KeyBookKey {
+  id: string;
+  agent: string;
+  digest: string;
+  /** ISO 8601, all of them. */
+  created?: string;
+  notBefore?: string;
+  expires?: string;
+  revoked?: string;
+  /** A part of the agent's scopes. */
+  scopes?: readonly string[];
+}
+
+export interface KeyBook {
+  readonly agents: Readonly<Record<string, KeyBookAgent>>;
+  readonly keys: readonly KeyBookKey[];
+}
+
+export const EMPTY_BOOK: KeyBook = { agents: {}, keys: [] };
+
+/** What is wrong with a book; its text repeats no digest. */
+export class KeyBookError extends Error {
+  override readonly name = 'KeyBookError';
+}
+
+const AGENT_FIELDS = ['scopes', 'tier', 'tenant', 'tools', 'claims', 'disabled'];
+const KEY_FIELDS = ['id', 'agent', 'digest', 'created', 'notBefore', 'expires', 'revoked', 'scopes'];
+
+/** What names an agent: it stands in logs, events and quota keys. */
+export const AGENT_ID = /^[\x21-\x7e]{1,256}$/;
+/** RFC 6749 section 3.3: no space, no quote, no backslash. */
+export const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
+
+/** @throws KeyBookError for a text that is no book */
+export function parseKeyBook(text: string): KeyBook {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new KeyBookError('is not JSON');
+  }
+  return checkKeyBook(value);
+}
+
+/** @throws KeyBookError for a value that is no book */
+export function checkKeyBook(value: unknown): KeyBook {
+  if (!isRecord(value) || !isRecord(value['agents']) || !Array.isArray(value['keys'])) {
+    throw new KeyBookError('must be an object with "agents" and "keys"');
+  }
+  refuseOthers('', value, ['agents', 'keys']);
+  for (const [id, agent] of Object.entries(value['agents'])) checkAgent(id, agent);
+  const ids = new Set<string>();
+  for (const [index, key] of value['keys'].entries()) {
+    checkKey(`keys[${index}]`, key, value['agents']);
+    const { id } = key as KeyBookKey;
+    if (ids.has(id)) throw new KeyBookError(`keys[${index}].id comes twice`);
+    ids.add(id);
+  }
+  return value as unknown as KeyBook;
+}
+
+function checkAgent(id: string, agent: unknown): void {
+  const at = `agents[${show(id)}]`;
+  if (!AGENT_ID.test(id)) throw new KeyBookError(`${at} is no name: visible ASCII, at most 256`);
+  if (!isRecord(agent)) throw new KeyBookError(`${at} must be an object`);
+  refuseOthers(`${at}.`, agent, AGENT_FIELDS);
+  checkScopes(`${at}.scopes`, agent['scopes']);
+  checkTexts(`${at}.tools`, agent['tools']);
+  for (const name of ['tier', 'tenant']) checkText(`${at}.${name}`, agent[name]);
+  if (agent['claims'] !== undefined && !isRecord(agent['claims']))
+    throw new KeyBookError(`${at}.claims must be an object`);
+  if (agent['disabled'] !== undefined && typeof agent['disabled'] !== 'boolean')
+    throw new KeyBookError(`${at}.disabled must be true or false`);
+}
+
+function checkKey(at: string, key: unknown, agents: Record<string, unknown>): void {
+  if (!isRecord(key)) throw new KeyBookError(`${at} must be an object`);
+  refuseOthers(`${at}.`, key, KEY_FIELDS);
+  const { id, agent, digest } = key;
+  if (typeof id !== 'string' || id.length !== ID_LENGTH) throw new KeyBookError(`${at}.id is no key's ID`);
+  if (typeof agent !== 'string' || !Object.hasOwn(agents, agent))
+    throw new KeyBookError(`${at}.agent names no agent of "agents"`);
+  if (typeof digest !== 'string' || !isKeyDigest(digest))
+    throw new KeyBookError(`${at}.digest is no digest of a key`);
+  checkScopes(`${at}.scopes`, key['scopes']);
+  for (const name of ['created', 'notBefore', 'expires', 'revoked']) {
+    const time = key[name];
+    if (time !== undefined && (typeof time !== 'string' || Number.isNaN(readTime(time))))
+      throw new KeyBookError(`${at}.${name} is no time: write it as 2030-01-31T12:00:00Z`);
+  }
+}
+
+function checkScopes(at: string, value: unknown): void {
+  checkTexts(at, value);
+  if (value !== undefined && !(value as string[]).every(scope => SCOPE.test(scope)))
+    throw new KeyBookError(`${at} holds no scope: visible ASCII without quotes and backslashes`);
+}
+
+function checkTexts(at: string, value: unknown): void {
+  if (value !== undefined && !(Array.isArray(value) && value.every(item => typeof item === 'string')))
+    throw new KeyBookError(`${at} must be a list of strings`);
+}
+
+function checkText(at: string, value: unknown): void {
+  if (value !== undefined && (typeof value !== 'string' || value === ''))
+    throw new KeyBookError(`${at} must be a non-empty string`);
+}
+
+/** A field with a typo would be one that does not hold: `expire` never expires. */
+function refuseOthers(at: string, value: object, known: readonly string[]): void {
+  const other = Object.keys(value).find(name => !known.includes(name));
+  if (other !== undefined) throw new KeyBookError(`${at}${other} is not known here: ${known.join(', ')}`);
+}
+
+/** A time of ISO 8601 with its zone: without one it would mean another moment on another machine. */
+function readTime(text: string): number {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+}
+
+export interface KeyIndex {
+  readonly keys: ReadonlyMap<string, ApiKeyRecord>;
+  readonly agents: ReadonlyMap<string, AgentRecord>;
+}
+
+/** The records of a book, ready to be looked up. */
+export function indexKeyBook(book: KeyBook): KeyIndex {
+  const agents = new Map(
+    Object.entries(book.agents).map(([id, agent]): [string, AgentRecord] => [
+      id,
+      { ...agent, id, scopes: agent.scopes ?? [] },
+    ]),
+  );
+  const keys = new Map(
+    book.keys.map((key): [string, ApiKeyRecord] => [
+      key.id,
+      {
+        id: key.id,
+        digest: key.digest,
+        agent: agents.get(key.agent)!,
+        scopes: key.scopes,
+        notBeforeMs: key.notBefore === undefined ? undefined : readTime(key.notBefore),
+        expiresMs: key.expires === undefined ? undefined : readTime(key.expires),
+        revoked: key.revoked !== undefined,
+      },
+    ]),
+  );
+  return { keys, agents };
+}
+
+/* ---- changes ---- */
+
+export interface NewKey {
+  readonly prefix: string;
+  readonly nowMs: number;
+  readonly notBeforeMs?: number | undefined;
+  readonly expiresMs?: number | undefined;
+  readonly scopes?: readonly string[] | undefined;
+}
+
+export interface CreatedKey {
+  readonly book: KeyBook;
+  readonly id: string;
+  /** The whole key. This is the only time that it exists. */
+  readonly key: string;
+}
+
+/** A new key for an agent, which is added, or changed, by what `agent` says. */
+export function addKey(
+  book: KeyBook,
+  agentId: string,
+  agent: KeyBookAgent,
+  digests: KeyDigests,
+  { prefix, nowMs, notBeforeMs, expiresMs, scopes }: NewKey,
+): CreatedKey {
+  const created = createApiKey(prefix);
+  const entry: KeyBookKey = {
+    id: created.id,
+    agent: agentId,
+    digest: digests.create(created),
+    created: isoTime(nowMs),
+    ...(notBeforeMs === undefined ? {} : { notBefore: isoTime(notBeforeMs) }),
+    ...(expiresMs === undefined ? {} : { expires: isoTime(expiresMs) }),
+    ...(scopes === undefined ? {} : { scopes }),
+  };
+  const known = Object.hasOwn(book.agents, agentId) ? book.agents[agentId] : undefined;
+  const changed = checkKeyBook({
+    agents: { ...book.agents, [agentId]: { scopes: [], ...known, ...agent } },
+    keys: [...book.keys, entry],
+  });
+  return { book: changed, id: created.id, key: created.text };
+}
+
+/** A new key in place of another, which goes on for `overlapMs` and then expires. */
+export function rotateKey(
+  book: KeyBook,
+  id: string,
+  overlapMs: number,
+  digests: KeyDigests,
+  options: NewKey,
+): CreatedKey {
+  const old = findKey(book, id);
+  if (old.revoked !== undefined) throw new KeyBookError(`${id} is revoked: create a new key instead`);
+  const scopes = options.scopes ?? old.scopes;
+  const created = addKey(book, old.agent, {}, digests, { ...options, scopes });
+  const endMs = options.nowMs + overlapMs;
+  const expiresMs = old.expires === undefined ? endMs : Math.min(endMs, readTime(old.expires));
+  return { ...created, book: changeKey(created.book, id, { expires: isoTime(expiresMs) }) };
+}
+
+export function revokeKey(book: KeyBook, id: string, nowMs: number): KeyBook {
+  const { revoked } = findKey(book, id);
+  return changeKey(book, id, { revoked: revoked ?? isoTime(nowMs) });
+}
+
+/** The kill switch of an agent: all of its keys at once, and back. */
+export function switchAgent(book: KeyBook, agentId: string, disabled: boolean): KeyBook {
+  if (!Object.hasOwn(book.agents, agentId)) throw new KeyBookError(`There is no agent ${show(agentId)}`);
+  const { disabled: _disabled, ...rest } = book.agents[agentId]!;
+  const agent = disabled ? { ...rest, disabled } : rest;
+  return { ...book, agents: { ...book.agents, [agentId]: agent } };
+}
+
+function findKey(book: KeyBook, id: string): KeyBookKey {
+  const key = book.keys.find(candidate => candidate.id === id);
+  if (key === undefined) throw new KeyBookError(`There is no key ${show(id)}`);
+  return key;
+}
+
+function changeKey(book: KeyBook, id: string, change: Partial<KeyBookKey>): KeyBook {
+  return { ...book, keys: book.keys.map(key => (key.id === id ? { ...key, ...change } : key)) };
+}
+
+const isoTime = (ms: number): string => new Date(ms).toISOString();

@@ -1,0 +1,66 @@
+/* Keyed digests of API keys: what a store holds in place of a secret. Whoever steals the store has no key, and cannot try guesses
+ * without the pepper, which lives elsewhere. */
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { ApiKeyParts } from './api-key-format.js';
+
+const FORM = /^v1\.([A-Za-z0-9_-]{8})\.([A-Za-z0-9_-]{43})$/;
+const DIGEST_BYTES = 32;
+
+/** The texts of a pepper: at least this many characters, so that it cannot be guessed. */
+export const MIN_PEPPER_LENGTH = 32;
+
+/** Whether a text has the form of a stored digest. */
+export function isKeyDigest(text: string): boolean {
+  return FORM.test(text);
+}
+
+/**
+ * Makes and compares digests with HMAC-SHA-256. The first pepper is used for new ones; the others are those that older digests were
+ * made with. A digest names its pepper, so that comparing costs one HMAC, however many there are.
+ */
+export class KeyDigests {
+  readonly #peppers: ReadonlyMap<string, KeyObject>;
+  readonly #newest: string;
+  /** What is compared where there is nothing to compare. */
+  readonly #dummy: string;
+
+  constructor(peppers: readonly string[]) {
+    const keys = peppers.map(pepper => createSecretKey(Buffer.from(pepper, 'utf8')));
+    this.#peppers = new Map(keys.map(key => [pepperId(key), key]));
+    this.#newest = pepperId(keys[0]!);
+    this.#dummy = `v1.${this.#newest}.${randomBytes(DIGEST_BYTES).toString('base64url')}`;
+  }
+
+  create(parts: ApiKeyParts): string {
+    const digest = hmac(this.#peppers.get(this.#newest)!, parts).toString('base64url');
+    return `v1.${this.#newest}.${digest}`;
+  }
+
+  /** Whether a digest was made with a pepper that is known here. */
+  isReadable(text: string): boolean {
+    const match = FORM.exec(text);
+    return match !== null && this.#peppers.has(match[1]!);
+  }
+
+  /**
+   * Whether `stored` is the digest of the key. It takes as long for a digest that is missing, or of a pepper that is not known, as
+   * for one that differs.
+   */
+  matches(stored: string | undefined, parts: ApiKeyParts): boolean {
+    const match = FORM.exec(stored ?? this.#dummy) ?? FORM.exec(this.#dummy)!;
+    const known = this.#peppers.get(match[1]!);
+    const key = known ?? this.#peppers.get(this.#newest)!;
+    const equal = timingSafeEqual(hmac(key, parts), Buffer.from(match[2]!, 'base64url'));
+    return equal && stored !== undefined && known !== undefined;
+  }
+}
+
+/** The ID is part of what is signed: a digest that is copied to another key's record opens nothing. */
+function hmac(key: KeyObject, { id, secret }: ApiKeyParts): Buffer {
+  return createHmac('sha256', key).update(`${id}.${secret}`, 'latin1').digest();
+}
+
+/** Tells peppers apart without saying anything about them. */
+function pepperId(key: KeyObject): string {
+  return createHmac('sha256', key).update('nestjs-agent-security pepper id').digest('base64url').slice(0, 8);
+}

@@ -1,0 +1,112 @@
+/* What a request is answered whose identity or scopes do not suffice: RFC 6750 section 3, RFC 9728 section 5.1. */
+import type { ProblemFields } from '../common/problem.js';
+
+/** An answer, wherever it is given: by a guard, in front of the framework or on a socket. */
+export interface Refusal {
+  readonly problem: ProblemFields;
+  /** Name and value in turn. */
+  readonly headers: readonly string[];
+}
+
+export interface ChallengeSettings {
+  readonly realm: string;
+  /** The URL of the protected resource metadata. */
+  readonly resourceMetadata: string | undefined;
+  /** Further challenges, such as `DPoP algs="ES256"`. */
+  readonly others: readonly string[];
+}
+
+type Parameters = readonly (readonly [name: string, value: string])[];
+
+export class Refusals {
+  readonly #settings: ChallengeSettings;
+  readonly missing: Refusal;
+  readonly invalid: Refusal;
+  readonly expired: Refusal;
+
+  constructor(settings: ChallengeSettings) {
+    this.#settings = settings;
+    this.missing = {
+      problem: {
+        status: 401,
+        code: 'credential_missing',
+        detail: 'This route needs a credential: Authorization: Bearer, or X-API-Key.',
+      },
+      headers: this.#challenge([]),
+    };
+    this.invalid = this.#invalid('The credential is not valid.', []);
+    this.expired = this.#invalid('The credential has expired.', ['X-Token-Expired', 'true']);
+  }
+
+  insufficientScope(all: readonly string[], any: readonly string[]): Refusal {
+    const names = [...new Set([...all, ...any])].join(' ');
+    return {
+      problem: {
+        status: 403,
+        code: 'insufficient_scope',
+        detail: 'The credential does not have the scopes that this route needs.',
+        members: {
+          ...(all.length > 0 ? { required_scopes: all } : {}),
+          ...(any.length > 0 ? { any_of_scopes: any } : {}),
+        },
+      },
+      headers: this.#challenge([
+        ['error', 'insufficient_scope'],
+        ['scope', names],
+      ]),
+    };
+  }
+
+  #invalid(detail: string, headers: readonly string[]): Refusal {
+    return {
+      problem: { status: 401, code: 'invalid_token', detail },
+      headers: [
+        ...this.#challenge([
+          ['error', 'invalid_token'],
+          ['error_description', detail],
+        ]),
+        ...headers,
+      ],
+    };
+  }
+
+  #challenge(parameters: Parameters): readonly string[] {
+    const { realm, resourceMetadata, others } = this.#settings;
+    const all: Parameters = [
+      ['realm', realm],
+      ...parameters,
+      ...(resourceMetadata === undefined ? [] : [['resource_metadata', resourceMetadata] as const]),
+    ];
+    const bearer = `Bearer ${all.map(([name, value]) => `${name}="${value}"`).join(', ')}`;
+    return ['WWW-Authenticate', [bearer, ...others].join(', ')];
+  }
+}
+
+/** Two credentials: one of them is somebody else's, or a proxy's. */
+export const AMBIGUOUS_REFUSAL: Refusal = {
+  problem: {
+    status: 400,
+    code: 'credential_ambiguous',
+    detail: 'Send one credential, on one header line.',
+  },
+  headers: [],
+};
+
+export const URL_PROBLEM: ProblemFields = {
+  status: 400,
+  code: 'credential_in_url',
+  detail:
+    'A credential does not belong in a URL: URLs are logged. Send it in a header, and replace this one.',
+};
+
+/** The store of credentials, or an issuer's keys, cannot be reached. */
+export const UNAVAILABLE_REFUSAL: Refusal = {
+  problem: {
+    status: 503,
+    code: 'identity_unavailable',
+    type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+    detail: 'Credentials cannot be verified at the moment.',
+    members: { retryable: true, retry_after_seconds: 1 },
+  },
+  headers: ['Retry-After', '1'],
+};

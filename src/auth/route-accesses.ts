@@ -1,0 +1,73 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import { RouteMemo } from '../common/route-memo.js';
+import { RESOLVED_AUTH, type ResolvedAuth } from './auth.options.js';
+import {
+  type AccessMetadata,
+  ANY_SCOPE_KEY,
+  needsScopes,
+  PUBLIC_KEY,
+  resolveAccess,
+  type RouteAccess,
+  SCOPES_KEY,
+} from './route-access.js';
+
+type Controller = abstract new (...args: never[]) => unknown;
+// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
+type Handler = Function;
+
+/** Who may call each route. All of them are read at start-up, so that a contradiction stops it there. */
+@Injectable()
+export class RouteAccesses implements OnModuleInit {
+  readonly #memo: RouteMemo<RouteAccess>;
+
+  constructor(
+    @Inject(Reflector) private readonly reflector: Reflector,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(RESOLVED_AUTH) private readonly auth: ResolvedAuth | false,
+  ) {
+    this.#memo = new RouteMemo((controller, handler) =>
+      resolveAccess(`${controller.name}.${handler.name}`, this.#read(handler), this.#read(controller)),
+    );
+  }
+
+  get(controller: Controller, handler: Handler): RouteAccess {
+    return this.#memo.get(controller, handler);
+  }
+
+  onModuleInit(): void {
+    const scanner = new MetadataScanner();
+    for (const module of this.modules.values()) {
+      for (const { metatype } of [...module.controllers.values(), ...module.providers.values()]) {
+        const prototype: unknown = typeof metatype === 'function' ? metatype.prototype : undefined;
+        if (typeof prototype !== 'object' || prototype === null) continue;
+        for (const name of scanner.getAllMethodNames(prototype))
+          this.#check(metatype as Controller, (prototype as Record<string, Handler>)[name]!);
+      }
+    }
+  }
+
+  #check(controller: Controller, handler: Handler): void {
+    if (this.auth !== false) {
+      this.get(controller, handler);
+    } else if (needsScopes(this.#read(handler)) || needsScopes(this.#read(controller))) {
+      // Served to everybody, though it says otherwise.
+      throw new AgentSecurityConfigError(
+        'ASEC_AUTH_ROUTE',
+        '@Scopes()',
+        `stands on ${controller.name}.${handler.name}, and auth is off: nobody would be asked for them`,
+        'Set auth, or remove the decorator.',
+      );
+    }
+  }
+
+  #read(target: Handler): AccessMetadata {
+    const read = <T>(key: string): T | undefined => this.reflector.get<T | undefined>(key, target as never);
+    return {
+      isPublic: read<boolean>(PUBLIC_KEY),
+      all: read<readonly string[]>(SCOPES_KEY),
+      any: read<readonly string[]>(ANY_SCOPE_KEY),
+    };
+  }
+}

@@ -1,0 +1,24 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { stateOfCall } from './auth-call.js';
+import { Authenticator } from './authenticator.js';
+import { hasAccess } from './route-access.js';
+import { refuse } from './refusal.exception.js';
+import { RouteAccesses } from './route-accesses.js';
+
+/** Asks for the scopes of a route, behind the limits: who is told what it lacks is counted first. */
+@Injectable()
+export class ScopesGuard implements CanActivate {
+  constructor(
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(RouteAccesses) private readonly accesses: RouteAccesses,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() === 'rpc') return true;
+    const access = this.accesses.get(context.getClass(), context.getHandler());
+    if (access.isPublic || (access.all.length === 0 && access.any.length === 0)) return true;
+    const state = stateOfCall(context);
+    if (hasAccess(access, state?.agent?.scopes ?? [])) return true;
+    throw refuse(this.authenticator.refusals.insufficientScope(access.all, access.any), state);
+  }
+}

@@ -1,0 +1,81 @@
+/* So many at once: a slot is taken when work begins and released when it ends. Each slot is a lease, so that those of a process that
+ * died come free. Leases are counted by the period in which they began, a twelfth of a lease each: a slot that nobody releases ends
+ * up to a twelfth later than its lease, and every decision costs the same, whatever the limit. */
+import type { Algorithm, Cells } from './algorithm.js';
+
+/** Periods that a lease spans; the one in which it ends is the last that counts. */
+const PERIODS = 12;
+const COUNTS = PERIODS + 1;
+
+/* Cells: [0] the period of the last look, [1..13] leases by the period in which they began. */
+const BEGUN = 1;
+
+export class Concurrency implements Algorithm {
+  readonly cells = BEGUN + COUNTS;
+  readonly aligned = false;
+  readonly #periodMs: number;
+
+  constructor(
+    readonly limit: number,
+    leaseMs: number,
+  ) {
+    this.#periodMs = leaseMs / PERIODS;
+  }
+
+  available({ u32 }: Cells, at: number, nowMs: number): number {
+    const period = this.#periodOf(nowMs);
+    const passed = (period - u32[at]!) >>> 0;
+    if (passed > 0) {
+      for (let step = 1; step <= Math.min(passed, COUNTS); step++) u32[this.#slot(at, period - step + 1)] = 0;
+      u32[at] = period;
+    }
+    return this.limit - this.#held(u32, at);
+  }
+
+  charge({ u32 }: Cells, at: number, nowMs: number, cost: number): void {
+    const slot = this.#slot(at, this.#periodOf(nowMs));
+    u32[slot] = u32[slot]! + cost;
+  }
+
+  refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
+    this.available(cells, at, nowMs);
+    const began = this.#periodOf(chargedMs);
+    if (this.#periodOf(nowMs) - began >= COUNTS) return;
+    const slot = this.#slot(at, began);
+    cells.u32[slot] = Math.max(0, cells.u32[slot]! - cost);
+  }
+
+  /** At the latest: most slots are released long before. */
+  waitMs({ u32 }: Cells, at: number, nowMs: number, cost: number): number {
+    if (cost > this.limit) return Infinity;
+    let missing = this.#held(u32, at) + cost - this.limit;
+    const period = this.#periodOf(nowMs);
+    for (let began = period - PERIODS; began <= period && missing > 0; began++) {
+      missing -= u32[this.#slot(at, began)]!;
+      if (missing <= 0) return (began + COUNTS) * this.#periodMs - nowMs;
+    }
+    return 0;
+  }
+
+  resetMs({ u32 }: Cells, at: number, nowMs: number): number {
+    const period = this.#periodOf(nowMs);
+    for (let began = period - PERIODS; began <= period; began++) {
+      if (u32[this.#slot(at, began)]! > 0) return (began + COUNTS) * this.#periodMs - nowMs;
+    }
+    return 0;
+  }
+
+  #periodOf(ms: number): number {
+    return Math.floor(ms / this.#periodMs);
+  }
+
+  #slot(at: number, period: number): number {
+    return at + BEGUN + (((period % COUNTS) + COUNTS) % COUNTS);
+  }
+
+  #held(u32: Uint32Array, at: number): number {
+    let held = 0;
+    for (let slot = at + BEGUN; slot < at + this.cells; slot++) held += u32[slot]!;
+    return held;
+  }
+}

@@ -1,0 +1,50 @@
+/* Keys for tests, made as an operator makes them. */
+import {
+  addKey,
+  EMPTY_BOOK,
+  type KeyBook,
+  type KeyBookAgent,
+  KeyBookStore,
+  KeyDigests,
+  type NewKey,
+} from '../../src/index.js';
+
+export const SECRET = 'a secret of tests, long enough for that';
+export const digests = new KeyDigests([SECRET]);
+/** When `ManualClock` begins. */
+export const NOW_MS = Date.UTC(2030, 0, 1);
+
+/** A book that is changed from test to test, and the store that follows it at once. */
+export class TestKeys {
+  book: KeyBook = EMPTY_BOOK;
+  readonly store = new LiveStore(EMPTY_BOOK);
+
+  /** A key for an agent. @returns the whole key, and its ID */
+  add(
+    agentId: string,
+    agent: KeyBookAgent = {},
+    options: Partial<NewKey> = {},
+  ): { readonly key: string; readonly id: string } {
+    const { book, key, id } = addKey(this.book, agentId, agent, digests, {
+      prefix: 'ask',
+      nowMs: NOW_MS,
+      ...options,
+    });
+    this.set(book);
+    return { key, id };
+  }
+
+  set(book: KeyBook): void {
+    this.book = book;
+    this.store.set(book);
+  }
+}
+
+class LiveStore extends KeyBookStore {
+  set(book: KeyBook): void {
+    this.replace(book);
+  }
+}
+
+/** A key with another secret and a checksum that fits. */
+export { createApiKey } from '../../src/auth/api-key-format.js';
