@@ -11,8 +11,9 @@ export function guardListening(server: Server, network: Network): void {
   server.prependListener('listening', () => {
     const bound = server.address();
     if (bound === null || typeof bound === 'string' || mayListenOn(bound.address, network)) return;
-    server.close();
     server.emit('error', listeningError(bound, network));
+    // Behind the other listeners of this event, which ask for the address; nobody has been let in by then.
+    process.nextTick(() => server.close());
   });
 }
 
