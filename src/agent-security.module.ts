@@ -56,7 +56,7 @@ import {
   RESOLVED_RATE_LIMIT,
   type ResolvedRateLimit,
 } from './rate-limit/rate-limit.options.js';
-import { MAX_CLIENTS, RateLimiter } from './rate-limit/rate-limiter.js';
+import { RateLimiter } from './rate-limit/rate-limiter.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 import { AgentToolGuard } from './tools/agent-tool.guard.js';
 import { ToolAuditInterceptor } from './tools/tool-audit.interceptor.js';
@@ -124,7 +124,6 @@ const PROVIDERS: Provider[] = [
       rateLimit ? { ...rateLimit, store: rateLimit.store ?? store } : RATE_LIMIT_OFF,
     inject: [RESOLVED, REDIS_STORE],
   },
-  part(MAX_CLIENTS, ({ rateLimit }) => (rateLimit || RATE_LIMIT_OFF).maxClients),
   part(RESOLVED_REQUEST_ID, ({ requestId }) => requestId),
   part(RESOLVED_ERRORS, ({ errors }) => errors || resolveErrors({})),
   part(RESOLVED_BODY, ({ body }) => body || resolveBody({})),

@@ -87,6 +87,10 @@ export { type Network } from './network/address-range.js';
 export { PrivateNetworkOnly } from './network/private-network.decorator.js';
 export { PrivateNetworkGuard } from './network/private-network.guard.js';
 export { type ProvenRequest, type ProxyProofOptions, signProxyRequest } from './network/proxy-proof.js';
+export {
+  QuotaThrottlerStorage,
+  type QuotaThrottlerStorageOptions,
+} from './rate-limit/quota-throttler-storage.js';
 export { type QuotaStore, type StoredCharge } from './rate-limit/quota-store.js';
 export { type Standing, type Verdict } from './rate-limit/judge.js';
 export { type Policy } from './rate-limit/policy.js';
@@ -98,9 +102,17 @@ export {
   type RateLimitInput,
   type RateLimitKey,
   type RateLimitPolicyOptions,
+  type RateLimitResolver,
 } from './rate-limit/limit-rule.js';
 export { type RateLimitOptions, type StoreErrorPolicy } from './rate-limit/rate-limit.options.js';
-export { RateLimiter, type RateLimiterPolicy, type RateLimitResult } from './rate-limit/rate-limiter.js';
+export {
+  type ConsumeResult,
+  RateLimiter,
+  type RateLimiterPolicy,
+  type RateLimitResult,
+} from './rate-limit/rate-limiter.js';
+export { Reserved } from './rate-limit/reservation.decorator.js';
+export { type RateLimitReservation } from './rate-limit/reservation.js';
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';

@@ -1,3 +1,4 @@
+import type { AnyRule, LimitRule } from '../src/rate-limit/limit-rule.js';
 import {
   type AgentSecurityOptions,
   type ResolvedOptions,
@@ -805,12 +806,14 @@ describe('a bad configuration stops the start-up', () => {
   });
 });
 
+const fixedRules = (rules: readonly AnyRule[]): readonly LimitRule[] => rules as readonly LimitRule[];
+
 describe('undefined', () => {
   const comparable = ({ rateLimit, requestId, ...rest }: ResolvedOptions): unknown => ({
     ...rest,
     rateLimit: rateLimit && {
       ...rateLimit,
-      limits: rateLimit.limits.map(({ policy, ...rule }) => [policy.text, rule]),
+      limits: fixedRules(rateLimit.limits).map(({ policy, ...rule }) => [policy.text, rule]),
       flood: rateLimit.flood?.text,
     },
     requestId: requestId && { ...requestId, generate: typeof requestId.generate },
@@ -879,9 +882,9 @@ describe('undefined', () => {
     expect(
       resolved.cors && [[...resolved.cors.exact], resolved.cors.credentials, resolved.cors.maxAge],
     ).toEqual([['https://b.test'], true, '5']);
-    expect(resolved.rateLimit && resolved.rateLimit.limits.map(({ policy }) => policy.text)).toEqual([
-      '3 requests per 1 hour',
-    ]);
+    expect(
+      resolved.rateLimit && fixedRules(resolved.rateLimit.limits).map(({ policy }) => policy.text),
+    ).toEqual(['3 requests per 1 hour']);
   });
 
   it('is the same as an option that is not there', () => {

@@ -417,3 +417,11 @@ it.each(LINKS)('%s links to %s, which is there', (page, target) => {
     '',
   );
 });
+
+describe('docs/events.md', () => {
+  test('has a row for every event, and for no other', () => {
+    const types = all(read('src/common/security-event.ts'), /^ {2}'([a-z.-]+)': \{$/gm);
+    expect(types).toContain('limit.threshold');
+    expect(all(read('docs/events.md'), /^\| `([a-z.-]+)` +\|/gm)).toEqual(types);
+  });
+});

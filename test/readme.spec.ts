@@ -79,6 +79,8 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'docs/proxies.md title=probes.module.ts': 'start',
   'docs/proxies.md title=nginx.conf': 'own',
   'docs/rate-limits.md title=tenants.controller.ts': 'own',
+  'docs/rate-limits.md title=completions.controller.ts': 'own',
+  'docs/events.md title=alerts.service.ts': 'own',
 };
 
 test('every block is proven', () => {
@@ -176,6 +178,15 @@ function evaluate(file: string, text: string): Exports {
   // oxlint-disable-next-line no-new-func typescript/no-implied-eval
   new Function('exports', 'require', outputText)(exports, importModule);
   return exports;
+}
+
+@Controller('watched')
+class WatchedController {
+  @Get()
+  @security.RateLimit({ limit: '2/minute', alertAt: [0.5] })
+  read(): string {
+    return 'ok';
+  }
 }
 
 @Controller()
@@ -527,6 +538,24 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         'X-RateLimit-Remaining',
       );
     expect([await left('a'), await left('a'), await left('b')]).toEqual(['99', '98', '99']);
+  });
+
+  test('completions.controller.ts charges what was spent', async () => {
+    const app = await start(platform, {
+      controllers: [load('docs/rate-limits.md', 'completions.controller.ts')['CompletionsController']!],
+    });
+    const answer = await app.send('/completions', { method: 'POST' });
+    expect([answer.status, answer.body]).toEqual([201, 'Hello']);
+    expect(answer.header('RateLimit')).toContain(`"tokens";r=${100_000 - 512}`);
+  });
+
+  test('alerts.service.ts hears of a budget that is nearly spent', async () => {
+    const app = await start(platform, {
+      controllers: [WatchedController],
+      providers: [load('docs/events.md', 'alerts.service.ts')['AlertsService']!],
+    });
+    await app.send('/watched');
+    expect(app.logger.find('127.0.0.1 has used 50 % of 2-per-minute', 'warn')).toHaveLength(1);
   });
 
   test('step4.module.ts leaves local probes alone', async () => {

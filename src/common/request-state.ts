@@ -47,6 +47,8 @@ export class RequestState {
   routed = false;
 
   client: Client = UNKNOWN_CLIENT;
+  /** Node's own response; `undefined` for an upgrade. */
+  response: ServerResponse | undefined = undefined;
   /** The verified identity, once there is one. */
   agent: Agent | undefined = undefined;
 

@@ -91,6 +91,7 @@ function headersOf({ plain, secure }: HeaderVariant, state: StandingState): stri
 export function attachState(response: ServerResponse, request: IncomingMessage, state: RequestState): void {
   (response as ResponseWithState)[REQUEST_STATE] = state;
   (request as RequestWithState)[REQUEST_STATE] = state;
+  state.response = response;
   response.writeHead = writeHead as ServerResponse['writeHead'];
   if (request.httpVersionMajor >= 2) coverHttp2Response(response);
 }

@@ -2,8 +2,8 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { PlatformRequest } from '../common/http-request.js';
-import { isRecord, readChoice, readInteger, readObject, show } from '../common/read-options.js';
-import { MAX_LIMIT, parseLimits } from './parse-limits.js';
+import { isRecord, readBoolean, readChoice, readInteger, readObject, show } from '../common/read-options.js';
+import { checkLimit, MAX_LIMIT, type ParsedLimit, parseLimits } from './parse-limits.js';
 import { type AlgorithmName, ALGORITHMS, createPolicy, type Policy } from './policy.js';
 
 /**
@@ -27,19 +27,46 @@ export type RateLimitKey =
 export type RateLimitCost =
   number | ((request: PlatformRequest, context: ExecutionContext) => number | Promise<number>);
 
+/**
+ * A limit that is looked up: the text of it (`'100/hour'`) for the owner of a quota, who is named as `key` names it.
+ * It is asked again when what it said is `limitTtlMs` old; while it fails, what it said last holds.
+ */
+export type RateLimitResolver = (
+  owner: string,
+  request: PlatformRequest,
+  context: ExecutionContext,
+) => string | Promise<string>;
+
 export interface RateLimitPolicyOptions {
-  /** `'5/minute'`; several joined by `,` `;` or `|`. */
-  limit: string;
+  /**
+   * `'5/minute'`; several joined by `,` `;` or `|`. With the algorithm `'concurrency'`, how many at once: `5`, or `'5/10 minutes'`
+   * for leases of ten minutes (a minute otherwise). Or a function that looks it up.
+   */
+  limit: string | number | RateLimitResolver;
   /** What clients see, instead of `5-per-minute`. Letters, digits and `._:/-`. */
   name?: string;
   /** @default the module's `rateLimit.key` */
   key?: RateLimitKey;
-  /** @default 1 */
+  /**
+   * A function is an estimate that `RateLimiter.settle()` corrects: charged before the handler runs.
+   * @default 1
+   */
   cost?: RateLimitCost;
   /** @default 'sliding-window' */
   algorithm?: AlgorithmName;
   /** How much a token bucket holds. @default the limit */
   burst?: number;
+  /** What is counted, as `qu` tells clients: `'tokens'`. @default 'requests', or 'concurrent-requests' */
+  unit?: string;
+  /** Judges, counts and reports, and refuses nobody. Clients are not told of it. @default false */
+  shadow?: boolean;
+  /**
+   * Emits the event `limit.threshold` when so much has been used: shares of the limit up to 1, or numbers of units above.
+   * @default []
+   */
+  alertAt?: readonly number[];
+  /** How long a limit that was looked up holds, in milliseconds. @default 60000 */
+  limitTtlMs?: number;
 }
 
 export type RateLimitInput = string | RateLimitPolicyOptions;
@@ -51,11 +78,25 @@ export interface LimitRule {
   readonly cost: RateLimitCost;
 }
 
+/** A rule whose limit is looked up for each owner. */
+export interface DynamicRule {
+  readonly resolve: RateLimitResolver;
+  readonly ttlMs: number;
+  /** @throws AgentSecurityConfigError for a text that is no limit */
+  readonly createPolicies: (limit: string) => readonly Policy[];
+  readonly key: RateLimitKey | undefined;
+  readonly cost: RateLimitCost;
+}
+
+export type AnyRule = LimitRule | DynamicRule;
+
+export const isDynamic = (rule: AnyRule): rule is DynamicRule => 'resolve' in rule;
+
 /** Each policy of a quota has a bit of its mask. */
 const MAX_RULES = 16;
 
 /** The rules of `limits` or of a `@RateLimit()`; two with one name are refused, since clients tell them apart by it. */
-export function resolveRules(option: string, inputs: readonly unknown[]): readonly LimitRule[] {
+export function resolveRules(option: string, inputs: readonly unknown[]): readonly AnyRule[] {
   if (inputs.length === 0) {
     throw limitTypeError(option, inputs, 'names no limit');
   }
@@ -67,6 +108,7 @@ export function resolveRules(option: string, inputs: readonly unknown[]): readon
   }
   const byName = new Map<string, LimitRule>();
   for (const rule of rules) {
+    if (isDynamic(rule)) continue;
     const earlier = byName.get(rule.policy.name);
     if (earlier === undefined) {
       byName.set(rule.policy.name, rule);
@@ -74,26 +116,45 @@ export function resolveRules(option: string, inputs: readonly unknown[]): readon
       throw nameError(option, rule.policy.name, 'gives two limits one name', 'Give each a name of its own.');
     }
   }
-  return [...byName.values()];
+  return [...byName.values(), ...rules.filter(isDynamic)];
+}
+
+/** The same where a limit must be known at once. */
+export function resolvePolicies(option: string, input: unknown): readonly Policy[] {
+  return resolveRules(option, [input]).map(rule => {
+    if (isDynamic(rule)) throw limitTypeError(`${option}.limit`, rule.resolve, 'must be a limit');
+    return rule.policy;
+  });
 }
 
 /** Whether a rule only repeats another, as in `'10/minute, 10/minute'`. */
 function isSameRule(one: LimitRule, other: LimitRule): boolean {
-  const sameAlgorithm = one.policy.rule === other.policy.rule && one.policy.burst === other.policy.burst;
-  return sameAlgorithm && one.key === other.key && one.cost === other.cost;
+  const parts = ['rule', 'burst', 'unit', 'shadow', 'alertAt'] as const;
+  const samePolicy = parts.every(part => one.policy[part] === other.policy[part]);
+  return samePolicy && one.key === other.key && one.cost === other.cost;
 }
 
-function resolveRule(option: string, input: unknown): LimitRule[] {
+const KNOWN = [
+  'limit',
+  'name',
+  'key',
+  'cost',
+  'algorithm',
+  'burst',
+  'unit',
+  'shadow',
+  'alertAt',
+  'limitTtlMs',
+] as const;
+
+function resolveRule(option: string, input: unknown): AnyRule[] {
   if (typeof input === 'string') return parse(option, { limit: input });
   if (!isRecord(input)) throw limitTypeError(option, input, 'must be a limit or an object with one');
-  const known = ['limit', 'name', 'key', 'cost', 'algorithm', 'burst'] as const;
-  return parse(option, readObject(option, input, known));
+  return parse(option, readObject(option, input, KNOWN));
 }
 
-function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOptions, unknown>>): LimitRule[] {
+function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOptions, unknown>>): AnyRule[] {
   const { limit, name } = input;
-  if (typeof limit !== 'string') throw limitTypeError(`${option}.limit`, limit, 'must be a limit');
-  const parsed = parseLimits(typeof input.name === 'string' ? `${option}.limit` : option, limit);
   if (name !== undefined && (typeof name !== 'string' || !/^[\w.:/-]{1,64}$/.test(name))) {
     throw nameError(
       `${option}.name`,
@@ -102,23 +163,84 @@ function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOption
       'Write for example "burst".',
     );
   }
-  if (name !== undefined && parsed.length > 1) {
-    throw nameError(
-      `${option}.name`,
-      name,
-      'cannot name several limits',
-      'Give each limit an object of its own.',
-    );
-  }
   const algorithm = readChoice(`${option}.algorithm`, input.algorithm, ALGORITHMS, 'sliding-window');
   const burst = readBurst(option, input.burst, algorithm);
+  const unit = readUnit(`${option}.unit`, input.unit);
+  const shadow = readBoolean(`${option}.shadow`, input.shadow, false);
   const key = readKey(`${option}.key`, input.key);
   const cost = readCost(`${option}.cost`, input.cost);
-  return parsed.map(parts => ({
-    policy: createPolicy({ name, limit: parts.limit, windowMs: parts.windowMs, algorithm, burst }),
-    key,
-    cost,
-  }));
+  const createPolicies = (text: string | number): readonly Policy[] => {
+    const limitOption = typeof input.limit === 'string' && name === undefined ? option : `${option}.limit`;
+    const parsed = algorithm === 'concurrency' ? parseSlots(limitOption, text) : parseText(limitOption, text);
+    if (name !== undefined && parsed.length > 1) {
+      throw nameError(
+        `${option}.name`,
+        name,
+        'cannot name several limits',
+        'Give each limit an object of its own.',
+      );
+    }
+    return parsed.map(({ limit: units, windowMs }) => {
+      const alertAt = readAlertAt(`${option}.alertAt`, input.alertAt, units);
+      return createPolicy({ name, limit: units, windowMs, algorithm, burst, unit, shadow, alertAt });
+    });
+  };
+  if (typeof limit === 'function') {
+    const ttlMs = readInteger(`${option}.limitTtlMs`, input.limitTtlMs, 60_000, { min: 1, max: 86_400_000 });
+    return [{ resolve: limit as RateLimitResolver, ttlMs, createPolicies, key, cost }];
+  }
+  if (input.limitTtlMs !== undefined)
+    throw limitTypeError(`${option}.limitTtlMs`, input.limitTtlMs, 'belongs to a limit that is a function');
+  if (typeof limit !== 'string' && typeof limit !== 'number')
+    throw limitTypeError(`${option}.limit`, limit, 'must be a limit');
+  return createPolicies(limit).map(policy => ({ policy, key, cost }));
+}
+
+const DEFAULT_LEASE_MS = 60_000;
+
+function parseText(option: string, text: string | number): readonly ParsedLimit[] {
+  if (typeof text === 'number')
+    throw limitTypeError(option, text, 'must be a text, unless the algorithm is "concurrency"');
+  return parseLimits(option, text);
+}
+
+/** A number of slots, with or without the length of their leases. */
+function parseSlots(
+  option: string,
+  text: string | number,
+): readonly Pick<ParsedLimit, 'limit' | 'windowMs'>[] {
+  if (typeof text === 'string' && !/^\d{1,10}$/.test(text.trim())) return parseLimits(option, text);
+  checkLimit(option, Number(text), DEFAULT_LEASE_MS, text);
+  return [{ limit: Number(text), windowMs: DEFAULT_LEASE_MS }];
+}
+
+/** As shares, ascending. */
+function readAlertAt(option: string, value: unknown, limit: number): readonly number[] | undefined {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value))
+    throw limitTypeError(option, value, 'must be a list of shares, such as [0.8, 1]');
+  for (const [index, item] of value.entries()) {
+    const isShare = typeof item === 'number' && item > 0 && item <= 1;
+    const isCount = typeof item === 'number' && Number.isInteger(item) && item > 1 && item <= limit;
+    if (!isShare && !isCount) {
+      throw new AgentSecurityConfigError(
+        'ASEC_OPTION_RANGE',
+        `${option}[${index}]`,
+        `must be a share of the limit (above 0, up to 1) or a number of units up to ${limit}, received ${show(item)}`,
+        'Write for example [0.8, 1].',
+        item,
+      );
+    }
+  }
+  const shares = (value as number[]).map(item => (item > 1 ? item / limit : item));
+  return shares.length === 0 ? undefined : [...new Set(shares)].toSorted((one, other) => one - other);
+}
+
+/** As it stands in a structured field's string. */
+function readUnit(option: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && /^[a-z][a-z0-9-]{0,63}$/.test(value)) return value;
+  throw limitTypeError(option, value, 'must be lower-case letters, digits and hyphens, such as "tokens"');
 }
 
 function readBurst(option: string, value: unknown, algorithm: AlgorithmName): number | undefined {

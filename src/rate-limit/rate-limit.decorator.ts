@@ -1,5 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
-import { type LimitRule, type RateLimitInput, resolveRules } from './limit-rule.js';
+import { type AnyRule, type RateLimitInput, resolveRules } from './limit-rule.js';
 import { RATE_LIMIT_KEY, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
 
 type Decorator = ClassDecorator & MethodDecorator;
@@ -11,7 +11,7 @@ type Decorator = ClassDecorator & MethodDecorator;
  * @throws AgentSecurityConfigError when the class is defined, for a limit that is not one
  */
 export function RateLimit(...limits: RateLimitInput[]): Decorator {
-  const rules: readonly LimitRule[] = resolveRules('@RateLimit()', limits);
+  const rules: readonly AnyRule[] = resolveRules('@RateLimit()', limits);
   return SetMetadata(RATE_LIMIT_KEY, rules);
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type ArgumentsHost,
@@ -11,11 +12,22 @@ import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { rawRequest, requestPath } from '../common/http-request.js';
+import { rawRequest, rawResponse, requestPath } from '../common/http-request.js';
 import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
+import { type Ask, isConcurrency, part, policiesOf } from './ask.js';
+import { type LimitLookup, LimitUnknownError } from './dynamic-limits.js';
 import { hashKey } from './hash-key.js';
+import { type Charge, EVERY_POLICY, type Verdict } from './judge.js';
+import { isDynamic, type RateLimitKey } from './limit-rule.js';
+import { createPolicy, type Policy } from './policy.js';
+import { quotaHeaders, quotaProblem } from './quota-headers.js';
+import type { QuotaTable } from './quota-table.js';
+import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
+import { refusal } from './rate-limit.exception.js';
+import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
+import { type Asker, checkCost, type Decided, RateLimiter } from './rate-limiter.js';
 import {
   addressKeyOf,
   type Call,
@@ -26,18 +38,16 @@ import {
   readCall,
   readHttpCall,
 } from './read-call.js';
-import { ShadowReport } from './shadow-report.js';
-import type { Charge, Verdict } from './judge.js';
-import { GuardedStore } from './guarded-store.js';
-import { MemoryThrottlerStorage } from './memory-storage.js';
-import { createPolicy } from './policy.js';
-import { quotaHeaders, quotaProblem } from './quota-headers.js';
-import { refusal } from './rate-limit.exception.js';
-import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
-import { checkCost, RateLimiter } from './rate-limiter.js';
-import type { RateLimitKey } from './limit-rule.js';
-import { type QuotaGroup, type RoutePlan, RoutePlans } from './route-plan.js';
-import type { StoredCharge } from './quota-store.js';
+import { createReservation, keepForRequest } from './reservation.js';
+import {
+  type AnyGroup,
+  type DynamicGroup,
+  isEstimated,
+  isFixed,
+  type QuotaGroup,
+  type RoutePlan,
+  RoutePlans,
+} from './route-plan.js';
 
 const STORE_PROBLEM: ProblemFields = {
   status: 503,
@@ -58,11 +68,8 @@ const GRANTED: Promise<boolean> = Promise.resolve(true);
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
   private readonly plans: RoutePlans;
-  private readonly store: GuardedStore | undefined;
-  /** Whether a subclass chose its own tracker, key or exemption. */
-  private readonly isCustomized: boolean;
-  private readonly log = new Logger(RateLimitGuard.name);
-  private readonly shadow: ShadowReport;
+  /** Whether no route can be judged at once: counts are shared, or a subclass chose its own tracker, key or exemption. */
+  private readonly isLate: boolean;
 
   constructor(
     @Inject(RESOLVED_RATE_LIMIT) private readonly settings: ResolvedRateLimit,
@@ -72,22 +79,31 @@ export class RateLimitGuard extends ThrottlerGuard {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
-    const throttlers = settings.limits.map(({ policy }) => ({
-      name: policy.named ? policy.name : 'default',
-      limit: policy.limit,
-      ttl: policy.windowMs,
-    }));
+    const throttlers = settings.limits.flatMap(rule =>
+      isDynamic(rule)
+        ? []
+        : [
+            {
+              name: rule.policy.named ? rule.policy.name : 'default',
+              limit: rule.policy.limit,
+              ttl: rule.policy.windowMs,
+            },
+          ],
+    );
     super(
       { throttlers },
-      settings.throttlerStorage ?? new MemoryThrottlerStorage(settings.maxClients, clock),
+      settings.throttlerStorage ?? new QuotaThrottlerStorage({ maxClients: settings.maxClients, clock }),
       reflector,
     );
     this.throttlers = throttlers;
-    this.store = settings.store && new GuardedStore(settings.store, clock, this.log);
-    this.shadow = new ShadowReport(clock, this.log);
-    this.isCustomized =
-      this.overrides('getTracker') || this.overrides('generateKey') || this.overrides('shouldSkip');
-    this.plans = new RoutePlans(reflector, settings, policies => limiter.createTable(policies));
+    this.isLate =
+      limiter.hasStore ||
+      settings.partitionKeys ||
+      this.overrides('getTracker') ||
+      this.overrides('generateKey') ||
+      this.overrides('shouldSkip');
+    const createTable = (policies: readonly Policy[]): QuotaTable => limiter.createTable(policies);
+    this.plans = new RoutePlans(reflector, settings, createTable, clock, new Logger(RateLimitGuard.name));
   }
 
   override async onModuleInit(): Promise<void> {
@@ -111,13 +127,11 @@ export class RateLimitGuard extends ThrottlerGuard {
     // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once a request.
     if (!first && plan.isModules) return GRANTED;
     if (this.isExempt(request)) return GRANTED;
-    if (!plan.immediate || this.store !== undefined || this.isCustomized) {
-      return this.judgeLater(context, plan, call);
-    }
+    if (!plan.immediate || this.isLate) return this.judgeLater(context, plan, call);
     const client = clientKey(call);
     const address = addressKeyOf(call);
-    const charges = plan.groups.map(group => chargeOf(group, client, address));
-    return this.settle(context, call, this.limiter.judge(charges));
+    const charges = (plan.groups as readonly QuotaGroup[]).map(group => chargeOf(group, client, address));
+    return this.settle(context, call, this.limiter.judge(charges), undefined);
   }
 
   /**
@@ -140,7 +154,8 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (charges.length === 0) return;
     const verdict = this.limiter.judge(charges);
     this.tell(call, verdict);
-    if (!verdict.granted && !this.settings.shadow) return refusal(quotaProblem(verdict));
+    this.limiter.watch([{ owner: clientName(call), charges, stored: [] }], verdict, askerOf(call));
+    if (!verdict.granted) return refusal(quotaProblem(verdict));
   }
 
   /**
@@ -202,15 +217,10 @@ export class RateLimitGuard extends ThrottlerGuard {
     context: ExecutionContext,
     call: Call,
     verdict: Verdict,
-    tracker?: string,
+    asks: readonly Ask[] | undefined,
   ): Promise<boolean> {
-    this.tell(call, verdict);
-    if (verdict.granted) return GRANTED;
-    if (this.settings.shadow) {
-      this.shadow.note();
-      return GRANTED;
-    }
-    return this.refuse(context, verdict, tracker ?? clientName(call));
+    this.tell(call, verdict, asks);
+    return verdict.granted ? GRANTED : this.refuse(context, verdict, asks?.[0]?.owner ?? clientName(call));
   }
 
   private async refuse(context: ExecutionContext, verdict: Verdict, tracker: string): Promise<never> {
@@ -236,15 +246,16 @@ export class RateLimitGuard extends ThrottlerGuard {
     throw refusal(problem);
   }
 
-  private tell({ state, response }: Call, verdict: Verdict): void {
-    const headers = quotaHeaders(verdict, this.clock.epochMs(), this.settings.headers);
-    if (state === undefined) {
-      for (let index = 0; index < headers.length; index += 2)
-        response?.setHeader(headers[index]!, headers[index + 1]!);
-    } else {
-      // In shadow mode nobody is refused, so nobody is told to wait.
-      state.quota = this.settings.shadow && !verdict.granted ? headers.slice(2) : headers;
+  private tell({ state, response }: Call, verdict: Verdict, asks?: readonly Ask[]): void {
+    const { headers: informative, partitionKeys } = this.settings;
+    const keys = partitionKeys && asks !== undefined ? partitionKeysOf(asks) : undefined;
+    const headers = quotaHeaders(verdict, this.clock.epochMs(), informative, keys);
+    if (state !== undefined) {
+      state.quota = headers;
+      return;
     }
+    for (let index = 0; index < headers.length; index += 2)
+      response?.setHeader(headers[index]!, headers[index + 1]!);
   }
 
   private async judgeLater(context: ExecutionContext, plan: RoutePlan, call: Call): Promise<boolean> {
@@ -252,15 +263,41 @@ export class RateLimitGuard extends ThrottlerGuard {
     const tier = plan.tiers.size > 0 ? await this.tierOf(context, call) : undefined;
     const groups = (tier === undefined ? undefined : plan.tiers.get(tier)) ?? plan.groups;
     const late = await Promise.all(plan.lateGroups.map(make => make(context)));
-    const asked = await Promise.all([...groups, ...late].map(group => this.ask(context, group, call)));
-    if (asked.length === 0) return true;
-    const shared = await this.store?.judge(asked.flatMap(({ stored }) => stored));
-    if (this.store !== undefined && shared === undefined) {
-      if (this.settings.onStoreError === 'allow') return true;
+    const all = [...groups, ...late];
+    const asks = await Promise.all(all.map(group => this.ask(context, group, call)));
+    if (asks.length === 0) return true;
+    const decided = await this.limiter.decide(asks);
+    if (decided === undefined) {
       if (this.settings.onStoreError === 'deny') this.denyForStore(call);
+      return true;
     }
-    const verdict = shared ?? this.limiter.judge(asked.flatMap(({ charges }) => charges));
-    return this.settle(context, call, verdict, asked[0]!.tracker);
+    const { verdict } = decided;
+    this.limiter.watch(asks, verdict, askerOf(call));
+    if (verdict.granted) this.follow(call, all, asks, decided);
+    return this.settle(context, call, verdict, asks);
+  }
+
+  /** What a granted request leaves to do: slots to release when it ends, estimates that its handler may settle. */
+  private follow(call: Call, groups: readonly AnyGroup[], asks: readonly Ask[], decided: Decided): void {
+    const response = call.state?.response ?? (call.response && rawResponse(call.response));
+    if (asks.some(ask => part(ask, isConcurrency) !== undefined)) {
+      const release = this.limiter.hold(asks, decided);
+      if (response === undefined || response.destroyed || response.writableFinished) release();
+      else response.once('close', release);
+    }
+    const { state } = call;
+    if (state === undefined) return;
+    const estimated = asks.flatMap(
+      (ask, index) =>
+        part(ask, policy => isEstimated(policy, groups[index]!.cost) && !isConcurrency(policy)) ?? [],
+    );
+    if (estimated.length === 0) return;
+    const { verdict, isShared, chargedMs } = decided;
+    const onSettled = (settled: Verdict): void => {
+      if (!state.headersWritten) this.tell(call, updated(verdict, settled), asks);
+    };
+    const units = estimated[0]!.charges[0]!.cost;
+    keepForRequest(state, createReservation(units, { asks: estimated, isShared, chargedMs, onSettled }));
   }
 
   private tierOf(
@@ -272,9 +309,10 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /** Works out whom a group belongs to and what it costs this request. */
-  private async ask(context: ExecutionContext, group: QuotaGroup, call: Call): Promise<Asked> {
+  private async ask(context: ExecutionContext, group: AnyGroup, call: Call): Promise<Ask> {
     const { request } = call;
-    const { key, cost, throttle, table } = group;
+    const { key, cost } = group;
+    const throttle = isFixed(group) ? group.throttle : undefined;
     const units = checkCost(typeof cost === 'function' ? await cost(request, context) : cost);
     const getTracker =
       throttle?.getTracker ?? (this.overrides('getTracker') ? this.getTracker.bind(this) : undefined);
@@ -287,31 +325,45 @@ export class RateLimitGuard extends ThrottlerGuard {
         : undefined;
     const tracker = custom || nameOf(key, call);
     const owner = `${group.scope}:${tracker}`;
-    if (generateKey !== undefined) {
-      const each = table.policies.flatMap((policy, index) =>
-        (group.mask & (1 << index)) === 0 ? [] : [{ policy, index }],
-      );
-      const keys = each.map(({ policy }) => generateKey(context, tracker, policy.name));
+    // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the owner.
+    const isPlain = isFixed(group) && custom === undefined && throttle === undefined;
+    const number = isPlain ? numberOf(key, clientKey(call), addressKeyOf(call)) : hashKey(owner);
+    const whole = {
+      table: isFixed(group)
+        ? group.table
+        : await this.lookUp(group, { owner: tracker, key: number, request, context }),
+      mask: isFixed(group) ? group.mask : EVERY_POLICY,
+      key: number,
+      cost: units,
+    };
+    const policies = policiesOf(whole);
+    if (generateKey === undefined) {
       return {
-        tracker,
-        stored: each.map(({ policy }, index) => ({ key: keys[index]!, policies: [policy], cost: units })),
-        charges: each.map(({ index: bit }, index) => ({
-          table,
-          mask: 1 << bit,
-          key: hashKey(keys[index]!),
-          cost: units,
-        })),
+        owner: tracker,
+        stored: [{ key: owner, owner: tracker, policies, cost: units }],
+        charges: [whole],
       };
     }
-    // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the owner.
-    const plain = custom === undefined && throttle === undefined;
-    const number = numberOf(key, clientKey(call), addressKeyOf(call));
-    const policies = table.policies.filter((_policy, index) => (group.mask & (1 << index)) !== 0);
+    const keys = policies.map(({ name }) => generateKey(context, tracker, name));
     return {
-      tracker,
-      stored: [{ key: owner, owner: tracker, policies, cost: units }],
-      charges: [{ table, mask: group.mask, key: plain ? number : hashKey(owner), cost: units }],
+      owner: tracker,
+      stored: policies.map((policy, index) => ({ key: keys[index]!, policies: [policy], cost: units })),
+      charges: policies.map((policy, index) => ({
+        table: whole.table,
+        mask: 1 << whole.table.policies.indexOf(policy),
+        key: hashKey(keys[index]!),
+        cost: units,
+      })),
     };
+  }
+
+  private async lookUp({ dynamic }: DynamicGroup, lookup: LimitLookup): Promise<QuotaTable> {
+    try {
+      return await dynamic.tableOf(lookup);
+    } catch (error) {
+      if (error instanceof LimitUnknownError) throw new ProblemException(STORE_PROBLEM);
+      throw error;
+    }
   }
 
   private denyForStore({ state }: Call): never {
@@ -331,11 +383,24 @@ export class RateLimitGuard extends ThrottlerGuard {
 
 type Controller = abstract new (...args: never[]) => unknown;
 
-/** What a group asks, of the process's own counts and of a shared store. */
-interface Asked {
-  readonly tracker: string;
-  readonly stored: readonly StoredCharge[];
-  readonly charges: readonly Charge[];
+/** One a standing: the first bits of what names the owner, which tell nobody the name. */
+function partitionKeysOf(asks: readonly Ask[]): readonly string[] {
+  return asks.flatMap(({ owner, charges }) => {
+    const key = createHash('sha256').update(owner).digest().subarray(0, 8).toString('base64');
+    return charges.flatMap(charge => policiesOf(charge).map(() => key));
+  });
+}
+
+function askerOf({ state }: Call): Asker {
+  return { requestId: state?.id || undefined, address: state?.client.address, agent: state?.agent?.id };
+}
+
+/** The standings of a decision, those that were settled since in their new state. */
+function updated(verdict: Verdict, settled: Verdict): Verdict {
+  const standings = verdict.standings.map(
+    standing => settled.standings.find(({ policy }) => policy === standing.policy) ?? standing,
+  );
+  return { ...verdict, standings };
 }
 
 function chargeOf({ table, mask, key, cost }: QuotaGroup, client: Key64, address: Key64): Charge {

@@ -14,7 +14,7 @@ import {
   show,
 } from '../common/read-options.js';
 import {
-  type LimitRule,
+  type AnyRule,
   limitTypeError,
   type RateLimitInput,
   type RateLimitKey,
@@ -74,8 +74,18 @@ export interface RateLimitOptions {
   onStoreError?: StoreErrorPolicy;
   /** Sends X-RateLimit-* and RateLimit on answers. A 429 carries Retry-After in any case. @default true */
   headers?: boolean;
-  /** Judges and counts, and refuses nobody: for trying limits on real traffic. `flood` still refuses. @default false */
+  /**
+   * Judges and counts, and refuses nobody: for trying limits on real traffic. `flood` still refuses. A single limit can be tried too:
+   * `{ limit, shadow: true }`.
+   * @default false
+   */
   shadow?: boolean;
+  /**
+   * Tells clients by `pk` (RateLimit and RateLimit-Policy) which of several quotas they draw on: a hash of their address, or of what
+   * `key` returned.
+   * @default false
+   */
+  partitionKeys?: boolean;
   /**
    * Clients that one quota holds in memory. At the bound the least active give way, and nobody who has used up a limit.
    * @default 250000
@@ -84,9 +94,9 @@ export interface RateLimitOptions {
 }
 
 export interface ResolvedRateLimit {
-  readonly limits: readonly LimitRule[];
+  readonly limits: readonly AnyRule[];
   readonly flood: Policy | undefined;
-  readonly tiers: ReadonlyMap<string, readonly LimitRule[]>;
+  readonly tiers: ReadonlyMap<string, readonly AnyRule[]>;
   readonly tier: RateLimitOptions['tier'];
   readonly key: RateLimitKey;
   readonly exemptPaths: ReadonlySet<string>;
@@ -98,6 +108,7 @@ export interface ResolvedRateLimit {
   readonly onStoreError: StoreErrorPolicy;
   readonly headers: boolean;
   readonly shadow: boolean;
+  readonly partitionKeys: boolean;
   readonly maxClients: number;
 }
 
@@ -129,6 +140,7 @@ export function resolveRateLimit(
     'onStoreError',
     'headers',
     'shadow',
+    'partitionKeys',
     'maxClients',
   ]);
   const fromEnvironment = options.limits === undefined ? env('RATE_LIMIT')?.trim() || undefined : undefined;
@@ -147,6 +159,7 @@ export function resolveRateLimit(
     onStoreError: readChoice('rateLimit.onStoreError', options.onStoreError, STORE_ERROR_POLICIES, 'local'),
     headers: readBoolean('rateLimit.headers', options.headers, true),
     shadow: readBoolean('rateLimit.shadow', options.shadow, false),
+    partitionKeys: readBoolean('rateLimit.partitionKeys', options.partitionKeys, false),
     maxClients: readInteger('rateLimit.maxClients', options.maxClients, 250_000, MAX_CLIENTS),
   };
 }
@@ -155,7 +168,7 @@ function resolveTiers(
   value: unknown,
   tier: unknown,
   authIsOn: boolean,
-): ReadonlyMap<string, readonly LimitRule[]> {
+): ReadonlyMap<string, readonly AnyRule[]> {
   if (value === undefined) return new Map();
   if (!isRecord(value))
     throw limitTypeError('rateLimit.tiers', value, 'must be an object of tiers and their limits');
@@ -213,5 +226,6 @@ export const RATE_LIMIT_OFF: ResolvedRateLimit = {
   onStoreError: 'local',
   headers: false,
   shadow: false,
+  partitionKeys: false,
   maxClients: 250_000,
 };

@@ -1,21 +1,36 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { hashKey } from './hash-key.js';
-import { type Charge, EVERY_POLICY, judge, look, type Standing, type Verdict } from './judge.js';
-import type { Policy } from './policy.js';
-import { QuotaTable } from './quota-table.js';
-import { retryAfterSeconds } from './quota-headers.js';
 import { readObject } from '../common/read-options.js';
-import { type RateLimitPolicyOptions, resolveRules } from './limit-rule.js';
+import { SecurityEvents } from '../common/security-events.js';
+import { type Ask, isConcurrency, parts, policiesOf } from './ask.js';
+import { GuardedStore } from './guarded-store.js';
+import { hashKey } from './hash-key.js';
+import { adjust, type Charge, EVERY_POLICY, judge, look, type Standing, type Verdict } from './judge.js';
+import { type RateLimitPolicyOptions, resolvePolicies } from './limit-rule.js';
+import { Once } from './once.js';
+import type { Policy } from './policy.js';
+import { retryAfterSeconds } from './quota-headers.js';
+import { QuotaTable } from './quota-table.js';
+import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
+import { ShadowReport } from './shadow-report.js';
+import {
+  createReservation,
+  detailsOf,
+  type RateLimitReservation,
+  RESERVATION_LIFETIME_MS,
+} from './reservation.js';
 
 /** A limit string, or the parts of a policy that do not depend on a request. */
 export type RateLimiterPolicy =
-  string | Pick<RateLimitPolicyOptions, 'limit' | 'name' | 'algorithm' | 'burst'>;
+  | string
+  | (Pick<RateLimitPolicyOptions, 'name' | 'algorithm' | 'burst' | 'unit' | 'shadow' | 'alertAt'> & {
+      limit: string | number;
+    });
 
 /** How a key stands under a policy. */
 export interface RateLimitResult {
   readonly granted: boolean;
-  /** One entry a limit of the policy, in its order. */
+  /** One entry a limit of the policy, in its order. Empty while the shared store fails and `onStoreError` is not `'local'`. */
   readonly limits: readonly {
     readonly name: string;
     readonly limit: number;
@@ -28,58 +43,254 @@ export interface RateLimitResult {
   readonly retryAfterSeconds: number | undefined;
 }
 
+export interface ConsumeResult extends RateLimitResult {
+  /** What `settle()` takes; `undefined` if it was refused. */
+  readonly reservation: RateLimitReservation | undefined;
+}
+
+/** A decision, and where it was made. */
+export interface Decided {
+  readonly verdict: Verdict;
+  readonly isShared: boolean;
+  /** On the monotonic clock. */
+  readonly chargedMs: number;
+}
+
+/** Who was asked about, for events. */
+export interface Asker {
+  readonly requestId?: string | undefined;
+  readonly address?: string | undefined;
+  readonly agent?: string | undefined;
+}
+
 /** Bounds how many different policies one process can make up by hand. */
 const MAX_POLICIES = 1_000;
 
-export const MAX_CLIENTS = Symbol('agent-security:max-clients');
+/** A lease is renewed so often before it would end. */
+const RENEWALS = 3;
+
+const POLICY_KEYS = ['limit', 'name', 'algorithm', 'burst', 'unit', 'shadow', 'alertAt'] as const;
 
 /**
- * Limits by hand, for what is no request of a guarded route: a queue, a gateway, a login form's user name.
+ * Limits by hand, for what is no request of a guarded route: a queue, a gateway, a login form's user name. It counts where the guard
+ * counts: in the shared store, if there is one.
  * @example
  * const { granted, retryAfterSeconds } = await limiter.consume('5/minute', `login:${email}`);
  */
 @Injectable()
 export class RateLimiter {
   readonly #tables = new Map<string, QuotaTable>();
+  readonly #store: GuardedStore | undefined;
+  readonly #said = new Once();
+  readonly #shadow: ShadowReport;
 
   constructor(
-    @Inject(MAX_CLIENTS) private readonly maxClients: number,
+    @Inject(RESOLVED_RATE_LIMIT) private readonly settings: ResolvedRateLimit,
     @Inject(CLOCK) private readonly clock: Clock,
-  ) {}
+    private readonly events: SecurityEvents,
+  ) {
+    const log = new Logger(RateLimiter.name);
+    this.#store = settings.store && new GuardedStore(settings.store, clock, log, events);
+    this.#shadow = new ShadowReport(clock, log);
+  }
 
   /**
    * Takes `cost` units from the quota of `key`, from all limits of the policy or from none.
-   * @param policy a limit string, or `{ limit, name, algorithm, burst }`; equal policies share their counts
+   * @param policy a limit string, or `{ limit, name, algorithm, burst, unit, shadow, alertAt }`; equal policies share their counts
    * @throws AgentSecurityConfigError for a policy that is none
    * @throws RangeError for a cost that is not a whole number from 0
    */
-  async consume(policy: RateLimiterPolicy, key: string, cost = 1): Promise<RateLimitResult> {
-    const verdict = this.judge([this.#charge(policy, key, checkCost(cost))]);
-    return toResult(verdict);
+  async consume(policy: RateLimiterPolicy, key: string, cost = 1): Promise<ConsumeResult> {
+    const asks = [this.#ask(policy, key, checkCost(cost))];
+    const decided = await this.decide(asks);
+    if (decided === undefined) return { ...this.#withoutStore(), reservation: undefined };
+    this.watch(asks, decided.verdict, {});
+    const { verdict, isShared, chargedMs } = decided;
+    const reservation = verdict.granted ? createReservation(cost, { asks, isShared, chargedMs }) : undefined;
+    return { ...toResult(verdict), reservation };
   }
 
   /** How `key` stands; takes nothing. */
   async peek(policy: RateLimiterPolicy, key: string): Promise<RateLimitResult> {
-    return toResult(look(this.#charge(policy, key, 0), this.clock.monotonicMs()));
+    const ask = this.#ask(policy, key, 0);
+    const shared = await this.#store?.judge(ask.stored);
+    return toResult(shared ?? look(ask.charges[0]!, this.clock.monotonicMs()));
   }
 
   /** Gives `key` its whole quota back. */
   async reset(policy: RateLimiterPolicy, key: string): Promise<void> {
-    const { hi, lo } = hashKey(key);
-    this.#tableOf(policy).delete(hi, lo);
+    const { charges, stored } = this.#ask(policy, key, 0);
+    for (const { table, key: number } of charges) table.delete(number.hi, number.lo);
+    await this.#store?.reset(stored);
+  }
+
+  /**
+   * Corrects an estimate: charges what `actual` is above it, also beyond the limit, or gives back what it is below. Fractions are rounded
+   * up. `undefined` (nobody knows) leaves the estimate charged; so does a reservation that is 15 minutes old, as far as it would give
+   * back. 0 releases the slots of a `'concurrency'` policy. The first call counts; later ones change nothing.
+   * @throws RangeError for an `actual` below 0
+   */
+  async settle(reservation: RateLimitReservation, actual: number | undefined): Promise<RateLimitResult> {
+    const details = detailsOf(reservation);
+    if (details === undefined)
+      throw new TypeError('settle() takes the reservation of consume() or of @Reserved()');
+    if (actual !== undefined && actual < 0)
+      throw new RangeError(`A cost must be a number from 0, received ${actual}`);
+    const { asks, isShared, chargedMs } = details;
+    const isKnown = actual !== undefined && Number.isFinite(actual) && !details.isSettled;
+    const difference = isKnown ? Math.ceil(actual) - reservation.units : 0;
+    if (isKnown) details.isSettled = true;
+    const isOld = this.clock.monotonicMs() - chargedMs > RESERVATION_LIFETIME_MS;
+    const settled = difference < 0 && isOld ? parts(asks, isConcurrency) : asks;
+    const verdict = await this.#adjust(settled, difference, isShared, chargedMs);
+    details.onSettled?.(verdict);
+    return toResult(verdict);
   }
 
   /** The counts of some policies, bounded like all others. */
   createTable(policies: readonly Policy[]): QuotaTable {
-    return new QuotaTable(policies, this.maxClients);
+    return new QuotaTable(policies, this.settings.maxClients);
   }
 
+  /** Judges by the process's own counts. */
   judge(charges: readonly Charge[]): Verdict {
     return judge(charges, this.clock.monotonicMs());
   }
 
-  #charge(policy: RateLimiterPolicy, key: string, cost: number): Charge {
-    return { table: this.#tableOf(policy), mask: EVERY_POLICY, key: hashKey(key), cost };
+  /**
+   * Judges by the shared store, and by the process's own counts where there is none.
+   * @returns `undefined` while the store fails, unless `onStoreError` is `'local'`
+   */
+  async decide(asks: readonly Ask[]): Promise<Decided | undefined> {
+    if (this.#store !== undefined) {
+      const chargedMs = this.clock.monotonicMs();
+      const verdict = await this.#store.judge(asks.flatMap(({ stored }) => stored));
+      if (verdict !== undefined) return { verdict, isShared: true, chargedMs };
+      if (this.settings.onStoreError !== 'local') return undefined;
+    }
+    const chargedMs = this.clock.monotonicMs();
+    const verdict = judge(
+      asks.flatMap(({ charges }) => charges),
+      chargedMs,
+    );
+    return { verdict, isShared: false, chargedMs };
+  }
+
+  get hasStore(): boolean {
+    return this.#store !== undefined;
+  }
+
+  /** Keeps the slots of a request until the returned function releases them. */
+  hold(asks: readonly Ask[], { isShared, chargedMs }: Decided): () => void {
+    const held = parts(asks, isConcurrency);
+    if (held.length === 0) return () => undefined;
+    let beganMs = chargedMs;
+    const leaseMs = Math.min(
+      ...held.flatMap(({ charges }) =>
+        charges.flatMap(charge => policiesOf(charge).map(({ windowMs }) => windowMs)),
+      ),
+    );
+    const timer = setInterval(() => {
+      const ageMs = this.clock.monotonicMs() - beganMs;
+      const renewedMs = this.clock.monotonicMs();
+      if (isShared)
+        void this.#store!.renew(
+          held.flatMap(({ stored }) => stored),
+          ageMs,
+        );
+      else this.#renewLocally(held, beganMs);
+      beganMs = renewedMs;
+    }, leaseMs / RENEWALS).unref();
+    return () => {
+      clearInterval(timer);
+      for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
+    };
+  }
+
+  /** Emits what a decision gives cause to: thresholds that were reached, refusals by policies in shadow mode. */
+  watch(asks: readonly Ask[], { granted, standings }: Verdict, asker: Asker): void {
+    if (!granted) return;
+    if (standings.some(({ violated }) => violated)) this.#shadow.note();
+    let at = 0;
+    for (const { owner, charges } of asks) {
+      for (const charge of charges) {
+        for (const policy of policiesOf(charge)) {
+          const standing = standings[at++];
+          if (standing === undefined) return;
+          if (standing.violated) this.#tellOfShadow(policy, owner, asker);
+          else if (policy.alertAt !== undefined) this.#tellOfThresholds(standing, charge.cost, owner, asker);
+        }
+      }
+    }
+  }
+
+  #tellOfShadow({ name, limit, windowMs }: Policy, key: string, asker: Asker): void {
+    if (!this.events.isObserved) return;
+    if (!this.#said.isFirst(JSON.stringify([name, windowMs, key]), this.clock.monotonicMs(), windowMs))
+      return;
+    const timeMs = this.clock.epochMs();
+    this.events.emit({ type: 'limit.shadow', timeMs, ...asker, policy: name, key, limit, windowMs });
+  }
+
+  #tellOfThresholds({ policy, remaining }: Standing, cost: number, key: string, asker: Asker): void {
+    const { name, limit, windowMs, alertAt } = policy;
+    const used = limit - remaining;
+    for (const share of alertAt!) {
+      const mark = share * limit;
+      if (used < mark || used - cost >= mark) continue;
+      const what = JSON.stringify([name, windowMs, key, share]);
+      if (!this.#said.isFirst(what, this.clock.monotonicMs(), windowMs)) continue;
+      const timeMs = this.clock.epochMs();
+      this.events.emit({
+        type: 'limit.threshold',
+        timeMs,
+        ...asker,
+        policy: name,
+        key,
+        share,
+        used,
+        limit,
+        windowMs,
+      });
+    }
+  }
+
+  async #adjust(asks: readonly Ask[], units: number, isShared: boolean, chargedMs: number): Promise<Verdict> {
+    const nowMs = this.clock.monotonicMs();
+    if (!isShared) {
+      return adjust(
+        asks.flatMap(({ charges }) => charges),
+        { units, chargedMs },
+        nowMs,
+      );
+    }
+    const stored = asks.flatMap(ask => ask.stored);
+    // A store that fails now keeps the estimate.
+    return (await this.#store!.settle(stored, units, nowMs - chargedMs)) ?? NOTHING;
+  }
+
+  #renewLocally(asks: readonly Ask[], chargedMs: number): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const { charges } of asks) {
+      for (const charge of charges) {
+        adjust([charge], { units: -charge.cost, chargedMs }, nowMs);
+        adjust([charge], { units: charge.cost, chargedMs: nowMs }, nowMs);
+      }
+    }
+  }
+
+  #withoutStore(): RateLimitResult {
+    const granted = this.settings.onStoreError === 'allow';
+    return { granted, limits: [], retryAfterSeconds: granted ? undefined : 1 };
+  }
+
+  #ask(policy: RateLimiterPolicy, key: string, cost: number): Ask {
+    const table = this.#tableOf(policy);
+    return {
+      owner: key,
+      charges: [{ table, mask: EVERY_POLICY, key: hashKey(key), cost }],
+      stored: [{ key: `hand:${key}`, owner: key, policies: table.policies, cost }],
+    };
   }
 
   #tableOf(input: RateLimiterPolicy): QuotaTable {
@@ -91,13 +302,16 @@ export class RateLimiter {
           `More than ${MAX_POLICIES} policies: a policy is a constant, what varies belongs in the key`,
         );
       }
-      if (typeof input !== 'string') readObject('policy', input, ['limit', 'name', 'algorithm', 'burst']);
-      table = this.createTable(resolveRules('policy', [input]).map(({ policy }) => policy));
+      if (typeof input !== 'string') readObject('policy', input, POLICY_KEYS);
+      table = this.createTable(resolvePolicies('policy', input));
       this.#tables.set(id, table);
     }
     return table;
   }
 }
+
+/** How policies stand that could not be asked. */
+const NOTHING: Verdict = { granted: true, standings: [] };
 
 /** `NaN` and fractions would slip through every comparison; they are refused instead. */
 export function checkCost(cost: unknown): number {

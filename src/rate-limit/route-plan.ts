@@ -3,12 +3,21 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import type { ThrottlerOptions } from '@nestjs/throttler';
+import type { Clock } from '../common/clock.js';
 import { RouteMemo } from '../common/route-memo.js';
+import { isConcurrency } from './ask.js';
+import { DynamicLimit } from './dynamic-limits.js';
 import { EVERY_POLICY } from './judge.js';
 import { checkLimit } from './parse-limits.js';
-import { createPolicy, type Policy } from './policy.js';
+import { CONCURRENT_REQUESTS, createPolicy, type Policy, REQUESTS } from './policy.js';
 import type { QuotaTable } from './quota-table.js';
-import type { LimitRule, RateLimitCost, RateLimitKey } from './limit-rule.js';
+import {
+  type AnyRule,
+  isDynamic,
+  type LimitRule,
+  type RateLimitCost,
+  type RateLimitKey,
+} from './limit-rule.js';
 import { RATE_LIMIT_KEY, type ResolvedRateLimit, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { readSkippedThrottles, readThrottles, type ThrottleSettings } from './throttle-metadata.js';
 
@@ -25,21 +34,30 @@ export interface QuotaGroup {
   readonly throttle?: ThrottleSettings;
 }
 
+/** A limit that is looked up for each owner. */
+export interface DynamicGroup extends Pick<QuotaGroup, 'key' | 'cost' | 'scope'> {
+  readonly dynamic: DynamicLimit;
+}
+
+export type AnyGroup = QuotaGroup | DynamicGroup;
+
+export const isFixed = (group: AnyGroup): group is QuotaGroup => 'table' in group;
+
 /** A `@Throttle()` entry whose numbers are functions of the request. */
 export type LateGroup = (context: ExecutionContext) => Promise<QuotaGroup>;
 
 export interface RoutePlan {
-  readonly groups: readonly QuotaGroup[];
+  readonly groups: readonly AnyGroup[];
   readonly lateGroups: readonly LateGroup[];
-  /** Whether it can be judged at once: no function of the request is involved. */
+  /** Whether it can be judged at once, and nothing is left to do then: no function of the request, no slot, no event. */
   readonly immediate: boolean;
   /** Whether the module's limits apply. */
   readonly isModules: boolean;
   /** The groups in place of `groups` for the clients of each tier. */
-  readonly tiers: ReadonlyMap<string, readonly QuotaGroup[]>;
+  readonly tiers: ReadonlyMap<string, readonly AnyGroup[]>;
 }
 
-const NO_TIERS: ReadonlyMap<string, readonly QuotaGroup[]> = new Map();
+const NO_TIERS: ReadonlyMap<string, readonly AnyGroup[]> = new Map();
 
 type Constructor = abstract new (...args: never[]) => unknown;
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
@@ -49,9 +67,9 @@ type Handler = Function;
 const MAX_LATE_TABLES = 1_000;
 
 export class RoutePlans {
-  readonly #modulesGroups: readonly QuotaGroup[];
-  readonly #tiersGroups: readonly (readonly [tier: string, groups: readonly QuotaGroup[]])[];
-  readonly #classGroups = new WeakMap<Constructor, readonly QuotaGroup[]>();
+  readonly #modulesGroups: readonly AnyGroup[];
+  readonly #tiersGroups: readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
+  readonly #classGroups = new WeakMap<Constructor, readonly AnyGroup[]>();
   readonly #throttleTables = new Map<string, QuotaTable>();
   readonly #plans: RouteMemo<RoutePlan>;
   readonly #scopes = new Map<string, number>();
@@ -60,6 +78,8 @@ export class RoutePlans {
     private readonly reflector: Reflector,
     private readonly options: ResolvedRateLimit,
     private readonly createTable: (policies: readonly Policy[]) => QuotaTable,
+    private readonly clock: Clock,
+    private readonly log: { error(message: string): void },
   ) {
     this.#modulesGroups = this.#groupRules('all', options.limits);
     this.#tiersGroups = Array.from(options.tiers, ([tier, rules]) => [
@@ -73,14 +93,20 @@ export class RoutePlans {
     return this.#plans.get(controller, handler);
   }
 
-  /** The module's quotas, for requests that match no route. */
+  /** The module's quotas, for requests that match no route: those that can be judged at once. Their work ends before it takes a slot. */
   get modulesGroups(): readonly QuotaGroup[] {
-    return this.#modulesGroups;
+    return this.#modulesGroups.filter(isFixed).flatMap(group => {
+      if (!group.table.policies.some(isConcurrency)) return [group];
+      let mask = 0;
+      for (const [index, policy] of group.table.policies.entries())
+        if ((group.mask & (1 << index)) !== 0 && !isConcurrency(policy)) mask |= 1 << index;
+      return mask === 0 ? [] : [{ ...group, mask }];
+    });
   }
 
   /** What a request draws on that is of no route, and counts as `times` requests. */
   modulesPlan(times: number): RoutePlan {
-    const scale = (groups: readonly QuotaGroup[]): readonly QuotaGroup[] =>
+    const scale = (groups: readonly AnyGroup[]): readonly AnyGroup[] =>
       times === 1
         ? groups
         : groups.map(group =>
@@ -99,8 +125,8 @@ export class RoutePlans {
     const read = <T>(key: string, target: unknown): T | undefined =>
       this.reflector.get<T | undefined>(key, target as never);
     const scope = `${controller.name}.${handler.name}`;
-    const own = read<readonly LimitRule[]>(RATE_LIMIT_KEY, handler);
-    const classRules = read<readonly LimitRule[]>(RATE_LIMIT_KEY, controller);
+    const own = read<readonly AnyRule[]>(RATE_LIMIT_KEY, handler);
+    const classRules = read<readonly AnyRule[]>(RATE_LIMIT_KEY, controller);
     const skipped =
       read<boolean>(SKIP_RATE_LIMIT_KEY, handler) === true ||
       (own === undefined && read<boolean>(SKIP_RATE_LIMIT_KEY, controller) === true);
@@ -114,7 +140,7 @@ export class RoutePlans {
     return { ...this.#withThrottles(scope, base, [handler, controller], isModules), isModules };
   }
 
-  #groupsOfClass(controller: Constructor, rules: readonly LimitRule[]): readonly QuotaGroup[] {
+  #groupsOfClass(controller: Constructor, rules: readonly AnyRule[]): readonly AnyGroup[] {
     let groups = this.#classGroups.get(controller);
     if (groups === undefined) {
       groups = this.#groupRules(this.#uniqueScope(controller.name), rules);
@@ -130,34 +156,50 @@ export class RoutePlans {
     return uses === 1 ? name : `${name}#${uses}`;
   }
 
-  #groupRules(scope: string, rules: readonly LimitRule[]): readonly QuotaGroup[] {
+  #groupRules(scope: string, rules: readonly AnyRule[]): readonly AnyGroup[] {
     const groups: { key: RateLimitKey; cost: RateLimitCost; policies: Policy[] }[] = [];
-    for (const { policy, key = this.options.key, cost } of rules) {
+    const fixed = rules.filter((rule): rule is LimitRule => !isDynamic(rule));
+    for (const { policy, key = this.options.key, cost } of fixed) {
       const group = groups.find(candidate => candidate.key === key && candidate.cost === cost);
       if (group) group.policies.push(policy);
       else groups.push({ key, cost, policies: [policy] });
     }
-    return groups.map(({ key, cost, policies }, index) => ({
-      table: this.createTable(policies),
-      mask: EVERY_POLICY,
-      key,
-      cost,
-      // Counted apart, as in this process's memory: a tenant may be called what another group calls a user.
-      scope: index === 0 ? scope : `${scope}/${index}`,
+    // Counted apart, as in this process's memory: a tenant may be called what another group calls a user.
+    const scopeOf = (index: number): string => (index === 0 ? scope : `${scope}/${index}`);
+    const dynamic = rules.filter(isDynamic).map((rule, index) => ({
+      dynamic: new DynamicLimit(rule, policies => this.#tableOf(policies), this.clock, this.log),
+      key: rule.key ?? this.options.key,
+      cost: rule.cost,
+      scope: scopeOf(groups.length + index),
     }));
+    return [
+      ...groups.map(({ key, cost, policies }, index) => ({
+        table: this.#tableOf(policies),
+        mask: EVERY_POLICY,
+        key,
+        cost,
+        scope: scopeOf(index),
+      })),
+      ...dynamic,
+    ];
+  }
+
+  #tableOf(policies: readonly Policy[]): QuotaTable {
+    const { shadow } = this.options;
+    return this.createTable(shadow ? policies.map(policy => ({ ...policy, shadow })) : policies);
   }
 
   #withThrottles(
     scope: string,
-    base: readonly QuotaGroup[],
+    base: readonly AnyGroup[],
     targets: readonly object[],
     tiered: boolean,
   ): Omit<RoutePlan, 'isModules'> {
     const skipped = readSkippedThrottles(targets);
     const throttles = readThrottles(targets).filter(({ name }) => !skipped.has(name));
     const replaced = new Set([...skipped, ...throttles.map(({ name }) => name)]);
-    const keep = (all: readonly QuotaGroup[]): QuotaGroup[] =>
-      all.map(group => without(group, replaced)).filter(group => group.mask !== 0);
+    const keep = (all: readonly AnyGroup[]): AnyGroup[] =>
+      all.map(group => without(group, replaced)).filter(group => !isFixed(group) || group.mask !== 0);
     const groups: QuotaGroup[] = [];
     const lateGroups: LateGroup[] = [];
     const uniqueScope = throttles.length === 0 ? scope : this.#uniqueScope(scope);
@@ -187,12 +229,13 @@ export class RoutePlans {
 
   /** What a `@Throttle()` leaves out comes from the module's policy of that name. */
   #complete(throttle: ThrottleSettings): Pick<ThrottlerOptions, 'limit' | 'ttl' | 'blockDuration'> {
-    const rule =
-      this.options.limits.find(({ policy }) => policy.named && policy.name === throttle.name) ??
-      this.options.limits.find(({ policy }) => !policy.named);
-    const ttl = throttle.ttl ?? rule?.policy.windowMs ?? 60_000;
+    const policies = this.options.limits.flatMap(rule => (isDynamic(rule) ? [] : [rule.policy]));
+    const policy =
+      policies.find(({ named, name }) => named && name === throttle.name) ??
+      policies.find(({ named }) => !named);
+    const ttl = throttle.ttl ?? policy?.windowMs ?? 60_000;
     return {
-      limit: throttle.limit ?? rule?.policy.limit ?? 1,
+      limit: throttle.limit ?? policy?.limit ?? 1,
       ttl,
       // @nestjs/throttler blocks whoever exceeds a limit for as long as the window is.
       blockDuration: throttle.blockDuration ?? ttl,
@@ -212,23 +255,40 @@ export class RoutePlans {
       if (this.#throttleTables.size >= MAX_LATE_TABLES) {
         this.#throttleTables.delete(this.#throttleTables.keys().next().value!);
       }
-      table = this.createTable([createPolicy({ name: throttle.name, limit, windowMs, blockMs })]);
+      table = this.#tableOf([createPolicy({ name: throttle.name, limit, windowMs, blockMs })]);
       this.#throttleTables.set(id, table);
     }
     return { table, mask: EVERY_POLICY, key: this.options.key, cost: 1, scope, throttle };
   }
 }
 
-function without(group: QuotaGroup, names: ReadonlySet<string>): QuotaGroup {
+function without(group: AnyGroup, names: ReadonlySet<string>): AnyGroup {
+  if (!isFixed(group) || names.size === 0) return group;
   let mask = 0;
   for (const [index, policy] of group.table.policies.entries()) {
     if (!names.has(policy.named ? policy.name : 'default')) mask |= 1 << index;
   }
-  return names.size === 0 ? group : { ...group, mask };
+  return { ...group, mask };
 }
 
-function isImmediate({ key, cost, throttle }: QuotaGroup): boolean {
-  return typeof key !== 'function' && typeof cost !== 'function' && throttle === undefined;
+function isImmediate(group: AnyGroup): boolean {
+  return (
+    isFixed(group) &&
+    typeof group.key !== 'function' &&
+    typeof group.cost !== 'function' &&
+    group.throttle === undefined &&
+    group.table.policies.every(policy => !isWatched(policy))
+  );
+}
+
+/** Whether something is left to do once it has granted. */
+function isWatched(policy: Policy): boolean {
+  return policy.shadow || policy.alertAt !== undefined || isConcurrency(policy) || isEstimated(policy, 1);
+}
+
+/** Whether what a request takes of a policy is an estimate that may be settled. */
+export function isEstimated({ unit }: Policy, cost: RateLimitCost): boolean {
+  return typeof cost === 'function' || (unit !== REQUESTS && unit !== CONCURRENT_REQUESTS);
 }
 
 async function settle(value: unknown, context: ExecutionContext): Promise<unknown> {

@@ -200,12 +200,14 @@ describe('RateLimiter, by hand', () => {
       granted: true,
       limits: [{ name: '3-per-minute', limit: 3, windowMs: 60_000, remaining: 1, resetMs: 60_000 }],
       retryAfterSeconds: undefined,
+      reservation: { units: 2 },
     });
     app.clock.advance(500);
     expect(await limiter.consume('3/minute', 'a', 2)).toEqual({
       granted: false,
       limits: [{ name: '3-per-minute', limit: 3, windowMs: 60_000, remaining: 1, resetMs: 59_500 }],
       retryAfterSeconds: 60,
+      reservation: undefined,
     });
     expect((await limiter.consume('3/minute', 'a')).granted).toBe(true);
     expect((await limiter.consume('3/minute', 'b', 3)).granted).toBe(true);

@@ -4,7 +4,7 @@ import { judge, EVERY_POLICY, type Standing, type Verdict } from '../../src/rate
 import { createPolicy, type Policy } from '../../src/rate-limit/policy.js';
 import { quotaHeaders, quotaProblem, retryAfterSeconds } from '../../src/rate-limit/quota-headers.js';
 import { QuotaTable } from '../../src/rate-limit/quota-table.js';
-import { resolveRules } from '../../src/rate-limit/limit-rule.js';
+import { type LimitRule, resolveRules } from '../../src/rate-limit/limit-rule.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
 const SEED = 20_260;
@@ -116,7 +116,7 @@ describe('the syntax of RateLimit and RateLimit-Policy', () => {
     const visits = fc.array(fc.tuple(fc.nat(2_000), fc.nat(3)), { minLength: 1, maxLength: 30 });
     fc.assert(
       fc.property(rules, visits, (inputs, requests) => {
-        const policies = resolveRules('limits', inputs).map(each => each.policy);
+        const policies = resolveRules('limits', inputs).map(each => (each as LimitRule).policy);
         const table = new QuotaTable(policies, 100);
         let nowMs = 0;
         for (const [elapsedMs, cost] of requests) {

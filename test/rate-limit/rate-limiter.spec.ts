@@ -1,10 +1,16 @@
+import { Logger } from '@nestjs/common';
+import type { Verdict } from '../../src/rate-limit/judge.js';
+import type { QuotaStore, StoredCharge } from '../../src/rate-limit/quota-store.js';
 import { RateLimiter, checkCost } from '../../src/rate-limit/rate-limiter.js';
+import { SecurityEvents } from '../../src/common/security-events.js';
+import { RATE_LIMIT_OFF, type ResolvedRateLimit } from '../../src/rate-limit/rate-limit.options.js';
 import { AgentSecurityConfigError } from '../../src/common/config-error.js';
 
 function setUp(maxClients = 1_000) {
   const time = { nowMs: 0 };
   const clock = { monotonicMs: () => time.nowMs, epochMs: () => 0 };
-  return { limiter: new RateLimiter(maxClients, clock), time };
+  const events = new SecurityEvents();
+  return { limiter: new RateLimiter({ ...RATE_LIMIT_OFF, maxClients }, clock, events), time, events };
 }
 
 describe('RateLimiter', () => {
@@ -17,12 +23,14 @@ describe('RateLimiter', () => {
         granted: true,
         limits: [{ name: '2-per-minute', limit: 2, windowMs: 60_000, remaining: 1, resetMs: 60_000 }],
         retryAfterSeconds: undefined,
+        reservation: { units: 1 },
       },
       expect.objectContaining({ granted: true }),
       {
         granted: false,
         limits: [{ name: '2-per-minute', limit: 2, windowMs: 60_000, remaining: 0, resetMs: 60_000 }],
         retryAfterSeconds: 60,
+        reservation: undefined,
       },
     ]);
     expect((await limiter.consume('2/minute', 'bob')).granted).toBe(true);
@@ -97,5 +105,101 @@ describe('RateLimiter', () => {
     for (let limit = 1; limit <= 1_000; limit++) await limiter.consume(`${limit}/minute`, 'alice');
     await expect(limiter.consume('1001/minute', 'alice')).rejects.toThrow(/what varies belongs in the key/);
     expect((await limiter.consume('1000/minute', 'alice')).granted).toBe(true);
+  });
+});
+
+describe('RateLimiter, settling', () => {
+  it('gives back and charges the difference, once', async () => {
+    const { limiter } = setUp();
+    const { reservation } = await limiter.consume('1000/day', 'alice', 400);
+    const remaining = async (actual: number | undefined): Promise<number> =>
+      (await limiter.settle(reservation!, actual)).limits[0]!.remaining;
+    expect(await remaining(undefined)).toBe(600);
+    expect(await remaining(Number.NaN)).toBe(600);
+    expect(await remaining(99.5)).toBe(900);
+    expect(await remaining(0)).toBe(900);
+    expect((await limiter.peek('1000/day', 'alice')).limits[0]!.remaining).toBe(900);
+  });
+
+  it('gives nothing back of an old estimate, and still charges what was above it', async () => {
+    const { limiter, time } = setUp();
+    const [less, more] = [
+      await limiter.consume('1000/day', 'alice', 100),
+      await limiter.consume('1000/day', 'alice', 100),
+    ];
+    time.nowMs = 15 * 60_000 + 1;
+    await limiter.settle(less.reservation!, 0);
+    expect((await limiter.settle(more.reservation!, 150)).limits[0]!.remaining).toBe(750);
+  });
+
+  it('refuses what is no reservation, and a cost below 0', async () => {
+    const { limiter } = setUp();
+    await expect(limiter.settle({ units: 1 }, 0)).rejects.toThrow(TypeError);
+    const { reservation } = await limiter.consume('5/minute', 'alice');
+    await expect(limiter.settle(reservation!, -1)).rejects.toThrow(RangeError);
+  });
+
+  it('emits a threshold that was reached by hand', async () => {
+    const { limiter, events } = setUp();
+    const heard: unknown[] = [];
+    events.on('limit.threshold', event => heard.push([event.key, event.share, event.used]));
+    const policy = { limit: '10/minute', alertAt: [5, 0.8] } as const;
+    await limiter.consume(policy, 'queue', 4);
+    await limiter.consume(policy, 'queue', 4);
+    expect(heard).toEqual([
+      ['queue', 0.5, 8],
+      ['queue', 0.8, 8],
+    ]);
+  });
+});
+
+describe('RateLimiter over a shared store', () => {
+  function setUpStore(settings: Partial<ResolvedRateLimit> = {}) {
+    const calls: unknown[][] = [];
+    const state = { fails: false };
+    const answer = async (charges: readonly StoredCharge[]): Promise<Verdict> => {
+      if (state.fails) throw new Error('gone');
+      const standings = charges.flatMap(({ policies }) =>
+        policies.map(policy => ({ policy, remaining: 3, resetMs: 9, violated: false })),
+      );
+      return { granted: true, standings };
+    };
+    const store: QuotaStore = {
+      judge: charges => (calls.push(['judge', charges[0]!.key, charges[0]!.cost]), answer(charges)),
+      settle: (charges, ...how) => (calls.push(['settle', charges[0]!.key, ...how]), answer(charges)),
+      reset: async charges => void calls.push(['reset', charges[0]!.key]),
+    };
+    const time = { nowMs: 0 };
+    const clock = { monotonicMs: () => time.nowMs, epochMs: () => 0 };
+    jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    const limiter = new RateLimiter({ ...RATE_LIMIT_OFF, ...settings, store }, clock, new SecurityEvents());
+    return { limiter, calls, time, state };
+  }
+
+  it('asks the store, settles with it, looks without a charge, and forgets there too', async () => {
+    const { limiter, calls, time } = setUpStore();
+    const { reservation } = await limiter.consume('5/minute', 'a', 2);
+    time.nowMs = 50;
+    expect((await limiter.settle(reservation!, 5)).limits[0]!.remaining).toBe(3);
+    await limiter.peek('5/minute', 'a');
+    await limiter.reset('5/minute', 'a');
+    expect(calls).toEqual([
+      ['judge', 'hand:a', 2],
+      ['settle', 'hand:a', 3, 50],
+      ['judge', 'hand:a', 0],
+      ['reset', 'hand:a'],
+    ]);
+  });
+
+  it.each([
+    ['local', true, 1],
+    ['allow', true, 0],
+    ['deny', false, 0],
+  ] as const)('onStoreError %s while the store fails', async (onStoreError, granted, limits) => {
+    const { limiter, state } = setUpStore({ onStoreError });
+    state.fails = true;
+    const result = await limiter.consume('5/minute', 'a');
+    expect([result.granted, result.limits.length]).toEqual([granted, limits]);
+    expect(result.retryAfterSeconds).toBe(granted ? undefined : 1);
   });
 });

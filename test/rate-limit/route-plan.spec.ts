@@ -3,17 +3,22 @@ import { Reflector } from '@nestjs/core';
 import { SkipThrottle, Throttle } from '@nestjs/throttler';
 import { RateLimit, SkipRateLimit } from '../../src/rate-limit/rate-limit.decorator.js';
 import { type ResolvedRateLimit, resolveRateLimit } from '../../src/rate-limit/rate-limit.options.js';
+import { systemClock } from '../../src/common/clock.js';
 import { QuotaTable } from '../../src/rate-limit/quota-table.js';
-import { type RoutePlan, RoutePlans } from '../../src/rate-limit/route-plan.js';
+import { type QuotaGroup, type RoutePlan, RoutePlans } from '../../src/rate-limit/route-plan.js';
 
 const plans = (options: object = {}): RoutePlans =>
   new RoutePlans(
     new Reflector(),
     resolveRateLimit(options, () => undefined) as ResolvedRateLimit,
     policies => new QuotaTable(policies, 100),
+    systemClock,
+    { error: () => undefined },
   );
-const applying = ({ groups }: RoutePlan): string[] =>
-  groups.flatMap(({ table, mask }) =>
+/** None of these plans looks a limit up. */
+const groupsOf = ({ groups }: RoutePlan): readonly QuotaGroup[] => groups as readonly QuotaGroup[];
+const applying = (plan: RoutePlan): string[] =>
+  groupsOf(plan).flatMap(({ table, mask }) =>
     table.policies.filter((_, index) => (mask & (1 << index)) !== 0).map(({ name }) => name),
   );
 
@@ -53,7 +58,7 @@ describe('RoutePlans', () => {
     expect(plan).toMatchObject({ isModules: true, immediate: true });
     expect(applying(plan)).toEqual(['10-per-second', '100-per-minute']);
     expect(plan.groups).toEqual(made.modulesGroups);
-    expect(plan.groups[0]!.table).toBe(made.get(Plain, Plain.prototype.write).groups[0]!.table);
+    expect(groupsOf(plan)[0]!.table).toBe(groupsOf(made.get(Plain, Plain.prototype.write))[0]!.table);
   });
 
   it("lets a handler's own replace them", () => {
@@ -64,7 +69,7 @@ describe('RoutePlans', () => {
   it('counts a class’s limits over its handlers together, and a handler’s apart', () => {
     const made = plans();
     const [one, two, own] = [Limited.prototype.one, Limited.prototype.two, Limited.prototype.own].map(
-      handler => made.get(Limited, handler).groups[0]!,
+      handler => groupsOf(made.get(Limited, handler))[0]!,
     );
     expect(one!.table).toBe(two!.table);
     expect(own!.table).not.toBe(one!.table);
@@ -72,8 +77,8 @@ describe('RoutePlans', () => {
 
   it('counts a class apart from the one that it extends', () => {
     const made = plans();
-    const base = made.get(Limited, Limited.prototype.one).groups[0]!;
-    const derived = made.get(Derived, Derived.prototype.one).groups[0]!;
+    const base = groupsOf(made.get(Limited, Limited.prototype.one))[0]!;
+    const derived = groupsOf(made.get(Derived, Derived.prototype.one))[0]!;
     expect(derived.table).not.toBe(base.table);
     expect(derived.scope).not.toBe(base.scope);
   });
@@ -109,14 +114,14 @@ describe('RoutePlans with the decorators of @nestjs/throttler', () => {
   it('replaces what has no name by @Throttle({ default })', () => {
     const plan = plans(named).get(Plain, Plain.prototype.throttled);
     expect(applying(plan)).toEqual(['burst', 'default']);
-    expect(plan.groups.at(-1)!.table.policies[0]).toMatchObject({ limit: 3, windowMs: 2_000 });
+    expect(groupsOf(plan).at(-1)!.table.policies[0]).toMatchObject({ limit: 3, windowMs: 2_000 });
     expect(plan.immediate).toBe(false);
   });
 
   it('completes a named @Throttle() from the policy of that name', () => {
     const plan = plans(named).get(Plain, Plain.prototype.burst);
     expect(applying(plan)).toEqual(['50-per-minute', 'burst']);
-    expect(plan.groups.at(-1)!.table.policies[0]).toMatchObject({ limit: 3, windowMs: 1_000 });
+    expect(groupsOf(plan).at(-1)!.table.policies[0]).toMatchObject({ limit: 3, windowMs: 1_000 });
   });
 
   it('leaves functions of the request for later', async () => {

@@ -1,14 +1,19 @@
-import { MemoryThrottlerStorage } from '../../src/rate-limit/memory-storage.js';
+import { Logger } from '@nestjs/common';
+import type { QuotaStore } from '../../src/rate-limit/quota-store.js';
+import { QuotaThrottlerStorage } from '../../src/rate-limit/quota-throttler-storage.js';
 
 function setUp(maxClients = 1_000) {
   const time = { nowMs: 0 };
-  const storage = new MemoryThrottlerStorage(maxClients, { monotonicMs: () => time.nowMs, epochMs: () => 0 });
+  const storage = new QuotaThrottlerStorage({
+    maxClients,
+    clock: { monotonicMs: () => time.nowMs, epochMs: () => 0 },
+  });
   const hit = (key = 'alice', ttl = 10_000, limit = 2, blockMs = 0, name = 'default') =>
     storage.increment(key, ttl, limit, blockMs, name);
   return { time, hit };
 }
 
-describe('MemoryThrottlerStorage', () => {
+describe('QuotaThrottlerStorage', () => {
   it('counts as @nestjs/throttler documents: hits, seconds, and whether one is blocked', async () => {
     const { hit, time } = setUp();
     expect(await hit()).toEqual({ totalHits: 1, timeToExpire: 10, isBlocked: false, timeToBlockExpire: 0 });
@@ -61,5 +66,34 @@ describe('MemoryThrottlerStorage', () => {
     for (let limit = 1; limit <= 1_500; limit++) await hit('alice', 60_000, limit);
     expect((await hit('alice', 60_000, 1_500)).totalHits).toBe(2);
     expect((await hit('alice', 60_000, 2)).totalHits).toBe(1);
+  });
+});
+
+describe('QuotaThrottlerStorage over a shared store', () => {
+  const clock = { monotonicMs: () => 0, epochMs: () => 0 };
+
+  it('asks the store, and counts by itself while it fails', async () => {
+    const asked: string[] = [];
+    const store: QuotaStore = {
+      judge: async ([charge]) => {
+        asked.push(charge!.key);
+        if (asked.length > 1) throw new Error('gone');
+        const [policy] = charge!.policies;
+        return {
+          granted: true,
+          standings: [{ policy: policy!, remaining: 1, resetMs: 700, violated: false }],
+        };
+      },
+    };
+    const storage = new QuotaThrottlerStorage({ store, clock });
+    jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    const hits = [];
+    for (let turn = 0; turn < 3; turn++) hits.push(await storage.increment('alice', 10_000, 2, 0, 'default'));
+    expect(hits.map(({ totalHits, timeToExpire }) => [totalHits, timeToExpire])).toEqual([
+      [1, 1],
+      [1, 10],
+      [2, 10],
+    ]);
+    expect(new Set(asked)).toEqual(new Set(['throttler:7:default:alice']));
   });
 });

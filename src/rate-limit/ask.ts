@@ -1,0 +1,40 @@
+/* What a request asks of all its quotas, in the two forms in which it may be judged. */
+import type { Charge } from './judge.js';
+import type { Policy } from './policy.js';
+import type { StoredCharge } from './quota-store.js';
+
+export interface Ask {
+  /** Whose quota it is, as events name it. */
+  readonly owner: string;
+  /** Of the process's own counts. */
+  readonly charges: readonly Charge[];
+  /** Of a shared store: the same policies in the same order. */
+  readonly stored: readonly StoredCharge[];
+}
+
+/** The policies of a charge, in the order of its standings. */
+export function policiesOf({ table, mask }: Charge): readonly Policy[] {
+  return table.policies.filter((_policy, index) => (mask & (1 << index)) !== 0);
+}
+
+/** The same of some policies only; `undefined` if it asks nothing of them. */
+export function part(ask: Ask, isWanted: (policy: Policy) => boolean): Ask | undefined {
+  const charges = ask.charges.flatMap(charge => {
+    let mask = 0;
+    for (const [index, policy] of charge.table.policies.entries())
+      if ((charge.mask & (1 << index)) !== 0 && isWanted(policy)) mask |= 1 << index;
+    return mask === 0 ? [] : [{ ...charge, mask }];
+  });
+  if (charges.length === 0) return undefined;
+  const stored = ask.stored.flatMap(charge => {
+    const policies = charge.policies.filter(isWanted);
+    return policies.length === 0 ? [] : [{ ...charge, policies }];
+  });
+  return { owner: ask.owner, charges, stored };
+}
+
+export function parts(asks: readonly Ask[], isWanted: (policy: Policy) => boolean): readonly Ask[] {
+  return asks.flatMap(ask => part(ask, isWanted) ?? []);
+}
+
+export const isConcurrency = ({ rule }: Policy): boolean => rule === 'concurrency';

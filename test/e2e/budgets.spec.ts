@@ -1,0 +1,319 @@
+/* What agents spend beside requests: slots, tokens, budgets of tenants; and limits on trial, limits that are looked up, alerts. */
+import { Controller, Get, type INestApplication, Param, Post, StreamableFile } from '@nestjs/common';
+import { Readable } from 'node:stream';
+import {
+  type AgentSecurityOptions,
+  RateLimit,
+  RateLimiter,
+  type RateLimitReservation,
+  Reserved,
+  type SecurityEvent,
+  SecurityEvents,
+} from '../../src/index.js';
+import type { Answer } from '../support/http.js';
+import { PLATFORMS, type Platform } from '../support/platforms.js';
+import { type RunningApp, start } from '../support/start.js';
+
+interface Waiting {
+  release(): void;
+}
+const waiting: Waiting[] = [];
+const arrivals: (() => void)[] = [];
+/** Resolves once so many handlers wait. */
+async function arrived(count: number): Promise<void> {
+  while (waiting.length < count) await new Promise<void>(resolve => arrivals.push(resolve));
+}
+async function wait(): Promise<void> {
+  await new Promise<void>(release => {
+    waiting.push({ release });
+    for (const tell of arrivals.splice(0)) tell();
+  });
+}
+
+const header = (request: unknown, name: string): string =>
+  String((request as { headers: Record<string, unknown> }).headers[name] ?? '');
+const tenantOf = (request: unknown): string => header(request, 'x-test-tenant');
+const limits = new Map<string, string>();
+const lookups: string[] = [];
+
+@Controller()
+class Work {
+  constructor(private readonly limiter: RateLimiter) {}
+
+  @RateLimit({ limit: 2, algorithm: 'concurrency' })
+  @Get('slots/:what')
+  async slots(@Param('what') what: string): Promise<string> {
+    if (what === 'fails') throw new Error('no');
+    if (what === 'waits') await wait();
+    return 'done';
+  }
+
+  @RateLimit('10/minute', {
+    limit: '1000/day',
+    name: 'tokens',
+    unit: 'tokens',
+    cost: request => Number(header(request, 'x-test-estimate')),
+  })
+  @Post('tokens/:actual')
+  async tokens(
+    @Param('actual') actual: string,
+    @Reserved() reservation: RateLimitReservation,
+  ): Promise<number> {
+    await this.limiter.settle(reservation, actual === 'unknown' ? undefined : Number(actual));
+    return reservation.units;
+  }
+
+  @RateLimit({ limit: '1000/day', name: 'tokens', unit: 'tokens', cost: () => 300 })
+  @Get('stream')
+  stream(@Reserved() reservation: RateLimitReservation): StreamableFile {
+    const { limiter } = this;
+    async function* pieces(): AsyncGenerator<string> {
+      yield 'one';
+      await limiter.settle(reservation, 50);
+      yield 'two';
+    }
+    return new StreamableFile(Readable.from(pieces()));
+  }
+
+  @RateLimit({ limit: '2/minute', name: 'trial', shadow: true }, { limit: '4/minute', name: 'kept' })
+  @Get('trial')
+  trial(): string {
+    return 'served';
+  }
+
+  @RateLimit({ limit: '10/minute', name: 'watched', alertAt: [0.5, 1] })
+  @Get('watched')
+  watched(): string {
+    return 'served';
+  }
+
+  @RateLimit(
+    { limit: '3/minute', name: 'tenant', key: tenantOf },
+    { limit: '2/minute', name: 'agent', key: 'client' },
+  )
+  @Get('nested')
+  nested(): string {
+    return 'served';
+  }
+
+  @RateLimit({
+    limit: async owner => {
+      lookups.push(owner);
+      const limit = limits.get(owner);
+      if (limit === undefined) throw new Error('the directory is away');
+      return limit;
+    },
+    key: tenantOf,
+    limitTtlMs: 10_000,
+  })
+  @Get('looked-up')
+  lookedUp(): string {
+    return 'served';
+  }
+}
+
+const startWork = (
+  platform: Platform,
+  options: AgentSecurityOptions['rateLimit'] = {},
+): Promise<RunningApp> =>
+  start(platform, { controllers: [Work], options: { rateLimit: { flood: false, ...options } } });
+
+const statuses = (answers: readonly Answer[]): number[] => answers.map(({ status }) => status);
+function recordedEvents(app: INestApplication): SecurityEvent[] {
+  const heard: SecurityEvent[] = [];
+  app.get(SecurityEvents).all.subscribe(event => heard.push(event));
+  return heard;
+}
+
+beforeEach(() => {
+  waiting.length = 0;
+  lookups.length = 0;
+  limits.clear();
+});
+
+describe.each(PLATFORMS)('%s', (_title, platform) => {
+  describe('concurrency', () => {
+    it('holds so many at once, and releases each when its answer has ended', async () => {
+      const app = await startWork(platform);
+      const running = [app.send('/slots/waits'), app.send('/slots/waits')];
+      await arrived(2);
+      const refused = await app.send('/slots/now');
+      expect(refused.status).toBe(429);
+      expect(refused.header('Retry-After')).toBe('1');
+      expect(refused.header('RateLimit-Policy')).toBe('"2-concurrent";q=2;qu="concurrent-requests"');
+      expect(refused.header('RateLimit')).toBe('"2-concurrent";r=0');
+      expect(refused.json()).toMatchObject({ code: 'rate_limited', detail: 'Limit: 2 concurrent requests' });
+      for (const { release } of waiting) release();
+      expect(statuses(await Promise.all(running))).toEqual([200, 200]);
+      for (let turn = 0; turn < 5; turn++) expect((await app.send('/slots/now')).status).toBe(200);
+    });
+
+    it('releases the slots of handlers that throw', async () => {
+      const app = await startWork(platform);
+      for (let turn = 0; turn < 5; turn++) expect((await app.send('/slots/fails')).status).toBe(500);
+      expect((await app.send('/slots/now')).status).toBe(200);
+    });
+
+    it('releases the slot of a client that has gone', async () => {
+      const app = await startWork(platform);
+      const leaving = new AbortController();
+      const left = [0, 1].map(() =>
+        fetch(`http://127.0.0.1:${app.port}/slots/waits`, { signal: leaving.signal }).catch(() => 'left'),
+      );
+      await arrived(2);
+      expect((await app.send('/slots/now')).status).toBe(429);
+      leaving.abort();
+      expect(await Promise.all(left)).toEqual(['left', 'left']);
+      // The server hears of it by the socket; it has by the time that another request was served a few times.
+      let last = 429;
+      for (let turn = 0; turn < 100 && last === 429; turn++) last = (await app.send('/slots/now')).status;
+      expect(last).toBe(200);
+    });
+
+    it('frees a slot whose holder never says that it has ended', async () => {
+      const app = await startWork(platform);
+      const limiter = app.app.get(RateLimiter);
+      const policy = { limit: '1/minute', algorithm: 'concurrency' } as const;
+      expect((await limiter.consume(policy, 'job')).granted).toBe(true);
+      expect((await limiter.consume(policy, 'job')).granted).toBe(false);
+      app.clock.advance(65_000);
+      const again = await limiter.consume(policy, 'job');
+      expect(again.granted).toBe(true);
+      await limiter.settle(again.reservation!, 0);
+      expect((await limiter.consume(policy, 'job')).granted).toBe(true);
+    });
+  });
+
+  describe('cost that is known afterwards', () => {
+    const spend = (app: RunningApp, estimate: number, actual: number | string): Promise<Answer> =>
+      app.send(`/tokens/${actual}`, { method: 'POST', headers: { 'x-test-estimate': String(estimate) } });
+    const left = (answer: Answer): string | undefined =>
+      /"tokens";r=(\d+)/.exec(String(answer.header('RateLimit')))?.[1];
+
+    it('gives back what an estimate was above, and charges what it was below', async () => {
+      const app = await startWork(platform);
+      const first = await spend(app, 400, 100);
+      expect(first.header('RateLimit-Policy')).toBe(
+        '"10-per-minute";q=10;w=60, "tokens";q=1000;qu="tokens";w=86400',
+      );
+      expect([left(first), left(await spend(app, 100, 500))]).toEqual(['900', '400']);
+    });
+
+    it('leaves the estimate charged where the cost stays unknown', async () => {
+      const app = await startWork(platform);
+      expect(left(await spend(app, 400, 'unknown'))).toBe('600');
+      expect(left(await spend(app, 100, 'NaN'))).toBe('500');
+    });
+
+    it('carries a debt, and refuses until it is paid', async () => {
+      const app = await startWork(platform);
+      expect(left(await spend(app, 900, 5_000))).toBe('0');
+      expect((await spend(app, 1, 1)).status).toBe(429);
+      app.clock.advance(86_400_000);
+      expect((await spend(app, 1, 1)).status).toBe(201);
+    });
+
+    it('settles requests apart from tokens', async () => {
+      const app = await startWork(platform);
+      const answers: Answer[] = [];
+      for (let turn = 0; turn < 11; turn++) answers.push(await spend(app, 10, 0));
+      expect(statuses(answers)).toEqual([...Array<number>(10).fill(201), 429]);
+      expect(answers.at(-1)!.json()['violated-policies']).toEqual(['10-per-minute']);
+      expect(left(answers.at(-1)!)).toBe('1000');
+    });
+
+    it('tells a stream’s reader of the estimate, and the next one of what was spent', async () => {
+      const app = await startWork(platform);
+      const streamed = await app.send('/stream');
+      expect([left(streamed), streamed.body]).toEqual(['700', 'onetwo']);
+      expect(left(await app.send('/stream'))).toBe('650');
+    });
+  });
+
+  it('shadow: judges, tells the app, and neither refuses nor tells clients', async () => {
+    const app = await startWork(platform);
+    const heard = recordedEvents(app.app);
+    const answers: Answer[] = [];
+    for (let turn = 0; turn < 5; turn++) answers.push(await app.send('/trial'));
+    expect(statuses(answers)).toEqual([200, 200, 200, 200, 429]);
+    expect(answers[2]!.header('RateLimit')).toBe('"kept";r=1;t=60');
+    expect(answers[4]!.json()['violated-policies']).toEqual(['kept']);
+    expect(heard).toEqual([
+      expect.objectContaining({ type: 'limit.shadow', policy: 'trial', key: '127.0.0.1', limit: 2 }),
+    ]);
+  });
+
+  it('alertAt: tells the app once a window of each share that a client has used', async () => {
+    const app = await startWork(platform);
+    const heard = recordedEvents(app.app);
+    for (let turn = 0; turn < 12; turn++) await app.send('/watched');
+    expect(heard).toEqual([
+      expect.objectContaining({ type: 'limit.threshold', policy: 'watched', share: 0.5, used: 5, limit: 10 }),
+      expect.objectContaining({ type: 'limit.threshold', policy: 'watched', share: 1, used: 10, limit: 10 }),
+    ]);
+    expect((heard[0] as { requestId?: string }).requestId).toMatch(/^[\w-]{36}$/);
+    app.clock.advance(60_000);
+    for (let turn = 0; turn < 5; turn++) await app.send('/watched');
+    expect(heard).toHaveLength(3);
+  });
+
+  it('judges a tenant’s and an agent’s budget together', async () => {
+    const app = await startWork(platform, { key: 'client' });
+    const ask = (tenant: string): Promise<Answer> =>
+      app.send('/nested', { headers: { 'x-test-tenant': tenant } });
+    const answers = [await ask('a'), await ask('a'), await ask('a')];
+    expect(statuses(answers)).toEqual([200, 200, 429]);
+    expect(answers[2]!.json()['violated-policies']).toEqual(['agent']);
+    // The refused one took nothing of the tenant's budget.
+    expect(answers[2]!.header('RateLimit')).toContain('"tenant";r=1');
+  });
+
+  describe('limits that are looked up', () => {
+    const ask = (app: RunningApp, tenant = 'acme'): Promise<Answer> =>
+      app.send('/looked-up', { headers: { 'x-test-tenant': tenant } });
+
+    it('asks once for a while, and for each owner', async () => {
+      limits.set('acme', '3/minute').set('other', '1/minute');
+      const app = await startWork(platform);
+      const answers = [await ask(app), await ask(app), await ask(app, 'other'), await ask(app, 'other')];
+      expect(statuses(answers)).toEqual([200, 200, 200, 429]);
+      expect(answers[1]!.header('RateLimit')).toBe('"3-per-minute";r=1;t=60');
+      expect(lookups).toEqual(['acme', 'other']);
+    });
+
+    it('counts on under a changed limit', async () => {
+      limits.set('acme', '3/minute');
+      const app = await startWork(platform);
+      await ask(app);
+      await ask(app);
+      limits.set('acme', '5/minute');
+      app.clock.advance(10_000);
+      expect((await ask(app)).header('RateLimit')).toMatch(/^"5-per-minute";r=2/);
+    });
+
+    it('keeps the last limit while the lookup fails, and answers 503 where it knows none', async () => {
+      limits.set('acme', '3/minute');
+      const app = await startWork(platform);
+      await ask(app);
+      limits.clear();
+      app.clock.advance(10_000);
+      expect((await ask(app)).header('RateLimit')).toMatch(/^"3-per-minute";r=1/);
+      const unknown = await ask(app, 'new');
+      expect([unknown.status, unknown.json()['code']]).toEqual([503, 'limits_unavailable']);
+      expect(app.logger.find('could not be looked up', 'error')).toHaveLength(1);
+    });
+  });
+
+  it('partitionKeys: tells clients by pk whose quota each policy is', async () => {
+    const app = await startWork(platform, { partitionKeys: true });
+    const answer = await app.send('/nested', { headers: { 'x-test-tenant': 'acme' } });
+    const keys = [...String(answer.header('RateLimit')).matchAll(/;pk=:([A-Za-z0-9+/]{11}=):/g)].map(
+      ([, key]) => key,
+    );
+    expect(keys).toHaveLength(2);
+    expect(keys[0]).not.toBe(keys[1]);
+    expect(
+      [...String(answer.header('RateLimit-Policy')).matchAll(/;pk=:([^:]+):/g)].map(([, key]) => key),
+    ).toEqual(keys);
+  });
+});
