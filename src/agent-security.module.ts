@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  type CanActivate,
   type DynamicModule,
   Global,
   Inject,
@@ -36,6 +37,7 @@ import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
 import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
+import { PollingStage } from './front/polling-stage.js';
 import { UrlCredentialStage } from './front/url-credential-stage.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
@@ -58,6 +60,7 @@ import {
 } from './rate-limit/rate-limit.options.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
+import { MessageGuard, MessageInterceptor } from './websockets/message.guard.js';
 import { AgentToolGuard } from './tools/agent-tool.guard.js';
 import { ToolAuditInterceptor } from './tools/tool-audit.interceptor.js';
 import { ToolPolicy } from './tools/tool-policy.js';
@@ -181,30 +184,31 @@ const PROVIDERS: Provider[] = [
       settings: HeaderSettings,
       clock: Clock,
       stages: readonly FrontStage[],
-      authenticator: Authenticator | undefined,
-    ) => {
-      const { auth } = options;
-      const handshakes =
-        auth && authenticator && new HandshakeJudge(authenticator, auth.urlParameters, auth.publicPaths);
-      return new Front(
-        options,
-        settings,
-        clock,
-        new Logger('AgentSecurity'),
-        stages,
-        handshakes || undefined,
-      );
-    },
-    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, Authenticator],
+      handshakes: HandshakeJudge | undefined,
+    ) => new Front(options, settings, clock, new Logger('AgentSecurity'), stages, handshakes),
+    inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, HandshakeJudge],
+  },
+  {
+    provide: HandshakeJudge,
+    useFactory: ({ auth }: ResolvedOptions, authenticator: Authenticator | undefined) =>
+      auth && authenticator
+        ? new HandshakeJudge(authenticator, auth.urlParameters, auth.publicPaths)
+        : undefined,
+    inject: [RESOLVED, Authenticator],
   },
   // In the order in which they run.
   {
     provide: FRONT_STAGES,
-    useFactory: ({ auth, errors }: ResolvedOptions, mcp: McpStage | undefined): readonly FrontStage[] => [
+    useFactory: (
+      { auth, errors, webSockets }: ResolvedOptions,
+      mcp: McpStage | undefined,
+      handshakes: HandshakeJudge | undefined,
+    ): readonly FrontStage[] => [
       ...(mcp ? [mcp] : []),
       ...(auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : []),
+      new PollingStage(webSockets, handshakes, errors),
     ],
-    inject: [RESOLVED, McpStage],
+    inject: [RESOLVED, McpStage, HandshakeJudge],
   },
   {
     provide: McpStage,
@@ -320,17 +324,19 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
       );
     }
     CONFIGURED.add(config);
+    const typeBase = options.errors ? options.errors.typeBase : undefined;
+    const forMessages = (guard: CanActivate): CanActivate => new MessageGuard(guard, typeBase);
     config.useGlobalGuards(
       toolWatchGuard,
       hostGuard,
-      networkGuard,
-      ...(options.auth ? [authGuard] : []),
-      ...(options.rateLimit ? [rateLimitGuard] : []),
-      ...(options.auth ? [scopesGuard] : []),
+      forMessages(networkGuard),
+      ...(options.auth ? [forMessages(authGuard)] : []),
+      ...(options.rateLimit ? [forMessages(rateLimitGuard)] : []),
+      ...(options.auth ? [forMessages(scopesGuard)] : []),
       ...(options.body ? [bodyGuard] : []),
-      toolGuard,
+      forMessages(toolGuard),
     );
-    config.useGlobalInterceptors(toolAudit);
+    config.useGlobalInterceptors(new MessageInterceptor(toolAudit, typeBase));
     if (options.errors) config.useGlobalFilters(filter);
     const logger = new Logger('AgentSecurity');
     const install = (adapter: AbstractHttpAdapter | null | undefined): void => {

@@ -23,6 +23,11 @@ import {
   resolveRequestId,
 } from './request-id/request-id.options.js';
 import { type ResolvedTools, resolveTools, type ToolsOptions } from './tools/tools.options.js';
+import {
+  type ResolvedWebSockets,
+  resolveWebSockets,
+  type WebSocketsOptions,
+} from './websockets/websockets.options.js';
 
 /** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
 export interface AgentSecurityOptions {
@@ -46,6 +51,8 @@ export interface AgentSecurityOptions {
   body?: false | BodyOptions;
   /** MCP endpoints, judged in front of the framework. @default off */
   mcp?: false | McpOptions;
+  /** Handshakes of WebSockets; their messages are limited by `rateLimit.messages`. @default as every other request */
+  webSockets?: WebSocketsOptions;
   /** Who may call the tools that `@AgentTool()` and MCP endpoints offer. @default what each tool declares */
   tools?: false | ToolsOptions;
   /** Calls of tools on record. Environment: `AUDIT_FILE`, `AUDIT_KEY`. @default in Nest's log */
@@ -66,6 +73,7 @@ export interface ResolvedOptions {
   readonly errors: ResolvedErrors | false;
   readonly body: ResolvedBody | false;
   readonly mcp: ResolvedMcp | false;
+  readonly webSockets: ResolvedWebSockets;
   readonly tools: ResolvedTools | false;
   readonly audit: ResolvedAudit | false;
   readonly auth: ResolvedAuth | false;
@@ -82,6 +90,7 @@ const KNOWN = [
   'errors',
   'body',
   'mcp',
+  'webSockets',
   'tools',
   'audit',
   'auth',
@@ -105,6 +114,7 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
     errors: resolveErrors(options.errors),
     body: resolveBody(options.body),
     mcp: resolveMcp(options.mcp),
+    webSockets: resolveWebSockets(options.webSockets),
     tools: resolveTools(options.tools),
     audit: resolveAudit(options.audit, env),
     auth,

@@ -113,6 +113,7 @@ export {
 } from './rate-limit/rate-limiter.js';
 export { Reserved } from './rate-limit/reservation.decorator.js';
 export { type RateLimitReservation } from './rate-limit/reservation.js';
+export { type WebSocketsOptions } from './websockets/websockets.options.js';
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';

@@ -107,10 +107,10 @@ interface GatewayClient {
   readonly _socket?: SocketWithState | null;
 }
 
-/** The request that opened the socket of a client; `undefined` for a gateway on a port of its own, which the front does not see. */
+/** The request that opened the socket of a client, or what is known of it where the front has not seen it: its connection. */
 export function handshakeOf(client: unknown): IncomingMessage | undefined {
   if (typeof client !== 'object' || client === null) return undefined;
   const { request, _socket: socket } = client as GatewayClient;
-  const raw = request ?? socket?.[HANDSHAKE];
-  return stateOfRequest(raw) === undefined ? undefined : raw;
+  const unseen = { socket, headers: {}, rawHeaders: [] } as unknown as IncomingMessage;
+  return request ?? socket?.[HANDSHAKE] ?? (socket ? unseen : undefined);
 }

@@ -37,6 +37,7 @@ import { QuotaTable } from '../rate-limit/quota-table.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
 import type { ResolvedOptions } from '../agent-security.options.js';
+import { TLS_PROBLEM } from '../websockets/polling.js';
 import type { FrontStage } from './front-stage.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import {
@@ -148,6 +149,10 @@ export class Front {
     const state = this.#newState(raw, NO_RESPONSE);
     const problem = this.#judge(raw, state, 'UPGRADE');
     if (problem === undefined) {
+      if (this.options.webSockets.requireTls && !state.client.secure) {
+        this.#refuseUpgrade(socket, state, TLS_PROBLEM);
+        return false;
+      }
       if (this.handshakes !== undefined) return this.#authenticate(raw, socket, state);
       attachUpgrade(raw, socket, state);
       return true;

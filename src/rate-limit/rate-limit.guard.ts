@@ -37,6 +37,7 @@ import {
   type LimitedRequest,
   readCall,
   readHttpCall,
+  readMessageCall,
 } from './read-call.js';
 import { createReservation, keepForRequest } from './reservation.js';
 import {
@@ -117,6 +118,7 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   override canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.handleRequest !== RateLimitGuard.prototype.handleRequest) return super.canActivate(context);
+    if (context.getType() === 'ws') return this.judgeMessage(context);
     const call = readCall(context);
     if (call === undefined) return GRANTED;
     const { request, state } = call;
@@ -132,6 +134,15 @@ export class RateLimitGuard extends ThrottlerGuard {
     const address = addressKeyOf(call);
     const charges = (plan.groups as readonly QuotaGroup[]).map(group => chargeOf(group, client, address));
     return this.settle(context, call, this.limiter.judge(charges), undefined);
+  }
+
+  /** A message of a gateway: the limits of its handler, else those of all messages. */
+  private judgeMessage(context: ExecutionContext): Promise<boolean> {
+    const call = readMessageCall(context);
+    if (call === undefined) return GRANTED;
+    const plan = this.plans.messagePlan(this.plans.get(context.getClass(), context.getHandler()));
+    if (plan.groups.length === 0 && plan.lateGroups.length === 0) return GRANTED;
+    return this.judgeLater(context, plan, call);
   }
 
   /**
@@ -246,7 +257,8 @@ export class RateLimitGuard extends ThrottlerGuard {
     throw refusal(problem);
   }
 
-  private tell({ state, response }: Call, verdict: Verdict, asks?: readonly Ask[]): void {
+  private tell({ state, response, isMessage }: Call, verdict: Verdict, asks?: readonly Ask[]): void {
+    if (isMessage) return;
     const { headers: informative, partitionKeys } = this.settings;
     const keys = partitionKeys && asks !== undefined ? partitionKeysOf(asks) : undefined;
     const headers = quotaHeaders(verdict, this.clock.epochMs(), informative, keys);

@@ -13,6 +13,8 @@ export interface Call {
   readonly response: PlatformResponse | undefined;
   /** `undefined` on an adapter that runs no request hook. */
   readonly state: RequestState | undefined;
+  /** Whether it is a message of a socket, whose answer has no headers. */
+  readonly isMessage?: boolean;
 }
 
 /** What drivers hand to resolvers: Apollo and Mercurius on Express and on Fastify. */
@@ -33,11 +35,11 @@ export function readCall(host: ArgumentsHost): Call | undefined {
   return request && state ? { request, response: undefined, state } : undefined;
 }
 
-/** The handshake behind a gateway's message; `undefined` for a gateway on a port of its own. */
+/** The handshake behind a gateway's message. One that the front has not seen, on a port of its own, has no state. */
 export function readMessageCall(host: ArgumentsHost): Call | undefined {
   if (host.getType() !== 'ws') return undefined;
   const request = handshakeOf(host.getArgByIndex<unknown>(0));
-  return request && { request, response: undefined, state: stateOfRequest(request) };
+  return request && { request, response: undefined, state: stateOfRequest(request), isMessage: true };
 }
 
 export function readHttpCall(host: ArgumentsHost): Call {

@@ -68,6 +68,7 @@ const MAX_LATE_TABLES = 1_000;
 
 export class RoutePlans {
   readonly #modulesGroups: readonly AnyGroup[];
+  readonly #messageGroups: readonly AnyGroup[];
   readonly #tiersGroups: readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
   readonly #classGroups = new WeakMap<Constructor, readonly AnyGroup[]>();
   readonly #throttleTables = new Map<string, QuotaTable>();
@@ -82,6 +83,7 @@ export class RoutePlans {
     private readonly log: { error(message: string): void },
   ) {
     this.#modulesGroups = this.#groupRules('all', options.limits);
+    this.#messageGroups = this.#groupRules('messages', options.messages);
     this.#tiersGroups = Array.from(options.tiers, ([tier, rules]) => [
       tier,
       this.#groupRules(`tier:${tier}`, rules),
@@ -119,6 +121,13 @@ export class RoutePlans {
       isModules: true,
       tiers: new Map(this.#tiersGroups.map(([tier, groups]) => [tier, scale(groups)])),
     };
+  }
+
+  /** The plan of a gateway's handler: what the module counts of messages in place of what it counts of requests. */
+  messagePlan(plan: RoutePlan): RoutePlan {
+    if (!plan.isModules) return plan;
+    const own = plan.groups.filter(group => isFixed(group) && group.throttle !== undefined);
+    return { ...plan, groups: [...this.#messageGroups, ...own], tiers: NO_TIERS };
   }
 
   #plan(controller: Constructor, handler: Handler): RoutePlan {
