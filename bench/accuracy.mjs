@@ -1,7 +1,9 @@
 /* How much does a limit of 100 in 60 s admit in its worst window, and how much of what it promised? In simulated time. */
+import { writeFileSync } from 'node:fs';
 import { fixed, printTable, whole } from './support/figures.mjs';
 import { readOptions } from './support/options.mjs';
 import * as peers from './support/peer-algorithms.mjs';
+import { plotBars } from './support/plot.mjs';
 import { prepare } from './support/prepare.mjs';
 
 const LIMIT = 100;
@@ -103,14 +105,42 @@ const admittedBy = (create, times) => {
 const patterns = Object.entries(ARRIVALS).map(([name, create]) => ({ name, times: create() }));
 const exact = new Map(patterns.map(({ name, times }) => [name, admittedBy(peers.exactLog, times).length]));
 console.log(`\n## Accuracy: limit ${LIMIT} in ${WINDOW_MS / 1000} s, ${whole(minutes)} simulated minutes`);
+const results = Object.entries(ALGORITHMS).map(([name, create]) => ({
+  name,
+  cells: patterns.map(({ name: pattern, times }) => {
+    const admitted = admittedBy(create, times);
+    return { worst: worstWindow(admitted), share: admitted.length / exact.get(pattern) };
+  }),
+}));
 printTable(
   'Most admitted in one window / admitted in all, as a share of the exact log',
   ['algorithm', ...patterns.map(({ name, times }) => `${name} (${whole(times.length)})`)],
-  Object.entries(ALGORITHMS).map(([name, create]) => [
+  results.map(({ name, cells }) => [
     name,
-    ...patterns.map(({ name: pattern, times }) => {
-      const admitted = admittedBy(create, times);
-      return `${worstWindow(admitted)} / ${fixed(admitted.length / exact.get(pattern), 2)}`;
-    }),
+    ...cells.map(({ worst, share }) => `${worst} / ${fixed(share, 2)}`),
   ]),
 );
+
+if (options.plot !== undefined) {
+  const rows = results.map(({ name, cells }) => ({
+    label: name.replaceAll('*', '').replace(/ \((?:default|express).*\)/, ''),
+    own: name.includes('ours'),
+    values: [
+      Math.max(...cells.map(({ worst }) => worst)) / LIMIT,
+      Math.min(...cells.map(({ share }) => share)),
+    ],
+  }));
+  const panels = [
+    { title: 'worst window, × the limit', max: 2.1, marks: [1, 2].map(at => ({ at, label: `${at} ×` })) },
+    {
+      title: 'least admitted, share of an exact log',
+      max: 1.2,
+      marks: [0.5, 1].map(at => ({ at, label: String(at) })),
+    },
+  ];
+  writeFileSync(
+    options.plot,
+    plotBars('Limit 100 in 60 s: four patterns of arrival, the worst of each', panels, rows),
+  );
+  console.log(`\nplotted to ${options.plot}`);
+}

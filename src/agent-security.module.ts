@@ -16,18 +16,21 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
-import { AuditTrail } from './audit/audit-trail.js';
-import { openSinks } from './audit/open-sinks.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AuthGuard } from './auth/auth.guard.js';
 import { bookError, RESOLVED_AUTH } from './auth/auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
+import { Gateways } from './auth/gateways.js';
 import { HandshakeJudge } from './auth/handshake.js';
+import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './auth/describe-openapi.js';
+import { installOpenApi, OpenApiDescriber } from './auth/openapi-describer.js';
 import { RouteAccesses } from './auth/route-accesses.js';
 import { ScopesGuard } from './auth/scopes.guard.js';
+import { AuditTrail } from './audit/audit-trail.js';
+import { openSinks } from './audit/open-sinks.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { resolveBody } from './body/body.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
@@ -178,6 +181,39 @@ const PROVIDERS: Provider[] = [
     inject: [RESOLVED, ApiKeyVerifier, TOKEN_VERIFIER, CLOCK, SecurityEvents],
   },
   {
+    provide: Gateways,
+    useFactory: ({ auth }: ResolvedOptions, modules: ModulesContainer, config: ApplicationConfig) =>
+      new Gateways(modules, config, auth ? auth.publicPaths : new Set()),
+    inject: [RESOLVED, ModulesContainer, ApplicationConfig],
+  },
+  {
+    provide: HandshakeJudge,
+    useFactory: (
+      { auth }: ResolvedOptions,
+      authenticator: Authenticator | undefined,
+      gateways: Gateways,
+    ): HandshakeJudge | undefined =>
+      auth && authenticator ? new HandshakeJudge(authenticator, auth.urlParameters, gateways) : undefined,
+    inject: [RESOLVED, Authenticator, Gateways],
+  },
+  {
+    provide: OpenApiDescriber,
+    // Here and not at init: documents are made between NestFactory.create() and listen().
+    useFactory: async (
+      { auth, rateLimit }: ResolvedOptions,
+      accesses: RouteAccesses,
+      tokens: TokenVerifier | undefined,
+      modules: ModulesContainer,
+    ): Promise<OpenApiDescriber | undefined> => {
+      if (!auth || !auth.openapi) return undefined;
+      await installOpenApi();
+      const schemes =
+        auth.apiKeys === undefined ? (tokens === undefined ? [] : TOKEN_SCHEMES) : API_KEY_SCHEMES;
+      return new OpenApiDescriber(modules, accesses, schemes, rateLimit !== false);
+    },
+    inject: [RESOLVED, RouteAccesses, TOKEN_VERIFIER, ModulesContainer],
+  },
+  {
     provide: Front,
     useFactory: (
       options: ResolvedOptions,
@@ -188,27 +224,20 @@ const PROVIDERS: Provider[] = [
     ) => new Front(options, settings, clock, new Logger('AgentSecurity'), stages, handshakes),
     inject: [RESOLVED, HEADER_SETTINGS, CLOCK, FRONT_STAGES, HandshakeJudge],
   },
-  {
-    provide: HandshakeJudge,
-    useFactory: ({ auth }: ResolvedOptions, authenticator: Authenticator | undefined) =>
-      auth && authenticator
-        ? new HandshakeJudge(authenticator, auth.urlParameters, auth.publicPaths)
-        : undefined,
-    inject: [RESOLVED, Authenticator],
-  },
   // In the order in which they run.
   {
     provide: FRONT_STAGES,
     useFactory: (
       { auth, errors, webSockets }: ResolvedOptions,
       mcp: McpStage | undefined,
+      gateways: Gateways,
       handshakes: HandshakeJudge | undefined,
     ): readonly FrontStage[] => [
       ...(mcp ? [mcp] : []),
       ...(auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : []),
-      new PollingStage(webSockets, handshakes, errors),
+      new PollingStage(gateways, webSockets, handshakes, errors),
     ],
-    inject: [RESOLVED, McpStage, HandshakeJudge],
+    inject: [RESOLVED, McpStage, Gateways, HandshakeJudge],
   },
   {
     provide: McpStage,
@@ -252,7 +281,7 @@ const PROVIDERS: Provider[] = [
   {
     provide: AuditTrail,
     useFactory: ({ audit }: ResolvedOptions, events: SecurityEvents, clock: Clock) => {
-      const sinks = audit ? openSinks(audit, new Logger('AgentAudit')) : [];
+      const sinks = audit ? openSinks(audit, new Logger('AgentAudit'), () => clock.epochMs()) : [];
       return new AuditTrail(audit, sinks, events, clock, new Logger('AgentSecurity'));
     },
     inject: [RESOLVED, SecurityEvents, CLOCK],

@@ -53,12 +53,12 @@ export interface AgentSecurityOptions {
   mcp?: false | McpOptions;
   /** Handshakes of WebSockets; their messages are limited by `rateLimit.messages`. @default as every other request */
   webSockets?: WebSocketsOptions;
+  /** A verified agent behind each request. `true` takes all of it from the environment. @default off */
+  auth?: boolean | AuthOptions;
   /** Who may call the tools that `@AgentTool()` and MCP endpoints offer. @default what each tool declares */
   tools?: false | ToolsOptions;
   /** Calls of tools on record. Environment: `AUDIT_FILE`, `AUDIT_KEY`. @default in Nest's log */
   audit?: false | AuditOptions;
-  /** A verified agent behind each request. `true` takes all of it from the environment. @default off */
-  auth?: boolean | AuthOptions;
 }
 
 export interface ResolvedOptions {

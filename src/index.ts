@@ -5,16 +5,6 @@ export {
   type AgentSecurityOptionsFactory,
 } from './agent-security.module.js';
 export { type AgentSecurityOptions } from './agent-security.options.js';
-export { type AuditOptions } from './audit/audit.options.js';
-export { type AuditOutcome, type AuditRecord } from './audit/audit-record.js';
-export { type AuditLine, type AuditSink } from './audit/audit-sink.js';
-export {
-  type AuditedCall,
-  type AuditEnd,
-  type AuditEntry,
-  type AuditStart,
-  AuditTrail,
-} from './audit/audit-trail.js';
 export {
   type AgentRecord,
   type ApiKeyRecord,
@@ -55,6 +45,16 @@ export { KeyBookStore } from './auth/key-book-store.js';
 export { KeyDigests } from './auth/key-digest.js';
 export { type Refusal } from './auth/refusal.js';
 export { ScopesGuard } from './auth/scopes.guard.js';
+export { type AuditOptions } from './audit/audit.options.js';
+export { type AuditOutcome, type AuditRecord } from './audit/audit-record.js';
+export { type AuditLine, type AuditSink } from './audit/audit-sink.js';
+export {
+  type AuditedCall,
+  type AuditEnd,
+  type AuditEntry,
+  type AuditStart,
+  AuditTrail,
+} from './audit/audit-trail.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';

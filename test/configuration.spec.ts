@@ -1,4 +1,5 @@
 import type { AnyRule, LimitRule } from '../src/rate-limit/limit-rule.js';
+import { inspect } from 'node:util';
 import {
   type AgentSecurityOptions,
   type ResolvedOptions,
@@ -617,6 +618,116 @@ const options: Row[] = [
     'body.maxBytes',
     '"10 megs"',
   ],
+  ['tools: null', { tools: null }, 'ASEC_OPTION_TYPE', 'tools', 'received null'],
+  ['tools.allow: a list', { tools: { allow: ['read_*'] } }, 'ASEC_OPTION_TYPE', 'tools.allow', 'read_*'],
+  ['tools.allow: a text', { tools: { allow: { a: 'x' } } }, 'ASEC_OPTION_TYPE', 'tools.allow.a', '"x"'],
+  [
+    'tools.allow: undefined',
+    { tools: { allow: { a: undefined } } },
+    'ASEC_OPTION_TYPE',
+    'tools.allow.a',
+    'undefined',
+  ],
+  [
+    'tools.allow: a name that is none',
+    { tools: { allow: { a: ['x y'] } } },
+    'ASEC_TOOL_NAME',
+    'tools.allow.a[0]',
+    '"x y"',
+  ],
+  [
+    'tools.allow: an agent that is none',
+    { tools: { allow: { 'a b': [] } } },
+    'ASEC_TOOL_NAME',
+    'tools.allow.a b',
+    '"a b"',
+  ],
+  [
+    'tools.policies: a name that is none',
+    { tools: { policies: { '': {} } } },
+    'ASEC_TOOL_NAME',
+    'tools.policies.',
+    '""',
+  ],
+  [
+    'tools.policies: an unknown key',
+    { tools: { policies: { a: { limits: '1/s' } } } },
+    'ASEC_OPTION_UNKNOWN',
+    'tools.policies.a.limits',
+    'Did you mean "limit"?',
+  ],
+  [
+    'tools.policies: a limit of zero',
+    { tools: { policies: { a: { limit: '0/s' } } } },
+    'ASEC_LIMIT_RANGE',
+    'tools.policies.a.limit',
+    '"0/s"',
+  ],
+  [
+    'tools.policies: a limit with a key',
+    { tools: { policies: { a: { limit: { limit: '1/s', key: 'global' } } } } },
+    'ASEC_OPTION_UNKNOWN',
+    'tools.policies.a.limit.key',
+    'Known here: limit, algorithm, burst',
+  ],
+  [
+    'tools.policies: an alert without a limit',
+    { tools: { policies: { a: { alertAt: [0.5] } } } },
+    'ASEC_TOOL_ALERT',
+    'tools.policies.a.alertAt',
+    'needs a limit',
+  ],
+  ...[0, -1, 1.5, NaN, '1', 101].map((alert): Row => [
+    `tools.policies: an alert at ${inspect(alert)} of 100`,
+    { tools: { policies: { a: { limit: '100/hour', alertAt: [alert] } } } },
+    'ASEC_TOOL_ALERT',
+    'tools.policies.a.alertAt[0]',
+    `received ${typeof alert === 'string' ? '"1"' : String(alert)}`,
+  ]),
+  [
+    'tools.policies: a scope with a quote',
+    { tools: { policies: { a: { scopes: ['a"b'] } } } },
+    'ASEC_TOOL_SCOPE',
+    'tools.policies.a.scopes[0]',
+    'received',
+  ],
+  [
+    'tools.policies: an impact that is none',
+    { tools: { policies: { a: { impact: 'severe' } } } },
+    'ASEC_OPTION_TYPE',
+    'tools.policies.a.impact',
+    '"severe"',
+  ],
+  [
+    'tools.burstFactor: 1',
+    { tools: { burstFactor: 1 } },
+    'ASEC_OPTION_RANGE',
+    'tools.burstFactor',
+    'received 1',
+  ],
+  ['audit: true', { audit: true }, 'ASEC_OPTION_TYPE', 'audit', 'received true'],
+  [
+    'audit.key: a short one',
+    { audit: { key: 'hunter2' } },
+    'ASEC_AUDIT_KEY',
+    'audit.key',
+    'received 7 characters',
+  ],
+  [
+    'audit.sinks: a function',
+    { audit: { sinks: [() => 0] } },
+    'ASEC_OPTION_TYPE',
+    'audit.sinks',
+    'a list of sinks',
+  ],
+  [
+    'audit.redactPatterns: texts',
+    { audit: { redactPatterns: ['a'] } },
+    'ASEC_OPTION_TYPE',
+    'audit.redactPatterns',
+    'regular expressions',
+  ],
+  ['audit.maxQueued: 1', { audit: { maxQueued: 1 } }, 'ASEC_OPTION_RANGE', 'audit.maxQueued', 'received 1'],
 ];
 
 type VariableRow = [title: string, variables: Variables, code: ConfigErrorCode, option: string, says: string];
@@ -687,6 +798,13 @@ const variables: VariableRow[] = [
   ['TRUST_PROXY: true', { TRUST_PROXY: 'true' }, 'ASEC_TRUST_ALL', 'TRUST_PROXY', 'Name the proxies'],
   ['TRUST_PROXY: a name', { TRUST_PROXY: 'nginx' }, 'ASEC_TRUST_INVALID', 'TRUST_PROXY', 'nginx'],
   ['TRUST_PROXY: too many hops', { TRUST_PROXY: '33' }, 'ASEC_OPTION_RANGE', 'TRUST_PROXY', '33'],
+  [
+    'AUDIT_KEY: a short one',
+    { AUDIT_KEY: 'hunter2' },
+    'ASEC_AUDIT_KEY',
+    'AUDIT_KEY',
+    'received 7 characters',
+  ],
 ];
 
 /** Every place that takes a number. */
@@ -779,6 +897,8 @@ describe('a bad configuration stops the start-up', () => {
     const tested = new Set<string>(['ASEC_OPTION_UNKNOWN', 'ASEC_OPTION_RANGE']);
     for (const [, , code] of [...options, ...variables]) tested.add(code);
     expect(CONFIG_ERROR_CODES.filter(code => !tested.has(code))).toEqual([
+      'ASEC_TOOL_TWICE',
+      'ASEC_AUDIT_FILE',
       'ASEC_MODULE_TWICE',
       'ASEC_AUTH_ROUTE',
     ]);
@@ -792,16 +912,18 @@ describe('a bad configuration stops the start-up', () => {
       CORS_MAX_AGE: 'x',
       RATE_LIMIT: 'x',
       TRUST_PROXY: 'x',
+      AUDIT_KEY: 'x',
     };
     const given = {
       hosts: ['a.test'],
       cors: { origins: [], credentials: false, maxAge: 1 },
       rateLimit: { limits: '1/s' },
       trustProxy: false,
+      audit: { key: 'x'.repeat(32) },
     } as const;
     expect(() => resolve(given, bad)).not.toThrow();
     expect(() =>
-      resolve({ hosts: false, cors: false, rateLimit: false, trustProxy: false }, bad),
+      resolve({ hosts: false, cors: false, rateLimit: false, trustProxy: false, audit: false }, bad),
     ).not.toThrow();
   });
 });
@@ -844,6 +966,26 @@ describe('undefined', () => {
     errors: { typeBase: undefined, exposeMessages: undefined },
     body: { maxBytes: undefined, maxDepth: undefined },
     auth: undefined,
+    tools: {
+      allow: undefined,
+      policies: undefined,
+      requireAgent: undefined,
+      burstFactor: undefined,
+      burstMinimum: undefined,
+      denialRun: undefined,
+      maxTracked: undefined,
+    },
+    audit: {
+      file: undefined,
+      key: undefined,
+      maxFileBytes: undefined,
+      logger: undefined,
+      sinks: undefined,
+      redactKeys: undefined,
+      redactPatterns: undefined,
+      maxParamsChars: undefined,
+      maxQueued: undefined,
+    },
   };
 
   it('erases no default of any option', () => {

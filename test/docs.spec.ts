@@ -149,6 +149,13 @@ describe('defaults', () => {
     ['rateLimit.maxClients', '`250000`'],
     ['body.maxBytes', "`'10mb'`"],
     ['body.maxDepth', '`64`'],
+    ['tools.burstFactor', '`10`'],
+    ['tools.burstMinimum', '`30`'],
+    ['tools.denialRun', '`5`'],
+    ['tools.maxTracked', '`100000`'],
+    ['audit.maxFileBytes', '`104857600`'],
+    ['audit.maxParamsChars', '`16384`'],
+    ['audit.maxQueued', '`10000`'],
     ['cors.maxAge', '`600`'],
   ])('%s is the one that the code has', (path, printed) => {
     const section = OPTIONS.split(`\`${path}\`\n`)[1]!.split('\n##')[0]!;
@@ -203,6 +210,9 @@ test('the README names no decorator that is none', () => {
     'Header',
     'Headers',
     'Injectable',
+    'Body',
+    'Delete',
+    'Param',
   ];
   expect(all(README, /@([A-Z]\w+)\(/g).filter(name => !own.has(name) && !foreign.includes(name))).toEqual([]);
 });
@@ -214,6 +224,9 @@ const CLASSES = [
   'RequestIdInterceptor',
   'ProblemDetailsFilter',
   'RateLimiter',
+  'AgentToolGuard',
+  'ToolPolicy',
+  'AuditTrail',
 ];
 
 it.each([...CLASSES, 'AgentSecurityConfigError', 'CLOCK'])('the README names %s, which is exported', name => {
@@ -239,10 +252,8 @@ test('no page names a configuration code that is none', () => {
 });
 
 /** A mistake that the code answers with the message that its entry prints. */
-const MISTAKES: readonly (readonly [
-  Exclude<ConfigErrorCode, 'ASEC_MODULE_TWICE' | 'ASEC_AUTH_ROUTE'>,
-  object,
-])[] = [
+type OfAnApp = 'ASEC_MODULE_TWICE' | 'ASEC_AUTH_ROUTE' | 'ASEC_TOOL_TWICE' | 'ASEC_AUDIT_FILE';
+const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, OfAnApp>, object])[] = [
   ['ASEC_OPTION_UNKNOWN', { rateLimits: '5/minute' }],
   ['ASEC_OPTION_TYPE', { noStore: 'yes' }],
   ['ASEC_OPTION_RANGE', { body: { maxDepth: 0 } }],
@@ -275,6 +286,10 @@ const MISTAKES: readonly (readonly [
       },
     },
   ],
+  ['ASEC_TOOL_NAME', { tools: { allow: { reporting: ['delete user'] } } }],
+  ['ASEC_TOOL_ALERT', { tools: { policies: { delete_user: { limit: '100/hour', alertAt: [1000] } } } }],
+  ['ASEC_TOOL_SCOPE', { tools: { policies: { delete_user: { scopes: ['users delete'] } } } }],
+  ['ASEC_AUDIT_KEY', { audit: { key: 'hunter2' } }],
   ['ASEC_TRUST_ALL', { trustProxy: true }],
   ['ASEC_TRUST_INVALID', { trustProxy: ['10.0.0.0/40'] }],
   ['ASEC_AUTH_NONE', { auth: true }],
@@ -322,10 +337,29 @@ test('ASEC_AUTH_ROUTE has the message that docs/errors.md prints', async () => {
   });
 });
 
+class DeletingController {
+  delete(): void {}
+  remove(): void {}
+}
+const method = (name: string): [object, string, PropertyDescriptor] => [
+  DeletingController.prototype,
+  name,
+  Object.getOwnPropertyDescriptor(DeletingController.prototype, name)!,
+];
+index.AgentTool('delete_user')(...method('delete'));
+index.AgentTool('delete_user', { impact: 'high' })(...method('remove'));
+
+test.each([
+  ['ASEC_TOOL_TWICE', { providers: [DeletingController] }, {}],
+  ['ASEC_AUDIT_FILE', {}, { audit: { file: '/nowhere/audit.log' } }],
+])('%s has the message that docs/errors.md prints', async (code, parts, options) => {
+  const message = printedMessage(code);
+  await expect(start(EXPRESS, { ...parts, options })).rejects.toMatchObject({ code, message });
+});
+
 test('every configuration code is provoked', () => {
-  expect([...MISTAKES.map(([code]) => code), 'ASEC_MODULE_TWICE', 'ASEC_AUTH_ROUTE'].toSorted()).toEqual(
-    CONFIG_ERROR_CODES.toSorted(),
-  );
+  const ofAnApp: OfAnApp[] = ['ASEC_MODULE_TWICE', 'ASEC_AUTH_ROUTE', 'ASEC_TOOL_TWICE', 'ASEC_AUDIT_FILE'];
+  expect([...MISTAKES.map(([code]) => code), ...ofAnApp].toSorted()).toEqual(CONFIG_ERROR_CODES.toSorted());
 });
 
 /* ---- problem codes ---- */

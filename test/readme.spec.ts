@@ -66,6 +66,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'README.md title=cors.module.ts': 'start',
   'README.md title=client.ts': 'own',
   'README.md title=answers.controller.ts': 'own',
+  'README.md title=users.controller.ts': 'own',
   'README.md title=swagger.module.ts': 'start',
   'README.md title=pino.module.ts': 'start',
   'README.md title=logging.module.ts': 'own',
@@ -73,6 +74,8 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'README.md title=app.e2e-spec.ts': 'own',
   'docs/authentication.md title=auth.module.ts': 'type',
   'docs/authentication.md title=identify.module.ts': 'start',
+  'docs/audit.md title=import.service.ts': 'type',
+  'docs/audit.md title=siem.module.ts': 'start',
   'docs/errors.md title=quota.exception.ts': 'own',
   'docs/migration.md title=step1.module.ts': 'start',
   'docs/migration.md title=step4.module.ts': 'start',
@@ -81,6 +84,8 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'docs/rate-limits.md title=tenants.controller.ts': 'own',
   'docs/rate-limits.md title=completions.controller.ts': 'own',
   'docs/events.md title=alerts.service.ts': 'own',
+  'docs/tools.md title=job.service.ts': 'type',
+  'docs/tools.md title=users.controller.ts': 'type',
 };
 
 test('every block is proven', () => {
@@ -236,6 +241,23 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const app = await startModule(platform, 'README.md', 'async.module.ts');
     expect((await app.send('/', { headers: { Host: 'localhost' } })).status).toBe(421);
     expect((await app.send('/healthz', { headers: { Host: '10.0.0.7' } })).status).toBe(404);
+  });
+
+  test('users.controller.ts is a tool of high impact, on record without its reason', async () => {
+    const controllers = [load('README.md', 'users.controller.ts')['UsersController']!];
+    const { send, logger } = await start(platform, { controllers });
+    const answer = await send('/users/7', {
+      method: 'DELETE',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"reason":"gone"}',
+    });
+    expect([answer.status, answer.json()]).toEqual([200, { deleted: '7' }]);
+    expect(answer.header('RateLimit-Policy')).toContain('"delete_user/100-per-hour";q=100;w=3600');
+    const [started] = logger.find('"event":"started"', 'log');
+    expect(JSON.parse(started!.message)).toMatchObject({
+      tool: 'delete_user',
+      params: { path: { id: '7' }, body: { reason: '[redacted]' } },
+    });
   });
 
   describe('reports.controller.ts', () => {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 
 /**
  * @param {{ rounds: number, seconds: number }} defaults
- * @returns {{ rounds: number, seconds: number, only: string[], smoke: boolean }}
+ * @returns {{ rounds: number, seconds: number, only: string[], smoke: boolean, plot: string | undefined }} `plot` is a file to draw to, where a bench can
  */
 export function readOptions(defaults) {
   const { values } = parseArgs({
@@ -12,6 +12,7 @@ export function readOptions(defaults) {
       seconds: { type: 'string', default: String(defaults.seconds) },
       only: { type: 'string', default: '' },
       smoke: { type: 'boolean', default: false },
+      plot: { type: 'string' },
     },
   });
   return {
@@ -19,6 +20,7 @@ export function readOptions(defaults) {
     seconds: readPositive('--seconds', values.seconds),
     only: values.only.split(',').filter(Boolean),
     smoke: values.smoke,
+    plot: values.plot,
   };
 }
 

@@ -8,9 +8,9 @@ export interface AuditRecord {
   readonly time: string;
   /**
    * `started`: a call of impact `high` is about to run. `finished`: a call has run. `refused`: a call has not run. `dropped`: so many
-   * records of low impact found no room.
+   * records of low impact found no room. `recovered`: so many bytes of an unfinished line were cut off at a start.
    */
-  readonly event: 'started' | 'finished' | 'refused' | 'dropped';
+  readonly event: 'started' | 'finished' | 'refused' | 'dropped' | 'recovered';
   /** The same in the `started` and the `finished` record of one call. */
   readonly call?: string | undefined;
   readonly tool?: string | undefined;
@@ -29,7 +29,7 @@ export interface AuditRecord {
   /** The code of the problem that was answered. */
   readonly code?: string | undefined;
   readonly durationMs?: number | undefined;
-  /** Of `dropped`. */
+  /** Of `dropped` and `recovered`. */
   readonly count?: number | undefined;
 }
 

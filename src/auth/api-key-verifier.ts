@@ -6,8 +6,6 @@ import type { CredentialVerifier, RefusedCredential, Verification } from './cred
 import { agentOfKey } from './fresh-agent.js';
 import type { KeyDigests } from './key-digest.js';
 
-const MALFORMED: Promise<Verification> = Promise.resolve({ verified: false, reason: 'malformed' });
-
 export class ApiKeyVerifier implements CredentialVerifier {
   constructor(
     private readonly store: ApiKeyStore,
@@ -27,18 +25,16 @@ export class ApiKeyVerifier implements CredentialVerifier {
   }
 
   /** Rejects only if the store cannot tell. */
-  verify(credential: string): Promise<Verification> {
+  async verify(credential: string): Promise<Verification> {
     const parts = readApiKey(credential, this.prefix);
-    if (parts === undefined) return MALFORMED;
+    if (parts === undefined) return { verified: false, reason: 'malformed' };
     const found = this.store.find(parts.id);
-    const settle = (record: ApiKeyRecord | undefined): Verification => {
-      const matches = this.digests.matches(record?.digest, parts);
-      const reason = refusalOf(record, matches, this.clock.epochMs());
-      return reason === undefined
-        ? { verified: true, agent: agentOfKey(record!), expiresMs: record!.expiresMs }
-        : { verified: false, reason };
-    };
-    return found instanceof Promise ? found.then(settle) : Promise.resolve(settle(found));
+    const record = found instanceof Promise ? await found : found;
+    const matches = this.digests.matches(record?.digest, parts);
+    const reason = refusalOf(record, matches, this.clock.epochMs());
+    return reason === undefined
+      ? { verified: true, agent: agentOfKey(record!), expiresMs: record!.expiresMs }
+      : { verified: false, reason };
   }
 
   /** The agent behind credentials that were made from a key, as it is now; `undefined` if there is none or it is disabled. */

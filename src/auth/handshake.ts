@@ -11,8 +11,7 @@ export class HandshakeJudge {
   constructor(
     private readonly authenticator: Authenticator,
     private readonly urlParameters: ReadonlySet<string>,
-    /** Exact paths that need no agent. */
-    private readonly publicPaths: ReadonlySet<string>,
+    private readonly gateways: { isPublic(path: string): boolean },
   ) {}
 
   /** @returns what to answer with, if the connection is not to be opened */
@@ -22,7 +21,7 @@ export class HandshakeJudge {
     const found = await this.authenticator.authenticate(raw, state, { handshake: true });
     hideCredential(raw);
     if (found.kind === 'agent') return undefined;
-    if (found.kind === 'anonymous' && this.publicPaths.has(requestPath(url))) return undefined;
+    if (found.kind === 'anonymous' && this.gateways.isPublic(requestPath(url))) return undefined;
     return found.refusal;
   }
 }

@@ -1,6 +1,6 @@
 /** What a `WWW-Authenticate` challenge says beside its scheme. */
 export interface ChallengeParts {
-  readonly error?: 'invalid_token' | 'insufficient_scope' | undefined;
+  readonly error?: 'insufficient_scope' | undefined;
   readonly scopes?: readonly string[] | undefined;
 }
 

@@ -37,7 +37,7 @@ import { QuotaTable } from '../rate-limit/quota-table.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
 import type { ResolvedOptions } from '../agent-security.options.js';
-import { TLS_PROBLEM } from '../websockets/polling.js';
+import { TLS_PROBLEM } from '../websockets/tls.problem.js';
 import type { FrontStage } from './front-stage.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import {

@@ -17,7 +17,7 @@ export function readToolName(option: string, value: unknown): string {
 export function readToolPatterns(option: string, value: unknown): NameSet {
   const patterns = readStringList(option, value, []);
   for (const [index, pattern] of patterns.entries()) checkToolPattern(`${option}[${index}]`, pattern);
-  return compileNames(patterns);
+  return new NameSet(patterns);
 }
 
 export function checkToolPattern(option: string, pattern: string): void {
@@ -40,15 +40,37 @@ function nameError(option: string, value: unknown, problem: string): AgentSecuri
   );
 }
 
-export interface NameSet {
-  has(name: string): boolean;
+/** What belongs to names and patterns: of the exact name, else of the first pattern that fits. */
+export class NameMap<T> {
+  readonly #exact = new Map<string, T>();
+  readonly #patterns: [pattern: string, value: T][] = [];
+
+  constructor(entries: Iterable<readonly [name: string, value: T]> = []) {
+    for (const [name, value] of entries) {
+      if (name.includes('*')) this.#patterns.push([name, value]);
+      else this.#exact.set(name, value);
+    }
+  }
+
+  get(name: string): T | undefined {
+    return this.#exact.get(name) ?? this.#patterns.find(([pattern]) => matchesPattern(pattern, name))?.[1];
+  }
+
+  hasExact(name: string): boolean {
+    return this.#exact.has(name);
+  }
 }
 
-/** Exact names by one look-up, patterns one after the other. */
-export function compileNames(names: readonly string[]): NameSet {
-  const exact = new Set(names.filter(name => !name.includes('*')));
-  const patterns = names.filter(name => name.includes('*'));
-  return { has: name => exact.has(name) || patterns.some(pattern => matchesPattern(pattern, name)) };
+export class NameSet {
+  readonly #names: NameMap<true>;
+
+  constructor(names: readonly string[]) {
+    this.#names = new NameMap(names.map(name => [name, true] as const));
+  }
+
+  has(name: string): boolean {
+    return this.#names.get(name) === true;
+  }
 }
 
 /** Whether `name` is what `pattern` says; `*` stands for any characters, also none. Linear: a client chooses the name. */

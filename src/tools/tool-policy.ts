@@ -7,7 +7,7 @@ import type { ProblemFields } from '../common/problem.js';
 import type { SecurityEvents } from '../common/security-events.js';
 import type { Verdict } from '../rate-limit/judge.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
-import { compileNames, type NameSet } from './name-pattern.js';
+import { NameSet } from './name-pattern.js';
 import { isSameTool, type Tool, UNDECLARED } from './tool.js';
 import type { ToolQuotas } from './tool-quotas.js';
 import {
@@ -74,7 +74,7 @@ export class ToolPolicy {
    */
   define(tool: Tool, place: string): void {
     const known = this.#tools.get(tool.name);
-    const isInOptions = this.options !== false && this.options.names.has(tool.name);
+    const isInOptions = this.options !== false && this.options.policies.hasExact(tool.name);
     if (isInOptions || (known !== undefined && !isSameTool(known, tool))) {
       throw new AgentSecurityConfigError(
         'ASEC_TOOL_TWICE',
@@ -90,7 +90,7 @@ export class ToolPolicy {
   /** What is declared of a tool; of one that nobody declared, nothing. */
   toolOf(name: string): Tool {
     const declared =
-      this.#tools.get(name) ?? (this.options === false ? undefined : this.options.declared(name));
+      this.#tools.get(name) ?? (this.options === false ? undefined : this.options.policies.get(name));
     return declared?.name === name ? declared : { ...(declared ?? UNDECLARED), name };
   }
 
@@ -138,7 +138,7 @@ export class ToolPolicy {
     if (agent === undefined) {
       return this.options.requireAgent || tool.scopes.length > 0 ? 'agent-required' : undefined;
     }
-    const listed = this.options.allowedTo(agent.id);
+    const listed = this.options.allow.get(agent.id);
     if (
       tool.name.length > MAX_NAME ||
       (listed !== undefined && !listed.has(tool.name)) ||
@@ -156,7 +156,7 @@ export class ToolPolicy {
 
   #listOf(names: readonly string[]): NameSet {
     let list = this.#lists.get(names);
-    if (list === undefined) this.#lists.set(names, (list = compileNames(names)));
+    if (list === undefined) this.#lists.set(names, (list = new NameSet(names)));
     return list;
   }
 

@@ -2,13 +2,12 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { type Impact, IMPACTS } from '../common/impact.js';
 import { isRecord, readChoice, readObject, readStringList, show } from '../common/read-options.js';
-import { isDynamic, limitTypeError, resolveRules } from '../rate-limit/limit-rule.js';
+import { limitTypeError, resolvePolicies } from '../rate-limit/limit-rule.js';
 import { type AlgorithmName, createPolicy, type Policy } from '../rate-limit/policy.js';
 import { readToolName } from './name-pattern.js';
 
 /** A limit string, or one with an algorithm. */
-export type ToolLimit =
-  string | { limit: string; algorithm?: Exclude<AlgorithmName, 'concurrency'>; burst?: number };
+export type ToolLimit = string | { limit: string; algorithm?: AlgorithmName; burst?: number };
 
 export interface AgentToolOptions {
   /** How often one agent may call the tool; beside the limits of the module and the route. Over it the answer is 429. @default none */
@@ -94,29 +93,20 @@ function readPolicies(option: string, tool: string, value: unknown): readonly Po
     if (typeof input === 'string') continue;
     const place = inputs.length === 1 ? option : `${option}[${index}]`;
     if (!isRecord(input)) throw limitTypeError(place, input, 'must be a limit or an object with one');
-    const { limit, algorithm } = readObject(place, input, ['limit', 'algorithm', 'burst']);
-    if (typeof limit !== 'string') throw limitTypeError(`${place}.limit`, limit, 'must be a limit');
-    if (algorithm === 'concurrency') {
-      throw limitTypeError(
-        `${place}.algorithm`,
-        algorithm,
-        'cannot be "concurrency", which @RateLimit() counts',
-      );
-    }
+    readObject(place, input, ['limit', 'algorithm', 'burst']);
   }
-  return resolveRules(option, inputs).flatMap(rule => {
-    // None is: each limit is a text.
-    if (isDynamic(rule)) return [];
-    const { policy } = rule;
-    return createPolicy({
-      // Clients see the tool's limit beside the module's, which may be the same numbers.
-      name: `${tool}/${policy.name}`,
-      limit: policy.limit,
-      windowMs: policy.windowMs,
-      algorithm: policy.rule,
-      ...(policy.rule === 'token-bucket' ? { burst: policy.burst } : {}),
-    });
-  });
+  return inputs
+    .flatMap((input, index) => resolvePolicies(inputs.length === 1 ? option : `${option}[${index}]`, input))
+    .map(policy =>
+      createPolicy({
+        // Clients see the tool's limit beside the module's, which may be the same numbers.
+        name: `${tool}/${policy.name}`,
+        limit: policy.limit,
+        windowMs: policy.windowMs,
+        algorithm: policy.rule,
+        ...(policy.rule === 'token-bucket' ? { burst: policy.burst } : {}),
+      }),
+    );
 }
 
 function readAlerts(option: string, value: unknown, policies: readonly Policy[]): readonly ToolAlert[] {

@@ -3,7 +3,7 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   checkAgentPattern,
   checkToolPattern,
-  matchesPattern,
+  NameMap,
   type NameSet,
   readToolPatterns,
 } from './name-pattern.js';
@@ -45,12 +45,10 @@ export interface UnusualSettings {
 }
 
 export interface ResolvedTools extends UnusualSettings {
-  /** The list of an agent; `undefined` for none. */
-  allowedTo(agentId: string): NameSet | undefined;
-  /** What the options declare of a tool; `undefined` for nothing. */
-  declared(name: string): Tool | undefined;
-  /** The tools that the options declare by their exact name. */
-  readonly names: ReadonlySet<string>;
+  /** The lists of agents. */
+  readonly allow: NameMap<NameSet>;
+  /** What the options declare of tools. */
+  readonly policies: NameMap<Tool>;
   readonly requireAgent: boolean;
 }
 
@@ -87,9 +85,8 @@ export function resolveTools(input: unknown): ResolvedTools | false {
     },
   );
   return {
-    allowedTo: byPattern(allow),
-    declared: byPattern(policies),
-    names: compileExact(policies),
+    allow,
+    policies,
     requireAgent: readBoolean('tools.requireAgent', options.requireAgent, options.allow !== undefined),
     burstFactor: readInteger('tools.burstFactor', options.burstFactor, 10, { min: 2, max: 1_000_000 }),
     burstMinimum: readInteger('tools.burstMinimum', options.burstMinimum, 30, COUNT),
@@ -98,28 +95,17 @@ export function resolveTools(input: unknown): ResolvedTools | false {
   };
 }
 
-/** The value of the exact name, else of the first pattern that fits. */
-function byPattern<T>(entries: ReadonlyMap<string, T>): (name: string) => T | undefined {
-  const patterns = [...entries].filter(([pattern]) => pattern.includes('*'));
-  return name => {
-    const exact = name.includes('*') ? undefined : entries.get(name);
-    return exact ?? patterns.find(([pattern]) => matchesPattern(pattern, name))?.[1];
-  };
-}
-
-function compileExact(entries: ReadonlyMap<string, unknown>): ReadonlySet<string> {
-  return new Set([...entries.keys()].filter(name => !name.includes('*')));
-}
-
 function readRecord<T>(
   option: string,
   value: unknown,
   expected: string,
   read: (option: string, key: string, value: unknown) => T,
-): ReadonlyMap<string, T> {
-  if (value === undefined) return new Map();
+): NameMap<T> {
+  if (value === undefined) return new NameMap();
   if (!isRecord(value)) throw recordError(option, value, expected);
-  return new Map(Object.entries(value).map(([key, own]) => [key, read(`${option}.${key}`, key, own)]));
+  return new NameMap(
+    Object.entries(value).map(([key, own]) => [key, read(`${option}.${key}`, key, own)] as const),
+  );
 }
 
 function recordError(option: string, value: unknown, expected: string): AgentSecurityConfigError {

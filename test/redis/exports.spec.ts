@@ -2,6 +2,11 @@ import * as surface from '../../src/redis/index.js';
 
 describe('nestjs-agent-security/redis', () => {
   it('exports exactly this', () => {
-    expect(Object.keys(surface).toSorted()).toEqual(['RedisQuotaStore', 'createRedisStore']);
+    expect(Object.keys(surface).toSorted()).toEqual([
+      'RedisKeyStore',
+      'RedisQuotaStore',
+      'createRedisKeyStore',
+      'createRedisStore',
+    ]);
   });
 });

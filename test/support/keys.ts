@@ -9,7 +9,7 @@ import {
   type NewKey,
 } from '../../src/index.js';
 
-export const SECRET = 'a secret of tests, long enough for that';
+export const SECRET = 'a secret of tests that is long enough';
 export const digests = new KeyDigests([SECRET]);
 /** When `ManualClock` begins. */
 export const NOW_MS = Date.UTC(2030, 0, 1);

@@ -1,0 +1,170 @@
+/* One process a file: a lock file that names its holder. Of a holder on this machine its process tells whether it lives; of another, a
+ * heartbeat. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** A holder elsewhere that has not been heard of for so long is gone. */
+const LEASE_MS = 10_000;
+
+interface Holder {
+  readonly nonce: string;
+  readonly pid: number;
+  readonly host: string;
+  /** The PID namespace: containers may share a host's name. `''` where there is none. */
+  readonly space: string;
+  /** When the process began, in the kernel's ticks: the same PID may be another process. `''` where it is not known. */
+  readonly began: string;
+}
+
+/** The locks of this process, by their nonces. */
+const HELD = new Set<string>();
+
+export class FileLockedError extends Error {
+  override readonly name = 'FileLockedError';
+}
+
+export class FileLock {
+  #heartbeat: NodeJS.Timeout;
+
+  private constructor(
+    private readonly path: string,
+    private readonly nonce: string,
+    leaseMs: number,
+  ) {
+    HELD.add(nonce);
+    const beat = (): void => void utimes(path, new Date(), new Date()).catch(() => undefined);
+    this.#heartbeat = setInterval(beat, leaseMs / 5).unref();
+  }
+
+  /** @throws FileLockedError if another process holds it */
+  static async acquire(path: string, leaseMs = LEASE_MS): Promise<FileLock> {
+    const holder: Holder = {
+      nonce: randomUUID(),
+      pid: process.pid,
+      host: hostname(),
+      space: pidSpace(),
+      began: beginOf(process.pid),
+    };
+    const text = JSON.stringify(holder);
+    for (;;) {
+      if (await create(path, text)) return new FileLock(path, holder.nonce, leaseMs);
+      const seen = await readFile(path, 'utf8').catch(() => undefined);
+      if (seen === undefined) continue;
+      if (!(await isGone(path, seen, leaseMs))) {
+        throw new FileLockedError(`is in use by another process (${describe(seen)})`);
+      }
+      if (await takeOver(path, seen, text, leaseMs)) return new FileLock(path, holder.nonce, leaseMs);
+    }
+  }
+
+  /** Whether the lock is still this one's: a process that was stopped for long may have lost it. */
+  async isHeld(): Promise<boolean> {
+    const text = await readFile(this.path, 'utf8').catch(() => '');
+    return readHolder(text)?.nonce === this.nonce;
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    if (await this.isHeld()) await rm(this.path, { force: true });
+    HELD.delete(this.nonce);
+  }
+}
+
+async function create(path: string, text: string): Promise<boolean> {
+  try {
+    await writeFile(path, text, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function isGone(path: string, seen: string, leaseMs: number): Promise<boolean> {
+  const holder = readHolder(seen);
+  if (holder !== undefined && HELD.has(holder.nonce)) return false;
+  if (holder !== undefined && holder.host === hostname() && holder.space === pidSpace()) {
+    // A process of the same PID that does not know the lock is a later one.
+    return holder.pid === process.pid || !isAlive(holder);
+  }
+  return isSilent(path, leaseMs);
+}
+
+function isAlive({ pid, began }: Holder): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  const now = beginOf(pid);
+  return began === '' || now === '' || began === now;
+}
+
+/** Watches the heartbeat for the whole lease: two machines' clocks need not agree. */
+async function isSilent(path: string, leaseMs: number): Promise<boolean> {
+  const timeOf = async (): Promise<number> => (await stat(path).catch(() => undefined))?.mtimeMs ?? -1;
+  const first = await timeOf();
+  for (let waited = 0; waited < leaseMs; waited += leaseMs / 20) {
+    await wait(leaseMs / 20);
+    if ((await timeOf()) !== first) return false;
+  }
+  return true;
+}
+
+/** Replaces the lock of a holder that is gone; only one of several processes does. */
+async function takeOver(path: string, seen: string, text: string, leaseMs: number): Promise<boolean> {
+  const turn = `${path}.takeover`;
+  if (!(await create(turn, ''))) {
+    const since = await stat(turn).catch(() => undefined);
+    if (since !== undefined && Date.now() - since.mtimeMs > leaseMs) await rm(turn, { force: true });
+    else await wait(20);
+    return false;
+  }
+  try {
+    if ((await readFile(path, 'utf8').catch(() => undefined)) !== seen) return false;
+    const fresh = await open(`${path}.new`, 'w', 0o600);
+    await fresh.writeFile(text);
+    await fresh.close();
+    await rename(`${path}.new`, path);
+    return true;
+  } finally {
+    await rm(turn, { force: true });
+  }
+}
+
+function readHolder(text: string): Holder | undefined {
+  try {
+    const holder = JSON.parse(text) as Partial<Holder>;
+    const isWhole =
+      typeof holder.nonce === 'string' && Number.isSafeInteger(holder.pid) && typeof holder.host === 'string';
+    return isWhole ? (holder as Holder) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(text: string): string {
+  const holder = readHolder(text);
+  return holder === undefined ? 'not named' : `PID ${holder.pid} on ${holder.host}`;
+}
+
+function pidSpace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
+function beginOf(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name of the program, in parentheses, may hold anything.
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}

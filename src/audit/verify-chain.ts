@@ -1,0 +1,207 @@
+/* Reads the files of a chain and says what does not belong: a line that was changed, removed, moved or put in, and a tail that was cut. */
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type ChainLine, GENESIS, openLine, Sealer } from './chain.js';
+import { type ChainHead, readHead } from './chain-head.js';
+
+export interface ChainFault {
+  readonly kind: 'changed' | 'missing' | 'moved' | 'unlinked' | 'truncated' | 'head';
+  readonly text: string;
+}
+
+export interface ChainReport {
+  readonly files: readonly string[];
+  /** Lines that are whole. */
+  readonly lines: number;
+  readonly first: number | undefined;
+  readonly last: number | undefined;
+  /** Of the last whole line. */
+  readonly hash: string | undefined;
+  /** The first hundred. */
+  readonly faults: readonly ChainFault[];
+  readonly notes: readonly string[];
+}
+
+const MAX_FAULTS = 100;
+const MAX_LINE_BYTES = 16_777_216;
+
+/** Verifies a file, behind those that were set aside from it. */
+export async function verifyChain(path: string, key: string | undefined): Promise<ChainReport> {
+  const check = new ChainCheck(new Sealer(key));
+  const aside = await findRotated(path);
+  const content = await readFile(`${path}.head`).catch(() => undefined);
+  const head = check.readHead(content);
+  const files = [...aside, path];
+  const size = (await stat(path)).size;
+  const begins = aside.length > 0 ? Number(aside[0]!.slice(-12)) : head?.begins;
+  if (begins !== undefined) check.expectBegin(begins, aside.length > 0 || size > 0);
+  for (const file of aside) await check.readFile(file, undefined);
+  await check.readFile(path, head);
+  return check.finish(files, head);
+}
+
+/** `FILE.000000000001` and so on, in the order of their lines. */
+async function findRotated(path: string): Promise<string[]> {
+  const name = basename(path);
+  const names = await readdir(dirname(path));
+  return names
+    .filter(each => each.startsWith(`${name}.`) && /^\d{12}$/.test(each.slice(name.length + 1)))
+    .toSorted()
+    .map(each => join(dirname(path), each));
+}
+
+class ChainCheck {
+  readonly #faults: ChainFault[] = [];
+  readonly #notes: string[] = [];
+  /** Numbers that were passed over, from and to. */
+  #gaps: [from: number, to: number][] = [];
+  #expected: number | undefined;
+  /** The hash that the next line must name; `undefined` behind a line that is not whole. */
+  #prev: string | undefined;
+  #lines = 0;
+  #first: number | undefined;
+  #last: ChainLine | undefined;
+
+  constructor(private readonly sealer: Sealer) {}
+
+  readHead(content: Buffer | undefined): ChainHead | undefined {
+    if (content === undefined) {
+      this.#fault('head', 'There is no head beside the file (FILE.head): a cut tail cannot be seen.');
+      return undefined;
+    }
+    const reading = readHead(this.sealer, content);
+    if (!reading.found) {
+      this.#fault(
+        'head',
+        reading.algorithm === undefined || reading.algorithm === this.sealer.algorithm
+          ? 'The head is damaged, or the key is not the one that it was made with.'
+          : `The chain was made by ${reading.algorithm}, and is read by ${this.sealer.algorithm}: ${this.sealer.algorithm === 'sha256' ? 'give its key' : 'it has no key'}.`,
+      );
+      return undefined;
+    }
+    if (reading.damaged) this.#fault('head', 'A part of the head is damaged.');
+    return reading.head;
+  }
+
+  /** For a file that none was set aside from, or whose earlier ones are elsewhere. */
+  expectBegin(begins: number, hasLines: boolean): void {
+    this.#expected = begins;
+    if (begins === 1) this.#prev = GENESIS;
+    else
+      this.#notes.push(
+        `${hasLines ? 'The file begins' : 'The file is empty and would begin'} at ${begins}: the lines before it are in another file.`,
+      );
+  }
+
+  async readFile(path: string, head: ChainHead | undefined): Promise<void> {
+    let rest: Buffer[] = [];
+    let restBytes = 0;
+    let number = 0;
+    let offset = 0;
+    for await (const chunk of createReadStream(path, { highWaterMark: 1_048_576 }) as AsyncIterable<Buffer>) {
+      let begin = 0;
+      for (let end = chunk.indexOf(0x0a); end !== -1; end = chunk.indexOf(0x0a, begin)) {
+        const part = chunk.subarray(begin, end);
+        const line = restBytes === 0 ? part : Buffer.concat([...rest, part]);
+        offset += line.length + 1;
+        this.#readLine(line, `${basename(path)}:${++number}`);
+        rest = [];
+        restBytes = 0;
+        begin = end + 1;
+      }
+      rest.push(chunk.subarray(begin));
+      restBytes += chunk.length - begin;
+      if (restBytes > MAX_LINE_BYTES) throw new Error(`${path} has a line beyond ${MAX_LINE_BYTES} bytes`);
+    }
+    if (restBytes === 0) return;
+    if (head !== undefined && offset >= head.bytes) {
+      this.#notes.push(
+        `${restBytes} bytes of an unfinished line stand at the end: the process ended while it wrote, and nobody was told that they are safe.`,
+      );
+    } else {
+      this.#fault('changed', `${basename(path)}:${number + 1} does not end.`);
+    }
+  }
+
+  #readLine(bytes: Buffer, place: string): void {
+    const line = openLine(this.sealer, bytes);
+    if (line === undefined || !line.intact) {
+      this.#fault(
+        'changed',
+        `${place} was changed${this.#expected === undefined ? '' : ` (line ${this.#expected} stands there)`}.`,
+      );
+      if (this.#expected !== undefined) this.#expected++;
+      this.#prev = undefined;
+      return;
+    }
+    this.#lines++;
+    this.#first ??= line.seq;
+    if (this.#expected === undefined) {
+      if (line.seq === 1) this.#prev = GENESIS;
+      this.#expected = line.seq;
+    }
+    if (line.seq < this.#expected) {
+      this.#fault('moved', `${place} is line ${line.seq} out of its place.`);
+      this.#fillGap(line.seq);
+      return;
+    }
+    if (line.seq > this.#expected) this.#gaps.push([this.#expected, line.seq - 1]);
+    else if (this.#prev !== undefined && line.prev !== this.#prev) {
+      this.#fault(
+        'unlinked',
+        `${place} does not follow the line before it: one of the two is not the one that was written.`,
+      );
+    }
+    this.#expected = line.seq + 1;
+    this.#prev = line.hash;
+    this.#last = line;
+  }
+
+  /** A line out of its place is not missing. */
+  #fillGap(seq: number): void {
+    this.#gaps = this.#gaps.flatMap(([from, to]): [number, number][] => {
+      if (seq < from || seq > to) return [[from, to]];
+      return (
+        [
+          [from, seq - 1],
+          [seq + 1, to],
+        ] as [number, number][]
+      ).filter(([low, high]) => low <= high);
+    });
+  }
+
+  finish(files: readonly string[], head: ChainHead | undefined): ChainReport {
+    for (const [from, to] of this.#gaps) this.#fault('missing', `${lines(from, to)} missing.`);
+    const last = this.#last;
+    const next = this.#expected ?? 1;
+    if (head !== undefined) {
+      if (head.seq >= next)
+        this.#fault(
+          'truncated',
+          `${lines(next, head.seq)} missing at the end: the head has confirmed up to ${head.seq}.`,
+        );
+      else if (last !== undefined && last.seq === head.seq && last.hash !== head.hash) {
+        this.#fault('unlinked', `Line ${head.seq} is not the one that the head has confirmed.`);
+      } else if (next - 1 > head.seq) {
+        this.#notes.push(`${lines(head.seq + 1, next - 1)} written and not yet confirmed.`);
+      }
+    }
+    return {
+      files,
+      lines: this.#lines,
+      first: this.#first,
+      last: last?.seq,
+      hash: last?.hash,
+      faults: this.#faults.slice(0, MAX_FAULTS),
+      notes: this.#notes,
+    };
+  }
+
+  #fault(kind: ChainFault['kind'], text: string): void {
+    if (this.#faults.length <= MAX_FAULTS) this.#faults.push({ kind, text });
+  }
+}
+
+const lines = (from: number, to: number): string =>
+  from === to ? `Line ${from} is` : `Lines ${from} to ${to} are`;

@@ -1,0 +1,118 @@
+/* What documents of @nestjs/swagger say of identity: the security schemes, which routes need them, and the answers to who is not let in. */
+import type { RouteAccess } from './route-access.js';
+
+/** A scheme by the name that routes refer to it by. */
+export interface SecurityScheme {
+  readonly name: string;
+  readonly scheme: Readonly<Record<string, unknown>>;
+}
+
+export const API_KEY_SCHEMES: readonly SecurityScheme[] = [
+  {
+    name: 'ApiKey',
+    scheme: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key.' },
+  },
+  { name: 'Bearer', scheme: { type: 'http', scheme: 'bearer', description: 'An API key.' } },
+];
+
+export const TOKEN_SCHEMES: readonly SecurityScheme[] = [
+  { name: 'Bearer', scheme: { type: 'http', scheme: 'bearer', description: 'A token of this API.' } },
+];
+
+/** Under this name an operation carries the accesses of its route until it is described. */
+export const MARKER = 'x-agent-security';
+
+/** The accesses of one handler by the name of its class: inherited handlers have several. */
+export type MarkedAccess = Readonly<Record<string, RouteAccess>>;
+
+interface Operation {
+  operationId?: string;
+  security?: unknown[];
+  responses?: Record<string, unknown>;
+  [MARKER]?: MarkedAccess;
+}
+
+export interface OpenApiDocument {
+  paths?: Record<string, Record<string, unknown>>;
+  components?: { securitySchemes?: Record<string, unknown>; schemas?: Record<string, unknown> };
+  security?: unknown[];
+}
+
+const PROBLEM_SCHEMA = {
+  type: 'object',
+  description: 'RFC 9457',
+  required: ['type', 'title', 'status', 'code'],
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    code: { type: 'string', description: 'Stable: what went wrong, for programs.' },
+    requestId: { type: 'string' },
+  },
+  additionalProperties: true,
+};
+
+/** Completes a document whose operations are marked. What its author has said already stays. */
+export function describeOpenApi<T extends OpenApiDocument>(
+  document: T,
+  schemes: readonly SecurityScheme[],
+  isLimited: boolean,
+): T {
+  let described = false;
+  for (const item of Object.values(document.paths ?? {})) {
+    for (const operation of Object.values(item)) {
+      const access = takeAccess(operation as Operation);
+      if (access === undefined) continue;
+      describeOperation(operation as Operation, access, schemes, isLimited, document.security !== undefined);
+      described = true;
+    }
+  }
+  if (!described) return document;
+  const components = (document.components ??= {});
+  components.schemas = { ProblemDetails: PROBLEM_SCHEMA, ...components.schemas };
+  components.securitySchemes = {
+    ...Object.fromEntries(schemes.map(({ name, scheme }) => [name, scheme])),
+    ...components.securitySchemes,
+  };
+  return document;
+}
+
+function takeAccess(operation: Operation): RouteAccess | undefined {
+  if (typeof operation !== 'object' || operation === null) return undefined;
+  const marked = operation[MARKER];
+  if (marked === undefined) return undefined;
+  delete operation[MARKER];
+  const own = Object.keys(marked).find(name => operation.operationId?.startsWith(`${name}_`));
+  return own === undefined
+    ? (Object.values(marked).find(({ isPublic }) => !isPublic) ?? Object.values(marked)[0])
+    : marked[own];
+}
+
+function describeOperation(
+  operation: Operation,
+  { isPublic, all, any }: RouteAccess,
+  schemes: readonly SecurityScheme[],
+  isLimited: boolean,
+  hasGlobalSecurity: boolean,
+): void {
+  const responses = (operation.responses ??= {});
+  const add = (status: number, description: string): void => {
+    responses[status] ??= {
+      description,
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDetails' } } },
+    };
+  };
+  if (isPublic) {
+    if (hasGlobalSecurity) operation.security ??= [];
+  } else {
+    if (schemes.length > 0) operation.security ??= schemes.map(({ name }) => ({ [name]: [] }));
+    add(401, 'No credential, or one that is not valid');
+    const needs = [
+      ...(all.length > 0 ? [`all of ${all.join(', ')}`] : []),
+      ...(any.length > 0 ? [`one of ${any.join(', ')}`] : []),
+    ];
+    if (needs.length > 0) add(403, `A scope is missing: needs ${needs.join(' and ')}`);
+  }
+  if (isLimited) add(429, 'Over a limit: wait for Retry-After');
+}

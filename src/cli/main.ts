@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+/* `npx nestjs-agent-security <group> <command> …` */
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { auditVerify } from './audit-verify.js';
+import type { Command } from './command.js';
+import { runKeysCommand } from './keys-command.js';
+
+const GROUPS: ReadonlyMap<string, Command> = new Map<string, Command>([
+  [
+    'keys',
+    (args, { env, out, err }) =>
+      runKeysCommand(['keys', ...args], {
+        env,
+        nowMs: Date.now(),
+        out: text => out(`${text}\n`),
+        tell: text => err(`${text}\n`),
+      }),
+  ],
+  ['audit', ([command, ...rest], io) => (command === 'verify' ? auditVerify(rest, io) : usage())],
+]);
+
+/** As the app reads them: the environment wins over `.env`. */
+function readEnvironment(): NodeJS.ProcessEnv {
+  try {
+    return { ...parseEnv(readFileSync('.env', 'utf8')), ...process.env };
+  } catch {
+    return process.env;
+  }
+}
+
+async function usage(): Promise<number> {
+  process.stderr.write(
+    'Commands:\n  nestjs-agent-security keys create|list|rotate|revoke|disable|enable\n  nestjs-agent-security audit verify\n',
+  );
+  return 2;
+}
+
+const [group = '', ...rest] = process.argv.slice(2);
+process.exitCode = await (GROUPS.get(group) ?? usage)(rest, {
+  env: readEnvironment(),
+  out: text => process.stdout.write(text),
+  err: text => process.stderr.write(text),
+});

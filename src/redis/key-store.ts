@@ -1,0 +1,190 @@
+/* API keys that several processes share. Each holds them in memory and asks Redis every other second whether they have changed, so
+ * that verifying never waits, and costs the same for an unknown ID as for a known one. */
+import type { AgentRecord, ApiKeyRecord, KeyStoreHooks } from '../auth/api-key-store.js';
+import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
+import { KeyBookStore } from '../auth/key-book-store.js';
+import { readInteger, readObject, readString } from '../common/read-options.js';
+import { type OpenedClient, openClient } from './open-client.js';
+import { createRunner, type RedisClient, type ScriptRunner } from './redis-client.js';
+import { checkRedisUrl } from './redis-url.js';
+
+export interface RedisKeyStoreOptions {
+  client: RedisClient;
+  /** The Redis key that holds them all. @default 'agent-security:keys' */
+  key?: string;
+  /** How often Redis is asked for changes: a revocation holds within this time. @default 2000 */
+  refreshMs?: number;
+  /** How long keys count while Redis does not answer; beyond it, no key can be verified (503). @default 60000 */
+  maxStaleMs?: number;
+  /** Milliseconds that never go back. Tests replace it. @default performance.now */
+  nowMs?: () => number;
+}
+
+const COMMAND_MS = 1_000;
+
+/** The version, and the book if it is another one. */
+const READ = `
+local version = redis.call('HGET', KEYS[1], 'version') or '0'
+if version == ARGV[1] then return { version } end
+return { version, redis.call('HGET', KEYS[1], 'book') }`;
+
+/** Replaces the book if nobody else has since it was read. */
+const WRITE = `
+if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'version', tostring(tonumber(ARGV[1]) + 1), 'book', ARGV[2])
+return 1`;
+
+const NO_VERSION = '';
+
+/** @throws TypeError for a client of neither library; AgentSecurityConfigError for other options */
+export class RedisKeyStore extends KeyBookStore {
+  readonly #run: ScriptRunner;
+  readonly #key: string;
+  readonly #refreshMs: number;
+  readonly #maxStaleMs: number;
+  readonly #nowMs: () => number;
+  #version = NO_VERSION;
+  #freshMs = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
+  #refreshing: Promise<void> | undefined;
+  #failing = false;
+
+  constructor(options: RedisKeyStoreOptions) {
+    super(EMPTY_BOOK);
+    const name = 'RedisKeyStore';
+    readObject(name, options, ['client', 'key', 'refreshMs', 'maxStaleMs', 'nowMs']);
+    this.#run = createRunner(options.client);
+    this.#key = readString(`${name}.key`, options.key, 'agent-security:keys');
+    this.#refreshMs = readInteger(`${name}.refreshMs`, options.refreshMs, 2_000, { min: 100, max: 60_000 });
+    this.#maxStaleMs = readInteger(`${name}.maxStaleMs`, options.maxStaleMs, 60_000, {
+      min: this.#refreshMs,
+      max: 86_400_000,
+    });
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+  }
+
+  override find(id: string): ApiKeyRecord | undefined {
+    this.#requireFresh();
+    return super.find(id);
+  }
+
+  override findAgent(id: string): AgentRecord | undefined {
+    this.#requireFresh();
+    return super.findAgent(id);
+  }
+
+  /** An app starts also while Redis is away: its keys are then answered with 503 until it is back. */
+  override async open(hooks: KeyStoreHooks): Promise<void> {
+    await super.open(hooks);
+    await this.refresh();
+    this.#timer = setInterval(() => void this.refresh(), this.#refreshMs).unref();
+  }
+
+  close(): void | Promise<void> {
+    clearInterval(this.#timer);
+  }
+
+  /** Follows Redis now. Never rejects; a failure is logged once, and the keys stay as they were. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#follow().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  /** The book as it is in Redis, for the command `keys`. */
+  async read(): Promise<{ readonly book: KeyBook; readonly version: string }> {
+    const [version, text] = await this.#ask(NO_VERSION);
+    return { version, book: text === undefined ? EMPTY_BOOK : parseKeyBook(text) };
+  }
+
+  /** @throws KeyBookError if somebody else has changed the keys since they were read */
+  async write(book: KeyBook, version: string): Promise<void> {
+    const written = await inTime(this.#run.eval(WRITE, [this.#key], [version, JSON.stringify(book)]));
+    if (Number(written) !== 1)
+      throw new KeyBookError('were changed by another command meanwhile: run it again');
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      const [version, text] = await this.#ask(this.#version);
+      if (version !== this.#version) {
+        this.replace(text === undefined ? EMPTY_BOOK : parseKeyBook(text));
+        this.#version = version;
+      }
+      this.#freshMs = this.#nowMs();
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) {
+        const reason = error instanceof KeyBookError ? `the entry ${error.message}` : 'Redis does not answer';
+        this.warn(
+          `The API keys in Redis cannot be followed: ${reason}. They count for ${this.#maxStaleMs} ms more.`,
+        );
+      }
+      this.#failing = true;
+    }
+  }
+
+  async #ask(known: string): Promise<[version: string, text: string | undefined]> {
+    const answer = (await inTime(this.#run.eval(READ, [this.#key], [known]))) as [unknown, unknown?];
+    const [version, text] = answer;
+    return [String(version), text === undefined || text === null ? undefined : String(text)];
+  }
+
+  /** A process that has lost Redis must not go on serving keys that were revoked long ago. */
+  #requireFresh(): void {
+    if (this.#nowMs() - this.#freshMs > this.#maxStaleMs)
+      throw new Error('The API keys in Redis have not been read for too long');
+  }
+}
+
+/** A client may queue while its server is away. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('Redis does not answer')), COMMAND_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The same with a connection of its own, which opens and closes with the app. */
+export class ConnectedRedisKeyStore extends RedisKeyStore {
+  readonly #opened: OpenedClient;
+
+  constructor(opened: OpenedClient, options: Omit<RedisKeyStoreOptions, 'client'>) {
+    super({ ...options, client: opened.client });
+    this.#opened = opened;
+  }
+
+  /** Connects, or goes on trying. Never rejects. */
+  async connect(): Promise<void> {
+    await inTime(this.#opened.connect()).catch(() => undefined);
+  }
+
+  override async open(hooks: KeyStoreHooks): Promise<void> {
+    await this.connect();
+    await super.open(hooks);
+  }
+
+  override close(): void {
+    void super.close();
+    this.#opened.close();
+  }
+}
+
+/**
+ * A store of keys for a URL, through ioredis or node-redis, whichever is installed.
+ * @throws AgentSecurityConfigError for a URL that is none, or if neither client is installed
+ * @example
+ * auth: { apiKeys: { store: await createRedisKeyStore('rediss://user:password@redis.internal:6380') } }
+ */
+export async function createRedisKeyStore(
+  url: string,
+  options: Omit<RedisKeyStoreOptions, 'client'> = {},
+): Promise<ConnectedRedisKeyStore> {
+  const option = 'createRedisKeyStore(url)';
+  checkRedisUrl(option, url);
+  return new ConnectedRedisKeyStore(await openClient(option, url), options);
+}

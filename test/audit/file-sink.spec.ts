@@ -1,0 +1,265 @@
+/* The file with its chain: what its verifier finds, how it goes on behind a crash, and that nobody else writes it. */
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { verifyChain } from '../../src/audit/verify-chain.js';
+import { fileSink, KEY, lines, scratchFile, writeChain } from './support.js';
+
+const TOOLS = ['one', 'two', 'three', 'four', 'five', 'six'];
+const linesOf = (path: string): string[] => readFileSync(path, 'utf8').split('\n').slice(0, -1);
+const kinds = async (path: string, key?: string): Promise<string[]> =>
+  (await verifyChain(path, key)).faults.map(({ kind }) => kind);
+
+describe.each([
+  ['without a key', undefined],
+  ['with a key', KEY],
+])('a chain %s', (_title, key) => {
+  const chain = async (): Promise<string> => {
+    const path = scratchFile();
+    await writeChain(path, TOOLS, key === undefined ? {} : { key });
+    return path;
+  };
+
+  it('is whole as it was written', async () => {
+    const report = await verifyChain(await chain(), key);
+    expect(report).toMatchObject({ lines: 6, first: 1, last: 6, faults: [], notes: [] });
+  });
+
+  it('is whole before its first line, and behind it', async () => {
+    const path = scratchFile();
+    for (const tools of [[], ['one']]) {
+      await writeChain(path, tools, key === undefined ? {} : { key });
+      expect(await verifyChain(path, key)).toMatchObject({ lines: tools.length, faults: [], notes: [] });
+    }
+  });
+
+  it('shows every flipped bit of a line', async () => {
+    const path = await chain();
+    const content = readFileSync(path);
+    const begin = content.indexOf('\n') + 1;
+    const end = content.indexOf('\n', begin);
+    const missed: number[] = [];
+    for (let at = begin; at <= end; at += 1) {
+      const changed = Buffer.from(content);
+      changed[at] = changed[at]! ^ (1 << (at % 8));
+      writeFileSync(path, changed);
+      if ((await kinds(path, key)).length === 0) missed.push(at - begin);
+    }
+    expect(missed).toEqual([]);
+  });
+
+  type Change = [title: string, change: (all: string[]) => string[], expected: string[]];
+  const changes: Change[] = [
+    ['a line dropped from the middle', all => all.toSpliced(2, 1), ['missing']],
+    ['several lines dropped', all => all.toSpliced(1, 3), ['missing']],
+    ['the first line dropped', all => all.slice(1), ['missing']],
+    ['two neighbours swapped', ([a, b, c, ...rest]) => [a!, c!, b!, ...rest], ['moved']],
+    ['two lines swapped', ([a, b, c, d, ...rest]) => [a!, d!, c!, b!, ...rest], ['moved', 'moved']],
+    ['a line repeated', ([a, b, ...rest]) => [a!, b!, b!, ...rest], ['moved']],
+    ['the last line cut', all => all.slice(0, -1), ['truncated']],
+    ['all lines but one cut', all => all.slice(0, 1), ['truncated']],
+    ['every line cut', () => [], ['truncated']],
+    [
+      'a line of somebody else put in',
+      ([a, ...rest]) => [a!, '{"tool":"forged"}', ...rest],
+      ['changed', 'moved', 'moved', 'moved', 'moved', 'moved'],
+    ],
+  ];
+  it.each(changes)('shows %s', async (_case, change, expected) => {
+    const path = await chain();
+    const all = change(linesOf(path));
+    writeFileSync(path, all.map(line => `${line}\n`).join(''));
+    const found = await kinds(path, key);
+    expect(found.slice(0, 1)).toEqual(expected.slice(0, 1));
+    expect(new Set(found)).toEqual(new Set(expected));
+  });
+
+  it('shows a tail that was cut in the middle of a line', async () => {
+    const path = await chain();
+    truncateSync(path, readFileSync(path).length - 10);
+    expect(await kinds(path, key)).toEqual(['changed', 'truncated']);
+  });
+
+  it.each([
+    ['is missing', undefined],
+    ['is empty', ''],
+    ['is something else', 'x'.repeat(1024)],
+  ])('says that its head %s', async (_case, content) => {
+    const path = await chain();
+    if (content === undefined) renameSync(`${path}.head`, `${path}.gone`);
+    else writeFileSync(`${path}.head`, content);
+    expect(await kinds(path, key)).toEqual(['head']);
+    await expect(fileSink(path, key === undefined ? {} : { key }).open()).rejects.toMatchObject({
+      code: 'ASEC_AUDIT_FILE',
+    });
+  });
+
+  it('shows every changed byte of its head', async () => {
+    const path = await chain();
+    const head = readFileSync(`${path}.head`);
+    const missed: number[] = [];
+    for (let at = 0; at < head.length; at += 3) {
+      const changed = Buffer.from(head);
+      changed[at] = changed[at]! ^ 1;
+      writeFileSync(`${path}.head`, changed);
+      if ((await kinds(path, key)).length === 0) missed.push(at);
+    }
+    expect(missed).toEqual([]);
+  });
+
+  it('goes on over restarts', async () => {
+    const path = await chain();
+    await writeChain(path, ['seven', 'eight'], key === undefined ? {} : { key });
+    expect(await verifyChain(path, key)).toMatchObject({ lines: 8, last: 8, faults: [], notes: [] });
+  });
+});
+
+describe('a key', () => {
+  it('is needed, and is the one', async () => {
+    const path = scratchFile();
+    await writeChain(path, TOOLS, { key: KEY });
+    expect((await verifyChain(path, undefined)).faults[0]!.text).toContain('was made by hmac-sha256');
+    expect((await kinds(path, `${KEY}!`))[0]).toBe('head');
+    await expect(fileSink(path).open()).rejects.toThrow('has a head made by hmac-sha256');
+  });
+
+  it('stops whoever makes a new chain without it', async () => {
+    const path = scratchFile();
+    await writeChain(path, TOOLS, { key: KEY });
+    const forged = scratchFile();
+    await writeChain(forged, ['one', 'two']);
+    copyFileSync(forged, path);
+    copyFileSync(`${forged}.head`, `${path}.head`);
+    expect(await kinds(path, KEY)).toEqual(['head', 'changed', 'changed']);
+  });
+});
+
+describe('behind a crash', () => {
+  it('keeps whole lines that were not confirmed, cuts an unfinished one and says so', async () => {
+    const path = scratchFile();
+    await writeChain(path, ['one', 'two']);
+    const head = readFileSync(`${path}.head`);
+    await writeChain(path, ['three', 'four']);
+    writeFileSync(`${path}.head`, head);
+    const content = readFileSync(path);
+    writeFileSync(path, content.subarray(0, content.length - 5));
+    expect(await verifyChain(path, undefined)).toMatchObject({
+      faults: [],
+      notes: [expect.stringContaining('unfinished line'), expect.stringContaining('not yet confirmed')],
+    });
+    await writeChain(path, ['five']);
+    expect(linesOf(path).map(line => (JSON.parse(line) as { event: string; tool?: string }).tool)).toEqual([
+      'one',
+      'two',
+      'three',
+      undefined,
+      'five',
+    ]);
+    expect(JSON.parse(linesOf(path)[3]!)).toMatchObject({
+      event: 'recovered',
+      count: expect.any(Number),
+      seq: 4,
+    });
+    expect(await verifyChain(path, undefined)).toMatchObject({ lines: 5, faults: [], notes: [] });
+  });
+
+  it('does not begin on a file whose tail was cut', async () => {
+    const path = scratchFile();
+    await writeChain(path, TOOLS);
+    writeFileSync(path, `${linesOf(path).slice(0, 4).join('\n')}\n`);
+    await expect(fileSink(path).open()).rejects.toMatchObject({
+      code: 'ASEC_AUDIT_FILE',
+      message: expect.stringContaining('ends before its line 6'),
+    });
+    expect(existsSync(`${path}.lock`)).toBe(false);
+  });
+
+  it('does not begin on a file whose last line was changed', async () => {
+    const path = scratchFile();
+    await writeChain(path, TOOLS);
+    const content = readFileSync(path);
+    content[content.length - 10]! ^= 1;
+    writeFileSync(path, content);
+    await expect(fileSink(path).open()).rejects.toThrow('has another line 6 than its head says');
+  });
+});
+
+describe('rotation', () => {
+  it('sets a full file aside and goes on in a new one', async () => {
+    const path = scratchFile();
+    const sink = fileSink(path, { maxFileBytes: 400 });
+    await sink.open();
+    for (const tool of TOOLS) await sink.write(lines(tool));
+    await sink.close();
+    const names = readdirSync(dirname(path)).toSorted();
+    expect(names).toEqual([
+      'audit.log',
+      'audit.log.000000000001',
+      'audit.log.000000000003',
+      'audit.log.head',
+    ]);
+    const report = await verifyChain(path, undefined);
+    expect(report).toMatchObject({ lines: 6, first: 1, last: 6, faults: [], notes: [] });
+    // A line of a file that was set aside is as safe as one of the last.
+    const aside = `${path}.000000000001`;
+    writeFileSync(aside, `${linesOf(aside).slice(0, -1).join('\n')}\n`);
+    expect(await kinds(path)).toEqual(['missing']);
+  });
+
+  it('goes on where the file was moved away', async () => {
+    const path = scratchFile();
+    await writeChain(path, TOOLS);
+    renameSync(path, `${path}.moved`);
+    await writeChain(path, ['seven']);
+    const report = await verifyChain(path, undefined);
+    expect(report).toMatchObject({ lines: 1, first: 7, faults: [] });
+    expect(report.notes).toEqual([expect.stringContaining('begins at 7')]);
+    expect(linesOf(path)[0]).toContain((JSON.parse(linesOf(`${path}.moved`)[5]!) as { hash: string }).hash);
+  });
+});
+
+describe('one writer', () => {
+  it('is let in, another is refused, and the next one behind it is let in', async () => {
+    const path = scratchFile();
+    const first = fileSink(path);
+    await first.open();
+    await expect(fileSink(path).open()).rejects.toMatchObject({
+      code: 'ASEC_AUDIT_FILE',
+      message: expect.stringContaining(`is in use by another process (PID ${process.pid} on`),
+    });
+    await first.write(lines('one'));
+    await first.close();
+    await writeChain(path, ['two']);
+    expect(await verifyChain(path, undefined)).toMatchObject({ lines: 2, faults: [] });
+  });
+
+  it('stops when another has taken its place', async () => {
+    const path = scratchFile();
+    const sink = fileSink(path);
+    await sink.open();
+    writeFileSync(`${path}.lock`, '{"nonce":"other","pid":1,"host":"elsewhere"}');
+    await expect(sink.write(lines('one'))).rejects.toThrow('another process has taken the file over');
+    await sink.close();
+    expect(existsSync(`${path}.lock`)).toBe(true);
+  });
+
+  it('does not follow a link', async () => {
+    const path = scratchFile();
+    symlinkSync(`${path}.elsewhere`, path);
+    await expect(fileSink(path).open()).rejects.toMatchObject({ code: 'ASEC_AUDIT_FILE' });
+    expect(existsSync(`${path}.elsewhere`)).toBe(false);
+  });
+
+  it('has a directory', async () => {
+    const path = `${scratchFile()}/nowhere/audit.log`;
+    await expect(fileSink(path).open()).rejects.toThrow(`${basename(path)}" cannot be opened`);
+  });
+});

@@ -1,0 +1,43 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AuditLine } from '../../src/audit/audit-sink.js';
+import { FileSink } from '../../src/audit/file-sink.js';
+
+const directories: string[] = [];
+afterEach(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+/** The path of an audit file in a directory of its own, which goes with the test. */
+export function scratchFile(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'audit-'));
+  directories.push(directory);
+  return join(directory, 'audit.log');
+}
+
+export const KEY = 'a key of the tests, long enough for one';
+
+export function lines(...tools: string[]): AuditLine[] {
+  return tools.map(tool => {
+    const record = { time: '2030-01-01T00:00:00.000Z', event: 'finished' as const, tool };
+    return { record, text: JSON.stringify(record) };
+  });
+}
+
+export function fileSink(path: string, options: { key?: string; maxFileBytes?: number } = {}): FileSink {
+  const { key, maxFileBytes = 1_000_000 } = options;
+  return new FileSink({ path, key, maxFileBytes, now: () => 0 });
+}
+
+/** A closed file with these lines, each confirmed by itself. */
+export async function writeChain(
+  path: string,
+  tools: string[],
+  options: { key?: string } = {},
+): Promise<void> {
+  const sink = fileSink(path, options);
+  await sink.open();
+  for (const tool of tools) await sink.write(lines(tool));
+  await sink.close();
+}

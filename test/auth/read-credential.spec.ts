@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { ApiKeyVerifier, KeyDigests, SecurityEvents } from '../../src/index.js';
+import { resolveAuth, type ResolvedAuth } from '../../src/auth/auth.options.js';
+import { Authenticator } from '../../src/auth/authenticator.js';
+import { namesParameter, readCredential } from '../../src/auth/read-credential.js';
+import { RequestState } from '../../src/common/request-state.js';
+import { ManualClock } from '../support/clock.js';
+import { createApiKey, SECRET, TestKeys } from '../support/keys.js';
+
+const read = (lines: readonly string[], handshake = false) =>
+  readCredential({ rawHeaders: lines }, handshake);
+
+describe('where a credential is read from', () => {
+  it.each([
+    [['Authorization', 'Bearer a.b-c_d~e+f/g=='], 'bearer', 'a.b-c_d~e+f/g=='],
+    [['AUTHORIZATION', 'BEARER \t x'], 'bearer', 'x'],
+    [['X-API-KEY', 'x'], 'api-key', 'x'],
+    [['authorization', 'DPoP x'], 'dpop', 'x'],
+  ])('%j', (lines, scheme, credential) =>
+    expect(read(lines)).toEqual({ kind: 'credential', scheme, credential }),
+  );
+
+  it.each([[[]], [['Authorization', 'Basic eA==']], [['Authorization', 'Bearerx']], [['X-Api-Keys', 'x']]])(
+    'none in %j',
+    lines => expect(read(lines)).toEqual({ kind: 'none' }),
+  );
+
+  it.each(['Bearer', 'Bearer ', 'Bearer a b', 'Bearer a,b', 'Bearer "a"', 'Bearer a=b', 'Bearer \u00e9'])(
+    'none that could be one in %j',
+    value => expect(read(['Authorization', value])).toEqual({ kind: 'malformed' }),
+  );
+
+  it('none that is too long', () => {
+    expect(read(['X-API-Key', 'a'.repeat(16_385)])).toEqual({ kind: 'malformed' });
+  });
+
+  it('a subprotocol counts in a handshake, and nowhere else', () => {
+    const lines = ['Sec-WebSocket-Protocol', 'agent.v1, bearer.abc'];
+    expect(read(lines)).toEqual({ kind: 'none' });
+    expect(read(lines, true)).toEqual({ kind: 'credential', scheme: 'bearer', credential: 'abc' });
+    expect(read([...lines, 'Authorization', 'Bearer abc'], true)).toEqual({ kind: 'ambiguous' });
+    expect(read([...lines, ...lines], true)).toEqual({ kind: 'ambiguous' });
+    expect(read(['Sec-WebSocket-Protocol', 'bearer.a, bearer.b'], true)).toEqual({ kind: 'ambiguous' });
+  });
+});
+
+describe('a URL', () => {
+  const names = new Set(['api_key', 'token']);
+  it.each([
+    '/?token=',
+    '/a?x=1&api_key=2',
+    '/?TOKEN',
+    '/?%74oken=1',
+    '/?token%5b%5d=1',
+    '/?x;token=1',
+    'http://a/?token=1',
+  ])('%s names a parameter', target => expect(namesParameter(target, names)).toBe(true));
+  it.each(['/token=1', '/?x=token', '/?tokens=1', '/?a=token%3D1', '/#?', '/?%zz=1', '/?'])(
+    '%s names none',
+    target => expect(namesParameter(target, names)).toBe(false),
+  );
+});
+
+describe('no header yields an identity without a valid credential', () => {
+  const keys = new TestKeys();
+  const { key } = keys.add('real', { scopes: ['a'] });
+  const gone = keys.add('gone', { disabled: true }).key;
+  const foreign = createApiKey('ask').text;
+  const forged = createApiKey('ask', key.slice(4, 20)).text;
+  const clock = new ManualClock();
+  const options = resolveAuth(
+    { apiKeys: { store: keys.store, secret: SECRET }, failedAttempts: false },
+    () => undefined,
+  ) as ResolvedAuth;
+  const authenticator = new Authenticator({
+    options,
+    apiKeys: new ApiKeyVerifier(keys.store, new KeyDigests([SECRET]), 'ask', clock),
+    tokens: undefined,
+    clock,
+    events: new SecurityEvents(),
+    maxClients: 10,
+    headers: false,
+    log: { error: () => undefined, warn: () => undefined },
+  });
+  const authenticate = async (rawHeaders: string[], handshake: boolean): Promise<string | undefined> => {
+    const state = new RequestState(undefined as never, undefined as never);
+    const raw = { rawHeaders, headers: {}, url: '/', method: 'GET' } as never;
+    const found = await authenticator.authenticate(raw, state, { handshake });
+    expect(found.kind === 'agent').toBe(state.agent !== undefined);
+    return state.agent?.id;
+  };
+
+  const name = fc.constantFrom(
+    'Authorization',
+    'authorization',
+    'X-API-Key',
+    'x-api-key',
+    'Sec-WebSocket-Protocol',
+    'X-Agent',
+    'Cookie',
+    'Proxy-Authorization',
+    'X-Forwarded-User',
+  );
+  const words = 'Bearer|bearer|DPoP|Basic| |,|\t|=|bearer.|ask_|_|real|null'.split('|');
+  const parts = [key.slice(0, -1), key.slice(0, 21), key.slice(4), key.toUpperCase(), `${key}0`];
+  const token = fc.constantFrom(...words, ...parts, forged, foreign, gone);
+  const value = fc.array(token, { maxLength: 5 }).map(tokens => tokens.join(''));
+  const lines = fc.array(fc.tuple(name, value), { maxLength: 4 }).map(pairs => pairs.flat());
+
+  it('whatever is put together from parts of credentials', async () => {
+    await fc.assert(
+      fc.asyncProperty(lines, fc.boolean(), async (rawHeaders, handshake) => {
+        // Parts can make up the whole key again: that one is valid.
+        fc.pre(!rawHeaders.some(text => text.replaceAll(`${key}0`, '').includes(key)));
+        expect(await authenticate(rawHeaders, handshake)).toBeUndefined();
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('and the valid one does', async () => {
+    expect(await authenticate(['Authorization', `Bearer ${key}`], false)).toBe('real');
+    expect(await authenticate(['X-API-Key', key], false)).toBe('real');
+    expect(await authenticate(['Sec-WebSocket-Protocol', `a, bearer.${key}`], true)).toBe('real');
+    expect(await authenticate(['Sec-WebSocket-Protocol', `a, bearer.${key}`], false)).toBeUndefined();
+  });
+});

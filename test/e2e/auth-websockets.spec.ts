@@ -1,0 +1,189 @@
+/* WebSockets: handshakes take the same credentials, and messages know the agent. */
+import { Controller, Get, Injectable } from '@nestjs/common';
+import { IoAdapter } from '@nestjs/platform-socket.io';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { io } from 'socket.io-client';
+import { WebSocket } from 'ws';
+import { type Agent, type AuthOptions, CurrentAgent, Public, Scopes } from '../../src/index.js';
+import { exchange } from '../support/http.js';
+import { createApiKey, SECRET, TestKeys } from '../support/keys.js';
+import { PLATFORMS } from '../support/platforms.js';
+import { type RunningApp, start } from '../support/start.js';
+
+@Injectable()
+@WebSocketGateway({ path: '/agents' })
+class AgentsGateway {
+  @SubscribeMessage('me')
+  me(@CurrentAgent() agent: Agent | undefined): object {
+    return { event: 'me', data: agent?.id ?? null };
+  }
+
+  @SubscribeMessage('admin')
+  @Scopes('admin')
+  admin(): object {
+    return { event: 'admin', data: 'done' };
+  }
+}
+
+@Injectable()
+@Public()
+@WebSocketGateway({ path: '/news' })
+class NewsGateway {
+  @SubscribeMessage('news')
+  news(@CurrentAgent() agent: Agent | undefined): object {
+    return { event: 'news', data: agent?.id ?? null };
+  }
+}
+
+@Controller()
+class Routes {
+  @Get('me')
+  me(): string {
+    return 'me';
+  }
+}
+
+const handshake = (path: string, lines = ''): string =>
+  `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+  `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${lines}\r\n`;
+
+describe.each(PLATFORMS)('%s', (_title, platform) => {
+  const keys = new TestKeys();
+  const { key } = keys.add('bot', { scopes: ['data:read'] });
+  const forged = createApiKey('ask', key.slice(4, 20)).text;
+  const launch = (
+    Adapter: typeof WsAdapter | typeof IoAdapter,
+    auth: AuthOptions = {},
+  ): Promise<RunningApp> =>
+    start(platform, {
+      controllers: [Routes],
+      providers: [AgentsGateway, NewsGateway],
+      options: { auth: { apiKeys: { store: keys.store, secret: SECRET }, ...auth } },
+      configure: app => void app.useWebSocketAdapter(new Adapter(app) as never),
+    });
+
+  describe('ws', () => {
+    const status = async (app: RunningApp, path: string, lines = ''): Promise<unknown[]> => {
+      const { answers, text } = await exchange(app.port, handshake(path, lines), 1);
+      if (text.startsWith('HTTP/1.1 101 ')) return [101];
+      const [answer] = answers;
+      return [answer!.status, answer!.json().code, answer!.header('WWW-Authenticate')];
+    };
+    /** Sends one message and waits for the answer. */
+    const ask = (
+      app: RunningApp,
+      path: string,
+      event: string,
+      protocols: string[],
+      headers = {},
+    ): Promise<any> => {
+      const socket = new WebSocket(`ws://127.0.0.1:${app.port}${path}`, protocols, { headers });
+      return new Promise((resolve, reject) => {
+        socket.on('open', () => socket.send(JSON.stringify({ event })));
+        socket.on('message', (data: Buffer) => {
+          resolve([JSON.parse(data.toString()), socket.protocol]);
+          socket.terminate();
+        });
+        socket.on('error', reject);
+      });
+    };
+
+    test('refuses handshakes as it refuses requests', async () => {
+      const app = await launch(WsAdapter);
+      const challenge = 'Bearer realm="api"';
+      expect(await status(app, '/agents')).toEqual([401, 'credential_missing', challenge]);
+      const invalid = [401, 'invalid_token', expect.stringContaining('error="invalid_token"')];
+      expect(await status(app, '/agents', `X-API-Key: ${forged}\r\n`)).toEqual(invalid);
+      expect(await status(app, '/agents', `Sec-WebSocket-Protocol: a, bearer.${forged}\r\n`)).toEqual(
+        invalid,
+      );
+      expect(
+        await status(app, '/agents', `X-API-Key: ${key}\r\nSec-WebSocket-Protocol: bearer.${key}\r\n`),
+      ).toEqual([400, 'credential_ambiguous', undefined]);
+      for (const name of ['token', 'access_token', 'api_key'])
+        expect(await status(app, `/agents?${name}=${key}`, `X-API-Key: ${key}\r\n`)).toEqual([
+          400,
+          'credential_in_url',
+          undefined,
+        ]);
+      expect(app.logger.text).not.toContain(key);
+    });
+
+    test('knows the agent in messages, by header and by subprotocol, which is not sent back', async () => {
+      const app = await launch(WsAdapter);
+      expect(await ask(app, '/agents', 'me', [], { 'X-API-Key': key })).toEqual([
+        { event: 'me', data: 'bot' },
+        '',
+      ]);
+      expect(await ask(app, '/agents', 'me', ['agent.v1', `bearer.${key}`])).toEqual([
+        { event: 'me', data: 'bot' },
+        'agent.v1',
+      ]);
+    });
+
+    test('holds messages to their scopes', async () => {
+      const app = await launch(WsAdapter);
+      const [message] = await ask(app, '/agents', 'admin', [], { 'X-API-Key': key });
+      expect(message.event).toBe('exception');
+    });
+
+    test('a public gateway, and a public path, open without an agent, and not with a bad credential', async () => {
+      const app = await launch(WsAdapter);
+      expect(await ask(app, '/news', 'news', [])).toEqual([{ event: 'news', data: null }, '']);
+      expect(await ask(app, '/news', 'news', [], { 'X-API-Key': key })).toEqual([
+        { event: 'news', data: 'bot' },
+        '',
+      ]);
+      expect((await status(app, '/news', `X-API-Key: ${forged}\r\n`))[0]).toBe(401);
+      const open = await launch(WsAdapter, { publicPaths: ['/agents'] });
+      const [message] = await ask(open, '/agents', 'me', []);
+      expect(message.event).toBe('exception');
+    });
+  });
+
+  describe('socket.io', () => {
+    const connect = (
+      app: RunningApp,
+      path: string,
+      transport: string,
+      extraHeaders = {},
+    ): Promise<unknown> => {
+      const socket = io(`http://127.0.0.1:${app.port}`, {
+        path,
+        transports: [transport],
+        extraHeaders,
+        reconnection: false,
+        forceNew: true,
+      });
+      return new Promise<unknown>(resolve => {
+        socket.on('connect', () => {
+          socket.emit('me');
+          socket.emit('news');
+        });
+        socket.on('me', data => resolve(data));
+        socket.on('news', data => resolve(data));
+        socket.on('exception', () => resolve('exception'));
+        socket.on('connect_error', () => resolve('refused'));
+      }).finally(() => socket.disconnect());
+    };
+
+    test.each(['websocket', 'polling'])('over %s', async transport => {
+      const app = await launch(IoAdapter);
+      expect(await connect(app, '/agents', transport)).toBe('refused');
+      expect(await connect(app, '/agents', transport, { 'X-API-Key': forged })).toBe('refused');
+      expect(await connect(app, '/agents', transport, { 'X-API-Key': key })).toBe('bot');
+      expect(await connect(app, '/news', transport)).toBeNull();
+    });
+
+    test('a refused poll is answered as every refusal', async () => {
+      const app = await launch(IoAdapter);
+      const answer = await app.send('/agents/?EIO=4&transport=polling');
+      expect([answer.status, answer.json().code, answer.header('WWW-Authenticate')]).toEqual([
+        401,
+        'credential_missing',
+        'Bearer realm="api"',
+      ]);
+    });
+  });
+});

@@ -1,0 +1,111 @@
+import { addKey, EMPTY_BOOK, revokeKey } from '../../src/auth/key-book.js';
+import { createRedisKeyStore, RedisKeyStore, type RedisKeyStoreOptions } from '../../src/redis/key-store.js';
+import { digests, NOW_MS } from '../support/keys.js';
+import { describeWithRedis, freePort, type RedisServer, startRedis } from '../support/redis.js';
+import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
+
+const options = { prefix: 'ask', nowMs: NOW_MS };
+const { book, id } = addKey(EMPTY_BOOK, 'bot', { scopes: ['a'] }, digests, options);
+
+describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) => {
+  let redis: RedisServer;
+  let connected: ConnectedClient;
+  let nowMs = 0;
+  const warnings: string[] = [];
+  const revoked: string[] = [];
+  const hooks = {
+    warn: (message: string): void => void warnings.push(message),
+    revoked: (keyId: string): void => void revoked.push(keyId),
+  };
+  const stores: RedisKeyStore[] = [];
+  const create = (more: Partial<RedisKeyStoreOptions> = {}): RedisKeyStore => {
+    const store = new RedisKeyStore({ client: connected.client, nowMs: () => nowMs, ...more });
+    stores.push(store);
+    return store;
+  };
+  beforeAll(async () => {
+    redis = await startRedis();
+    connected = await connect([redis.port]);
+  });
+  beforeEach(() => {
+    nowMs = warnings.length = revoked.length = 0;
+    return redis.command('FLUSHALL');
+  });
+  afterEach(() => {
+    for (const store of stores.splice(0)) void store.close();
+  });
+
+  it('begins empty, and follows what another process writes', async () => {
+    const [reader, writer] = [create(), create()];
+    await reader.open(hooks);
+    expect(reader.find(id)).toBeUndefined();
+    await writer.write(book, (await writer.read()).version);
+    expect((await writer.read()).book).toEqual(book);
+    await reader.refresh();
+    expect(reader.find(id)).toMatchObject({ id, revoked: false });
+    const { version } = await writer.read();
+    await writer.write(revokeKey(book, id, NOW_MS), version);
+    await reader.refresh();
+    expect(reader.find(id)!.revoked).toBe(true);
+    expect(revoked).toEqual([id]);
+  });
+
+  it('refuses a change of what somebody else has changed meanwhile', async () => {
+    const [one, other] = [create(), create()];
+    const { version } = await one.read();
+    await other.write(book, version);
+    await expect(one.write(EMPTY_BOOK, version)).rejects.toThrow('another command');
+    expect((await one.read()).book).toEqual(book);
+  });
+
+  it('asks for the keys only when they have changed', async () => {
+    const store = create();
+    await store.write(book, (await store.read()).version);
+    await store.open(hooks);
+    const before = store.find(id);
+    await store.refresh();
+    expect(store.find(id)).toBe(before);
+  });
+
+  it('keeps the last good keys while the entry is broken, and says so once', async () => {
+    const store = create();
+    await store.write(book, (await store.read()).version);
+    await store.open(hooks);
+    await redis.command('HSET', 'agent-security:keys', 'version', '99', 'book', '{');
+    await store.refresh();
+    await store.refresh();
+    expect(store.find(id)).toBeDefined();
+    expect(warnings).toEqual([expect.stringContaining('is not JSON')]);
+  });
+
+  it('counts no key that was not confirmed for too long', async () => {
+    const store = create({ maxStaleMs: 60_000 });
+    await store.write(book, (await store.read()).version);
+    await store.open(hooks);
+    nowMs = 60_000;
+    expect(store.find(id)).toBeDefined();
+    nowMs = 60_001;
+    expect(() => store.find(id)).toThrow('too long');
+    expect(() => store.find('unknown')).toThrow('too long');
+    await store.refresh();
+    expect(store.find(id)).toBeDefined();
+  });
+});
+
+describeWithRedis('createRedisKeyStore', () => {
+  it('connects and closes with the app, and starts also while Redis is away', async () => {
+    const redis = await startRedis();
+    const hooks = { warn: jest.fn(), revoked: jest.fn() };
+    const store = await createRedisKeyStore(redis.url);
+    await store.open(hooks);
+    await store.write(book, (await store.read()).version);
+    await store.refresh();
+    expect(store.find(id)).toBeDefined();
+    store.close();
+    const absent = await createRedisKeyStore(`redis://127.0.0.1:${await freePort()}`);
+    await absent.open(hooks);
+    expect(hooks.warn).toHaveBeenCalledTimes(1);
+    expect(() => absent.find(id)).toThrow('too long');
+    absent.close();
+  });
+});
