@@ -108,7 +108,7 @@ export class McpStage {
     const proof = this.#takeProof(raw);
     if (proof !== undefined && 'fields' in proof) return proof;
     const fault = checkVersion(headers, this.options.versions);
-    if (fault !== undefined) return protocolRefusal(fault, 'mcp_version_unsupported');
+    if (fault !== undefined) return protocolRefusal(fault);
     if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return { fields: URL_PROBLEM };
     return { headers, proof };
   }
@@ -219,7 +219,7 @@ export class McpStage {
     const fault = checkAgreement(headers, body);
     const outcomes = new CallOutcomes();
     const refusal = fault
-      ? protocolRefusal(fault, fault.rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid')
+      ? protocolRefusal(fault)
       : await this.#checkMessages(raw, response, state, body, outcomes);
     if (refusal !== undefined) return this.#answer(raw, response, state, { ...refusal, body });
     const hasCalls = body.messages.some(({ method }) => method === TOOLS_CALL);
@@ -318,7 +318,9 @@ const PUBLIC_METHODS: ReadonlySet<string> = new Set([
   TOOLS_LIST,
 ]);
 
-function protocolRefusal({ rpcCode, detail, data }: ProtocolFault, code: string): Refusal {
+function protocolRefusal({ rpcCode, detail, data }: ProtocolFault): Refusal {
+  const mismatch = rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid';
+  const code = rpcCode === -32022 ? 'mcp_version_unsupported' : mismatch;
   return { fields: { status: 400, code, detail }, rpcCode, data };
 }
 

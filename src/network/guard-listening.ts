@@ -17,11 +17,11 @@ export function guardListening(server: Server, network: Network): void {
   });
 }
 
-function listeningError({ address, port }: AddressInfo, network: Network): AgentSecurityConfigError {
+function listeningError({ address }: AddressInfo, network: Network): AgentSecurityConfigError {
   return new AgentSecurityConfigError(
     'ASEC_MCP_NETWORK',
     'mcp.network',
-    `is ${JSON.stringify(network)}, and the server listens on ${address}, port ${port}`,
+    `is ${JSON.stringify(network)}, and the server listens on ${address}`,
     "Listen on the loopback address: app.listen(port, '127.0.0.1'). Or let mcp.network say who may come.",
     address,
   );

@@ -2,7 +2,7 @@
  * A header with a fixed value would be a password that every hop reads and anybody can send again. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readInteger, readObject, readStringList } from '../common/read-options.js';
+import { readInteger, readObject, readStringList, show } from '../common/read-options.js';
 
 export interface ProxyProofOptions {
   /** The secrets that proxies sign with, at least 32 characters each; several while one replaces another. */
@@ -28,7 +28,7 @@ export function resolveProxyProof(option: string, input: unknown): ResolvedProxy
     throw new AgentSecurityConfigError(
       'ASEC_PROXY_SECRET',
       `${option}.secrets`,
-      'must hold secrets of at least 32 characters',
+      'must hold secrets of at least 32 characters, received others',
       'Make one with: openssl rand -hex 32. Give it to the proxy and to this app alone.',
     );
   }
@@ -37,7 +37,7 @@ export function resolveProxyProof(option: string, input: unknown): ResolvedProxy
     throw new AgentSecurityConfigError(
       'ASEC_OPTION_TYPE',
       `${option}.header`,
-      'must be the name of a header',
+      `must be the name of a header, received ${show(header)}`,
       'Write for example "X-Proxy-Signature".',
       header,
     );
