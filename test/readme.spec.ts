@@ -77,6 +77,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'docs/audit.md title=import.service.ts': 'type',
   'docs/audit.md title=siem.module.ts': 'start',
   'docs/errors.md title=quota.exception.ts': 'own',
+  'docs/mcp.md title=mcp.module.ts': 'type',
   'docs/migration.md title=step1.module.ts': 'start',
   'docs/migration.md title=step4.module.ts': 'start',
   'docs/proxies.md title=probes.module.ts': 'start',

@@ -173,6 +173,19 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
     expect(calls).toEqual([]);
   });
 
+  it('takes nothing of a quota for a batch that is refused', async () => {
+    const app = await startSecured(platform, SESSION_SERVER);
+    const batch = `[${call('read_log', {}, 1)},${call('delete_user', {}, 2)}]`;
+    for (let count = 0; count < 2; count++)
+      expect((await post(app, batch, bearer(app.keys.reader))).status).toBe(403);
+    const client = await connectClient(app.port, {
+      revision: '2025-11-25',
+      headers: { Authorization: `Bearer ${app.keys.reader}` },
+    });
+    await client.callTool('read_log');
+    expect(await client.callTool('read_log')).toBe('read_log {}');
+  });
+
   it('refuses a call that wants no answer', async () => {
     const app = await startSecured(platform, SESSION_SERVER);
     const silent = JSON.stringify({ jsonrpc: '2.0', method: 'tools/call', params: { name: 'delete_user' } });
