@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  type CanActivate,
   type DynamicModule,
   Global,
   Inject,
@@ -63,6 +64,12 @@ import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
 import { KNOWN_REFUSALS, MAX_KNOWN_REFUSALS } from './rate-limit/known-refusals.js';
+import { McpAuthenticator } from './mcp/mcp-authenticator.js';
+import { MCP_PORTS, type McpPorts } from './mcp/mcp-ports.js';
+import { McpStage } from './mcp/mcp-stage.js';
+import { McpToolGate } from './mcp/mcp-tools.js';
+import { guardListening } from './network/guard-listening.js';
+import { PrivateNetworkGuard } from './network/private-network.guard.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
 import {
@@ -75,6 +82,7 @@ import { RefusalMemory } from './rate-limit/refusal-memory.js';
 import { openTokens, type TokenServices } from './tokens/open-tokens.js';
 import { TokenEndpoint } from './tokens/token-endpoint.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
+import { MessageGuard } from './websockets/message.guard.js';
 import { AgentToolGuard } from './tools/agent-tool.guard.js';
 import { ToolAuditInterceptor } from './tools/tool-audit.interceptor.js';
 import { ToolPolicy } from './tools/tool-policy.js';
@@ -291,7 +299,8 @@ const PROVIDERS: Provider[] = [
   {
     provide: FRONT_STAGES,
     useFactory: (
-      { auth, errors, cspReports }: ResolvedOptions,
+      { auth, errors, cspReports, webSockets }: ResolvedOptions,
+      mcp: McpStage | undefined,
       gateways: Gateways,
       handshakes: HandshakeJudge | undefined,
       reports: CspReports,
@@ -300,12 +309,47 @@ const PROVIDERS: Provider[] = [
       answerNow: AnswerNow,
       tokens: readonly FrontStage[],
     ): readonly FrontStage[] => [
+      ...(mcp ? [mcp] : []),
       ...(auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : []),
       ...(cspReports === false ? [] : [new CspReportStage(cspReports, reports, events, clock, answerNow)]),
-      ...(handshakes ? [new PollingStage(gateways, handshakes, errors)] : []),
+      new PollingStage(gateways, webSockets, handshakes, errors),
       ...tokens,
     ],
-    inject: [RESOLVED, Gateways, HandshakeJudge, CspReports, SecurityEvents, CLOCK, ANSWER_NOW, TOKEN_STAGES],
+    inject: [
+      RESOLVED,
+      McpStage,
+      Gateways,
+      HandshakeJudge,
+      CspReports,
+      SecurityEvents,
+      CLOCK,
+      ANSWER_NOW,
+      TOKEN_STAGES,
+    ],
+  },
+  {
+    provide: McpStage,
+    useFactory: ({ mcp, errors }: ResolvedOptions, ports: McpPorts, clock: Clock) =>
+      mcp
+        ? new McpStage(mcp, ports, clock, new Logger('AgentSecurity'), errors ? errors.typeBase : undefined)
+        : undefined,
+    inject: [RESOLVED, MCP_PORTS, CLOCK],
+  },
+  {
+    provide: MCP_PORTS,
+    useFactory: (
+      { rateLimit, auth }: ResolvedOptions,
+      guard: RateLimitGuard,
+      policy: ToolPolicy,
+      audit: AuditTrail,
+      authenticator: Authenticator | undefined,
+    ): McpPorts => ({
+      identity: auth && authenticator ? new McpAuthenticator(authenticator) : undefined,
+      // A guard that a test puts in place lacks the method.
+      limiter: rateLimit ? { limit: async (...call) => guard.limitRaw?.(...call) } : undefined,
+      tools: new McpToolGate(policy, audit),
+    }),
+    inject: [RESOLVED, RateLimitGuard, ToolPolicy, AuditTrail, Authenticator],
   },
   {
     provide: CspReports,
@@ -360,6 +404,7 @@ const PROVIDERS: Provider[] = [
   HostGuard,
   AuthGuard,
   RateLimitGuard,
+  PrivateNetworkGuard,
   ScopesGuard,
   BodyGuard,
   TimeoutGuard,
@@ -447,14 +492,16 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     }
     CONFIGURED.add(config);
     const limitsTime = options.timeout !== false && (options.timeout.handlerMs || options.timeout.idleMs);
+    const typeBase = options.errors ? options.errors.typeBase : undefined;
+    const forMessages = (guard: CanActivate): CanActivate => new MessageGuard(guard, typeBase);
     config.useGlobalGuards(
       // First, so that what the guards wait for counts.
       ...(limitsTime ? [timeoutGuard] : []),
       ...(toolRoutes.found && options.audit ? [toolWatchGuard] : []),
       hostGuard,
-      ...(options.auth ? [authGuard] : []),
-      ...(options.rateLimit ? [rateLimitGuard] : []),
-      ...(options.auth ? [scopesGuard] : []),
+      ...(options.auth ? [forMessages(authGuard)] : []),
+      ...(options.rateLimit ? [forMessages(rateLimitGuard)] : []),
+      ...(options.auth ? [forMessages(scopesGuard)] : []),
       ...(options.body ? [bodyGuard] : []),
     );
     if (options.errors) config.useGlobalFilters(filter);
@@ -481,6 +528,8 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     // HTML that holds the path or the stack.
     const answersAll = this.options.errors !== false && adapter.getType() === 'express';
     if (this.options.timeout !== false) setServerLimits(server, this.options.timeout.server);
+    const { mcp } = this.options;
+    if (mcp) guardListening(server, mcp.network);
     installGate(server, this.front, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
   }
 
@@ -530,6 +579,7 @@ function define(
       RESOLVED_TIMEOUT,
       TIMERS,
       ANSWER_NOW,
+      RESOLVED_ERRORS,
     ],
   };
 }

@@ -1,5 +1,5 @@
-import { type AuthOptions, type ResolvedAuth, resolveAuth } from './auth/auth.options.js';
 import { type AuditOptions, type ResolvedAudit, resolveAudit } from './audit/audit.options.js';
+import { type AuthOptions, type ResolvedAuth, resolveAuth } from './auth/auth.options.js';
 import { type BodyOptions, type ResolvedBody, resolveBody } from './body/body.options.js';
 import {
   resolveTrustProxy,
@@ -16,6 +16,7 @@ import {
 import { type ErrorsOptions, type ResolvedErrors, resolveErrors } from './errors/errors.options.js';
 import { readHeadersInput, resolveHeaders, type SecurityHeadersOptions } from './headers/headers.options.js';
 import { type HostsOptions, type ResolvedHosts, resolveHosts } from './host/host.options.js';
+import { type McpOptions, type ResolvedMcp, resolveMcp } from './mcp/mcp.options.js';
 import {
   type RateLimitOptions,
   type ResolvedRateLimit,
@@ -30,6 +31,11 @@ import { type ResolvedTools, resolveTools, type ToolsOptions } from './tools/too
 import { type ResolvedTimeout, resolveTimeout, type TimeoutOptions } from './time/timeout.options.js';
 import { type ResolvedUrl, resolveUrl, type UrlOptions } from './url/url.options.js';
 import { type ResolvedMethods, resolveMethods } from './verb/methods.options.js';
+import {
+  type ResolvedWebSockets,
+  resolveWebSockets,
+  type WebSocketsOptions,
+} from './websockets/websockets.options.js';
 
 /** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
 export interface AgentSecurityOptions {
@@ -51,6 +57,10 @@ export interface AgentSecurityOptions {
   errors?: false | ErrorsOptions;
   /** Bounds on request bodies. @default 10 MiB, JSON 64 levels deep, no key twice */
   body?: false | BodyOptions;
+  /** MCP endpoints, judged in front of the framework. @default off */
+  mcp?: false | McpOptions;
+  /** Handshakes of WebSockets; their messages are limited by `rateLimit.messages`. @default as every other request */
+  webSockets?: WebSocketsOptions;
   /** A verified agent behind each request. `true` takes all of it from the environment. @default off */
   auth?: boolean | AuthOptions;
   /** Who may call the tools that `@AgentTool()` and MCP endpoints offer. @default what each tool declares */
@@ -78,13 +88,15 @@ export interface ResolvedOptions {
   readonly trustProxy: TrustFunction | undefined;
   readonly errors: ResolvedErrors | false;
   readonly body: ResolvedBody | false;
-  readonly auth: ResolvedAuth | false;
+  readonly mcp: ResolvedMcp | false;
+  readonly webSockets: ResolvedWebSockets;
   readonly tools: ResolvedTools | false;
   readonly audit: ResolvedAudit | false;
   readonly url: ResolvedUrl | false;
   readonly methods: ResolvedMethods | undefined;
   readonly timeout: ResolvedTimeout | false;
   readonly cspReports: ResolvedCspReports | false;
+  readonly auth: ResolvedAuth | false;
 }
 
 const KNOWN = [
@@ -97,13 +109,15 @@ const KNOWN = [
   'trustProxy',
   'errors',
   'body',
-  'auth',
+  'mcp',
+  'webSockets',
   'tools',
   'audit',
   'url',
   'methods',
   'timeout',
   'cspReports',
+  'auth',
 ] as const;
 
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
@@ -123,12 +137,14 @@ export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOp
     trustProxy: resolveTrustProxy(options.trustProxy, env),
     errors: resolveErrors(options.errors),
     body: resolveBody(options.body),
-    auth,
+    mcp: resolveMcp(options.mcp),
+    webSockets: resolveWebSockets(options.webSockets),
     tools: resolveTools(options.tools),
     audit: resolveAudit(options.audit, env),
     url: resolveUrl(options.url),
     methods: resolveMethods(options.methods),
     timeout: resolveTimeout(options.timeout),
     cspReports: resolveCspReports(options.cspReports),
+    auth,
   };
 }

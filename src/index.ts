@@ -87,6 +87,11 @@ export { SecurityHeadersInterceptor } from './headers/security-headers.intercept
 export { AllowHosts } from './host/host.decorator.js';
 export { HostGuard } from './host/host.guard.js';
 export { type HostsOptions } from './host/host.options.js';
+export { type McpOptions } from './mcp/mcp.options.js';
+export { type Network } from './network/address-range.js';
+export { PrivateNetworkOnly } from './network/private-network.decorator.js';
+export { PrivateNetworkGuard } from './network/private-network.guard.js';
+export { type ProvenRequest, type ProxyProofOptions, signProxyRequest } from './network/proxy-proof.js';
 export {
   QuotaThrottlerStorage,
   type QuotaThrottlerStorageOptions,
@@ -113,6 +118,7 @@ export {
 } from './rate-limit/rate-limiter.js';
 export { Reserved } from './rate-limit/reservation.decorator.js';
 export { type RateLimitReservation } from './rate-limit/reservation.js';
+export { type WebSocketsOptions } from './websockets/websockets.options.js';
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';

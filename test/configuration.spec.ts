@@ -665,6 +665,54 @@ const options: Row[] = [
     '"10 megs"',
   ],
   ['tools: null', { tools: null }, 'ASEC_OPTION_TYPE', 'tools', 'received null'],
+  ['mcp.path: a pattern', { mcp: { path: '/mcp/*' } }, 'ASEC_PATH_INVALID', 'mcp.path[0]', '/mcp/*'],
+  ['mcp.path: none', { mcp: { path: [] } }, 'ASEC_PATH_INVALID', 'mcp.path', 'names no path'],
+  [
+    'mcp.origins: a path',
+    { mcp: { origins: ['https://a.test/x'] } },
+    'ASEC_ORIGIN_INVALID',
+    'mcp.origins[0]',
+    'https://a.test/x',
+  ],
+  ['mcp.hosts: none', { mcp: { hosts: [] } }, 'ASEC_HOST_NONE', 'mcp.hosts', 'empty list'],
+  ['mcp.maxBytes: text', { mcp: { maxBytes: 'much' } }, 'ASEC_OPTION_TYPE', 'mcp.maxBytes', '"much"'],
+  ['mcp.versions: a number', { mcp: { versions: ['2'] } }, 'ASEC_OPTION_TYPE', 'mcp.versions[0]', '"2"'],
+  [
+    'mcp.publicTools: a space',
+    { mcp: { publicTools: ['a b'] } },
+    'ASEC_TOOL_NAME',
+    'mcp.publicTools[0]',
+    'a b',
+  ],
+  ['mcp.network: a typo', { mcp: { network: 'local' } }, 'ASEC_OPTION_TYPE', 'mcp.network', '"local"'],
+  [
+    'mcp.proxyProof: a short secret',
+    { mcp: { proxyProof: { secrets: ['hunter2'] } } },
+    'ASEC_PROXY_SECRET',
+    'mcp.proxyProof.secrets',
+    '32 characters',
+  ],
+  [
+    'mcp.proxyProof: no header',
+    { mcp: { proxyProof: { secrets: ['x'.repeat(32)], header: 'a b' } } },
+    'ASEC_OPTION_TYPE',
+    'mcp.proxyProof.header',
+    'a b',
+  ],
+  [
+    'webSockets.requireTls: text',
+    { webSockets: { requireTls: 'yes' } },
+    'ASEC_OPTION_TYPE',
+    'webSockets.requireTls',
+    '"yes"',
+  ],
+  [
+    'rateLimit.messages: syntax',
+    { rateLimit: { messages: '5 a day' } },
+    'ASEC_LIMIT_SYNTAX',
+    'rateLimit.messages',
+    '5 a day',
+  ],
   ['tools.allow: a list', { tools: { allow: ['read_*'] } }, 'ASEC_OPTION_TYPE', 'tools.allow', 'read_*'],
   ['tools.allow: a text', { tools: { allow: { a: 'x' } } }, 'ASEC_OPTION_TYPE', 'tools.allow.a', '"x"'],
   [
@@ -907,6 +955,8 @@ const unknownKeys: [option: string, input: unknown, offered: string][] = [
   ['timeout.handlers', { timeout: { handlers: '5s' } }, 'handler'],
   ['cspReports.paths', { cspReports: { paths: '/x' } }, 'path'],
   ['method', { method: ['GET'] }, 'methods'],
+  ['mcp.paths', { mcp: { paths: '/mcp' } }, 'path'],
+  ['webSockets.requireTLS', { webSockets: { requireTLS: true } }, 'requireTls'],
 ];
 
 describe('a bad configuration stops the start-up', () => {
@@ -952,6 +1002,7 @@ describe('a bad configuration stops the start-up', () => {
       'ASEC_TOOL_TWICE',
       'ASEC_AUDIT_FILE',
       'ASEC_MODULE_TWICE',
+      'ASEC_MCP_NETWORK',
       'ASEC_AUTH_ROUTE',
     ]);
   });
@@ -1007,6 +1058,7 @@ describe('undefined', () => {
     rateLimit: {
       limits: undefined,
       flood: undefined,
+      messages: undefined,
       key: undefined,
       exemptPaths: undefined,
       store: undefined,
@@ -1027,6 +1079,8 @@ describe('undefined', () => {
       keepAlive: undefined,
     },
     cspReports: undefined,
+    mcp: undefined,
+    webSockets: { requireTls: undefined },
     auth: undefined,
     tools: {
       allow: undefined,

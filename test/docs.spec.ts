@@ -256,8 +256,10 @@ test('no page names a configuration code that is none', () => {
 });
 
 /** A mistake that the code answers with the message that its entry prints. */
-type OfAnApp = 'ASEC_MODULE_TWICE' | 'ASEC_AUTH_ROUTE' | 'ASEC_TOOL_TWICE' | 'ASEC_AUDIT_FILE';
+type OfAnApp =
+  'ASEC_MODULE_TWICE' | 'ASEC_AUTH_ROUTE' | 'ASEC_TOOL_TWICE' | 'ASEC_AUDIT_FILE' | 'ASEC_MCP_NETWORK';
 const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, OfAnApp>, object])[] = [
+  ['ASEC_PROXY_SECRET', { mcp: { proxyProof: { secrets: ['hunter2'] } } }],
   ['ASEC_OPTION_UNKNOWN', { rateLimits: '5/minute' }],
   ['ASEC_OPTION_TYPE', { noStore: 'yes' }],
   ['ASEC_OPTION_RANGE', { body: { maxDepth: 0 } }],
@@ -387,8 +389,26 @@ test.each([
   await expect(start(EXPRESS, { ...parts, options })).rejects.toMatchObject({ code, message });
 });
 
+test('ASEC_MCP_NETWORK has the message that docs/errors.md prints', async () => {
+  const app = await createApp(
+    EXPRESS,
+    { options: { mcp: { network: 'loopback' } } },
+    new CapturingLogger(),
+    new ManualClock(),
+  );
+  const message = printedMessage('ASEC_MCP_NETWORK');
+  await expect(app.listen(0, '0.0.0.0')).rejects.toMatchObject({ code: 'ASEC_MCP_NETWORK', message });
+  await app.close();
+});
+
 test('every configuration code is provoked', () => {
-  const ofAnApp: OfAnApp[] = ['ASEC_MODULE_TWICE', 'ASEC_AUTH_ROUTE', 'ASEC_TOOL_TWICE', 'ASEC_AUDIT_FILE'];
+  const ofAnApp: OfAnApp[] = [
+    'ASEC_MODULE_TWICE',
+    'ASEC_AUTH_ROUTE',
+    'ASEC_TOOL_TWICE',
+    'ASEC_AUDIT_FILE',
+    'ASEC_MCP_NETWORK',
+  ];
   expect([...MISTAKES.map(([code]) => code), ...ofAnApp].toSorted()).toEqual(CONFIG_ERROR_CODES.toSorted());
 });
 

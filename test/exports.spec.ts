@@ -24,6 +24,8 @@ const NAMES = [
   'KeyDigests',
   'MaxBody',
   'NoStore',
+  'PrivateNetworkGuard',
+  'PrivateNetworkOnly',
   'ProblemDetailsFilter',
   'Public',
   'QuotaThrottlerStorage',
@@ -53,6 +55,7 @@ const NAMES = [
   'parseKeyBook',
   'revokeKey',
   'rotateKey',
+  'signProxyRequest',
   'strictValidation',
   'switchAgent',
 ];

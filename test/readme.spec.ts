@@ -80,6 +80,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'docs/errors.md title=quota.exception.ts': 'own',
   'docs/input.md title=files.controller.ts': 'type',
   'docs/input.md title=validation.ts': 'type',
+  'docs/mcp.md title=mcp.module.ts': 'type',
   'docs/migration.md title=step1.module.ts': 'start',
   'docs/migration.md title=step4.module.ts': 'start',
   'docs/proxies.md title=probes.module.ts': 'start',

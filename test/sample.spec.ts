@@ -153,6 +153,28 @@ describe.each(PLATFORMS)('on %s', platform => {
     expect([run.status, run.json().code]).toEqual([403, 'insufficient_scope']);
   });
 
+  test.each(['/mcp', '/mcp-nest'])('%s: an MCP server behind the module', async path => {
+    const ask = async (method: string, params: object, headers: Record<string, string> = {}) =>
+      request(shared.port, {
+        path,
+        headers: {
+          'Content-Type': 'application/json',
+          Accept: 'application/json, text/event-stream',
+          ...shared.key,
+          ...headers,
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+      });
+    const call = await ask('tools/call', { name: 'calculator', arguments: { input: '6 * 7' } });
+    expect([call.status, call.body]).toEqual([200, expect.stringContaining('{\\"result\\":42}')]);
+    const list = await ask('tools/list', {});
+    expect(list.body).toContain('"calculator"');
+    expect(list.body).not.toContain('reset-memory');
+    expect((await ask('tools/call', { name: 'reset-memory', arguments: {} })).status).toBe(403);
+    expect((await ask('tools/list', {}, { 'X-API-Key': 'no-key' })).status).toBe(401);
+    expect((await ask('tools/list', {}, { Origin: 'https://evil.example' })).status).toBe(403);
+  });
+
   test('tools: results, refusals, unknown names', async () => {
     const { port, key } = await startSample({ PLATFORM: platform });
     const run = async (name: string, body: object) => {

@@ -88,9 +88,11 @@ export class RequestState {
 }
 
 export const REQUEST_STATE = Symbol.for('agent-security:request-state');
+/** Where a connection keeps the request that opened it. */
+const HANDSHAKE = Symbol.for('agent-security:handshake');
 
 /** Where the state of an upgraded connection stays, for who has no more than its socket. */
-export type SocketWithState = Duplex & { [REQUEST_STATE]?: RequestState };
+export type SocketWithState = Duplex & { [REQUEST_STATE]?: RequestState; [HANDSHAKE]?: IncomingMessage };
 
 export type ResponseWithState = ServerResponse & { [REQUEST_STATE]?: RequestState };
 export type RequestWithState = IncomingMessage & { [REQUEST_STATE]?: RequestState };
@@ -109,4 +111,19 @@ export function requestState(response: PlatformResponse | undefined): RequestSta
 export function attachUpgrade(request: IncomingMessage, socket: Duplex, state: RequestState): void {
   (request as RequestWithState)[REQUEST_STATE] = state;
   (socket as SocketWithState)[REQUEST_STATE] = state;
+  (socket as SocketWithState)[HANDSHAKE] = request;
+}
+
+/** A client as a gateway's adapter hands it out: of socket.io (with the request) or of ws (with the socket). */
+interface GatewayClient {
+  readonly request?: IncomingMessage;
+  readonly _socket?: SocketWithState | null;
+}
+
+/** The request that opened the socket of a client, or what is known of it where the front has not seen it: its connection. */
+export function handshakeOf(client: unknown): IncomingMessage | undefined {
+  if (typeof client !== 'object' || client === null) return undefined;
+  const { request, _socket: socket } = client as GatewayClient;
+  const unseen = { socket, headers: {}, rawHeaders: [] } as unknown as IncomingMessage;
+  return request ?? socket?.[HANDSHAKE] ?? (socket ? unseen : undefined);
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 
 /**
@@ -15,6 +16,10 @@ export interface FrontStage {
    * It may read the body only after `state.askForBody()`, and must put back what the framework is to read.
    */
   run(raw: IncomingMessage, response: ServerResponse, state: RequestState): boolean | Promise<boolean>;
+  /** Whether pages of an origin that `cors` does not list may call what the stage claims. */
+  allowsOrigin?(raw: IncomingMessage, origin: string): boolean;
+  /** Answers a request of the stage's that the front's own checks refuse, in the form that its clients read. */
+  refuse?(raw: IncomingMessage, response: ServerResponse, state: RequestState, fields: ProblemFields): void;
 }
 
 export const FRONT_STAGES = Symbol('agent-security:front-stages');

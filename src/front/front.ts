@@ -45,6 +45,7 @@ import { chooseRequestId } from '../request-id/choose-request-id.js';
 import { checkUrl, urlRefusal } from '../url/check-url.js';
 import { checkVerb } from '../verb/check-verb.js';
 import type { ResolvedOptions } from '../agent-security.options.js';
+import { TLS_PROBLEM } from '../websockets/tls.problem.js';
 import type { FrontStage } from './front-stage.js';
 import { answerOnSocket, answerPreflight, answerProblem, createAnswerNow } from './answer.js';
 import {
@@ -134,8 +135,14 @@ export class Front {
     }
     takeOver(response);
     if (problem === PREFLIGHT) answerPreflight(raw, rawResponse(response), this.options.cors as ResolvedCors);
-    else answerProblem(raw, rawResponse(response), problem, state.id, this.options.errors);
+    else this.#answer(raw, rawResponse(response), state, problem);
     return false;
+  }
+
+  #answer(raw: IncomingMessage, response: ServerResponse, state: RequestState, problem: ProblemFields): void {
+    const stage = this.parts.stages.find(each => each.refuse !== undefined && each.claims(raw));
+    if (stage === undefined) answerProblem(raw, response, problem, state.id, this.options.errors);
+    else stage.refuse!(raw, response, state, problem);
   }
 
   async #runStages(
@@ -170,8 +177,15 @@ export class Front {
   admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean | Promise<boolean> {
     const state = this.#newState(raw, NO_RESPONSE);
     const problem = this.#judge(raw, state, 'UPGRADE');
-    if (problem === undefined)
-      return this.parts.handshakes === undefined || this.#authenticate(raw, socket, state);
+    if (problem === undefined) {
+      if (this.options.webSockets.requireTls && !state.client.secure) {
+        this.#refuseUpgrade(socket, state, TLS_PROBLEM);
+        return false;
+      }
+      if (this.parts.handshakes !== undefined) return this.#authenticate(raw, socket, state);
+      attachUpgrade(raw, socket, state);
+      return true;
+    }
     this.#refuseUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
     return false;
   }
@@ -320,7 +334,7 @@ export class Front {
     const origin = headers.origin;
     const secFetchSite = headers['sec-fetch-site'] as string | undefined;
     if (origin === undefined && secFetchSite === undefined && !cors.anyOrigin) return undefined;
-    const decision = decideCors(
+    let decision = decideCors(
       {
         method,
         origin,
@@ -331,6 +345,14 @@ export class Front {
       },
       cors,
     );
+    if (
+      (decision.kind === 'refused' || decision.kind === 'unreadable') &&
+      origin !== undefined &&
+      this.parts.stages.some(stage => stage.allowsOrigin?.(raw, origin) === true)
+    ) {
+      const isPreflight = method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+      decision = { kind: isPreflight ? 'preflight' : 'granted', origin };
+    }
     if (decision.kind === 'granted' || decision.kind === 'preflight') {
       state.grant = this.#grants.get(decision.origin) ?? grantPairs(decision.origin, cors);
       return decision.kind === 'preflight' ? PREFLIGHT : undefined;

@@ -1,18 +1,21 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type ArgumentsHost,
   type ExecutionContext,
+  HttpException,
   Inject,
   Injectable,
   Logger,
   Optional,
 } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { rawRequest, rawResponse, requestPath } from '../common/http-request.js';
 import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
-import type { ProblemFields } from '../common/problem.js';
+import { problemOf, type ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { type Ask, isConcurrency, part, policiesOf } from './ask.js';
 import { type LimitLookup, LimitUnknownError } from './dynamic-limits.js';
@@ -36,6 +39,7 @@ import {
   type LimitedRequest,
   readCall,
   readHttpCall,
+  readMessageCall,
 } from './read-call.js';
 import type { RefusalMemory } from './refusal-memory.js';
 import { createReservation, keepForRequest } from './reservation.js';
@@ -118,6 +122,7 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   override canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.handleRequest !== RateLimitGuard.prototype.handleRequest) return super.canActivate(context);
+    if (context.getType() === 'ws') return this.judgeMessage(context);
     const call = readCall(context);
     if (call === undefined) return GRANTED;
     const { request, state } = call;
@@ -135,6 +140,15 @@ export class RateLimitGuard extends ThrottlerGuard {
     const verdict = this.limiter.judge(charges);
     if (!verdict.granted && plan.isModules) this.offerRefusal(call, verdict, this.clock.monotonicMs());
     return this.settle(context, call, verdict, undefined);
+  }
+
+  /** A message of a gateway: the limits of its handler, else those of all messages. */
+  private judgeMessage(context: ExecutionContext): Promise<boolean> {
+    const call = readMessageCall(context);
+    if (call === undefined) return GRANTED;
+    const plan = this.plans.messagePlan(this.plans.get(context.getClass(), context.getHandler()));
+    if (plan.groups.length === 0 && plan.lateGroups.length === 0) return GRANTED;
+    return this.judgeLater(context, plan, call);
   }
 
   /**
@@ -159,6 +173,31 @@ export class RateLimitGuard extends ThrottlerGuard {
     this.tell(call, verdict);
     this.limiter.watch([{ owner: clientName(call), charges, stored: [] }], verdict, askerOf(call));
     if (!verdict.granted) return refusal(quotaProblem(verdict));
+  }
+
+  /**
+   * Takes the module's quota for a request that no guard will see: an endpoint that another library mounts on the raw adapter.
+   * @returns the problem to answer with, if the client is over its limit
+   */
+  async limitRaw(
+    request: IncomingMessage,
+    response: ServerResponse,
+    cost = 1,
+  ): Promise<ProblemFields | undefined> {
+    const context = new ExecutionContextHost([request, response]);
+    const call = readHttpCall(context);
+    if (call.state !== undefined) call.state.charged = true;
+    if (this.isExempt(call.request)) return undefined;
+    try {
+      await this.judgeLater(context, this.plans.modulesPlan(cost), call);
+      return undefined;
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem !== undefined) return problem;
+      if (!(error instanceof HttpException)) throw error;
+      // Thrown by a subclass.
+      return { status: error.getStatus(), code: 'rate_limited', detail: error.message };
+    }
   }
 
   protected override async handleRequest(_request: ThrottlerRequest): Promise<boolean> {
@@ -241,7 +280,8 @@ export class RateLimitGuard extends ThrottlerGuard {
     throw refusal(problem);
   }
 
-  private tell({ state, response }: Call, verdict: Verdict, asks?: readonly Ask[]): void {
+  private tell({ state, response, isMessage }: Call, verdict: Verdict, asks?: readonly Ask[]): void {
+    if (isMessage) return;
     const { headers: informative, partitionKeys } = this.settings;
     const keys = partitionKeys && asks !== undefined ? partitionKeysOf(asks) : undefined;
     const headers = quotaHeaders(verdict, this.clock.epochMs(), informative, keys);

@@ -43,6 +43,12 @@ export interface RateLimitOptions {
    */
   flood?: false | string;
   /**
+   * One quota per client over all messages of its sockets, in place of `limits`. A `@RateLimit()` of a `@SubscribeMessage()` handler
+   * replaces it there. Over it, the client gets an `exception` with `retry_after_seconds`.
+   * @default '100/second'
+   */
+  messages?: false | RateLimitInput | readonly RateLimitInput[];
+  /**
    * Limits of kinds of clients, in place of the module's: `{ free: '10/minute', enterprise: '1000/minute' }`. Who is of no tier
    * gets the module's. Needs `tier`, or `auth`: an agent's own tier counts then.
    * @default none
@@ -96,6 +102,8 @@ export interface RateLimitOptions {
 export interface ResolvedRateLimit {
   readonly limits: readonly AnyRule[];
   readonly flood: Policy | undefined;
+  /** Of messages over sockets. */
+  readonly messages: readonly AnyRule[];
   readonly tiers: ReadonlyMap<string, readonly AnyRule[]>;
   readonly tier: RateLimitOptions['tier'];
   readonly key: RateLimitKey;
@@ -120,6 +128,7 @@ export const SKIP_RATE_LIMIT_KEY = 'agent-security:skip-rate-limit';
 
 const DEFAULT_LIMITS = ['10/second', '100/minute'];
 const DEFAULT_FLOOD = '100/second';
+const DEFAULT_MESSAGES = '100/second';
 const MAX_CLIENTS = { min: 1, max: 100_000_000 };
 
 /** @param authIsOn whether requests have agents, who may have tiers */
@@ -132,6 +141,7 @@ export function resolveRateLimit(
   const options = readObject('rateLimit', input, [
     'limits',
     'flood',
+    'messages',
     'tiers',
     'tier',
     'key',
@@ -150,6 +160,7 @@ export function resolveRateLimit(
   return {
     limits: limits === false ? [] : resolveRules(limitsOption, Array.isArray(limits) ? limits : [limits]),
     flood: flood === false ? undefined : resolveFlood(flood),
+    messages: resolveMessages(options.messages),
     tiers: resolveTiers(options.tiers, options.tier, authIsOn),
     tier: readFunction<NonNullable<RateLimitOptions['tier']>>('rateLimit.tier', options.tier),
     key: readKey('rateLimit.key', options.key) ?? 'client',
@@ -188,6 +199,12 @@ function resolveTiers(
   );
 }
 
+function resolveMessages(value: unknown): readonly AnyRule[] {
+  if (value === false) return [];
+  const limits = value ?? DEFAULT_MESSAGES;
+  return resolveRules('rateLimit.messages', Array.isArray(limits) ? limits : [limits]);
+}
+
 function resolveFlood(value: unknown): Policy {
   if (typeof value !== 'string') throw limitTypeError('rateLimit.flood', value, 'must be a limit or false');
   const parsed = parseLimits('rateLimit.flood', value);
@@ -217,6 +234,7 @@ function readStore(value: unknown): Pick<ResolvedRateLimit, 'store' | 'throttler
 export const RATE_LIMIT_OFF: ResolvedRateLimit = {
   limits: [],
   flood: undefined,
+  messages: [],
   tiers: new Map(),
   tier: undefined,
   key: 'client',

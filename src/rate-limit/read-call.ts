@@ -2,7 +2,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { type PlatformRequest, type PlatformResponse, rawRequest } from '../common/http-request.js';
 import { addressBlock, addressKey, type Key64, SHARED_KEY } from '../common/ip-address.js';
-import { requestState, type RequestState, stateOfRequest } from '../common/request-state.js';
+import { handshakeOf, requestState, type RequestState, stateOfRequest } from '../common/request-state.js';
 import { hashKey } from './hash-key.js';
 
 export type LimitedRequest = PlatformRequest & { ip?: string };
@@ -13,6 +13,8 @@ export interface Call {
   readonly response: PlatformResponse | undefined;
   /** `undefined` on an adapter that runs no request hook. */
   readonly state: RequestState | undefined;
+  /** Whether it is a message of a socket, whose answer has no headers. */
+  readonly isMessage?: boolean;
 }
 
 /** What drivers hand to resolvers: Apollo and Mercurius on Express and on Fastify. */
@@ -31,6 +33,13 @@ export function readCall(host: ArgumentsHost): Call | undefined {
   const request = context?.req ?? context?.request ?? context?.reply?.request;
   const state = stateOfRequest(request);
   return request && state ? { request, response: undefined, state } : undefined;
+}
+
+/** The handshake behind a gateway's message. One that the front has not seen, on a port of its own, has no state. */
+export function readMessageCall(host: ArgumentsHost): Call | undefined {
+  if (host.getType() !== 'ws') return undefined;
+  const request = handshakeOf(host.getArgByIndex<unknown>(0));
+  return request && { request, response: undefined, state: stateOfRequest(request), isMessage: true };
 }
 
 export function readHttpCall(host: ArgumentsHost): Call {

@@ -68,6 +68,7 @@ const MAX_LATE_TABLES = 1_000;
 
 export class RoutePlans {
   readonly #modulesGroups: readonly AnyGroup[];
+  readonly #messageGroups: readonly AnyGroup[];
   readonly #tiersGroups: readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
   readonly #classGroups = new WeakMap<Constructor, readonly AnyGroup[]>();
   readonly #throttleTables = new Map<string, QuotaTable>();
@@ -82,6 +83,7 @@ export class RoutePlans {
     private readonly log: { error(message: string): void },
   ) {
     this.#modulesGroups = this.#groupRules('all', options.limits);
+    this.#messageGroups = this.#groupRules('messages', options.messages);
     this.#tiersGroups = Array.from(options.tiers, ([tier, rules]) => [
       tier,
       this.#groupRules(`tier:${tier}`, rules),
@@ -102,6 +104,30 @@ export class RoutePlans {
         if ((group.mask & (1 << index)) !== 0 && !isConcurrency(policy)) mask |= 1 << index;
       return mask === 0 ? [] : [{ ...group, mask }];
     });
+  }
+
+  /** What a request draws on that is of no route, and counts as `times` requests. */
+  modulesPlan(times: number): RoutePlan {
+    const scale = (groups: readonly AnyGroup[]): readonly AnyGroup[] =>
+      times === 1
+        ? groups
+        : groups.map(group =>
+            typeof group.cost === 'number' ? { ...group, cost: group.cost * times } : group,
+          );
+    return {
+      groups: scale(this.#modulesGroups),
+      lateGroups: [],
+      immediate: false,
+      isModules: true,
+      tiers: new Map(this.#tiersGroups.map(([tier, groups]) => [tier, scale(groups)])),
+    };
+  }
+
+  /** The plan of a gateway's handler: what the module counts of messages in place of what it counts of requests. */
+  messagePlan(plan: RoutePlan): RoutePlan {
+    if (!plan.isModules) return plan;
+    const own = plan.groups.filter(group => isFixed(group) && group.throttle !== undefined);
+    return { ...plan, groups: [...this.#messageGroups, ...own], tiers: NO_TIERS };
   }
 
   #plan(controller: Constructor, handler: Handler): RoutePlan {

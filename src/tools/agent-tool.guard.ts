@@ -1,9 +1,10 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { joinQuotas } from './quota-pairs.js';
 import { ToolPolicy } from './tool-policy.js';
 import { auditEntryOf, readToolRequest, toolCallOf } from './tool-request.js';
-import { toolRefusal } from './tool-refusal.exception.js';
+import { refusalFor, toolRefusal } from './tool-refusal.exception.js';
 import { ToolRoutes } from './tool-routes.js';
 
 /** Judges calls of handlers that are tools, behind identity, limits and scopes. `@AgentTool()` binds it. */
@@ -13,16 +14,27 @@ export class AgentToolGuard implements CanActivate {
     @Inject(ToolRoutes) private readonly routes: ToolRoutes,
     @Inject(ToolPolicy) private readonly policy: ToolPolicy,
     @Inject(AuditTrail) private readonly audit: AuditTrail,
+    @Inject(RESOLVED_ERRORS) private readonly errors: ResolvedErrors,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
+    try {
+      return await this.judge(context);
+    } catch (error) {
+      throw await refusalFor(context, error, this.errors.typeBase);
+    }
+  }
+
+  private async judge(context: ExecutionContext): Promise<boolean> {
     const tool = this.routes.get(context.getClass(), context.getHandler());
     if (tool === null) return true;
     const request = readToolRequest(context);
     const { state } = request;
     const decision = await this.policy.judge(toolCallOf(tool, request));
     if (decision.allowed) {
-      if (state !== undefined) state.quota = joinQuotas(state.quota, decision.headers);
+      // A gateway's messages share one state, and have no headers.
+      if (state !== undefined && context.getType() !== 'ws')
+        state.quota = joinQuotas(state.quota, decision.headers);
       return true;
     }
     // The answer of an HTTP request is watched, and recorded when it has ended.

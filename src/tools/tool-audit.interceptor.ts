@@ -7,9 +7,10 @@ import {
 } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import type { Tool } from './tool.js';
 import { auditEntryOf, readToolRequest } from './tool-request.js';
-import { toolRefusal } from './tool-refusal.exception.js';
+import { refusalFor, toolRefusal } from './tool-refusal.exception.js';
 import { ToolRoutes } from './tool-routes.js';
 import { ToolRuns } from './tool-runs.js';
 
@@ -23,6 +24,7 @@ export class ToolAuditInterceptor implements NestInterceptor {
     @Inject(ToolRoutes) private readonly routes: ToolRoutes,
     @Inject(AuditTrail) private readonly audit: AuditTrail,
     @Inject(ToolRuns) private readonly runs: ToolRuns,
+    @Inject(RESOLVED_ERRORS) private readonly errors: ResolvedErrors,
   ) {}
 
   intercept(
@@ -36,7 +38,7 @@ export class ToolAuditInterceptor implements NestInterceptor {
   async #record(context: ExecutionContext, next: CallHandler, tool: Tool): Promise<Observable<unknown>> {
     const request = readToolRequest(context);
     const start = await this.audit.begin(auditEntryOf(tool, request));
-    if (!start.recorded) throw toolRefusal(context, start);
+    if (!start.recorded) throw await refusalFor(context, toolRefusal(context, start), this.errors.typeBase);
     const { call } = start;
     // An HTTP answer is watched to its end; of a message or a GraphQL field, all that is seen is what the handler makes of it.
     if (this.runs.started(request.state, call)) return next.handle();

@@ -4,14 +4,14 @@ import type { AuditEntry } from '../audit/audit-trail.js';
 import { type PlatformRequest, rawRequest } from '../common/http-request.js';
 import { isRecord } from '../common/read-options.js';
 import { type RequestState } from '../common/request-state.js';
-import { clientAddress, readCall } from '../rate-limit/read-call.js';
+import { clientAddress, readCall, readMessageCall } from '../rate-limit/read-call.js';
 import type { Tool } from './tool.js';
 import type { ToolCall } from './tool-policy.js';
 
 type ParsedRequest = PlatformRequest & { params?: unknown; query?: unknown };
 
 export interface ToolRequest {
-  /** `undefined` for gateways and microservices, whose messages are no requests of their own. */
+  /** Of a gateway's message, the handshake; `undefined` for microservices. */
   readonly request: ParsedRequest | undefined;
   readonly state: RequestState | undefined;
   readonly address: string;
@@ -25,7 +25,9 @@ export function readToolRequest(host: ArgumentsHost): ToolRequest {
   if (call === undefined) {
     const readParams = (): unknown =>
       type === 'ws' ? host.switchToWs().getData<unknown>() : host.switchToRpc().getData<unknown>();
-    return { request: undefined, state: undefined, address: '', readParams };
+    const handshake = readMessageCall(host);
+    const address = handshake === undefined ? '' : clientAddress(handshake);
+    return { request: handshake?.request, state: handshake?.state, address, readParams };
   }
   const request = call.request as ParsedRequest;
   return {

@@ -144,11 +144,6 @@ describe.each(PLATFORMS)('gateways on %s', (_title, platform) => {
         Array<string>(3).fill('echo'),
         Array.from({ length: 3 }, () => ['echo', 'hello']),
       ],
-      [
-        'does not judge @RateLimit() on a message',
-        ['limited', 'limited'],
-        Array.from({ length: 2 }, () => ['limited', 'hello']),
-      ],
       ['does not judge @AllowHosts() on a message', ['narrowed'], [['narrowed', 'hello']]],
       ['a WsException', ['ws-exception', 'echo'], [exceptionOf('ws-exception', 'told'), ['echo', 'hello']]],
       [

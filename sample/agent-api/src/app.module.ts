@@ -5,6 +5,8 @@ import { AnswersController } from './answers/answers.controller.js';
 import { AnswersService } from './answers/answers.service.js';
 import { DemoKeys } from './demo-keys.js';
 import { HealthController } from './health.controller.js';
+import { NestMcpController } from './mcp/nest-mcp.controller.js';
+import { SdkMcpController } from './mcp/sdk-mcp.controller.js';
 import { MeController } from './me.controller.js';
 import { NotesController } from './notes/notes.controller.js';
 import { NotesService } from './notes/notes.service.js';
@@ -40,6 +42,9 @@ class DemoKeysModule {}
         // A load balancer asks by address, and often; a health probe needs neither check.
         hosts: { exemptPaths: ['/healthz'] },
         rateLimit: { exemptPaths: ['/healthz'] },
+        // Who may call what over MCP is decided in front of both servers; one of them no guard would see.
+        mcp: { path: ['/mcp', '/mcp-nest'] },
+        tools: { policies: { 'reset-memory': { scopes: ['admin'], impact: 'high' } } },
         // What @AgentTool() handlers do, each line bound to the one before it.
         audit: { file: auditFile(process.env) },
         headers: {
@@ -54,7 +59,15 @@ class DemoKeysModule {}
     }),
     DemoKeysModule,
   ],
-  controllers: [ToolsController, NotesController, AnswersController, MeController, HealthController],
+  controllers: [
+    ToolsController,
+    NotesController,
+    AnswersController,
+    MeController,
+    HealthController,
+    SdkMcpController,
+    NestMcpController,
+  ],
   providers: [ToolsService, NotesService, AnswersService],
 })
 export class AppModule {}

@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { McpStrategy, StreamableHttpTransport } from '@rekog/mcp-nest';
 import { AgentSecurityConfigError } from 'nestjs-agent-security';
 import { AppModule } from './app.module.js';
 import { DemoKeys } from './demo-keys.js';
@@ -22,6 +23,15 @@ async function start(): Promise<void> {
   app.enableShutdownHooks();
   const description = new DocumentBuilder().setTitle('Agent API').setVersion('1.0').build();
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, description));
+  const strategy = new McpStrategy({
+    name: 'agent-api',
+    version: '1.0.0',
+    transports: [new StreamableHttpTransport({ endpoint: '/mcp-nest' })],
+    httpAdapter: app.getHttpAdapter(),
+    logging: false,
+  });
+  app.connectMicroservice({ strategy });
+  await app.startAllMicroservices();
   await app.listen(port, '127.0.0.1');
   const { port: bound } = app.getHttpServer().address() as { port: number };
   const { key } = app.get(DemoKeys, { strict: false });
@@ -33,6 +43,7 @@ function welcome(url: string, platform: string, demoKey: string | undefined, rec
   const origin = demoKey === undefined ? 'Keys come from the environment.' : `A key for this run: ${demoKey}`;
   return `Agent API on ${platform}: ${url} (Swagger UI: ${url}/docs)
 ${origin}
+MCP servers: ${url}/mcp (the official SDK) and ${url}/mcp-nest (@rekog/mcp-nest)
 
 The headers of a good answer:
   curl -i ${url}/tools

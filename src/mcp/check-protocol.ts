@@ -1,0 +1,152 @@
+/* What the headers of an MCP request say, and whether the body says the same (MCP 2026-07-28, Streamable HTTP; SEP-2243). A proxy
+ * judges by the headers, the server reads the body: whoever lets them differ lets one of the two be fooled. Revisions before
+ * 2026-07-28 know the version header alone. */
+import { type McpBody, type McpMessage, nameIn, TOOLS_CALL } from './read-messages.js';
+
+/** Revisions in which each request stands for itself: no sessions, no stream to GET, the headers mandatory. */
+const FIRST_STATELESS = '2026-07-28';
+
+export const PROTOCOL_VERSIONS: readonly string[] = [
+  '2024-10-07',
+  '2024-11-05',
+  '2025-03-26',
+  '2025-06-18',
+  '2025-11-25',
+  FIRST_STATELESS,
+];
+
+export const isStateless = (version: string | undefined): boolean =>
+  version !== undefined && version >= FIRST_STATELESS;
+
+export interface ProtocolHeaders {
+  readonly version: string | undefined;
+  readonly method: string | undefined;
+  /** Decoded; `null` for a name that is not decodable. */
+  readonly name: string | null | undefined;
+}
+
+export interface ProtocolFault {
+  readonly rpcCode: -32020 | -32022 | -32600;
+  readonly detail: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+export function readProtocolHeaders(headers: Headers): ProtocolHeaders {
+  const name = headers['mcp-name'];
+  return {
+    version: text(headers['mcp-protocol-version']),
+    method: text(headers['mcp-method']),
+    name: name === undefined ? undefined : decodeName(String(name)),
+  };
+}
+
+export function checkVersion(
+  { version }: ProtocolHeaders,
+  versions: ReadonlySet<string>,
+): ProtocolFault | undefined {
+  if (version === undefined || versions.has(version)) return undefined;
+  return {
+    rpcCode: -32022,
+    detail: 'The MCP-Protocol-Version is not supported.',
+    data: { supported: [...versions], requested: version.slice(0, 64) },
+  };
+}
+
+/** The tool that the headers alone name, where the revision makes them binding. */
+export function toolInHeaders({ version, method, name }: ProtocolHeaders): string | undefined {
+  return isStateless(version) && method === TOOLS_CALL && name ? name : undefined;
+}
+
+export function checkAgreement(
+  headers: ProtocolHeaders,
+  { batch, messages }: McpBody,
+): ProtocolFault | undefined {
+  const stateless = isStateless(headers.version);
+  if (batch) {
+    const claims = messages.some(message => isStateless(claimedVersion(message)));
+    if (stateless || claims)
+      return { rpcCode: -32600, detail: `Revision ${FIRST_STATELESS} has no batches.` };
+    const named = headers.method !== undefined || headers.name !== undefined;
+    return named ? mismatch('headers that name one message cannot stand over a batch') : undefined;
+  }
+  const message = messages[0]!;
+  return checkOne(headers, message);
+}
+
+function checkOne(headers: ProtocolHeaders, message: McpMessage): ProtocolFault | undefined {
+  const { kind, method } = message;
+  const claimed = claimedVersion(message);
+  const stateless = isStateless(headers.version) || isStateless(claimed);
+  if (claimed !== undefined && headers.version !== undefined && claimed !== headers.version)
+    return mismatch('the body names another protocol version than MCP-Protocol-Version');
+  if (kind === 'response')
+    return headers.method === undefined ? undefined : mismatch('a response has no method');
+  if (stateless && kind === 'request') {
+    if (headers.version === undefined) return mismatch('MCP-Protocol-Version is missing');
+    if (headers.method === undefined) return mismatch('Mcp-Method is missing');
+    if (method === 'initialize' && claimed === undefined)
+      return mismatch(`revision ${headers.version} has no initialize`);
+  }
+  if (headers.method !== undefined && headers.method !== method)
+    return mismatch('Mcp-Method is not the method of the body');
+  return checkName(headers.name, message, stateless && kind === 'request');
+}
+
+/** What `Mcp-Name` mirrors (SEP-2243, SEP-2663). */
+const NAME_FIELDS: ReadonlyMap<string, string> = new Map([
+  [TOOLS_CALL, 'name'],
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+  ['tasks/get', 'taskId'],
+  ['tasks/update', 'taskId'],
+  ['tasks/cancel', 'taskId'],
+]);
+
+function checkName(
+  name: ProtocolHeaders['name'],
+  { method, params }: McpMessage,
+  mandatory: boolean,
+): ProtocolFault | undefined {
+  if (name === null) return mismatch('Mcp-Name cannot be decoded');
+  const field = NAME_FIELDS.get(method);
+  const named = field === undefined ? undefined : params?.[field];
+  if (typeof named !== 'string') {
+    return name === undefined ? undefined : mismatch('Mcp-Name names what the body does not');
+  }
+  if (name === undefined) return mandatory ? mismatch('Mcp-Name is missing') : undefined;
+  return name === named ? undefined : mismatch('Mcp-Name is not the name in the body');
+}
+
+const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
+
+/** The version in the envelope that each request of a stateless revision carries. */
+function claimedVersion({ params }: McpMessage): string | undefined {
+  const meta = params !== undefined && Object.hasOwn(params, '_meta') ? params['_meta'] : undefined;
+  if (typeof meta !== 'object' || meta === null) return undefined;
+  return nameIn(meta as Record<string, unknown>, VERSION_KEY);
+}
+
+const mismatch = (what: string): ProtocolFault => ({
+  rpcCode: -32020,
+  detail: `The headers and the body disagree: ${what}.`,
+});
+
+const ENCODED = /^=\?base64\?((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)\?=$/;
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A name beyond ASCII travels as `=?base64?…?=`. */
+export function decodeName(value: string): string | null {
+  if (!value.startsWith('=?base64?') || !value.endsWith('?=')) return value;
+  const encoded = ENCODED.exec(value)?.[1];
+  if (encoded === undefined) return null;
+  try {
+    return UTF8.decode(Buffer.from(encoded, 'base64'));
+  } catch {
+    return null;
+  }
+}
+
+const text = (value: string | string[] | undefined): string | undefined =>
+  value === undefined ? undefined : String(value);

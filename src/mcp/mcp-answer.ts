@@ -1,0 +1,62 @@
+/* Refusals that MCP clients can read: an HTTP status with a JSON-RPC error that carries the problem. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ProblemFields, toProblem } from '../common/problem.js';
+import type { RequestState } from '../common/request-state.js';
+import type { McpBody, MessageId } from './read-messages.js';
+
+/** "Server error" (JSON-RPC 2.0, section 5.1): the request was understood, and is refused. `data.code` says why. */
+const REFUSED = -32_000;
+
+/** A body beyond this is not read to the end for the sake of a connection; the connection is closed instead. */
+const DRAINABLE_BYTES = 65_536;
+
+export interface Refusal {
+  readonly fields: ProblemFields;
+  /** @default -32000 */
+  readonly rpcCode?: number;
+  /** Further members of the error's `data`. */
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
+  /** Header pairs, name and value in turn. */
+  readonly headers?: readonly string[] | undefined;
+  /** What was asked, once it was read. */
+  readonly body?: McpBody | undefined;
+  /** The ID alone, of a message that is not whole. */
+  readonly id?: MessageId | undefined;
+}
+
+export function answerRefusal(
+  raw: IncomingMessage,
+  response: ServerResponse,
+  state: RequestState,
+  refusal: Refusal,
+  typeBase: string | undefined,
+): void {
+  const { fields, headers = [] } = refusal;
+  const body = JSON.stringify(toErrors(refusal, toProblem(fields, typeBase, state.id || undefined)));
+  for (let index = 0; index < headers.length; index += 2)
+    response.setHeader(headers[index]!, headers[index + 1]!);
+  response.writeHead(fields.status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+    ...(raw.httpVersionMajor === 1 && hasUnreadBody(raw, fields.status)
+      ? { Connection: 'close' }
+      : undefined),
+  });
+  response.end(raw.method === 'HEAD' ? undefined : body);
+}
+
+/** One error for each request of a batch, so that a client finds what became of each; else one, with the request's ID or none. */
+function toErrors({ rpcCode = REFUSED, data, body, id, fields }: Refusal, problem: object): unknown {
+  const error = { code: rpcCode, message: fields.detail ?? fields.code, data: { ...data, ...problem } };
+  const ids = body?.messages.flatMap(message => (message.kind === 'request' ? [message.id!] : [])) ?? [];
+  const toAnswer = (each: MessageId | null): object => ({ jsonrpc: '2.0', id: each, error });
+  return body?.batch && ids.length > 0 ? ids.map(toAnswer) : toAnswer(ids[0] ?? id ?? null);
+}
+
+function hasUnreadBody({ headers, complete }: IncomingMessage, status: number): boolean {
+  if (status === 431) return true;
+  if (complete) return false;
+  return (
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > DRAINABLE_BYTES
+  );
+}

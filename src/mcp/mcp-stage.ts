@@ -1,0 +1,367 @@
+/* Judges what comes to MCP endpoints in front of the framework, since no guard runs where a library mounts them on the raw adapter:
+ * origin → host → network → proxy's proof → protocol version → identity → limits → tool by header → body → messages → agreement of headers
+ * and body → tool by body. The body is put back for whoever serves the endpoint. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { namesParameter } from '../auth/read-credential.js';
+import { URL_PROBLEM } from '../auth/refusal.js';
+import type { Clock } from '../common/clock.js';
+import type { ProblemFields } from '../common/problem.js';
+import type { RequestState } from '../common/request-state.js';
+import { isSameOrigin, readOrigin } from '../cors/origin.js';
+import { matchesHost } from '../host/check-host.js';
+import { hostProblem } from '../host/host.problem.js';
+import { isWithin } from '../network/address-range.js';
+import { NETWORK_PROBLEM } from '../network/network.problem.js';
+import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
+import {
+  checkAgreement,
+  checkVersion,
+  isStateless,
+  type ProtocolFault,
+  type ProtocolHeaders,
+  readProtocolHeaders,
+  toolInHeaders,
+} from './check-protocol.js';
+import { answerRefusal, type Refusal } from './mcp-answer.js';
+import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
+import type { McpPorts, McpToolCall } from './mcp-ports.js';
+import { CallOutcomes } from './call-outcomes.js';
+import { readBody } from './read-body.js';
+import { type McpBody, readMessages, toolOf, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
+import { shapeResponse } from './shape-response.js';
+
+export interface McpLog {
+  warn(message: string): void;
+}
+
+/** What has been found out about a request on its way. */
+interface Judged {
+  readonly headers: ProtocolHeaders;
+  readonly proof: ProxyProof | undefined;
+}
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE', 'OPTIONS']);
+
+export class McpStage {
+  readonly #proofs: ProxyProofs | undefined;
+
+  constructor(
+    private readonly options: ResolvedMcp,
+    private readonly ports: McpPorts,
+    clock: Clock,
+    private readonly log: McpLog,
+    private readonly typeBase: string | undefined,
+  ) {
+    const { proxyProof } = options;
+    this.#proofs = proxyProof && new ProxyProofs(proxyProof, () => clock.epochMs());
+  }
+
+  claims(raw: IncomingMessage): boolean {
+    return this.options.paths.has(raw.url ?? '');
+  }
+
+  allowsOrigin(raw: IncomingMessage, origin: string): boolean {
+    return isListedOrigin(origin, this.options) && this.claims(raw);
+  }
+
+  /** For a request that was refused in front of this stage. */
+  refuse(raw: IncomingMessage, response: ServerResponse, state: RequestState, fields: ProblemFields): void {
+    this.#answer(raw, response, state, { fields });
+  }
+
+  async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
+    const judged = this.#checkHead(raw, state);
+    if ('fields' in judged) return this.#answer(raw, response, state, judged);
+    // A preflight or a question for methods: it carries no credential and no message.
+    if (raw.method === 'OPTIONS') return true;
+    const refusal =
+      (await this.#checkCaller(raw, response, state)) ??
+      (await this.#checkNamedTool(judged.headers, raw, response, state));
+    if (refusal !== undefined) return this.#answer(raw, response, state, refusal);
+    if (raw.method === 'POST') return this.#runPost(raw, response, state, judged);
+    const unproven = this.#checkProof(judged.proof, raw, NO_BYTES);
+    if (unproven !== undefined) return this.#answer(raw, response, state, unproven);
+    if (this.ports.identity !== undefined && state.agent === undefined) {
+      return this.#answer(raw, response, state, this.ports.identity.challenge(raw, state));
+    }
+    // A resumed stream may repeat a tool list.
+    this.#shape(raw, response, state, raw.method === 'GET', undefined);
+    return true;
+  }
+
+  #checkHead(raw: IncomingMessage, state: RequestState): Judged | Refusal {
+    const method = raw.method ?? '';
+    const headers = readProtocolHeaders(raw.headers);
+    if (!this.#isOwnPage(raw, state)) return { fields: ORIGIN_PROBLEM };
+    const { hosts, network } = this.options;
+    if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
+      return { fields: hostProblem('not-listed') };
+    if (!isWithin(state.client.address, network)) return { fields: NETWORK_PROBLEM };
+    // Revisions without sessions have nothing to GET or to DELETE.
+    if (!METHODS.has(method) || (isStateless(headers.version) && method !== 'POST' && method !== 'OPTIONS')) {
+      return {
+        fields: METHOD_PROBLEM,
+        headers: ['Allow', isStateless(headers.version) ? 'POST' : 'GET, POST, DELETE'],
+      };
+    }
+    if (method === 'OPTIONS') return { headers, proof: undefined };
+    const proof = this.#takeProof(raw);
+    if (proof !== undefined && 'fields' in proof) return proof;
+    const fault = checkVersion(headers, this.options.versions);
+    if (fault !== undefined) return protocolRefusal(fault);
+    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return { fields: URL_PROBLEM };
+    return { headers, proof };
+  }
+
+  /** Whether the request comes from no page, from a page of the app's own or from one that is listed. */
+  #isOwnPage({ headers }: IncomingMessage, state: RequestState): boolean {
+    const { origin } = headers;
+    const site = headers['sec-fetch-site'];
+    const ownSite = site === undefined || site === 'same-origin' || site === 'none';
+    if (origin === undefined) return ownSite;
+    if (state.grant !== undefined || isListedOrigin(origin, this.options)) return true;
+    const parsed = readOrigin(origin);
+    const own =
+      parsed !== undefined &&
+      state.host !== undefined &&
+      isSameOrigin(parsed, state.host, state.client.secure);
+    return own && ownSite;
+  }
+
+  /** The proof, taken off the request: nobody behind has a use for it, and a log might keep it. */
+  #takeProof(raw: IncomingMessage): ProxyProof | Refusal | undefined {
+    const { proxyProof } = this.options;
+    if (proxyProof === undefined) return undefined;
+    const text = raw.headers[proxyProof.header];
+    delete raw.headers[proxyProof.header];
+    for (let index = raw.rawHeaders.length - 2; index >= 0; index -= 2) {
+      if (raw.rawHeaders[index]!.toLowerCase() === proxyProof.header) raw.rawHeaders.splice(index, 2);
+    }
+    const decision = this.#proofs!.precheck(text === undefined ? undefined : String(text));
+    return decision.proven ? decision.proof : this.#unproven(decision.reason);
+  }
+
+  #checkProof(proof: ProxyProof | undefined, raw: IncomingMessage, body: Uint8Array): Refusal | undefined {
+    if (proof === undefined) return undefined;
+    const decision = this.#proofs!.check(proof, { method: raw.method ?? '', target: raw.url ?? '', body });
+    return decision.proven ? undefined : this.#unproven(decision.reason);
+  }
+
+  #unproven(reason: string): Refusal {
+    if (reason === 'full')
+      this.log.warn('More proofs of proxies than can be remembered: requests to MCP endpoints are refused.');
+    return { fields: PROOF_PROBLEM };
+  }
+
+  async #checkCaller(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    state: RequestState,
+  ): Promise<Refusal | undefined> {
+    const { identity, limiter } = this.ports;
+    const refused = await identity?.identify(raw, state, this.options.publicTools !== undefined);
+    if (refused !== undefined) return refused;
+    state.charged = true;
+    const fields = await limiter?.limit(raw, response, 1);
+    return fields && { fields };
+  }
+
+  /** Where the headers name the tool, nobody has to read a body that would be refused. */
+  async #checkNamedTool(
+    headers: ProtocolHeaders,
+    raw: IncomingMessage,
+    response: ServerResponse,
+    state: RequestState,
+  ): Promise<Refusal | undefined> {
+    const { identity, tools } = this.ports;
+    const tool = toolInHeaders(headers);
+    if (tool === undefined) return undefined;
+    if (identity !== undefined && state.agent === undefined && !this.#isPublic(TOOLS_CALL, tool))
+      return identity.challenge(raw, state);
+    if (tools.isVisible(state.agent, tool)) return undefined;
+    // What is not visible is refused before a quota is asked.
+    return tools.judge(
+      [{ tool, id: undefined, params: undefined }],
+      raw,
+      response,
+      state,
+      new CallOutcomes(),
+    );
+  }
+
+  async #runPost(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    state: RequestState,
+    { headers, proof }: Judged,
+  ): Promise<boolean> {
+    const { maxBytes } = this.options;
+    const unreadable = checkBodyHead(raw, maxBytes);
+    if (unreadable !== undefined) return this.#answer(raw, response, state, { fields: unreadable });
+    state.askForBody();
+    const outcome = await readBody(raw, maxBytes);
+    if (!outcome.read) {
+      if (outcome.reason === 'gone') return false;
+      return this.#answer(raw, response, state, { fields: tooLarge(maxBytes) });
+    }
+    const unproven = this.#checkProof(proof, raw, outcome.bytes);
+    if (unproven !== undefined) return this.#answer(raw, response, state, unproven);
+    const reading = readMessages(outcome.bytes);
+    if (!reading.valid) {
+      const { rpcCode, detail, id } = reading.fault;
+      return this.#answer(raw, response, state, {
+        fields: { status: 400, code: 'mcp_invalid', detail },
+        rpcCode,
+        id,
+      });
+    }
+    const { body } = reading;
+    const fault = checkAgreement(headers, body);
+    const outcomes = new CallOutcomes();
+    const refusal = fault
+      ? protocolRefusal(fault)
+      : await this.#checkMessages(raw, response, state, body, outcomes);
+    if (refusal !== undefined) return this.#answer(raw, response, state, { ...refusal, body });
+    const hasCalls = body.messages.some(({ method }) => method === TOOLS_CALL);
+    const hasList = body.messages.some(({ method }) => method === TOOLS_LIST);
+    this.#shape(raw, response, state, hasList, hasCalls ? outcomes : undefined);
+    return true;
+  }
+
+  /** All messages or none: an array is one request, and half of it would be an answer to neither half. */
+  async #checkMessages(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    state: RequestState,
+    { messages }: McpBody,
+    outcomes: CallOutcomes,
+  ): Promise<Refusal | undefined> {
+    const { identity, limiter, tools } = this.ports;
+    const calls = callsIn(messages);
+    if (identity !== undefined && state.agent === undefined) {
+      const isPublic = messages.every(message => this.#isPublic(message.method, toolOf(message)));
+      if (!isPublic) return identity.challenge(raw, state);
+    }
+    const unseen = calls.find(({ tool }) => !tools.isVisible(state.agent, tool));
+    if (unseen !== undefined) return tools.judge([unseen], raw, response, state, outcomes);
+    // One was taken before the body was read.
+    if (messages.length > 1) {
+      const fields = await limiter?.limit(raw, response, messages.length - 1);
+      if (fields !== undefined) return { fields };
+    }
+    return calls.length === 0 ? undefined : tools.judge(calls, raw, response, state, outcomes);
+  }
+
+  /** What a stranger may do where some tools are public: come in, look, and call those. */
+  #isPublic(method: string, tool: string | undefined): boolean {
+    if (method === TOOLS_CALL) return tool !== undefined && this.options.publicTools?.has(tool) === true;
+    return PUBLIC_METHODS.has(method);
+  }
+
+  #shape(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    state: RequestState,
+    hasList: boolean,
+    outcomes: CallOutcomes | undefined,
+  ): void {
+    // What a compressor of the app's own has been over could not be looked into.
+    if (hasList || outcomes !== undefined) delete raw.headers['accept-encoding'];
+    shapeResponse(response, {
+      isVisible: hasList ? tool => this.#isVisible(state, tool) : undefined,
+      outcomes,
+      maxBytes: this.options.maxBytes,
+      onUnreadable: () =>
+        this.log.warn(
+          `A tool list is longer than mcp.maxBytes (${this.options.maxBytes}), and was not sent.`,
+        ),
+    });
+  }
+
+  #isVisible({ agent }: RequestState, tool: string): boolean {
+    const { identity, tools } = this.ports;
+    if (identity !== undefined && agent === undefined && !this.#isPublic(TOOLS_CALL, tool)) return false;
+    return tools.isVisible(agent, tool);
+  }
+
+  #answer(raw: IncomingMessage, response: ServerResponse, state: RequestState, refusal: Refusal): false {
+    const named = toolInHeaders(readProtocolHeaders(raw.headers));
+    const claimed: McpToolCall[] =
+      named === undefined ? [] : [{ tool: named, id: undefined, params: undefined }];
+    state.problem = refusal.fields.code;
+    this.ports.tools.refused(
+      refusal.fields,
+      raw,
+      state,
+      refusal.body ? callsIn(refusal.body.messages) : claimed,
+    );
+    answerRefusal(raw, response, state, refusal, this.typeBase);
+    return false;
+  }
+}
+
+function callsIn(messages: McpBody['messages']): readonly McpToolCall[] {
+  return messages.flatMap((message): McpToolCall[] => {
+    const tool = toolOf(message);
+    return tool === undefined ? [] : [{ tool, id: message.id, params: message.params }];
+  });
+}
+
+const NO_BYTES = new Uint8Array();
+
+const PUBLIC_METHODS: ReadonlySet<string> = new Set([
+  'initialize',
+  'notifications/initialized',
+  'notifications/cancelled',
+  'ping',
+  'server/discover',
+  TOOLS_LIST,
+]);
+
+function protocolRefusal({ rpcCode, detail, data }: ProtocolFault): Refusal {
+  const mismatch = rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid';
+  const code = rpcCode === -32022 ? 'mcp_version_unsupported' : mismatch;
+  return { fields: { status: 400, code, detail }, rpcCode, data };
+}
+
+/** What must hold before a body is read: one JSON text in UTF-8, as it is. */
+function checkBodyHead({ headers }: IncomingMessage, maxBytes: number): ProblemFields | undefined {
+  const type = String(headers['content-type'] ?? '');
+  // Another charset or a coding would make the body parser read something else than what was judged.
+  const match = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?([\w-]+)"?[ \t]*)?$/i.exec(type);
+  const coding = headers['content-encoding'];
+  if (match === null || (match[1] !== undefined && !/^utf-?8$/i.test(match[1])))
+    return { status: 415, code: 'unsupported_media_type', detail: 'A message is application/json in UTF-8.' };
+  if (coding !== undefined && coding.toLowerCase() !== 'identity')
+    return {
+      status: 415,
+      code: 'unsupported_media_type',
+      detail: 'A message comes without a Content-Encoding.',
+    };
+  return Number(headers['content-length'] ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined;
+}
+
+const tooLarge = (maxBytes: number): ProblemFields => ({
+  status: 413,
+  code: 'body_too_large',
+  detail: `The body may have at most ${maxBytes} bytes.`,
+});
+
+/** Names under which credentials come in URLs (RFC 6750 section 2.3; MCP, "Access Token Usage"). */
+const URL_CREDENTIALS: ReadonlySet<string> = new Set(['access_token', 'api_key', 'apikey', 'token']);
+
+const ORIGIN_PROBLEM: ProblemFields = {
+  status: 403,
+  code: 'origin_not_allowed',
+  detail: 'The origin of the request is not allowed.',
+};
+const METHOD_PROBLEM: ProblemFields = {
+  status: 405,
+  code: 'method_not_allowed',
+  detail: 'The method is not one of this endpoint.',
+};
+const PROOF_PROBLEM: ProblemFields = {
+  status: 403,
+  code: 'proxy_proof_invalid',
+  detail: 'The request carries no valid proof of its proxy.',
+};

@@ -1,0 +1,160 @@
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import { readAuthority } from '../common/authority.js';
+import { readBytes } from '../body/body.options.js';
+import { readChoice, readObject, readPaths, readStringList, show } from '../common/read-options.js';
+import { type Origin, readOrigin } from '../cors/origin.js';
+import { type HostPatterns, resolveHostPatterns } from '../host/host.options.js';
+import { type Network, NETWORKS } from '../network/address-range.js';
+import {
+  type ProxyProofOptions,
+  type ResolvedProxyProof,
+  resolveProxyProof,
+} from '../network/proxy-proof.js';
+import { PROTOCOL_VERSIONS } from './check-protocol.js';
+import { McpPaths } from './mcp-path.js';
+import { type NameSet, readToolPatterns } from '../tools/name-pattern.js';
+
+export interface McpOptions {
+  /**
+   * Where the MCP endpoints are, whoever mounts them: the official SDK on a route or on the raw adapter, `@rekog/mcp-nest`. With the
+   * app's global prefix, if it applies to them. Whatever lies below a path belongs to the endpoint.
+   * @default '/mcp'
+   */
+  path?: string | readonly string[];
+  /**
+   * Pages that may call the endpoints beside those of `cors.origins` and the app's own: an origin (`'https://app.example.com'`), or a
+   * host's name for all its ports (`'localhost'`). An Origin of anybody else is answered with 403 on every method.
+   * @default []
+   */
+  origins?: readonly string[];
+  /** Narrows `hosts` for the endpoints. @default every host of `hosts` */
+  hosts?: readonly string[];
+  /**
+   * The largest message, in bytes or as text (`'512kb'`, `'4mb'`); more is answered with 413. The trap: a body parser in front of the
+   * endpoint has its own limit (Express 100 kB, Fastify 1 MiB).
+   * @default '4mb'
+   */
+  maxBytes?: number | string;
+  /**
+   * Protocol revisions that the endpoints speak; another `MCP-Protocol-Version` is answered with 400.
+   * @default every published one from 2024-10-07 to 2026-07-28
+   */
+  versions?: readonly string[];
+  /**
+   * Tools that may be called, and listed, without a credential, while `auth` is on: names, or patterns such as `'read_*'`.
+   * @default []: every request needs a credential
+   */
+  publicTools?: readonly string[];
+  /**
+   * From where the endpoints may be called: `'loopback'` (this machine), `'private'` (private networks too) or `'any'`. With
+   * `'loopback'`, the app does not start if its server listens on another address.
+   * @default 'any'
+   */
+  network?: Network;
+  /** Asks of each request a proof that it came through a proxy that knows a secret. @default none */
+  proxyProof?: ProxyProofOptions;
+}
+
+export interface ResolvedMcp {
+  readonly paths: McpPaths;
+  /** Whole origins, and names of hosts whose ports all count. */
+  readonly origins: { readonly exact: ReadonlySet<string>; readonly names: ReadonlySet<string> };
+  readonly hosts: HostPatterns | undefined;
+  readonly maxBytes: number;
+  readonly versions: ReadonlySet<string>;
+  /** `undefined` for none. */
+  readonly publicTools: NameSet | undefined;
+  readonly network: Network;
+  readonly proxyProof: ResolvedProxyProof | undefined;
+}
+
+/** Off unless it is asked for: an app without an MCP endpoint has no path to judge. */
+export function resolveMcp(input: unknown): ResolvedMcp | false {
+  if (input === undefined || input === false) return false;
+  const options = readObject('mcp', input, [
+    'path',
+    'origins',
+    'hosts',
+    'maxBytes',
+    'versions',
+    'publicTools',
+    'network',
+    'proxyProof',
+  ]);
+  const { path, hosts, proxyProof } = options;
+  const paths = readPaths(
+    'mcp.path',
+    path === undefined ? ['/mcp'] : typeof path === 'string' ? [path] : path,
+  );
+  if (paths.size === 0) throw noPath(path);
+  return {
+    paths: new McpPaths(paths),
+    origins: readOrigins(options.origins),
+    hosts:
+      hosts === undefined
+        ? undefined
+        : resolveHostPatterns('mcp.hosts', readStringList('mcp.hosts', hosts, [])),
+    maxBytes: readBytes('mcp.maxBytes', options.maxBytes, 4 * 1024 ** 2),
+    versions: readVersions(options.versions),
+    publicTools: readPublicTools(options.publicTools),
+    network: readChoice('mcp.network', options.network, NETWORKS, 'any'),
+    proxyProof: proxyProof === undefined ? undefined : resolveProxyProof('mcp.proxyProof', proxyProof),
+  };
+}
+
+/** Whether a page of this origin may call the endpoints, by `mcp.origins` alone. */
+export function isListedOrigin(origin: string, { origins }: Pick<ResolvedMcp, 'origins'>): boolean {
+  if (origins.exact.has(origin)) return true;
+  if (origins.names.size === 0) return false;
+  const parsed: Origin | undefined = readOrigin(origin);
+  return parsed !== undefined && /^https?$/.test(parsed.scheme) && origins.names.has(parsed.name);
+}
+
+function readOrigins(value: unknown): ResolvedMcp['origins'] {
+  const exact = new Set<string>();
+  const names = new Set<string>();
+  for (const [index, origin] of readStringList('mcp.origins', value, []).entries()) {
+    const authority = readAuthority(origin);
+    if (authority !== undefined && authority.port === undefined) names.add(authority.name);
+    else if (readOrigin(origin) !== undefined) exact.add(origin);
+    else {
+      throw new AgentSecurityConfigError(
+        'ASEC_ORIGIN_INVALID',
+        `mcp.origins[${index}]`,
+        `must be an origin or a host's name, received ${show(origin)}`,
+        'Write "https://app.example.com", or "localhost" for all ports of it.',
+        origin,
+      );
+    }
+  }
+  return { exact, names };
+}
+
+function readPublicTools(value: unknown): NameSet | undefined {
+  const names = readToolPatterns('mcp.publicTools', value);
+  return value === undefined || (value as unknown[]).length === 0 ? undefined : names;
+}
+
+function readVersions(value: unknown): ReadonlySet<string> {
+  const versions = readStringList('mcp.versions', value, PROTOCOL_VERSIONS);
+  for (const [index, version] of versions.entries()) {
+    if (/^\d{4}-\d{2}-\d{2}$/.test(version)) continue;
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTION_TYPE',
+      `mcp.versions[${index}]`,
+      `must be a protocol revision, received ${show(version)}`,
+      'Write its date: "2025-11-25".',
+      version,
+    );
+  }
+  return new Set(versions);
+}
+
+const noPath = (received: unknown): AgentSecurityConfigError =>
+  new AgentSecurityConfigError(
+    'ASEC_PATH_INVALID',
+    'mcp.path',
+    `names no path, received ${show(received)}`,
+    'Write "/mcp", or set mcp to false.',
+    received,
+  );

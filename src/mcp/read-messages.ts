@@ -1,0 +1,117 @@
+/* The JSON-RPC messages of a POST (JSON-RPC 2.0; MCP "Base Protocol"), each of exactly one kind. A message that two readers could take
+ * for two things (a method and a result, an ID that is none) is no message. */
+import { isRecord } from '../common/read-options.js';
+import { checkParsedBody } from '../body/check-body.js';
+import { parseStrictJson } from './strict-json.js';
+
+export type MessageId = string | number;
+
+export interface McpMessage {
+  readonly kind: 'request' | 'notification' | 'response';
+  /** `''` for a response. */
+  readonly method: string;
+  /** `undefined` for a notification. */
+  readonly id: MessageId | undefined;
+  readonly params: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface McpBody {
+  /** Whether the messages came as an array, as revision 2025-03-26 allows. */
+  readonly batch: boolean;
+  readonly messages: readonly McpMessage[];
+}
+
+export interface BodyFault {
+  /** Of JSON-RPC 2.0, section 5.1. */
+  readonly rpcCode: -32700 | -32600 | -32602;
+  readonly detail: string;
+  readonly id?: MessageId | undefined;
+}
+
+export type BodyReading =
+  { readonly valid: true; readonly body: McpBody } | { readonly valid: false; readonly fault: BodyFault };
+
+/** More calls in one request than any client sends; each costs a judgement. */
+export const MAX_BATCH = 50;
+const MAX_ID_LENGTH = 256;
+const MAX_NAME_LENGTH = 1_024;
+const MAX_DEPTH = 64;
+
+export const TOOLS_CALL = 'tools/call';
+export const TOOLS_LIST = 'tools/list';
+
+export function readMessages(bytes: Uint8Array): BodyReading {
+  const json = parseStrictJson(bytes, MAX_DEPTH);
+  if (!json.valid) return fault(json.reason === 'syntax' ? -32700 : -32600, FAULTS[json.reason]);
+  const hostile = checkParsedBody(json.value, MAX_DEPTH);
+  if (hostile !== undefined) return fault(-32600, hostile.detail!);
+  const batch = Array.isArray(json.value);
+  const items = batch ? (json.value as unknown[]) : [json.value];
+  if (items.length === 0 || items.length > MAX_BATCH) {
+    return fault(-32600, `A batch holds 1 to ${MAX_BATCH} messages.`);
+  }
+  const messages: McpMessage[] = [];
+  const ids = new Set<MessageId>();
+  for (const item of items) {
+    const message = readMessage(item);
+    if (typeof message === 'string') return fault(-32600, message, idOf(item));
+    if (message.kind === 'request') {
+      if (ids.has(message.id!)) return fault(-32600, 'Two requests of the batch have one ID.');
+      ids.add(message.id!);
+    }
+    if (message.method === TOOLS_CALL && toolOf(message) === undefined) {
+      return fault(-32602, 'A tools/call names the tool in params.name.', message.id);
+    }
+    messages.push(message);
+  }
+  return { valid: true, body: { batch, messages } };
+}
+
+/** The tool that a message calls. */
+export function toolOf({ method, params }: McpMessage): string | undefined {
+  return method === TOOLS_CALL ? nameIn(params, 'name') : undefined;
+}
+
+/** A text of `params` that names something: not empty, not endless. */
+export function nameIn(params: McpMessage['params'], field: string): string | undefined {
+  const value = params !== undefined && Object.hasOwn(params, field) ? params[field] : undefined;
+  return typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH ? value : undefined;
+}
+
+const FAULTS = {
+  syntax: 'The body is not JSON in UTF-8.',
+  'duplicate-key': 'An object of the body has a key twice.',
+  'too-deep': `The body may nest ${MAX_DEPTH} levels deep.`,
+} as const;
+
+function readMessage(item: unknown): McpMessage | string {
+  if (!isRecord(item) || item['jsonrpc'] !== '2.0') return 'The body is not a JSON-RPC 2.0 message.';
+  const { method, params, id } = item;
+  const answers = Object.hasOwn(item, 'result') || Object.hasOwn(item, 'error');
+  if (!Object.hasOwn(item, 'method')) {
+    if (!answers || (Object.hasOwn(item, 'result') && Object.hasOwn(item, 'error')))
+      return 'A message is a request, a notification or a response.';
+    // An error may answer a request whose ID could not be read.
+    if (!isId(id) && !Object.hasOwn(item, 'error')) return 'A response has the ID of its request.';
+    return { kind: 'response', method: '', id: isId(id) ? id : undefined, params: undefined };
+  }
+  if (answers) return 'A message is a request, a notification or a response.';
+  if (typeof method !== 'string' || method === '' || method.length > MAX_NAME_LENGTH)
+    return 'The method is a name.';
+  if (params !== undefined && !isRecord(params)) return 'The params are an object.';
+  if (!Object.hasOwn(item, 'id')) return { kind: 'notification', method, id: undefined, params };
+  if (!isId(id)) return 'The ID is a text or a whole number.';
+  return { kind: 'request', method, id, params };
+}
+
+function isId(id: unknown): id is MessageId {
+  return (typeof id === 'string' && id.length <= MAX_ID_LENGTH) || Number.isSafeInteger(id);
+}
+
+const idOf = (item: unknown): MessageId | undefined =>
+  isRecord(item) && isId(item['id']) ? item['id'] : undefined;
+
+const fault = (rpcCode: BodyFault['rpcCode'], detail: string, id?: MessageId): BodyReading => ({
+  valid: false,
+  fault: { rpcCode, detail, id },
+});

@@ -1,0 +1,10 @@
+import { applyDecorators, UseGuards } from '@nestjs/common';
+import { PrivateNetworkGuard } from './private-network.guard.js';
+
+/**
+ * Lets a controller or a handler be called from this machine and from private networks alone (RFC 1918, fc00::/7, link-local); anybody
+ * else gets 403. The address is the client's, read through `trustProxy`: behind a proxy that is not named there, it is the proxy's.
+ */
+export function PrivateNetworkOnly(): ClassDecorator & MethodDecorator {
+  return applyDecorators(UseGuards(PrivateNetworkGuard)) as ClassDecorator & MethodDecorator;
+}

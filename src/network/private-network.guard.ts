@@ -1,0 +1,25 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { toMessageException } from '../common/message.exception.js';
+import { ProblemException } from '../common/problem.exception.js';
+import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
+import { readCall, readMessageCall } from '../rate-limit/read-call.js';
+import { isWithin } from './address-range.js';
+import { NETWORK_PROBLEM } from './network.problem.js';
+
+/** Refuses calls from elsewhere than this machine and private networks. `@PrivateNetworkOnly()` binds it. */
+@Injectable()
+export class PrivateNetworkGuard implements CanActivate {
+  constructor(@Inject(RESOLVED_ERRORS) private readonly errors: ResolvedErrors) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const message = readMessageCall(context);
+    // Without a request (a microservice's message) there is no address, and nobody is let in.
+    const state = (readCall(context) ?? message)?.state;
+    if (isWithin(state?.client.address ?? '', 'private')) return true;
+    const refused = new ProblemException(NETWORK_PROBLEM);
+    if (message === undefined) throw refused;
+    return toMessageException(refused, context, state?.id || undefined, this.errors.typeBase).then(error => {
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,30 @@
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import { isObservable, lastValueFrom, type Observable } from 'rxjs';
+import { toMessageException } from '../common/message.exception.js';
+import { readMessageCall } from '../rate-limit/read-call.js';
+
+/** A guard whose refusals of messages say why, and when to come again. */
+export class MessageGuard implements CanActivate {
+  constructor(
+    private readonly inner: CanActivate,
+    private readonly typeBase: string | undefined,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> | Observable<boolean> {
+    return context.getType() === 'ws' ? this.#judge(context) : this.inner.canActivate(context);
+  }
+
+  async #judge(context: ExecutionContext): Promise<boolean> {
+    try {
+      const decision = await this.inner.canActivate(context);
+      return isObservable(decision) ? await lastValueFrom(decision) : decision;
+    } catch (error) {
+      throw await toMessageException(
+        error,
+        context,
+        readMessageCall(context)?.state?.id || undefined,
+        this.typeBase,
+      );
+    }
+  }
+}

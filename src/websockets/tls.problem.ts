@@ -1,0 +1,7 @@
+import type { ProblemFields } from '../common/problem.js';
+
+export const TLS_PROBLEM: ProblemFields = {
+  status: 403,
+  code: 'tls_required',
+  detail: 'A connection is opened over TLS only.',
+};
