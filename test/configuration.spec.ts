@@ -483,7 +483,7 @@ const options: Row[] = [
 
   ['auth: null', { auth: null }, 'ASEC_OPTION_TYPE', 'auth', 'received null'],
   ['auth: nothing to verify with', { auth: {} }, 'ASEC_AUTH_NONE', 'auth', 'AUTH_KEYS_FILE'],
-  ['auth: keys switched off', { auth: { apiKeys: false } }, 'ASEC_AUTH_NONE', 'auth', 'Give identify'],
+  ['auth: keys switched off', { auth: { apiKeys: false } }, 'ASEC_AUTH_NONE', 'auth', 'or identify'],
   ['auth.apiKeys: no place', { auth: { apiKeys: {} } }, 'ASEC_AUTH_KEYS', 'auth.apiKeys', 'nowhere'],
   [
     'auth.apiKeys: two places',
@@ -554,6 +554,46 @@ const options: Row[] = [
     'ASEC_OPTION_TYPE',
     'auth.failedAttempts',
     'true',
+  ],
+  [
+    'auth.tokens: no algorithms',
+    {
+      auth: {
+        resource: 'https://api.example.com',
+        tokens: { issuer: 'https://login.example.com', jwksUri: 'https://login.example.com/jwks' },
+      },
+    },
+    'ASEC_TOKEN_ALGORITHM',
+    'auth.tokens.algorithms',
+    'ES256',
+  ],
+  [
+    'auth.tokens: none',
+    {
+      auth: {
+        resource: 'https://api.example.com',
+        tokens: {
+          issuer: 'https://login.example.com',
+          algorithms: ['none'],
+          jwksUri: 'https://login.example.com/jwks',
+        },
+      },
+    },
+    'ASEC_TOKEN_ALGORITHM',
+    'auth.tokens.algorithms[0]',
+    'none',
+  ],
+  [
+    'auth.tokens: no key',
+    {
+      auth: {
+        resource: 'https://api.example.com',
+        tokens: { issuer: 'https://login.example.com', algorithms: ['ES256'] },
+      },
+    },
+    'ASEC_TOKEN_KEY',
+    'auth.tokens',
+    'jwksUri',
   ],
   ['auth.realm: a quote', { auth: { identify, realm: 'a"b' } }, 'ASEC_OPTION_TYPE', 'auth.realm', 'quotes'],
   [

@@ -11,6 +11,8 @@ export interface FrontStage {
   readonly isOpenToOrigins?: boolean;
   /** Asked for every request, so it must be quick: usually a look-up of the path. */
   claims(raw: IncomingMessage): boolean;
+  /** Whether it reads the body, and judges it by stricter rules than the module's. */
+  readonly judgesBody?: boolean;
   /**
    * @returns false if it has answered (or will); true if the request may go on to the next stage and the framework.
    * It may read the body only after `state.askForBody()`, and must put back what the framework is to read.

@@ -128,9 +128,8 @@ export class Front {
     if (sendContinue !== undefined) state.awaitContinue(sendContinue);
     const problem = this.#judge(raw, state) ?? this.#checkKnown(raw, state);
     if (problem === undefined) {
-      this.#watchBody(raw, rawResponse(response), state);
-      const claiming =
-        this.parts.stages.length === 0 ? [] : this.parts.stages.filter(stage => stage.claims(raw));
+      const claiming = this.parts.stages.filter(stage => stage.claims(raw));
+      if (!claiming.some(stage => stage.judgesBody)) this.#watchBody(raw, rawResponse(response), state);
       return claiming.length === 0 || this.#runStages(claiming, request, response, state);
     }
     takeOver(response);

@@ -43,6 +43,7 @@ interface Judged {
 const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE', 'OPTIONS']);
 
 export class McpStage {
+  readonly judgesBody = true;
   readonly #proofs: ProxyProofs | undefined;
 
   constructor(

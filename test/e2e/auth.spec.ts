@@ -155,6 +155,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const missing = [401, 'credential_missing', CHALLENGE];
     const invalid = [401, 'invalid_token', INVALID];
     const ambiguous = [400, 'credential_ambiguous', undefined];
+    // Refused in front of all that reads credentials.
+    const repeated = [400, 'header_repeated', undefined];
     const other = createApiKey('ask').text;
     const rows: Row[] = [
       ['no credential', () => [], missing],
@@ -176,7 +178,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
           ['Authorization', `Bearer ${key}`],
           ['Authorization', `Bearer ${other}`],
         ],
-        ambiguous,
+        repeated,
       ],
       [
         'the same line twice',
@@ -184,7 +186,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
           ['Authorization', `Bearer ${key}`],
           ['authorization', `Bearer ${key}`],
         ],
-        ambiguous,
+        repeated,
       ],
       [
         'two X-API-Key lines',
@@ -192,7 +194,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
           ['X-API-Key', key],
           ['x-api-key', other],
         ],
-        ambiguous,
+        repeated,
       ],
       [
         'both headers',

@@ -236,7 +236,8 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
         'the same under %s',
         async path => {
           const answer = await app.send(path, { headers: { Origin: 'https://evil.test' } });
-          expect(answer.status).toBe(403);
+          // Paths that routers read in several ways are refused for that, whoever asks.
+          expect(answer.status).toBe(/;|^\/\//.test(path) ? 400 : 403);
         },
       );
     });

@@ -189,16 +189,6 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ['a signed assertion', invalidClient, `${GRANT}&client_assertion=a.b.c&client_id=bot-1`, none],
       ['the header and the body', invalidRequest, secret => `${GRANT}&client_secret=${secret}`, good],
       ['two names', invalidRequest, `${GRANT}&client_id=bot-2`, good],
-      [
-        'two headers',
-        invalidRequest,
-        GRANT,
-        secret => [
-          ['Content-Type', FORM],
-          ['Authorization', basic('bot-1', secret)],
-          ['Authorization', basic('bot-2', secret)],
-        ],
-      ],
       ['no grant type', invalidRequest, 'scope=data:read', good],
       ['an empty body', invalidRequest, '', good],
       ['a grant type without a value', invalidRequest, 'grant_type=', good],
