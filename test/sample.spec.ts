@@ -103,7 +103,7 @@ describe.each(PLATFORMS)('on %s', platform => {
     expect(commands).toHaveLength(8);
     const answers: string[] = [];
     for (const command of commands) answers.push(await shell(command));
-    const [good, known, refused, foreign, deletion, verification, loop, refreshed] = answers;
+    const [good, known, refused, foreign, deletion, verification, refreshed, loop] = answers;
     expect(good).toMatch(/^HTTP\/1\.1 200 OK\n/);
     expect(good).toMatch(/^X-Content-Type-Options: nosniff$/m);
     expect(good).toMatch(/^Cache-Control: public, max-age=60$/im);

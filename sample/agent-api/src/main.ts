@@ -63,11 +63,11 @@ A dangerous tool, which is on record before it runs, and the end of the record (
 Whether anybody has changed the record
   node dist/cli/main.js audit verify ${record}
 
-Throttled: six runs where an agent may have five a minute: 429 and Retry-After
-  for run in 1 2 3 4 5 6; do curl -si -H 'X-API-Key: ${key}' -H 'Content-Type: application/json' -d '{"input":"6 * 7"}' ${url}/tools/calculator/run | grep -iE '^(HTTP|Retry-After)'; done
-
 Refreshed: a token of ten minutes for the key, and a call with it; run it again for the next one
   TOKEN=$(curl -s -u 'demo-agent:${key}' -d grant_type=client_credentials ${url}/oauth/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/'); curl -i -H "Authorization: Bearer $TOKEN" ${url}/me
+
+Throttled: six runs where an agent may have five a minute: 429 and Retry-After
+  for run in 1 2 3 4 5 6; do curl -si -H 'X-API-Key: ${key}' -H 'Content-Type: application/json' -d '{"input":"6 * 7"}' ${url}/tools/calculator/run | grep -iE '^(HTTP|Retry-After)'; done
 `;
 }
 
