@@ -14,6 +14,7 @@ const BENCHES = [
   'auth-timing',
   'auth-soak',
   'tokens',
+  'soak',
 ];
 
 const args = process.argv.slice(2);
