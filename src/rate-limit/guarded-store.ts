@@ -70,7 +70,9 @@ export class GuardedStore {
 
   #ask<T>(ask: () => Promise<T>): Promise<T | undefined> {
     return new Promise(resolve => {
+      let isLate = false;
       const giveUp = (): void => {
+        isLate = true;
         this.#fail(`no answer within ${DEADLINE_MS} ms`);
         resolve(undefined);
       };
@@ -79,18 +81,18 @@ export class GuardedStore {
         this.#deadlines.delete(giveUp);
         resolve(answer);
       };
-      void this.#attempt(ask).then(settle);
+      void this.#attempt(ask, () => isLate).then(settle);
     });
   }
 
-  /** The store's answer, late or not; `undefined` if it fails. */
-  async #attempt<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  /** The store's answer, late or not; `undefined` if it fails. What comes late has failed already, and says nothing of its health. */
+  async #attempt<T>(ask: () => Promise<T>, isLate: () => boolean): Promise<T | undefined> {
     try {
       const answer = await ask();
-      this.#succeed();
+      if (!isLate()) this.#succeed();
       return answer;
     } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
+      if (!isLate()) this.#fail(error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }
@@ -101,7 +103,7 @@ export class GuardedStore {
     this.#failing = true;
     this.events?.emit({ type: 'limit.store', timeMs: this.clock.epochMs(), state: 'failing', reason });
     this.log.error(
-      `The rate-limit store fails (${reason}); each process limits by itself until it answers again.`,
+      `The rate-limit store fails (${reason}); until it answers again, rateLimit.onStoreError decides.`,
     );
   }
 

@@ -120,6 +120,19 @@ describe('GuardedStore', () => {
     ]);
   });
 
+  it('does not take an answer that comes late for health, nor its failure for another one', async () => {
+    const late: ((verdict: Verdict) => void)[] = [];
+    const slow = new GuardedStore({ judge: () => new Promise(resolve => late.push(resolve)) }, clock, log);
+    const asked = [1, 2, 3, 4, 5].map(() => slow.judge([]));
+    await jest.advanceTimersByTimeAsync(DEADLINE_MS);
+    await Promise.all(asked);
+    for (const answer of late) answer(GRANTED);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(lines).toEqual([expect.stringMatching(/^error The rate-limit store fails/)]);
+    // The circuit is still open: the next one is not waited for.
+    expect(await slow.judge([])).toBeUndefined();
+  });
+
   it('closes the circuit only for failures in a row', async () => {
     for (let time = 0; time < 20; time++) {
       store.behaviour = time % 2 === 0 ? 'reject' : 'answer';
