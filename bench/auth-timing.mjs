@@ -74,41 +74,26 @@ function midmean(times) {
   return middle.reduce((sum, each) => sum + each, 0) / middle.length;
 }
 
-/** How far the midmean of so many tries lies from itself: the 95 % range of differences between two random halves of one kind. */
-function noiseOf(times) {
-  const differences = [];
-  for (let sample = 0; sample < 200; sample++) {
-    const [one, other] = [[], []];
-    for (const each of times) (Math.random() < 0.5 ? one : other).push(each);
-    differences.push(Math.abs(midmean(one) - midmean(other)));
-  }
-  return differences.toSorted((a, b) => a - b)[Math.floor(differences.length * 0.95)];
-}
-
 function report(title, times) {
   const both = kind => Float64Array.from([...times[`${kind}|a`], ...times[`${kind}|b`]]);
   const means = Object.fromEntries(KINDS.map(kind => [kind, midmean(both(kind))]));
-  // Two random halves of 2 × TRIES tries are two runs of TRIES tries.
-  const noise = Math.max(...KINDS.map(kind => noiseOf(both(kind))));
-  const rows = KINDS.map(kind => [
-    kind,
-    fixed(means[kind] * 1e3, 3),
-    fixed(Math.abs(midmean(times[`${kind}|a`]) - midmean(times[`${kind}|b`])) * 1e6, 1),
-  ]);
+  const apart = kind => Math.abs(midmean(times[`${kind}|a`]) - midmean(times[`${kind}|b`]));
+  const noise = Math.max(...KINDS.map(apart));
+  const rows = KINDS.map(kind => [kind, fixed(means[kind] * 1e3, 3), fixed(apart(kind) * 1e6, 1)]);
   printTable(title, ['kind', 'midmean, µs', 'its two runs apart, ns'], rows);
   let worst = 0;
   const pairs = KINDS.flatMap((one, index) => KINDS.slice(index + 1).map(other => [one, other]));
   printTable(
     `${title}: kinds against each other`,
-    ['pair', 'apart, ns', 'noise (95 % of two runs of one kind), ns', 'within'],
+    ['pair', 'apart, ns', 'two runs of one kind apart, at most, ns', 'within'],
     pairs.map(([one, other]) => {
-      const apart = Math.abs(means[one] - means[other]);
-      worst = Math.max(worst, apart / noise);
+      const difference = Math.abs(means[one] - means[other]);
+      worst = Math.max(worst, difference / noise);
       return [
         `${one} / ${other}`,
-        fixed(apart * 1e6, 1),
+        fixed(difference * 1e6, 1),
         fixed(noise * 1e6, 1),
-        apart < noise ? 'yes' : 'NO',
+        difference < noise ? 'yes' : 'NO',
       ];
     }),
   );

@@ -58,12 +58,13 @@ export class ApiKeyVerifier implements CredentialVerifier {
 /** What is compared where there is nobody: as much as otherwise. */
 const NOBODY: readonly undefined[] = [undefined, undefined];
 
-/** Only who has the secret learns more than that it was refused. */
+/** Only who has the secret learns more than that it was refused. Each part is read, whatever another says: a look at memory takes time. */
 function obstacleOf(record: ApiKeyRecord | undefined, nowMs: number): RefusedCredential | undefined {
-  const revoked = record?.revoked === true || record?.agent.disabled === true;
+  const disabled = record?.agent.disabled === true;
+  const revoked = record?.revoked === true;
   const expired = record?.expiresMs !== undefined && nowMs >= record.expiresMs;
   const early = record?.notBeforeMs !== undefined && nowMs < record.notBeforeMs;
-  if (revoked) return 'revoked';
+  if (revoked || disabled) return 'revoked';
   if (expired) return 'expired';
   return early ? 'not-yet-valid' : undefined;
 }
