@@ -7,7 +7,7 @@ import { type PlatformRequest, requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../common/security-events.js';
 import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
-import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
+import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
 import { QuotaTable } from '../rate-limit/quota-table.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
 import type { IdentifiedAgent, ResolvedAuth } from './auth.options.js';
@@ -219,7 +219,7 @@ export class Authenticator {
       return undefined;
     }
     return {
-      problem: quotaProblem(verdict),
+      problem: { ...quotaProblem(verdict), type: ABNORMAL_USAGE },
       headers: quotaHeaders(verdict, clock.epochMs(), this.parts.headers),
     };
   }

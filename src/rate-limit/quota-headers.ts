@@ -5,6 +5,8 @@ import type { Standing, Verdict } from './judge.js';
 import { type Policy, REQUESTS, wholeSeconds, windowSeconds } from './policy.js';
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
+/** For limits that no well-behaved client meets. */
+export const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected';
 
 /**
  * Header pairs, name and value in turn.
