@@ -51,6 +51,34 @@ export function readDuration(
   return ms;
 }
 
+/** The longest that a timer of Node's can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * What a timer is to wait, in milliseconds: a number of them, or a span as text.
+ * @throws AgentSecurityConfigError for what is neither, or longer than a timer can wait
+ */
+export function readTimerMs(option: string, value: unknown): number {
+  const ms = typeof value === 'string' ? parseDuration(value) : value;
+  if (typeof ms !== 'number') {
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTION_TYPE',
+      option,
+      `must be a time, received ${show(value)}`,
+      'Write for example "500ms", "30s", "5min", "1h" or a number of milliseconds.',
+      value,
+    );
+  }
+  if (Number.isInteger(ms) && ms >= 1 && ms <= MAX_TIMER_MS) return ms;
+  throw new AgentSecurityConfigError(
+    'ASEC_OPTION_RANGE',
+    option,
+    `must be from 1 ms to ${MAX_TIMER_MS} ms, received ${show(value)}`,
+    'Choose a time in that range, or false for none.',
+    value,
+  );
+}
+
 function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,12}) ?([a-z]+)$/i.exec(text.trim());
   const unit = match && Object.hasOwn(UNIT_MS, match[2]!.toLowerCase()) && UNIT_MS[match[2]!.toLowerCase()];

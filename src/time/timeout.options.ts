@@ -1,4 +1,4 @@
-import { readDurationMs } from '../common/duration.js';
+import { readTimerMs } from '../common/read-duration.js';
 import { isRecord, readObject } from '../common/read-options.js';
 
 /** Milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
@@ -77,5 +77,5 @@ function readRoute(option: string, options: { handler?: unknown; idle?: unknown 
 const isLimit = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number';
 
 function readLimit(option: string, value: unknown): number | false | undefined {
-  return value === undefined || value === false ? value : readDurationMs(option, value);
+  return value === undefined || value === false ? value : readTimerMs(option, value);
 }
