@@ -21,6 +21,8 @@ export interface AuditRecord {
   readonly requestId?: string | undefined;
   /** Of a valid `traceparent`. */
   readonly traceId?: string | undefined;
+  /** The app's own verb that the request stood for. */
+  readonly verb?: string | undefined;
   /** Redacted. A call of impact `high` has them in its `started` record. */
   readonly params?: unknown;
   readonly outcome?: AuditOutcome | undefined;

@@ -25,6 +25,8 @@ export interface AuditEntry {
   readonly requestId?: string | undefined;
   /** The header as it came. */
   readonly traceparent?: unknown;
+  /** Of `@Verb()`. */
+  readonly verb?: string | undefined;
 }
 
 export interface AuditEnd {
@@ -187,6 +189,7 @@ export class AuditTrail {
       address: entry.address,
       requestId: entry.requestId || undefined,
       traceId: readTraceId(entry.traceparent),
+      verb: entry.verb,
       params: entry.params === undefined ? undefined : redact(entry.params, { ...redaction, keys }),
     };
   }
@@ -209,7 +212,7 @@ export class AuditTrail {
 
 type Facts = Pick<
   AuditRecord,
-  'call' | 'tool' | 'impact' | 'agent' | 'address' | 'requestId' | 'traceId' | 'params'
+  'call' | 'tool' | 'impact' | 'agent' | 'address' | 'requestId' | 'traceId' | 'verb' | 'params'
 >;
 
 function roundMs(durationMs: number): number {

@@ -30,13 +30,14 @@ export class ApiKeyVerifier implements CredentialVerifier {
     if (parts === undefined) return { verified: false, reason: 'malformed' };
     const candidates = this.store.candidates?.(parts.id) ?? [await this.store.find(parts.id)];
     const nowMs = this.clock.epochMs();
+    const matchesDigest = this.digests.read(parts);
     let known: ApiKeyRecord | undefined;
     let opened: ApiKeyRecord | undefined;
     let obstacle: RefusedCredential | undefined;
     // Everything is looked at, of all of them, before anything is said.
     for (const candidate of candidates.length === 0 ? NOBODY : candidates) {
       const isNamed = candidate?.id === parts.id;
-      const matches = this.digests.matches(candidate?.digest, parts);
+      const matches = matchesDigest(candidate?.digest);
       const state = obstacleOf(candidate, nowMs);
       if (isNamed) known = candidate;
       // A digest that was copied to another key's record opens nothing.

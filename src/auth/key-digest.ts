@@ -16,7 +16,7 @@ export function isKeyDigest(text: string): boolean {
 
 /**
  * Makes and compares digests with HMAC-SHA-256. The first pepper is used for new ones; the others are those that older digests were
- * made with. A digest names its pepper, so that comparing costs one HMAC, however many there are.
+ * made with. Comparing costs one HMAC for each pepper, however many digests are compared.
  */
 export class KeyDigests {
   readonly #peppers: ReadonlyMap<string, KeyObject>;
@@ -42,16 +42,24 @@ export class KeyDigests {
     return match !== null && this.#peppers.has(match[1]!);
   }
 
-  /**
-   * Whether `stored` is the digest of the key. It takes as long for a digest that is missing, or of a pepper that is not known, as
-   * for one that differs.
-   */
+  /** Whether `stored` is the digest of the key. */
   matches(stored: string | undefined, parts: ApiKeyParts): boolean {
-    const match = FORM.exec(stored ?? this.#dummy) ?? FORM.exec(this.#dummy)!;
-    const known = this.#peppers.get(match[1]!);
-    const key = known ?? this.#peppers.get(this.#newest)!;
-    const equal = timingSafeEqual(hmac(key, parts), Buffer.from(match[2]!, 'base64url'));
-    return equal && stored !== undefined && known !== undefined;
+    return this.read(parts)(stored);
+  }
+
+  /**
+   * Makes the key's digests, one with each pepper, and returns what compares them with stored ones. That takes as long for a digest that
+   * is missing, or of a pepper that is not known, as for one that differs.
+   */
+  read(parts: ApiKeyParts): (stored: string | undefined) => boolean {
+    const own = new Map<string, Buffer>();
+    for (const [id, pepper] of this.#peppers) own.set(id, hmac(pepper, parts));
+    return stored => {
+      const match = FORM.exec(stored ?? this.#dummy) ?? FORM.exec(this.#dummy)!;
+      const known = own.get(match[1]!);
+      const equal = timingSafeEqual(known ?? own.get(this.#newest)!, Buffer.from(match[2]!, 'base64url'));
+      return equal && stored !== undefined && known !== undefined;
+    };
   }
 }
 

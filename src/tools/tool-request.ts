@@ -53,6 +53,7 @@ export function auditEntryOf(tool: Tool, call: ToolRequest): AuditEntry {
     address,
     requestId: state?.id,
     traceparent: request && rawRequest(request).headers['traceparent'],
+    verb: state?.verb,
   };
 }
 

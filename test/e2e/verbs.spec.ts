@@ -1,6 +1,6 @@
 /* Verbs of the app's own: POST with X-HTTP-Method-Override. */
 import { Controller, Get, HttpCode, Param, Post, All } from '@nestjs/common';
-import { RateLimit, Verb } from '../../src/index.js';
+import { AgentTool, type AuditLine, AuditTrail, RateLimit, Verb } from '../../src/index.js';
 import type { Answer } from '../support/http.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
@@ -32,6 +32,7 @@ class Documents {
   }
 
   @Verb('TRANSLATE', ':id')
+  @AgentTool('translate')
   @HttpCode(202)
   translate(@Param('id') id: string): object {
     ran.push(`translate ${id}`);
@@ -55,6 +56,18 @@ class Other {
 }
 
 describe.each(PLATFORMS)('verbs on %s', (_title, platform) => {
+  it('puts a call on record under its verb', async () => {
+    const lines: AuditLine[] = [];
+    const sink = { name: 'test', write: async (more: readonly AuditLine[]) => void lines.push(...more) };
+    const app = await start(platform, { controllers: [Documents], options: { audit: { sinks: [sink] } } });
+    const headers = { 'X-HTTP-Method-Override': 'TRANSLATE' };
+    expect((await app.send('/documents/5', { method: 'POST', headers })).status).toBe(202);
+    await app.app.get(AuditTrail).flush();
+    expect(lines.map(({ record }) => [record.tool, record.verb, record.outcome])).toEqual([
+      ['translate', 'TRANSLATE', 'ok'],
+    ]);
+  });
+
   const launch = (): Promise<RunningApp> =>
     start(platform, {
       controllers: [Documents, Other],
