@@ -24,6 +24,9 @@ export interface Standing {
   readonly violated: boolean;
 }
 
+/** Whether a policy stands in the way of its request: one on trial never does. */
+export const refuses = ({ violated, policy }: Standing): boolean => violated && !policy.shadow;
+
 export interface Verdict {
   /** Whether every policy could give what was asked, those in shadow mode apart. */
   readonly granted: boolean;

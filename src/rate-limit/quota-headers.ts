@@ -1,7 +1,7 @@
 /* What a client is told: X-RateLimit-* of the tightest policy, as most clients read, and RateLimit with RateLimit-Policy
  * (draft-ietf-httpapi-ratelimit-headers-11, structured fields of RFC 9651) for all of them. */
 import type { ProblemFields } from '../common/problem.js';
-import type { Standing, Verdict } from './judge.js';
+import { refuses, type Standing, type Verdict } from './judge.js';
 import { type Policy, REQUESTS, wholeSeconds, windowSeconds } from './policy.js';
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
@@ -64,7 +64,7 @@ function describeWindow(policy: Policy): string {
 /** The problem of a refused request. */
 export function quotaProblem({ standings: all }: Verdict): ProblemFields {
   const standings = all.filter(({ policy }) => !policy.shadow);
-  const violated = standings.filter(standing => standing.violated);
+  const violated = standings.filter(refuses);
   const tightest = findTightest(standings);
   return {
     status: 429,
@@ -86,7 +86,7 @@ const MAX_WAIT_SECONDS = 2_147_483;
 export function retryAfterSeconds(standings: readonly Standing[]): number {
   let seconds = 1;
   for (const standing of standings) {
-    if (standing.violated) seconds = Math.max(seconds, secondsToReset(standing) ?? 1);
+    if (refuses(standing)) seconds = Math.max(seconds, secondsToReset(standing) ?? 1);
   }
   return seconds;
 }

@@ -20,7 +20,7 @@ import { ProblemException } from '../common/problem.exception.js';
 import { type Ask, isConcurrency, part, policiesOf } from './ask.js';
 import { type LimitLookup, LimitUnknownError } from './dynamic-limits.js';
 import { hashKey } from './hash-key.js';
-import { type Charge, EVERY_POLICY, type Verdict } from './judge.js';
+import { type Charge, EVERY_POLICY, refuses, type Verdict } from './judge.js';
 import { isDynamic, type RateLimitKey } from './limit-rule.js';
 import { isTimed, KNOWN_REFUSALS, nameRequest } from './known-refusals.js';
 import { createPolicy, type Policy } from './policy.js';
@@ -257,7 +257,7 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   private async refuse(context: ExecutionContext, verdict: Verdict, tracker: string): Promise<never> {
     const problem = quotaProblem(verdict);
-    const { policy, resetMs } = verdict.standings.find(({ violated }) => violated)!;
+    const { policy, resetMs } = verdict.standings.find(refuses)!;
     const seconds = Math.ceil(resetMs / 1000);
     const detail: ThrottlerLimitDetail = {
       limit: policy.limit,

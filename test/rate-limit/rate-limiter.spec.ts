@@ -1,3 +1,6 @@
+import { EVERY_POLICY } from '../../src/rate-limit/judge.js';
+import { createPolicy } from '../../src/rate-limit/policy.js';
+import { retryAfterSeconds } from '../../src/rate-limit/quota-headers.js';
 import { Logger } from '@nestjs/common';
 import type { Verdict } from '../../src/rate-limit/judge.js';
 import type { QuotaStore, StoredCharge } from '../../src/rate-limit/quota-store.js';
@@ -201,5 +204,21 @@ describe('RateLimiter over a shared store', () => {
     const result = await limiter.consume('5/minute', 'a');
     expect([result.granted, result.limits.length]).toEqual([granted, limits]);
     expect(result.retryAfterSeconds).toBe(granted ? undefined : 1);
+  });
+
+  it('waits for the limits that refuse, and not for one on trial', async () => {
+    const events = new SecurityEvents();
+    const clock = { monotonicMs: () => 0, epochMs: () => 0 };
+    const limiter = new RateLimiter(RATE_LIMIT_OFF, clock, events);
+    const policies = [
+      { limit: 1, windowMs: 3_600_000, shadow: true },
+      { limit: 1, windowMs: 10_000 },
+    ].map(createPolicy);
+    const charges = [
+      { table: limiter.createTable(policies), mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 },
+    ];
+    limiter.judge(charges);
+    const verdict = limiter.judge(charges);
+    expect([verdict.granted, retryAfterSeconds(verdict.standings)]).toEqual([false, 10]);
   });
 });
