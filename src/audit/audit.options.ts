@@ -145,5 +145,3 @@ function readPatterns(value: unknown): readonly RegExp[] {
     value,
   );
 }
-
-export const RESOLVED_AUDIT = Symbol('agent-security:audit');

@@ -30,6 +30,7 @@ import {
 import { checkDeclaredBody } from '../body/check-body.js';
 import { watchBody } from '../body/watch-body.js';
 import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';
+import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 import { decideCors } from '../cors/decide-cors.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { type HeaderSettings, templateParts } from '../headers/header-settings.js';
@@ -55,7 +56,6 @@ import {
   countHostLines,
   EXPECTATION_PROBLEM,
   FRONT_PROBLEM,
-  ORIGIN_PROBLEM,
   urlProblem,
 } from './request-head.js';
 

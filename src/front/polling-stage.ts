@@ -7,7 +7,7 @@ import { TLS_PROBLEM } from '../websockets/tls.problem.js';
 import type { ResolvedWebSockets } from '../websockets/websockets.options.js';
 import { answerProblem } from './answer.js';
 import type { FrontStage } from './front-stage.js';
-import { ORIGIN_PROBLEM } from './request-head.js';
+import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 
 /** socket.io's polling, which is a WebSocket over plain requests: it passes no guard, and is judged as a handshake is. */
 export class PollingStage implements FrontStage {

@@ -46,12 +46,6 @@ export const EXPECTATION_PROBLEM: ProblemFields = {
   detail: 'The only expectation that is understood is 100-continue.',
 };
 
-export const ORIGIN_PROBLEM: ProblemFields = {
-  status: 403,
-  code: 'origin_not_allowed',
-  detail: 'The origin of the request is not allowed.',
-};
-
 /** For a request that could not be judged, because something of the app's own threw. */
 export const FRONT_PROBLEM: ProblemFields = {
   status: 500,

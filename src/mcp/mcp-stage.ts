@@ -6,6 +6,7 @@ import { namesParameter } from '../auth/read-credential.js';
 import { URL_PROBLEM } from '../auth/refusal.js';
 import type { Clock } from '../common/clock.js';
 import type { ProblemFields } from '../common/problem.js';
+import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { isSameOrigin, readOrigin } from '../cors/origin.js';
 import { matchesHost } from '../host/check-host.js';
@@ -351,11 +352,6 @@ const tooLarge = (maxBytes: number): ProblemFields => ({
 /** Names under which credentials come in URLs (RFC 6750 section 2.3; MCP, "Access Token Usage"). */
 const URL_CREDENTIALS: ReadonlySet<string> = new Set(['access_token', 'api_key', 'apikey', 'token']);
 
-const ORIGIN_PROBLEM: ProblemFields = {
-  status: 403,
-  code: 'origin_not_allowed',
-  detail: 'The origin of the request is not allowed.',
-};
 const METHOD_PROBLEM: ProblemFields = {
   status: 405,
   code: 'method_not_allowed',
