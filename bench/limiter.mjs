@@ -1,6 +1,7 @@
 /* What does one decision of the limiter cost in one process, in time and in memory, and does it ever pause? */
 import { freemem } from 'node:os';
 import { SERVER_CORE, startNode } from './support/child.mjs';
+import { OURS_IN_PARTS } from './support/decision-parts.mjs';
 import { fixed, median, percent, printTable, ratio, spread, whole } from './support/figures.mjs';
 import { alternate } from './support/measure.mjs';
 import { readOptions, select } from './support/options.mjs';
@@ -36,6 +37,16 @@ const runs = [
       windows: OURS.includes(variant) ? 2 : 1,
       scale: clients,
       table: `${whole(clients)} clients, limit ${whole(limit)}`,
+    })),
+  ),
+  ...[1_000, 100_000, 1_000_000].flatMap(clients =>
+    [...OURS_IN_PARTS, 'ours'].map(variant => ({
+      question: 'parts',
+      variant,
+      clients,
+      scale: clients,
+      limit: 10,
+      windows: 2,
     })),
   ),
   ...['throttler', 'ours'].flatMap(variant =>
@@ -97,6 +108,7 @@ async function full(selected) {
     );
   }
   const ask = question => selected.filter(run => run.question === question);
+  if (ask('parts').length > 0) await measureParts(ask('parts'));
   if (ask('windows').length > 0) await measureWindows(ask('windows'));
   for (const clients of new Set(ask('growth').map(run => run.clients))) {
     await measureGrowth(
@@ -124,6 +136,22 @@ async function measureSpeed(title, group) {
       best === undefined ? '–' : ratio(best, nanoseconds(run)),
       whole(median(results.get(run).map(({ bytes }) => bytes))),
       `${(median(results.get(run).map(({ granted }) => granted)) * 100).toFixed(0)} %`,
+    ]),
+  );
+}
+
+async function measureParts(group) {
+  const results = await alternate(group, options.rounds, run => inProcess(run, 'speed'));
+  const scales = [...new Set(group.map(run => run.clients))];
+  printTable(
+    'Nanoseconds of a decision over two windows, up to and including each part',
+    ['up to', ...scales.map(clients => `${whole(clients)} clients`)],
+    [...new Set(group.map(run => run.variant))].map(variant => [
+      variant === 'ours' ? 'the verdict (all)' : variant,
+      ...scales.map(clients => {
+        const run = group.find(each => each.variant === variant && each.clients === clients);
+        return run === undefined ? '–' : whole(median(results.get(run).map(({ ns }) => ns)));
+      }),
     ]),
   );
 }

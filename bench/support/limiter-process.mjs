@@ -11,28 +11,29 @@ const FILL_STEPS = 8;
  */
 async function speed({ clients, limit, seconds, ...rest }) {
   const limiter = createLimiter({ limit, ...rest });
-  const { keyOf = text => text } = limiter;
-  const keys = Array.from({ length: clients }, (_, index) => keyOf(addressOf(index)));
+  const keyAt = holdKeys(limiter, clients);
   const bytesBefore = usedBytes();
   for (let step = 0; step < FILL_STEPS; step++) {
-    for (const key of keys) await limiter.fill(key, Math.max(1, Math.round((limit * USE) / FILL_STEPS)));
+    for (let index = 0; index < clients; index++) {
+      await limiter.fill(keyAt(index), Math.max(1, Math.round((limit * USE) / FILL_STEPS)));
+    }
     time.aheadMs += WINDOW_MS / FILL_STEPS;
   }
   const bytes = (usedBytes() - bytesBefore) / clients;
 
   const stepMs = WINDOW_MS / (USE * limit * clients);
   const order = shuffledIndexes(Math.min(clients * 2, 2 ** 20), clients);
-  const isAsync = limiter.decide(keys[0]) instanceof Promise;
+  const isAsync = limiter.decide(keyAt(0)) instanceof Promise;
   const run = isAsync ? decideAsync : decideAtOnce;
   const batch = limit >= 1_000 && rest.variant === 'throttler' ? 500 : 20_000;
-  await run(limiter, keys, order, stepMs, batch);
+  await run(limiter, keyAt, order, stepMs, batch);
   let decisions = 0;
   let granted = 0;
   const startMs = performance.now();
   const before = process.cpuUsage();
   let elapsedMs = 0;
   while (elapsedMs < seconds * 1000) {
-    granted += await run(limiter, keys, order, stepMs, batch);
+    granted += await run(limiter, keyAt, order, stepMs, batch);
     decisions += batch;
     elapsedMs = performance.now() - startMs;
   }
@@ -40,22 +41,40 @@ async function speed({ clients, limit, seconds, ...rest }) {
   return { ns: ((user + system) * 1e3) / decisions, bytes, granted: granted / decisions };
 }
 
-function decideAtOnce(limiter, keys, order, stepMs, decisions) {
+function decideAtOnce(limiter, keyAt, order, stepMs, decisions) {
   let granted = 0;
   for (let count = 0; count < decisions; count++) {
     time.aheadMs += stepMs;
-    if (limiter.decide(keys[nextOf(order)])) granted++;
+    if (limiter.decide(keyAt(nextOf(order)))) granted++;
   }
   return granted;
 }
 
-async function decideAsync(limiter, keys, order, stepMs, decisions) {
+async function decideAsync(limiter, keyAt, order, stepMs, decisions) {
   let granted = 0;
   for (let count = 0; count < decisions; count++) {
     time.aheadMs += stepMs;
-    if (await limiter.decide(keys[nextOf(order)])) granted++;
+    if (await limiter.decide(keyAt(nextOf(order)))) granted++;
   }
   return granted;
+}
+
+/**
+ * What a caller has in hand of each client when it asks: the text of its address, the same object each time, or the number that
+ * its connection keeps.
+ */
+function holdKeys({ keyOf }, clients) {
+  if (keyOf === undefined) {
+    const texts = Array.from({ length: clients }, (_, index) => addressOf(index));
+    return index => texts[index];
+  }
+  const numbers = new Int32Array(clients * 2);
+  for (let index = 0; index < clients; index++) {
+    const { hi, lo } = keyOf(addressOf(index));
+    numbers[index * 2] = hi;
+    numbers[index * 2 + 1] = lo;
+  }
+  return index => ({ hi: numbers[index * 2], lo: numbers[index * 2 + 1] });
 }
 
 /** The longest single decision while the table grows from nothing to so many clients, none of them seen before. */

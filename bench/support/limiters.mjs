@@ -10,6 +10,7 @@ import { EVERY_POLICY, judge } from '../../dist/rate-limit/judge.js';
 import { createPolicy } from '../../dist/rate-limit/policy.js';
 import { quotaHeaders } from '../../dist/rate-limit/quota-headers.js';
 import { QuotaTable } from '../../dist/rate-limit/quota-table.js';
+import { OURS_IN_PARTS } from './decision-parts.mjs';
 
 const LocalStore = createRequire(import.meta.url)('@fastify/rate-limit/store/LocalStore.js');
 
@@ -52,6 +53,12 @@ const LIMITERS = {
   'ours-address': (limit, windows, maxClients) => createOurs(limit, windows, maxClients, addressKey),
   'ours-text': (limit, windows, maxClients) => createOurs(limit, windows, maxClients, text => hashKey(text)),
   'ours-headers': createOursWithHeaders,
+  ...Object.fromEntries(
+    OURS_IN_PARTS.map((part, index) => [
+      part,
+      (limit, windows, maxClients) => createOursUpTo(index, limit, windows, maxClients),
+    ]),
+  ),
 };
 
 /** Its guard hashes the key with SHA-256 first; that is left out here. */
@@ -149,6 +156,27 @@ function createOursWithHeaders(limit, windows, maxClients) {
       return quotaHeaders(verdict, Date.now(), true).length > 0 && verdict.granted;
     },
   };
+}
+
+/** A decision that ends behind one of its parts: where its time goes. */
+function createOursUpTo(part, limit, windows, maxClients) {
+  const policies = SPANS_MS.slice(0, windows).map(windowMs => createPolicy({ limit, windowMs }));
+  const table = new QuotaTable(policies, maxClients);
+  const decide = ({ hi, lo }) => {
+    if (part === 0) return lo !== 0;
+    const nowMs = monotonicMs();
+    if (part === 1) return nowMs > 0;
+    table.find(hi, lo, nowMs);
+    if (part === 2) return table.at >= 0;
+    let granted = true;
+    for (let policy = 0; policy < windows; policy++)
+      if (table.available(policy, nowMs) < 1) granted = false;
+    if (part === 3 || !granted) return granted;
+    for (let policy = 0; policy < windows; policy++) table.charge(policy, nowMs, 1);
+    return granted;
+  };
+  const fill = (key, cost) => judge([{ table, mask: EVERY_POLICY, key, cost }], monotonicMs());
+  return { decide, fill, keyOf: addressKey, size: () => table.size };
 }
 
 /** The `index`th client's address. */

@@ -20,14 +20,14 @@ export function addressBlock(text: string): string {
   return `${new ipaddr.IPv6([a, b, c, d, 0, 0, 0, 0]).toString()}/64`;
 }
 
-/** The 64 bits that name a client's quota, as two unsigned 32-bit numbers. */
+/** The 64 bits that name a client's quota, as two signed 32-bit numbers: those are kept without a box each. */
 export interface Key64 {
   readonly hi: number;
   readonly lo: number;
 }
 
 /** A quota that everybody shares, also those who cannot be told apart. */
-export const SHARED_KEY: Key64 = { hi: 0xffff_ffff, lo: 0xffff_ffff };
+export const SHARED_KEY: Key64 = { hi: -1, lo: -1 };
 
 /** IPv4 lives where no IPv6 prefix is assigned (0000:ffff::/32), so the two families cannot meet. */
 const IPV4_PREFIX = 0x0000ffff;
@@ -35,35 +35,35 @@ const IPV4_PREFIX = 0x0000ffff;
 /** The numeric form of {@link addressBlock}, exact: two blocks never share a key. `undefined` for no address. */
 export function addressKey(text: string): Key64 | undefined {
   const ipv4 = readIPv4(text);
-  if (ipv4 !== -1) return { hi: IPV4_PREFIX, lo: ipv4 };
+  if (ipv4 !== undefined) return { hi: IPV4_PREFIX, lo: ipv4 };
   const canonical = canonicalAddress(text);
   if (canonical === undefined) return undefined;
-  if (!canonical.includes(':')) return { hi: IPV4_PREFIX, lo: readIPv4(canonical) };
+  if (!canonical.includes(':')) return { hi: IPV4_PREFIX, lo: readIPv4(canonical)! };
   const [a, b, c, d] = ipaddr.IPv6.parse(canonical).parts as [number, number, number, number];
-  return { hi: ((a << 16) | b) >>> 0, lo: ((c << 16) | d) >>> 0 };
+  return { hi: (a << 16) | b, lo: (c << 16) | d };
 }
 
-/** The 32 bits of a dotted quad, or -1. Every request asks, so it reads the text once and builds nothing. */
-function readIPv4(text: string): number {
-  if (text.length > 15) return -1;
+/** The 32 bits of a dotted quad. Every request asks, so it reads the text once and builds nothing. */
+function readIPv4(text: string): number | undefined {
+  if (text.length > 15) return undefined;
   let address = 0;
   let octet = -1;
   let dots = 0;
   for (let index = 0; index < text.length; index++) {
     const digit = text.charCodeAt(index) - 0x30;
     if (digit >= 0 && digit <= 9) {
-      if (octet === 0) return -1;
+      if (octet === 0) return undefined;
       octet = octet === -1 ? digit : octet * 10 + digit;
-      if (octet > 255) return -1;
+      if (octet > 255) return undefined;
     } else if (digit === -2 && octet !== -1 && dots < 3) {
-      address = address * 256 + octet;
+      address = (address << 8) | octet;
       octet = -1;
       dots++;
     } else {
-      return -1;
+      return undefined;
     }
   }
-  return dots === 3 && octet !== -1 ? address * 256 + octet : -1;
+  return dots === 3 && octet !== -1 ? (address << 8) | octet : undefined;
 }
 
 function withoutZone(text: string): string {

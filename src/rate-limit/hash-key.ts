@@ -38,7 +38,7 @@ export function hashKey(text: string, k0 = SECRET_0, k1 = SECRET_1): Key64 {
   let lo = 0;
   for (let round = 0; round < 8; round++) {
     if (round === 4) {
-      lo = (v1 ^ v3) >>> 0;
+      lo = v1 ^ v3;
       v1 ^= 0xdd;
     }
     v0 = (v0 + v1) | 0;
@@ -52,7 +52,7 @@ export function hashKey(text: string, k0 = SECRET_0, k1 = SECRET_1): Key64 {
     v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
     v2 = (v2 << 16) | (v2 >>> 16);
   }
-  return { hi: (v1 ^ v3) >>> 0, lo };
+  return { hi: v1 ^ v3, lo };
 }
 
 const pairAt = (text: string, index: number): number =>

@@ -5,7 +5,7 @@ import type { QuotaRows } from './quota-rows.js';
 
 const FIRST_BITS = 7;
 /** Entries in place of slots, at most. */
-const MAX_LOAD = 0.75;
+const MAX_LOAD = 0.8;
 /** Slots that each new key moves, at least: the old index is gone before the new one is half as full again. */
 const MOVED_PER_ADD = 64;
 

@@ -49,7 +49,7 @@ export class QuotaRows {
   holds(row: number, hi: number, lo: number): boolean {
     const { u32 } = this.#chunks[row >> CHUNK_BITS]!;
     const at = (row & CHUNK_MASK) * this.stride;
-    return u32[at] === hi && u32[at + 1] === lo;
+    return u32[at] === hi >>> 0 && u32[at + 1] === lo >>> 0;
   }
 
   /** The hash of a row's key. */

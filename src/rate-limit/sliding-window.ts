@@ -51,8 +51,8 @@ export class SlidingWindow implements Algorithm {
     let expired = 0;
     while (expired < batches && ((tick - u16[ring + expired]!) & 0xffff) >= this.#ticks) expired++;
     if (expired > 0) {
-      u16.copyWithin(ring, ring + expired, ring + batches);
       batches -= expired;
+      for (let batch = ring; batch < ring + batches; batch++) u16[batch] = u16[batch + expired]!;
       u32[at + FILL] = batches === 0 ? 0 : (fill & ~COUNT_MASK) | batches;
       if (batches === 0) return this.limit;
     }

@@ -42,8 +42,8 @@ function halfSipHash(bytes: Buffer, k0: bigint, k1: bigint): Buffer {
 function hashed(text: string, k0: number, k1: number): string {
   const { hi, lo } = hashKey(text, k0, k1);
   const out = Buffer.alloc(8);
-  out.writeUInt32LE(lo, 0);
-  out.writeUInt32LE(hi, 4);
+  out.writeInt32LE(lo, 0);
+  out.writeInt32LE(hi, 4);
   return out.toString('hex');
 }
 

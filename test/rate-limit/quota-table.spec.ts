@@ -6,8 +6,8 @@ import { QuotaTable } from '../../src/rate-limit/quota-table.js';
 import { seededNumbers } from '../fixtures/cells.js';
 
 const key = (client: number): Key64 => ({
-  hi: (Math.imul(client, 0x9e3779b1) ^ 0x5bd1e995) >>> 0,
-  lo: client >>> 0,
+  hi: Math.imul(client, 0x9e3779b1) ^ 0x5bd1e995,
+  lo: client | 0,
 });
 
 function consume(table: QuotaTable, client: number, nowMs: number, cost = 1): boolean {
