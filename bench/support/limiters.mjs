@@ -169,8 +169,7 @@ function createOursUpTo(part, limit, windows, maxClients) {
     table.find(hi, lo, nowMs);
     if (part === 2) return table.at >= 0;
     let granted = true;
-    for (let policy = 0; policy < windows; policy++)
-      if (table.available(policy, nowMs) < 1) granted = false;
+    for (let policy = 0; policy < windows; policy++) if (table.available(policy, nowMs) < 1) granted = false;
     if (part === 3 || !granted) return granted;
     for (let policy = 0; policy < windows; policy++) table.charge(policy, nowMs, 1);
     return granted;

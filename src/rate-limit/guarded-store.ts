@@ -76,9 +76,9 @@ export class GuardedStore {
         this.#fail(`no answer within ${DEADLINE_MS} ms`);
         resolve(undefined);
       };
-      this.#deadlines.add(giveUp);
+      const deadline = this.#deadlines.add(giveUp);
       const settle = (answer: T | undefined): void => {
-        this.#deadlines.delete(giveUp);
+        this.#deadlines.delete(deadline);
         resolve(answer);
       };
       void this.#attempt(ask, () => isLate).then(settle);

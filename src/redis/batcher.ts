@@ -1,5 +1,5 @@
 /* Decisions that wait in one turn of the event loop go to Redis as one call; in a Cluster, as one call a slot. */
-import { Deadlines } from '../common/deadlines.js';
+import { type Deadline, Deadlines } from '../common/deadlines.js';
 import type { Verdict } from '../rate-limit/judge.js';
 import { createCall, type Decision, readReply } from './quota-call.js';
 import { slotOf } from './quota-keys.js';
@@ -79,18 +79,24 @@ export class Batcher {
     const { keys, input } = createCall(call.map(({ decision }) => decision));
     const askedMs = this.#nowMs();
     this.#calls++;
-    this.#deadlines.add(call);
-    void this.#run(call, keys, [input, now === undefined ? '' : String(now())], askedMs);
+    const deadline = this.#deadlines.add(call);
+    void this.#run(call, deadline, keys, [input, now === undefined ? '' : String(now())], askedMs);
   }
 
-  async #run(call: Call, keys: string[], args: string[], askedMs: number): Promise<void> {
+  async #run(
+    call: Call,
+    deadline: Deadline<Call>,
+    keys: string[],
+    args: string[],
+    askedMs: number,
+  ): Promise<void> {
     try {
       this.#deliver(call, await runScript(this.runner, keys, args), askedMs);
     } catch (error) {
       fail(call, error instanceof Error ? error : new Error(String(error)));
     } finally {
       this.#calls--;
-      this.#deadlines.delete(call);
+      this.#deadlines.delete(deadline);
     }
   }
 

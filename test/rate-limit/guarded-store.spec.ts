@@ -54,7 +54,7 @@ describe('GuardedStore', () => {
   let guarded = new GuardedStore(store, clock, log);
 
   beforeEach(() => {
-    jest.useFakeTimers();
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'clearImmediate'] });
     lines.length = 0;
     store.calls = 0;
     store.behaviour = 'answer';
