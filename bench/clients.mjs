@@ -48,9 +48,8 @@ function report(selected, results) {
       'most held',
       'MB at most',
       'bytes a client held',
-      'ns a decision',
-      'CPU ms of the longest turn (500 new clients)',
-      'longest decision, ms',
+      'longest turn (50 new clients), CPU ms',
+      'longest garbage collection, ms',
       'longest delay of the event loop, ms',
       'busy clients admitted, of what their limits allow',
     ],
@@ -63,9 +62,12 @@ function report(selected, results) {
         whole(of(({ mostHeld }) => mostHeld)),
         whole(of(({ megabytes }) => megabytes)),
         whole(of(({ megabytes, mostHeld }) => (megabytes * 1e6) / mostHeld)),
-        whole(of(({ ns }) => ns)),
         fixed(
-          of(({ longestMs }) => longestMs),
+          of(({ longestTurnMs }) => longestTurnMs),
+          2,
+        ),
+        fixed(
+          of(({ longestGcMs }) => longestGcMs),
           2,
         ),
         fixed(
