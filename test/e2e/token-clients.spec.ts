@@ -1,11 +1,11 @@
 /* Real clients, unmodified, against the endpoint, its metadata and its keys. Their clock is the machine's, and so is the app's. */
-import { createServer } from 'node:net';
 import { Controller, Get } from '@nestjs/common';
 import { calculateJwkThumbprint, createRemoteJWKSet, decodeJwt, exportJWK, jwtVerify, SignJWT } from 'jose';
 import * as oauth from 'oauth4webapi';
 import * as client from 'openid-client';
 import { type Agent, type AuthOptions, CurrentAgent, type TokenEndpointOptions } from '../../src/index.js';
 import { systemClock } from '../../src/common/clock.js';
+import { freePort } from '../support/free-port.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
@@ -16,14 +16,6 @@ class Routes {
   me(@CurrentAgent() agent: Agent): object {
     return { id: agent.id, kind: agent.kind };
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise(resolve => server.close(resolve));
-  return port;
 }
 
 describe.each(PLATFORMS)('%s', (_title, platform) => {

@@ -1,6 +1,4 @@
 /* Gateways: who may open a socket, and how many messages it may send, for ws and socket.io (over a WebSocket and over HTTP polling). */
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
@@ -8,6 +6,7 @@ import { MessageBody, SubscribeMessage, WebSocketGateway, WsException } from '@n
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { AgentTool, PrivateNetworkOnly, Public, RateLimit, Scopes, SkipRateLimit } from '../../src/index.js';
+import { freePort } from '../support/free-port.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
@@ -147,15 +146,6 @@ const overSocketIo = (transport: 'websocket' | 'polling'): Library => ({
       });
     }),
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 const LIBRARIES: readonly (readonly [title: string, library: Library])[] = [
   ['ws', overWs],

@@ -2,12 +2,12 @@
 import { Controller, Get } from '@nestjs/common';
 import { type AgentSecurityOptions, type RateLimitOptions, SecurityEvents } from '../../src/index.js';
 import { type ConnectedRedisStore, createRedisStore, RedisQuotaStore } from '../../src/redis/index.js';
+import { freePort } from '../support/free-port.js';
 import type { Answer } from '../support/http.js';
 import { EXPRESS, FASTIFY, type Platform } from '../support/platforms.js';
 import {
   closeAfterAll,
   describeWithRedis,
-  freePort,
   pause,
   type RedisServer,
   startLine,

@@ -1,7 +1,8 @@
 import { addKey, EMPTY_BOOK, revokeKey } from '../../src/auth/key-book.js';
 import { createRedisKeyStore, RedisKeyStore, type RedisKeyStoreOptions } from '../../src/redis/key-store.js';
 import { digests, NOW_MS } from '../support/keys.js';
-import { describeWithRedis, freePort, type RedisServer, startRedis } from '../support/redis.js';
+import { freePort } from '../support/free-port.js';
+import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
 import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
 
 const options = { prefix: 'ask', nowMs: NOW_MS };
