@@ -1,15 +1,19 @@
 import { type ExecutionContext, HttpException } from '@nestjs/common';
 import { problemOf, toProblem } from './problem.js';
+import { handshakeOf, stateOfRequest } from './request-state.js';
 
 type WsExceptionClass = new (error: object) => Error;
 
-/** Turns a refusal into what gateways tell their clients; of anything else they would say "Internal server error". */
+/**
+ * Turns the refusal of a gateway's message into what gateways tell their clients; of anything else they would say "Internal server
+ * error". Errors of other contexts stay as they are.
+ */
 export async function toMessageException(
   error: unknown,
   context: ExecutionContext,
-  requestId: string | undefined,
   typeBase: string | undefined,
 ): Promise<unknown> {
+  if (context.getType() !== 'ws') return error;
   const fields =
     problemOf(error) ??
     (error instanceof HttpException && error.getStatus() < 500
@@ -18,6 +22,7 @@ export async function toMessageException(
   if (fields === undefined) return error;
   // Loaded on demand: who has a gateway has the package, and nobody else needs it.
   const { WsException } = (await import('@nestjs/websockets')) as { WsException: WsExceptionClass };
+  const requestId = stateOfRequest(handshakeOf(context.switchToWs().getClient()))?.id || undefined;
   const { status: statusCode, detail, ...problem } = toProblem(fields, typeBase, requestId);
   const cause = { pattern: context.switchToWs().getPattern() };
   return new WsException({ status: 'error', message: detail ?? fields.code, statusCode, ...problem, cause });

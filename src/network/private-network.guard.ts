@@ -18,7 +18,7 @@ export class PrivateNetworkGuard implements CanActivate {
     if (isWithin(state?.client.address ?? '', 'private')) return true;
     const refused = new ProblemException(NETWORK_PROBLEM);
     if (message === undefined) throw refused;
-    return toMessageException(refused, context, state?.id || undefined, this.errors.typeBase).then(error => {
+    return toMessageException(refused, context, this.errors.typeBase).then(error => {
       throw error;
     });
   }

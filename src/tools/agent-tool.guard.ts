@@ -1,10 +1,11 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { toMessageException } from '../common/message.exception.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { joinQuotas } from './quota-pairs.js';
 import { ToolPolicy } from './tool-policy.js';
 import { auditEntryOf, readToolRequest, toolCallOf } from './tool-request.js';
-import { refusalFor, toolRefusal } from './tool-refusal.exception.js';
+import { toolRefusal } from './tool-refusal.exception.js';
 import { ToolRoutes } from './tool-routes.js';
 
 /** Judges calls of handlers that are tools, behind identity, limits and scopes. `@AgentTool()` binds it. */
@@ -21,7 +22,7 @@ export class AgentToolGuard implements CanActivate {
     try {
       return await this.judge(context);
     } catch (error) {
-      throw await refusalFor(context, error, this.errors.typeBase);
+      throw await toMessageException(error, context, this.errors.typeBase);
     }
   }
 

@@ -7,10 +7,11 @@ import {
 } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { toMessageException } from '../common/message.exception.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import type { Tool } from './tool.js';
 import { auditEntryOf, readToolRequest } from './tool-request.js';
-import { refusalFor, toolRefusal } from './tool-refusal.exception.js';
+import { toolRefusal } from './tool-refusal.exception.js';
 import { ToolRoutes } from './tool-routes.js';
 import { ToolRuns } from './tool-runs.js';
 
@@ -38,7 +39,8 @@ export class ToolAuditInterceptor implements NestInterceptor {
   async #record(context: ExecutionContext, next: CallHandler, tool: Tool): Promise<Observable<unknown>> {
     const request = readToolRequest(context);
     const start = await this.audit.begin(auditEntryOf(tool, request));
-    if (!start.recorded) throw await refusalFor(context, toolRefusal(context, start), this.errors.typeBase);
+    if (!start.recorded)
+      throw await toMessageException(toolRefusal(context, start), context, this.errors.typeBase);
     const { call } = start;
     // An HTTP answer is watched to its end; of a message or a GraphQL field, all that is seen is what the handler makes of it.
     if (this.runs.started(request.state, call)) return next.handle();

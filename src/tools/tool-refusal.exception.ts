@@ -1,8 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
-import { toMessageException } from '../common/message.exception.js';
 import { ProblemException } from '../common/problem.exception.js';
-import { readMessageCall } from '../rate-limit/read-call.js';
 import { requestState } from '../common/request-state.js';
 import type { Refusal } from './tool-refusals.js';
 
@@ -16,16 +14,6 @@ export function toolRefusal(context: ExecutionContext, { problem, headers }: Ref
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
-}
-
-/** The same error as the caller's kind of connection tells it. */
-export async function refusalFor(
-  context: ExecutionContext,
-  error: unknown,
-  typeBase: string | undefined,
-): Promise<unknown> {
-  if (context.getType() !== 'ws') return error;
-  return toMessageException(error, context, readMessageCall(context)?.state?.id || undefined, typeBase);
 }
 
 function giveHeaders(response: PlatformResponse, headers: readonly string[]): void {

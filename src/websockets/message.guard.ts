@@ -1,7 +1,6 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 import { toMessageException } from '../common/message.exception.js';
-import { readMessageCall } from '../rate-limit/read-call.js';
 
 /** A guard whose refusals of messages say why, and when to come again. */
 export class MessageGuard implements CanActivate {
@@ -19,12 +18,7 @@ export class MessageGuard implements CanActivate {
       const decision = await this.inner.canActivate(context);
       return isObservable(decision) ? await lastValueFrom(decision) : decision;
     } catch (error) {
-      throw await toMessageException(
-        error,
-        context,
-        readMessageCall(context)?.state?.id || undefined,
-        this.typeBase,
-      );
+      throw await toMessageException(error, context, this.typeBase);
     }
   }
 }
