@@ -1,5 +1,6 @@
 /* What became of calls, read from the answer as it passes: in MCP a call that fails is answered with 200 like any other. */
 import { isRecord } from '../common/read-options.js';
+import { dataOf, EventReader } from './event-reader.js';
 import type { MessageId } from './read-messages.js';
 
 /** Longer answers are not looked into, and count by their status. */
@@ -8,21 +9,24 @@ const MAX_LENGTH = 256 * 1024;
 export class CallOutcomes {
   readonly #failed = new Set<MessageId>();
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  readonly #events = new EventReader();
+  /** Of an answer that is no stream. */
   #text = '';
   #isLost = false;
 
   push(chunk: Uint8Array, isStream: boolean): void {
     if (this.#isLost) return;
-    this.#text += this.#decoder.decode(chunk, { stream: true });
-    if (isStream) this.#readEvents();
-    if (this.#text.length <= MAX_LENGTH) return;
+    const text = this.#decoder.decode(chunk, { stream: true });
+    if (isStream) for (const event of this.#events.read(text)) this.#readMessages(dataOf(event));
+    else this.#text += text;
+    if (this.#text.length + this.#events.rest.length <= MAX_LENGTH) return;
     this.#isLost = true;
-    this.#text = '';
+    this.#text = this.#events.rest = '';
   }
 
   end(isStream: boolean): void {
     if (!isStream) this.#readMessages(this.#text);
-    this.#text = '';
+    this.#text = this.#events.rest = '';
   }
 
   /** Whether a call was answered with an error, or with a result that says that it is one. */
@@ -30,18 +34,8 @@ export class CallOutcomes {
     return id !== undefined && this.#failed.has(id);
   }
 
-  #readEvents(): void {
-    const events = this.#text.split(/\r\n\r\n|\n\n|\r\r/);
-    this.#text = events.pop()!;
-    for (const event of events) {
-      const data = event
-        .split(/\r\n|\n|\r/)
-        .flatMap(line => (line.startsWith('data:') ? [line.slice(5)] : []));
-      if (data.length > 0) this.#readMessages(data.join('\n'));
-    }
-  }
-
-  #readMessages(text: string): void {
+  #readMessages(text: string | undefined): void {
+    if (text === undefined) return;
     let value: unknown;
     try {
       value = JSON.parse(text);

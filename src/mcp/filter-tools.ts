@@ -1,5 +1,6 @@
 /* A tool list without the tools that its reader may not call: in a JSON answer, and in the events of a stream. */
 import { isRecord } from '../common/read-options.js';
+import { dataOf, EventReader, isDataLine, linesOf } from './event-reader.js';
 
 export type IsVisible = (tool: string) => boolean;
 
@@ -25,11 +26,9 @@ export function filterToolList(text: string, isVisible: IsVisible): string {
   return found ? JSON.stringify(value) : text;
 }
 
-/** Server-sent events (HTML, "Server-sent events"), filtered one by one as they pass. */
+/** The events of a stream, filtered one by one as they pass. */
 export class ToolListEvents {
-  #rest = '';
-  /** Up to where no event ends, so that a long one is searched once. */
-  #searched = 0;
+  readonly #events = new EventReader();
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
   constructor(
@@ -39,40 +38,24 @@ export class ToolListEvents {
 
   /** @returns what may go on now; `undefined` where an event is longer than can be looked into */
   push(chunk: Uint8Array): string | undefined {
-    this.#rest += this.#decoder.decode(chunk, { stream: true });
-    let passed = '';
-    for (let end = this.#endOfEvent(); end !== -1; end = this.#endOfEvent()) {
-      passed += this.#filter(this.#rest.slice(0, end));
-      this.#rest = this.#rest.slice(end);
-      this.#searched = 0;
-    }
-    return this.#rest.length > this.maxLength ? undefined : passed;
+    const events = this.#events.read(this.#decoder.decode(chunk, { stream: true }));
+    const passed = events.map(event => this.#filter(event)).join('');
+    return this.#events.rest.length > this.maxLength ? undefined : passed;
   }
 
   /** What is left at the end: an event that was not finished is none, and no reader takes it for one. */
   end(): string {
-    const rest = this.#rest + this.#decoder.decode();
-    this.#rest = '';
+    const rest = this.#events.rest + this.#decoder.decode();
+    this.#events.rest = '';
     return rest.includes('tools') ? '' : rest;
   }
 
-  /** The index behind the blank line that ends the first event, or -1. */
-  #endOfEvent(): number {
-    const blank = /\r\n\r\n|\n\n|\r\r/g;
-    blank.lastIndex = this.#searched;
-    const match = blank.exec(this.#rest);
-    this.#searched = Math.max(0, this.#rest.length - 3);
-    return match === null ? -1 : match.index + match[0].length;
-  }
-
   #filter(event: string): string {
-    const lines = event.split(/\r\n|\n|\r/);
-    const data = lines.flatMap(line => (line.startsWith('data:') ? [line.slice(5).replace(/^ /, '')] : []));
-    if (data.length === 0) return event;
-    const text = data.join('\n');
-    const filtered = filterToolList(text, this.isVisible);
-    if (filtered === text) return event;
-    const others = lines.filter(line => line !== '' && !line.startsWith('data:'));
+    const data = dataOf(event);
+    if (data === undefined) return event;
+    const filtered = filterToolList(data, this.isVisible);
+    if (filtered === data) return event;
+    const others = linesOf(event).filter(line => line !== '' && !isDataLine(line));
     return [...others, `data: ${filtered}`, '', ''].join('\n');
   }
 }
