@@ -5,11 +5,9 @@ import type { AnswerNow } from '../common/answer-now.js';
 import { rawRequest, rawResponse, takeOver } from '../common/http-request.js';
 import { PROBLEM_CONTENT_TYPE, type ProblemFields, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
+import { hasLongBody } from '../common/unread-body.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
-
-/** A body beyond this is not read to the end for the sake of a connection; the connection is closed instead. */
-const DRAINABLE_BYTES = 65_536;
 
 const DEFAULT_ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
@@ -123,13 +121,7 @@ function problemBody(fields: ProblemFields, requestId: string, errors: ResolvedE
 
 /** Closes a connection whose request still has a body to come that nobody will read. */
 function closing(request: IncomingMessage, always: boolean): { Connection: 'close' } | undefined {
-  if (request.httpVersionMajor !== 1 || !(always || hasUnreadBody(request))) return undefined;
+  if (request.httpVersionMajor !== 1 || !(always || hasLongBody(request))) return undefined;
   (request.socket as MarkedSocket)[CLOSING] = true;
   return { Connection: 'close' };
-}
-
-function hasUnreadBody({ headers }: IncomingMessage): boolean {
-  return (
-    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > DRAINABLE_BYTES
-  );
 }

@@ -2,13 +2,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ProblemFields, toProblem } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
+import { hasLongBody } from '../common/unread-body.js';
 import type { McpBody, MessageId } from './read-messages.js';
 
 /** "Server error" (JSON-RPC 2.0, section 5.1): the request was understood, and is refused. `data.code` says why. */
 const REFUSED = -32_000;
-
-/** A body beyond this is not read to the end for the sake of a connection; the connection is closed instead. */
-const DRAINABLE_BYTES = 65_536;
 
 export interface Refusal {
   readonly fields: ProblemFields;
@@ -38,7 +36,7 @@ export function answerRefusal(
   response.writeHead(fields.status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
-    ...(raw.httpVersionMajor === 1 && hasUnreadBody(raw, fields.status)
+    ...(raw.httpVersionMajor === 1 && (fields.status === 431 || (!raw.complete && hasLongBody(raw)))
       ? { Connection: 'close' }
       : undefined),
   });
@@ -51,12 +49,4 @@ function toErrors({ rpcCode = REFUSED, data, body, id, fields }: Refusal, proble
   const ids = body?.messages.flatMap(message => (message.kind === 'request' ? [message.id!] : [])) ?? [];
   const toAnswer = (each: MessageId | null): object => ({ jsonrpc: '2.0', id: each, error });
   return body?.batch && ids.length > 0 ? ids.map(toAnswer) : toAnswer(ids[0] ?? id ?? null);
-}
-
-function hasUnreadBody({ headers, complete }: IncomingMessage, status: number): boolean {
-  if (status === 431) return true;
-  if (complete) return false;
-  return (
-    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > DRAINABLE_BYTES
-  );
 }

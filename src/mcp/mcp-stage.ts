@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { namesParameter } from '../auth/read-credential.js';
 import { URL_PROBLEM } from '../auth/refusal.js';
+import { tooLargeProblem } from '../body/check-body.js';
 import type { Clock } from '../common/clock.js';
 import type { ProblemFields } from '../common/problem.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
@@ -204,7 +205,7 @@ export class McpStage {
     const outcome = await readBody(raw, maxBytes);
     if (!outcome.read) {
       if (outcome.reason === 'gone') return false;
-      return this.#answer(raw, response, state, { fields: tooLarge(maxBytes) });
+      return this.#answer(raw, response, state, { fields: tooLargeProblem(maxBytes) });
     }
     const unproven = this.#checkProof(proof, raw, outcome.bytes);
     if (unproven !== undefined) return this.#answer(raw, response, state, unproven);
@@ -340,14 +341,8 @@ function checkBodyHead({ headers }: IncomingMessage, maxBytes: number): ProblemF
       code: 'unsupported_media_type',
       detail: 'A message comes without a Content-Encoding.',
     };
-  return Number(headers['content-length'] ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined;
+  return Number(headers['content-length'] ?? 0) > maxBytes ? tooLargeProblem(maxBytes) : undefined;
 }
-
-const tooLarge = (maxBytes: number): ProblemFields => ({
-  status: 413,
-  code: 'body_too_large',
-  detail: `The body may have at most ${maxBytes} bytes.`,
-});
 
 /** Names under which credentials come in URLs (RFC 6750 section 2.3; MCP, "Access Token Usage"). */
 const URL_CREDENTIALS: ReadonlySet<string> = new Set(['access_token', 'api_key', 'apikey', 'token']);
