@@ -91,8 +91,12 @@ export class KeyIndex {
   }
 
   #segmentOf(hash: number): Segment {
+    return this.#directory[this.#placeOf(hash)]!;
+  }
+
+  #placeOf(hash: number): number {
     // In two steps, as no shift is by 32.
-    return this.#directory[(hash >>> 1) >>> (31 - this.#depth)]!;
+    return (hash >>> 1) >>> (31 - this.#depth);
   }
 
   #entryOf(hash: number, row: number): number {
@@ -134,7 +138,7 @@ export class KeyIndex {
       this.#insert(isLeft ? left : right, its, (entry & this.#rowMask) - 1);
     }
     const places = 2 ** (this.#depth - depth);
-    const place = (hash >>> 1) >>> (31 - this.#depth);
+    const place = this.#placeOf(hash);
     const first = place - (place % places);
     const middle = first + Math.floor(places / 2);
     this.#directory.fill(left, first, middle);
