@@ -49,7 +49,8 @@ export class FileKeyStore extends KeyBookStore {
     }
   }
 
-  close(): void {
+  override close(): void {
+    void super.close();
     clearInterval(this.#timer);
     this.#watcher?.close();
   }

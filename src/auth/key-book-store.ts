@@ -28,6 +28,11 @@ export class KeyBookStore implements ApiKeyStore {
     this.#hooks = hooks;
   }
 
+  /** What is still under way tells nobody from here on. */
+  close(): void | Promise<void> {
+    this.#hooks = undefined;
+  }
+
   protected warn(message: string): void {
     this.#hooks?.warn(message);
   }

@@ -80,7 +80,8 @@ export class RedisKeyStore extends KeyBookStore {
     this.#timer = setInterval(() => void this.refresh(), this.#refreshMs).unref();
   }
 
-  close(): void | Promise<void> {
+  override close(): void | Promise<void> {
+    void super.close();
     clearInterval(this.#timer);
   }
 

@@ -74,6 +74,16 @@ describe('the file of keys', () => {
     expect(revoked).toEqual([id]);
   });
 
+  it('says nothing once it is closed, not of a look that was under way either', async () => {
+    write(JSON.stringify(book));
+    await store.open(hooks);
+    rmSync(path);
+    const look = store.refresh();
+    store.close();
+    await look;
+    expect(warnings).toEqual([]);
+  });
+
   it('must be there at the start', async () => {
     await expect(store.open(hooks)).rejects.toThrow(KeyBookError);
   });
