@@ -6,7 +6,7 @@ import type { Agent } from './agent.js';
 import type { Authority } from './authority.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest, rawResponse } from './http-request.js';
 import { type Key64, SHARED_KEY } from './ip-address.js';
-import type { HeaderTemplate } from './response-headers.js';
+import type { HeaderTemplate } from './header-template.js';
 
 export interface Client {
   /** The client's address in its one spelling (no zone, IPv4-mapped as IPv4); `''` where the transport has none. */

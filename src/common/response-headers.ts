@@ -1,12 +1,23 @@
 /* The headers of every response, added at the one place that all responses pass: `writeHead` of Node's response. Whoever answers (a
  * handler, a filter, the framework's 404, another library on the raw server), the headers are there once, and what the
- * answer's own author chose wins. Everything that can be serialized at start-up was. */
+ * answer's own author chose wins.
+ *
+ * Nearly always the author's headers and these have no name in common. Then these go into the head as the text that they became at
+ * start-up: Node would look at every character of every header anew for each response, which costs more than all the rest. */
 import {
   type IncomingMessage,
   type OutgoingHttpHeader,
   type OutgoingHttpHeaders,
   ServerResponse,
 } from 'node:http';
+import { appendToHead, CAN_APPEND_TO_HEAD, isHeaderValue } from './head-text.js';
+import {
+  eachPair,
+  type HeaderTemplate,
+  linesOf,
+  sharedValue,
+  type StandingHeaders,
+} from './header-template.js';
 import { PROBLEM_CONTENT_TYPE } from './problem.js';
 import {
   REQUEST_STATE,
@@ -14,61 +25,6 @@ import {
   type RequestWithState,
   type ResponseWithState,
 } from './request-state.js';
-
-/** Header pairs, ready to send: name and value in turn. */
-interface HeaderVariant {
-  /** Over HTTP. */
-  readonly plain: readonly string[];
-  /** Over HTTPS: the same and HSTS at the end, so that `slots` fits both. */
-  readonly secure: readonly string[];
-  /** Where the value of each (lower-case) name stands. */
-  readonly slots: ReadonlyMap<string, number>;
-}
-
-export interface HeaderTemplate {
-  readonly data: HeaderVariant;
-  readonly html: HeaderVariant;
-  readonly removePoweredBy: boolean;
-  /** `no-store` also over a handler's own Cache-Control. */
-  readonly forceNoStore: boolean;
-}
-
-export interface HeaderTemplateParts {
-  /** The header that carries the request's ID; `undefined` for none. */
-  readonly requestIdHeader: string | undefined;
-  readonly common: readonly (readonly [string, string])[];
-  readonly policies: readonly (readonly [string, string])[];
-  readonly htmlPolicies: readonly (readonly [string, string])[];
-  readonly strictTransportSecurity: string | undefined;
-  readonly removePoweredBy: boolean;
-  readonly noStore: boolean | 'force';
-  /** Whether answers differ by origin. */
-  readonly varyByOrigin: boolean;
-}
-
-/** The request ID is the first pair, so that its value has a fixed place. */
-const REQUEST_ID_SLOT = 1;
-
-export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplate {
-  const variant = (policies: readonly (readonly [string, string])[]): HeaderVariant => {
-    const pairs: (readonly [string, string])[] = [...parts.common, ...policies];
-    if (parts.requestIdHeader !== undefined) pairs.unshift([parts.requestIdHeader, '']);
-    if (parts.noStore) pairs.push(['Cache-Control', 'no-store']);
-    if (parts.varyByOrigin) pairs.push(['Vary', 'Origin']);
-    const plain = pairs.flat();
-    const hsts = parts.strictTransportSecurity;
-    const secure = hsts === undefined ? plain : [...plain, 'Strict-Transport-Security', hsts];
-    const slots = new Map<string, number>();
-    for (let index = 0; index < secure.length; index += 2) slots.set(secure[index]!.toLowerCase(), index + 1);
-    return { plain, secure, slots };
-  };
-  return {
-    data: variant(parts.policies),
-    html: variant(parts.htmlPolicies),
-    removePoweredBy: parts.removePoweredBy,
-    forceNoStore: parts.noStore === 'force',
-  };
-}
 
 interface StandingState {
   readonly id: string;
@@ -78,13 +34,16 @@ interface StandingState {
 
 /** The headers that stand whatever is answered, name and value in turn: for answers without a response object. */
 export function standingHeaders(state: StandingState): readonly string[] {
-  return headersOf(state.template.data, state);
+  return [...requestIdPair(state), ...standingOf(state, undefined).pairs];
 }
 
-function headersOf({ plain, secure }: HeaderVariant, state: StandingState): string[] {
-  const headers = (state.client.secure ? secure : plain).slice();
-  if (state.id !== '' && headers[REQUEST_ID_SLOT] === '') headers[REQUEST_ID_SLOT] = state.id;
-  return headers;
+function requestIdPair({ id, template }: StandingState): readonly string[] {
+  return id === '' || template.requestIdHeader === undefined ? [] : [template.requestIdHeader, id];
+}
+
+function standingOf({ template, client }: StandingState, contentType: unknown): StandingHeaders {
+  const variant = isHtml(contentType) ? template.html : template.data;
+  return client.secure ? variant.secure : variant.plain;
 }
 
 /** Makes a response write its headers through its state. */
@@ -108,35 +67,37 @@ function writeHead(
   const state = this[REQUEST_STATE]!;
   const reason = typeof reasonOrHeaders === 'string' ? reasonOrHeaders : undefined;
   const own = reason === undefined ? (reasonOrHeaders as OwnHeaders | undefined) : headersAfterReason;
-  let headers: OwnHeaders | undefined = own;
-  if (!state.headersWritten && !this.headersSent) {
-    state.headersWritten = true;
-    if (isFast(this, state, own)) {
-      headers = composeHeaders(state, status, own);
-    } else {
-      setOwnHeaders(this, own);
-      addMissingHeaders(this, state, status);
-      headers = undefined;
+  if (state.headersWritten || this.headersSent) return writeOriginal(this, status, reason, own);
+  state.headersWritten = true;
+  try {
+    // Lists may name a header twice.
+    const sent = Array.isArray(own) ? undefined : withExactType(own as OutgoingHttpHeaders | undefined);
+    if (sent === undefined) setOwnHeaders(this, own);
+    const lines = linesFor(this, status, sent);
+    if (lines !== undefined) {
+      writeOriginal(this, status, reason, sent);
+      appendToHead(this, lines);
+      return this;
     }
+    setOwnHeaders(this, sent);
+    addMissingHeaders(this, state, status);
+    return writeOriginal(this, status, reason, undefined);
+  } catch (error) {
+    // Node refuses a header of the author's: another answer comes in place of this one.
+    state.headersWritten = false;
+    throw error;
   }
-  const original = state.writeHead as (...args: unknown[]) => ServerResponse;
-  if (reason === undefined)
-    return headers === undefined ? original.call(this, status) : original.call(this, status, headers);
-  return headers === undefined
-    ? original.call(this, status, reason)
-    : original.call(this, status, reason, headers);
 }
 
-/**
- * Whether the headers can go out as one list: on a response of Node's own with no header set on it yet. They cannot be read back
- * then, so responses that somebody wraps (app.inject(), HTTP/2) take the other way; so do lists, which may repeat names.
- */
-function isFast(response: ServerResponse, state: RequestState, own: OwnHeaders | undefined): boolean {
-  return (
-    state.writeHead === ServerResponse.prototype.writeHead &&
-    !Array.isArray(own) &&
-    response.getHeaderNames().length === 0
-  );
+function writeOriginal(
+  response: ResponseWithState,
+  status: number,
+  reason: string | undefined,
+  own: OwnHeaders | undefined,
+): ServerResponse {
+  const original = response[REQUEST_STATE]!.writeHead as (...args: unknown[]) => ServerResponse;
+  if (reason !== undefined) return original.call(response, status, reason, own);
+  return own === undefined ? original.call(response, status) : original.call(response, status, own);
 }
 
 /** HTTP/2's `end()` and `flushHeaders()` send headers without passing `writeHead`. */
@@ -158,80 +119,82 @@ function coverHttp2Response(response: ServerResponse): void {
   };
 }
 
-function variantOf(state: RequestState, contentType: unknown): HeaderVariant {
-  return isHtml(contentType) ? state.template.html : state.template.data;
-}
-
 function isHtml(contentType: unknown): boolean {
   return typeof contentType === 'string' && /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(contentType);
 }
 
-/** The fast way (Fastify, answers of the front): one flat list, no look-up per header. */
-function composeHeaders(
-  state: RequestState,
+/**
+ * The lines that go into a response's head as they are; `undefined` if something that its author set changes one of them or is changed
+ * by one, or if its head is no text of Node's (app.inject(), HTTP/2, a library that wraps it).
+ */
+function linesFor(
+  response: ResponseWithState,
   status: number,
-  own: OwnHeaders | undefined,
-): OutgoingHttpHeader[] {
-  const { template } = state;
-  const variant = variantOf(state, own === undefined ? undefined : contentTypeOf(own));
-  const headers: OutgoingHttpHeader[] = headersOf(variant, state);
-  let chosen: Set<string> | undefined;
-  if (state.grant !== undefined) setResourcePolicy(headers, variant);
-  eachHeader(own, (name, value) => {
-    const lower = name.toLowerCase();
-    const slot = variant.slots.get(lower);
-    if (slot !== undefined && slot < headers.length) {
-      if (lower === 'vary') headers[slot] = mergeVary(value);
-      else if (lower !== 'cache-control' || !template.forceNoStore) headers[slot] = value;
-      return;
-    }
-    if (isDropped(lower, state, status) || isDeniedCorsHeader(lower, value, state)) return;
-    if (LATE_HEADERS.has(lower)) (chosen ??= new Set()).add(lower);
-    headers.push(name, lower === 'content-type' ? withoutCharset(value) : value);
-  });
-  for (const pairs of [state.grant, state.quota, state.challenge]) {
-    if (pairs === undefined) continue;
-    for (let index = 0; index < pairs.length; index += 2) {
-      if (chosen !== undefined && chosen.has(pairs[index]!.toLowerCase())) continue;
-      headers.push(pairs[index]!, pairs[index + 1]!);
-    }
+  own: OutgoingHttpHeaders | undefined,
+): string | undefined {
+  const state = response[REQUEST_STATE]!;
+  if (!CAN_APPEND_TO_HEAD || state.writeHead !== ServerResponse.prototype.writeHead) return undefined;
+  let contentType: unknown;
+  for (const name of response.getHeaderNames()) {
+    if (isEntangled(name, state, status)) return undefined;
+    if (name === CONTENT_TYPE) contentType = response.getHeader(name);
   }
-  return headers;
+  for (const name in own) {
+    const lower = name.toLowerCase();
+    if (own[name] === undefined || isEntangled(lower, state, status)) return undefined;
+    if (lower === CONTENT_TYPE) contentType = own[name];
+  }
+  if (contentType !== withoutCharset(contentType)) return undefined;
+  const { text, sharedText } = standingOf(state, contentType);
+  let lines = state.grant === undefined ? text : sharedText;
+  for (const pairs of [requestIdPair(state), state.grant, state.quota, state.challenge]) {
+    if (pairs === undefined) continue;
+    if (!pairs.every(isHeaderValue)) return undefined;
+    lines += linesOf(pairs);
+  }
+  return lines;
 }
 
-/** The general way, for a response that carries headers already (Express, `setHeader`, HTTP/2). */
+/** Whether a header of the author's has to be judged together with the module's. */
+function isEntangled(lower: string, { template, grant, unreadable }: RequestState, status: number): boolean {
+  return (
+    template.names.has(lower) ||
+    LATE_HEADERS.has(lower) ||
+    isDropped(lower, template, status) ||
+    ((grant !== undefined || unreadable) && lower.startsWith('access-control-')) ||
+    // With it, Node sends the head as soon as it is written.
+    lower === 'expect'
+  );
+}
+
+/** The general way: each of the module's headers is set on the response, if its author leaves room for it. */
 function addMissingHeaders(response: ServerResponse, state: RequestState, status: number): void {
-  const { template } = state;
   for (const name of response.getHeaderNames()) {
-    if (isDropped(name, state, status) || isDeniedCorsHeader(name, response.getHeader(name), state)) {
+    if (
+      isDropped(name, state.template, status) ||
+      isDeniedCorsHeader(name, response.getHeader(name), state)
+    ) {
       response.removeHeader(name);
     }
   }
-  const contentType = response.getHeader('content-type');
+  const contentType = response.getHeader(CONTENT_TYPE);
   if (contentType !== undefined) {
-    const exact = withoutCharset(contentType as OutgoingHttpHeader);
+    const exact = withoutCharset(contentType);
     if (exact !== contentType) response.setHeader('Content-Type', exact);
   }
-  const variant = variantOf(state, contentType);
-  const headers = state.client.secure ? variant.secure : variant.plain;
-  const crossOrigin = state.grant !== undefined;
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index]!;
-    const value = headers[index + 1]!;
+  eachPair(standingOf(state, contentType).pairs, (name, value) => {
     if (!response.hasHeader(name)) {
-      response.setHeader(name, crossOrigin && name === RESOURCE_POLICY ? 'cross-origin' : value || state.id);
+      response.setHeader(name, state.grant === undefined ? value : sharedValue(name, value));
     } else if (name === 'Vary') {
       response.setHeader(name, mergeVary(response.getHeader(name)!));
-    } else if (name === 'Cache-Control' && template.forceNoStore) {
+    } else if (name === 'Cache-Control' && state.template.forceNoStore) {
       response.setHeader(name, value);
     }
-  }
-  for (const pairs of [state.grant, state.quota, state.challenge]) {
-    if (pairs === undefined) continue;
-    for (let index = 0; index < pairs.length; index += 2) {
-      const name = pairs[index]!;
-      if (!response.hasHeader(name)) response.setHeader(name, pairs[index + 1]!);
-    }
+  });
+  for (const pairs of [requestIdPair(state), state.grant, state.quota, state.challenge]) {
+    eachPair(pairs ?? [], (name, value) => {
+      if (!response.hasHeader(name)) response.setHeader(name, value);
+    });
   }
 }
 
@@ -246,13 +209,7 @@ function setOwnHeaders(response: ServerResponse, own: OwnHeaders | undefined): v
   });
 }
 
-const RESOURCE_POLICY = 'Cross-Origin-Resource-Policy';
-
-/** A browser must not block, by the resource policy, what CORS has just allowed. */
-function setResourcePolicy(headers: OutgoingHttpHeader[], variant: HeaderVariant): void {
-  const slot = variant.slots.get('cross-origin-resource-policy');
-  if (slot !== undefined) headers[slot] = 'cross-origin';
-}
+const CONTENT_TYPE = 'content-type';
 
 /** Names that a grant, a quota or a challenge adds: a handler may have chosen them too. */
 const LATE_HEADERS: ReadonlySet<string> = new Set([
@@ -267,8 +224,8 @@ const LATE_HEADERS: ReadonlySet<string> = new Set([
 ]);
 
 /** `X-Powered-By` tells attackers what to try; an ETag on an error would let a cache keep it. */
-function isDropped(lower: string, state: RequestState, status: number): boolean {
-  return (lower === 'x-powered-by' && state.template.removePoweredBy) || (lower === 'etag' && status >= 400);
+function isDropped(lower: string, { removePoweredBy }: HeaderTemplate, status: number): boolean {
+  return (lower === 'x-powered-by' && removePoweredBy) || (lower === 'etag' && status >= 400);
 }
 
 /** What a grant decides; the rest of `Access-Control-*` belongs to a preflight's answer, which is our own. */
@@ -292,7 +249,7 @@ function isDeniedCorsHeader(lower: string, value: unknown, state: RequestState):
 }
 
 /** Express adds a charset to every text; JSON has no such parameter (RFC 8259 section 11). */
-function withoutCharset(value: OutgoingHttpHeader): OutgoingHttpHeader {
+function withoutCharset<T>(value: T): T | string {
   return typeof value === 'string' && value.startsWith(PROBLEM_CONTENT_TYPE) ? PROBLEM_CONTENT_TYPE : value;
 }
 
@@ -302,15 +259,14 @@ function mergeVary(own: OutgoingHttpHeader): string {
   return names.includes('*') || names.includes('origin') ? text : text === '' ? 'Origin' : `${text}, Origin`;
 }
 
-function contentTypeOf(own: OwnHeaders): unknown {
-  // As Fastify writes it; everybody else is asked name by name.
-  const known = (own as OutgoingHttpHeaders)['content-type'];
-  if (known !== undefined) return known;
-  let contentType: unknown;
-  eachHeader(own, (name, value) => {
-    if (name.length === 12 && name.toLowerCase() === 'content-type') contentType = value;
-  });
-  return contentType;
+function withExactType(own: OutgoingHttpHeaders | undefined): OutgoingHttpHeaders | undefined {
+  for (const name in own) {
+    if (name.length !== CONTENT_TYPE.length || name.toLowerCase() !== CONTENT_TYPE) continue;
+    const value = own[name]!;
+    const exact = withoutCharset(value);
+    return exact === value ? own : { ...own, [name]: exact };
+  }
+  return own;
 }
 
 /** Node takes an object, a flat list of names and values, or a list of pairs. */

@@ -21,12 +21,8 @@ import { addressKey, SHARED_KEY } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
 import { attachUpgrade, type Client, requestState, RequestState } from '../common/request-state.js';
 import type { HandshakeJudge } from '../auth/handshake.js';
-import {
-  attachState,
-  compileHeaderTemplate,
-  type HeaderTemplate,
-  standingHeaders,
-} from '../common/response-headers.js';
+import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
+import { attachState, standingHeaders } from '../common/response-headers.js';
 import { checkDeclaredBody } from '../body/check-body.js';
 import { watchBody } from '../body/watch-body.js';
 import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';

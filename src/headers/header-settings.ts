@@ -1,4 +1,4 @@
-import type { HeaderTemplateParts } from '../common/response-headers.js';
+import type { HeaderTemplateParts } from '../common/header-template.js';
 import {
   type HeaderPair,
   type ResolvedHeaders,

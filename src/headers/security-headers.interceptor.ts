@@ -8,7 +8,7 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { requestState } from '../common/request-state.js';
-import { compileHeaderTemplate, type HeaderTemplate } from '../common/response-headers.js';
+import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
 import { RouteMemo } from '../common/route-memo.js';
 import {
   CONTENT_SECURITY_POLICY_KEY,

@@ -4,15 +4,13 @@ import {
   type IncomingMessage,
   type OutgoingHttpHeader,
   type Server,
-  type ServerResponse,
+  ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import fc from 'fast-check';
 import { RequestState } from '../../src/common/request-state.js';
-import {
-  attachState,
-  compileHeaderTemplate,
-  type HeaderTemplateParts,
-} from '../../src/common/response-headers.js';
+import { compileHeaderTemplate, type HeaderTemplateParts } from '../../src/common/header-template.js';
+import { attachState } from '../../src/common/response-headers.js';
 
 const PARTS: HeaderTemplateParts = {
   requestIdHeader: 'X-Request-ID',
@@ -39,10 +37,11 @@ async function receive(
   handler: Handler,
   parts: Partial<HeaderTemplateParts> = {},
   change?: (state: RequestState) => void,
+  writeHead?: ServerResponse['writeHead'],
 ): Promise<Received> {
   const template = compileHeaderTemplate({ ...PARTS, ...parts });
   server = createServer((request, response) => {
-    const state = new RequestState(template, response.writeHead);
+    const state = new RequestState(template, writeHead ?? response.writeHead);
     state.id = 'id-1';
     change?.(state);
     attachState(response, request, state);
@@ -224,5 +223,107 @@ describe('the headers of a response', () => {
       expect([headers['x-ratelimit-limit'], headers['retry-after']]).toEqual([['10'], ['7']]);
       await new Promise<void>(resolve => server!.close(() => resolve()));
     }
+  });
+
+  it('are there as well when an answer takes the place of one that Node refused', async () => {
+    const headers = await receive(response => {
+      expect(() => response.writeHead(200, { 'X-Own': 'a\r\nb' })).toThrow('X-Own');
+      response.writeHead(500).end();
+    });
+    expect(headers).toMatchObject(DEFAULTS);
+    expect(headers['x-own']).toBeUndefined();
+  });
+
+  it('are there with a header that makes Node send the head at once', async () => {
+    expect(await receive(response => void response.writeHead(200, { Expect: 'x' }).end())).toMatchObject(
+      DEFAULTS,
+    );
+  });
+
+  it.each(['quota', 'grant', 'challenge'] as const)('let no line of a %s begin another', async part => {
+    const forge = (state: RequestState): void => void (state[part] = ['X-Late', '1\r\nX-Forged: 1']);
+    const outcome = await receive(
+      response => {
+        try {
+          response.writeHead(200).end();
+        } catch (error) {
+          response.destroy(error as Error);
+        }
+      },
+      {},
+      forge,
+    ).catch(String);
+    expect(outcome).toContain('socket hang up');
+  });
+
+  it('are refused at start-up where no header can have them', () => {
+    const parts = (pair: [string, string]): HeaderTemplateParts => ({ ...PARTS, common: [pair] });
+    expect(() => compileHeaderTemplate(parts(['X-A', 'a\r\nX-B: b']))).toThrow('Invalid character');
+    expect(() => compileHeaderTemplate(parts(['X A', 'a']))).toThrow('valid HTTP token');
+  });
+
+  it('are the same where Node writes the head and where a library does', async () => {
+    const names = fc.constantFrom(
+      'Vary',
+      'cache-control',
+      'Content-Type',
+      'X-Own',
+      'ETag',
+      'Retry-After',
+      'X-Powered-By',
+      'Set-Cookie',
+      'Access-Control-Allow-Origin',
+      'Access-Control-Allow-Credentials',
+      'Access-Control-Max-Age',
+      'Cross-Origin-Resource-Policy',
+      'Content-Security-Policy',
+      'x-request-id',
+      'Connection',
+    );
+    const values = fc.constantFrom(
+      '*',
+      'Origin',
+      'true',
+      'no-store',
+      'text/html; charset=utf-8',
+      'application/problem+json; a=b',
+      '',
+    );
+    const headers = fc.dictionary(names, values, { maxKeys: 4 });
+    const states = fc.record({
+      grant: fc.constantFrom(undefined, ['Access-Control-Allow-Origin', 'https://app.test']),
+      quota: fc.constantFrom(undefined, ['Retry-After', '1', 'RateLimit', '"a";r=1']),
+      challenge: fc.constantFrom(undefined, ['WWW-Authenticate', 'Bearer realm="a"']),
+      unreadable: fc.boolean(),
+      id: fc.constantFrom('', 'id-1'),
+    });
+    const wrapped: ServerResponse['writeHead'] = function (this: ServerResponse, ...args: unknown[]) {
+      return ServerResponse.prototype.writeHead.apply(this, args as [number]);
+    };
+    await fc.assert(
+      fc.asyncProperty(
+        headers,
+        headers,
+        states,
+        fc.constantFrom(200, 204, 304, 404),
+        async (set, written, parts, status) => {
+          const answer = async (way?: ServerResponse['writeHead']): Promise<Received> => {
+            const received = await receive(
+              response => {
+                for (const [name, value] of Object.entries(set)) response.setHeader(name, value);
+                response.writeHead(status, written).end('body');
+              },
+              {},
+              state => void Object.assign(state, parts),
+              way,
+            );
+            await new Promise<void>(resolve => server!.close(() => resolve()));
+            return { ...received, date: [] };
+          };
+          expect(await answer()).toEqual(await answer(wrapped));
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 });
