@@ -149,7 +149,7 @@ function linesFor(
   let lines = state.grant === undefined ? text : sharedText;
   for (const pairs of [requestIdPair(state), state.grant, state.quota, state.challenge]) {
     if (pairs === undefined) continue;
-    if (!pairs.every(isHeaderValue)) return undefined;
+    for (let index = 1; index < pairs.length; index += 2) if (!isHeaderValue(pairs[index]!)) return undefined;
     lines += linesOf(pairs);
   }
   return lines;
