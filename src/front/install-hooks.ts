@@ -5,7 +5,8 @@ import type { ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { type PlatformRequest, type PlatformResponse, setRequestId } from '../common/http-request.js';
 import { requestState } from '../common/request-state.js';
-import type { Front, FrontLog } from './front.js';
+import type { Front } from './front.js';
+import type { FrontLog } from './front-log.js';
 
 type Done = (error?: unknown) => void;
 type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;

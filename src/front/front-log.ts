@@ -1,0 +1,4 @@
+export interface FrontLog {
+  warn(message: string): void;
+  error(message: string): void;
+}
