@@ -38,3 +38,9 @@ export function parts(asks: readonly Ask[], isWanted: (policy: Policy) => boolea
 }
 
 export const isConcurrency = ({ rule }: Policy): boolean => rule === 'concurrency';
+
+/** `NaN` and fractions would slip through every comparison; they are refused instead. */
+export function checkCost(cost: unknown): number {
+  if (typeof cost === 'number' && Number.isSafeInteger(cost) && cost >= 0) return cost;
+  throw new RangeError(`A cost must be a whole number from 0, received ${String(cost)}`);
+}

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type ArgumentsHost,
@@ -14,14 +13,14 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { rawRequest, rawResponse, requestPath } from '../common/http-request.js';
-import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
+import { addressBlock } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
-import { type Ask, isConcurrency, part, policiesOf } from './ask.js';
-import { type LimitLookup, LimitUnknownError } from './dynamic-limits.js';
-import { hashKey } from './hash-key.js';
-import { type Charge, EVERY_POLICY, refuses, type Verdict } from './judge.js';
-import { isDynamic, type RateLimitKey } from './limit-rule.js';
+import { type Ask, isConcurrency, part } from './ask.js';
+import { type AskChoices, askGroup, chargeOf, partitionKeysOf } from './ask-group.js';
+import { LimitUnknownError } from './dynamic-limits.js';
+import { refuses, type Verdict } from './judge.js';
+import { isDynamic } from './limit-rule.js';
 import { isTimed, KNOWN_REFUSALS, nameRequest } from './known-refusals.js';
 import { createPolicy, type Policy } from './policy.js';
 import { quotaHeaders, quotaProblem } from './quota-headers.js';
@@ -29,7 +28,7 @@ import type { QuotaTable } from './quota-table.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { refusal } from './rate-limit.exception.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
-import { type Asker, checkCost, type Decided, RateLimiter } from './rate-limiter.js';
+import { type Asker, type Decided, RateLimiter } from './rate-limiter.js';
 import {
   addressKeyOf,
   type Call,
@@ -43,15 +42,7 @@ import {
 } from './read-call.js';
 import type { RefusalMemory } from './refusal-memory.js';
 import { createReservation, keepForRequest } from './reservation.js';
-import {
-  type AnyGroup,
-  type DynamicGroup,
-  isEstimated,
-  isFixed,
-  type QuotaGroup,
-  type RoutePlan,
-  RoutePlans,
-} from './route-plan.js';
+import { type AnyGroup, isEstimated, type QuotaGroup, type RoutePlan, RoutePlans } from './route-plan.js';
 
 const STORE_PROBLEM: ProblemFields = {
   status: 503,
@@ -72,8 +63,7 @@ const GRANTED: Promise<boolean> = Promise.resolve(true);
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
   private readonly plans: RoutePlans;
-  /** Whether no route can be judged at once: counts are shared, or a subclass chose its own tracker, key or exemption. */
-  private readonly isLate: boolean;
+  private late: boolean | undefined;
 
   constructor(
     @Inject(RESOLVED_RATE_LIMIT) private readonly settings: ResolvedRateLimit,
@@ -101,12 +91,6 @@ export class RateLimitGuard extends ThrottlerGuard {
       reflector,
     );
     this.throttlers = throttlers;
-    this.isLate =
-      limiter.hasStore ||
-      settings.partitionKeys ||
-      this.overrides('getTracker') ||
-      this.overrides('generateKey') ||
-      this.overrides('shouldSkip');
     const createTable = (policies: readonly Policy[]): QuotaTable => limiter.createTable(policies);
     this.plans = new RoutePlans(reflector, settings, createTable, clock, new Logger(RateLimitGuard.name));
   }
@@ -133,7 +117,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once a request.
     if (!first && plan.isModules) return GRANTED;
     if (this.isExempt(request)) return GRANTED;
-    if (!plan.immediate || this.isLate) return this.judgeLater(context, plan, call);
+    if (!plan.immediate || this.isLate()) return this.judgeLater(context, plan, call);
     const client = clientKey(call);
     const address = addressKeyOf(call);
     const charges = (plan.groups as readonly QuotaGroup[]).map(group => chargeOf(group, client, address));
@@ -345,58 +329,10 @@ export class RateLimitGuard extends ThrottlerGuard {
     return tier === undefined ? state?.agent?.tier : tier(request, context);
   }
 
-  /** Works out whom a group belongs to and what it costs this request. */
+  /** Whom a group belongs to and what it costs this request. */
   private async ask(context: ExecutionContext, group: AnyGroup, call: Call): Promise<Ask> {
-    const { request } = call;
-    const { key, cost } = group;
-    const throttle = isFixed(group) ? group.throttle : undefined;
-    const units = checkCost(typeof cost === 'function' ? await cost(request, context) : cost);
-    const getTracker =
-      throttle?.getTracker ?? (this.overrides('getTracker') ? this.getTracker.bind(this) : undefined);
-    const generateKey =
-      throttle?.generateKey ?? (this.overrides('generateKey') ? this.generateKey.bind(this) : undefined);
-    const custom = getTracker
-      ? await getTracker(request as unknown as Record<string, unknown>, context)
-      : typeof key === 'function'
-        ? await key(request, context)
-        : undefined;
-    const tracker = custom || nameOf(key, call);
-    const owner = `${group.scope}:${tracker}`;
-    // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the owner.
-    const isPlain = isFixed(group) && custom === undefined && throttle === undefined;
-    const number = isPlain ? numberOf(key, clientKey(call), addressKeyOf(call)) : hashKey(owner);
-    const whole = {
-      table: isFixed(group)
-        ? group.table
-        : await this.lookUp(group, { owner: tracker, key: number, request, context }),
-      mask: isFixed(group) ? group.mask : EVERY_POLICY,
-      key: number,
-      cost: units,
-    };
-    const policies = policiesOf(whole);
-    if (generateKey === undefined) {
-      return {
-        owner: tracker,
-        stored: [{ key: owner, owner: tracker, policies, cost: units }],
-        charges: [whole],
-      };
-    }
-    const keys = policies.map(({ name }) => generateKey(context, tracker, name));
-    return {
-      owner: tracker,
-      stored: policies.map((policy, index) => ({ key: keys[index]!, policies: [policy], cost: units })),
-      charges: policies.map((policy, index) => ({
-        table: whole.table,
-        mask: 1 << whole.table.policies.indexOf(policy),
-        key: hashKey(keys[index]!),
-        cost: units,
-      })),
-    };
-  }
-
-  private async lookUp({ dynamic }: DynamicGroup, lookup: LimitLookup): Promise<QuotaTable> {
     try {
-      return await dynamic.tableOf(lookup);
+      return await askGroup(context, group, call, this.choices());
     } catch (error) {
       if (error instanceof LimitUnknownError) throw new ProblemException(STORE_PROBLEM);
       throw error;
@@ -413,6 +349,27 @@ export class RateLimitGuard extends ThrottlerGuard {
     return exemptPaths.size > 0 && exemptPaths.has(requestPath(rawRequest(request).url ?? ''));
   }
 
+  /**
+   * Whether no route can be judged at once: counts are shared, or a subclass chose its own tracker, key or exemption. Not asked before the
+   * first request, since a subclass may choose in fields, which it has only once this class's constructor is done.
+   */
+  private isLate(): boolean {
+    this.late ??=
+      this.limiter.hasStore ||
+      this.settings.partitionKeys ||
+      this.overrides('getTracker') ||
+      this.overrides('generateKey') ||
+      this.overrides('shouldSkip');
+    return this.late;
+  }
+
+  private choices(): AskChoices {
+    return {
+      getTracker: this.overrides('getTracker') ? this.getTracker.bind(this) : undefined,
+      generateKey: this.overrides('generateKey') ? this.generateKey.bind(this) : undefined,
+    };
+  }
+
   private overrides(method: 'getTracker' | 'generateKey' | 'shouldSkip'): boolean {
     return this[method] !== RateLimitGuard.prototype[method];
   }
@@ -422,14 +379,6 @@ export class RateLimitGuard extends ThrottlerGuard {
 const ROUTE_CONSTRAINTS = '__fastify_route_constraints__';
 
 type Controller = abstract new (...args: never[]) => unknown;
-
-/** One a standing: the first bits of what names the owner, which tell nobody the name. */
-function partitionKeysOf(asks: readonly Ask[]): readonly string[] {
-  return asks.flatMap(({ owner, charges }) => {
-    const key = createHash('sha256').update(owner).digest().subarray(0, 8).toString('base64');
-    return charges.flatMap(charge => policiesOf(charge).map(() => key));
-  });
-}
 
 function askerOf({ state }: Call): Asker {
   return { requestId: state?.id || undefined, address: state?.client.address, agent: state?.agent?.id };
@@ -441,19 +390,4 @@ function updated(verdict: Verdict, settled: Verdict): Verdict {
     standing => settled.standings.find(({ policy }) => policy === standing.policy) ?? standing,
   );
   return { ...verdict, standings };
-}
-
-function chargeOf({ table, mask, key, cost }: QuotaGroup, client: Key64, address: Key64): Charge {
-  return { table, mask, key: numberOf(key, client, address), cost: cost as number };
-}
-
-/** A function that names nobody leaves the request to its address. */
-function numberOf(key: RateLimitKey, client: Key64, address: Key64): Key64 {
-  if (key === 'client') return client;
-  return key === 'global' ? SHARED_KEY : address;
-}
-
-function nameOf(key: RateLimitKey, call: Call): string {
-  if (key === 'client') return clientName(call);
-  return key === 'global' ? 'global' : addressBlock(clientAddress(call));
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { readObject } from '../common/read-options.js';
 import { SecurityEvents } from '../common/security-events.js';
-import { type Ask, isConcurrency, parts, policiesOf } from './ask.js';
+import { type Ask, isConcurrency, parts, policiesOf, checkCost } from './ask.js';
 import { GuardedStore } from './guarded-store.js';
 import { hashKey } from './hash-key.js';
 import { adjust, type Charge, EVERY_POLICY, judge, look, type Standing, type Verdict } from './judge.js';
@@ -317,12 +317,6 @@ export class RateLimiter {
 
 /** How policies stand that could not be asked. */
 const NOTHING: Verdict = { granted: true, standings: [] };
-
-/** `NaN` and fractions would slip through every comparison; they are refused instead. */
-export function checkCost(cost: unknown): number {
-  if (typeof cost === 'number' && Number.isSafeInteger(cost) && cost >= 0) return cost;
-  throw new RangeError(`A cost must be a whole number from 0, received ${String(cost)}`);
-}
 
 function toResult({ granted, standings }: Verdict): RateLimitResult {
   return {

@@ -379,6 +379,17 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(await statuses(app, '/plain', 2, { 'X-Team': 'blue' })).toEqual([200, 429]);
     });
 
+    it('may override getTracker in a field', async () => {
+      @Injectable()
+      class FieldGuard extends RateLimitGuard {
+        protected override getTracker = async (request: Record<string, unknown>): Promise<string> =>
+          teamOf(request);
+      }
+      const app = await withGuard(FieldGuard);
+      expect(await statuses(app, '/plain', 2, { 'X-Team': 'red' })).toEqual([200, 429]);
+      expect(await statuses(app, '/plain', 2, { 'X-Team': 'blue' })).toEqual([200, 429]);
+    });
+
     it('may override generateKey', async () => {
       const asked: unknown[] = [];
       @Injectable()

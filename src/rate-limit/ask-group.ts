@@ -1,0 +1,89 @@
+/* What one request asks of one group of policies: whose quota it is, and what it costs. */
+import { createHash } from 'node:crypto';
+import type { ExecutionContext } from '@nestjs/common';
+import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
+import { type Ask, checkCost, policiesOf } from './ask.js';
+import { hashKey } from './hash-key.js';
+import { type Charge, EVERY_POLICY } from './judge.js';
+import type { RateLimitKey } from './limit-rule.js';
+import { addressKeyOf, type Call, clientAddress, clientKey, clientName } from './read-call.js';
+import { type AnyGroup, isFixed, type QuotaGroup } from './route-plan.js';
+import type { ThrottleSettings } from './throttle-metadata.js';
+
+/** What a subclass of ThrottlerGuard chooses for every group that a `@Throttle()` does not choose it for. */
+export type AskChoices = Pick<ThrottleSettings, 'getTracker' | 'generateKey'>;
+
+/** @throws LimitUnknownError for a limit that is looked up and not known */
+export async function askGroup(
+  context: ExecutionContext,
+  group: AnyGroup,
+  call: Call,
+  choices: AskChoices,
+): Promise<Ask> {
+  const { request } = call;
+  const { key, cost } = group;
+  const throttle = isFixed(group) ? group.throttle : undefined;
+  const units = checkCost(typeof cost === 'function' ? await cost(request, context) : cost);
+  const getTracker = throttle?.getTracker ?? choices.getTracker;
+  const generateKey = throttle?.generateKey ?? choices.generateKey;
+  const custom = getTracker
+    ? await getTracker(request as unknown as Record<string, unknown>, context)
+    : typeof key === 'function'
+      ? await key(request, context)
+      : undefined;
+  const tracker = custom || nameOf(key, call);
+  const owner = `${group.scope}:${tracker}`;
+  // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the owner.
+  const isPlain = isFixed(group) && custom === undefined && throttle === undefined;
+  const number = isPlain ? numberOf(key, clientKey(call), addressKeyOf(call)) : hashKey(owner);
+  const { table, mask } = isFixed(group)
+    ? group
+    : {
+        table: await group.dynamic.tableOf({ owner: tracker, key: number, request, context }),
+        mask: EVERY_POLICY,
+      };
+  const whole = { table, mask, key: number, cost: units };
+  const policies = policiesOf(whole);
+  if (generateKey === undefined) {
+    return {
+      owner: tracker,
+      stored: [{ key: owner, owner: tracker, policies, cost: units }],
+      charges: [whole],
+    };
+  }
+  const keys = policies.map(({ name }) => generateKey(context, tracker, name));
+  return {
+    owner: tracker,
+    stored: policies.map((policy, index) => ({ key: keys[index]!, policies: [policy], cost: units })),
+    charges: policies.map((policy, index) => ({
+      table,
+      mask: 1 << table.policies.indexOf(policy),
+      key: hashKey(keys[index]!),
+      cost: units,
+    })),
+  };
+}
+
+/** What a group that needs no function of the request costs a client. */
+export function chargeOf({ table, mask, key, cost }: QuotaGroup, client: Key64, address: Key64): Charge {
+  return { table, mask, key: numberOf(key, client, address), cost: cost as number };
+}
+
+/** A function that names nobody leaves the request to its address. */
+function numberOf(key: RateLimitKey, client: Key64, address: Key64): Key64 {
+  if (key === 'client') return client;
+  return key === 'global' ? SHARED_KEY : address;
+}
+
+function nameOf(key: RateLimitKey, call: Call): string {
+  if (key === 'client') return clientName(call);
+  return key === 'global' ? 'global' : addressBlock(clientAddress(call));
+}
+
+/** One a standing: the first bits of what names the owner, which tell nobody the name. */
+export function partitionKeysOf(asks: readonly Ask[]): readonly string[] {
+  return asks.flatMap(({ owner, charges }) => {
+    const key = createHash('sha256').update(owner).digest().subarray(0, 8).toString('base64');
+    return charges.flatMap(charge => policiesOf(charge).map(() => key));
+  });
+}
