@@ -7,7 +7,7 @@ import {
   readObject,
   readString,
   readStringList,
-  show,
+  receivedError,
 } from '../common/read-options.js';
 import type { AuditSink } from './audit-sink.js';
 import { normalizeKey, type Redaction } from './redact.js';
@@ -120,10 +120,10 @@ const isSink = (sink: unknown): boolean =>
 function readSinks(value: unknown): readonly AuditSink[] {
   if (value === undefined) return [];
   if (Array.isArray(value) && value.every(isSink)) return [...(value as AuditSink[])];
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_TYPE',
     'audit.sinks',
-    `must be a list of sinks, received ${show(value)}`,
+    'must be a list of sinks',
     'Pass objects with a name and the method write(lines).',
     value,
   );
@@ -137,10 +137,10 @@ function readPatterns(value: unknown): readonly RegExp[] {
       ({ source, flags }) => new RegExp(source, `${flags.replace(/[gy]/g, '')}g`),
     );
   }
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_TYPE',
     'audit.redactPatterns',
-    `must be a list of regular expressions, received ${show(value)}`,
+    'must be a list of regular expressions',
     'Pass for example [/\\bEMP-\\d{6}\\b/].',
     value,
   );

@@ -1,7 +1,6 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { Agent } from '../common/agent.js';
-import { AgentSecurityConfigError } from '../common/config-error.js';
-import { show } from '../common/read-options.js';
+import { receivedError } from '../common/read-options.js';
 import { stateOfCall } from './auth-call.js';
 import { SCOPE } from './key-book.js';
 import { ANY_SCOPE_KEY, PUBLIC_KEY, SCOPES_KEY } from './route-access.js';
@@ -38,10 +37,10 @@ export function AnyScope(...scopes: string[]): Decorator {
 function checkScopes(option: string, scopes: readonly unknown[]): readonly string[] {
   if (scopes.length > 0 && scopes.every(scope => typeof scope === 'string' && SCOPE.test(scope)))
     return Object.freeze([...new Set(scopes as string[])]);
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_TYPE',
     option,
-    `must name scopes, visible ASCII without quotes and backslashes, received ${show(scopes)}`,
+    'must name scopes, visible ASCII without quotes and backslashes',
     'Write for example "data:read"; several as several arguments.',
     scopes,
   );

@@ -4,13 +4,13 @@ import type { PlatformRequest } from '../common/http-request.js';
 import {
   isRecord,
   readBoolean,
-  readFunction,
   type ReadEnvironment,
+  readFunction,
   readObject,
   readPaths,
   readString,
   readStringList,
-  show,
+  receivedError,
 } from '../common/read-options.js';
 import { limitTypeError } from '../rate-limit/limit-rule.js';
 import { parseLimits } from '../rate-limit/parse-limits.js';
@@ -177,10 +177,10 @@ function checkTokenEndpoint(
     );
   }
   if (tokens?.issuer === issuer) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_AUTH_URL',
       'auth.tokens.issuer',
-      `must not be the issuer of auth.tokenEndpoint, received ${show(issuer)}`,
+      'must not be the issuer of auth.tokenEndpoint',
       'The tokens of the endpoint are taken without it; auth.tokens is for another issuer.',
       issuer,
     );
@@ -225,10 +225,10 @@ function resolveStore(
   if (store !== undefined) {
     if (isRecord(store) && typeof store['find'] === 'function')
       return { store: store as unknown as ApiKeyStore, origin: 'auth.apiKeys.store' };
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_OPTION_TYPE',
       'auth.apiKeys.store',
-      `must be an ApiKeyStore, received ${show(store)}`,
+      'must be an ApiKeyStore',
       'Pass an object with the method find(id).',
       store,
     );
@@ -303,10 +303,10 @@ export function checkSecrets(option: string, secrets: unknown): readonly string[
 export function readPrefix(option: string, value: unknown): string {
   const prefix = readString(option, value, DEFAULT_PREFIX);
   if (PREFIX_FORM.test(prefix)) return prefix;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_TYPE',
     option,
-    `must be 2 to 16 lower-case letters and digits that begin with a letter, received ${show(prefix)}`,
+    'must be 2 to 16 lower-case letters and digits that begin with a letter',
     'Write for example "acme".',
     prefix,
   );
@@ -342,10 +342,10 @@ function resolveFailedAttempts(value: unknown): Policy | undefined {
 function readRealm(value: unknown): string {
   const realm = readString('auth.realm', value, 'api');
   if (/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/.test(realm)) return realm;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_TYPE',
     'auth.realm',
-    `must be ASCII text without quotes and backslashes, received ${show(realm)}`,
+    'must be ASCII text without quotes and backslashes',
     'Write for example "api".',
     realm,
   );
@@ -367,10 +367,10 @@ function readUrl(option: string, value: unknown): string | undefined {
     /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text)
   )
     return text;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_AUTH_URL',
     option,
-    `must be an https URL without fragment, received ${show(text)}`,
+    'must be an https URL without fragment',
     'Write for example "https://api.example.com"; http is for loopback names.',
     text,
   );

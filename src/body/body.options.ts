@@ -1,5 +1,4 @@
-import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readChoice, readInteger, readObject, show } from '../common/read-options.js';
+import { readChoice, readInteger, readObject, receivedError } from '../common/read-options.js';
 
 export interface BodyOptions {
   /**
@@ -45,10 +44,10 @@ export function readBytes(option: string, value: unknown, fallback: number): num
     return readInteger(option, value, fallback, { min: 0, max: Number.MAX_SAFE_INTEGER });
   const match = /^(\d{1,12}) ?(b|kb|mb|gb)$/i.exec(value);
   if (match) return Number(match[1]) * UNITS[match[2]!.toLowerCase()]!;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_TYPE',
     option,
-    `must be a number of bytes or a size, received ${show(value)}`,
+    'must be a number of bytes or a size',
     'Write for example "512kb" or "10mb".',
     value,
   );

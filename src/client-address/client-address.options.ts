@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import proxyAddr from 'proxy-addr';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { type ReadEnvironment, readInteger, show } from '../common/read-options.js';
+import { type ReadEnvironment, readInteger, receivedError } from '../common/read-options.js';
 
 /**
  * Which proxies may speak for their clients: what Express's `trust proxy` takes, except `true`.
@@ -77,10 +77,10 @@ function holdsEveryIPv4(network: string): boolean {
 }
 
 function trustError(option: string, value: unknown, problem: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
+  return receivedError(
     'ASEC_TRUST_INVALID',
     option,
-    `${problem}, received ${show(value)}`,
+    problem,
     'Write for example "loopback", ["10.0.0.0/8", "fd00::/8"] or 1.',
     value,
   );

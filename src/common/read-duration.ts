@@ -1,6 +1,5 @@
 /* Spans of time in options: "15 minutes", "30s". */
-import { AgentSecurityConfigError } from './config-error.js';
-import { show } from './read-options.js';
+import { receivedError } from './read-options.js';
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -31,19 +30,19 @@ export function readDuration(
   const text = value === undefined ? fallback : value;
   const ms = typeof text === 'string' ? parseDuration(text) : undefined;
   if (ms === undefined) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_OPTION_TYPE',
       option,
-      `must be a span of time, received ${show(value)}`,
+      'must be a span of time',
       'Write for example "15 minutes" or "30s"; units are ms, s, min, h, d or their names.',
       value,
     );
   }
   if (ms < parseDuration(range.min)! || ms > parseDuration(range.max)!) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_OPTION_RANGE',
       option,
-      `must be from ${range.min} to ${range.max}, received ${show(value)}`,
+      `must be from ${range.min} to ${range.max}`,
       'Choose a span in that range.',
       value,
     );
@@ -61,19 +60,19 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export function readTimerMs(option: string, value: unknown): number {
   const ms = typeof value === 'string' ? parseDuration(value) : value;
   if (typeof ms !== 'number') {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_OPTION_TYPE',
       option,
-      `must be a time, received ${show(value)}`,
+      'must be a time',
       'Write for example "500ms", "30s", "5min", "1h" or a number of milliseconds.',
       value,
     );
   }
   if (Number.isInteger(ms) && ms >= 1 && ms <= MAX_TIMER_MS) return ms;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_RANGE',
     option,
-    `must be from 1 ms to ${MAX_TIMER_MS} ms, received ${show(value)}`,
+    `must be from 1 ms to ${MAX_TIMER_MS} ms`,
     'Choose a time in that range, or false for none.',
     value,
   );

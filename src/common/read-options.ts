@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { AgentSecurityConfigError } from './config-error.js';
+import { AgentSecurityConfigError, type ConfigErrorCode } from './config-error.js';
 
 /** Reads one environment variable (through `@nestjs/config`); `undefined` when it is not set. */
 export type ReadEnvironment = (name: string) => string | undefined;
@@ -10,18 +10,29 @@ export function show(value: unknown): string {
   return typeof value === 'string' ? `"${text.slice(1, -1)}"` : text;
 }
 
+/** The error of a value that an option must not have: the message shows what was received. */
+export function receivedError(
+  code: ConfigErrorCode,
+  option: string,
+  problem: string,
+  remedy: string,
+  received: unknown,
+): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    code,
+    option,
+    `${problem}, received ${show(received)}`,
+    remedy,
+    received,
+  );
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function typeError(option: string, expected: string, received: unknown): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_OPTION_TYPE',
-    option,
-    `must be ${expected}, received ${show(received)}`,
-    `Pass ${expected}.`,
-    received,
-  );
+  return receivedError('ASEC_OPTION_TYPE', option, `must be ${expected}`, `Pass ${expected}.`, received);
 }
 
 /**
@@ -68,10 +79,10 @@ export function readInteger(
   if (value === undefined) return fallback;
   if (typeof value !== 'number') throw typeError(option, 'a number', value);
   if (!Number.isInteger(value) || value < range.min || value > range.max) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_OPTION_RANGE',
       option,
-      `must be a whole number from ${range.min} to ${range.max}, received ${show(value)}`,
+      `must be a whole number from ${range.min} to ${range.max}`,
       'Choose a value in that range.',
       value,
     );
@@ -121,10 +132,10 @@ export function readPaths(option: string, value: unknown): ReadonlySet<string> {
   const paths = readStringList(option, value, []);
   for (const [index, path] of paths.entries()) {
     if (/^\/[\x21-\x7e]*$/.test(path) && !/[?#*]/.test(path)) continue;
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_PATH_INVALID',
       `${option}[${index}]`,
-      `must be an exact path, received ${show(path)}`,
+      'must be an exact path',
       'Write it as it stands in the request line, such as "/healthz": no pattern, no query.',
       path,
     );

@@ -9,7 +9,7 @@ import {
   readListVariable,
   readObject,
   readStringList,
-  show,
+  receivedError,
 } from '../common/read-options.js';
 import { readOrigin } from './origin.js';
 
@@ -208,10 +208,10 @@ function addOrigin(option: string, origin: string, exact: Set<string>, suffixes:
   }
   const ownDomain = name.includes('.') || name === 'localhost';
   if (wildcard && (name.startsWith('[') || isIPv4(name) || !ownDomain)) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_ORIGIN_WILDCARD',
       option,
-      `must not cover everybody's hosts or an address, received ${show(origin)}`,
+      "must not cover everybody's hosts or an address",
       'Put the wildcard in front of a domain of your own: "https://*.example.com".',
       origin,
     );
@@ -225,22 +225,16 @@ function originError(
   problem: string,
   remedy: string,
 ): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_ORIGIN_INVALID',
-    option,
-    `${problem}, received ${show(received)}`,
-    remedy,
-    received,
-  );
+  return receivedError('ASEC_ORIGIN_INVALID', option, problem, remedy, received);
 }
 
 function checkMethods(methods: readonly string[]): void {
   for (const [index, method] of methods.entries()) {
     if (TOKEN.test(method) && !FORBIDDEN_METHOD.test(method) && method === method.toUpperCase()) continue;
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_CORS_METHOD',
       `cors.methods[${index}]`,
-      `must be a method that scripts may use, received ${show(method)}`,
+      'must be a method that scripts may use',
       'Write it in upper case, such as "PATCH": methods are compared with their case.',
       method,
     );
@@ -256,10 +250,10 @@ function checkHeaderNames(
   for (const [index, name] of names.entries()) {
     const wildcardWithCredentials = name === '*' && credentials;
     if (TOKEN.test(name) && !forbidden.test(name) && !wildcardWithCredentials) continue;
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_CORS_HEADER',
       `${option}[${index}]`,
-      `must be a header name that scripts may use, received ${show(name)}`,
+      'must be a header name that scripts may use',
       wildcardWithCredentials
         ? 'With credentials, browsers read "*" as a header of that name. List the headers.'
         : 'Remove it: browsers keep this header to themselves.',

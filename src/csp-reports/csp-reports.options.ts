@@ -1,5 +1,4 @@
-import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readInteger, readObject, readString, show } from '../common/read-options.js';
+import { readInteger, readObject, readString, receivedError } from '../common/read-options.js';
 
 export interface CspReportsOptions {
   /** Where browsers send their reports: an exact path, outside of any global prefix. @default '/.well-known/csp-reports' */
@@ -43,10 +42,10 @@ export function resolveCspReports(input: unknown): ResolvedCspReports | false {
 /** It stands in a policy and in a quoted header, so that only plain characters fit. */
 function readPath(path: string): string {
   if (/^(?:\/[\w.~-]+)+$/.test(path)) return path;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_PATH_INVALID',
     'cspReports.path',
-    `must be an exact path, received ${show(path)}`,
+    'must be an exact path',
     'Write for example "/.well-known/csp-reports": letters, digits, ".", "_", "~" and "-" between slashes.',
     path,
   );

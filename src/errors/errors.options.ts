@@ -1,5 +1,4 @@
-import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readBoolean, readObject, show } from '../common/read-options.js';
+import { readBoolean, readObject, receivedError } from '../common/read-options.js';
 
 export interface ErrorsOptions {
   /**
@@ -29,10 +28,10 @@ export function resolveErrors(input: unknown): ResolvedErrors | false {
     typeBase !== undefined &&
     (typeof typeBase !== 'string' || !/^(?:[a-z][a-z0-9+.-]*:|\/)[\x21-\x7e]*$/i.test(typeBase))
   ) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_OPTION_TYPE',
       'errors.typeBase',
-      `must be a URI, received ${show(typeBase)}`,
+      'must be a URI',
       'Write for example "https://api.example.com/problems/".',
       typeBase,
     );

@@ -1,7 +1,7 @@
 /* Content-Security-Policy text from directives. Everything that could end a directive or a policy is refused, so that no
  * configured value can carry a second one. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isRecord, readBoolean, readObject, show } from '../common/read-options.js';
+import { isRecord, readBoolean, readObject, receivedError } from '../common/read-options.js';
 
 /** A source or a list of sources; `true` or `[]` for a directive without a value; `false` or `null` leaves it out. */
 export type DirectiveValue = string | readonly string[] | boolean | null | undefined;
@@ -150,11 +150,5 @@ function cspError(
   problem: string,
   remedy: string,
 ): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_CSP_DIRECTIVE',
-    option,
-    `${problem}, received ${show(received)}`,
-    remedy,
-    received,
-  );
+  return receivedError('ASEC_CSP_DIRECTIVE', option, problem, remedy, received);
 }

@@ -1,11 +1,11 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { show } from '../common/read-options.js';
+import { receivedError } from '../common/read-options.js';
 
 export function headerError(option: string, received: unknown, problem: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
+  return receivedError(
     'ASEC_HEADER_VALUE',
     option,
-    `${problem}, received ${show(received)}`,
+    problem,
     'See docs/options.md for the forms that it takes.',
     received,
   );

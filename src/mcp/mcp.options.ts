@@ -1,7 +1,7 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { readAuthority } from '../common/authority.js';
 import { readBytes } from '../body/body.options.js';
-import { readChoice, readObject, readPaths, readStringList, show } from '../common/read-options.js';
+import { readChoice, readObject, readPaths, readStringList, receivedError } from '../common/read-options.js';
 import { type Origin, readOrigin } from '../cors/origin.js';
 import { type HostPatterns, resolveHostPatterns } from '../host/host.options.js';
 import { type Network, NETWORKS } from '../network/address-range.js';
@@ -118,10 +118,10 @@ function readOrigins(value: unknown): ResolvedMcp['origins'] {
     if (authority !== undefined && authority.port === undefined) names.add(authority.name);
     else if (readOrigin(origin) !== undefined) exact.add(origin);
     else {
-      throw new AgentSecurityConfigError(
+      throw receivedError(
         'ASEC_ORIGIN_INVALID',
         `mcp.origins[${index}]`,
-        `must be an origin or a host's name, received ${show(origin)}`,
+        "must be an origin or a host's name",
         'Write "https://app.example.com", or "localhost" for all ports of it.',
         origin,
       );
@@ -139,10 +139,10 @@ function readVersions(value: unknown): ReadonlySet<string> {
   const versions = readStringList('mcp.versions', value, PROTOCOL_VERSIONS);
   for (const [index, version] of versions.entries()) {
     if (/^\d{4}-\d{2}-\d{2}$/.test(version)) continue;
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_OPTION_TYPE',
       `mcp.versions[${index}]`,
-      `must be a protocol revision, received ${show(version)}`,
+      'must be a protocol revision',
       'Write its date: "2025-11-25".',
       version,
     );
@@ -151,10 +151,10 @@ function readVersions(value: unknown): ReadonlySet<string> {
 }
 
 const noPath = (received: unknown): AgentSecurityConfigError =>
-  new AgentSecurityConfigError(
+  receivedError(
     'ASEC_PATH_INVALID',
     'mcp.path',
-    `names no path, received ${show(received)}`,
+    'names no path',
     'Write "/mcp", or set mcp to false.',
     received,
   );

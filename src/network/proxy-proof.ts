@@ -2,7 +2,7 @@
  * A header with a fixed value would be a password that every hop reads and anybody can send again. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readInteger, readObject, readStringList, show } from '../common/read-options.js';
+import { readInteger, readObject, readStringList, receivedError } from '../common/read-options.js';
 
 export interface ProxyProofOptions {
   /** The secrets that proxies sign with, at least 32 characters each; several while one replaces another. */
@@ -34,10 +34,10 @@ export function resolveProxyProof(option: string, input: unknown): ResolvedProxy
   }
   const header = options.header ?? 'X-Proxy-Signature';
   if (typeof header !== 'string' || !TOKEN.test(header)) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_OPTION_TYPE',
       `${option}.header`,
-      `must be the name of a header, received ${show(header)}`,
+      'must be the name of a header',
       'Write for example "X-Proxy-Signature".',
       header,
     );

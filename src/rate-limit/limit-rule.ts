@@ -2,7 +2,14 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { PlatformRequest } from '../common/http-request.js';
-import { isRecord, readBoolean, readChoice, readInteger, readObject, show } from '../common/read-options.js';
+import {
+  isRecord,
+  readBoolean,
+  readChoice,
+  readInteger,
+  readObject,
+  receivedError,
+} from '../common/read-options.js';
 import { checkLimit, MAX_LIMIT, type ParsedLimit, parseLimits } from './parse-limits.js';
 import { type AlgorithmName, ALGORITHMS, createPolicy, type Policy } from './policy.js';
 
@@ -223,10 +230,10 @@ function readAlertAt(option: string, value: unknown, limit: number): readonly nu
     const isShare = typeof item === 'number' && item > 0 && item <= 1;
     const isCount = typeof item === 'number' && Number.isInteger(item) && item > 1 && item <= limit;
     if (!isShare && !isCount) {
-      throw new AgentSecurityConfigError(
+      throw receivedError(
         'ASEC_OPTION_RANGE',
         `${option}[${index}]`,
-        `must be a share of the limit (above 0, up to 1) or a number of units up to ${limit}, received ${show(item)}`,
+        `must be a share of the limit (above 0, up to 1) or a number of units up to ${limit}`,
         'Write for example [0.8, 1].',
         item,
       );
@@ -262,21 +269,15 @@ function readCost(option: string, value: unknown): RateLimitCost {
 }
 
 export function limitTypeError(option: string, value: unknown, problem: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
+  return receivedError(
     'ASEC_OPTION_TYPE',
     option,
-    `${problem}, received ${show(value)}`,
+    problem,
     'Write for example "5/minute" or { limit: "5/minute", name: "burst" }.',
     value,
   );
 }
 
 function nameError(option: string, name: unknown, problem: string, remedy: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_LIMIT_NAME',
-    option,
-    `${problem}, received ${show(name)}`,
-    remedy,
-    name,
-  );
+  return receivedError('ASEC_LIMIT_NAME', option, problem, remedy, name);
 }

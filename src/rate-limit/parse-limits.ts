@@ -1,6 +1,6 @@
 /* Limit strings, as users of limits, slowapi and express-rate-limit write them: "10/second, 100 per 15 minutes". */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { show } from '../common/read-options.js';
+import { receivedError } from '../common/read-options.js';
 
 export interface ParsedLimit {
   readonly limit: number;
@@ -64,10 +64,10 @@ function parseLimit(option: string, text: string): ParsedLimit {
 export function checkLimit(option: string, limit: number, windowMs: number, received: unknown): void {
   const limitFits = Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT;
   if (limitFits && Number.isFinite(windowMs) && windowMs >= 1 && windowMs <= MAX_WINDOW_MS) return;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_LIMIT_RANGE',
     option,
-    `must allow 1 to ${MAX_LIMIT} in a window of up to 31 days, received ${show(received)}`,
+    `must allow 1 to ${MAX_LIMIT} in a window of up to 31 days`,
     limit === 0
       ? 'To close a route, leave it out or guard it; a limit of 0 is none.'
       : 'Write for example "100/minute".',
@@ -76,10 +76,10 @@ export function checkLimit(option: string, limit: number, windowMs: number, rece
 }
 
 function syntaxError(option: string, text: string, problem: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
+  return receivedError(
     'ASEC_LIMIT_SYNTAX',
     option,
-    `${problem}, received ${show(text)}`,
+    problem,
     'Write for example "5/minute", "100/15 minutes" or "10/second, 100/minute"; units are s, min, h, d or their names.',
     text,
   );

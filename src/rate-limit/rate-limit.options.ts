@@ -6,12 +6,12 @@ import {
   isRecord,
   readBoolean,
   readChoice,
-  readFunction,
   type ReadEnvironment,
+  readFunction,
   readInteger,
   readObject,
   readPaths,
-  show,
+  receivedError,
 } from '../common/read-options.js';
 import {
   type AnyRule,
@@ -221,10 +221,10 @@ function readStore(value: unknown): Pick<ResolvedRateLimit, 'store' | 'throttler
     const throttlerStorage = value as unknown as ThrottlerStorage;
     return { store: new ThrottlerQuotaStore(throttlerStorage), throttlerStorage };
   }
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_TYPE',
     'rateLimit.store',
-    `must be a QuotaStore or a ThrottlerStorage, received ${show(value)}`,
+    'must be a QuotaStore or a ThrottlerStorage',
     'Pass an object with the method judge(charges), or increment(key, ttl, limit, blockDuration, name).',
     value,
   );

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readFunction, readObject, readString, show } from '../common/read-options.js';
+import { readFunction, readObject, readString, receivedError } from '../common/read-options.js';
 
 export interface RequestIdOptions {
   /** The header that is read and answered. @default 'X-Request-ID' */
@@ -36,10 +35,10 @@ export function resolveRequestId(input: unknown): ResolvedRequestId | false {
   const options = readObject('requestId', input, ['header', 'accept', 'generate']);
   const header = readString('requestId.header', options.header, DEFAULT_REQUEST_ID_HEADER);
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(header) || RESERVED.test(header)) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_REQUEST_ID_HEADER',
       'requestId.header',
-      `must be a header name that has no meaning of its own, received ${show(header)}`,
+      'must be a header name that has no meaning of its own',
       'Write for example "X-Request-ID" or "X-Correlation-ID".',
       header,
     );
@@ -73,10 +72,10 @@ function resolveAccept(accept: unknown): RegExp | undefined {
   if (accept === false) return undefined;
   // Without g and y: those flags make a pattern remember, so that it would take every other ID.
   if (accept instanceof RegExp) return new RegExp(accept.source, accept.flags.replace(/[gy]/g, ''));
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_TYPE',
     'requestId.accept',
-    `must be true, false or a regular expression, received ${show(accept)}`,
+    'must be true, false or a regular expression',
     'Pass for example /^[0-9a-f-]{36}$/.',
     accept,
   );

@@ -1,8 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { Injectable, type PipeTransform } from '@nestjs/common';
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import { ProblemException } from '../common/problem.exception.js';
-import { readBoolean, readObject, readString, show } from '../common/read-options.js';
+import { readBoolean, readObject, readString, receivedError } from '../common/read-options.js';
 import { checkSafePath } from './check-safe-path.js';
 import { resolveWithin } from './resolve-within.js';
 
@@ -55,10 +54,10 @@ function readRoot(root: string): string {
   } catch {
     // It is refused below.
   }
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_OPTION_TYPE',
     'SafePathPipe.root',
-    `must be a folder that exists, received ${show(root)}`,
+    'must be a folder that exists',
     'Create it before the app starts.',
     root,
   );

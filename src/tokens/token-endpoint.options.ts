@@ -1,5 +1,12 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isRecord, readObject, readPaths, readString, readStringList, show } from '../common/read-options.js';
+import {
+  isRecord,
+  readObject,
+  readPaths,
+  readString,
+  readStringList,
+  receivedError,
+} from '../common/read-options.js';
 import { readDuration } from '../common/read-duration.js';
 import { parseLimits } from '../rate-limit/parse-limits.js';
 import { createPolicy, type Policy } from '../rate-limit/policy.js';
@@ -108,10 +115,10 @@ export function resolveTokenEndpoint(
 function readIssuer(option: string, value: unknown): string {
   const url = readUrl(option, value);
   if (url.search === '' && !String(value).includes('?')) return value as string;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_AUTH_URL',
     option,
-    `must have no query, received ${show(value)}`,
+    'must have no query',
     'Write for example "https://api.example.com".',
     value,
   );
@@ -133,10 +140,10 @@ function readLimit(option: string, value: unknown): Policy {
   const limits = parseLimits(option, readString(option, value, '60/minute'));
   if (limits.length === 1)
     return createPolicy({ name: 'tokens', limit: limits[0]!.limit, windowMs: limits[0]!.windowMs });
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_LIMIT_SYNTAX',
     option,
-    `must be one limit, received ${show(value)}`,
+    'must be one limit',
     'Write for example "60/minute".',
     value,
   );

@@ -8,6 +8,7 @@ import {
   readObject,
   readString,
   readStringList,
+  receivedError,
   show,
 } from '../common/read-options.js';
 import { readDuration } from '../common/read-duration.js';
@@ -189,10 +190,10 @@ function readAlgorithms(
 ): { readonly algorithms: readonly string[]; readonly symmetric: boolean } {
   const algorithms = readStringList(option, value, []);
   if (algorithms.length === 0) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_TOKEN_ALGORITHM',
       option,
-      `must name the algorithms of the issuer, received ${show(value)}`,
+      'must name the algorithms of the issuer',
       "Write for example ['ES256'].",
       value,
     );
@@ -204,10 +205,10 @@ function readAlgorithms(
   }
   const symmetric = SECRET_ALGORITHMS.has(algorithms[0]!);
   if (algorithms.some(alg => SECRET_ALGORITHMS.has(alg) !== symmetric)) {
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_TOKEN_ALGORITHM',
       option,
-      `must not mix secrets and public keys, received ${show(value)}`,
+      'must not mix secrets and public keys',
       'A public key that is taken for a secret lets everybody sign. Choose one kind.',
       value,
     );
@@ -216,10 +217,10 @@ function readAlgorithms(
 }
 
 function algorithmError(option: string, value: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
+  return receivedError(
     'ASEC_TOKEN_ALGORITHM',
     option,
-    `is not an algorithm for tokens, received ${show(value)}`,
+    'is not an algorithm for tokens',
     `Known: ${[...PUBLIC_KEY_ALGORITHMS.keys(), ...SECRET_ALGORITHMS.keys()].join(', ')}.`,
     value,
   );
@@ -334,10 +335,10 @@ export function readUrl(option: string, value: unknown): URL {
   const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
   if (url !== undefined && secure && url.username === '' && url.password === '' && url.hash === '')
     return url;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_AUTH_URL',
     option,
-    `must be an https URL, received ${show(value)}`,
+    'must be an https URL',
     'Plain http is for loopback addresses only; leave out user names and fragments.',
     value,
   );

@@ -1,6 +1,6 @@
 /* Names and `read_*` patterns of tools and agents. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readStringList, show } from '../common/read-options.js';
+import { readStringList, receivedError } from '../common/read-options.js';
 
 /** As MCP 2025-11-25 allows them, and `:` and `/` for names in folders. */
 const TOOL_NAME = /^[\w.:/-]{1,128}$/;
@@ -31,10 +31,10 @@ export function checkAgentPattern(option: string, pattern: string): void {
 }
 
 function nameError(option: string, value: unknown, problem: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
+  return receivedError(
     'ASEC_TOOL_NAME',
     option,
-    `${problem}, received ${show(value)}`,
+    problem,
     'Write for example "delete_user", or "read_*" where a pattern is taken.',
     value,
   );

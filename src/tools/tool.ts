@@ -1,7 +1,7 @@
 /* A tool as its author declares it, and as calls of it are judged. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { type Impact, IMPACTS } from '../common/impact.js';
-import { isRecord, readChoice, readObject, readStringList, show } from '../common/read-options.js';
+import { isRecord, readChoice, readObject, readStringList, receivedError } from '../common/read-options.js';
 import { isDynamic, limitTypeError, resolveRules } from '../rate-limit/limit-rule.js';
 import { type AlgorithmName, createPolicy, type Policy } from '../rate-limit/policy.js';
 import { readToolName } from './name-pattern.js';
@@ -147,10 +147,10 @@ function readAlerts(option: string, value: unknown, policies: readonly Policy[])
 }
 
 function alertError(option: string, value: unknown, problem: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
+  return receivedError(
     'ASEC_TOOL_ALERT',
     option,
-    `${problem}, received ${show(value)}`,
+    problem,
     'Write for example limit: "1000/hour" with alertAt: [100], or [0.8, 1].',
     value,
   );
@@ -160,10 +160,10 @@ function readScopes(option: string, value: unknown): readonly string[] {
   const scopes = readStringList(option, value, []);
   for (const [index, scope] of scopes.entries()) {
     if (SCOPE.test(scope)) continue;
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_TOOL_SCOPE',
       `${option}[${index}]`,
-      `must be a scope of RFC 6749, received ${show(scope)}`,
+      'must be a scope of RFC 6749',
       'Write for example "users:delete": printable characters without space, quote or backslash.',
       scope,
     );

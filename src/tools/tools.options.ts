@@ -1,4 +1,4 @@
-import { isRecord, readBoolean, readInteger, readObject, show } from '../common/read-options.js';
+import { isRecord, readBoolean, readInteger, readObject, receivedError } from '../common/read-options.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   checkAgentPattern,
@@ -109,11 +109,5 @@ function readRecord<T>(
 }
 
 function recordError(option: string, value: unknown, expected: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_OPTION_TYPE',
-    option,
-    `must be ${expected}, received ${show(value)}`,
-    `Pass ${expected}.`,
-    value,
-  );
+  return receivedError('ASEC_OPTION_TYPE', option, `must be ${expected}`, `Pass ${expected}.`, value);
 }

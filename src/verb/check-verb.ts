@@ -1,9 +1,8 @@
 /* Verbs of the app's own. Node's parser refuses a method that it does not know, so they come as POST with X-HTTP-Method-Override: a
  * header that no form can send, and that a script of another origin may send after a preflight only. */
 import { METHODS } from 'node:http';
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { ProblemFields } from '../common/problem.js';
-import { show } from '../common/read-options.js';
+import { receivedError } from '../common/read-options.js';
 
 /** Where `@Verb()` leaves a handler's verb. */
 export const VERB_KEY = 'agent-security:verb';
@@ -14,10 +13,10 @@ const OVERRIDE_FIELD = 'x-http-method-override';
 /** A verb is compared with its case, like a method (RFC 9110 section 9.1). */
 export function readVerb(option: string, verb: unknown): string {
   if (typeof verb === 'string' && /^[A-Z][A-Z0-9-]{1,31}$/.test(verb) && !METHODS.includes(verb)) return verb;
-  throw new AgentSecurityConfigError(
+  throw receivedError(
     'ASEC_METHOD_NAME',
     option,
-    `must be a verb of your own, received ${show(verb)}`,
+    'must be a verb of your own',
     'Write it in upper case, such as "SUMMARIZE"; what HTTP knows has decorators of Nest\'s, such as @Delete().',
     verb,
   );

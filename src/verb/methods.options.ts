@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readStringList, show } from '../common/read-options.js';
+import { readStringList, receivedError } from '../common/read-options.js';
 
 export interface ResolvedMethods {
   readonly names: ReadonlySet<string>;
@@ -16,10 +16,10 @@ export function resolveMethods(input: unknown): ResolvedMethods | undefined {
   const listed = readStringList('methods', input, []);
   for (const [index, method] of listed.entries()) {
     if (METHODS.includes(method) && !NEVER.has(method)) continue;
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_METHOD_NAME',
       `methods[${index}]`,
-      `must be a method that Node knows, received ${show(method)}`,
+      'must be a method that Node knows',
       'Write it in upper case, such as "PATCH"; TRACE and CONNECT are never served. A verb of your own is a @Verb().',
       method,
     );
