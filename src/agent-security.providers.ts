@@ -5,7 +5,8 @@ import { ApplicationConfig, MetadataScanner, ModulesContainer, Reflector } from 
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AuthGuard } from './auth/auth.guard.js';
-import { bookError, RESOLVED_AUTH } from './auth/auth.options.js';
+import { bookError } from './auth/api-keys.options.js';
+import { RESOLVED_AUTH } from './auth/auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
 import { Gateways } from './auth/gateways.js';
 import { HandshakeJudge } from './auth/handshake.js';

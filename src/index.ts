@@ -14,12 +14,8 @@ export {
 export { ApiKeyVerifier } from './auth/api-key-verifier.js';
 export { AnyScope, CurrentAgent, Public, Scopes } from './auth/auth.decorator.js';
 export { AuthGuard } from './auth/auth.guard.js';
-export {
-  type ApiKeysOptions,
-  type AuthOptions,
-  type IdentifiedAgent,
-  type Identify,
-} from './auth/auth.options.js';
+export { type ApiKeysOptions } from './auth/api-keys.options.js';
+export { type AuthOptions, type IdentifiedAgent, type Identify } from './auth/auth.options.js';
 export { type AuthenticateOptions, type Authentication, Authenticator } from './auth/authenticator.js';
 export {
   type CredentialRequest,
@@ -138,10 +134,6 @@ export { strictValidation } from './validation/strict-validation.js';
 export { Verb } from './verb/verb.decorator.js';
 export { type AgentFields, type ClaimNames, type TokenClaims } from './tokens/token-agent.js';
 export { type TokenEndpointOptions } from './tokens/token-endpoint.options.js';
-export {
-  type DpopOptions,
-  type PublicKeyInput,
-  type SecretInput,
-  type TokensOptions,
-} from './tokens/tokens.options.js';
+export { type PublicKeyInput, type SecretInput } from './tokens/token-keys.options.js';
+export { type DpopOptions, type TokensOptions } from './tokens/tokens.options.js';
 export { type SigningKeyInput, type SigningKeySet } from './tokens/signing-keys.js';

@@ -2,7 +2,6 @@ import type { ExecutionContext } from '@nestjs/common';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import {
-  isRecord,
   readBoolean,
   type ReadEnvironment,
   readFunction,
@@ -12,15 +11,11 @@ import {
   readStringList,
   receivedError,
 } from '../common/read-options.js';
+import { readHttpsUrl } from '../common/read-url.js';
 import { limitTypeError } from '../rate-limit/limit-rule.js';
+import { type ApiKeysOptions, type ResolvedApiKeys, resolveApiKeys } from './api-keys.options.js';
 import { parseLimits } from '../rate-limit/parse-limits.js';
 import { createPolicy, type Policy } from '../rate-limit/policy.js';
-import { DEFAULT_PREFIX, PREFIX_FORM } from './api-key-format.js';
-import type { ApiKeyStore } from './api-key-store.js';
-import { FileKeyStore } from './file-key-store.js';
-import { checkKeyBook, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
-import { KeyBookStore } from './key-book-store.js';
-import { KeyDigests, MIN_PEPPER_LENGTH } from './key-digest.js';
 import {
   type ResolvedTokenEndpoint,
   resolveTokenEndpoint,
@@ -50,22 +45,6 @@ export type Identify = (
   context: ExecutionContext | undefined,
 ) => IdentifiedAgent | undefined | Promise<IdentifiedAgent | undefined>;
 
-export interface ApiKeysOptions {
-  /** Where the keys are: an object with `find(id)`. Excludes `file` and `book`. */
-  store?: ApiKeyStore;
-  /** The JSON file that `npx nestjs-agent-security keys` writes. It is watched. Environment: `AUTH_KEYS_FILE`. */
-  file?: string;
-  /** The content of such a file, from a secrets manager. Environment: `AUTH_API_KEYS`, as JSON. */
-  book?: KeyBook;
-  /**
-   * What digests of keys are made with, at least 32 characters each; several, the newest first, while keys of an older one
-   * are in use. Environment: `AUTH_KEY_SECRET`, separated by commas.
-   */
-  secret?: string | readonly string[];
-  /** What keys begin with, so that secret scanners find them. @default 'ask' */
-  prefix?: string;
-}
-
 export interface AuthOptions {
   /** API keys. `false` takes none, whatever the environment says. @default what the environment names */
   apiKeys?: false | ApiKeysOptions;
@@ -89,14 +68,6 @@ export interface AuthOptions {
   publicPaths?: readonly string[];
   /** Describes schemes and refusals in documents of @nestjs/swagger, where it is installed. @default true */
   openapi?: boolean;
-}
-
-export interface ResolvedApiKeys {
-  readonly store: ApiKeyStore;
-  /** The option or variable that the store comes from. */
-  readonly origin: string;
-  readonly digests: KeyDigests;
-  readonly prefix: string;
 }
 
 export interface ResolvedAuth {
@@ -135,7 +106,7 @@ export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth 
   ]);
   const apiKeys = resolveApiKeys(options.apiKeys, env);
   const identify = readFunction<Identify>('auth.identify', options.identify);
-  const named = readUrl('auth.resource', options.resource);
+  const named = readOptionalUrl('auth.resource', options.resource);
   const tokens = resolveTokens('auth.tokens', options.tokens, named);
   const tokenEndpoint = resolveTokenEndpoint('auth.tokenEndpoint', options.tokenEndpoint, named);
   if (tokenEndpoint !== undefined) checkTokenEndpoint(tokenEndpoint, tokens, apiKeys);
@@ -151,7 +122,7 @@ export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth 
     realm: readRealm(options.realm),
     resource,
     resourceMetadata:
-      readUrl('auth.resourceMetadata', options.resourceMetadata) ??
+      readOptionalUrl('auth.resourceMetadata', options.resourceMetadata) ??
       (resource === undefined ? undefined : metadataUrl(resource)),
     urlParameters: new Set(
       readStringList('auth.urlParameters', options.urlParameters, DEFAULT_URL_PARAMETERS).map(name =>
@@ -187,131 +158,6 @@ function checkTokenEndpoint(
   }
 }
 
-/* ---- API keys ---- */
-
-function resolveApiKeys(input: unknown, env: ReadEnvironment): ResolvedApiKeys | undefined {
-  if (input === false) return undefined;
-  const options = readObject('auth.apiKeys', input, ['store', 'file', 'book', 'secret', 'prefix']);
-  const found = resolveStore(options, env);
-  if (found === undefined) {
-    if (input === undefined) return undefined;
-    throw new AgentSecurityConfigError(
-      'ASEC_AUTH_KEYS',
-      'auth.apiKeys',
-      'says nowhere where the keys are',
-      'Give store, file (AUTH_KEYS_FILE) or book (AUTH_API_KEYS).',
-    );
-  }
-  return {
-    ...found,
-    digests: new KeyDigests(resolveSecrets(options.secret, env)),
-    prefix: readPrefix('auth.apiKeys.prefix', options.prefix),
-  };
-}
-
-function resolveStore(
-  { store, file, book }: Partial<Record<keyof ApiKeysOptions, unknown>>,
-  env: ReadEnvironment,
-): Pick<ResolvedApiKeys, 'store' | 'origin'> | undefined {
-  const given = Object.entries({ store, file, book }).filter(([, value]) => value !== undefined);
-  if (given.length > 1) {
-    throw new AgentSecurityConfigError(
-      'ASEC_AUTH_KEYS',
-      'auth.apiKeys',
-      `names several places of keys: ${given.map(([name]) => name).join(', ')}`,
-      'Give one of store, file and book.',
-    );
-  }
-  if (store !== undefined) {
-    if (isRecord(store) && typeof store['find'] === 'function')
-      return { store: store as unknown as ApiKeyStore, origin: 'auth.apiKeys.store' };
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      'auth.apiKeys.store',
-      'must be an ApiKeyStore',
-      'Pass an object with the method find(id).',
-      store,
-    );
-  }
-  if (file !== undefined) return fileStore('auth.apiKeys.file', file);
-  if (book !== undefined) return bookStore('auth.apiKeys.book', () => checkKeyBook(book));
-  const text = env('AUTH_API_KEYS')?.trim();
-  const path = env('AUTH_KEYS_FILE')?.trim();
-  if (text && path) {
-    throw new AgentSecurityConfigError(
-      'ASEC_AUTH_KEYS',
-      'AUTH_API_KEYS',
-      'is set beside AUTH_KEYS_FILE',
-      'Set one of them.',
-    );
-  }
-  if (text) return bookStore('AUTH_API_KEYS', () => parseKeyBook(text));
-  return path ? fileStore('AUTH_KEYS_FILE', path) : undefined;
-}
-
-function fileStore(origin: string, path: unknown): Pick<ResolvedApiKeys, 'store' | 'origin'> {
-  return { store: new FileKeyStore(readString(origin, path, '')), origin };
-}
-
-/** The message names the place of the mistake and shows nothing of the value. */
-function bookStore(origin: string, read: () => KeyBook): Pick<ResolvedApiKeys, 'store' | 'origin'> {
-  try {
-    return { store: new KeyBookStore(read()), origin };
-  } catch (error) {
-    throw bookError(origin, error);
-  }
-}
-
-/** What a store could not read, as an error of the configuration. */
-export function bookError(option: string, error: unknown): unknown {
-  if (!(error instanceof KeyBookError)) return error;
-  return new AgentSecurityConfigError(
-    'ASEC_AUTH_KEYS',
-    option,
-    `is no book of keys: ${error.message}`,
-    'Make it with "npx nestjs-agent-security keys create".',
-  );
-}
-
-function resolveSecrets(value: unknown, env: ReadEnvironment): readonly string[] {
-  const option = value === undefined ? 'AUTH_KEY_SECRET' : 'auth.apiKeys.secret';
-  const given =
-    value === undefined
-      ? (env('AUTH_KEY_SECRET') ?? '').split(',').map(part => part.trim())
-      : typeof value === 'string'
-        ? [value]
-        : value;
-  return checkSecrets(option, given);
-}
-
-/** @throws AgentSecurityConfigError, which shows nothing of a secret */
-export function checkSecrets(option: string, secrets: unknown): readonly string[] {
-  const fits =
-    Array.isArray(secrets) &&
-    secrets.length > 0 &&
-    new Set(secrets).size === secrets.length &&
-    secrets.every(secret => typeof secret === 'string' && secret.length >= MIN_PEPPER_LENGTH);
-  if (fits) return secrets as string[];
-  throw new AgentSecurityConfigError(
-    'ASEC_AUTH_SECRET',
-    option,
-    `must hold one or several different secrets of at least ${MIN_PEPPER_LENGTH} characters`,
-    'Make one with "openssl rand -base64 48", and keep it apart from the keys.',
-  );
-}
-
-export function readPrefix(option: string, value: unknown): string {
-  const prefix = readString(option, value, DEFAULT_PREFIX);
-  if (PREFIX_FORM.test(prefix)) return prefix;
-  throw receivedError(
-    'ASEC_OPTION_TYPE',
-    option,
-    'must be 2 to 16 lower-case letters and digits that begin with a letter',
-    'Write for example "acme".',
-    prefix,
-  );
-}
-
 function noIdentityError(apiKeys: unknown): AgentSecurityConfigError {
   return new AgentSecurityConfigError(
     'ASEC_AUTH_NONE',
@@ -322,8 +168,6 @@ function noIdentityError(apiKeys: unknown): AgentSecurityConfigError {
       : 'Give apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS), tokens or identify, or set auth to false.',
   );
 }
-
-/* ---- the rest ---- */
 
 function resolveFailedAttempts(value: unknown): Policy | undefined {
   if (value === false) return undefined;
@@ -351,30 +195,8 @@ function readRealm(value: unknown): string {
   );
 }
 
-/** An absolute URL without fragment (RFC 8707 section 2); HTTPS, but for loopback names. */
-function readUrl(option: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  const text = readString(option, value, '');
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const secure =
-    url?.protocol === 'https:' ||
-    (url?.protocol === 'http:' && /^(?:localhost|127\.0\.0\.1|\[::1\]|.*\.localhost)$/.test(url.hostname));
-  if (
-    url !== undefined &&
-    secure &&
-    url.hash === '' &&
-    url.username === '' &&
-    /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text)
-  )
-    return text;
-  throw receivedError(
-    'ASEC_AUTH_URL',
-    option,
-    'must be an https URL without fragment',
-    'Write for example "https://api.example.com"; http is for loopback names.',
-    text,
-  );
-}
+const readOptionalUrl = (option: string, value: unknown): string | undefined =>
+  value === undefined ? undefined : readHttpsUrl(option, value);
 
 /** RFC 9728 section 3.1: the well-known path goes between host and path. */
 export function metadataUrl(resource: string): string {

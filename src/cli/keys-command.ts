@@ -1,7 +1,7 @@
 /* The command `keys`: makes, lists, rotates and revokes API keys. The key itself goes to standard output, once; what is said about it
  * to standard error, so that `KEY=$(… keys create bot)` holds the key alone. */
 import { parseArgs } from 'node:util';
-import { checkSecrets, readPrefix } from '../auth/auth.options.js';
+import { checkSecrets, readPrefix } from '../auth/api-keys.options.js';
 import { changeKeyFile, readKeyFile } from '../auth/file-key-store.js';
 import {
   addKey,

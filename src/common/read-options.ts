@@ -109,6 +109,18 @@ export function readStringList(
   return [...(value as string[])];
 }
 
+/** A text that must be given. */
+export function readRequired(option: string, value: unknown): string {
+  return readString(option, value ?? null, '');
+}
+
+/** One text or several; at least one. */
+export function readTexts(option: string, value: unknown): readonly string[] {
+  const texts = Array.isArray(value) ? readStringList(option, value, []) : [readRequired(option, value)];
+  if (texts.length === 0 || texts.includes('')) readRequired(option, '');
+  return texts;
+}
+
 export function readFunction<F>(option: string, value: unknown): F | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'function') throw typeError(option, 'a function', value);

@@ -15,7 +15,7 @@ import { DEFAULT_CLAIM_NAMES, readAgent, type TokenClaims } from './token-agent.
 import { KEY_ID_CLAIM, TokenIssuer } from './token-issuer.js';
 import { UnusableKeyError } from './token-key.js';
 import { SignedTokenVerifier, type TokenTrust } from './token-verifier.js';
-import { keyError } from './tokens.options.js';
+import { keyError } from './token-keys.options.js';
 
 export interface TokenServices {
   readonly jose: Jose;

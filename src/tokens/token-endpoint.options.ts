@@ -5,9 +5,11 @@ import {
   readPaths,
   readString,
   readStringList,
+  readTexts,
   receivedError,
 } from '../common/read-options.js';
 import { readDuration } from '../common/read-duration.js';
+import { readHttpsUrl } from '../common/read-url.js';
 import { parseLimits } from '../rate-limit/parse-limits.js';
 import { createPolicy, type Policy } from '../rate-limit/policy.js';
 import {
@@ -18,14 +20,8 @@ import {
   type SigningKeySet,
 } from './signing-keys.js';
 import { UnusableKeyError } from './token-key.js';
-import {
-  type DpopOptions,
-  keyError,
-  type ResolvedDpop,
-  resolveDpop,
-  readTexts,
-  readUrl,
-} from './tokens.options.js';
+import { keyError } from './token-keys.options.js';
+import { type DpopOptions, type ResolvedDpop, resolveDpop } from './tokens.options.js';
 
 /** Where agents get tokens for their keys: OAuth 2.0, client credentials. */
 export interface TokenEndpointOptions {
@@ -113,8 +109,8 @@ export function resolveTokenEndpoint(
 
 /** As it is written: clients compare it character by character (RFC 8414 section 3.3). */
 function readIssuer(option: string, value: unknown): string {
-  const url = readUrl(option, value);
-  if (url.search === '' && !String(value).includes('?')) return value as string;
+  const issuer = readHttpsUrl(option, value);
+  if (!issuer.includes('?')) return issuer;
   throw receivedError(
     'ASEC_AUTH_URL',
     option,
@@ -126,7 +122,7 @@ function readIssuer(option: string, value: unknown): string {
 
 function readResources(option: string, value: unknown): readonly string[] {
   const resources = readTexts(option, value);
-  for (const [index, resource] of resources.entries()) readUrl(`${option}[${index}]`, resource);
+  for (const [index, resource] of resources.entries()) readHttpsUrl(`${option}[${index}]`, resource);
   return resources;
 }
 

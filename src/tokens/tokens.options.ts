@@ -1,35 +1,26 @@
-import { createPublicKey, KeyObject } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
-  isRecord,
   readBoolean,
   readFunction,
   readInteger,
   readObject,
+  readRequired,
   readString,
   readStringList,
+  readTexts,
   receivedError,
-  show,
 } from '../common/read-options.js';
 import { readDuration } from '../common/read-duration.js';
 import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS } from './algorithms.js';
 import { normalizeType } from './read-jws.js';
 import { type AgentFields, type ClaimNames, DEFAULT_CLAIM_NAMES, type TokenClaims } from './token-agent.js';
+import type { Jwk } from './token-key.js';
 import {
-  isOfType,
-  type Jwk,
-  readPublicJwk,
-  readSecret,
-  repeatedKeyIds,
-  toTokenKey,
-  type TokenKey,
-  UnusableKeyError,
-} from './token-key.js';
-
-/** A public key: a JWK, PEM text or a KeyObject. */
-export type PublicKeyInput = string | KeyObject | Jwk;
-/** A shared secret: text, bytes, a KeyObject or a JWK of the type `oct`. */
-export type SecretInput = string | Uint8Array | KeyObject | Jwk;
+  type PublicKeyInput,
+  readTokenKeys,
+  type ResolvedTokenKeys,
+  type SecretInput,
+} from './token-keys.options.js';
 
 /** Proofs of possession (RFC 9449). */
 export interface DpopOptions {
@@ -89,20 +80,11 @@ export interface ResolvedDpop {
   readonly maxProofs: number;
 }
 
-export interface ResolvedTokens {
+export interface ResolvedTokens extends ResolvedTokenKeys {
   readonly issuer: string;
   readonly audiences: readonly string[];
   readonly algorithms: readonly string[];
   readonly types: readonly string[];
-  readonly keys: readonly TokenKey[];
-  readonly jwks:
-    | {
-        readonly uri: URL;
-        readonly maxAgeMs: number;
-        readonly cooldownMs: number;
-        readonly timeoutMs: number;
-      }
-    | undefined;
   readonly maxAgeMs: number;
   readonly clockToleranceMs: number;
   readonly claims: ClaimNames;
@@ -130,15 +112,13 @@ const KNOWN = [
   'cacheSize',
 ] as const;
 
-const MAX_KEYS = 100;
-
 /** @param resource `auth.resource` */
 export function resolveTokens(option: string, input: unknown, resource?: string): ResolvedTokens | undefined {
   if (input === undefined || input === false) return undefined;
   const options = readObject(option, input, KNOWN);
   const audiences = readTexts(`${option}.audience`, options.audience ?? resource);
   const { algorithms, symmetric } = readAlgorithms(`${option}.algorithms`, options.algorithms);
-  const keys = readKeys(option, options, algorithms, symmetric);
+  const keys = readTokenKeys(option, options, algorithms, symmetric);
   return {
     issuer: readRequired(`${option}.issuer`, options.issuer),
     audiences,
@@ -226,128 +206,6 @@ function algorithmError(option: string, value: string): AgentSecurityConfigError
   );
 }
 
-type KeyOptions = Partial<Record<(typeof KNOWN)[number], unknown>>;
-
-function readKeys(
-  option: string,
-  options: KeyOptions,
-  algorithms: readonly string[],
-  symmetric: boolean,
-): Pick<ResolvedTokens, 'keys' | 'jwks'> {
-  const given = (['keys', 'secret', 'jwksUri'] as const).filter(name => options[name] !== undefined);
-  const fitting = symmetric ? ['secret'] : ['keys', 'jwksUri'];
-  if (given.length !== 1 || !fitting.includes(given[0]!)) {
-    throw new AgentSecurityConfigError(
-      'ASEC_TOKEN_KEY',
-      option,
-      `must name the keys of ${algorithms.join(', ')} in one way, received ${given.join(' and ') || 'none'}`,
-      `Set ${fitting.map(name => `"${name}"`).join(' or ')}, and nothing else.`,
-    );
-  }
-  if (options.jwksUri !== undefined) {
-    const uri = readUrl(`${option}.jwksUri`, options.jwksUri);
-    return {
-      keys: [],
-      jwks: {
-        uri,
-        maxAgeMs: readDuration(`${option}.jwksMaxAge`, options.jwksMaxAge, '10 minutes', {
-          min: '10s',
-          max: '1 day',
-        }),
-        cooldownMs: readDuration(`${option}.jwksCooldown`, options.jwksCooldown, '30 seconds', {
-          min: '1s',
-          max: '10 minutes',
-        }),
-        timeoutMs: readDuration(`${option}.jwksTimeout`, options.jwksTimeout, '5 seconds', {
-          min: '100ms',
-          max: '30s',
-        }),
-      },
-    };
-  }
-  const name = given[0]!;
-  const inputs = listOf(options[name]);
-  if (inputs.length === 0 || inputs.length > MAX_KEYS)
-    throw keyError(`${option}.${name}`, `must hold 1 to ${MAX_KEYS} keys`);
-  const keys = inputs.map((each, index) => {
-    const at = inputs.length === 1 ? `${option}.${name}` : `${option}.${name}[${index}]`;
-    return readKey(at, () => (symmetric ? readSecret(each, algorithms) : readPublicKey(each)));
-  });
-  for (const [index, { alg, key }] of keys.entries()) {
-    if (!algorithms.some(each => (alg === undefined || alg === each) && isOfType(key, each))) {
-      throw keyError(`${option}.${name}[${index}]`, 'fits none of the algorithms');
-    }
-  }
-  const [repeated] = repeatedKeyIds(keys);
-  if (repeated !== undefined)
-    throw keyError(`${option}.${name}`, `has two keys with the ID ${show(repeated)}`);
-  return { keys, jwks: undefined };
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  return isRecord(value) && Array.isArray(value['keys']) ? (value['keys'] as unknown[]) : [value];
-}
-
-function readPublicKey(input: unknown): TokenKey {
-  const none = { kid: undefined, alg: undefined };
-  if (input instanceof KeyObject) {
-    return toTokenKey(input.type === 'private' ? createPublicKey(input) : input, none);
-  }
-  if (typeof input !== 'string') return readPublicJwk(input);
-  let key: KeyObject;
-  try {
-    key = createPublicKey(input);
-  } catch {
-    throw new UnusableKeyError('is no PEM text of a public key');
-  }
-  return toTokenKey(key, none);
-}
-
-/** What a key is, is never shown. */
-function readKey(option: string, read: () => TokenKey): TokenKey {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof UnusableKeyError) throw keyError(option, error.message);
-    throw error;
-  }
-}
-
-export function keyError(option: string, problem: string): AgentSecurityConfigError {
-  return new AgentSecurityConfigError(
-    'ASEC_TOKEN_KEY',
-    option,
-    problem,
-    'Pass a JWK, PEM text or a KeyObject of a type that the algorithms use: EC, Ed25519, or RSA of 2048 bits and more.',
-  );
-}
-
-/** An absolute URL that nobody on the network can stand in for. */
-export function readUrl(option: string, value: unknown): URL {
-  const text = readRequired(option, value);
-  let url: URL | undefined;
-  try {
-    url = new URL(text);
-  } catch {
-    url = undefined;
-  }
-  const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
-  if (url !== undefined && secure && url.username === '' && url.password === '' && url.hash === '')
-    return url;
-  throw receivedError(
-    'ASEC_AUTH_URL',
-    option,
-    'must be an https URL',
-    'Plain http is for loopback addresses only; leave out user names and fragments.',
-    value,
-  );
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
-}
-
 function readClaimNames(option: string, value: unknown): ClaimNames {
   const names = readObject(option, value, ['id', 'scopes', 'tier', 'tenant', 'tools']);
   return {
@@ -357,15 +215,4 @@ function readClaimNames(option: string, value: unknown): ClaimNames {
     tenant: readString(`${option}.tenant`, names.tenant, DEFAULT_CLAIM_NAMES.tenant),
     tools: readString(`${option}.tools`, names.tools, DEFAULT_CLAIM_NAMES.tools),
   };
-}
-
-function readRequired(option: string, value: unknown): string {
-  return readString(option, value ?? null, '');
-}
-
-/** One text or several; at least one. */
-export function readTexts(option: string, value: unknown): readonly string[] {
-  const texts = Array.isArray(value) ? readStringList(option, value, []) : [readRequired(option, value)];
-  if (texts.length === 0 || texts.includes('')) readRequired(option, '');
-  return texts;
 }
