@@ -2,51 +2,28 @@
  * origin → host → network → proxy's proof → protocol version → identity → limits → tool by header → body → messages → agreement of headers
  * and body → tool by body. The body is put back for whoever serves the endpoint. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { namesParameter } from '../auth/read-credential.js';
-import { URL_PROBLEM } from '../auth/refusal.js';
 import { tooLargeProblem } from '../body/check-body.js';
 import type { Clock } from '../common/clock.js';
 import type { ProblemFields } from '../common/problem.js';
-import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { isSameOrigin, readOrigin } from '../cors/origin.js';
-import { matchesHost } from '../host/check-host.js';
-import { hostProblem } from '../host/host.problem.js';
-import { isWithin } from '../network/address-range.js';
-import { NETWORK_PROBLEM } from '../network/network.problem.js';
-import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
+import { CallOutcomes } from './call-outcomes.js';
 import {
   checkAgreement,
-  checkVersion,
-  isStateless,
-  type ProtocolFault,
   type ProtocolHeaders,
   readProtocolHeaders,
   toolInHeaders,
 } from './check-protocol.js';
+import { HeadCheck, type JudgedHead, type McpLog, protocolRefusal } from './head-check.js';
 import { answerRefusal, type Refusal } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import type { McpPorts, McpToolCall } from './mcp-ports.js';
-import { CallOutcomes } from './call-outcomes.js';
 import { readBody } from './read-body.js';
 import { type McpBody, readMessages, toolOf, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
 import { shapeResponse } from './shape-response.js';
 
-export interface McpLog {
-  warn(message: string): void;
-}
-
-/** What has been found out about a request on its way. */
-interface Judged {
-  readonly headers: ProtocolHeaders;
-  readonly proof: ProxyProof | undefined;
-}
-
-const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE', 'OPTIONS']);
-
 export class McpStage {
   readonly judgesBody = true;
-  readonly #proofs: ProxyProofs | undefined;
+  readonly #head: HeadCheck;
 
   constructor(
     private readonly options: ResolvedMcp,
@@ -55,8 +32,7 @@ export class McpStage {
     private readonly log: McpLog,
     private readonly typeBase: string | undefined,
   ) {
-    const { proxyProof } = options;
-    this.#proofs = proxyProof && new ProxyProofs(proxyProof, () => clock.epochMs());
+    this.#head = new HeadCheck(options, clock, log);
   }
 
   claims(raw: IncomingMessage): boolean {
@@ -73,7 +49,7 @@ export class McpStage {
   }
 
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
-    const judged = this.#checkHead(raw, state);
+    const judged = this.#head.check(raw, state);
     if ('fields' in judged) return this.#answer(raw, response, state, judged);
     // A preflight or a question for methods: it carries no credential and no message.
     if (raw.method === 'OPTIONS') return true;
@@ -82,7 +58,7 @@ export class McpStage {
       (await this.#checkNamedTool(judged.headers, raw, response, state));
     if (refusal !== undefined) return this.#answer(raw, response, state, refusal);
     if (raw.method === 'POST') return this.#runPost(raw, response, state, judged);
-    const unproven = this.#checkProof(judged.proof, raw, NO_BYTES);
+    const unproven = this.#head.checkProof(judged.proof, raw, NO_BYTES);
     if (unproven !== undefined) return this.#answer(raw, response, state, unproven);
     if (this.ports.identity !== undefined && state.agent === undefined) {
       return this.#answer(raw, response, state, this.ports.identity.challenge(raw, state));
@@ -90,70 +66,6 @@ export class McpStage {
     // A resumed stream may repeat a tool list.
     this.#shape(raw, response, state, raw.method === 'GET', undefined);
     return true;
-  }
-
-  #checkHead(raw: IncomingMessage, state: RequestState): Judged | Refusal {
-    const method = raw.method ?? '';
-    const headers = readProtocolHeaders(raw.headers);
-    if (!this.#isOwnPage(raw, state)) return { fields: ORIGIN_PROBLEM };
-    const { hosts, network } = this.options;
-    if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
-      return { fields: hostProblem('not-listed') };
-    if (!isWithin(state.client.address, network)) return { fields: NETWORK_PROBLEM };
-    // Revisions without sessions have nothing to GET or to DELETE.
-    if (!METHODS.has(method) || (isStateless(headers.version) && method !== 'POST' && method !== 'OPTIONS')) {
-      return {
-        fields: METHOD_PROBLEM,
-        headers: ['Allow', isStateless(headers.version) ? 'POST' : 'GET, POST, DELETE'],
-      };
-    }
-    if (method === 'OPTIONS') return { headers, proof: undefined };
-    const proof = this.#takeProof(raw);
-    if (proof !== undefined && 'fields' in proof) return proof;
-    const fault = checkVersion(headers, this.options.versions);
-    if (fault !== undefined) return protocolRefusal(fault);
-    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return { fields: URL_PROBLEM };
-    return { headers, proof };
-  }
-
-  /** Whether the request comes from no page, from a page of the app's own or from one that is listed. */
-  #isOwnPage({ headers }: IncomingMessage, state: RequestState): boolean {
-    const { origin } = headers;
-    const site = headers['sec-fetch-site'];
-    const ownSite = site === undefined || site === 'same-origin' || site === 'none';
-    if (origin === undefined) return ownSite;
-    if (state.grant !== undefined || isListedOrigin(origin, this.options)) return true;
-    const parsed = readOrigin(origin);
-    const own =
-      parsed !== undefined &&
-      state.host !== undefined &&
-      isSameOrigin(parsed, state.host, state.client.secure);
-    return own && ownSite;
-  }
-
-  /** The proof, taken off the request: nobody behind has a use for it, and a log might keep it. */
-  #takeProof(raw: IncomingMessage): ProxyProof | Refusal | undefined {
-    const { proxyProof } = this.options;
-    if (proxyProof === undefined) return undefined;
-    const text = raw.headers[proxyProof.header];
-    delete raw.headers[proxyProof.header];
-    for (let index = raw.rawHeaders.length - 2; index >= 0; index -= 2) {
-      if (raw.rawHeaders[index]!.toLowerCase() === proxyProof.header) raw.rawHeaders.splice(index, 2);
-    }
-    const decision = this.#proofs!.precheck(text === undefined ? undefined : String(text));
-    return decision.proven ? decision.proof : this.#unproven(decision.reason);
-  }
-
-  #checkProof(proof: ProxyProof | undefined, raw: IncomingMessage, body: Uint8Array): Refusal | undefined {
-    if (proof === undefined) return undefined;
-    const decision = this.#proofs!.check(proof, { method: raw.method ?? '', target: raw.url ?? '', body });
-    return decision.proven ? undefined : this.#unproven(decision.reason);
-  }
-
-  #unproven(reason: string): Refusal {
-    if (reason === 'full')
-      this.log.warn('More proofs of proxies than can be remembered: requests to MCP endpoints are refused.');
-    return { fields: PROOF_PROBLEM };
   }
 
   async #checkCaller(
@@ -196,7 +108,7 @@ export class McpStage {
     raw: IncomingMessage,
     response: ServerResponse,
     state: RequestState,
-    { headers, proof }: Judged,
+    { headers, proof }: JudgedHead,
   ): Promise<boolean> {
     const { maxBytes } = this.options;
     const unreadable = checkBodyHead(raw, maxBytes);
@@ -207,7 +119,7 @@ export class McpStage {
       if (outcome.reason === 'gone') return false;
       return this.#answer(raw, response, state, { fields: tooLargeProblem(maxBytes) });
     }
-    const unproven = this.#checkProof(proof, raw, outcome.bytes);
+    const unproven = this.#head.checkProof(proof, raw, outcome.bytes);
     if (unproven !== undefined) return this.#answer(raw, response, state, unproven);
     const reading = readMessages(outcome.bytes);
     if (!reading.valid) {
@@ -321,12 +233,6 @@ const PUBLIC_METHODS: ReadonlySet<string> = new Set([
   TOOLS_LIST,
 ]);
 
-function protocolRefusal({ rpcCode, detail, data }: ProtocolFault): Refusal {
-  const mismatch = rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid';
-  const code = rpcCode === -32022 ? 'mcp_version_unsupported' : mismatch;
-  return { fields: { status: 400, code, detail }, rpcCode, data };
-}
-
 /** What must hold before a body is read: one JSON text in UTF-8, as it is. */
 function checkBodyHead({ headers }: IncomingMessage, maxBytes: number): ProblemFields | undefined {
   const type = String(headers['content-type'] ?? '');
@@ -343,17 +249,3 @@ function checkBodyHead({ headers }: IncomingMessage, maxBytes: number): ProblemF
     };
   return Number(headers['content-length'] ?? 0) > maxBytes ? tooLargeProblem(maxBytes) : undefined;
 }
-
-/** Names under which credentials come in URLs (RFC 6750 section 2.3; MCP, "Access Token Usage"). */
-const URL_CREDENTIALS: ReadonlySet<string> = new Set(['access_token', 'api_key', 'apikey', 'token']);
-
-const METHOD_PROBLEM: ProblemFields = {
-  status: 405,
-  code: 'method_not_allowed',
-  detail: 'The method is not one of this endpoint.',
-};
-const PROOF_PROBLEM: ProblemFields = {
-  status: 403,
-  code: 'proxy_proof_invalid',
-  detail: 'The request carries no valid proof of its proxy.',
-};

@@ -1,0 +1,133 @@
+/* What is judged of a request to an MCP endpoint before anybody asks whose it is: origin → host → network → method → proxy's proof →
+ * protocol version → credentials in the URL. */
+import type { IncomingMessage } from 'node:http';
+import { namesParameter } from '../auth/read-credential.js';
+import { URL_PROBLEM } from '../auth/refusal.js';
+import type { Clock } from '../common/clock.js';
+import type { ProblemFields } from '../common/problem.js';
+import type { RequestState } from '../common/request-state.js';
+import { isSameOrigin, readOrigin } from '../cors/origin.js';
+import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
+import { matchesHost } from '../host/check-host.js';
+import { hostProblem } from '../host/host.problem.js';
+import { isWithin } from '../network/address-range.js';
+import { NETWORK_PROBLEM } from '../network/network.problem.js';
+import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
+import {
+  checkVersion,
+  isStateless,
+  type ProtocolFault,
+  type ProtocolHeaders,
+  readProtocolHeaders,
+} from './check-protocol.js';
+import type { Refusal } from './mcp-answer.js';
+import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
+
+export interface McpLog {
+  warn(message: string): void;
+}
+
+/** What has been found out about a request on its way. */
+export interface JudgedHead {
+  readonly headers: ProtocolHeaders;
+  readonly proof: ProxyProof | undefined;
+}
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE', 'OPTIONS']);
+
+export class HeadCheck {
+  readonly #proofs: ProxyProofs | undefined;
+
+  constructor(
+    private readonly options: ResolvedMcp,
+    clock: Clock,
+    private readonly log: McpLog,
+  ) {
+    const { proxyProof } = options;
+    this.#proofs = proxyProof && new ProxyProofs(proxyProof, () => clock.epochMs());
+  }
+
+  check(raw: IncomingMessage, state: RequestState): JudgedHead | Refusal {
+    const method = raw.method ?? '';
+    const headers = readProtocolHeaders(raw.headers);
+    if (!this.#isOwnPage(raw, state)) return { fields: ORIGIN_PROBLEM };
+    const { hosts, network } = this.options;
+    if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
+      return { fields: hostProblem('not-listed') };
+    if (!isWithin(state.client.address, network)) return { fields: NETWORK_PROBLEM };
+    // Revisions without sessions have nothing to GET or to DELETE.
+    if (!METHODS.has(method) || (isStateless(headers.version) && method !== 'POST' && method !== 'OPTIONS')) {
+      return {
+        fields: METHOD_PROBLEM,
+        headers: ['Allow', isStateless(headers.version) ? 'POST' : 'GET, POST, DELETE'],
+      };
+    }
+    if (method === 'OPTIONS') return { headers, proof: undefined };
+    const proof = this.#takeProof(raw);
+    if (proof !== undefined && 'fields' in proof) return proof;
+    const fault = checkVersion(headers, this.options.versions);
+    if (fault !== undefined) return protocolRefusal(fault);
+    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return { fields: URL_PROBLEM };
+    return { headers, proof };
+  }
+
+  /** Whether the request comes from no page, from a page of the app's own or from one that is listed. */
+  #isOwnPage({ headers }: IncomingMessage, state: RequestState): boolean {
+    const { origin } = headers;
+    const site = headers['sec-fetch-site'];
+    const ownSite = site === undefined || site === 'same-origin' || site === 'none';
+    if (origin === undefined) return ownSite;
+    if (state.grant !== undefined || isListedOrigin(origin, this.options)) return true;
+    const parsed = readOrigin(origin);
+    const own =
+      parsed !== undefined &&
+      state.host !== undefined &&
+      isSameOrigin(parsed, state.host, state.client.secure);
+    return own && ownSite;
+  }
+
+  /** The proof, taken off the request: nobody behind has a use for it, and a log might keep it. */
+  #takeProof(raw: IncomingMessage): ProxyProof | Refusal | undefined {
+    const { proxyProof } = this.options;
+    if (proxyProof === undefined) return undefined;
+    const text = raw.headers[proxyProof.header];
+    delete raw.headers[proxyProof.header];
+    for (let index = raw.rawHeaders.length - 2; index >= 0; index -= 2) {
+      if (raw.rawHeaders[index]!.toLowerCase() === proxyProof.header) raw.rawHeaders.splice(index, 2);
+    }
+    const decision = this.#proofs!.precheck(text === undefined ? undefined : String(text));
+    return decision.proven ? decision.proof : this.#unproven(decision.reason);
+  }
+
+  checkProof(proof: ProxyProof | undefined, raw: IncomingMessage, body: Uint8Array): Refusal | undefined {
+    if (proof === undefined) return undefined;
+    const decision = this.#proofs!.check(proof, { method: raw.method ?? '', target: raw.url ?? '', body });
+    return decision.proven ? undefined : this.#unproven(decision.reason);
+  }
+
+  #unproven(reason: string): Refusal {
+    if (reason === 'full')
+      this.log.warn('More proofs of proxies than can be remembered: requests to MCP endpoints are refused.');
+    return { fields: PROOF_PROBLEM };
+  }
+}
+
+export function protocolRefusal({ rpcCode, detail, data }: ProtocolFault): Refusal {
+  const mismatch = rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid';
+  const code = rpcCode === -32022 ? 'mcp_version_unsupported' : mismatch;
+  return { fields: { status: 400, code, detail }, rpcCode, data };
+}
+
+/** Names under which credentials come in URLs (RFC 6750 section 2.3; MCP, "Access Token Usage"). */
+const URL_CREDENTIALS: ReadonlySet<string> = new Set(['access_token', 'api_key', 'apikey', 'token']);
+
+const METHOD_PROBLEM: ProblemFields = {
+  status: 405,
+  code: 'method_not_allowed',
+  detail: 'The method is not one of this endpoint.',
+};
+const PROOF_PROBLEM: ProblemFields = {
+  status: 403,
+  code: 'proxy_proof_invalid',
+  detail: 'The request carries no valid proof of its proxy.',
+};
