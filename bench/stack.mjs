@@ -1,7 +1,10 @@
 /* What does the whole stack cost: requests a second, latency and CPU time, beside a bare app and beside other stacks? */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { CAN_PIN, HAS_WRK } from './support/child.mjs';
 import { fixed, median, percent, printTable, ratio, spread, whole } from './support/figures.mjs';
-import { LOADS } from './support/load.mjs';
+import { load, LOADS } from './support/load.mjs';
 import { alternate, measure } from './support/measure.mjs';
 import { readOptions, select } from './support/options.mjs';
 import { prepare } from './support/prepare.mjs';
@@ -164,6 +167,7 @@ async function smoke() {
     if (floor !== ours) throw new Error(`The floor's headers are not ours.\nfloor: ${floor}\nours:  ${ours}`);
   }
   console.log(`\nstack: ${servers.length} servers answer as they should`);
+  for (const requests of Object.values(LOADS)) await checkLoad(requests);
   const plan = { requests: LOADS.post, warmUpSeconds: 0, seconds: 1 };
   const [result] = await measure({ platform: 'fastify', stack: 'ours' }, plan);
   printTable(
@@ -171,6 +175,25 @@ async function smoke() {
     ['requests/s', 'CPU µs a request'],
     [[whole(result.perSecond), fixed(result.cpuUs, 1)]],
   );
+}
+
+/** The load is made of the requests that it should be. */
+async function checkLoad(requests) {
+  const [expected] = requests;
+  const wrong = new Set();
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    const { method, url } = request;
+    if (method !== expected.method || url !== expected.path || body !== (expected.body ?? '')) {
+      wrong.add(`${method} ${url} with ${body.length} characters`);
+    }
+    response.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  await load(server.address().port, requests, 1);
+  server.close();
+  if (wrong.size > 0) throw new Error(`${expected.method} ${expected.path} came as ${[...wrong].join(', ')}`);
 }
 
 /** Exhausts a limit of 10, or sends a GET and a POST. */

@@ -55,7 +55,7 @@ export function startNode(core, script, settings, flags = []) {
   };
 }
 
-/** Runs a command to its end and returns what it printed. */
+/** Runs a command to its end and returns what it printed. Complaints are failures: wrk goes on without a script that it cannot read. */
 export async function runPinned(core, command, args) {
   const child = spawn(...pinned(core, command, args), { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
@@ -63,6 +63,6 @@ export async function runPinned(core, command, args) {
   child.stdout.setEncoding('utf8').on('data', text => (output += text));
   child.stderr.setEncoding('utf8').on('data', text => (errors += text));
   const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`${command} failed (${code}): ${errors || output}`);
+  if (code !== 0 || errors !== '') throw new Error(`${command} failed (${code}): ${errors || output}`);
   return output;
 }

@@ -66,7 +66,8 @@ async function loadWithWrk(port, requests, seconds) {
 
 /** Requests are formatted once, in front of the run. */
 function luaScript(requests, port) {
-  const quote = text => `[==[${text}]==]`;
+  // With a space in front: between brackets, two of them in a row would begin another text.
+  const quote = text => ` [==[${text}]==]`;
   const lines = requests.map(({ method, path, headers, body }, index) => {
     const all = Object.entries({ Host: `127.0.0.1:${port}`, ...headers });
     const table = all.map(([name, value]) => `[${quote(name)}] = ${quote(value)}`).join(', ');
