@@ -12,7 +12,7 @@ const PRIME_A = 0x0100_0193;
 const PRIME_B = 0x85eb_ca6b;
 
 /** Up to so many keys of an object are compared one by one. */
-const FEW_KEYS = 16;
+const FEW_KEYS = 32;
 
 /** Beyond so many bytes, the end of a text is found faster by asking for it than by looking. */
 const SHORT_TEXT = 24;
@@ -37,7 +37,7 @@ export class JsonScanner {
   readonly #hashes: number[] = [];
   #open = 0;
   /** For each open object of many keys. */
-  readonly #many = new Map<number, Set<number>>();
+  #many: Map<number, Set<number>> | undefined;
   #keys = 0;
   #hashA = 0;
   #hashB = 0;
@@ -74,11 +74,11 @@ export class JsonScanner {
         continue;
       }
       if (mode === IN_KEY) {
+        if (this.#high !== 0 && bytes[index] !== 0x5c) this.#settleHigh();
         let a = this.#hashA;
         let b = this.#hashB;
         let byte = 0;
         while (index < length && (byte = bytes[index++]!) !== 0x22 && byte !== 0x5c) {
-          if (this.#high !== 0) [a, b] = this.#settleHigh(a, b);
           a = Math.imul(a ^ byte, PRIME_A);
           b = Math.imul(b ^ byte, PRIME_B);
         }
@@ -130,7 +130,7 @@ export class JsonScanner {
     if (this.#depth === 0) return;
     const start = this.#starts[this.#depth]!;
     if (start >= 0) {
-      if (this.#open - start > FEW_KEYS) this.#many.delete(this.#depth);
+      if (this.#open - start > FEW_KEYS) this.#many!.delete(this.#depth);
       this.#open = start;
     }
     this.#depth--;
@@ -138,7 +138,6 @@ export class JsonScanner {
   }
 
   #endKey(): JsonFault | undefined {
-    if (this.#high !== 0) [this.#hashA, this.#hashB] = this.#settleHigh(this.#hashA, this.#hashB);
     this.#expectsKey = false;
     const key = (this.#hashA >>> 0) * 0x20_0000 + (this.#hashB >>> 11);
     const start = this.#starts[this.#depth]!;
@@ -147,8 +146,9 @@ export class JsonScanner {
     if (count < FEW_KEYS) {
       for (let index = start; index < this.#open; index++) if (hashes[index] === key) return 'duplicate';
     } else {
-      let many = this.#many.get(this.#depth);
-      if (count === FEW_KEYS) this.#many.set(this.#depth, (many = new Set(hashes.slice(start, this.#open))));
+      const all = (this.#many ??= new Map());
+      let many = all.get(this.#depth);
+      if (count === FEW_KEYS) all.set(this.#depth, (many = new Set(hashes.slice(start, this.#open))));
       if (many!.has(key)) return 'duplicate';
       many!.add(key);
     }
@@ -164,19 +164,16 @@ export class JsonScanner {
       this.#addPoint(point);
       return;
     }
-    if (this.#high !== 0) [this.#hashA, this.#hashB] = this.#settleHigh(this.#hashA, this.#hashB);
+    if (this.#high !== 0) this.#settleHigh();
     if (unit >= 0xd800 && unit <= 0xdbff) this.#high = unit;
     else this.#addPoint(unit);
   }
 
   /** A first half of a pair without its second is a character of its own. */
-  #settleHigh(hashA: number, hashB: number): [number, number] {
-    this.#hashA = hashA;
-    this.#hashB = hashB;
+  #settleHigh(): void {
     const unit = this.#high;
     this.#high = 0;
     this.#addPoint(unit);
-    return [this.#hashA, this.#hashB];
   }
 
   #addPoint(point: number): void {
