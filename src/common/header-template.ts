@@ -91,7 +91,7 @@ export function eachPair(pairs: readonly string[], visit: (name: string, value: 
 }
 
 /** The lines of a head. */
-export function linesOf(pairs: readonly string[]): string {
+function linesOf(pairs: readonly string[]): string {
   let lines = '';
   for (let index = 0; index < pairs.length; index += 2) lines += `${pairs[index]!}: ${pairs[index + 1]!}\r\n`;
   return lines;

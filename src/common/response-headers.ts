@@ -14,7 +14,6 @@ import { appendToHead, CAN_APPEND_TO_HEAD, isHeaderValue } from './head-text.js'
 import {
   eachPair,
   type HeaderTemplate,
-  linesOf,
   sharedValue,
   type StandingHeaders,
 } from './header-template.js';
@@ -149,8 +148,10 @@ function linesFor(
   let lines = state.grant === undefined ? text : sharedText;
   for (const pairs of [requestIdPair(state), state.grant, state.quota, state.challenge]) {
     if (pairs === undefined) continue;
-    for (let index = 1; index < pairs.length; index += 2) if (!isHeaderValue(pairs[index]!)) return undefined;
-    lines += linesOf(pairs);
+    for (let index = 0; index < pairs.length; index += 2) {
+      const value = pairs[index + 1]!;
+      if (isHeaderValue(value)) lines += `${pairs[index]!}: ${value}\r\n`;
+    }
   }
   return lines;
 }
@@ -193,7 +194,8 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
   });
   for (const pairs of [requestIdPair(state), state.grant, state.quota, state.challenge]) {
     eachPair(pairs ?? [], (name, value) => {
-      if (!response.hasHeader(name)) response.setHeader(name, value);
+      // To throw here would end the process: whoever writes a head is not prepared for an error of somebody else's header.
+      if (!response.hasHeader(name) && isHeaderValue(value)) response.setHeader(name, value);
     });
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ExecutionContext } from '@nestjs/common';
 import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
-import { type Ask, checkCost, policiesOf } from './ask.js';
+import { type Ask, checkCost, checkOwner, policiesOf } from './ask.js';
 import { hashKey } from './hash-key.js';
 import { type Charge, EVERY_POLICY } from './judge.js';
 import type { RateLimitKey } from './limit-rule.js';
@@ -27,11 +27,11 @@ export async function askGroup(
   const getTracker = throttle?.getTracker ?? choices.getTracker;
   const generateKey = throttle?.generateKey ?? choices.generateKey;
   const custom = getTracker
-    ? await getTracker(request as unknown as Record<string, unknown>, context)
+    ? checkOwner('The tracker', await getTracker(request as unknown as Record<string, unknown>, context))
     : typeof key === 'function'
-      ? await key(request, context)
+      ? checkOwner('The key of a limit', await key(request, context))
       : undefined;
-  const tracker = custom || nameOf(key, call);
+  const tracker = custom ?? nameOf(key, call);
   const owner = `${group.scope}:${tracker}`;
   // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the owner.
   const isPlain = isFixed(group) && custom === undefined && throttle === undefined;
@@ -47,11 +47,13 @@ export async function askGroup(
   if (generateKey === undefined) {
     return {
       owner: tracker,
-      stored: [{ key: owner, owner: tracker, policies, cost: units }],
+      stored: [{ key: owner, owner: tracker, isAddress: custom === undefined, policies, cost: units }],
       charges: [whole],
     };
   }
-  const keys = policies.map(({ name }) => generateKey(context, tracker, name));
+  const keys = policies.map(
+    ({ name }) => checkOwner('What generateKey() returns', generateKey(context, tracker, name)) ?? '',
+  );
   return {
     owner: tracker,
     stored: policies.map((policy, index) => ({ key: keys[index]!, policies: [policy], cost: units })),

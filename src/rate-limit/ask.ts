@@ -1,5 +1,6 @@
 /* What a request asks of all its quotas, in the two forms in which it may be judged. */
-import type { Charge } from './judge.js';
+import { show } from '../common/read-options.js';
+import type { Charge, Verdict } from './judge.js';
 import type { Policy } from './policy.js';
 import type { StoredCharge } from './quota-store.js';
 
@@ -33,8 +34,26 @@ export function part(ask: Ask, isWanted: (policy: Policy) => boolean): Ask | und
   return { owner: ask.owner, charges, stored };
 }
 
-export function parts(asks: readonly Ask[], isWanted: (policy: Policy) => boolean): readonly Ask[] {
-  return asks.flatMap(ask => part(ask, isWanted) ?? []);
+export function parts(
+  asks: readonly (Ask | undefined)[],
+  isWanted: (policy: Policy) => boolean,
+): readonly Ask[] {
+  return asks.flatMap(ask => (ask && part(ask, isWanted)) ?? []);
+}
+
+/**
+ * What a granted decision has taken of each ask: a policy on trial that could not give has taken nothing, and gets nothing back.
+ * `undefined` for an ask of which nothing was taken.
+ */
+export function takenOf(asks: readonly Ask[], { standings }: Verdict): readonly (Ask | undefined)[] {
+  if (!standings.some(({ violated }) => violated)) return asks;
+  let first = 0;
+  return asks.map(ask => {
+    const own = ask.charges.flatMap(charge => policiesOf(charge));
+    const took = new Set(own.filter((_policy, index) => standings[first + index]?.violated !== true));
+    first += own.length;
+    return part(ask, policy => took.has(policy));
+  });
 }
 
 export const isConcurrency = ({ rule }: Policy): boolean => rule === 'concurrency';
@@ -43,4 +62,13 @@ export const isConcurrency = ({ rule }: Policy): boolean => rule === 'concurrenc
 export function checkCost(cost: unknown): number {
   if (typeof cost === 'number' && Number.isSafeInteger(cost) && cost >= 0) return cost;
   throw new RangeError(`A cost must be a whole number from 0, received ${String(cost)}`);
+}
+
+/** Text that names an owner; `undefined` where it names nobody. @throws TypeError for what is neither text nor a number */
+export function checkOwner(what: string, owner: unknown): string | undefined {
+  if (typeof owner === 'string') return owner === '' ? undefined : owner;
+  if (owner === undefined || owner === null) return undefined;
+  if (typeof owner === 'bigint' || (typeof owner === 'number' && Number.isFinite(owner)))
+    return String(owner);
+  throw new TypeError(`${what} must be text, received ${show(owner)}`);
 }

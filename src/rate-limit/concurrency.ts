@@ -9,6 +9,8 @@ const COUNTS = PERIODS + 1;
 
 /* Cells: [0] the period of the last look, [1..13] leases by the period in which they began. */
 const BEGUN = 1;
+/** More would wrap. */
+const MAX_UINT32 = 2 ** 32 - 1;
 
 export class Concurrency implements Algorithm {
   readonly cells = BEGUN + COUNTS;
@@ -34,7 +36,7 @@ export class Concurrency implements Algorithm {
 
   charge({ u32 }: Cells, at: number, nowMs: number, cost: number): void {
     const slot = this.#slot(at, this.#periodOf(nowMs));
-    u32[slot] = u32[slot]! + cost;
+    u32[slot] = Math.min(u32[slot]! + cost, MAX_UINT32);
   }
 
   refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {

@@ -11,6 +11,8 @@ export interface Charge {
   readonly key: Key64;
   /** Units, a whole number from 0. */
   readonly cost: number;
+  /** Whether it was counted in the row that newcomers share where the table is full; found out when it is judged. */
+  inSharedRow?: boolean;
 }
 
 /** How a policy stands after the decision. */
@@ -49,8 +51,10 @@ export function look({ table, mask, key }: Omit<Charge, 'cost'>, nowMs: number):
 }
 
 /** The usual case: one row, looked up once. */
-function judgeOne({ table, mask, key, cost }: Charge, nowMs: number): Verdict {
+function judgeOne(charge: Charge, nowMs: number): Verdict {
+  const { table, mask, key, cost } = charge;
   table.find(key.hi, key.lo, nowMs);
+  if (table.isShared) charge.inSharedRow = true;
   const granted = offers(table, mask, cost, nowMs);
   const standings: Standing[] = [];
   for (let policy = 0; policy < table.policies.length; policy++) {
@@ -61,8 +65,10 @@ function judgeOne({ table, mask, key, cost }: Charge, nowMs: number): Verdict {
 
 function judgeAll(charges: readonly Charge[], nowMs: number): Verdict {
   let granted = true;
-  for (const { table, mask, key, cost } of charges) {
+  for (const charge of charges) {
+    const { table, mask, key, cost } = charge;
     table.find(key.hi, key.lo, nowMs);
+    if (table.isShared) charge.inSharedRow = true;
     if (!offers(table, mask, cost, nowMs)) granted = false;
   }
   const standings: Standing[] = [];
@@ -121,13 +127,16 @@ export function adjust(
   nowMs: number,
 ): Verdict {
   const standings: Standing[] = [];
-  for (const { table, mask, key } of charges) {
-    // A client that is not there any more has nothing left in any window, so nothing is given back to it.
-    if (units <= 0 && !table.peek(key.hi, key.lo)) {
+  for (const { table, mask, key, inSharedRow } of charges) {
+    if (inSharedRow === true) {
+      table.share();
+    } else if (units <= 0 && !table.peek(key.hi, key.lo)) {
+      // A client that is not there any more has nothing left in any window, so nothing is given back to it.
       standings.push(...look({ table, mask, key }, nowMs).standings);
       continue;
+    } else {
+      table.find(key.hi, key.lo, nowMs);
     }
-    table.find(key.hi, key.lo, nowMs);
     for (const [index, policy] of table.policies.entries()) {
       if ((mask & (1 << index)) === 0) continue;
       const before = table.available(index, nowMs);

@@ -162,14 +162,7 @@ function resolveRule(option: string, input: unknown): AnyRule[] {
 
 function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOptions, unknown>>): AnyRule[] {
   const { limit, name } = input;
-  if (name !== undefined && (typeof name !== 'string' || !/^[\w.:/-]{1,64}$/.test(name))) {
-    throw nameError(
-      `${option}.name`,
-      name,
-      'must be 1 to 64 letters, digits or ._:/-',
-      'Write for example "burst".',
-    );
-  }
+  if (name !== undefined) checkPolicyName(`${option}.name`, name);
   const algorithm = readChoice(`${option}.algorithm`, input.algorithm, ALGORITHMS, 'sliding-window');
   const burst = readBurst(option, input.burst, algorithm);
   const unit = readUnit(`${option}.unit`, input.unit);
@@ -276,6 +269,12 @@ export function limitTypeError(option: string, value: unknown, problem: string):
     'Write for example "5/minute" or { limit: "5/minute", name: "burst" }.',
     value,
   );
+}
+
+/** A name stands in headers, between quotes. */
+export function checkPolicyName(option: string, name: unknown): asserts name is string {
+  if (typeof name === 'string' && /^[\w.:/-]{1,64}$/.test(name)) return;
+  throw nameError(option, name, 'must be 1 to 64 letters, digits or ._:/-', 'Write for example "burst".');
 }
 
 function nameError(option: string, name: unknown, problem: string, remedy: string): AgentSecurityConfigError {

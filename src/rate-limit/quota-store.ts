@@ -8,6 +8,8 @@ export interface StoredCharge {
   readonly key: string;
   /** The client's part of the key, which then ends with `:` and this. A store may keep an owner's counts together by it. */
   readonly owner?: string;
+  /** Whether the owner is an address (or everybody), which may stand in a store as it is: whatever else names somebody may be a secret. */
+  readonly isAddress?: boolean;
   readonly policies: readonly Policy[];
   /** Units, a whole number from 0. */
   readonly cost: number;

@@ -73,6 +73,17 @@ export class QuotaTable {
     return row !== -1;
   }
 
+  /** Whether it has turned to the row that newcomers share. */
+  get isShared(): boolean {
+    return this.cells === this.#shared;
+  }
+
+  /** Turns to the row that newcomers share. */
+  share(): void {
+    this.cells = this.#shared;
+    this.at = 0;
+  }
+
   /** Forgets a client. */
   delete(hi: number, lo: number): void {
     const row = this.#index.find(hi, lo, spreadKey(hi, lo));
@@ -107,9 +118,7 @@ export class QuotaTable {
   #insert(hi: number, lo: number, hash: number, nowMs: number): void {
     this.#sweep(nowMs);
     if (this.#rows.count >= this.maxClients && !this.#evict(nowMs)) {
-      this.cells = this.#shared;
-      this.at = 0;
-      return;
+      return this.share();
     }
     const row = this.#rows.add(hi, lo);
     this.#index.add(hash, row);

@@ -16,13 +16,13 @@ import { rawRequest, rawResponse, requestPath } from '../common/http-request.js'
 import { addressBlock } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
-import { type Ask, isConcurrency, part } from './ask.js';
+import { type Ask, isConcurrency, part, parts, policiesOf, takenOf } from './ask.js';
 import { type AskChoices, askGroup, chargeOf, partitionKeysOf } from './ask-group.js';
 import { LimitUnknownError } from './dynamic-limits.js';
 import { refuses, type Verdict } from './judge.js';
 import { isDynamic } from './limit-rule.js';
 import { isTimed, KNOWN_REFUSALS, nameRequest } from './known-refusals.js';
-import { createPolicy, type Policy } from './policy.js';
+import { createPolicy, type Policy, REQUESTS } from './policy.js';
 import { quotaHeaders, quotaProblem } from './quota-headers.js';
 import type { QuotaTable } from './quota-table.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
@@ -308,10 +308,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     }
     const { state } = call;
     if (state === undefined) return;
-    const estimated = asks.flatMap(
-      (ask, index) =>
-        part(ask, policy => isEstimated(policy, groups[index]!.cost) && !isConcurrency(policy)) ?? [],
-    );
+    const estimated = estimatedOf(groups, asks, decided.verdict);
     if (estimated.length === 0) return;
     const { verdict, isShared, chargedMs } = decided;
     const onSettled = (settled: Verdict): void => {
@@ -379,6 +376,22 @@ export class RateLimitGuard extends ThrottlerGuard {
 const ROUTE_CONSTRAINTS = '__fastify_route_constraints__';
 
 type Controller = abstract new (...args: never[]) => unknown;
+
+/**
+ * What of a request is an estimate, all of it in the units of the first: what its work turns out to cost says nothing of what counts
+ * something else. Where a policy counts units of its own, the `cost` of one that counts requests is a weight.
+ */
+function estimatedOf(groups: readonly AnyGroup[], asks: readonly Ask[], verdict: Verdict): readonly Ask[] {
+  const estimated = takenOf(asks, verdict).map((ask, index) => {
+    const { cost } = groups[index]!;
+    return ask && part(ask, policy => isEstimated(policy, cost) && !isConcurrency(policy));
+  });
+  const units = parts(estimated, () => true).flatMap(({ charges }) =>
+    charges.flatMap(charge => policiesOf(charge).map(({ unit }) => unit)),
+  );
+  const unit = units.find(each => each !== REQUESTS) ?? REQUESTS;
+  return parts(estimated, policy => policy.unit === unit);
+}
 
 function askerOf({ state }: Call): Asker {
   return { requestId: state?.id || undefined, address: state?.client.address, agent: state?.agent?.id };

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { readObject } from '../common/read-options.js';
 import { SecurityEvents } from '../common/security-events.js';
-import { type Ask, isConcurrency, parts, policiesOf, checkCost } from './ask.js';
+import { type Ask, checkCost, checkOwner, isConcurrency, parts, policiesOf, takenOf } from './ask.js';
 import { GuardedStore } from './guarded-store.js';
 import { hashKey } from './hash-key.js';
 import { adjust, type Charge, EVERY_POLICY, judge, look, type Standing, type Verdict } from './judge.js';
@@ -10,6 +10,7 @@ import { type RateLimitPolicyOptions, resolvePolicies } from './limit-rule.js';
 import { Once } from './once.js';
 import type { Policy } from './policy.js';
 import { retryAfterSeconds } from './quota-headers.js';
+import type { StoredCharge } from './quota-store.js';
 import { QuotaTable } from './quota-table.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { ShadowReport } from './shadow-report.js';
@@ -106,7 +107,9 @@ export class RateLimiter {
     if (decided === undefined) return { ...this.#withoutStore(), reservation: undefined };
     this.watch(asks, decided.verdict, {});
     const { verdict, isShared, chargedMs } = decided;
-    const reservation = verdict.granted ? createReservation(cost, { asks, isShared, chargedMs }) : undefined;
+    const reservation = verdict.granted
+      ? createReservation(cost, { asks: parts(takenOf(asks, verdict), () => true), isShared, chargedMs })
+      : undefined;
     return { ...toResult(verdict), reservation };
   }
 
@@ -128,21 +131,33 @@ export class RateLimiter {
    * Corrects an estimate: charges what `actual` is above it, also beyond the limit, or gives back what it is below. Fractions are rounded
    * up. `undefined` (nobody knows) leaves the estimate charged; so does a reservation that is 15 minutes old, as far as it would give
    * back. 0 releases the slots of a `'concurrency'` policy. The first call counts; later ones change nothing.
-   * @throws RangeError for an `actual` below 0
+   * @throws RangeError for an `actual` below 0, or beyond what is counted exactly (2^53 - 1)
    */
   async settle(reservation: RateLimitReservation, actual: number | undefined): Promise<RateLimitResult> {
     const details = detailsOf(reservation);
     if (details === undefined)
       throw new TypeError('settle() takes the reservation of consume() or of @Reserved()');
-    if (actual !== undefined && actual < 0)
-      throw new RangeError(`A cost must be a number from 0, received ${actual}`);
+    if (actual !== undefined && (actual < 0 || (Number.isFinite(actual) && actual > Number.MAX_SAFE_INTEGER)))
+      throw new RangeError(`A cost must be a number from 0 to 2^53 - 1, received ${actual}`);
     const { asks, isShared, chargedMs } = details;
     const isKnown = actual !== undefined && Number.isFinite(actual) && !details.isSettled;
-    const difference = isKnown ? Math.ceil(actual) - reservation.units : 0;
     if (isKnown) details.isSettled = true;
     const isOld = this.clock.monotonicMs() - chargedMs > RESERVATION_LIFETIME_MS;
-    const settled = difference < 0 && isOld ? parts(asks, isConcurrency) : asks;
-    const verdict = await this.#adjust(settled, difference, isShared, chargedMs);
+    // Limits that charged different estimates for one request differ from what it cost by as much.
+    const byDifference = new Map<number, Ask[]>();
+    for (const ask of asks) {
+      const difference = isKnown ? Math.ceil(actual) - ask.charges[0]!.cost : 0;
+      const alike = byDifference.get(difference);
+      if (alike === undefined) byDifference.set(difference, [ask]);
+      else alike.push(ask);
+    }
+    const verdicts = await Promise.all(
+      [...byDifference].map(([difference, alike]) => {
+        const settled = difference < 0 && isOld ? parts(alike, isConcurrency) : alike;
+        return this.#adjust(settled, difference, isShared, chargedMs);
+      }),
+    );
+    const verdict: Verdict = { granted: true, standings: verdicts.flatMap(({ standings }) => standings) };
     details.onSettled?.(verdict);
     return toResult(verdict);
   }
@@ -164,7 +179,7 @@ export class RateLimiter {
   async decide(asks: readonly Ask[]): Promise<Decided | undefined> {
     if (this.#store !== undefined) {
       const chargedMs = this.clock.monotonicMs();
-      const verdict = await this.#store.judge(asks.flatMap(({ stored }) => stored));
+      const verdict = await this.#store.judge(storedOf(asks));
       if (verdict !== undefined) return { verdict, isShared: true, chargedMs };
       if (this.settings.onStoreError !== 'local') return undefined;
     }
@@ -186,8 +201,8 @@ export class RateLimiter {
   }
 
   /** Keeps the slots of a request until the returned function releases them. */
-  hold(asks: readonly Ask[], { isShared, chargedMs }: Decided): () => void {
-    const held = parts(asks, isConcurrency);
+  hold(asks: readonly Ask[], { verdict, isShared, chargedMs }: Decided): () => void {
+    const held = parts(takenOf(asks, verdict), isConcurrency);
     if (held.length === 0) return () => undefined;
     let beganMs = chargedMs;
     const leaseMs = Math.min(
@@ -195,20 +210,24 @@ export class RateLimiter {
         charges.flatMap(charge => policiesOf(charge).map(({ windowMs }) => windowMs)),
       ),
     );
+    let renewing: Promise<void> | undefined;
+    const renew = async (): Promise<void> => {
+      const nowMs = this.clock.monotonicMs();
+      if (!isShared) this.#renewLocally(held, beganMs);
+      else if ((await this.#store!.renew(storedOf(held), nowMs - beganMs)) === undefined) return;
+      beganMs = nowMs;
+    };
+    const release = (): void => {
+      for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
+    };
     const timer = setInterval(() => {
-      const ageMs = this.clock.monotonicMs() - beganMs;
-      const renewedMs = this.clock.monotonicMs();
-      if (isShared)
-        void this.#store!.renew(
-          held.flatMap(({ stored }) => stored),
-          ageMs,
-        );
-      else this.#renewLocally(held, beganMs);
-      beganMs = renewedMs;
+      renewing ??= renew().finally(() => (renewing = undefined));
     }, leaseMs / RENEWALS).unref();
     return () => {
       clearInterval(timer);
-      for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
+      // Behind a renewal that is under way, since only then it is known when the lease began.
+      if (renewing === undefined) release();
+      else void renewing.then(release);
     };
   }
 
@@ -269,9 +288,8 @@ export class RateLimiter {
         nowMs,
       );
     }
-    const stored = asks.flatMap(ask => ask.stored);
     // A store that fails now keeps the estimate.
-    return (await this.#store!.settle(stored, units, nowMs - chargedMs)) ?? NOTHING;
+    return (await this.#store!.settle(storedOf(asks), units, nowMs - chargedMs)) ?? NOTHING;
   }
 
   #renewLocally(asks: readonly Ask[], chargedMs: number): void {
@@ -291,10 +309,13 @@ export class RateLimiter {
 
   #ask(policy: RateLimiterPolicy, key: string, cost: number): Ask {
     const table = this.#tableOf(policy);
+    const owner = checkOwner('The key', key) ?? '';
+    // A limit without a name is named by its numbers, so that one of other numbers counts for itself, as it does in this process.
+    const scope = `hand/${table.policies.map(({ name }) => name).join('/')}`;
     return {
-      owner: key,
-      charges: [{ table, mask: EVERY_POLICY, key: hashKey(key), cost }],
-      stored: [{ key: `hand:${key}`, owner: key, policies: table.policies, cost }],
+      owner,
+      charges: [{ table, mask: EVERY_POLICY, key: hashKey(owner), cost }],
+      stored: [{ key: `${scope}:${owner}`, owner, policies: table.policies, cost }],
     };
   }
 
@@ -314,6 +335,8 @@ export class RateLimiter {
     return table;
   }
 }
+
+const storedOf = (asks: readonly Ask[]): readonly StoredCharge[] => asks.flatMap(({ stored }) => stored);
 
 /** How policies stand that could not be asked. */
 const NOTHING: Verdict = { granted: true, standings: [] };

@@ -13,6 +13,7 @@ import { CONCURRENT_REQUESTS, createPolicy, type Policy, REQUESTS } from './poli
 import type { QuotaTable } from './quota-table.js';
 import {
   type AnyRule,
+  checkPolicyName,
   isDynamic,
   type LimitRule,
   type RateLimitCost,
@@ -257,6 +258,7 @@ export class RoutePlans {
     numbers: readonly [unknown, unknown, unknown],
   ): QuotaGroup {
     const [limit, windowMs, blockMs] = numbers.map(Number) as [number, number, number];
+    checkPolicyName('The name of a @Throttle()', throttle.name);
     checkLimit(`@Throttle({ ${throttle.name} })`, limit, windowMs, `${limit} in ${windowMs} ms`);
     const id = [throttle.name, limit, windowMs, blockMs].join('|');
     let table = this.#throttleTables.get(id);

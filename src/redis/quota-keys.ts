@@ -3,21 +3,21 @@
 import { createHash } from 'node:crypto';
 import type { StoredCharge } from '../rate-limit/quota-store.js';
 
-/** What may stand in a key as it is: addresses and short names. Anything else may be long, personal or a secret. */
-const PLAIN_OWNER = /^[\d.:a-f]{1,39}(?:\/\d{1,3})?$|^global$/;
+/** What may stand in a key as it is: addresses and short names of scopes. Anything else may be long, personal or a secret. */
+const ADDRESS = /^[\d.:a-f]{1,39}(?:\/\d{1,3})?$|^global$/;
 const PLAIN_SCOPE = /^[\w.:#/$-]{1,64}$/;
 const HASH_LENGTH = 22;
 
 /** The key of a charge, without braces in its owner and scope. */
-export function keyOf(prefix: string, { key, owner }: StoredCharge): string {
-  if (owner === undefined || !key.endsWith(`:${owner}`)) return `${prefix}{${plain(key, PLAIN_OWNER)}}`;
+export function keyOf(prefix: string, { key, owner, isAddress }: StoredCharge): string {
+  if (owner === undefined || !key.endsWith(`:${owner}`)) return `${prefix}{${hashOf(key)}}`;
   const scope = key.slice(0, key.length - owner.length - 1);
-  return `${prefix}{${plain(owner, PLAIN_OWNER)}}${plain(scope, PLAIN_SCOPE)}`;
+  const tag = isAddress === true && ADDRESS.test(owner) ? owner : hashOf(owner);
+  return `${prefix}{${tag}}${PLAIN_SCOPE.test(scope) ? scope : hashOf(scope)}`;
 }
 
 /** 128 bits of its SHA-256 stand for what is not plain; the sign in front keeps the two apart. */
-function plain(text: string, form: RegExp): string {
-  if (form.test(text)) return text;
+function hashOf(text: string): string {
   return `~${createHash('sha256').update(text).digest('base64url').slice(0, HASH_LENGTH)}`;
 }
 

@@ -63,6 +63,22 @@ class Work {
     return reservation.units;
   }
 
+  @RateLimit(
+    { limit: '100000/day', name: 'tokens', unit: 'tokens', cost: () => 4_000 },
+    { limit: '50000/day', name: 'longer', unit: 'tokens', cost: () => 1_000 },
+    { limit: '10/hour', name: 'weighted', cost: () => 5 },
+  )
+  @Post('weighted')
+  async weighted(@Reserved() reservation: RateLimitReservation): Promise<void> {
+    await this.limiter.settle(reservation, 512);
+  }
+
+  @RateLimit({ limit: '3/minute', key: request => (request as unknown as { query: { t: string } }).query.t })
+  @Get('keyed')
+  keyed(): string {
+    return '';
+  }
+
   @RateLimit({ limit: '1000/day', name: 'tokens', unit: 'tokens', cost: () => 300 })
   @Get('stream')
   stream(@Reserved() reservation: RateLimitReservation): StreamableFile {
@@ -213,6 +229,26 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await spend(app, 1, 1)).status).toBe(201);
     });
 
+    it('settles what was estimated, each limit by its own estimate, and no weight of requests', async () => {
+      const app = await startWork(platform);
+      const told = [];
+      for (let turn = 0; turn < 3; turn++) {
+        const answer = await app.send('/weighted', { method: 'POST' });
+        told.push([
+          answer.status,
+          ...answer
+            .header('RateLimit')!
+            .match(/(?<=r=)\d+/g)!
+            .map(Number),
+        ]);
+      }
+      expect(told).toEqual([
+        [201, 99_488, 49_488, 5],
+        [201, 98_976, 48_976, 0],
+        [429, 98_976, 48_976, 0],
+      ]);
+    });
+
     it('settles requests apart from tokens', async () => {
       const app = await startWork(platform);
       const answers: Answer[] = [];
@@ -302,6 +338,14 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect([unknown.status, unknown.json()['code']]).toEqual([503, 'limits_unavailable']);
       expect(app.logger.find('could not be looked up', 'error')).toHaveLength(1);
     });
+  });
+
+  it('a key that is no text is a mistake of that request alone', async () => {
+    const app = await startWork(platform);
+    for (let turn = 0; turn < 6; turn++) expect((await app.send('/keyed?t=a&t=b')).status).toBe(500);
+    const answers = [];
+    for (let turn = 0; turn < 4; turn++) answers.push(await app.send('/keyed?t=a'));
+    expect(statuses(answers)).toEqual([200, 200, 200, 429]);
   });
 
   it('partitionKeys: tells clients by pk whose quota each policy is', async () => {

@@ -157,6 +157,18 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(refused.json()).toMatchObject({ code: 'rate_limited', status: 429 });
     });
 
+    it.each(['ключ', 'na"me', 'büro', 'a b', ''])('stops the start-up for the name %j', async name => {
+      @Controller()
+      class Named {
+        @Throttle({ [name]: { limit: 2, ttl: 1_000 } })
+        @Get()
+        root(): string {
+          return '';
+        }
+      }
+      await expect(startWith('1/minute', [Named])).rejects.toThrow(/ASEC_LIMIT_NAME/);
+    });
+
     it('reads ttl in milliseconds', async () => {
       const app = await startWith('1/second');
       await statuses(app, '/five-seconds', 2);

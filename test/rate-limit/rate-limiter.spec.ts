@@ -1,3 +1,4 @@
+import { policySetOf } from '../../src/redis/policy-code.js';
 import { EVERY_POLICY } from '../../src/rate-limit/judge.js';
 import { createPolicy } from '../../src/rate-limit/policy.js';
 import { retryAfterSeconds } from '../../src/rate-limit/quota-headers.js';
@@ -136,6 +137,54 @@ describe('RateLimiter, settling', () => {
     expect((await limiter.settle(more.reservation!, 150)).limits[0]!.remaining).toBe(750);
   });
 
+  it('gives nothing back to a policy on trial that took nothing', async () => {
+    const { limiter } = setUp();
+    const slots = { limit: 1, algorithm: 'concurrency', shadow: true } as const;
+    await limiter.consume(slots, 'alice');
+    const { reservation } = await limiter.consume(slots, 'alice');
+    await limiter.settle(reservation!, 0);
+    expect((await limiter.peek(slots, 'alice')).limits[0]!.remaining).toBe(0);
+    const tokens = { limit: '100/hour', unit: 'tokens', shadow: true } as const;
+    await limiter.consume(tokens, 'alice', 100);
+    const estimate = await limiter.consume(tokens, 'alice', 60);
+    await limiter.settle(estimate.reservation!, 50);
+    expect((await limiter.peek(tokens, 'alice')).limits[0]!.remaining).toBe(0);
+  });
+
+  it.each(['sliding-window', 'fixed-window', 'token-bucket', 'concurrency'] as const)(
+    'keeps a debt of any size: %s',
+    async algorithm => {
+      const { limiter } = setUp();
+      const policy = algorithm === 'concurrency' ? { limit: 5, algorithm } : { limit: '5/minute', algorithm };
+      const { reservation } = await limiter.consume(policy, 'alice', 5);
+      await limiter.settle(reservation!, 2 ** 32 + 5);
+      expect((await limiter.consume(policy, 'alice')).granted).toBe(false);
+      const other = await limiter.consume(policy, 'bob', 5);
+      await limiter.settle(other.reservation!, Number.MAX_SAFE_INTEGER);
+      expect((await limiter.consume(policy, 'bob')).granted).toBe(false);
+    },
+  );
+
+  it('releases slots of the row that newcomers share where all rows are taken', async () => {
+    const { limiter } = setUp(1);
+    const policy = { limit: 1, algorithm: 'concurrency' } as const;
+    await limiter.consume(policy, 'alice');
+    for (const newcomer of ['bob', 'carol', 'dave']) {
+      const { granted, reservation } = await limiter.consume(policy, newcomer);
+      expect([newcomer, granted]).toEqual([newcomer, true]);
+      await limiter.settle(reservation!, 0);
+    }
+  });
+
+  it('takes numbers for keys, and nothing else that is no text', async () => {
+    const { limiter } = setUp();
+    await limiter.consume('1/minute', 42 as unknown as string);
+    expect((await limiter.consume('1/minute', '42')).granted).toBe(false);
+    for (const key of [['a', 'b'], {}, true, NaN, Symbol('a')]) {
+      await expect(limiter.consume('1/minute', key as unknown as string)).rejects.toThrow(TypeError);
+    }
+  });
+
   it('refuses what is no reservation, and a cost below 0', async () => {
     const { limiter } = setUp();
     await expect(limiter.settle({ units: 1 }, 0)).rejects.toThrow(TypeError);
@@ -171,6 +220,7 @@ describe('RateLimiter over a shared store', () => {
     const store: QuotaStore = {
       judge: charges => (calls.push(['judge', charges[0]!.key, charges[0]!.cost]), answer(charges)),
       settle: (charges, ...how) => (calls.push(['settle', charges[0]!.key, ...how]), answer(charges)),
+      renew: (charges, ...how) => (calls.push(['renew', charges[0]!.key, ...how]), answer(charges)),
       reset: async charges => void calls.push(['reset', charges[0]!.key]),
     };
     const time = { nowMs: 0 };
@@ -188,10 +238,10 @@ describe('RateLimiter over a shared store', () => {
     await limiter.peek('5/minute', 'a');
     await limiter.reset('5/minute', 'a');
     expect(calls).toEqual([
-      ['judge', 'hand:a', 2],
-      ['settle', 'hand:a', 3, 50],
-      ['judge', 'hand:a', 0],
-      ['reset', 'hand:a'],
+      ['judge', 'hand/5-per-minute:a', 2],
+      ['settle', 'hand/5-per-minute:a', 3, 50],
+      ['judge', 'hand/5-per-minute:a', 0],
+      ['reset', 'hand/5-per-minute:a'],
     ]);
   });
 
@@ -205,6 +255,54 @@ describe('RateLimiter over a shared store', () => {
     const result = await limiter.consume('5/minute', 'a');
     expect([result.granted, result.limits.length]).toEqual([granted, limits]);
     expect(result.retryAfterSeconds).toBe(granted ? undefined : 1);
+  });
+
+  it('counts limits of other numbers or units apart, as this process does', async () => {
+    const { limiter, calls } = setUpStore();
+    await limiter.consume('5/minute', 'a');
+    await limiter.consume('100/minute', 'a');
+    await limiter.consume({ limit: '5/minute', name: 'login' }, 'a');
+    expect(calls.map(([, key]) => key)).toEqual([
+      'hand/5-per-minute:a',
+      'hand/100-per-minute:a',
+      'hand/login:a',
+    ]);
+    const ids = [{ unit: 'tokens' }, { unit: 'requests' }].map(
+      more => policySetOf([createPolicy({ name: 'a', limit: 5, windowMs: 60_000, ...more })]).ids[0],
+    );
+    expect(ids[0]).not.toBe(ids[1]);
+  });
+
+  it('releases a slot whose renewal failed where its lease began', async () => {
+    jest.useFakeTimers();
+    try {
+      const { limiter, calls, time, state } = setUpStore();
+      const policy = createPolicy({ limit: 1, windowMs: 12_000, algorithm: 'concurrency' });
+      const table = limiter.createTable([policy]);
+      const charge = { table, mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 };
+      const asks = [
+        { owner: 'a', charges: [charge], stored: [{ key: 'r:a', owner: 'a', policies: [policy], cost: 1 }] },
+      ];
+      const decided = (await limiter.decide(asks))!;
+      const release = limiter.hold(asks, decided);
+      state.fails = true;
+      time.nowMs = 4_000;
+      await jest.advanceTimersByTimeAsync(4_000);
+      state.fails = false;
+      time.nowMs = 5_000;
+      release();
+      await jest.advanceTimersByTimeAsync(0);
+      expect(calls.at(-1)).toEqual(['settle', 'r:a', -1, 5_000]);
+      const again = limiter.hold(asks, { ...decided, chargedMs: 5_000 });
+      time.nowMs = 9_000;
+      await jest.advanceTimersByTimeAsync(4_000);
+      time.nowMs = 10_000;
+      again();
+      await jest.advanceTimersByTimeAsync(0);
+      expect(calls.at(-1)).toEqual(['settle', 'r:a', -1, 1_000]);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('waits for the limits that refuse, and not for one on trial', async () => {

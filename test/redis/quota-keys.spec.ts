@@ -1,6 +1,12 @@
 import { keyOf, slotOf } from '../../src/redis/quota-keys.js';
 
-const charge = (scope: string, owner: string) => ({ key: `${scope}:${owner}`, owner, policies: [], cost: 1 });
+const charge = (scope: string, owner: string, isAddress = false) => ({
+  key: `${scope}:${owner}`,
+  owner,
+  isAddress,
+  policies: [],
+  cost: 1,
+});
 
 describe('keys in Redis', () => {
   const plain: [title: string, scope: string, owner: string, key: string][] = [
@@ -9,7 +15,7 @@ describe('keys in Redis', () => {
     ['everybody', 'Tools.run#2/1', 'global', 'asec:{global}Tools.run#2/1'],
   ];
   it.each(plain)('shows %s', (_title, scope, owner, key) =>
-    expect(keyOf('asec:', charge(scope, owner))).toBe(key),
+    expect(keyOf('asec:', charge(scope, owner, true))).toBe(key),
   );
 
   const hidden: [title: string, owner: string][] = [
@@ -18,6 +24,9 @@ describe('keys in Redis', () => {
     ['braces', '}{'],
     ['an empty owner', ''],
     ['a long owner', 'a'.repeat(10_000)],
+    ['a name that looks like an address', '192.0.2.1'],
+    ['a telephone number', '4915112345678'],
+    ['a key in hexadecimal', 'd41d8cd98f00b204e9800998ecf8427e'],
     ['what looks like a hash', '~aaaaaaaaaaaaaaaaaaaaaa'],
   ];
   it.each(hidden)('hides %s behind a hash of its own', (_title, owner) => {

@@ -25,7 +25,8 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
     store: RedisQuotaStore,
     policies: readonly Policy[] = [tenAMinute],
     { client = '192.0.2.1', scope = 'all', cost = 1 } = {},
-  ): Promise<Verdict> => store.judge([{ key: `${scope}:${client}`, owner: client, policies, cost }]);
+  ): Promise<Verdict> =>
+    store.judge([{ key: `${scope}:${client}`, owner: client, isAddress: true, policies, cost }]);
   /** Calls of scripts that the server has seen. */
   const calls = async (): Promise<number> => {
     const text = await redis.command('INFO', 'commandstats');
@@ -59,7 +60,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
     const tenant = createPolicy({ limit: 2, windowMs: minute, algorithm: 'fixed-window' });
     const both = (): Promise<Verdict> =>
       store.judge([
-        { key: 'agent:192.0.2.1', owner: '192.0.2.1', policies: [tenAMinute], cost: 1 },
+        { key: 'agent:192.0.2.1', owner: '192.0.2.1', isAddress: true, policies: [tenAMinute], cost: 1 },
         { key: 'tenant:acme', owner: 'acme', policies: [tenant], cost: 1 },
       ]);
     expect(remaining(await both())).toEqual([9, 1]);
@@ -221,7 +222,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
 
   describe('settling', () => {
     const charge = (policies: readonly Policy[], cost: number) => [
-      { key: 'all:192.0.2.1', owner: '192.0.2.1', policies, cost },
+      { key: 'all:192.0.2.1', owner: '192.0.2.1', isAddress: true, policies, cost },
     ];
     const every: PolicyParts[] = [
       { limit: 10, windowMs: minute },
@@ -334,6 +335,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       const charges = Array.from({ length: 2_500 }, (_, index) => ({
         key: `all:10.0.${index >> 8}.${index & 255}`,
         owner: `10.0.${index >> 8}.${index & 255}`,
+        isAddress: true,
         policies: several,
         cost: 1,
       }));
