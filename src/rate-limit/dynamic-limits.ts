@@ -16,7 +16,8 @@ export interface LimitLookup {
 }
 
 interface Known {
-  text: string;
+  /** `undefined` while nobody is asked again, since a lookup has hung. */
+  readonly text: string | undefined;
   untilMs: number;
 }
 
@@ -26,6 +27,10 @@ const MAX_OWNERS = 10_000;
 const MAX_LIMITS = 1_000;
 /** A lookup that takes longer has failed; what it says later is used for the next request. */
 const DEADLINE_MS = 1_000;
+/** An owner whose lookup hung is looked up again after this. */
+const RETRY_MS = 1_000;
+/** Lookups that may hang at once: owners can be the clients' to choose. */
+const MAX_UNANSWERED = 1_000;
 
 /** Thrown where no limit is known and none can be looked up. */
 export class LimitUnknownError extends Error {
@@ -36,6 +41,7 @@ export class DynamicLimit {
   readonly #known = new Map<string, Known>();
   readonly #lookups = new Map<string, Promise<void>>();
   readonly #tables = new Map<string, QuotaTable>();
+  #unanswered = 0;
   #failing = false;
 
   constructor(
@@ -59,15 +65,23 @@ export class DynamicLimit {
     const { owner } = lookup;
     let running = this.#lookups.get(owner);
     if (running === undefined) {
-      const asking = this.#ask(lookup).finally(() => this.#lookups.delete(owner));
+      if (this.#unanswered >= MAX_UNANSWERED) {
+        this.#fail(owner, `${MAX_UNANSWERED} lookups are unanswered`);
+        return Promise.resolve();
+      }
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>(resolve => {
         timer = setTimeout(() => {
           this.#fail(owner, `no limit within ${DEADLINE_MS} ms`);
+          if (!this.#known.has(owner)) this.#remember(owner, undefined, RETRY_MS);
           resolve();
         }, DEADLINE_MS).unref();
       });
-      running = Promise.race([asking, late]).finally(() => clearTimeout(timer));
+      // What hangs is not waited for by the requests that come later.
+      running = Promise.race([this.#ask(lookup), late]).finally(() => {
+        clearTimeout(timer);
+        this.#lookups.delete(owner);
+      });
       this.#lookups.set(owner, running);
     }
     return running;
@@ -75,32 +89,35 @@ export class DynamicLimit {
 
   async #ask(lookup: LimitLookup): Promise<void> {
     const { owner, key, request, context } = lookup;
+    this.#unanswered++;
     try {
       const text = await this.rule.resolve(owner, request, context);
       const table = this.#tableFor(text);
       const before = this.#known.get(owner);
-      if (before !== undefined && before.text !== text)
+      if (before?.text !== undefined && before.text !== text)
         carryOver(this.#tableFor(before.text), table, key, this.clock.monotonicMs());
-      this.#remember(owner, text);
+      this.#remember(owner, text, this.rule.ttlMs);
       this.#failing = false;
     } catch (error) {
       this.#fail(owner, error instanceof Error ? error.message : String(error));
+    } finally {
+      this.#unanswered--;
     }
   }
 
   /** What is known of the owner holds a while longer. */
   #fail(owner: string, reason: string): void {
     const known = this.#known.get(owner);
-    if (known !== undefined) known.untilMs = this.clock.monotonicMs() + this.rule.ttlMs;
+    if (known?.text !== undefined) known.untilMs = this.clock.monotonicMs() + this.rule.ttlMs;
     if (this.#failing) return;
     this.#failing = true;
     this.log.error(`A limit could not be looked up (${reason}); owners keep the limit that was known last.`);
   }
 
-  #remember(owner: string, text: string): void {
+  #remember(owner: string, text: string | undefined, ttlMs: number): void {
     this.#known.delete(owner);
     if (this.#known.size >= MAX_OWNERS) this.#known.delete(this.#known.keys().next().value!);
-    this.#known.set(owner, { text, untilMs: this.clock.monotonicMs() + this.rule.ttlMs });
+    this.#known.set(owner, { text, untilMs: this.clock.monotonicMs() + ttlMs });
   }
 
   #tableFor(text: string): QuotaTable {

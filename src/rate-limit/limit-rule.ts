@@ -169,6 +169,12 @@ function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOption
   const shadow = readBoolean(`${option}.shadow`, input.shadow, false);
   const key = readKey(`${option}.key`, input.key);
   const cost = readCost(`${option}.cost`, input.cost);
+  const isLookedUp = typeof limit === 'function';
+  // A mark that one owner's limit never reaches is none for that owner.
+  const marksUpTo = (units: number): unknown =>
+    isLookedUp && Array.isArray(input.alertAt)
+      ? input.alertAt.filter(mark => !(typeof mark === 'number' && mark > Math.max(1, units)))
+      : input.alertAt;
   const createPolicies = (text: string | number): readonly Policy[] => {
     const limitOption = typeof input.limit === 'string' && name === undefined ? option : `${option}.limit`;
     const parsed = algorithm === 'concurrency' ? parseSlots(limitOption, text) : parseText(limitOption, text);
@@ -181,11 +187,12 @@ function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOption
       );
     }
     return parsed.map(({ limit: units, windowMs }) => {
-      const alertAt = readAlertAt(`${option}.alertAt`, input.alertAt, units);
+      const alertAt = readAlertAt(`${option}.alertAt`, marksUpTo(units), units);
       return createPolicy({ name, limit: units, windowMs, algorithm, burst, unit, shadow, alertAt });
     });
   };
-  if (typeof limit === 'function') {
+  if (isLookedUp) {
+    readAlertAt(`${option}.alertAt`, input.alertAt, MAX_LIMIT);
     const ttlMs = readInteger(`${option}.limitTtlMs`, input.limitTtlMs, 60_000, { min: 1, max: 86_400_000 });
     return [{ resolve: limit as RateLimitResolver, ttlMs, createPolicies, key, cost }];
   }

@@ -287,7 +287,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (asks.length === 0) return true;
     const decided = await this.limiter.decide(asks);
     if (decided === undefined) {
-      if (this.settings.onStoreError === 'deny') this.denyForStore(call);
+      if (this.settings.onStoreError === 'deny') this.denyUnjudged(call);
       return true;
     }
     const { verdict, chargedMs } = decided;
@@ -331,12 +331,12 @@ export class RateLimitGuard extends ThrottlerGuard {
     try {
       return await askGroup(context, group, call, this.choices());
     } catch (error) {
-      if (error instanceof LimitUnknownError) throw new ProblemException(STORE_PROBLEM);
+      if (error instanceof LimitUnknownError) this.denyUnjudged(call);
       throw error;
     }
   }
 
-  private denyForStore({ state }: Call): never {
+  private denyUnjudged({ state }: Call): never {
     if (state !== undefined) state.quota = ['Retry-After', '1'];
     throw new ProblemException(STORE_PROBLEM);
   }

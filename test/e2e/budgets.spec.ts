@@ -335,7 +335,11 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       app.clock.advance(10_000);
       expect((await ask(app)).header('RateLimit')).toMatch(/^"3-per-minute";r=1/);
       const unknown = await ask(app, 'new');
-      expect([unknown.status, unknown.json()['code']]).toEqual([503, 'limits_unavailable']);
+      expect([unknown.status, unknown.json()['code'], unknown.header('Retry-After')]).toEqual([
+        503,
+        'limits_unavailable',
+        '1',
+      ]);
       expect(app.logger.find('could not be looked up', 'error')).toHaveLength(1);
     });
   });
