@@ -404,6 +404,48 @@ const options: Row[] = [
     'two limits one name',
   ],
   [
+    'rateLimit.limits: a name that another limit has of itself',
+    { rateLimit: { limits: [{ limit: '10/minute', name: '10-per-second' }, '10/second'] } },
+    'ASEC_LIMIT_NAME',
+    'rateLimit.limits',
+    'two limits one name',
+  ],
+  [
+    'rateLimit.limits: slots with two leases',
+    {
+      rateLimit: {
+        limits: [
+          { limit: 5, algorithm: 'concurrency' },
+          { limit: '5/10 minutes', algorithm: 'concurrency' },
+        ],
+      },
+    },
+    'ASEC_LIMIT_NAME',
+    'rateLimit.limits',
+    'two limits one name',
+  ],
+  [
+    'rateLimit.limits: a cost that the limit never gives',
+    { rateLimit: { limits: [{ limit: '10/minute', cost: 11 }] } },
+    'ASEC_LIMIT_RANGE',
+    'rateLimit.limits.cost',
+    'at most 10',
+  ],
+  [
+    'rateLimit.messages: null',
+    { rateLimit: { messages: null } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.messages',
+    'must be a limit',
+  ],
+  [
+    'rateLimit.tier without tiers',
+    { rateLimit: { tier: () => 'free' } },
+    'ASEC_OPTION_TYPE',
+    'rateLimit.tier',
+    'names tiers that have no limits',
+  ],
+  [
     'rateLimit.limits: an algorithm that is none',
     { rateLimit: { limits: [{ limit: '1/s', algorithm: 'leaky' }] } },
     'ASEC_OPTION_TYPE',

@@ -136,7 +136,7 @@ export function resolvePolicies(option: string, input: unknown): readonly Policy
 
 /** Whether a rule only repeats another, as in `'10/minute, 10/minute'`. */
 function isSameRule(one: LimitRule, other: LimitRule): boolean {
-  const parts = ['rule', 'burst', 'unit', 'shadow', 'alertAt'] as const;
+  const parts = ['rule', 'limit', 'windowMs', 'burst', 'unit', 'shadow', 'alertAt'] as const;
   const samePolicy = parts.every(part => one.policy[part] === other.policy[part]);
   return samePolicy && one.key === other.key && one.cost === other.cost;
 }
@@ -187,7 +187,7 @@ function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOption
       );
     }
     return parsed.map(({ limit: units, windowMs }) => {
-      const alertAt = readAlertAt(`${option}.alertAt`, marksUpTo(units), units);
+      const alertAt = readAlertAt(`${option}.alertAt`, marksUpTo(burst ?? units), burst ?? units);
       return createPolicy({ name, limit: units, windowMs, algorithm, burst, unit, shadow, alertAt });
     });
   };
@@ -200,7 +200,18 @@ function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOption
     throw limitTypeError(`${option}.limitTtlMs`, input.limitTtlMs, 'belongs to a limit that is a function');
   if (typeof limit !== 'string' && typeof limit !== 'number')
     throw limitTypeError(`${option}.limit`, limit, 'must be a limit');
-  return createPolicies(limit).map(policy => ({ policy, key, cost }));
+  return createPolicies(limit).map(policy => {
+    if (typeof cost === 'number' && cost > policy.burst) {
+      throw receivedError(
+        'ASEC_LIMIT_RANGE',
+        `${option}.cost`,
+        `must be at most ${policy.burst}, all that ${policy.text} ever gives`,
+        'Raise the limit (or its burst), or lower the cost: every request would be refused.',
+        cost,
+      );
+    }
+    return { policy, key, cost };
+  });
 }
 
 const DEFAULT_LEASE_MS = 60_000;

@@ -160,11 +160,11 @@ export class QuotaTable {
     const begin = this.#rows.offsetOf(row);
     let most = 0;
     for (let policy = 0; policy < this.policies.length; policy++) {
-      const { limit, algorithm } = this.policies[policy]!;
+      const { burst, algorithm } = this.policies[policy]!;
       const at = begin + this.#offsets[policy]!;
       const available = algorithm.available(cells, at, nowMs);
       if (algorithm.resetMs(cells, at, nowMs) === 0) continue;
-      const use = available <= 0 ? 1 : Math.max(Number.EPSILON, 1 - available / limit);
+      const use = available <= 0 ? 1 : Math.max(Number.EPSILON, 1 - available / burst);
       if (use > most) most = use;
     }
     return most;

@@ -180,7 +180,15 @@ function resolveTiers(
   tier: unknown,
   authIsOn: boolean,
 ): ReadonlyMap<string, readonly AnyRule[]> {
-  if (value === undefined) return new Map();
+  if (value === undefined) {
+    if (tier === undefined) return new Map();
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTION_TYPE',
+      'rateLimit.tier',
+      'names tiers that have no limits',
+      'Give rateLimit.tiers as well, or leave it out.',
+    );
+  }
   if (!isRecord(value))
     throw limitTypeError('rateLimit.tiers', value, 'must be an object of tiers and their limits');
   if (tier === undefined && !authIsOn) {
@@ -201,7 +209,7 @@ function resolveTiers(
 
 function resolveMessages(value: unknown): readonly AnyRule[] {
   if (value === false) return [];
-  const limits = value ?? DEFAULT_MESSAGES;
+  const limits = value === undefined ? DEFAULT_MESSAGES : value;
   return resolveRules('rateLimit.messages', Array.isArray(limits) ? limits : [limits]);
 }
 

@@ -152,9 +152,11 @@ export class RateLimiter {
       else alike.push(ask);
     }
     const verdicts = await Promise.all(
-      [...byDifference].map(([difference, alike]) => {
+      [...byDifference].map(async ([difference, alike]) => {
         const settled = difference < 0 && isOld ? parts(alike, isConcurrency) : alike;
-        return this.#adjust(settled, difference, isShared, chargedMs);
+        const outcome = await this.#adjust(settled, difference, isShared, chargedMs);
+        this.watch(settled, outcome, {});
+        return outcome;
       }),
     );
     const verdict: Verdict = { granted: true, standings: verdicts.flatMap(({ standings }) => standings) };
@@ -235,48 +237,59 @@ export class RateLimiter {
   watch(asks: readonly Ask[], { granted, standings }: Verdict, asker: Asker): void {
     if (!granted) return;
     if (standings.some(({ violated }) => violated)) this.#shadow.note();
+    if (!this.events.isObserved) return;
     let at = 0;
-    for (const { owner, charges } of asks) {
-      for (const charge of charges) {
-        for (const policy of policiesOf(charge)) {
-          const standing = standings[at++];
-          if (standing === undefined) return;
-          if (standing.violated) this.#tellOfShadow(policy, owner, asker);
-          else if (policy.alertAt !== undefined) this.#tellOfThresholds(standing, charge.cost, owner, asker);
-        }
+    for (const ask of asks) {
+      for (const policy of ask.charges.flatMap(charge => policiesOf(charge))) {
+        const standing = standings[at++];
+        if (standing === undefined) return;
+        if (standing.violated) this.#tellOfShadow(policy, ask, asker);
+        else if (policy.alertAt !== undefined) this.#tellOfThresholds(standing, ask, asker);
       }
     }
   }
 
-  #tellOfShadow({ name, limit, windowMs }: Policy, key: string, asker: Asker): void {
-    if (!this.events.isObserved) return;
-    if (!this.#said.isFirst(JSON.stringify([name, windowMs, key]), this.clock.monotonicMs(), windowMs))
-      return;
+  #tellOfShadow(policy: Policy, ask: Ask, asker: Asker): void {
+    const { name, limit, windowMs } = policy;
+    if (!this.#isFirst(ask, policy, 'shadow', windowMs)) return;
     const timeMs = this.clock.epochMs();
-    this.events.emit({ type: 'limit.shadow', timeMs, ...asker, policy: name, key, limit, windowMs });
+    this.events.emit({
+      type: 'limit.shadow',
+      timeMs,
+      ...asker,
+      policy: name,
+      key: ask.owner,
+      limit,
+      windowMs,
+    });
   }
 
-  #tellOfThresholds({ policy, remaining }: Standing, cost: number, key: string, asker: Asker): void {
-    const { name, limit, windowMs, alertAt } = policy;
-    const used = limit - remaining;
+  #tellOfThresholds({ policy, remaining, resetMs }: Standing, ask: Ask, asker: Asker): void {
+    const { name, limit, windowMs, burst, alertAt, rule } = policy;
+    const used = burst - remaining;
+    const lastsMs = rule === 'fixed-window' ? resetMs : windowMs;
     for (const share of alertAt!) {
-      const mark = share * limit;
-      if (used < mark || used - cost >= mark) continue;
-      const what = JSON.stringify([name, windowMs, key, share]);
-      if (!this.#said.isFirst(what, this.clock.monotonicMs(), windowMs)) continue;
+      if (used < share * burst || !this.#isFirst(ask, policy, share, lastsMs)) continue;
       const timeMs = this.clock.epochMs();
       this.events.emit({
         type: 'limit.threshold',
         timeMs,
         ...asker,
         policy: name,
-        key,
+        key: ask.owner,
         share,
         used,
         limit,
         windowMs,
       });
     }
+  }
+
+  /** Whether this was not said yet of a quota in its window. Limits of two routes, or of two kinds, may have one name. */
+  #isFirst({ owner, stored }: Ask, policy: Policy, what: unknown, forMs: number): boolean {
+    const { name, rule, limit, windowMs, unit } = policy;
+    const quota = [stored[0]?.key ?? owner, name, rule, limit, windowMs, unit, what];
+    return this.#said.isFirst(JSON.stringify(quota), this.clock.monotonicMs(), forMs);
   }
 
   async #adjust(asks: readonly Ask[], units: number, isShared: boolean, chargedMs: number): Promise<Verdict> {

@@ -215,6 +215,17 @@ describe('the bound', () => {
   });
 });
 
+describe('the bound, of buckets that hold more than their limit', () => {
+  it.each([0, 1, 2, 3])('lets the one who used least of its burst give way: %i', least => {
+    const bucket = createPolicy({ limit: 10, windowMs: 60_000, algorithm: 'token-bucket', burst: 100 });
+    const table = new QuotaTable([bucket], 4);
+    for (const client of [0, 1, 2, 3]) consume(table, client, 0, client === least ? 5 : 90);
+    consume(table, 100, 0);
+    const others = [0, 1, 2, 3].filter(client => client !== least);
+    expect(others.map(client => left(table, client, 0))).toEqual([10, 10, 10]);
+  });
+});
+
 describe('the memory', () => {
   const measured: [title: string, policies: readonly Policy[], clients: number][] = [
     ['100 000 clients of two windows', [sliding(10, 1_000_000), sliding(100, 3_600_000)], 100_000],

@@ -192,10 +192,57 @@ describe('RateLimiter, settling', () => {
     await expect(limiter.settle(reservation!, -1)).rejects.toThrow(RangeError);
   });
 
-  it('emits a threshold that was reached by hand', async () => {
-    const { limiter, events } = setUp();
+  it('emits a threshold that a settlement reached', async () => {
+    const { limiter, heard } = hear();
+    const policy = { limit: '1000/hour', alertAt: [0.9] } as const;
+    const { reservation } = await limiter.consume(policy, 'queue', 10);
+    await limiter.settle(reservation!, 950);
+    await limiter.consume(policy, 'queue');
+    expect(heard).toEqual([['queue', 0.9, 950]]);
+  });
+
+  it('counts a threshold of a token bucket by what the bucket holds', async () => {
+    const { limiter, heard } = hear();
+    const bucket = { algorithm: 'token-bucket', alertAt: [0.5, 8] } as const;
+    await limiter.consume({ limit: '100/minute', burst: 10, ...bucket }, 'small', 8);
+    await limiter.consume({ limit: '10/minute', burst: 100, ...bucket, alertAt: [0.9] }, 'large', 92);
+    expect(heard).toEqual([
+      ['small', 0.5, 8],
+      ['small', 0.8, 8],
+      ['large', 0.9, 92],
+    ]);
+  });
+
+  it('tells thresholds of quotas apart that have one name', async () => {
+    const { limiter, heard } = hear();
+    await limiter.consume({ limit: '5/minute', alertAt: [1] }, 'queue', 5);
+    await limiter.consume({ limit: '5/minute', alertAt: [1], algorithm: 'fixed-window' }, 'queue', 5);
+    await limiter.consume({ limit: '5/minute', alertAt: [1], unit: 'tokens' }, 'queue', 5);
+    expect(heard).toHaveLength(3);
+  });
+
+  it('emits a threshold in each fixed window, and once in it', async () => {
+    const { limiter, heard, time } = hear();
+    const policy = { limit: '2/second', algorithm: 'fixed-window', alertAt: [1] } as const;
+    for (const nowMs of [0, 800, 1_000, 1_100, 1_200]) {
+      time.nowMs = nowMs;
+      await limiter.consume(policy, 'queue');
+    }
+    expect(heard).toEqual([
+      ['queue', 1, 2],
+      ['queue', 1, 2],
+    ]);
+  });
+
+  function hear() {
+    const { limiter, events, time } = setUp();
     const heard: unknown[] = [];
     events.on('limit.threshold', event => heard.push([event.key, event.share, event.used]));
+    return { limiter, heard, time };
+  }
+
+  it('emits a threshold that was reached by hand', async () => {
+    const { limiter, heard } = hear();
     const policy = { limit: '10/minute', alertAt: [5, 0.8] } as const;
     await limiter.consume(policy, 'queue', 4);
     await limiter.consume(policy, 'queue', 4);
