@@ -9,6 +9,7 @@
  * an old offender; it can only make newcomers share. */
 import type { Cells } from './algorithm.js';
 import { KeyIndex } from './key-index.js';
+import { MAX_LIMIT } from './parse-limits.js';
 import type { Policy } from './policy.js';
 import { Chunk, KEY_CELLS, QuotaRows } from './quota-rows.js';
 import { spreadKey } from './spread-key.js';
@@ -32,10 +33,12 @@ export class QuotaTable {
   /** The row that newcomers share where there is none for them. */
   readonly #shared: Cells;
 
+  /** @throws RangeError for a policy whose numbers cannot be counted */
   constructor(
     readonly policies: readonly Policy[],
     private readonly maxClients: number,
   ) {
+    for (const policy of policies) checkPolicy(policy);
     const offsets: number[] = [];
     let stride = KEY_CELLS;
     for (const { algorithm } of policies) {
@@ -177,4 +180,14 @@ export class QuotaTable {
     if (row !== last) this.#index.renumber(this.#rows.hashOf(last), last, row);
     this.#rows.replaceByLast(row);
   }
+}
+
+/** A limit of 0 or `NaN` would make rows of `NaN` cells, in which the search for a client never ends. */
+function checkPolicy({ name, limit, burst, windowMs }: Policy): void {
+  for (const units of [limit, burst]) {
+    if (Number.isInteger(units) && units >= 1 && units <= MAX_LIMIT) continue;
+    throw new RangeError(`The policy ${name} must allow 1 to ${MAX_LIMIT}, received ${units}`);
+  }
+  if (windowMs >= 1 && windowMs < Infinity) return;
+  throw new RangeError(`The policy ${name} must have a window from 1 ms, received ${windowMs}`);
 }

@@ -1,10 +1,12 @@
 import { Logger } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { type Clock, systemClock } from '../common/clock.js';
+import { show } from '../common/read-options.js';
 import { GuardedStore } from './guarded-store.js';
 import { hashKey } from './hash-key.js';
 import { EVERY_POLICY, judge, type Verdict } from './judge.js';
-import { createPolicy } from './policy.js';
+import { MAX_LIMIT } from './parse-limits.js';
+import { createPolicy, wholeSeconds } from './policy.js';
 import type { QuotaStore } from './quota-store.js';
 import { QuotaTable } from './quota-table.js';
 
@@ -20,6 +22,8 @@ export interface QuotaThrottlerStorageOptions {
 
 /** Bounds how many different limits are kept; a limit that is computed for each request must not fill the memory. */
 const MAX_TABLES = 1_000;
+/** Ten years: beyond every process and short enough for every clock; `Infinity` is a window or a block for ever. */
+const MAX_MS = 10 * 365 * 86_400_000;
 
 /**
  * A storage for a plain `ThrottlerModule` of @nestjs/throttler: its cost does not grow with the limit, nor its memory with the clients.
@@ -38,6 +42,11 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
     this.#store = store && new GuardedStore(store, clock, new Logger(QuotaThrottlerStorage.name));
   }
 
+  /**
+   * A limit below 1 blocks everybody; a `blockDuration` of 0 or less blocks nobody beyond the window. Huge numbers, `Infinity` included, stand
+   * for a limit of a billion, and for ten years.
+   * @throws RangeError for `NaN`, for what is no number, and for a `ttl` below 1, under which nothing would be counted
+   */
   async increment(
     key: string,
     ttl: number,
@@ -45,14 +54,18 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
     blockDuration: number,
     throttlerName: string,
   ): Promise<ThrottlerStorageRecord> {
-    const table = this.#tableOf(ttl, limit, blockDuration);
+    const windowMs = Math.min(Math.ceil(checkNumber('ttl', ttl, 1)), MAX_MS);
+    const blockMs = Math.min(Math.max(0, checkNumber('blockDuration', blockDuration)), MAX_MS);
+    const most = Math.min(Math.floor(checkNumber('limit', limit)), MAX_LIMIT);
+    if (most < 1) return refuseAlways(windowMs, blockMs);
+    const table = this.#tableOf(windowMs, most, blockMs);
     // With the length in front, no name and key can read like another name and key.
     const name = `${throttlerName.length}:${throttlerName}:${key}`;
     const { granted, standings } = (await this.#shared(name, table)) ?? this.#local(name, table);
     const { remaining, resetMs } = standings[0]!;
     const seconds = Math.ceil(resetMs / 1000);
     return {
-      totalHits: limit - remaining + (granted ? 0 : 1),
+      totalHits: most - remaining + (granted ? 0 : 1),
       timeToExpire: seconds,
       isBlocked: !granted,
       timeToBlockExpire: granted ? 0 : seconds,
@@ -67,17 +80,30 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
     return judge([{ table, mask: EVERY_POLICY, key: hashKey(name), cost: 1 }], this.#clock.monotonicMs());
   }
 
-  #tableOf(ttl: number, limit: number, blockDuration: number): QuotaTable {
-    const id = `${ttl}/${limit}/${blockDuration}`;
+  #tableOf(windowMs: number, limit: number, blockMs: number): QuotaTable {
+    const id = `${windowMs}/${limit}/${blockMs}`;
     let table = this.#tables.get(id);
     if (table === undefined) {
       if (this.#tables.size >= MAX_TABLES) this.#tables.delete(this.#tables.keys().next().value!);
-      table = new QuotaTable(
-        [createPolicy({ limit, windowMs: ttl, blockMs: blockDuration })],
-        this.#maxClients,
-      );
+      table = new QuotaTable([createPolicy({ limit, windowMs, blockMs })], this.#maxClients);
       this.#tables.set(id, table);
     }
     return table;
   }
+}
+
+/** What @nestjs/throttler's own storage says of a first hit above its limit. Nobody need be remembered who is never let in. */
+function refuseAlways(windowMs: number, blockMs: number): ThrottlerStorageRecord {
+  return {
+    totalHits: 1,
+    timeToExpire: wholeSeconds(windowMs),
+    isBlocked: true,
+    timeToBlockExpire: wholeSeconds(blockMs || windowMs),
+  };
+}
+
+function checkNumber(name: string, value: number, min = -Infinity): number {
+  if (typeof value === 'number' && value >= min) return value;
+  const range = min === -Infinity ? '' : ` from ${min}`;
+  throw new RangeError(`QuotaThrottlerStorage: ${name} must be a number${range}, received ${show(value)}`);
 }

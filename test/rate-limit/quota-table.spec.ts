@@ -269,3 +269,20 @@ describe('the memory', () => {
     return process.memoryUsage().arrayBuffers;
   }
 });
+
+describe('QuotaTable with numbers that cannot be counted', () => {
+  const unfit = [0, -1, 1.5, Number.NaN, Infinity, 1_000_000_001];
+
+  it.each(unfit)('refuses a limit of %p', limit => {
+    expect(() => new QuotaTable([fixed(5, 1_000), sliding(limit, 1_000)], 10)).toThrow(RangeError);
+  });
+
+  it.each(unfit)('refuses a burst of %p', burst => {
+    const bucket = createPolicy({ limit: 5, windowMs: 1_000, algorithm: 'token-bucket', burst });
+    expect(() => new QuotaTable([bucket], 10)).toThrow(RangeError);
+  });
+
+  it.each([0, -1, Number.NaN, Infinity])('refuses a window of %p', windowMs => {
+    expect(() => new QuotaTable([sliding(5, windowMs)], 10)).toThrow(RangeError);
+  });
+});

@@ -69,6 +69,56 @@ describe('QuotaThrottlerStorage', () => {
   });
 });
 
+describe('QuotaThrottlerStorage with numbers that are no limit', () => {
+  // Each is asked twice: it was the second hit of a client at which the search for its row never ended.
+  it.each([0, -1, 0.5, -Infinity])('always blocks at a limit of %p', async limit => {
+    const { hit, time } = setUp();
+    const blocked = { totalHits: 1, timeToExpire: 10, isBlocked: true };
+    expect(await hit('alice', 10_000, limit, 30_000)).toEqual({ ...blocked, timeToBlockExpire: 30 });
+    time.nowMs = 60_000;
+    expect(await hit('alice', 10_000, limit, 30_000)).toEqual({ ...blocked, timeToBlockExpire: 30 });
+    expect(await hit('alice', 10_000, limit, 0)).toEqual({ ...blocked, timeToBlockExpire: 10 });
+  });
+
+  const refused: [title: string, numbers: [ttl: number, limit: number, blockMs: number], message: string][] =
+    [
+      ['a limit of NaN', [10_000, Number.NaN, 0], 'limit must be a number, received NaN'],
+      ['a limit that is a text', [10_000, '5' as never, 0], 'limit must be a number, received "5"'],
+      ['a ttl of 0', [0, 5, 0], 'ttl must be a number from 1, received 0'],
+      ['a negative ttl', [-1, 5, 0], 'ttl must be a number from 1, received -1'],
+      ['a ttl of NaN', [Number.NaN, 5, 0], 'ttl must be a number from 1, received NaN'],
+      ['a block of NaN', [10_000, 5, Number.NaN], 'blockDuration must be a number, received NaN'],
+    ];
+  it.each(refused)('refuses %s', async (_title, numbers, message) => {
+    const asking = setUp().hit('alice', ...numbers);
+    await expect(asking).rejects.toThrow(RangeError);
+    await expect(asking).rejects.toThrow(message);
+  });
+
+  it.each([Infinity, 1e300, 2_000_000_000])('counts under a limit of %p', async limit => {
+    const { hit } = setUp();
+    await hit('alice', 10_000, limit);
+    expect(await hit('alice', 10_000, limit)).toMatchObject({ totalHits: 2, isBlocked: false });
+  });
+
+  it.each([Infinity, 1e300])('takes a ttl and a block of %p for a very long one', async ms => {
+    const { hit, time } = setUp();
+    const tenYears = 315_360_000;
+    expect(await hit('alice', ms, 1, 0)).toMatchObject({ isBlocked: false });
+    await hit('alice', 10_000, 1, ms);
+    expect(await hit('alice', 10_000, 1, ms)).toMatchObject({ isBlocked: true, timeToBlockExpire: tenYears });
+    time.nowMs = 86_400_000 * 365;
+    expect(await hit('alice', ms, 1, 0)).toMatchObject({ isBlocked: true });
+    expect(await hit('alice', 10_000, 1, ms)).toMatchObject({ isBlocked: true });
+  });
+
+  it('gives part of a unit to nobody', async () => {
+    const { hit } = setUp();
+    const hits = [await hit('alice', 10_000, 1.5), await hit('alice', 10_000, 1.5)];
+    expect(hits.map(({ isBlocked }) => isBlocked)).toEqual([false, true]);
+  });
+});
+
 describe('QuotaThrottlerStorage over a shared store', () => {
   const clock = { monotonicMs: () => 0, epochMs: () => 0 };
 
