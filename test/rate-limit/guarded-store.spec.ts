@@ -1,6 +1,7 @@
-import { GuardedStore } from '../../src/rate-limit/guarded-store.js';
-import type { Verdict } from '../../src/rate-limit/judge.js';
-import type { QuotaStore } from '../../src/rate-limit/quota-store.js';
+import { GuardedStore, UnaskableError } from '../../src/rate-limit/guarded-store.js';
+import type { Standing, Verdict } from '../../src/rate-limit/judge.js';
+import { createPolicy } from '../../src/rate-limit/policy.js';
+import type { QuotaStore, StoredCharge } from '../../src/rate-limit/quota-store.js';
 import { SecurityEvents } from '../../src/common/security-events.js';
 import { ManualClock } from '../support/clock.js';
 
@@ -200,4 +201,180 @@ describe('GuardedStore', () => {
       { type: 'limit.store', timeMs: expect.any(Number), state: 'healed' },
     ]);
   });
+});
+
+const few = createPolicy({ limit: 5, windowMs: 1_000 });
+const many = createPolicy({ limit: 50, windowMs: 60_000 });
+const trial = createPolicy({ limit: 5, windowMs: 2_000, shadow: true });
+const stands = (policy = few, parts: Partial<Standing> = {}): Standing => ({
+  policy,
+  remaining: 3,
+  resetMs: 700,
+  violated: false,
+  ...parts,
+});
+const refusing = { remaining: 0, violated: true };
+const asking = (cost = 1, policies = [few, many]): StoredCharge => ({ key: 'all:a', policies, cost });
+
+function setUp(store: QuotaStore) {
+  const lines: string[] = [];
+  const note = (line: string): void => void lines.push(line);
+  const guarded = new GuardedStore(store, new ManualClock(), { log: note, error: note });
+  return { guarded, lines };
+}
+
+describe('GuardedStore over a store that lies', () => {
+  const both = [stands(few), stands(many)];
+  const lies: [title: string, answer: unknown, charges?: StoredCharge[]][] = [
+    ['nothing', undefined],
+    ['a list', [both]],
+    ['granted in words', { granted: 'yes', standings: both }],
+    ['no standings', { granted: true }],
+    ['a grant without standings', { granted: true, standings: [] }],
+    ['a refusal without standings', { granted: false, standings: [] }],
+    ['a standing too few', { granted: true, standings: [stands(few)] }],
+    ['a standing too many', { granted: true, standings: [...both, stands(few)] }],
+    ['null for a standing', { granted: true, standings: [null, null] }],
+    ['empty standings', { granted: true, standings: [{}, {}] }],
+    [
+      'nothing for a standing behind a refusal',
+      { granted: false, standings: [stands(few, refusing), undefined] },
+    ],
+    ['another order', { granted: true, standings: both.toReversed() }],
+    ['the standing of another policy', { granted: true, standings: [stands(few), stands(trial)] }],
+    ['a refusal in which no limit refuses', { granted: false, standings: both }],
+    [
+      'a refusal by a limit on trial',
+      { granted: false, standings: [stands(trial, refusing)] },
+      [asking(1, [trial])],
+    ],
+    ['a grant in which a limit refuses', { granted: true, standings: [stands(few), stands(many, refusing)] }],
+    ...[Number.NaN, -5, 1.5, 1e300, Infinity, '3', undefined].map((remaining): [string, unknown] => [
+      `${String(remaining)} units left`,
+      { granted: true, standings: [stands(few), stands(many, { remaining: remaining as number })] },
+    ]),
+    ...[Number.NaN, -1, 1e300, Infinity, '700', undefined].map((resetMs): [string, unknown] => [
+      `a reset in ${String(resetMs)} ms`,
+      { granted: true, standings: [stands(few, { resetMs: resetMs as number }), stands(many)] },
+    ]),
+    [
+      'never, of a request that is within the limit',
+      { granted: false, standings: [stands(few, { ...refusing, resetMs: Infinity }), stands(many)] },
+    ],
+    ['1 for violated', { granted: false, standings: [stands(few, { violated: 1 as never }), stands(many)] }],
+  ];
+
+  it.each(lies)('takes %s for a failure', async (_title, answer, charges = [asking()]) => {
+    const { guarded, lines } = setUp({
+      judge: () => Promise.resolve(answer as Verdict),
+      settle: () => Promise.resolve(answer as Verdict),
+    });
+    expect(await guarded.judge(charges)).toBeUndefined();
+    expect(await guarded.settle(charges, 1, 0)).toBeUndefined();
+    expect(lines).toEqual([expect.stringMatching(/^The rate-limit store fails \(it/)]);
+  });
+
+  it('opens the circuit as any failure does', async () => {
+    let calls = 0;
+    const { guarded } = setUp({
+      judge: () => (calls++, Promise.resolve({ granted: true, standings: [null as never] })),
+    });
+    for (let time = 0; time < 10; time++) await guarded.judge([asking()]);
+    expect(calls).toBe(6); // the sixth tries it, and nobody waits
+  });
+
+  const truths: [title: string, verdict: Verdict, charges?: StoredCharge[]][] = [
+    ['a grant', { granted: true, standings: both }],
+    ['a refusal', { granted: false, standings: [stands(few), stands(many, refusing)] }],
+    [
+      'a refusal that ends with the limit that refuses',
+      { granted: false, standings: [stands(few, refusing)] },
+    ],
+    [
+      'a refusal for ever, of what costs more than the limit',
+      { granted: false, standings: [stands(few, { ...refusing, resetMs: Infinity }), stands(many)] },
+      [asking(6)],
+    ],
+    [
+      'a grant that a limit on trial would have refused',
+      { granted: true, standings: [stands(trial, refusing), stands(many)] },
+      [asking(1, [trial, many])],
+    ],
+    ['what costs nothing, told', { granted: true, standings: both }, [asking(0)]],
+    ['what costs nothing, left out', { granted: true, standings: both }, [asking(0, [trial]), asking(1)]],
+    ['the charges of several owners', { granted: true, standings: [...both, ...both] }, [asking(), asking()]],
+  ];
+
+  it.each(truths)('believes %s', async (_title, verdict, charges = [asking()]) => {
+    const { guarded, lines } = setUp({ judge: () => Promise.resolve(verdict) });
+    expect(await guarded.judge(charges)).toBe(verdict);
+    expect(lines).toEqual([]);
+  });
+});
+
+describe('GuardedStore and questions that cannot be asked', () => {
+  const unaskable: [title: string, charge: Partial<Record<keyof StoredCharge, unknown>>][] = [
+    ['a key that is no text', { key: 5 }],
+    ['an owner that is no text', { owner: { id: 5 } }],
+    ['a cost of NaN', { cost: Number.NaN }],
+    ['a negative cost', { cost: -1 }],
+    ['a part of a unit', { cost: 0.5 }],
+  ];
+
+  it.each(unaskable)('tells the caller of %s, and no failure of the store', async (_title, parts) => {
+    const judge = jest.fn(() => Promise.resolve({ granted: true, standings: [stands(few), stands(many)] }));
+    const { guarded, lines } = setUp({ judge, settle: judge, renew: judge, reset: async () => undefined });
+    const charges = [{ ...asking(), ...parts } as StoredCharge];
+    for (let time = 0; time < 6; time++) {
+      await expect(guarded.judge(charges)).rejects.toThrow(UnaskableError);
+      await expect(guarded.settle(charges, 1, 0)).rejects.toThrow(UnaskableError);
+      await expect(guarded.renew(charges, 0)).rejects.toThrow(UnaskableError);
+      await expect(guarded.reset(charges)).rejects.toThrow(UnaskableError);
+    }
+    expect(judge).not.toHaveBeenCalled();
+    expect(await guarded.judge([asking()])).toMatchObject({ granted: true });
+    expect(lines).toEqual([]);
+  });
+
+  it('shows no key in its message', async () => {
+    const { guarded } = setUp({ judge: () => Promise.reject(new Error('not asked')) });
+    const charge = { ...asking(), owner: ['secret'] as never };
+    await expect(guarded.judge([charge])).rejects.toThrow('must be a text, received one of type object');
+  });
+
+  it.each([Number.NaN, 0.5, 1e300])('tells the caller of %p units to settle', async units => {
+    const { guarded, lines } = setUp({
+      judge: () => Promise.reject(new Error('not asked')),
+      settle: () => Promise.reject(new Error('not asked')),
+    });
+    await expect(guarded.settle([asking()], units, 0)).rejects.toThrow(UnaskableError);
+    expect(lines).toEqual([]);
+  });
+
+  it('tells the caller what a store says that it cannot be asked', async () => {
+    const { guarded, lines } = setUp({
+      judge: () => {
+        throw new UnaskableError('too much');
+      },
+    });
+    for (let time = 0; time < 6; time++)
+      await expect(guarded.judge([asking()])).rejects.toThrow(new UnaskableError('too much'));
+    expect(lines).toEqual([]);
+  });
+
+  it.each([new TypeError('no text'), new Error('not connected')])(
+    'opens no circuit for what a store throws at once: %s',
+    async error => {
+      const { guarded, lines } = setUp({
+        judge: ([charge]) => {
+          if (charge!.key === 'bad') throw error;
+          return Promise.resolve({ granted: true, standings: [stands(few), stands(many)] });
+        },
+      });
+      for (let time = 0; time < 6; time++)
+        expect(await guarded.judge([{ ...asking(), key: 'bad' }])).toBeUndefined();
+      expect(lines).toEqual([expect.stringContaining(error.message)]);
+      expect(await guarded.judge([asking()])).toMatchObject({ granted: true });
+    },
+  );
 });
