@@ -90,6 +90,18 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect(app.logger.find('store is down')).toHaveLength(2);
   });
 
+  const lies: [title: string, store: object][] = [
+    ['a verdict without standings', { judge: async () => ({ granted: false, standings: [] }) }],
+    ['standings that are none', { judge: async () => ({ granted: true, standings: [null] }) }],
+    ['an empty record', { increment: async () => ({}) }],
+  ];
+  it.each(lies)('limits by itself where its store answers %s', async (_title, store) => {
+    const app = await startWith({ limits: '2/minute', store: store as ThrottlerStorage });
+    expect((await app.send('/')).header('RateLimit')).toBe('"2-per-minute";r=1;t=60');
+    expect(await statuses(app, '/', 3)).toEqual([200, 429, 429]);
+    expect(app.logger.find('The rate-limit store fails')).toHaveLength(1);
+  });
+
   describe('table of timed sequences', () => {
     const table = loadCases('ratelimit-behaviour').cases;
     /** The rows that are a limit and some requests; the others are told below. */
