@@ -22,7 +22,7 @@ import {
   ThrottlerModule,
   type ThrottlerRequest,
 } from '@nestjs/throttler';
-import { RateLimit, RateLimitGuard, type RateLimitOptions } from '../../src/index.js';
+import { QuotaThrottlerStorage, RateLimit, RateLimitGuard, type RateLimitOptions } from '../../src/index.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
 
@@ -538,6 +538,15 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(refused.header('Content-Type')).toBe('application/problem+json');
       expect(refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
       expect(await statuses(app, '/plain', 3)).toEqual(granted(3));
+    });
+
+    it('over these counts, a limit that is a function and returns 0 answers 429 to everybody', async () => {
+      const throttlers = [{ ttl: 60_000, limit: () => 0, blockDuration: 90_000 }];
+      const app = await startWith('9/minute', [ReportsController], {
+        imports: [ThrottlerModule.forRoot({ throttlers, storage: new QuotaThrottlerStorage() })],
+      });
+      expect(await statuses(app, '/reports', 3)).toEqual([429, 429, 429]);
+      expect((await app.send('/reports')).header('Retry-After')).toBe('90');
     });
 
     it('its guard as APP_GUARD, and the tighter of the two limits', async () => {
