@@ -11,12 +11,7 @@ import {
   ServerResponse,
 } from 'node:http';
 import { appendToHead, CAN_APPEND_TO_HEAD, isHeaderValue } from './head-text.js';
-import {
-  eachPair,
-  type HeaderTemplate,
-  sharedValue,
-  type StandingHeaders,
-} from './header-template.js';
+import { eachPair, type HeaderTemplate, sharedValue, type StandingHeaders } from './header-template.js';
 import { PROBLEM_CONTENT_TYPE } from './problem.js';
 import {
   REQUEST_STATE,
