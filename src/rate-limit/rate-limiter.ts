@@ -117,6 +117,8 @@ export class RateLimiter {
   async peek(policy: RateLimiterPolicy, key: string): Promise<RateLimitResult> {
     const ask = this.#ask(policy, key, 0);
     const shared = await this.#store?.judge(ask.stored);
+    if (this.hasStore && shared === undefined && this.settings.onStoreError !== 'local')
+      return this.#withoutStore();
     return toResult(shared ?? look(ask.charges[0]!, this.clock.monotonicMs()));
   }
 
@@ -223,7 +225,10 @@ export class RateLimiter {
       for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
     };
     const timer = setInterval(() => {
-      renewing ??= renew().finally(() => (renewing = undefined));
+      // A lease that cannot be renewed ends.
+      renewing ??= renew()
+        .catch(() => undefined)
+        .finally(() => (renewing = undefined));
     }, leaseMs / RENEWALS).unref();
     return () => {
       clearInterval(timer);

@@ -302,6 +302,8 @@ describe('RateLimiter over a shared store', () => {
     const result = await limiter.consume('5/minute', 'a');
     expect([result.granted, result.limits.length]).toEqual([granted, limits]);
     expect(result.retryAfterSeconds).toBe(granted ? undefined : 1);
+    const look = await limiter.peek('5/minute', 'a');
+    expect([look.granted, look.limits.length]).toEqual([granted, limits]);
   });
 
   it('counts limits of other numbers or units apart, as this process does', async () => {
