@@ -83,6 +83,9 @@ export class RateLimiter {
   readonly #tables = new Map<string, QuotaTable>();
   readonly #store: GuardedStore | undefined;
   readonly #said = new Once();
+  /** Names of tables, in what was said. */
+  readonly #tableNumbers = new WeakMap<QuotaTable, number>();
+  #lastTableNumber = 0;
   readonly #shadow: ShadowReport;
 
   constructor(
@@ -244,44 +247,39 @@ export class RateLimiter {
     if (standings.some(({ violated }) => violated)) this.#shadow.note();
     if (!this.events.isObserved) return;
     let at = 0;
-    for (const ask of asks) {
-      for (const policy of ask.charges.flatMap(charge => policiesOf(charge))) {
-        const standing = standings[at++];
-        if (standing === undefined) return;
-        if (standing.violated) this.#tellOfShadow(policy, ask, asker);
-        else if (policy.alertAt !== undefined) this.#tellOfThresholds(standing, ask, asker);
+    for (const { owner, charges } of asks) {
+      for (const charge of charges) {
+        for (const policy of policiesOf(charge)) {
+          const standing = standings[at];
+          // A store may leave out how a policy stands that was charged nothing.
+          if (standing?.policy !== policy) continue;
+          at++;
+          if (standing.violated) this.#tellOfShadow(standing, charge, { ...asker, key: owner });
+          else if (policy.alertAt !== undefined)
+            this.#tellOfThresholds(standing, charge, { ...asker, key: owner });
+        }
       }
     }
   }
 
-  #tellOfShadow(policy: Policy, ask: Ask, asker: Asker): void {
-    const { name, limit, windowMs } = policy;
-    if (!this.#isFirst(ask, policy, 'shadow', windowMs)) return;
+  #tellOfShadow(standing: Standing, charge: Charge, whom: Asker & { key: string }): void {
+    const { name, limit, windowMs } = standing.policy;
+    if (!this.#isFirst(standing, charge, 'shadow')) return;
     const timeMs = this.clock.epochMs();
-    this.events.emit({
-      type: 'limit.shadow',
-      timeMs,
-      ...asker,
-      policy: name,
-      key: ask.owner,
-      limit,
-      windowMs,
-    });
+    this.events.emit({ type: 'limit.shadow', timeMs, ...whom, policy: name, limit, windowMs });
   }
 
-  #tellOfThresholds({ policy, remaining, resetMs }: Standing, ask: Ask, asker: Asker): void {
-    const { name, limit, windowMs, burst, alertAt, rule } = policy;
-    const used = burst - remaining;
-    const lastsMs = rule === 'fixed-window' ? resetMs : windowMs;
+  #tellOfThresholds(standing: Standing, charge: Charge, whom: Asker & { key: string }): void {
+    const { name, limit, windowMs, burst, alertAt } = standing.policy;
+    const used = burst - standing.remaining;
     for (const share of alertAt!) {
-      if (used < share * burst || !this.#isFirst(ask, policy, share, lastsMs)) continue;
+      if (used < share * burst || !this.#isFirst(standing, charge, share)) continue;
       const timeMs = this.clock.epochMs();
       this.events.emit({
         type: 'limit.threshold',
         timeMs,
-        ...asker,
+        ...whom,
         policy: name,
-        key: ask.owner,
         share,
         used,
         limit,
@@ -290,11 +288,23 @@ export class RateLimiter {
     }
   }
 
-  /** Whether this was not said yet of a quota in its window. Limits of two routes, or of two kinds, may have one name. */
-  #isFirst({ owner, stored }: Ask, policy: Policy, what: unknown, forMs: number): boolean {
-    const { name, rule, limit, windowMs, unit } = policy;
-    const quota = [stored[0]?.key ?? owner, name, rule, limit, windowMs, unit, what];
-    return this.#said.isFirst(JSON.stringify(quota), this.clock.monotonicMs(), forMs);
+  /**
+   * Whether this was not said yet of a quota in its window. The row of a table is the quota: two routes may give one name to their limits, and
+   * a 404 draws on the module's without a key in a store.
+   */
+  #isFirst(
+    { policy, resetMs }: Standing,
+    { table, key, inSharedRow }: Charge,
+    what: string | number,
+  ): boolean {
+    let tableNumber = this.#tableNumbers.get(table);
+    if (tableNumber === undefined) this.#tableNumbers.set(table, (tableNumber = ++this.#lastTableNumber));
+    const row = inSharedRow === true ? 'shared' : `${key.hi}:${key.lo}`;
+    const { windowMs } = policy;
+    // A request for more than the limit never passes, whenever the window closes.
+    const lastsMs = policy.rule === 'fixed-window' ? Math.min(resetMs, windowMs) : windowMs;
+    const quota = `${tableNumber} ${table.policies.indexOf(policy)} ${row} ${what}`;
+    return this.#said.isFirst(quota, this.clock.monotonicMs(), lastsMs);
   }
 
   async #adjust(asks: readonly Ask[], units: number, isShared: boolean, chargedMs: number): Promise<Verdict> {

@@ -221,6 +221,90 @@ describe('RateLimiter, settling', () => {
     expect(heard).toHaveLength(3);
   });
 
+  it('tells buckets of one limit apart that hold more or less, and limits that one name is given to', async () => {
+    const { limiter, heard } = hear();
+    const bucket = { limit: '5/minute', algorithm: 'token-bucket', alertAt: [0.5] } as const;
+    for (const burst of [10, 20]) await limiter.consume({ ...bucket, burst }, 'queue', 10);
+    for (const shadow of [true, false])
+      await limiter.consume({ limit: '5/minute', alertAt: [1], shadow }, 'queue', 5);
+    expect(heard).toHaveLength(4);
+  });
+
+  it('tells each quota of a request for itself where the first of them is everybody’s', () => {
+    const { limiter, heard } = hear();
+    const [all, own] = [10, 2].map(limit =>
+      limiter.createTable([createPolicy({ limit, windowMs: 60_000, alertAt: [1] })]),
+    );
+    for (const owner of ['a', 'b']) {
+      const charges = [
+        { table: all!, mask: EVERY_POLICY, key: { hi: 0, lo: 0 }, cost: 2 },
+        { table: own!, mask: EVERY_POLICY, key: { hi: 0, lo: owner.charCodeAt(0) }, cost: 2 },
+      ];
+      const stored = ['all', owner].map(key => ({ key, policies: [], cost: 2 }));
+      limiter.watch([{ owner, charges, stored }], limiter.judge(charges), {});
+    }
+    expect(heard).toEqual([
+      ['a', 1, 2],
+      ['b', 1, 2],
+    ]);
+  });
+
+  it('tells a quota once that is asked of by way of the store and without it', () => {
+    const { limiter, heard } = hear();
+    const table = limiter.createTable([createPolicy({ limit: 4, windowMs: 60_000, alertAt: [0.5] })]);
+    const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 2 }];
+    for (const stored of [[{ key: 'all:a', policies: table.policies, cost: 2 }], []])
+      limiter.watch([{ owner: 'a', charges, stored }], limiter.judge(charges), {});
+    expect(heard).toEqual([['a', 0.5, 2]]);
+  });
+
+  it('tells the row that newcomers share once, and not each of them', async () => {
+    const { limiter, heard } = hear(1);
+    const policy = { limit: '10/minute', alertAt: [0.5] } as const;
+    await limiter.consume(policy, 'old', 10);
+    await limiter.consume(policy, 'new', 5);
+    for (const newcomer of ['newer', 'newest']) await limiter.consume(policy, newcomer);
+    expect(heard).toEqual([
+      ['old', 0.5, 10],
+      ['new', 0.5, 5],
+    ]);
+  });
+
+  it('passes over a limit of which the store does not say how it stands', () => {
+    const { limiter, heard } = hear();
+    const [free, paid] = [[1], undefined].map(alertAt =>
+      createPolicy({ limit: 5, windowMs: 60_000, alertAt }),
+    );
+    const table = limiter.createTable([free!, paid!]);
+    const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 0 }];
+    const standings = [{ policy: paid!, remaining: 0, resetMs: 9, violated: false }];
+    limiter.watch([{ owner: 'a', charges, stored: [] }], { granted: true, standings }, {});
+    expect(heard).toEqual([]);
+  });
+
+  it('emits a trial’s refusal in each fixed window, and once in it', async () => {
+    const { limiter, events, time } = setUp();
+    const heard: number[] = [];
+    events.on('limit.shadow', () => heard.push(time.nowMs));
+    jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const policy = { limit: '2/second', algorithm: 'fixed-window', shadow: true } as const;
+    for (const [nowMs, cost] of [
+      [0, 2],
+      [800, 1],
+      [900, 1],
+      [1_000, 2],
+      [1_100, 1],
+      [2_500, 3],
+      [2_600, 3],
+      [3_600, 3],
+    ] as const) {
+      time.nowMs = nowMs;
+      await limiter.consume(policy, 'queue', cost);
+    }
+    // More than the whole limit opens no window: it is told as in a window of its own.
+    expect(heard).toEqual([800, 1_100, 2_500, 3_600]);
+  });
+
   it('emits a threshold in each fixed window, and once in it', async () => {
     const { limiter, heard, time } = hear();
     const policy = { limit: '2/second', algorithm: 'fixed-window', alertAt: [1] } as const;
@@ -234,8 +318,8 @@ describe('RateLimiter, settling', () => {
     ]);
   });
 
-  function hear() {
-    const { limiter, events, time } = setUp();
+  function hear(maxClients?: number) {
+    const { limiter, events, time } = setUp(maxClients);
     const heard: unknown[] = [];
     events.on('limit.threshold', event => heard.push([event.key, event.share, event.used]));
     return { limiter, heard, time };
