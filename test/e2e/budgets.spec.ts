@@ -103,6 +103,17 @@ class Work {
     return 'served';
   }
 
+  @RateLimit({ limit: '10/minute', name: 'watched', alertAt: [0.5, 1] })
+  @Get('watched-too')
+  watchedToo(): string {
+    return 'served';
+  }
+
+  @Get('plain')
+  plain(): string {
+    return 'served';
+  }
+
   @RateLimit(
     { limit: '3/minute', name: 'tenant', key: tenantOf },
     { limit: '2/minute', name: 'agent', key: 'client' },
@@ -291,6 +302,23 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     app.clock.advance(60_000);
     for (let turn = 0; turn < 5; turn++) await app.send('/watched');
     expect(heard).toHaveLength(3);
+  });
+
+  it('alertAt: tells two routes, and a limit by hand, of one text apart', async () => {
+    const app = await startWork(platform);
+    const heard = recordedEvents(app.app);
+    for (const path of ['/watched', '/watched-too'])
+      for (let turn = 0; turn < 6; turn++) await app.send(path);
+    const policy = { limit: '10/minute', name: 'watched', alertAt: [0.5, 1] } as const;
+    await app.app.get(RateLimiter).consume(policy, '127.0.0.1', 5);
+    expect(heard.map(event => 'used' in event && event.used)).toEqual([5, 5, 5]);
+  });
+
+  it('alertAt: tells once of the module’s quota, on which routes and 404s draw together', async () => {
+    const app = await startWork(platform, { limits: { limit: '10/minute', alertAt: [0.2] } });
+    const heard = recordedEvents(app.app);
+    for (const path of ['/plain', '/plain', '/nowhere', '/plain', '/nowhere']) await app.send(path);
+    expect(heard.map(event => 'used' in event && event.used)).toEqual([2]);
   });
 
   it('judges a tenant’s and an agent’s budget together', async () => {
