@@ -432,6 +432,13 @@ const options: Row[] = [
     'at most 10',
   ],
   [
+    'rateLimit.messages: a cost that the bucket never holds',
+    { rateLimit: { messages: { limit: '100/minute', algorithm: 'token-bucket', burst: 10, cost: 11 } } },
+    'ASEC_LIMIT_RANGE',
+    'rateLimit.messages.cost',
+    'at most 10',
+  ],
+  [
     'rateLimit.messages: null',
     { rateLimit: { messages: null } },
     'ASEC_OPTION_TYPE',
@@ -443,7 +450,7 @@ const options: Row[] = [
     { rateLimit: { tier: () => 'free' } },
     'ASEC_OPTION_TYPE',
     'rateLimit.tier',
-    'names tiers that have no limits',
+    'names tiers that have no limits, received [Function: tier]',
   ],
   [
     'rateLimit.limits: an algorithm that is none',
@@ -1230,6 +1237,13 @@ describe('undefined', () => {
   it('is the same as an option that is not there', () => {
     const features = Object.fromEntries(Object.keys(resolve({})).map(key => [key, undefined]));
     expect(comparable(resolve(features))).toEqual(comparable(resolve(undefined)));
+  });
+});
+
+describe('a cost', () => {
+  it('may be all that a bucket holds, beyond its limit', () => {
+    const limits = { limit: '10/minute', algorithm: 'token-bucket', burst: 100, cost: 100 } as const;
+    expect(() => resolve({ rateLimit: { limits } })).not.toThrow();
   });
 });
 

@@ -55,7 +55,8 @@ export interface RateLimitPolicyOptions {
   /** @default the module's `rateLimit.key` */
   key?: RateLimitKey;
   /**
-   * A function is an estimate that `RateLimiter.settle()` corrects: charged before the handler runs.
+   * A function is an estimate that `RateLimiter.settle()` corrects: charged before the handler runs. A number above the limit (of a
+   * token bucket: above its burst) is refused, since no request would ever pass.
    * @default 1
    */
   cost?: RateLimitCost;
@@ -68,7 +69,8 @@ export interface RateLimitPolicyOptions {
   /** Judges, counts and reports, and refuses nobody. Clients are not told of it. @default false */
   shadow?: boolean;
   /**
-   * Emits the event `limit.threshold` when so much has been used: shares of the limit up to 1, or numbers of units above.
+   * Emits the event `limit.threshold` when so much has been used: shares of the limit (of a token bucket: of its burst) up to 1, or
+   * numbers of units above.
    * @default []
    */
   alertAt?: readonly number[];

@@ -182,11 +182,12 @@ function resolveTiers(
 ): ReadonlyMap<string, readonly AnyRule[]> {
   if (value === undefined) {
     if (tier === undefined) return new Map();
-    throw new AgentSecurityConfigError(
+    throw receivedError(
       'ASEC_OPTION_TYPE',
       'rateLimit.tier',
       'names tiers that have no limits',
       'Give rateLimit.tiers as well, or leave it out.',
+      tier,
     );
   }
   if (!isRecord(value))

@@ -17,7 +17,7 @@ import {
 import { APP_FILTER } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication, RouteConstraints } from '@nestjs/platform-fastify';
 import { ThrottlerException } from '@nestjs/throttler';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAY_CARRY_AGENT } from '../../src/common/agent.js';
 import type { PlatformRequest } from '../../src/common/http-request.js';
 import { stateOfRequest } from '../../src/common/request-state.js';
@@ -154,6 +154,22 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(await statuses(app, '/healthz', 2)).toEqual([200, 200]);
     expect(await statuses(app, '/other', 2)).toEqual([429, 429]);
     expect((await app.send('/', { method: 'POST' })).status).toBe(429);
+  });
+
+  it('does not reach middleware that would have answered, but on routes with their own limit and exempt paths', async () => {
+    const cache = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
+      if (request.headers.cookie === undefined) next();
+      else response.end('{"cached":true}');
+    };
+    const middleware = (consumer: MiddlewareConsumer): void =>
+      void consumer.apply(cache).forRoutes('{*path}');
+    const app = await start(platform, parts({ middleware }));
+    await statuses(app, '/own', 4);
+    await statuses(app, '/', 2);
+    const answers: number[] = [];
+    for (const path of ['/', '/own', '/healthz'])
+      answers.push(...(await statuses(app, path, 1, { Cookie: 'a=1' })));
+    expect(answers).toEqual([429, 200, 200]);
   });
 
   it('does not have others refused', async () => {

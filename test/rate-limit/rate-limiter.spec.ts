@@ -227,7 +227,8 @@ describe('RateLimiter, settling', () => {
     for (const burst of [10, 20]) await limiter.consume({ ...bucket, burst }, 'queue', 10);
     for (const shadow of [true, false])
       await limiter.consume({ limit: '5/minute', alertAt: [1], shadow }, 'queue', 5);
-    expect(heard).toHaveLength(4);
+    await limiter.consume({ limit: '5/minute, 5/hour', alertAt: [1] }, 'queue', 5);
+    expect(heard).toHaveLength(6);
   });
 
   it('tells each quota of a request for itself where the first of them is everybody’s', () => {
