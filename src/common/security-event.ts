@@ -18,7 +18,7 @@ export interface SecurityEventMap {
     readonly policy: string;
     /** Whose quota: `address`, an agent's ID, or what the policy's `key` returned. */
     readonly key: string;
-    /** The share that was reached, from `alertAt`. */
+    /** The share that was reached, from `alertAt`: of the limit, or of what a token bucket holds. */
     readonly share: number;
     readonly used: number;
     readonly limit: number;

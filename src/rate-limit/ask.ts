@@ -47,11 +47,15 @@ export function parts(
  */
 export function takenOf(asks: readonly Ask[], { standings }: Verdict): readonly (Ask | undefined)[] {
   if (!standings.some(({ violated }) => violated)) return asks;
-  let first = 0;
+  let at = 0;
   return asks.map(ask => {
-    const own = ask.charges.flatMap(charge => policiesOf(charge));
-    const took = new Set(own.filter((_policy, index) => standings[first + index]?.violated !== true));
-    first += own.length;
+    const took = new Set<Policy>();
+    for (const policy of ask.charges.flatMap(charge => policiesOf(charge))) {
+      const standing = standings[at];
+      // A store may leave out how a policy stands that was charged nothing.
+      if (standing?.policy === policy) at++;
+      if (standing?.policy !== policy || !standing.violated) took.add(policy);
+    }
     return part(ask, policy => took.has(policy));
   });
 }
