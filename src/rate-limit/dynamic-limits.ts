@@ -3,8 +3,8 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { Key64 } from '../common/ip-address.js';
+import { FollowingTable, putIn, takeOut, type Whereabouts } from './following-table.js';
 import type { DynamicRule } from './limit-rule.js';
-import type { Policy } from './policy.js';
 import type { QuotaTable } from './quota-table.js';
 
 export interface LimitLookup {
@@ -15,15 +15,17 @@ export interface LimitLookup {
   readonly context: ExecutionContext;
 }
 
-interface Known {
-  /** `undefined` while nobody is asked again, since a lookup has hung. */
-  readonly text: string | undefined;
+interface Known extends Whereabouts {
+  readonly text: string;
+  readonly table: FollowingTable;
   untilMs: number;
+  /** The number of the lookup that said so. */
+  readonly lookup: number;
 }
 
 /** Owners whose limits are remembered. */
 const MAX_OWNERS = 10_000;
-/** Different limits, each with counts of its own. */
+/** Different limits whose counts owners share. One that is forgotten here counts on for the owners that are remembered. */
 const MAX_LIMITS = 1_000;
 /** A lookup that takes longer has failed; what it says later is used for the next request. */
 const DEADLINE_MS = 1_000;
@@ -31,6 +33,8 @@ const DEADLINE_MS = 1_000;
 const RETRY_MS = 1_000;
 /** Lookups that may hang at once: owners can be the clients' to choose. */
 const MAX_UNANSWERED = 1_000;
+/** A lookup that hangs for so long is taken for one that will never answer, and makes room for another. */
+const GIVE_UP_MS = 60_000;
 
 /** Thrown where no limit is known and none can be looked up. */
 export class LimitUnknownError extends Error {
@@ -38,114 +42,117 @@ export class LimitUnknownError extends Error {
 }
 
 export class DynamicLimit {
+  /** By the owner's key: the owner's name may be long. */
   readonly #known = new Map<string, Known>();
+  /** Until when nobody is asked about owners of whom nothing is known, since a lookup has hung. */
+  readonly #hung = new Map<string, number>();
   readonly #lookups = new Map<string, Promise<void>>();
-  readonly #tables = new Map<string, QuotaTable>();
-  #unanswered = 0;
+  readonly #tables = new Map<string, FollowingTable>();
+  /** Those that hang too, by their numbers, oldest first: when they began. */
+  readonly #unanswered = new Map<number, number>();
+  #asked = 0;
   #failing = false;
 
   constructor(
     private readonly rule: DynamicRule,
-    private readonly createTable: (policies: readonly Policy[]) => QuotaTable,
+    private readonly maxClients: number,
     private readonly clock: Clock,
     private readonly log: { error(message: string): void },
   ) {}
 
   /** The counts under the owner's limit. @throws LimitUnknownError while no limit of the owner's is known */
   async tableOf(lookup: LimitLookup): Promise<QuotaTable> {
-    const known = this.#known.get(lookup.owner);
-    if (known === undefined || this.clock.monotonicMs() >= known.untilMs) await this.#lookUp(lookup);
-    const { text } = this.#known.get(lookup.owner) ?? {};
-    if (text === undefined) throw new LimitUnknownError(`No limit is known of ${lookup.owner}`);
-    return this.#tableFor(text);
+    const id = idOf(lookup.key);
+    const untilMs = this.#known.get(id)?.untilMs ?? this.#hung.get(id);
+    if (untilMs === undefined || this.clock.monotonicMs() >= untilMs) await this.#lookUp(id, lookup);
+    const known = this.#known.get(id);
+    if (known === undefined) throw new LimitUnknownError(`No limit is known of ${lookup.owner}`);
+    return known.table;
   }
 
   /** Once for all requests that wait for the same owner. Never rejects. */
-  #lookUp(lookup: LimitLookup): Promise<void> {
-    const { owner } = lookup;
-    let running = this.#lookups.get(owner);
+  #lookUp(id: string, lookup: LimitLookup): Promise<void> {
+    let running = this.#lookups.get(id);
     if (running === undefined) {
-      if (this.#unanswered >= MAX_UNANSWERED) {
-        this.#fail(owner, `${MAX_UNANSWERED} lookups are unanswered`);
+      if (!this.#mayAsk()) {
+        this.#fail(id, `${MAX_UNANSWERED} lookups are unanswered`);
         return Promise.resolve();
       }
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>(resolve => {
         timer = setTimeout(() => {
-          this.#fail(owner, `no limit within ${DEADLINE_MS} ms`);
-          if (!this.#known.has(owner)) this.#remember(owner, undefined, RETRY_MS);
+          this.#fail(id, `no limit within ${DEADLINE_MS} ms`);
+          if (!this.#known.has(id)) keep(this.#hung, id, this.clock.monotonicMs() + RETRY_MS, MAX_OWNERS);
           resolve();
         }, DEADLINE_MS).unref();
       });
       // What hangs is not waited for by the requests that come later.
-      running = Promise.race([this.#ask(lookup), late]).finally(() => {
+      running = Promise.race([this.#ask(id, lookup), late]).finally(() => {
         clearTimeout(timer);
-        this.#lookups.delete(owner);
+        this.#lookups.delete(id);
       });
-      this.#lookups.set(owner, running);
+      this.#lookups.set(id, running);
     }
     return running;
   }
 
-  async #ask(lookup: LimitLookup): Promise<void> {
-    const { owner, key, request, context } = lookup;
-    this.#unanswered++;
+  #mayAsk(): boolean {
+    if (this.#unanswered.size < MAX_UNANSWERED) return true;
+    const [oldest, beganMs] = this.#unanswered.entries().next().value!;
+    return this.clock.monotonicMs() - beganMs >= GIVE_UP_MS && this.#unanswered.delete(oldest);
+  }
+
+  async #ask(id: string, { owner, key, request, context }: LimitLookup): Promise<void> {
+    const number = ++this.#asked;
+    this.#unanswered.set(number, this.clock.monotonicMs());
     try {
-      const text = await this.rule.resolve(owner, request, context);
-      const table = this.#tableFor(text);
-      const before = this.#known.get(owner);
-      if (before?.text !== undefined && before.text !== text)
-        carryOver(this.#tableFor(before.text), table, key, this.clock.monotonicMs());
-      this.#remember(owner, text, this.rule.ttlMs);
+      this.#learn(id, key, await this.rule.resolve(owner, request, context), number);
       this.#failing = false;
     } catch (error) {
-      this.#fail(owner, error instanceof Error ? error.message : String(error));
+      this.#fail(id, error instanceof Error ? error.message : String(error));
     } finally {
-      this.#unanswered--;
+      this.#unanswered.delete(number);
     }
   }
 
+  #learn(id: string, key: Key64, text: string, lookup: number): void {
+    const before = this.#known.get(id);
+    if (before !== undefined && lookup < before.lookup) return;
+    const nowMs = this.clock.monotonicMs();
+    const table = before?.text === text ? before.table : this.#tableFor(text);
+    const used =
+      before === undefined || before.table === table ? [] : takeOut(before.table, table, key, nowMs);
+    const untilMs = nowMs + this.rule.ttlMs;
+    keep(this.#known, id, { text, table, untilMs, sinceMs: before?.sinceMs ?? nowMs, lookup }, MAX_OWNERS);
+    this.#hung.delete(id);
+    putIn(table, used, key, nowMs);
+  }
+
   /** What is known of the owner holds a while longer. */
-  #fail(owner: string, reason: string): void {
-    const known = this.#known.get(owner);
-    if (known?.text !== undefined) known.untilMs = this.clock.monotonicMs() + this.rule.ttlMs;
+  #fail(id: string, reason: string): void {
+    const known = this.#known.get(id);
+    if (known !== undefined) known.untilMs = this.clock.monotonicMs() + this.rule.ttlMs;
     if (this.#failing) return;
     this.#failing = true;
     this.log.error(`A limit could not be looked up (${reason}); owners keep the limit that was known last.`);
   }
 
-  #remember(owner: string, text: string | undefined, ttlMs: number): void {
-    this.#known.delete(owner);
-    if (this.#known.size >= MAX_OWNERS) this.#known.delete(this.#known.keys().next().value!);
-    this.#known.set(owner, { text, untilMs: this.clock.monotonicMs() + ttlMs });
-  }
-
-  #tableFor(text: string): QuotaTable {
+  #tableFor(text: string): FollowingTable {
     let table = this.#tables.get(text);
     if (table === undefined) {
-      table = this.createTable(this.rule.createPolicies(text));
-      if (this.#tables.size >= MAX_LIMITS) this.#tables.delete(this.#tables.keys().next().value!);
-      this.#tables.set(text, table);
+      const locate = (key: Key64): Whereabouts | undefined => this.#known.get(idOf(key));
+      table = new FollowingTable(this.rule.createPolicies(text), this.maxClients, locate);
+      keep(this.#tables, text, table, MAX_LIMITS);
     }
     return table;
   }
 }
 
-/** What an owner has used under one limit counts under the next, from now on. */
-function carryOver(from: QuotaTable, to: QuotaTable, { hi, lo }: Key64, nowMs: number): void {
-  const used = to.policies.map(policy => {
-    const index = from.policies.findIndex(
-      before =>
-        before.windowMs === policy.windowMs && before.rule === policy.rule && before.unit === policy.unit,
-    );
-    if (index === -1 || !from.peek(hi, lo)) return 0;
-    return from.policies[index]!.burst - from.available(index, nowMs);
-  });
-  if (used.every(units => units === 0)) return;
-  to.find(hi, lo, nowMs);
-  for (const [index, units] of used.entries()) {
-    to.available(index, nowMs);
-    if (units > 0) to.charge(index, nowMs, units);
-  }
-  from.delete(hi, lo);
+const idOf = ({ hi, lo }: Key64): string => `${hi}:${lo}`;
+
+/** As the newest of so many, in place of the oldest. */
+function keep<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
+  map.delete(key);
+  if (map.size >= max) map.delete(map.keys().next().value!);
+  map.set(key, value);
 }

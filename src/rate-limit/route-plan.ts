@@ -14,6 +14,7 @@ import type { QuotaTable } from './quota-table.js';
 import {
   type AnyRule,
   checkPolicyName,
+  type DynamicRule,
   isDynamic,
   type LimitRule,
   type RateLimitCost,
@@ -177,7 +178,7 @@ export class RoutePlans {
     // Counted apart, as in this process's memory: a tenant may be called what another group calls a user.
     const scopeOf = (index: number): string => (index === 0 ? scope : `${scope}/${index}`);
     const dynamic = rules.filter(isDynamic).map((rule, index) => ({
-      dynamic: new DynamicLimit(rule, policies => this.#tableOf(policies), this.clock, this.log),
+      dynamic: new DynamicLimit(this.#ruleInMode(rule), this.options.maxClients, this.clock, this.log),
       key: rule.key ?? this.options.key,
       cost: rule.cost,
       scope: scopeOf(groups.length + index),
@@ -195,8 +196,16 @@ export class RoutePlans {
   }
 
   #tableOf(policies: readonly Policy[]): QuotaTable {
+    return this.createTable(this.#inMode(policies));
+  }
+
+  #ruleInMode(rule: DynamicRule): DynamicRule {
+    return { ...rule, createPolicies: limit => this.#inMode(rule.createPolicies(limit)) };
+  }
+
+  #inMode(policies: readonly Policy[]): readonly Policy[] {
     const { shadow } = this.options;
-    return this.createTable(shadow ? policies.map(policy => ({ ...policy, shadow })) : policies);
+    return shadow ? policies.map(policy => ({ ...policy, shadow })) : policies;
   }
 
   #withThrottles(

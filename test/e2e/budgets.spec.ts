@@ -137,6 +137,16 @@ class Work {
   lookedUp(): string {
     return 'served';
   }
+
+  @RateLimit({
+    limit: () => limits.get('slots')!,
+    algorithm: 'concurrency',
+    limitTtlMs: 10_000,
+  })
+  @Get('looked-up-slots')
+  async lookedUpSlots(): Promise<void> {
+    await wait();
+  }
 }
 
 const startWork = (
@@ -353,6 +363,24 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       limits.set('acme', '5/minute');
       app.clock.advance(10_000);
       expect((await ask(app)).header('RateLimit')).toMatch(/^"5-per-minute";r=2/);
+    });
+
+    it('releases slots that were taken before the limit changed', async () => {
+      limits.set('slots', '2');
+      const app = await startWork(platform);
+      const running = [app.send('/looked-up-slots'), app.send('/looked-up-slots')];
+      await arrived(2);
+      limits.set('slots', '3');
+      app.clock.advance(10_000);
+      running.push(app.send('/looked-up-slots'));
+      await arrived(3);
+      expect((await app.send('/looked-up-slots')).status).toBe(429);
+      for (const { release } of waiting.splice(0)) release();
+      expect(statuses(await Promise.all(running))).toEqual([200, 200, 200]);
+      const next = app.send('/looked-up-slots');
+      await arrived(1);
+      waiting[0]!.release();
+      expect((await next).header('RateLimit')).toBe('"3-concurrent";r=2');
     });
 
     it('keeps the last limit while the lookup fails, and answers 503 where it knows none', async () => {
