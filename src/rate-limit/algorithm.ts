@@ -8,6 +8,9 @@ export interface Cells {
   readonly f64: Float64Array;
 }
 
+/** What a cell of `u32` can hold. More would wrap, and a debt would be gone. */
+export const MAX_COUNT = 2 ** 32 - 1;
+
 export interface Algorithm {
   /** 32-bit cells that one client takes. */
   readonly cells: number;

@@ -1,7 +1,7 @@
 /* So many at once: a slot is taken when work begins and released when it ends. Each slot is a lease, so that those of a process that
  * died come free. Leases are counted by the period in which they began, a twelfth of a lease each: a slot that nobody releases ends
  * up to a twelfth later than its lease, and every decision costs the same, whatever the limit. */
-import type { Algorithm, Cells } from './algorithm.js';
+import { type Algorithm, type Cells, MAX_COUNT } from './algorithm.js';
 
 /** Periods that a lease spans; the one in which it ends is the last that counts. */
 const PERIODS = 12;
@@ -9,8 +9,6 @@ const COUNTS = PERIODS + 1;
 
 /* Cells: [0] the period of the last look, [1..13] leases by the period in which they began. */
 const BEGUN = 1;
-/** More would wrap. */
-const MAX_UINT32 = 2 ** 32 - 1;
 
 export class Concurrency implements Algorithm {
   readonly cells = BEGUN + COUNTS;
@@ -36,7 +34,7 @@ export class Concurrency implements Algorithm {
 
   charge({ u32 }: Cells, at: number, nowMs: number, cost: number): void {
     const slot = this.#slot(at, this.#periodOf(nowMs));
-    u32[slot] = Math.min(u32[slot]! + cost, MAX_UINT32);
+    u32[slot] = Math.min(u32[slot]! + cost, MAX_COUNT);
   }
 
   refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {

@@ -1,11 +1,9 @@
 /* A window that opens with a client's first request and starts afresh when it closes. It keeps two numbers and admits exactly the limit
  * in each of its windows, which is up to twice the limit across the border of two. */
-import type { Algorithm, Cells } from './algorithm.js';
+import { type Algorithm, type Cells, MAX_COUNT } from './algorithm.js';
 
 /* Cells: [0..1] when the window closes (64-bit, ms), [2] hits. */
 const COUNT = 2;
-/** More would wrap, and a debt would be gone. */
-const MAX_UINT32 = 2 ** 32 - 1;
 
 export class FixedWindow implements Algorithm {
   readonly cells = 3;
@@ -23,7 +21,7 @@ export class FixedWindow implements Algorithm {
 
   charge({ u32, f64 }: Cells, at: number, nowMs: number, cost: number): void {
     if (u32[at + COUNT] === 0) f64[at / 2] = nowMs + this.windowMs;
-    u32[at + COUNT] = Math.min(u32[at + COUNT]! + cost, MAX_UINT32);
+    u32[at + COUNT] = Math.min(u32[at + COUNT]! + cost, MAX_COUNT);
   }
 
   refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
