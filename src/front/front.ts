@@ -244,11 +244,12 @@ export class Front {
   ): ProblemFields | typeof PREFLIGHT | undefined {
     try {
       state.client = this.#clients.read(raw);
+      const problem =
+        checkRequestHead(raw) ?? this.#hosts.check(raw, state) ?? this.#origins.check(raw, state, method);
       return (
-        checkRequestHead(raw) ??
-        this.#hosts.check(raw, state) ??
-        this.#origins.check(raw, state, method) ??
+        // Counts every request, also one that is rejected already or is a preflight.
         this.#limits.checkFlood(raw, state) ??
+        problem ??
         this.#checkUrl(raw) ??
         checkMethod(raw.method ?? '', this.options.methods) ??
         checkRepeatedFields(raw) ??
