@@ -16,26 +16,22 @@ type GatedServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'>
 };
 type Emit = (event: string, ...args: unknown[]) => boolean;
 
-/** The events that hand a listener a request or a connection. */
-const GATED_EVENTS: ReadonlySet<string> = new Set([
-  'request',
-  'checkContinue',
-  'checkExpectation',
-  'upgrade',
-  'connect',
-  'clientError',
-]);
+/** The edge's own listener of each event that hands out a request or a connection. */
+type EdgeListeners = Map<string, (...args: never[]) => void>;
 
 export function installGate(server: GatedServer, front: Front, answerUnhandled?: AnswerUnhandled): void {
-  const isPatched = Object.hasOwn(server, 'emit');
   const emit = server.emit as Emit;
-  const deliver = (isPatched ? emit : (EventEmitter.prototype.emit as Emit)).bind(server);
-  const edge = edgeOf(server, front, deliver, answerUnhandled);
-  // A tracer wraps `Server.prototype.emit`, so the edge runs inside it and rejections are traced too. One that has wrapped this
-  // server's own emit may hold on to the server: it runs behind the edge.
-  const emitAtEdge = (isPatched ? (EventEmitter.prototype.emit as Emit) : emit).bind(edge);
-  server.emit = (event: string, ...args: unknown[]): boolean =>
-    GATED_EVENTS.has(event) ? emitAtEdge(event, ...args) : emit.call(server, event, ...args);
+  // A library that has wrapped this server's own emit may hold on to the server: it runs behind the edge.
+  const isWrapped = Object.hasOwn(server, 'emit');
+  const deliver = (isWrapped ? emit : (EventEmitter.prototype.emit as Emit)).bind(server);
+  const edge = edgeListeners(server, front, deliver, answerUnhandled);
+  if (!isWrapped && emit !== EventEmitter.prototype.emit) runInside(emit, server, edge);
+  server.emit = (event: string, ...args: unknown[]): boolean => {
+    const listener = edge.get(event);
+    if (listener === undefined) return emit.call(server, event, ...args);
+    listener(...(args as never[]));
+    return true;
+  };
   // Without a listener, Node would ask for a body before anybody has looked at the request, or answer by itself.
   server.on('checkContinue', noListener);
   server.on('checkExpectation', noListener);
@@ -44,64 +40,77 @@ export function installGate(server: GatedServer, front: Front, answerUnhandled?:
   server.maxHeadersCount = 0;
 }
 
-/** The server as tracers know it, with the edge as its only listener. */
-function edgeOf(
+/** Runs the edge inside the emit of a tracer, which wraps `Server.prototype.emit`: rejections are traced too. */
+function runInside(emit: Emit, server: GatedServer, edge: EdgeListeners): void {
+  const emitter = Object.create(server) as EventEmitter;
+  EventEmitter.call(emitter); // Gives it listeners of its own.
+  for (const [event, listener] of edge) {
+    emitter.on(event, listener as (...args: unknown[]) => void);
+    edge.set(event, (...args) => void emit.call(emitter, event, ...args));
+  }
+}
+
+function edgeListeners(
   server: GatedServer,
   front: Front,
   deliver: Emit,
   answerUnhandled: AnswerUnhandled | undefined,
-): EventEmitter {
-  const edge = Object.create(server) as EventEmitter;
-  EventEmitter.call(edge); // Gives it listeners of its own.
-  const isHandled = (event: string): boolean =>
-    server.listeners(event).some(listener => listener !== noListener);
-
+): EdgeListeners {
   const dispatch = (request: IncomingMessage, response: ServerResponse): void => {
     if (answerUnhandled === undefined) deliver('request', request, response);
     else {
       deliver('request', request, response, (error?: unknown) => answerUnhandled(request, response, error));
     }
   };
-  edge.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  const isHandled = (event: string): boolean =>
+    server.listeners(event).some(listener => listener !== noListener);
+
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     // A listener of `checkContinue` emits the request again.
     if (requestState(response) !== undefined) dispatch(request, response);
     else whenAdmitted(front.admit(request, response), () => dispatch(request, response));
-  });
-  edge.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    whenAdmitted(
-      front.admit(request, response, () => response.writeContinue()),
-      () => {
-        if (isHandled('checkContinue')) deliver('checkContinue', request, response);
-        else {
-          requestState(response)!.askForBody();
-          dispatch(request, response);
-        }
-      },
-    );
-  });
-  edge.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+  };
+  const onContinue = (request: IncomingMessage, response: ServerResponse): void => {
+    const admitted = front.admit(request, response, () => response.writeContinue());
+    whenAdmitted(admitted, () => {
+      if (isHandled('checkContinue')) deliver('checkContinue', request, response);
+      else {
+        requestState(response)!.askForBody();
+        dispatch(request, response);
+      }
+    });
+  };
+  const onExpectation = (request: IncomingMessage, response: ServerResponse): void => {
     if (!isHandled('checkExpectation')) front.answerExpectation(request, response);
     else {
       whenAdmitted(front.admit(request, response), () => deliver('checkExpectation', request, response));
     }
-  });
-  for (const event of ['upgrade', 'connect']) {
-    edge.on(event, (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // HTTP/2 has a response here, which nobody but the app would answer.
-      if ('writeHead' in socket) return void deliver(event, request, socket, head);
+  };
+  const onUpgrade =
+    (event: string) =>
+    (request: IncomingMessage, socket: Duplex | ServerResponse, head: Buffer): void => {
       keepErrorListener(socket);
-      whenAdmitted(front.admitUpgrade(request, socket), () => {
+      // A CONNECT over HTTP/2 has a response.
+      const isResponse = 'writeHead' in socket;
+      const admitted = isResponse ? front.admit(request, socket) : front.admitUpgrade(request, socket);
+      whenAdmitted(admitted, () => {
         if (!deliver(event, request, socket, head)) socket.destroy();
       });
-    });
-  }
-  edge.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    };
+  const onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
     // Node's own answers (and Fastify's, in their place) would go out without a header. A handler of the app's own stays.
     const own = server.listeners('clientError').filter(isNotDefault);
     for (const listener of own) listener.call(server, error, socket);
     if (own.length === 0) answerParserError(error, socket, front);
-  });
-  return edge;
+  };
+  return new Map<string, (...args: never[]) => void>([
+    ['request', onRequest],
+    ['checkContinue', onContinue],
+    ['checkExpectation', onExpectation],
+    ['upgrade', onUpgrade('upgrade')],
+    ['connect', onUpgrade('connect')],
+    ['clientError', onClientError],
+  ]);
 }
 
 const noListener = (): void => undefined;

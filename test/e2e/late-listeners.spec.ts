@@ -1,4 +1,5 @@
 /* Listeners of the server's events that are added while it listens: none of them may see a request that the edge has not admitted. */
+import { once } from 'node:events';
 import {
   createServer,
   Server as HttpServer,
@@ -6,15 +7,17 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Controller, Get } from '@nestjs/common';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Server as SocketIo } from 'socket.io';
 import { WebSocketServer } from 'ws';
 import type { AgentSecurityOptions } from '../../src/index.js';
 import { exchange } from '../support/http.js';
 import { SECRET, TestKeys } from '../support/keys.js';
-import { PLATFORMS } from '../support/platforms.js';
+import { FASTIFY, PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
 
 @Controller()
@@ -237,4 +240,22 @@ describe.each(PLATFORMS)('late listeners on %s', (_platform, platform) => {
     expect((await send('/', { headers: { Host: 'localhost' } })).status).toBe(200);
     expect(seen).toEqual(['localhost']);
   });
+});
+
+it.each([
+  ['rejects a CONNECT over HTTP/2 with a foreign host', 'evil.test:443', { status: 421, calls: 0 }],
+  ['leaves an admitted one to its listener', 'localhost:443', { status: 299, calls: 1 }],
+])('%s', async (_title, authority, expected) => {
+  const { app, port } = await start(FASTIFY, {
+    options: { url: false },
+    adapter: () => new FastifyAdapter({ http2: true } as object),
+  });
+  const listener = jest.fn((_request: unknown, response: ServerResponse) => response.writeHead(299).end());
+  (app.getHttpServer() as Server).on('connect', listener as never);
+  const session = connectHttp2(`http://127.0.0.1:${port}`);
+  const stream = session.request({ ':method': 'CONNECT', ':authority': authority });
+  const [headers] = (await once(stream, 'response')) as [{ ':status': number; 'x-frame-options': string }];
+  session.destroy();
+  expect({ status: headers[':status'], calls: listener.mock.calls.length }).toEqual(expected);
+  expect(headers['x-frame-options']).toBe('DENY');
 });
