@@ -153,7 +153,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     else adapterHost.init$.subscribe(() => install(adapterHost.httpAdapter));
   }
 
-  /** Late, so that it stands in front of gateways as well. */
+  /** The server is there by now, and does not listen yet. */
   onApplicationBootstrap(): void {
     // What a path has refused says nothing of the next request to it if headers choose the route.
     const versioning = this.config.getVersioning();

@@ -1,6 +1,6 @@
 /* Answers that are given in front of the framework. */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { AnswerNow } from '../common/answer-now.js';
 import { rawRequest, rawResponse, takeOver } from '../common/http-request.js';
 import { PROBLEM_CONTENT_TYPE, type ProblemFields, toProblem } from '../common/problem.js';
@@ -85,6 +85,16 @@ export function answerPreflight(
   response.end();
 }
 
+const ignoreError = (): void => undefined;
+
+/**
+ * Keeps an `error` listener on a socket for as long as it lives. Node takes its own off a socket that it hands out (an upgrade), and an
+ * `error` event without a listener ends the process: any write to a peer that has gone would do. The socket closes by itself.
+ */
+export function keepErrorListener(socket: Writable): void {
+  if (!socket.listeners('error').includes(ignoreError)) socket.on('error', ignoreError);
+}
+
 /**
  * Answers on the socket itself, where there is no response object: an upgrade, or a request that Node's parser could not read.
  * @param headers name and value in turn
@@ -96,6 +106,7 @@ export function answerOnSocket(
   requestId: string,
   errors: ResolvedErrors | false,
 ): void {
+  keepErrorListener(socket);
   if (!socket.writable || (socket as MarkedSocket)[CLOSING]) {
     socket.destroy();
     return;

@@ -136,10 +136,10 @@ export class Front {
       // A body that was refused while a stage waited has its answer.
       return !rawAnswer.headersSent;
     } catch (error) {
-      this.log.error(`A request could not be judged: ${String(error)}`);
+      const problem = this.#failed(error);
       takeOver(response);
       if (rawAnswer.headersSent) rawAnswer.destroy();
-      else answerProblem(raw, rawAnswer, FRONT_PROBLEM, state.id, this.options.errors);
+      else answerProblem(raw, rawAnswer, problem, state.id, this.options.errors);
       return false;
     }
   }
@@ -150,31 +150,30 @@ export class Front {
    */
   admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean | Promise<boolean> {
     const state = this.#newState(raw, NO_RESPONSE);
-    const problem = this.#judge(raw, state, 'UPGRADE');
-    if (problem === undefined) {
-      if (this.options.webSockets.requireTls && !state.client.secure) {
-        this.#refuseUpgrade(socket, state, TLS_PROBLEM);
-        return false;
-      }
-      if (this.parts.handshakes !== undefined) return this.#authenticate(raw, socket, state);
-      attachUpgrade(raw, socket, state);
-      return true;
+    const problem = this.#judge(raw, state, 'UPGRADE') ?? this.#checkTls(state);
+    if (problem !== undefined) {
+      this.#refuseUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
+      return false;
     }
-    this.#refuseUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
-    return false;
+    if (this.parts.handshakes !== undefined) return this.#authenticate(raw, socket, state);
+    attachUpgrade(raw, socket, state);
+    return true;
+  }
+
+  #checkTls({ client }: RequestState): ProblemFields | undefined {
+    return this.options.webSockets.requireTls && !client.secure ? TLS_PROBLEM : undefined;
   }
 
   async #authenticate(raw: IncomingMessage, socket: Duplex, state: RequestState): Promise<boolean> {
-    // Node has taken its own listener off; a client that goes now must not end the process.
-    socket.on('error', ignore);
-    const refusal = await this.parts.handshakes!.judge(raw, state);
-    socket.off('error', ignore);
+    const refusal = await this.parts.handshakes!.judge(raw, state).catch((error: unknown) => ({
+      problem: this.#failed(error),
+      headers: [],
+    }));
     if (socket.destroyed) return false;
     if (refusal === undefined) {
       attachUpgrade(raw, socket, state);
       return true;
     }
-    socket.on('error', ignore);
     this.#refuseUpgrade(socket, state, refusal.problem, refusal.headers);
     return false;
   }
@@ -245,11 +244,12 @@ export class Front {
   ): ProblemFields | typeof PREFLIGHT | undefined {
     try {
       state.client = this.#clients.read(raw);
+      const problem =
+        checkRequestHead(raw) ?? this.#hosts.check(raw, state) ?? this.#origins.check(raw, state, method);
       return (
-        checkRequestHead(raw) ??
-        this.#hosts.check(raw, state) ??
-        this.#origins.check(raw, state, method) ??
+        // Counts every request, also one that is rejected already or is a preflight.
         this.#limits.checkFlood(raw, state) ??
+        problem ??
         this.#checkUrl(raw) ??
         checkMethod(raw.method ?? '', this.options.methods) ??
         checkRepeatedFields(raw) ??
@@ -258,9 +258,13 @@ export class Front {
       );
     } catch (error) {
       // A function of the app's own, such as trustProxy. Thrown out of the server's event, it would end the process.
-      this.log.error(`A request could not be judged: ${String(error)}`);
-      return FRONT_PROBLEM;
+      return this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): ProblemFields {
+    this.log.error(`A request could not be judged: ${String(error)}`);
+    return FRONT_PROBLEM;
   }
 
   #checkUrl({ url }: IncomingMessage): ProblemFields | undefined {
@@ -286,8 +290,6 @@ export class Front {
     state.body = watchBody(raw, body, problem => this.#answerNow(raw, response, problem));
   }
 }
-
-const ignore = (): void => undefined;
 
 const NO_STAGES: readonly FrontStage[] = [];
 

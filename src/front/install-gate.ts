@@ -1,86 +1,134 @@
-/* The front on the HTTP server itself: in front of all listeners of its events, those of the framework and those of libraries that put
- * themselves before it (socket.io's polling passes neither Express nor Fastify). */
+/* Runs the edge on the HTTP server itself: in front of every listener of its events, whoever adds one and whenever. Listeners of
+ * libraries (socket.io's polling, an upgrade proxy) pass neither Express nor Fastify, and some are added while the server listens. */
+import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
+import { keepErrorListener } from './answer.js';
 import type { Front } from './front.js';
-
-type RequestListener = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  done?: (error?: unknown) => void,
-) => void;
-type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /** What an Express app takes in place of its own last answer: what is to happen to a request that nobody answered. */
 export type AnswerUnhandled = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
 
-type GatedServer = Pick<Server, 'listeners' | 'removeAllListeners' | 'on' | 'maxHeadersCount'> & {
+type GatedServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'> & {
   requireHostHeader?: boolean;
 };
+type Emit = (event: string, ...args: unknown[]) => boolean;
+
+/** The edge's own listener of each event that hands out a request or a connection. */
+type EdgeListeners = Map<string, (...args: never[]) => void>;
 
 export function installGate(server: GatedServer, front: Front, answerUnhandled?: AnswerUnhandled): void {
-  const listeners = takeListeners<RequestListener>(server, 'request');
-  if (listeners.length === 0) return;
-  const dispatch = (request: IncomingMessage, response: ServerResponse): void => {
-    const done = answerUnhandled && ((error?: unknown) => answerUnhandled(request, response, error));
-    for (const listener of listeners) listener.call(server, request, response, done);
+  const emit = server.emit as Emit;
+  // A library that has wrapped this server's own emit may hold on to the server: it runs behind the edge.
+  const isWrapped = Object.hasOwn(server, 'emit');
+  const deliver = (isWrapped ? emit : (EventEmitter.prototype.emit as Emit)).bind(server);
+  const edge = edgeListeners(server, front, deliver, answerUnhandled);
+  if (!isWrapped && emit !== EventEmitter.prototype.emit) runInside(emit, server, edge);
+  server.emit = (event: string, ...args: unknown[]): boolean => {
+    const listener = edge.get(event);
+    if (listener === undefined) return emit.call(server, event, ...args);
+    listener(...(args as never[]));
+    return true;
   };
-  const admit = (request: IncomingMessage, response: ServerResponse, sendContinue?: () => void): void => {
-    const go = (admitted: boolean): void => {
-      if (!admitted) return;
-      if (sendContinue !== undefined) requestState(response)!.askForBody();
-      dispatch(request, response);
-    };
-    const admitted = front.admit(request, response, sendContinue);
-    if (typeof admitted === 'boolean') go(admitted);
-    else void admitted.then(go);
-  };
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => admit(request, response));
-  if (server.listeners('checkContinue').length === 0) {
-    // Node would ask for the body before anybody has looked at the request.
-    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
-      admit(request, response, () => response.writeContinue()),
-    );
-  }
-  if (server.listeners('checkExpectation').length === 0) {
-    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-      front.answerExpectation(request, response),
-    );
-  }
-  gateUpgrades(server, front);
-  answerParserErrors(server, front);
+  // Without a listener, Node would ask for a body before anybody has looked at the request, or answer by itself.
+  server.on('checkContinue', noListener);
+  server.on('checkExpectation', noListener);
   // A request without a Host is answered by the front; one whose lines Node would drop is refused there (request-head.ts).
   server.requireHostHeader = false;
   server.maxHeadersCount = 0;
 }
 
-function gateUpgrades(server: GatedServer, front: Front): void {
-  const listeners = takeListeners<UpgradeListener>(server, 'upgrade');
-  if (listeners.length === 0) return;
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const go = (admitted: boolean): void => {
-      if (!admitted) return;
-      for (const listener of listeners) listener.call(server, request, socket, head);
-    };
-    const admitted = front.admitUpgrade(request, socket);
-    if (typeof admitted === 'boolean') go(admitted);
-    else void admitted.then(go);
-  });
+/** Runs the edge inside the emit of a tracer, which wraps `Server.prototype.emit`: rejections are traced too. */
+function runInside(emit: Emit, server: GatedServer, edge: EdgeListeners): void {
+  const emitter = Object.create(server) as EventEmitter;
+  EventEmitter.call(emitter); // Gives it listeners of its own.
+  for (const [event, listener] of edge) {
+    emitter.on(event, listener as (...args: unknown[]) => void);
+    edge.set(event, (...args) => void emit.call(emitter, event, ...args));
+  }
 }
 
-/** Node's own answers (and Fastify's, in their place) would go out without a header. A handler of the app's own stays. */
-function answerParserErrors(server: GatedServer, front: Front): void {
-  const listeners = server.listeners('clientError');
-  if (!listeners.every(listener => listener.name.endsWith('defaultClientErrorHandler'))) return;
-  server.removeAllListeners('clientError');
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
-    // The other side is gone, or an answer is on its way that another must not interrupt.
-    if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) socket.destroy();
-    else front.answerUnreadable(socket, parserProblem(error.code));
-  });
+function edgeListeners(
+  server: GatedServer,
+  front: Front,
+  deliver: Emit,
+  answerUnhandled: AnswerUnhandled | undefined,
+): EdgeListeners {
+  const dispatch = (request: IncomingMessage, response: ServerResponse): void => {
+    if (answerUnhandled === undefined) deliver('request', request, response);
+    else {
+      deliver('request', request, response, (error?: unknown) => answerUnhandled(request, response, error));
+    }
+  };
+  const isHandled = (event: string): boolean =>
+    server.listeners(event).some(listener => listener !== noListener);
+
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    // A listener of `checkContinue` emits the request again.
+    if (requestState(response) !== undefined) dispatch(request, response);
+    else whenAdmitted(front.admit(request, response), () => dispatch(request, response));
+  };
+  const onContinue = (request: IncomingMessage, response: ServerResponse): void => {
+    const admitted = front.admit(request, response, () => response.writeContinue());
+    whenAdmitted(admitted, () => {
+      if (isHandled('checkContinue')) deliver('checkContinue', request, response);
+      else {
+        requestState(response)!.askForBody();
+        dispatch(request, response);
+      }
+    });
+  };
+  const onExpectation = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!isHandled('checkExpectation')) front.answerExpectation(request, response);
+    else {
+      whenAdmitted(front.admit(request, response), () => deliver('checkExpectation', request, response));
+    }
+  };
+  const onUpgrade =
+    (event: string) =>
+    (request: IncomingMessage, socket: Duplex | ServerResponse, head: Buffer): void => {
+      keepErrorListener(socket);
+      // A CONNECT over HTTP/2 has a response.
+      const isResponse = 'writeHead' in socket;
+      const admitted = isResponse ? front.admit(request, socket) : front.admitUpgrade(request, socket);
+      whenAdmitted(admitted, () => {
+        if (!deliver(event, request, socket, head)) socket.destroy();
+      });
+    };
+  const onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+    // Node's own answers (and Fastify's, in their place) would go out without a header. A handler of the app's own stays.
+    const own = server.listeners('clientError').filter(isNotDefault);
+    for (const listener of own) listener.call(server, error, socket);
+    if (own.length === 0) answerParserError(error, socket, front);
+  };
+  return new Map<string, (...args: never[]) => void>([
+    ['request', onRequest],
+    ['checkContinue', onContinue],
+    ['checkExpectation', onExpectation],
+    ['upgrade', onUpgrade('upgrade')],
+    ['connect', onUpgrade('connect')],
+    ['clientError', onClientError],
+  ]);
+}
+
+const noListener = (): void => undefined;
+
+const isNotDefault = ({ name }: { readonly name: string }): boolean =>
+  !name.endsWith('defaultClientErrorHandler');
+
+/** Mostly at once: a promise would cost every request. */
+function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void): void {
+  if (admitted === true) go();
+  else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && go());
+}
+
+function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, front: Front): void {
+  const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
+  // The other side is gone, or an answer is on its way that another must not interrupt.
+  if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) socket.destroy();
+  else front.answerUnreadable(socket, parserProblem(error.code));
 }
 
 function parserProblem(code: string | undefined): ProblemFields {
@@ -98,10 +146,4 @@ function parserProblem(code: string | undefined): ProblemFields {
     default:
       return { status: 400, code: 'request_malformed', detail: 'The request is not valid HTTP.' };
   }
-}
-
-function takeListeners<Listener>(server: GatedServer, event: 'request' | 'upgrade'): Listener[] {
-  const listeners = server.listeners(event) as Listener[];
-  server.removeAllListeners(event);
-  return listeners;
 }
