@@ -16,6 +16,7 @@ import { rawRequest, rawResponse, requestPath } from '../common/http-request.js'
 import { addressBlock } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
+import { whenResponseEnds } from '../common/response-end.js';
 import { type Ask, isConcurrency, part, parts, policiesOf, takenOf } from './ask.js';
 import { type AskChoices, askGroup, chargeOf, partitionKeysOf } from './ask-group.js';
 import { LimitUnknownError } from './dynamic-limits.js';
@@ -303,8 +304,8 @@ export class RateLimitGuard extends ThrottlerGuard {
     const response = call.state?.response ?? (call.response && rawResponse(call.response));
     if (asks.some(ask => part(ask, isConcurrency) !== undefined)) {
       const release = this.limiter.hold(asks, decided);
-      if (response === undefined || response.destroyed || response.writableFinished) release();
-      else response.once('close', release);
+      if (response === undefined) release();
+      else whenResponseEnds(response, release);
     }
     const { state } = call;
     if (state === undefined) return;
