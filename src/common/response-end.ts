@@ -2,6 +2,14 @@
  * neither 'finish' nor 'close' for a queued response of a pipelined request whose connection is closed before its turn. */
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ProblemFields } from './problem.js';
+
+/** For the exception that keeps a handler from running when its response has ended; no client receives it. */
+export const REQUEST_ENDED: ProblemFields = {
+  status: 503,
+  code: 'request_ended',
+  detail: 'The request had ended before its handler could run.',
+};
 
 /** @param isWhole whether the response was handed over whole; else its client has gone, or it was cut off */
 export type OnResponseEnd = (isWhole: boolean) => void;

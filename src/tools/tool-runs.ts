@@ -5,7 +5,7 @@ import type { AuditOutcome } from '../audit/audit-record.js';
 import type { AuditEnd, AuditStart, AuditTrail } from '../audit/audit-trail.js';
 import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
-import { hasResponseEnded, isResponseWhole, whenResponseEnds } from '../common/response-end.js';
+import { hasResponseEnded, isResponseWhole, REQUEST_ENDED, whenResponseEnds } from '../common/response-end.js';
 import type { Tool } from './tool.js';
 import { auditEntryOf, type ToolRequest } from './tool-request.js';
 
@@ -20,16 +20,7 @@ const NOTHING = (): void => undefined;
 /** What a client hears when a call was not made. */
 const REFUSALS: ReadonlySet<number> = new Set([401, 403, 421, 429]);
 
-/** For the exception that keeps a handler from running; no client hears it. */
-const ENDED: AuditStart = {
-  recorded: false,
-  problem: {
-    status: 503,
-    code: 'request_ended',
-    detail: 'The request had ended before its handler could run.',
-  },
-  headers: [],
-};
+const ENDED: AuditStart = { recorded: false, problem: REQUEST_ENDED, headers: [] };
 
 /** A call that may run, and whether its end is recorded with the end of the response. */
 type RunStart = AuditStart & { readonly isWatched: boolean };
