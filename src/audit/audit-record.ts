@@ -11,7 +11,7 @@ export interface AuditRecord {
    * records of low impact found no room. `recovered`: so many bytes of an unfinished line were cut off at a start.
    */
   readonly event: 'started' | 'finished' | 'refused' | 'dropped' | 'recovered';
-  /** The same in the `started` and the `finished` record of one call. */
+  /** The same in the `started` record of a call and in the one that says how it ended. */
   readonly call?: string | undefined;
   readonly tool?: string | undefined;
   readonly impact?: Impact | undefined;

@@ -39,6 +39,8 @@ export interface AuditEnd {
 export interface AuditedCall {
   /** Records how it ended. The first end counts. */
   finish(end: AuditEnd): void;
+  /** Records that it has not run after all. */
+  cancel(end: AuditEnd): void;
 }
 
 export type AuditStart =
@@ -66,7 +68,10 @@ const UNAVAILABLE: AuditStart = {
   headers: ['Retry-After', '1'],
 };
 
-const NOT_AUDITED: AuditStart = { recorded: true, call: { finish: () => undefined } };
+const NOT_AUDITED: AuditStart = {
+  recorded: true,
+  call: { finish: () => undefined, cancel: () => undefined },
+};
 
 export class AuditTrail {
   readonly #writers: readonly SinkWriter[];
@@ -165,16 +170,15 @@ export class AuditTrail {
 
   #callOf(facts: Facts, way: 'keep' | 'offer'): AuditedCall {
     const startedMs = this.clock.monotonicMs();
-    let finished = false;
-    return {
-      finish: ({ outcome, status, code }) => {
-        if (finished) return;
-        finished = true;
-        const durationMs = roundMs(this.clock.monotonicMs() - startedMs);
-        const line = this.#line({ event: 'finished', ...facts, outcome, status, code, durationMs });
-        for (const writer of this.#writers) writer[way](line);
-      },
+    let ended = false;
+    const end = (event: 'finished' | 'refused', { outcome, status, code }: AuditEnd): void => {
+      if (ended) return;
+      ended = true;
+      const durationMs = roundMs(this.clock.monotonicMs() - startedMs);
+      const line = this.#line({ event, ...facts, outcome, status, code, durationMs });
+      for (const writer of this.#writers) writer[way](line);
     };
+    return { finish: parts => end('finished', parts), cancel: parts => end('refused', parts) };
   }
 
   #factsOf(entry: AuditEntry): Facts {

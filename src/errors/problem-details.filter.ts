@@ -11,6 +11,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
+import { hasResponseEnded } from '../common/response-end.js';
 import { answerPlainly, isPlainExpress } from './answer-plainly.js';
 import { describeError, isUnforeseen } from './describe-error.js';
 import { describeForLog } from './describe-for-log.js';
@@ -68,7 +69,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const id = requestId ? `[${requestId}] ` : '';
     const { message, stack } = describeForLog(exception);
     // Nobody reads an answer to a client that has gone, and any client can go in the middle of its body.
-    if (rawResponse(response).destroyed) this.logger.debug(`${id}${message}`);
+    if (hasResponseEnded(rawResponse(response))) this.logger.debug(`${id}${message}`);
     else this.logger.error(`${id}${message}`, stack);
   }
 }

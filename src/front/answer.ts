@@ -5,6 +5,7 @@ import type { AnswerNow } from '../common/answer-now.js';
 import { rawRequest, rawResponse, takeOver } from '../common/http-request.js';
 import { PROBLEM_CONTENT_TYPE, type ProblemFields, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
+import { hasResponseEnded } from '../common/response-end.js';
 import { hasLongBody } from '../common/unread-body.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
@@ -36,7 +37,7 @@ export function answerProblem(
 export function createAnswerNow(errors: ResolvedErrors | false): AnswerNow {
   return (request, response, problem) => {
     const answer = rawResponse(response);
-    if (answer.writableEnded || answer.destroyed) return false;
+    if (answer.writableEnded || hasResponseEnded(answer)) return false;
     if (answer.headersSent) {
       answer.destroy();
       return false;

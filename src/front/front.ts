@@ -37,6 +37,7 @@ import { HostCheck } from './host-check.js';
 import { LimitCheck } from './limit-check.js';
 import { OriginCheck, PREFLIGHT } from './origin-check.js';
 import { answerOnSocket, answerPreflight, answerProblem, createAnswerNow } from './answer.js';
+import { hasResponseEnded } from '../common/response-end.js';
 import {
   checkMethod,
   checkRepeatedFields,
@@ -133,8 +134,8 @@ export class Front {
         takeOver(response);
         return false;
       }
-      // A body that was refused while a stage waited has its answer.
-      return !rawAnswer.headersSent;
+      // A body that was refused while a stage waited has its answer, and nobody waits for one on a connection that is closed.
+      return !rawAnswer.headersSent && !hasResponseEnded(rawAnswer);
     } catch (error) {
       const problem = this.#failed(error);
       takeOver(response);

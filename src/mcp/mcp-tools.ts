@@ -5,6 +5,7 @@ import type { AuditedCall, AuditEntry, AuditTrail } from '../audit/audit-trail.j
 import type { Agent } from '../common/agent.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
+import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
 import { joinQuotas } from '../tools/quota-pairs.js';
 import type { ToolPolicy } from '../tools/tool-policy.js';
 import type { CallOutcomes } from './call-outcomes.js';
@@ -41,17 +42,24 @@ export class McpToolGate implements McpTools {
       if (!decision.allowed) return { fields: decision.problem, headers: decision.headers };
       state.quota = joinQuotas(state.quota, decision.headers);
     }
-    const started: (readonly [id: MessageId | undefined, call: AuditedCall])[] = [];
+    const started: Started[] = [];
     for (const { tool, id, params } of calls) {
-      const start = await this.audit.begin(this.#entryOf(tool, params, raw, state));
+      const entry = this.#entryOf(tool, params, raw, state);
+      if (hasResponseEnded(response)) {
+        this.audit.refuse(entry, { outcome: 'aborted' });
+        continue;
+      }
+      const start = await this.audit.begin(entry);
       if (start.recorded) {
         started.push([id, start.call]);
         continue;
       }
-      for (const [, call] of started) call.finish({ outcome: 'refused', code: start.problem.code });
+      for (const [, call] of started) call.cancel({ outcome: 'refused', code: start.problem.code });
       return { fields: start.problem, headers: start.headers };
     }
-    if (started.length > 0) finishWith(response, state, started, outcomes);
+    // The stage lets nobody serve a request whose response has ended.
+    if (hasResponseEnded(response)) for (const [, call] of started) call.cancel({ outcome: 'aborted' });
+    else if (started.length > 0) finishWith(response, state, started, outcomes);
     return undefined;
   }
 
@@ -86,25 +94,25 @@ export class McpToolGate implements McpTools {
   }
 }
 
+type Started = readonly [id: MessageId | undefined, call: AuditedCall];
+
 function finishWith(
   response: ServerResponse,
   state: RequestState,
-  started: readonly (readonly [id: MessageId | undefined, call: AuditedCall])[],
+  started: readonly Started[],
   outcomes: CallOutcomes,
 ): void {
-  // The first end counts: 'close' comes behind 'finish', and alone where the client has gone.
-  const end = (): void => {
-    const status = response.headersSent ? response.statusCode : undefined;
+  whenResponseEnds(response, isWhole => {
+    const { headersSent, statusCode } = response;
+    const status = headersSent ? statusCode : undefined;
     for (const [id, call] of started) {
-      call.finish({ outcome: outcomeOf(response, outcomes.hasFailed(id)), status, code: state.problem });
+      const outcome = isWhole ? outcomeOf(statusCode, outcomes.hasFailed(id)) : 'aborted';
+      call.finish({ outcome, status, code: state.problem });
     }
-  };
-  response.once('finish', end);
-  response.once('close', end);
+  });
 }
 
-function outcomeOf({ writableFinished, statusCode }: ServerResponse, hasFailed: boolean): AuditOutcome {
-  if (!writableFinished) return 'aborted';
-  if (REFUSALS.has(statusCode)) return 'refused';
-  return statusCode >= 400 || hasFailed ? 'failed' : 'ok';
+function outcomeOf(status: number, hasFailed: boolean): AuditOutcome {
+  if (REFUSALS.has(status)) return 'refused';
+  return status >= 400 || hasFailed ? 'failed' : 'ok';
 }

@@ -93,6 +93,7 @@ export interface DynamicRule {
   readonly ttlMs: number;
   /** @throws AgentSecurityConfigError for a text that is no limit */
   readonly createPolicies: (limit: string) => readonly Policy[];
+  readonly algorithm: AlgorithmName;
   readonly key: RateLimitKey | undefined;
   readonly cost: RateLimitCost;
 }
@@ -100,6 +101,10 @@ export interface DynamicRule {
 export type AnyRule = LimitRule | DynamicRule;
 
 export const isDynamic = (rule: AnyRule): rule is DynamicRule => 'resolve' in rule;
+
+/** Whether a rule limits how many requests are at work at once. */
+export const limitsConcurrency = (rule: AnyRule): boolean =>
+  (isDynamic(rule) ? rule.algorithm : rule.policy.rule) === 'concurrency';
 
 /** Each policy of a quota has a bit of its mask. */
 const MAX_RULES = 16;
@@ -196,7 +201,7 @@ function parse(option: string, input: Partial<Record<keyof RateLimitPolicyOption
   if (isLookedUp) {
     readAlertAt(`${option}.alertAt`, input.alertAt, MAX_LIMIT);
     const ttlMs = readInteger(`${option}.limitTtlMs`, input.limitTtlMs, 60_000, { min: 1, max: 86_400_000 });
-    return [{ resolve: limit as RateLimitResolver, ttlMs, createPolicies, key, cost }];
+    return [{ resolve: limit as RateLimitResolver, ttlMs, createPolicies, algorithm, key, cost }];
   }
   if (input.limitTtlMs !== undefined)
     throw limitTypeError(`${option}.limitTtlMs`, input.limitTtlMs, 'belongs to a limit that is a function');

@@ -16,10 +16,13 @@ import { rawRequest, rawResponse, requestPath } from '../common/http-request.js'
 import { addressBlock } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
+import { whenResponseEnds } from '../common/response-end.js';
 import { type Ask, isConcurrency, part, parts, policiesOf, takenOf } from './ask.js';
 import { type AskChoices, askGroup, chargeOf, partitionKeysOf } from './ask-group.js';
+import { bindConcurrency } from './concurrency.interceptor.js';
 import { LimitUnknownError } from './dynamic-limits.js';
 import { refuses, type Verdict } from './judge.js';
+import { releaseWhenDone } from './lease.js';
 import { isDynamic } from './limit-rule.js';
 import { isTimed, KNOWN_REFUSALS, nameRequest } from './known-refusals.js';
 import { createPolicy, type Policy, REQUESTS } from './policy.js';
@@ -91,6 +94,7 @@ export class RateLimitGuard extends ThrottlerGuard {
       reflector,
     );
     this.throttlers = throttlers;
+    bindConcurrency(modules, [...settings.limits, ...[...settings.tiers.values()].flat()]);
     const createTable = (policies: readonly Policy[]): QuotaTable => limiter.createTable(policies);
     this.plans = new RoutePlans(reflector, settings, createTable, clock, new Logger(RateLimitGuard.name));
   }
@@ -302,9 +306,12 @@ export class RateLimitGuard extends ThrottlerGuard {
   private follow(call: Call, groups: readonly AnyGroup[], asks: readonly Ask[], decided: Decided): void {
     const response = call.state?.response ?? (call.response && rawResponse(call.response));
     if (asks.some(ask => part(ask, isConcurrency) !== undefined)) {
-      const release = this.limiter.hold(asks, decided);
-      if (response === undefined || response.destroyed || response.writableFinished) release();
-      else response.once('close', release);
+      const lease = this.limiter.lease(asks, decided);
+      if (lease !== undefined) {
+        if (response === undefined) lease.release();
+        else if (call.state === undefined) whenResponseEnds(response, () => lease.release());
+        else releaseWhenDone(call.state, response, lease);
+      }
     }
     const { state } = call;
     if (state === undefined) return;

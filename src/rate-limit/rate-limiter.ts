@@ -6,6 +6,7 @@ import { type Ask, checkCost, checkOwner, isConcurrency, parts, policiesOf, take
 import { GuardedStore } from './guarded-store.js';
 import { hashKey } from './hash-key.js';
 import { adjust, type Charge, EVERY_POLICY, judge, look, type Standing, type Verdict } from './judge.js';
+import { Lease } from './lease.js';
 import { type RateLimitPolicyOptions, resolvePolicies } from './limit-rule.js';
 import { Once } from './once.js';
 import type { Policy } from './policy.js';
@@ -66,9 +67,6 @@ export interface Asker {
 
 /** Bounds how many different policies one process can make up by hand. */
 const MAX_POLICIES = 1_000;
-
-/** A lease is renewed so often before it would end. */
-const RENEWALS = 3;
 
 const POLICY_KEYS = ['limit', 'name', 'algorithm', 'burst', 'unit', 'shadow', 'alertAt'] as const;
 
@@ -207,38 +205,28 @@ export class RateLimiter {
     return this.#store !== undefined;
   }
 
-  /** Keeps the slots of a request until the returned function releases them. */
-  hold(asks: readonly Ask[], { verdict, isShared, chargedMs }: Decided): () => void {
+  /** Leases the slots that a granted decision has taken, and renews them; `undefined` if it has taken none. */
+  lease(asks: readonly Ask[], { verdict, isShared, chargedMs }: Decided): Lease | undefined {
     const held = parts(takenOf(asks, verdict), isConcurrency);
-    if (held.length === 0) return () => undefined;
+    if (held.length === 0) return undefined;
     let beganMs = chargedMs;
     const leaseMs = Math.min(
       ...held.flatMap(({ charges }) =>
         charges.flatMap(charge => policiesOf(charge).map(({ windowMs }) => windowMs)),
       ),
     );
-    let renewing: Promise<void> | undefined;
-    const renew = async (): Promise<void> => {
-      const nowMs = this.clock.monotonicMs();
-      if (!isShared) this.#renewLocally(held, beganMs);
-      else if ((await this.#store!.renew(storedOf(held), nowMs - beganMs)) === undefined) return;
-      beganMs = nowMs;
-    };
-    const release = (): void => {
-      for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
-    };
-    const timer = setInterval(() => {
-      // A lease that cannot be renewed ends.
-      renewing ??= renew()
-        .catch(() => undefined)
-        .finally(() => (renewing = undefined));
-    }, leaseMs / RENEWALS).unref();
-    return () => {
-      clearInterval(timer);
-      // Behind a renewal that is under way, since only then it is known when the lease began.
-      if (renewing === undefined) release();
-      else void renewing.then(release);
-    };
+    return new Lease({
+      leaseMs,
+      renew: async () => {
+        const nowMs = this.clock.monotonicMs();
+        if (!isShared) this.#renewLocally(held, beganMs);
+        else if ((await this.#store!.renew(storedOf(held), nowMs - beganMs)) === undefined) return;
+        beganMs = nowMs;
+      },
+      release: () => {
+        for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
+      },
+    });
   }
 
   /** Emits what a decision gives cause to: thresholds that were reached, refusals by policies in shadow mode. */

@@ -1,5 +1,6 @@
 /* How long one request may take: until its answer begins, then from one piece of it to the next. */
 import type { ServerResponse } from 'node:http';
+import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
 import type { Timers } from '../common/timers.js';
 
 export interface DeadlineLimits {
@@ -23,7 +24,7 @@ export class Deadline {
   start(): void {
     const { response, limits, timers } = this;
     this.#wait(limits.handlerMs === false ? limits.idleMs : limits.handlerMs);
-    response.once('close', () => timers.stop(this.#timer));
+    whenResponseEnds(response, () => timers.stop(this.#timer));
   }
 
   #wait(ms: number | false): void {
@@ -32,7 +33,7 @@ export class Deadline {
 
   #look(): void {
     const { response, limits } = this;
-    if (response.writableEnded || response.destroyed) return;
+    if (response.writableEnded || hasResponseEnded(response)) return;
     if (!response.headersSent) {
       if (limits.handlerMs === false) {
         this.#wait(limits.idleMs);

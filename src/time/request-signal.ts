@@ -1,5 +1,6 @@
 /* The AbortSignal of a request: made when somebody asks for it, aborted when nobody waits for the answer any more. */
 import type { ServerResponse } from 'node:http';
+import { whenResponseEnds } from '../common/response-end.js';
 
 const CONTROLLER = Symbol('agent-security:abort-controller');
 type AbortableResponse = ServerResponse & { [CONTROLLER]?: AbortController };
@@ -18,11 +19,9 @@ function controllerOf(response: AbortableResponse): AbortController {
   if (known !== undefined) return known;
   const controller = new AbortController();
   response[CONTROLLER] = controller;
-  const gone = (): void => {
-    if (!response.writableFinished)
+  whenResponseEnds(response, isWhole => {
+    if (!isWhole)
       controller.abort(new DOMException('The client has gone.', 'AbortError') as unknown as Error);
-  };
-  if (response.destroyed) gone();
-  else response.once('close', gone);
+  });
   return controller;
 }

@@ -1,21 +1,29 @@
-/* The calls that are under way, from the first guard to the end of their answers, so that a call is recorded whoever refuses it: another
+/* The calls that are under way, from the first guard to the end of their responses, so that a call is recorded whoever rejects it: another
  * guard, a pipe, the handler, or the client that goes away. */
 import type { ServerResponse } from 'node:http';
 import type { AuditOutcome } from '../audit/audit-record.js';
-import type { AuditedCall, AuditTrail } from '../audit/audit-trail.js';
+import type { AuditEnd, AuditStart, AuditTrail } from '../audit/audit-trail.js';
 import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
+import { hasResponseEnded, isResponseWhole, REQUEST_ENDED, whenResponseEnds } from '../common/response-end.js';
 import type { Tool } from './tool.js';
 import { auditEntryOf, type ToolRequest } from './tool-request.js';
 
 interface Run {
-  readonly tool: Tool;
-  /** Once the guard has let it through. */
-  call: AuditedCall | undefined;
+  readonly response: ServerResponse;
+  /** Records how it ended, when the response ends. */
+  end: (end: AuditEnd) => void;
 }
+
+const NOTHING = (): void => undefined;
 
 /** What a client hears when a call was not made. */
 const REFUSALS: ReadonlySet<number> = new Set([401, 403, 421, 429]);
+
+const ENDED: AuditStart = { recorded: false, problem: REQUEST_ENDED, headers: [] };
+
+/** A call that may run, and whether its end is recorded with the end of the response. */
+type RunStart = AuditStart & { readonly isWatched: boolean };
 
 export class ToolRuns {
   readonly #runs = new WeakMap<RequestState, Run>();
@@ -25,43 +33,56 @@ export class ToolRuns {
     private readonly clock: Clock,
   ) {}
 
-  /** Watches the answer of a request to a tool's handler. */
+  /** Watches the response to a request to a tool's handler. */
   watch(tool: Tool, request: ToolRequest, response: ServerResponse): void {
     const { state } = request;
     if (state === undefined || this.#runs.has(state)) return;
-    const run: Run = { tool, call: undefined };
-    this.#runs.set(state, run);
     const startedMs = this.clock.monotonicMs();
-    let ended = false;
-    const end = (): void => {
-      if (ended) return;
-      ended = true;
-      const isWhole = response.writableFinished;
-      const status = response.headersSent ? response.statusCode : undefined;
-      const outcome = outcomeOf(isWhole, response.statusCode);
-      const parts = { outcome, status, code: state.problem };
-      if (run.call !== undefined) run.call.finish(parts);
-      else
+    const run: Run = {
+      response,
+      end: end =>
         this.audit.refuse(auditEntryOf(tool, request), {
-          ...parts,
+          ...end,
           durationMs: this.clock.monotonicMs() - startedMs,
-        });
+        }),
     };
-    response.once('finish', end);
-    response.once('close', end);
+    this.#runs.set(state, run);
+    whenResponseEnds(response, isWhole => run.end(endOf(response, state, isWhole)));
   }
 
-  /** Says that the call of a request runs. @returns false if nobody watches its answer */
-  started(state: RequestState | undefined, call: AuditedCall): boolean {
+  /** Records that a call is about to run. A call whose response has ended by then does not run, and is recorded so. */
+  async start(tool: Tool, request: ToolRequest): Promise<RunStart> {
+    const { state } = request;
     const run = state && this.#runs.get(state);
-    if (run === undefined) return false;
-    run.call = call;
-    return true;
+    const response = run?.response ?? state?.response;
+    if (run !== undefined && hasResponseEnded(run.response)) return { ...ENDED, isWatched: true };
+    const entry = auditEntryOf(tool, request);
+    const rejected = run?.end;
+    // Until the start is recorded, an end is found below.
+    if (run !== undefined) run.end = NOTHING;
+    const start = await this.audit.begin(entry);
+    const isWatched = run !== undefined;
+    if (response !== undefined && state !== undefined && hasResponseEnded(response)) {
+      const end = endOf(response, state, isResponseWhole(response));
+      if (start.recorded) start.call.cancel(end);
+      else rejected?.(end);
+      return { ...ENDED, isWatched };
+    }
+    if (isWatched) run.end = start.recorded ? end => start.call.finish(end) : rejected!;
+    return { ...start, isWatched };
   }
 }
 
-function outcomeOf(isWhole: boolean, status: number): AuditOutcome {
-  if (!isWhole) return 'aborted';
+function endOf(response: ServerResponse, { problem }: RequestState, isWhole: boolean): AuditEnd {
+  const { headersSent, statusCode } = response;
+  return {
+    outcome: isWhole ? outcomeOf(statusCode) : 'aborted',
+    status: headersSent ? statusCode : undefined,
+    code: problem,
+  };
+}
+
+function outcomeOf(status: number): AuditOutcome {
   if (REFUSALS.has(status)) return 'refused';
   return status >= 400 ? 'failed' : 'ok';
 }

@@ -191,7 +191,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await app.send('/slots/now')).status).toBe(200);
     });
 
-    it('releases the slot of a client that has gone', async () => {
+    it('releases the slot of a client that has gone when its handler has ended', async () => {
       const app = await startWork(platform);
       const leaving = new AbortController();
       const left = [0, 1].map(() =>
@@ -201,6 +201,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await app.send('/slots/now')).status).toBe(429);
       leaving.abort();
       expect(await Promise.all(left)).toEqual(['left', 'left']);
+      expect((await app.send('/slots/now')).status).toBe(429);
+      for (const { release } of waiting) release();
       // The server hears of it by the socket; it has by the time that another request was served a few times.
       let last = 429;
       for (let turn = 0; turn < 100 && last === 429; turn++) last = (await app.send('/slots/now')).status;

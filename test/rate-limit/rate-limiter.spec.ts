@@ -418,20 +418,20 @@ describe('RateLimiter over a shared store', () => {
         { owner: 'a', charges: [charge], stored: [{ key: 'r:a', owner: 'a', policies: [policy], cost: 1 }] },
       ];
       const decided = (await limiter.decide(asks))!;
-      const release = limiter.hold(asks, decided);
+      const lease = limiter.lease(asks, decided)!;
       state.fails = true;
       time.nowMs = 4_000;
       await jest.advanceTimersByTimeAsync(4_000);
       state.fails = false;
       time.nowMs = 5_000;
-      release();
+      lease.release();
       await jest.advanceTimersByTimeAsync(0);
       expect(calls.at(-1)).toEqual(['settle', 'r:a', -1, 5_000]);
-      const again = limiter.hold(asks, { ...decided, chargedMs: 5_000 });
+      const again = limiter.lease(asks, { ...decided, chargedMs: 5_000 })!;
       time.nowMs = 9_000;
       await jest.advanceTimersByTimeAsync(4_000);
       time.nowMs = 10_000;
-      again();
+      again.release();
       await jest.advanceTimersByTimeAsync(0);
       expect(calls.at(-1)).toEqual(['settle', 'r:a', -1, 1_000]);
     } finally {

@@ -1,0 +1,83 @@
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { INTERCEPTORS_METADATA, SSE_METADATA } from '@nestjs/common/constants.js';
+import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { Observable, Subscription } from 'rxjs';
+import { ProblemException } from '../common/problem.exception.js';
+import { hasResponseEnded, REQUEST_ENDED } from '../common/response-end.js';
+import { countHandler, workOf } from './lease.js';
+import { type AnyRule, limitsConcurrency } from './limit-rule.js';
+import { RATE_LIMIT_KEY } from './rate-limit.options.js';
+import { readCall } from './read-call.js';
+
+/** Keeps the slots of a concurrency limit until the handler has ended, and runs no handler whose request holds no slot any more. */
+class ConcurrencyInterceptor implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const work = workOf(readCall(context)?.state);
+    if (work === undefined) return next.handle();
+    const isStream = Reflect.getMetadata(SSE_METADATA, context.getHandler()) === true;
+    return new Observable(subscriber => {
+      // Its slots are released.
+      if (hasResponseEnded(work.response)) {
+        subscriber.error(new ProblemException(REQUEST_ENDED));
+        return undefined;
+      }
+      const end = countHandler(work);
+      let hasBegun = false;
+      const handler = new Subscription();
+      const stop = (): void => {
+        handler.unsubscribe();
+        end();
+      };
+      const observer = {
+        next: (value: unknown) => {
+          hasBegun = true;
+          if (subscriber.closed) stop();
+          else subscriber.next(value);
+        },
+        error: (error: unknown) => {
+          end();
+          subscriber.error(error);
+        },
+        complete: () => {
+          end();
+          subscriber.complete();
+        },
+      };
+      handler.add(next.handle().subscribe(observer));
+      // Whoever unsubscribes (an interceptor with a timeout, say) does not stop the promise of a handler: it is followed to its end.
+      return () => {
+        if (isStream || hasBegun) stop();
+      };
+    });
+  }
+}
+
+const INTERCEPTOR = new ConcurrencyInterceptor();
+
+const rulesOf = (target: object): readonly AnyRule[] | undefined =>
+  Reflect.getMetadata(RATE_LIMIT_KEY, target) as readonly AnyRule[] | undefined;
+
+/**
+ * Binds the interceptor to the handlers that a concurrency limit applies to, as the innermost of all: an interceptor of the app's own may answer
+ * for a handler that is still running. Called before Nest reads what is bound to its handlers.
+ * @param rules of handlers that have none of their own
+ */
+export function bindConcurrency(modules: ModulesContainer, rules: readonly AnyRule[]): void {
+  const scanner = new MetadataScanner();
+  for (const module of modules.values()) {
+    for (const { metatype } of [...module.controllers.values(), ...module.providers.values()]) {
+      const prototype: unknown = typeof metatype === 'function' ? metatype.prototype : undefined;
+      if (typeof prototype !== 'object' || prototype === null) continue;
+      for (const name of scanner.getAllMethodNames(prototype)) {
+        const handler = (prototype as Record<string, () => unknown>)[name]!;
+        // What is no handler has no metadata.
+        if (Reflect.getMetadataKeys(handler).length === 0) continue;
+        const own = rulesOf(handler) ?? rulesOf(metatype as object) ?? rules;
+        if (!own.some(limitsConcurrency)) continue;
+        const bound = (Reflect.getMetadata(INTERCEPTORS_METADATA, handler) ?? []) as readonly unknown[];
+        if (!bound.includes(INTERCEPTOR))
+          Reflect.defineMetadata(INTERCEPTORS_METADATA, [...bound, INTERCEPTOR], handler);
+      }
+    }
+  }
+}

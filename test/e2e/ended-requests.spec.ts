@@ -1,0 +1,187 @@
+/* Requests whose connection is gone before they are answered: what they hold is released, and what became of their calls is recorded. */
+import type { Server } from 'node:http';
+import { type CanActivate, Controller, Get, Injectable, Post, UseGuards } from '@nestjs/common';
+import { AgentTool, RateLimit } from '../../src/index.js';
+import { HeldSink } from '../support/audit.js';
+import { pipeline, reset, until, wire } from '../support/leaving.js';
+import { calls, modern, SDK_SERVER } from '../support/mcp.js';
+import { PLATFORMS } from '../support/platforms.js';
+import { type AppParts, type RunningApp, start } from '../support/start.js';
+
+/** What a test holds up: guards and handlers that came, each until it is let go. */
+let held: (() => void)[] = [];
+let runs = 0;
+const hold = (): Promise<void> => new Promise(resolve => held.push(resolve));
+const letGo = (): void => held.splice(0).forEach(go => go());
+
+beforeEach(() => {
+  runs = 0;
+  held = [];
+});
+afterEach(letGo);
+
+@Injectable()
+class SlowGuard implements CanActivate {
+  async canActivate(): Promise<boolean> {
+    await hold();
+    return true;
+  }
+}
+
+@Controller()
+class Routes {
+  @Get('held')
+  held(): Promise<void> {
+    return hold();
+  }
+
+  @AgentTool('wipe', { impact: 'high' })
+  @Post('wipe')
+  wipe(): string {
+    runs++;
+    return 'wiped';
+  }
+
+  @AgentTool('move', { impact: 'medium' })
+  @Post('move')
+  move(): string {
+    runs++;
+    return 'moved';
+  }
+
+  @AgentTool('guarded', { impact: 'high' })
+  @UseGuards(SlowGuard)
+  @Post('guarded')
+  guarded(): string {
+    runs++;
+    return 'done';
+  }
+
+  @RateLimit({ limit: 5, algorithm: 'concurrency', key: 'global' })
+  @Post('slots')
+  slots(): string {
+    runs++;
+    return 'served';
+  }
+}
+
+const ABORTS = 100;
+const MAX_QUEUED = 16;
+
+describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platform) => {
+  let sink: HeldSink;
+  const launch = async (parts: AppParts = {}): Promise<RunningApp & { readonly server: Server }> => {
+    sink = new HeldSink();
+    const running = await start(platform, {
+      controllers: [Routes],
+      ...parts,
+      options: {
+        rateLimit: { limits: false, flood: false },
+        audit: { sinks: [sink], maxQueued: MAX_QUEUED },
+        ...parts.options,
+      },
+    });
+    return { ...running, server: running.app.getHttpServer() as Server };
+  };
+  /** A pipelined request behind one that is not answered, and a reset once both are with their handlers. */
+  const abandonPipelined = async (
+    { port, server }: RunningApp & { server: Server },
+    request: string,
+    isRunning: () => boolean,
+  ): Promise<void> => {
+    const socket = await pipeline(port, wire('GET', '/held'), request);
+    await until('both requests are with their handlers', () => held.length === 1 && isRunning());
+    await reset(server, socket);
+    letGo();
+  };
+
+  it.each(['wipe', 'move'])(
+    'records one outcome of each pipelined call of %s whose connection is reset',
+    async tool => {
+      const app = await launch();
+      for (let turn = 1; turn <= ABORTS; turn++)
+        await abandonPipelined(app, wire('POST', `/${tool}`), () => runs === turn);
+      const expected = tool === 'wipe' ? ['started', 'finished aborted'] : ['finished aborted'];
+      await until('all outcomes are recorded', () => sink.records.length === expected.length * ABORTS);
+      expect([...sink.ends.values()]).toEqual(Array.from({ length: ABORTS }, () => expected));
+      expect((await app.send(`/${tool}`, { method: 'POST' })).status).toBe(201);
+    },
+  );
+
+  it('records one outcome of each pipelined call over MCP whose connection is reset', async () => {
+    const app = await launch({
+      ...SDK_SERVER.parts,
+      controllers: [Routes, ...SDK_SERVER.parts.controllers!],
+      options: { mcp: {}, tools: { policies: { delete_user: { impact: 'high' } } } },
+    });
+    const { body, headers } = modern('tools/call', { name: 'delete_user', arguments: {} });
+    for (let turn = 1; turn <= ABORTS; turn++)
+      await abandonPipelined(app, wire('POST', '/mcp', headers, body), () => calls.length === turn);
+    await until('all outcomes are recorded', () => sink.records.length === 2 * ABORTS);
+    expect([...sink.ends.values()]).toEqual(
+      Array.from({ length: ABORTS }, () => ['started', 'finished aborted']),
+    );
+    expect((await app.send('/mcp', { method: 'POST', headers, body })).status).toBe(200);
+  });
+
+  it('releases the slot of each pipelined request whose connection is reset', async () => {
+    const app = await launch();
+    for (let turn = 1; turn <= 20; turn++)
+      await abandonPipelined(app, wire('POST', '/slots'), () => runs === turn);
+    expect((await app.send('/slots', { method: 'POST' })).status).toBe(201);
+  });
+
+  it('does not run a call whose client left while its start was recorded, and gives its room back', async () => {
+    const app = await launch();
+    for (let turn = 1; turn <= MAX_QUEUED + 1; turn++) {
+      sink.hold();
+      const socket = await pipeline(app.port, wire('POST', '/wipe'));
+      await until('the start is being written', () => sink.ends.size === turn);
+      await reset(app.server, socket);
+      sink.release();
+      await until('the end is recorded', () => sink.records.length === 2 * turn);
+    }
+    expect(runs).toBe(0);
+    expect([...sink.ends.values()]).toEqual(
+      Array.from({ length: MAX_QUEUED + 1 }, () => ['started', 'refused aborted']),
+    );
+    expect((await app.send('/wipe', { method: 'POST' })).status).toBe(201);
+  });
+
+  it('does not run a call over MCP whose client left while its start was recorded', async () => {
+    const app = await launch({
+      ...SDK_SERVER.parts,
+      options: { mcp: {}, tools: { policies: { delete_user: { impact: 'high' } } } },
+    });
+    const { body, headers } = modern('tools/call', { name: 'delete_user', arguments: {} });
+    for (let turn = 1; turn <= MAX_QUEUED + 1; turn++) {
+      sink.hold();
+      const socket = await pipeline(app.port, wire('POST', '/mcp', headers, body));
+      await until('the start is being written', () => sink.ends.size === turn);
+      await reset(app.server, socket);
+      sink.release();
+      await until('the end is recorded', () => sink.records.length === 2 * turn);
+    }
+    expect(calls).toEqual([]);
+    expect([...sink.ends.values()]).toEqual(
+      Array.from({ length: MAX_QUEUED + 1 }, () => ['started', 'refused aborted']),
+    );
+    expect((await app.send('/mcp', { method: 'POST', headers, body })).status).toBe(200);
+  });
+
+  it('does not run a call whose client left while a guard was awaited', async () => {
+    const app = await launch();
+    for (let turn = 1; turn <= MAX_QUEUED + 1; turn++) {
+      const socket = await pipeline(app.port, wire('POST', '/guarded'));
+      await until('the guard is asked', () => held.length === 1);
+      await reset(app.server, socket);
+      letGo();
+      await until('the end is recorded', () => sink.records.length === turn);
+    }
+    expect(runs).toBe(0);
+    expect([...sink.ends.values()]).toEqual(
+      Array.from({ length: MAX_QUEUED + 1 }, () => ['refused aborted']),
+    );
+    expect((await app.send('/wipe', { method: 'POST' })).status).toBe(201);
+  });
+});
