@@ -83,12 +83,13 @@ export class AuditTrail {
     const maxQueued = options === false ? 0 : options.maxQueued;
     this.#writers = (options === false ? [] : sinks).map(
       sink =>
-        new SinkWriter(
+        new SinkWriter({
           sink,
           maxQueued,
-          count => this.#line({ event: 'dropped', count }),
-          health => this.#tell(health),
-        ),
+          nowMs: () => clock.epochMs(),
+          toLine: parts => this.#line(parts),
+          onHealth: health => this.#tell(health),
+        }),
     );
   }
 
@@ -133,22 +134,33 @@ export class AuditTrail {
     return { recorded: true, call: this.#callOf(facts, 'keep') };
   }
 
-  /** Records a call that was not made, or (`outcome: 'ok'`) one that was answered without its handler, such as from a cache. */
+  /**
+   * Records a call that was not made, or (`outcome: 'ok'`) one that was answered without its handler, such as from a cache. A rejection
+   * without an agent, and one of an agent that finds no room, is counted: one record a minute says how many of its code there were.
+   */
   refuse(
     entry: AuditEntry,
     end: Omit<AuditEnd, 'outcome'> & { readonly outcome?: AuditOutcome; readonly durationMs?: number },
   ): void {
-    if (this.#writers.length === 0) return;
-    const { durationMs } = end;
-    const line = this.#line({
-      event: end.outcome === 'ok' ? 'finished' : 'refused',
-      ...this.#factsOf(entry),
-      outcome: end.outcome ?? 'refused',
-      status: end.status,
-      code: end.code,
-      durationMs: durationMs === undefined ? undefined : roundMs(durationMs),
-    });
-    for (const writer of this.#writers) writer.offer(line);
+    const { outcome = 'refused', status, code, durationMs } = end;
+    const isServed = outcome === 'ok';
+    let line: AuditLine | undefined;
+    const toLine = (): AuditLine =>
+      (line ??= this.#line({
+        event: isServed ? 'finished' : 'refused',
+        ...this.#factsOf(entry),
+        outcome,
+        status,
+        code,
+        durationMs: durationMs === undefined ? undefined : roundMs(durationMs),
+      }));
+    for (const writer of this.#writers) {
+      if (isServed) writer.offer(toLine());
+      // The record is made only where it finds room: redaction is work that a client can cause.
+      else if (entry.agent !== undefined && writer.takesRejections)
+        writer.reject(toLine(), { outcome, status, code });
+      else writer.countRejection({ outcome, status, code });
+    }
   }
 
   #reserve(count: number, needsHealth: boolean): boolean {

@@ -1,6 +1,9 @@
-/* The way of records to one sink: in order, one write at a time, in a queue with a bound. A sink that fails is tried again and again; who
- * needs a record to be safe is told at once that it is not. */
+/* The way of records to one sink: in order, one write at a time, out of a queue with a bound. A sink that fails is tried again and again;
+ * who needs a record to be safe is told at once that it is not. */
+import type { AuditRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
+import { RejectionCounts, type RejectionKind } from './rejection-counts.js';
+import { SinkQueue } from './sink-queue.js';
 
 export interface SinkHealth {
   readonly sink: string;
@@ -10,38 +13,46 @@ export interface SinkHealth {
   readonly dropped: number;
 }
 
+export interface SinkWriterParts {
+  readonly sink: AuditSink;
+  /** Records. */
+  readonly maxQueued: number;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** A record of the writer's own, as a line. */
+  readonly toLine: (parts: Omit<AuditRecord, 'time'>) => AuditLine;
+  readonly onHealth: (health: SinkHealth) => void;
+}
+
 /** Lines of one write: those that come meanwhile wait, and go together. */
 const MAX_BATCH = 500;
+/** Of one write: a start must be able to read back what a crash left of it. */
+const MAX_BATCH_BYTES = 8_388_608;
 /** A write that takes longer counts as failed for those who wait for it. */
 const DEADLINE_MS = 5_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
-/** What records of low impact may fill of the queue; the rest is for those that must not be lost. */
-const LOW_SHARE = 0.75;
-
-interface Waiting {
-  readonly line: AuditLine;
-  readonly settle: ((written: boolean) => void) | undefined;
-}
+/** How often what was counted becomes records. */
+const COUNTED_EVERY_MS = 60_000;
 
 export class SinkWriter {
-  readonly #queue: Waiting[] = [];
-  #reserved = 0;
+  readonly sink: AuditSink;
+  readonly #queue: SinkQueue;
+  readonly #rejections: RejectionCounts;
   #dropped = 0;
   #droppedInAll = 0;
   #running = false;
   #failing = false;
   #retryMs = FIRST_RETRY_MS;
   #timer: NodeJS.Timeout | undefined;
+  #countsTimer: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
 
-  constructor(
-    readonly sink: AuditSink,
-    private readonly maxQueued: number,
-    /** The record that says how many were dropped. */
-    private readonly tellDropped: (count: number) => AuditLine,
-    private readonly onHealth: (health: SinkHealth) => void,
-  ) {}
+  constructor(private readonly parts: SinkWriterParts) {
+    this.sink = parts.sink;
+    this.#queue = new SinkQueue(parts.maxQueued);
+    this.#rejections = new RejectionCounts(parts.nowMs);
+  }
 
   get isFailing(): boolean {
     return this.#failing;
@@ -49,49 +60,75 @@ export class SinkWriter {
 
   /** Room for records that must not be lost, kept until they come. @returns false if there is none */
   reserve(count: number): boolean {
-    if (this.#queue.length + this.#reserved + count > this.maxQueued) return false;
-    this.#reserved += count;
-    return true;
+    return this.#queue.reserve(count);
   }
 
   release(count: number): void {
-    this.#reserved -= count;
+    this.#queue.release(count);
   }
 
   /** Takes a record into the room that was kept for it. */
   keep(line: AuditLine): void {
-    this.#reserved--;
-    this.#push({ line, settle: undefined });
+    this.#queue.keep(line, undefined);
+    this.#start(false);
   }
 
   /** The same, and says whether it has been written. */
   keepSafely(line: AuditLine): Promise<boolean> {
-    this.#reserved--;
-    return new Promise(settle => this.#push({ line, settle }));
+    return new Promise(settle => {
+      this.#queue.keep(line, settle);
+      this.#start(true);
+    });
   }
 
   /** Takes a record if there is room, else counts it. */
   offer(line: AuditLine): void {
-    if (this.#queue.length + this.#reserved >= this.maxQueued * LOW_SHARE) {
-      this.#dropped++;
-      this.#droppedInAll++;
-    } else {
-      this.#push({ line, settle: undefined });
-    }
+    if (this.#queue.offer(line, 'low')) return this.#start(false);
+    this.#dropped++;
+    this.#droppedInAll++;
+  }
+
+  /** Whether the record of a rejection may find room: asked before it is made. */
+  get takesRejections(): boolean {
+    return this.#queue.takesRejections;
+  }
+
+  /** Takes the record of a rejection if there is room, else counts the rejection. */
+  reject(line: AuditLine, kind: RejectionKind): void {
+    if (this.#queue.offer(line, 'rejection')) this.#start(false);
+    else this.countRejection(kind);
+  }
+
+  /** Counts a rejection: one record a minute says how many of its kind there were. */
+  countRejection(kind: RejectionKind): void {
+    this.#rejections.add(kind);
+    this.#countsTimer ??= setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
   }
 
   /** Settles when everything has been written, or the sink has failed. */
   async flush(): Promise<void> {
+    this.#recordCounts();
     this.#stopTimer();
     await this.#drain();
     if (this.#running) await new Promise<void>(resolve => this.#idle.push(resolve));
   }
 
-  #push(waiting: Waiting): void {
-    this.#queue.push(waiting);
+  /** Turns counts into records, as far as there is room; the rest goes on counting. */
+  #recordCounts(): void {
+    clearTimeout(this.#countsTimer);
+    this.#countsTimer = undefined;
+    while (!this.#rejections.isEmpty && this.#queue.takesRejections) {
+      this.#queue.offer(this.parts.toLine(this.#rejections.take()!), 'rejection');
+    }
+    if (!this.#rejections.isEmpty)
+      this.#countsTimer = setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
+    if (this.#queue.length > 0) this.#start(false);
+  }
+
+  #start(isAwaited: boolean): void {
     if (this.#running || this.#failing) return;
     const { lingerMs = 0 } = this.sink;
-    if (waiting.settle !== undefined || lingerMs === 0 || this.#queue.length >= MAX_BATCH) void this.#drain();
+    if (isAwaited || lingerMs === 0 || this.#queue.length >= MAX_BATCH) void this.#drain();
     else this.#timer ??= setTimeout(() => void this.#drain(), lingerMs);
   }
 
@@ -107,10 +144,10 @@ export class SinkWriter {
   }
 
   async #writeBatch(): Promise<boolean> {
-    const batch = this.#queue.slice(0, MAX_BATCH);
+    const batch = this.#queue.first(MAX_BATCH, MAX_BATCH_BYTES);
     const dropped = this.#dropped;
     const lines = batch.map(({ line }) => line);
-    if (dropped > 0) lines.push(this.tellDropped(dropped));
+    if (dropped > 0) lines.push(this.parts.toLine({ event: 'dropped', count: dropped }));
     const deadline = setTimeout(() => this.#fail(`no answer within ${DEADLINE_MS} ms`), DEADLINE_MS);
     try {
       await this.sink.write(lines);
@@ -121,7 +158,7 @@ export class SinkWriter {
     } finally {
       clearTimeout(deadline);
     }
-    this.#queue.splice(0, batch.length);
+    this.#queue.remove(batch.length);
     this.#dropped -= dropped;
     for (const { settle } of batch) settle?.(true);
     this.#heal();
@@ -130,21 +167,17 @@ export class SinkWriter {
 
   #fail(reason: string): void {
     // Those who wait are refused; their records stay, and tell later that somebody tried.
-    for (const [index, { line, settle }] of this.#queue.entries()) {
-      if (settle === undefined) continue;
-      settle(false);
-      this.#queue[index] = { line, settle: undefined };
-    }
+    this.#queue.refuseWaiting();
     if (this.#failing) return;
     this.#failing = true;
-    this.onHealth({ sink: this.sink.name, state: 'failing', reason, dropped: 0 });
+    this.parts.onHealth({ sink: this.sink.name, state: 'failing', reason, dropped: 0 });
   }
 
   #heal(): void {
     if (!this.#failing) return;
     this.#failing = false;
     this.#retryMs = FIRST_RETRY_MS;
-    this.onHealth({ sink: this.sink.name, state: 'healed', dropped: this.#droppedInAll });
+    this.parts.onHealth({ sink: this.sink.name, state: 'healed', dropped: this.#droppedInAll });
     this.#droppedInAll = 0;
   }
 
