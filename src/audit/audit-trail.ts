@@ -95,13 +95,13 @@ export class AuditTrail {
 
   /** Opens the sinks; one that cannot be opened stops the start-up. */
   async onModuleInit(): Promise<void> {
-    for (const { sink } of this.#writers) await sink.open?.();
+    for (const writer of this.#writers) await writer.open();
   }
 
-  /** Behind the last request: what is queued is written, and the sinks are closed. */
+  /** Behind the last request: what is queued is written, and the sinks are closed, all at a time and within 15 seconds. */
   async onApplicationShutdown(): Promise<void> {
-    await this.flush();
-    for (const { sink } of this.#writers) await sink.close?.();
+    const problems = await Promise.all(this.#writers.map(writer => writer.close()));
+    for (const problem of problems.flat()) this.log.error(problem);
   }
 
   /** Settles when every record so far was written, or its sink has failed. */

@@ -32,6 +32,7 @@ export class FileSink implements AuditSink {
   #head: Omit<ChainHead, 'algorithm'> = { seq: 0, hash: GENESIS, begins: 1, bytes: 0 };
   /** Whether the file may hold more than the head says. */
   #hasRest = false;
+  #isWriting = false;
 
   constructor(private readonly options: FileSinkOptions) {
     this.name = `file ${options.path}`;
@@ -65,6 +66,17 @@ export class FileSink implements AuditSink {
   }
 
   async write(lines: readonly AuditLine[]): Promise<void> {
+    // Two at one time would write over each other, and the first may come to its end yet.
+    if (this.#isWriting) throw new Error('the write before has not ended');
+    this.#isWriting = true;
+    try {
+      await this.#write(lines);
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
+  async #write(lines: readonly AuditLine[]): Promise<void> {
     if (this.#lock === undefined || !(await this.#lock.isHeld())) {
       throw new Error('another process has taken the file over');
     }

@@ -1,9 +1,11 @@
-/* The way of records to one sink: in order, one write at a time, out of a queue with a bound. A sink that fails is tried again and again;
- * who needs a record to be safe is told at once that it is not. */
+/* The way of records to one sink: in order, one write at a time, out of a queue with a bound. A sink that fails or does not answer is tried
+ * again and again; who needs a record to be safe is told at once that it is not. Every call to a sink has a deadline. */
+import { within } from '../common/within.js';
+import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { AuditRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
 import { RejectionCounts, type RejectionKind } from './rejection-counts.js';
-import { SinkQueue } from './sink-queue.js';
+import { SinkQueue, type Waiting } from './sink-queue.js';
 
 export interface SinkHealth {
   readonly sink: string;
@@ -28,12 +30,24 @@ export interface SinkWriterParts {
 const MAX_BATCH = 500;
 /** Of one write: a start must be able to read back what a crash left of it. */
 const MAX_BATCH_BYTES = 8_388_608;
-/** A write that takes longer counts as failed for those who wait for it. */
+/** A write or a close that takes longer has failed. */
 const DEADLINE_MS = 5_000;
+/** Longer than a file lock of another machine is watched. */
+const OPEN_DEADLINE_MS = 30_000;
+/** What waits at a shutdown has so long to be written. */
+const LAST_FLUSH_MS = 10_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 /** How often what was counted becomes records. */
 const COUNTED_EVERY_MS = 60_000;
+
+/** What is given to the sink in one write, and again until it has taken it. */
+interface Batch {
+  readonly waiting: readonly Waiting[];
+  readonly lines: readonly AuditLine[];
+  /** How many dropped records its last line counts. */
+  readonly dropped: number;
+}
 
 export class SinkWriter {
   readonly sink: AuditSink;
@@ -41,8 +55,11 @@ export class SinkWriter {
   readonly #rejections: RejectionCounts;
   #dropped = 0;
   #droppedInAll = 0;
+  /** The one that the sink has not taken yet. */
+  #batch: Batch | undefined;
   #running = false;
   #failing = false;
+  #closed = false;
   #retryMs = FIRST_RETRY_MS;
   #timer: NodeJS.Timeout | undefined;
   #countsTimer: NodeJS.Timeout | undefined;
@@ -58,9 +75,45 @@ export class SinkWriter {
     return this.#failing;
   }
 
+  async open(): Promise<void> {
+    try {
+      await within(
+        callAsync(() => this.sink.open?.()),
+        OPEN_DEADLINE_MS,
+      );
+    } catch (error) {
+      if (error instanceof AgentSecurityConfigError) throw error;
+      throw new Error(`The audit sink "${this.sink.name}" cannot be opened: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Writes what waits, closes the sink and calls it no more. @returns what has gone wrong */
+  async close(): Promise<readonly string[]> {
+    const problems: string[] = [];
+    const name = `The audit sink "${this.sink.name}"`;
+    await within(this.flush(), LAST_FLUSH_MS).catch(() => undefined);
+    this.#closed = true;
+    this.#stopTimer();
+    clearTimeout(this.#countsTimer);
+    this.#queue.refuseWaiting();
+    const { length } = this.#queue;
+    if (length > 0) problems.push(`${name} was closed with ${length} records that it has not taken.`);
+    try {
+      await within(
+        callAsync(() => this.sink.close?.()),
+        DEADLINE_MS,
+      );
+    } catch (error) {
+      problems.push(`${name} cannot be closed: ${messageOf(error)}`);
+    }
+    return problems;
+  }
+
   /** Room for records that must not be lost, kept until they come. @returns false if there is none */
   reserve(count: number): boolean {
-    return this.#queue.reserve(count);
+    return !this.#closed && this.#queue.reserve(count);
   }
 
   release(count: number): void {
@@ -126,7 +179,7 @@ export class SinkWriter {
   }
 
   #start(isAwaited: boolean): void {
-    if (this.#running || this.#failing) return;
+    if (this.#running || this.#failing || this.#closed) return;
     const { lingerMs = 0 } = this.sink;
     if (isAwaited || lingerMs === 0 || this.#queue.length >= MAX_BATCH) void this.#drain();
     else this.#timer ??= setTimeout(() => void this.#drain(), lingerMs);
@@ -136,33 +189,48 @@ export class SinkWriter {
     if (this.#running) return;
     this.#running = true;
     this.#stopTimer();
-    while (this.#queue.length > 0 || this.#dropped > 0) {
-      if (!(await this.#writeBatch())) break;
+    while (!this.#closed && (this.#batch ??= this.#nextBatch()) !== undefined) {
+      if (!(await this.#write(this.#batch))) break;
     }
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  async #writeBatch(): Promise<boolean> {
-    const batch = this.#queue.first(MAX_BATCH, MAX_BATCH_BYTES);
+  #nextBatch(): Batch | undefined {
+    const waiting = this.#queue.first(MAX_BATCH, MAX_BATCH_BYTES);
     const dropped = this.#dropped;
-    const lines = batch.map(({ line }) => line);
+    const lines = waiting.map(({ line }) => line);
     if (dropped > 0) lines.push(this.parts.toLine({ event: 'dropped', count: dropped }));
-    const deadline = setTimeout(() => this.#fail(`no answer within ${DEADLINE_MS} ms`), DEADLINE_MS);
+    return lines.length === 0 ? undefined : { waiting, lines, dropped };
+  }
+
+  async #write(batch: Batch): Promise<boolean> {
+    const overdue = new AbortController();
+    const writing = callAsync(() => this.sink.write(batch.lines, overdue.signal));
+    writing.then(() => this.#complete(batch), ignore);
     try {
-      await this.sink.write(lines);
+      await within(writing, DEADLINE_MS);
+      return true;
     } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
-      this.#retryLater();
+      // Its answer may have come late, but before this.
+      if (this.#batch !== batch) return true;
+      overdue.abort();
+      this.#fail(messageOf(error));
+      if (!this.#closed) this.#retryLater();
       return false;
-    } finally {
-      clearTimeout(deadline);
     }
-    this.#queue.remove(batch.length);
-    this.#dropped -= dropped;
-    for (const { settle } of batch) settle?.(true);
+  }
+
+  /** Once a batch: a write that was given up may answer after all, before or behind the one that replaced it. */
+  #complete(batch: Batch): void {
+    if (this.#batch !== batch) return;
+    this.#batch = undefined;
+    this.#queue.remove(batch.waiting.length);
+    this.#dropped -= batch.dropped;
+    for (const { settle } of batch.waiting) settle?.(true);
+    if (this.#closed) return;
     this.#heal();
-    return true;
+    void this.#drain();
   }
 
   #fail(reason: string): void {
@@ -191,3 +259,11 @@ export class SinkWriter {
     this.#timer = undefined;
   }
 }
+
+/** Turns what a call throws into a rejection. */
+async function callAsync(call: () => void | Promise<void>): Promise<void> {
+  await call();
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const ignore = (): void => undefined;

@@ -49,8 +49,9 @@ class HeldSink implements AuditSink {
 }
 
 const logged: string[] = [];
-const setUp = (maxQueued = 16, maxParamsChars?: number) => {
-  const sink = new HeldSink();
+const setUp = (maxQueued = 16, maxParamsChars?: number) =>
+  setUpWith(new HeldSink(), maxQueued, maxParamsChars);
+const setUpWith = <S extends AuditSink>(sink: S, maxQueued = 16, maxParamsChars?: number) => {
   const events = new SecurityEvents();
   const told: SecurityEvent[] = [];
   events.all.subscribe(event => told.push(event));
@@ -246,6 +247,127 @@ it('takes a sink that hangs for one that fails, and takes its late answer', asyn
   await sink.succeed();
   expect(told).toHaveLength(2);
   expect(sink.counts()).toEqual({ started: 1 });
+});
+
+/** A sink whose calls never settle, but those that the test lets succeed. */
+class HungSink implements AuditSink {
+  readonly name = 'hung';
+  readonly writes: { texts: string[]; signal: AbortSignal; succeed: () => void }[] = [];
+  opens = false;
+  closes = 0;
+
+  write(lines: readonly AuditLine[], signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      this.writes.push({ texts: lines.map(({ text }) => text), signal, succeed: () => resolve() });
+    });
+  }
+  async open(): Promise<void> {
+    if (!this.opens) await new Promise(() => undefined);
+  }
+  close(): Promise<void> {
+    this.closes++;
+    return new Promise(() => undefined);
+  }
+}
+
+describe('a sink that does not answer', () => {
+  const advance = async (ms: number): Promise<void> => {
+    jest.advanceTimersByTime(ms);
+    await new Promise(setImmediate);
+  };
+
+  it('is tried again, with the same records, while its first write hangs', async () => {
+    const { sink, trail, told } = setUpWith(new HungSink());
+    const start = trail.begin(entry('high'));
+    await advance(5_000);
+    expect((await start).recorded).toBe(false);
+    void trail.begin(entry('low')).then(low => low.recorded && low.call.finish({ outcome: 'ok' }));
+    for (const [index, afterMs] of [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000].entries()) {
+      await advance(afterMs - 1);
+      expect(sink.writes).toHaveLength(index + 1);
+      await advance(1);
+      expect(sink.writes).toHaveLength(index + 2);
+      await advance(5_000);
+    }
+    const [first] = sink.writes;
+    expect(new Set(sink.writes.map(({ texts }) => texts.join()))).toEqual(new Set([first!.texts.join()]));
+    expect(sink.writes.map(({ signal }) => signal.aborted)).toEqual(sink.writes.map(() => true));
+    await advance(5_000);
+    sink.writes.at(-1)!.succeed();
+    await advance(0);
+    expect(told).toMatchObject([
+      { state: 'failing', reason: 'no answer within 5000 ms' },
+      { state: 'healed' },
+    ]);
+    // What came meanwhile follows, and nothing comes twice.
+    expect(sink.writes.at(-1)!.texts).toEqual([expect.stringContaining('"event":"finished"')]);
+    sink.writes.at(-1)!.succeed();
+    await advance(60_000);
+    expect(sink.writes).toHaveLength(11);
+  });
+
+  it('may answer late, also while it is tried again, and is not given the records once more', async () => {
+    const { sink, trail, told } = setUpWith(new HungSink());
+    void trail.begin(entry('high'));
+    await advance(5_000);
+    await advance(100);
+    expect(sink.writes).toHaveLength(2);
+    sink.writes[0]!.succeed();
+    await advance(0);
+    expect(told).toMatchObject([{ state: 'failing' }, { state: 'healed' }]);
+    sink.writes[1]!.succeed();
+    await advance(60_000);
+    const next = trail.begin(entry('high'));
+    expect(sink.writes).toHaveLength(3);
+    sink.writes[2]!.succeed();
+    expect((await next).recorded).toBe(true);
+    expect(sink.writes[2]!.texts).toHaveLength(1);
+  });
+
+  it('stops the start-up', async () => {
+    const { trail } = setUpWith(new HungSink());
+    const opening = trail.onModuleInit().catch(String);
+    await advance(30_000);
+    expect(await opening).toBe('Error: The audit sink "hung" cannot be opened: no answer within 30000 ms');
+  });
+
+  it('holds a shutdown up for a stated time, and is not called behind it', async () => {
+    const { sink, trail } = setUpWith(new HungSink());
+    for (let time = 0; time < 3; time++) trail.refuse({ ...entry('low'), agent: 'bot' }, { status: 403 });
+    let closed = false;
+    void trail.onApplicationShutdown().then(() => (closed = true));
+    await advance(5_000);
+    expect([closed, sink.closes]).toEqual([false, 1]);
+    await advance(5_000);
+    expect([closed, sink.closes]).toEqual([true, 1]);
+    expect(logged.slice(-2)).toEqual([
+      'The audit sink "hung" was closed with 2 records that it has not taken.',
+      'The audit sink "hung" cannot be closed: no answer within 5000 ms',
+    ]);
+    const writes = sink.writes.length;
+    expect((await trail.begin(entry('high'))).recorded).toBe(false);
+    sink.writes[0]!.succeed();
+    await advance(60_000);
+    expect(sink.writes).toHaveLength(writes);
+  });
+
+  it('that is slow is given ten seconds at a shutdown', async () => {
+    const { sink, trail } = setUpWith(new HungSink(), 10_000);
+    for (let time = 0; time < 3_000; time++) {
+      const low = await trail.begin(entry('low'));
+      if (low.recorded) low.call.finish({ outcome: 'ok' });
+    }
+    let closed = false;
+    void trail.onApplicationShutdown().then(() => (closed = true));
+    for (let time = 0; time < 4; time++) {
+      expect(sink.closes).toBe(time < 3 ? 0 : 1);
+      await advance(4_000);
+      sink.writes.at(-1)!.succeed();
+      await advance(0);
+    }
+    await advance(5_000);
+    expect(closed).toBe(true);
+  });
 });
 
 it('gives back the room of a call that was refused', async () => {
