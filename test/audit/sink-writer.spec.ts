@@ -315,13 +315,15 @@ describe('a sink that does not answer', () => {
     sink.writes[0]!.succeed();
     await advance(0);
     expect(told).toMatchObject([{ state: 'failing' }, { state: 'healed' }]);
-    sink.writes[1]!.succeed();
-    await advance(60_000);
     const next = trail.begin(entry('high'));
+    sink.writes[1]!.succeed();
+    await advance(0);
     expect(sink.writes).toHaveLength(3);
+    expect(sink.writes[2]!.texts).not.toEqual(sink.writes[0]!.texts);
     sink.writes[2]!.succeed();
     expect((await next).recorded).toBe(true);
-    expect(sink.writes[2]!.texts).toHaveLength(1);
+    await advance(60_000);
+    expect(sink.writes).toHaveLength(3);
   });
 
   it('stops the start-up', async () => {
@@ -366,7 +368,7 @@ describe('a sink that does not answer', () => {
       await advance(0);
     }
     await advance(5_000);
-    expect(closed).toBe(true);
+    expect([closed, sink.writes.length]).toEqual([true, 3]);
   });
 });
 
