@@ -325,8 +325,9 @@ export const PROVIDERS: Provider[] = [
   {
     provide: AuditTrail,
     useFactory: ({ audit }: ResolvedOptions, events: SecurityEvents, clock: Clock) => {
-      const sinks = audit ? openSinks(audit, new Logger('AgentAudit'), () => clock.epochMs()) : [];
-      return new AuditTrail(audit, sinks, events, clock, new Logger('AgentSecurity'));
+      const log = new Logger('AgentSecurity');
+      const sinks = audit ? openSinks(audit, new Logger('AgentAudit'), log, () => clock.epochMs()) : [];
+      return new AuditTrail(audit, sinks, events, clock, log);
     },
     inject: [RESOLVED, SecurityEvents, CLOCK],
   },

@@ -7,10 +7,11 @@ export interface AuditRecord {
   /** ISO 8601, UTC. */
   readonly time: string;
   /**
-   * `started`: a call of impact `high` is about to run. `finished`: a call has run. `refused`: a call has not run. `dropped`: so many
-   * records of low impact found no room. `recovered`: so many bytes of an unfinished line were cut off at a start.
+   * `started`: a call of impact `high` is about to run. `finished`: a call has run. `refused`: a call has not run. `rejected`: so many
+   * calls with one status and code have not run. `dropped`: so many records of low impact found no room. `recovered`: so many bytes
+   * behind the last whole line were cut off. `reopened`: so many lines before this one were in a file that was removed, moved or emptied.
    */
-  readonly event: 'started' | 'finished' | 'refused' | 'dropped' | 'recovered';
+  readonly event: 'started' | 'finished' | 'refused' | 'rejected' | 'dropped' | 'recovered' | 'reopened';
   /** The same in the `started` record of a call and in the one that says how it ended. */
   readonly call?: string | undefined;
   readonly tool?: string | undefined;
@@ -31,8 +32,10 @@ export interface AuditRecord {
   /** The code of the problem that was answered. */
   readonly code?: string | undefined;
   readonly durationMs?: number | undefined;
-  /** Of `dropped` and `recovered`. */
+  /** Of `rejected`, `dropped`, `recovered` and `reopened`. */
   readonly count?: number | undefined;
+  /** Of `rejected`: when the first of them was counted. */
+  readonly since?: string | undefined;
 }
 
 /** What ends a line, moves a terminal's cursor or turns the direction of text, beyond what JSON escapes by itself. */

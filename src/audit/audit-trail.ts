@@ -88,24 +88,25 @@ export class AuditTrail {
     const maxQueued = options === false ? 0 : options.maxQueued;
     this.#writers = (options === false ? [] : sinks).map(
       sink =>
-        new SinkWriter(
+        new SinkWriter({
           sink,
           maxQueued,
-          count => this.#line({ event: 'dropped', count }),
-          health => this.#tell(health),
-        ),
+          nowMs: () => clock.epochMs(),
+          toLine: parts => this.#line(parts),
+          onHealth: health => this.#tell(health),
+        }),
     );
   }
 
   /** Opens the sinks; one that cannot be opened stops the start-up. */
   async onModuleInit(): Promise<void> {
-    for (const { sink } of this.#writers) await sink.open?.();
+    for (const writer of this.#writers) await writer.open();
   }
 
-  /** Behind the last request: what is queued is written, and the sinks are closed. */
+  /** Behind the last request: what is queued is written, and the sinks are closed, all at a time and within 15 seconds. */
   async onApplicationShutdown(): Promise<void> {
-    await this.flush();
-    for (const { sink } of this.#writers) await sink.close?.();
+    const problems = await Promise.all(this.#writers.map(writer => writer.close()));
+    for (const problem of problems.flat()) this.log.error(problem);
   }
 
   /** Settles when every record so far was written, or its sink has failed. */
@@ -138,22 +139,33 @@ export class AuditTrail {
     return { recorded: true, call: this.#callOf(facts, 'keep') };
   }
 
-  /** Records a call that was not made, or (`outcome: 'ok'`) one that was answered without its handler, such as from a cache. */
+  /**
+   * Records a call that was not made, or (`outcome: 'ok'`) one that was answered without its handler, such as from a cache. A rejection
+   * without an agent, and one of an agent that finds no room, is counted: one record a minute says how many of its code there were.
+   */
   refuse(
     entry: AuditEntry,
     end: Omit<AuditEnd, 'outcome'> & { readonly outcome?: AuditOutcome; readonly durationMs?: number },
   ): void {
-    if (this.#writers.length === 0) return;
-    const { durationMs } = end;
-    const line = this.#line({
-      event: end.outcome === 'ok' ? 'finished' : 'refused',
-      ...this.#factsOf(entry),
-      outcome: end.outcome ?? 'refused',
-      status: end.status,
-      code: end.code,
-      durationMs: durationMs === undefined ? undefined : roundMs(durationMs),
-    });
-    for (const writer of this.#writers) writer.offer(line);
+    const { outcome = 'refused', status, code, durationMs } = end;
+    const isServed = outcome === 'ok';
+    let line: AuditLine | undefined;
+    const toLine = (): AuditLine =>
+      (line ??= this.#line({
+        event: isServed ? 'finished' : 'refused',
+        ...this.#factsOf(entry),
+        outcome,
+        status,
+        code,
+        durationMs: durationMs === undefined ? undefined : roundMs(durationMs),
+      }));
+    for (const writer of this.#writers) {
+      if (isServed) writer.offer(toLine());
+      // The record is made only where it finds room: redaction is work that a client can cause.
+      else if (entry.agent !== undefined && writer.takesRejections)
+        writer.reject(toLine(), { outcome, status, code });
+      else writer.countRejection({ outcome, status, code });
+    }
   }
 
   #reserve(count: number, needsHealth: boolean): boolean {

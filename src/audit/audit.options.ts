@@ -38,8 +38,9 @@ export interface AuditOptions {
   /** How many characters the parameters of one record may take. @default 16384 */
   maxParamsChars?: number;
   /**
-   * How many records may wait for a sink. At three quarters records of impact `'low'` and of refusals are dropped and counted; when it is
-   * full, calls of a higher impact are refused with 503.
+   * How many records may wait for a sink, and no more than 64 MiB of them. At three quarters records of impact `'low'` are dropped and
+   * counted; when it is full, calls of a higher impact are refused with 503. Records of rejections fill an eighth at most, and are counted
+   * beyond it.
    * @default 10000
    */
   maxQueued?: number;

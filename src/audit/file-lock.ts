@@ -2,7 +2,7 @@
  * heartbeat. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 
@@ -125,9 +125,9 @@ async function takeOver(path: string, seen: string, text: string, leaseMs: numbe
   }
   try {
     if ((await readFile(path, 'utf8').catch(() => undefined)) !== seen) return false;
-    const fresh = await open(`${path}.new`, 'w', 0o600);
-    await fresh.writeFile(text);
-    await fresh.close();
+    // Made anew: a link that somebody has put there would lead to another file.
+    await rm(`${path}.new`, { force: true });
+    await writeFile(`${path}.new`, text, { flag: 'wx', mode: 0o600 });
     await rename(`${path}.new`, path);
     return true;
   } finally {

@@ -1,14 +1,14 @@
 /* Records in a file, each line bound to the one before it. A write is confirmed when the lines, and behind them the head, are on the disk:
  * whoever was told so finds the line after `kill -9` and after power loss. */
-import { constants } from 'node:fs';
-import { access, type FileHandle, open, readFile, rename, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, readFile, rename } from 'node:fs/promises';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { serializeRecord } from './audit-record.js';
+import { type AuditRecord, serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
+import type { AuditLog } from './audit-trail.js';
 import { GENESIS, openLine, Sealer, sealLine } from './chain.js';
 import { type ChainHead, readHead, serializeHead, SLOT_BYTES } from './chain-head.js';
 import { FileLock } from './file-lock.js';
+import { checkFile, holdsAt, LinkedFile, syncDirectory, UntrustedFileError } from './linked-file.js';
 
 export interface FileSinkOptions {
   readonly path: string;
@@ -16,6 +16,8 @@ export interface FileSinkOptions {
   readonly maxFileBytes: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Told when the chain begins, and when its file has gone with lines in it. */
+  readonly log: AuditLog;
 }
 
 /** What a crash can leave behind the head is one write; more is not read into memory. */
@@ -26,19 +28,20 @@ export class FileSink implements AuditSink {
   readonly lingerMs = 100;
   readonly #sealer: Sealer;
   #lock: FileLock | undefined;
-  #log: FileHandle | undefined;
-  #headFile: FileHandle | undefined;
+  #file: LinkedFile | undefined;
+  #headFile: LinkedFile | undefined;
   #slot: 0 | 1 = 0;
   #head: Omit<ChainHead, 'algorithm'> = { seq: 0, hash: GENESIS, begins: 1, bytes: 0 };
   /** Whether the file may hold more than the head says. */
   #hasRest = false;
+  #isWriting = false;
 
   constructor(private readonly options: FileSinkOptions) {
     this.name = `file ${options.path}`;
     this.#sealer = new Sealer(options.key);
   }
 
-  /** @throws AgentSecurityConfigError for a file that is in use, cannot be written, or does not continue its chain */
+  /** @throws AgentSecurityConfigError for a file that is in use, cannot be written or trusted, or does not continue its chain */
   async open(): Promise<void> {
     const { path } = this.options;
     try {
@@ -53,10 +56,16 @@ export class FileSink implements AuditSink {
           );
     }
     try {
-      await this.#recover();
+      await this.#readHead();
+      await this.#openFile();
     } catch (error) {
       await this.close();
       if (error instanceof AgentSecurityConfigError) throw error;
+      if (error instanceof UntrustedFileError)
+        throw this.#error(
+          `is refused: ${error.message}`,
+          'Remove it, or give it to the user of this process with mode 600.',
+        );
       throw this.#error(
         `cannot be opened (${String(error)})`,
         'Create its directory, and let this process write there.',
@@ -65,35 +74,64 @@ export class FileSink implements AuditSink {
   }
 
   async write(lines: readonly AuditLine[]): Promise<void> {
-    if (this.#lock === undefined || !(await this.#lock.isHeld())) {
-      throw new Error('another process has taken the file over');
+    // Two at one time would write over each other, and the first may come to its end yet.
+    if (this.#isWriting) throw new Error('the write before has not ended');
+    this.#isWriting = true;
+    try {
+      if (this.#lock === undefined || !(await this.#lock.isHeld())) {
+        throw new Error('another process has taken the file over');
+      }
+      await this.#checkLinks();
+      await this.#openFile();
+      if (this.#head.bytes >= this.options.maxFileBytes) await this.#rotate();
+      await this.#append(lines.map(({ text }) => text));
+      // Lines that went into a file whose name had gone are nowhere: nobody is told that they are safe.
+      await this.#checkLinks();
+    } finally {
+      this.#isWriting = false;
     }
-    if (this.#head.bytes >= this.options.maxFileBytes) await this.#rotate();
-    await this.#append(lines.map(({ text }) => text));
   }
 
   async close(): Promise<void> {
-    await this.#log?.close();
+    await this.#file?.close();
     await this.#headFile?.close();
     await this.#lock?.release();
-    this.#log = this.#headFile = this.#lock = undefined;
+    this.#file = this.#headFile = this.#lock = undefined;
+  }
+
+  /** @throws where the name of a file has gone or leads elsewhere, or lines are missing; the next write opens the files again */
+  async #checkLinks(): Promise<void> {
+    const [file, headFile] = [this.#file, this.#headFile];
+    if (headFile !== undefined && !(await headFile.isLinked())) {
+      this.#headFile = undefined;
+      await headFile.close();
+      throw new Error(`${this.options.path}.head was removed or replaced`);
+    }
+    if (file !== undefined && (!(await file.isLinked()) || (await file.size()) < this.#head.bytes)) {
+      this.#file = undefined;
+      await file.close();
+      throw new Error('the file was removed, replaced or cut');
+    }
   }
 
   async #append(texts: readonly string[]): Promise<void> {
-    const log = (this.#log ??= await openForUpdate(this.options.path));
+    const file = this.#file!;
     let { seq, hash } = this.#head;
+    const { bytes, begins } = this.#head;
+    const rest = (await file.size()) - bytes;
+    // Of an own write that failed, nothing is to be told.
+    const foreign = rest > 0 && !this.#hasRest ? [this.#record('recovered', rest)] : [];
     let content = '';
-    for (const text of texts) {
+    for (const text of [...foreign, ...texts]) {
       const sealed = sealLine(this.#sealer, text, ++seq, hash);
       content += sealed.line;
       hash = sealed.hash;
     }
     const buffer = Buffer.from(content, 'utf8');
-    const { bytes, begins } = this.#head;
-    if (this.#hasRest) await log.truncate(bytes);
+    if (rest > 0) await file.truncate(bytes);
     this.#hasRest = true;
-    await writeAll(log, buffer, bytes);
-    await log.datasync();
+    await file.write(buffer, bytes);
+    await file.datasync();
     await this.#confirm({ seq, hash, begins, bytes: bytes + buffer.length });
     this.#hasRest = false;
   }
@@ -101,45 +139,59 @@ export class FileSink implements AuditSink {
   /** Written behind the lines, never before: a head that is ahead of its file would look like a cut tail. */
   async #confirm(head: Omit<ChainHead, 'algorithm'>): Promise<void> {
     const slot = this.#slot === 0 ? 1 : 0;
-    await writeAll(this.#headFile!, serializeHead(this.#sealer, head), slot * SLOT_BYTES);
-    await this.#headFile!.datasync();
+    const headFile = (this.#headFile ??= await this.#makeHead());
+    await headFile.write(serializeHead(this.#sealer, head), slot * SLOT_BYTES);
+    await headFile.datasync();
     this.#slot = slot;
     this.#head = head;
   }
 
-  /** Sets the file aside. A start in the middle of it finds the file gone, or empty, and goes on likewise. */
+  /** A head with what is confirmed in both slots, so that an empty one is never to be expected. */
+  async #makeHead(): Promise<LinkedFile> {
+    const path = `${this.options.path}.head`;
+    const headFile = await LinkedFile.open(path);
+    const slot = serializeHead(this.#sealer, this.#head);
+    await headFile.truncate(2 * SLOT_BYTES);
+    await headFile.write(Buffer.concat([slot, slot]), 0);
+    await headFile.datasync();
+    await syncDirectory(path);
+    return headFile;
+  }
+
+  /** Sets the file aside. A start or a failure in the middle of it finds the file gone, or empty, and goes on likewise. */
   async #rotate(): Promise<void> {
     const { path } = this.options;
     const aside = rotatedName(path, this.#head.begins);
     if (await exists(aside)) throw new Error(`${aside} is there already`);
-    await this.#log?.close();
-    this.#log = undefined;
+    await this.#file?.close();
+    this.#file = undefined;
     await rename(path, aside);
     await syncDirectory(path);
     await this.#beginFile();
   }
 
   async #beginFile(): Promise<void> {
-    this.#log ??= await openForUpdate(this.options.path);
+    this.#file ??= await LinkedFile.open(this.options.path);
     await syncDirectory(this.options.path);
     const { seq, hash } = this.#head;
     await this.#confirm({ seq, hash, begins: seq + 1, bytes: 0 });
+    this.#hasRest = false;
   }
 
-  async #recover(): Promise<void> {
+  async #readHead(): Promise<void> {
     const { path } = this.options;
     const headPath = `${path}.head`;
+    const size = await checkFile(path);
+    await checkFile(headPath);
     const content = await readFile(headPath).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
+      if (error.code === 'ENOENT') return Buffer.alloc(0);
       throw error;
     });
-    const size = (await stat(path).catch(() => undefined))?.size ?? 0;
-    if (content === undefined || content.length === 0) {
+    if (content.length === 0) {
       if (size > 0) throw this.#broken('has lines, and no head beside it');
-      this.#headFile = await openForUpdate(headPath);
-      await this.#beginFile();
-      // Both slots, so that an empty one is never to be expected.
-      return this.#confirm(this.#head);
+      this.#headFile = await this.#makeHead();
+      this.options.log.log(`The audit file "${path}" begins a new chain.`);
+      return;
     }
     const reading = readHead(this.#sealer, content);
     if (!reading.found) {
@@ -147,28 +199,38 @@ export class FileSink implements AuditSink {
         ? this.#broken('has a head that is damaged')
         : this.#broken(`has a head made by ${reading.algorithm}, with another key or without one`);
     }
-    this.#headFile = await openForUpdate(headPath);
+    this.#headFile = await LinkedFile.open(headPath);
     this.#head = reading.head;
     this.#slot = reading.slot;
-    if (size < reading.head.bytes && size > 0) throw this.#broken(`ends before its line ${reading.head.seq}`);
-    // Moved away, by a rotation of this process or of somebody else's: the chain goes on in a new file.
-    if (size === 0) return this.#beginFile();
-    return this.#continueFile(size);
+  }
+
+  /** Opens the file where its head says that it ends, at a start and when it had to be closed. */
+  async #openFile(): Promise<void> {
+    if (this.#file !== undefined) return;
+    const { path, log } = this.options;
+    const { seq, begins, bytes } = this.#head;
+    const size = await checkFile(path);
+    if (size < bytes && size > 0) throw this.#broken(`ends before its line ${seq}`);
+    if (size > 0) return this.#continueFile(size);
+    // Set aside, by a rotation that did not come to its end or by somebody who keeps to its names: nothing is missing.
+    const isLost = bytes > 0 && !(await holdsAt(rotatedName(path, begins), ...endOf(this.#head)));
+    await this.#beginFile();
+    if (!isLost) return;
+    log.error(
+      `The audit file "${path}" has lost its lines ${begins} to ${seq}: it was removed, moved away or emptied. The chain goes on behind them.`,
+    );
+    await this.#append([this.#record('reopened', seq - begins + 1)]);
   }
 
   /** Takes over what was written and not confirmed when the process before ended, as far as it is whole. */
   async #continueFile(size: number): Promise<void> {
-    const log = (this.#log = await openForUpdate(this.options.path));
     const confirmed = this.#head;
     if (size - confirmed.bytes > MAX_UNCONFIRMED_BYTES)
       throw this.#broken('has more than one write behind its head');
-    if (confirmed.bytes > 0) {
-      const end = `"hash":"${confirmed.hash}"}\n`;
-      const found = await readAt(log, confirmed.bytes - end.length, end.length);
-      if (found.toString('latin1') !== end)
-        throw this.#broken(`has another line ${confirmed.seq} than its head says`);
-    }
-    const rest = await readAt(log, confirmed.bytes, size - confirmed.bytes);
+    if (confirmed.bytes > 0 && !(await holdsAt(this.options.path, ...endOf(confirmed))))
+      throw this.#broken(`has another line ${confirmed.seq} than its head says`);
+    const file = (this.#file = await LinkedFile.open(this.options.path));
+    const rest = await file.read(confirmed.bytes, size - confirmed.bytes);
     let { seq, hash } = confirmed;
     let whole = 0;
     for (let end = rest.indexOf(0x0a); end !== -1; end = rest.indexOf(0x0a, whole)) {
@@ -178,12 +240,15 @@ export class FileSink implements AuditSink {
       whole = end + 1;
     }
     const torn = rest.length - whole;
-    if (torn > 0) await log.truncate(confirmed.bytes + whole);
-    await log.datasync();
+    if (torn > 0) await file.truncate(confirmed.bytes + whole);
+    await file.datasync();
     await this.#confirm({ seq, hash, begins: confirmed.begins, bytes: confirmed.bytes + whole });
-    if (torn === 0) return;
-    const time = new Date(this.options.now()).toISOString();
-    await this.#append([serializeRecord({ time, event: 'recovered', count: torn })]);
+    this.#hasRest = false;
+    if (torn > 0) await this.#append([this.#record('recovered', torn)]);
+  }
+
+  #record(event: AuditRecord['event'], count: number): string {
+    return serializeRecord({ time: new Date(this.options.now()).toISOString(), event, count });
   }
 
   #broken(problem: string): AgentSecurityConfigError {
@@ -209,28 +274,10 @@ export function rotatedName(path: string, begins: number): string {
   return `${path}.${String(begins).padStart(12, '0')}`;
 }
 
-async function openForUpdate(path: string): Promise<FileHandle> {
-  // Not through a link: in a directory that others can write, it could lead to a file of their choice.
-  const noFollow = constants.O_NOFOLLOW ?? 0;
-  return open(path, constants.O_RDWR | constants.O_CREAT | noFollow, 0o600);
-}
-
-async function writeAll(file: FileHandle, content: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < content.length;) {
-    const { bytesWritten } = await file.write(content, at, content.length - at, position + at);
-    at += bytesWritten;
-  }
-}
-
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(Math.max(0, length));
-  let at = 0;
-  while (at < buffer.length) {
-    const { bytesRead } = await file.read(buffer, at, buffer.length - at, position + at);
-    if (bytesRead === 0) break;
-    at += bytesRead;
-  }
-  return buffer.subarray(0, at);
+/** Where the last confirmed line ends, and with what. */
+function endOf({ hash, bytes }: Omit<ChainHead, 'algorithm'>): [position: number, text: string] {
+  const text = `"hash":"${hash}"}\n`;
+  return [bytes - text.length, text];
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -238,13 +285,3 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-/** Where the system knows no such thing, a new name is as safe as it makes it. */
-async function syncDirectory(path: string): Promise<void> {
-  try {
-    const directory = await open(dirname(path), 'r');
-    await directory.sync().finally(() => directory.close());
-  } catch {
-    // Windows cannot open a directory.
-  }
-}

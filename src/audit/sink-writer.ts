@@ -1,6 +1,11 @@
-/* The way of records to one sink: in order, one write at a time, in a queue with a bound. A sink that fails is tried again and again; who
- * needs a record to be safe is told at once that it is not. */
+/* The way of records to one sink: in order, one write at a time, out of a queue with a bound. A sink that fails or does not answer is tried
+ * again and again; who needs a record to be safe is told at once that it is not. Every call to a sink has a deadline. */
+import { within } from '../common/within.js';
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import type { AuditRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
+import { RejectionCounts, type RejectionKind } from './rejection-counts.js';
+import { SinkQueue, type Waiting } from './sink-queue.js';
 
 export interface SinkHealth {
   readonly sink: string;
@@ -10,88 +15,173 @@ export interface SinkHealth {
   readonly dropped: number;
 }
 
+export interface SinkWriterParts {
+  readonly sink: AuditSink;
+  /** Records. */
+  readonly maxQueued: number;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** A record of the writer's own, as a line. */
+  readonly toLine: (parts: Omit<AuditRecord, 'time'>) => AuditLine;
+  readonly onHealth: (health: SinkHealth) => void;
+}
+
 /** Lines of one write: those that come meanwhile wait, and go together. */
 const MAX_BATCH = 500;
-/** A write that takes longer counts as failed for those who wait for it. */
+/** Of one write: a start must be able to read back what a crash left of it. */
+const MAX_BATCH_BYTES = 8_388_608;
+/** A write or a close that takes longer has failed. */
 const DEADLINE_MS = 5_000;
+/** Longer than a file lock of another machine is watched. */
+const OPEN_DEADLINE_MS = 30_000;
+/** What waits at a shutdown has so long to be written. */
+const LAST_FLUSH_MS = 10_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
-/** What records of low impact may fill of the queue; the rest is for those that must not be lost. */
-const LOW_SHARE = 0.75;
+/** How often what was counted becomes records. */
+const COUNTED_EVERY_MS = 60_000;
 
-interface Waiting {
-  readonly line: AuditLine;
-  readonly settle: ((written: boolean) => void) | undefined;
+/** What is given to the sink in one write, and again until it has taken it. */
+interface Batch {
+  readonly waiting: readonly Waiting[];
+  readonly lines: readonly AuditLine[];
+  /** How many dropped records its last line counts. */
+  readonly dropped: number;
 }
 
 export class SinkWriter {
-  readonly #queue: Waiting[] = [];
-  #reserved = 0;
+  readonly sink: AuditSink;
+  readonly #queue: SinkQueue;
+  readonly #rejections: RejectionCounts;
   #dropped = 0;
   #droppedInAll = 0;
+  /** The one that the sink has not taken yet. */
+  #batch: Batch | undefined;
   #running = false;
   #failing = false;
+  #closed = false;
   #retryMs = FIRST_RETRY_MS;
   #timer: NodeJS.Timeout | undefined;
+  #countsTimer: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
 
-  constructor(
-    readonly sink: AuditSink,
-    private readonly maxQueued: number,
-    /** The record that says how many were dropped. */
-    private readonly tellDropped: (count: number) => AuditLine,
-    private readonly onHealth: (health: SinkHealth) => void,
-  ) {}
+  constructor(private readonly parts: SinkWriterParts) {
+    this.sink = parts.sink;
+    this.#queue = new SinkQueue(parts.maxQueued);
+    this.#rejections = new RejectionCounts(parts.nowMs);
+  }
 
   get isFailing(): boolean {
     return this.#failing;
   }
 
+  async open(): Promise<void> {
+    try {
+      await within(
+        callAsync(() => this.sink.open?.()),
+        OPEN_DEADLINE_MS,
+      );
+    } catch (error) {
+      if (error instanceof AgentSecurityConfigError) throw error;
+      throw new Error(`The audit sink "${this.sink.name}" cannot be opened: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Writes what waits, closes the sink and calls it no more. @returns what has gone wrong */
+  async close(): Promise<readonly string[]> {
+    const problems: string[] = [];
+    const name = `The audit sink "${this.sink.name}"`;
+    await within(this.flush(), LAST_FLUSH_MS).catch(() => undefined);
+    this.#closed = true;
+    this.#stopTimer();
+    clearTimeout(this.#countsTimer);
+    this.#queue.refuseWaiting();
+    const { length } = this.#queue;
+    if (length > 0) problems.push(`${name} was closed with ${length} records that it has not taken.`);
+    try {
+      await within(
+        callAsync(() => this.sink.close?.()),
+        DEADLINE_MS,
+      );
+    } catch (error) {
+      problems.push(`${name} cannot be closed: ${messageOf(error)}`);
+    }
+    return problems;
+  }
+
   /** Room for records that must not be lost, kept until they come. @returns false if there is none */
   reserve(count: number): boolean {
-    if (this.#queue.length + this.#reserved + count > this.maxQueued) return false;
-    this.#reserved += count;
-    return true;
+    return !this.#closed && this.#queue.reserve(count);
   }
 
   release(count: number): void {
-    this.#reserved -= count;
+    this.#queue.release(count);
   }
 
   /** Takes a record into the room that was kept for it. */
   keep(line: AuditLine): void {
-    this.#reserved--;
-    this.#push({ line, settle: undefined });
+    this.#queue.keep(line, undefined);
+    this.#start(false);
   }
 
   /** The same, and says whether it has been written. */
   keepSafely(line: AuditLine): Promise<boolean> {
-    this.#reserved--;
-    return new Promise(settle => this.#push({ line, settle }));
+    return new Promise(settle => {
+      this.#queue.keep(line, settle);
+      this.#start(true);
+    });
   }
 
   /** Takes a record if there is room, else counts it. */
   offer(line: AuditLine): void {
-    if (this.#queue.length + this.#reserved >= this.maxQueued * LOW_SHARE) {
-      this.#dropped++;
-      this.#droppedInAll++;
-    } else {
-      this.#push({ line, settle: undefined });
-    }
+    if (this.#queue.offer(line, 'low')) return this.#start(false);
+    this.#dropped++;
+    this.#droppedInAll++;
+  }
+
+  /** Whether the record of a rejection may find room: asked before it is made. */
+  get takesRejections(): boolean {
+    return this.#queue.takesRejections;
+  }
+
+  /** Takes the record of a rejection if there is room, else counts the rejection. */
+  reject(line: AuditLine, kind: RejectionKind): void {
+    if (this.#queue.offer(line, 'rejection')) this.#start(false);
+    else this.countRejection(kind);
+  }
+
+  /** Counts a rejection: one record a minute says how many of its kind there were. */
+  countRejection(kind: RejectionKind): void {
+    this.#rejections.add(kind);
+    this.#countsTimer ??= setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
   }
 
   /** Settles when everything has been written, or the sink has failed. */
   async flush(): Promise<void> {
+    this.#recordCounts();
     this.#stopTimer();
     await this.#drain();
     if (this.#running) await new Promise<void>(resolve => this.#idle.push(resolve));
   }
 
-  #push(waiting: Waiting): void {
-    this.#queue.push(waiting);
-    if (this.#running || this.#failing) return;
+  /** Turns counts into records, as far as there is room; the rest goes on counting. */
+  #recordCounts(): void {
+    clearTimeout(this.#countsTimer);
+    this.#countsTimer = undefined;
+    while (!this.#rejections.isEmpty && this.#queue.takesRejections) {
+      this.#queue.offer(this.parts.toLine(this.#rejections.take()!), 'rejection');
+    }
+    if (!this.#rejections.isEmpty)
+      this.#countsTimer = setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
+    if (this.#queue.length > 0) this.#start(false);
+  }
+
+  #start(isAwaited: boolean): void {
+    if (this.#running || this.#failing || this.#closed) return;
     const { lingerMs = 0 } = this.sink;
-    if (waiting.settle !== undefined || lingerMs === 0 || this.#queue.length >= MAX_BATCH) void this.#drain();
+    if (isAwaited || lingerMs === 0 || this.#queue.length >= MAX_BATCH) void this.#drain();
     else this.#timer ??= setTimeout(() => void this.#drain(), lingerMs);
   }
 
@@ -99,52 +189,63 @@ export class SinkWriter {
     if (this.#running) return;
     this.#running = true;
     this.#stopTimer();
-    while (this.#queue.length > 0 || this.#dropped > 0) {
-      if (!(await this.#writeBatch())) break;
+    while (!this.#closed && (this.#batch ??= this.#nextBatch()) !== undefined) {
+      if (!(await this.#write(this.#batch))) break;
     }
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  async #writeBatch(): Promise<boolean> {
-    const batch = this.#queue.slice(0, MAX_BATCH);
+  #nextBatch(): Batch | undefined {
+    const waiting = this.#queue.first(MAX_BATCH, MAX_BATCH_BYTES);
     const dropped = this.#dropped;
-    const lines = batch.map(({ line }) => line);
-    if (dropped > 0) lines.push(this.tellDropped(dropped));
-    const deadline = setTimeout(() => this.#fail(`no answer within ${DEADLINE_MS} ms`), DEADLINE_MS);
+    const lines = waiting.map(({ line }) => line);
+    if (dropped > 0) lines.push(this.parts.toLine({ event: 'dropped', count: dropped }));
+    return lines.length === 0 ? undefined : { waiting, lines, dropped };
+  }
+
+  async #write(batch: Batch): Promise<boolean> {
+    const overdue = new AbortController();
+    const writing = callAsync(() => this.sink.write(batch.lines, overdue.signal));
+    writing.then(() => this.#complete(batch), ignore);
     try {
-      await this.sink.write(lines);
+      await within(writing, DEADLINE_MS);
+      return true;
     } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
-      this.#retryLater();
+      // Its answer may have come late, but before this.
+      if (this.#batch !== batch) return true;
+      overdue.abort();
+      this.#fail(messageOf(error));
+      if (!this.#closed) this.#retryLater();
       return false;
-    } finally {
-      clearTimeout(deadline);
     }
-    this.#queue.splice(0, batch.length);
-    this.#dropped -= dropped;
-    for (const { settle } of batch) settle?.(true);
+  }
+
+  /** Once a batch: a write that was given up may answer after all, before or behind the one that replaced it. */
+  #complete(batch: Batch): void {
+    if (this.#batch !== batch) return;
+    this.#batch = undefined;
+    this.#queue.remove(batch.waiting.length);
+    this.#dropped -= batch.dropped;
+    for (const { settle } of batch.waiting) settle?.(true);
+    if (this.#closed) return;
     this.#heal();
-    return true;
+    void this.#drain();
   }
 
   #fail(reason: string): void {
     // Those who wait are refused; their records stay, and tell later that somebody tried.
-    for (const [index, { line, settle }] of this.#queue.entries()) {
-      if (settle === undefined) continue;
-      settle(false);
-      this.#queue[index] = { line, settle: undefined };
-    }
+    this.#queue.refuseWaiting();
     if (this.#failing) return;
     this.#failing = true;
-    this.onHealth({ sink: this.sink.name, state: 'failing', reason, dropped: 0 });
+    this.parts.onHealth({ sink: this.sink.name, state: 'failing', reason, dropped: 0 });
   }
 
   #heal(): void {
     if (!this.#failing) return;
     this.#failing = false;
     this.#retryMs = FIRST_RETRY_MS;
-    this.onHealth({ sink: this.sink.name, state: 'healed', dropped: this.#droppedInAll });
+    this.parts.onHealth({ sink: this.sink.name, state: 'healed', dropped: this.#droppedInAll });
     this.#droppedInAll = 0;
   }
 
@@ -158,3 +259,11 @@ export class SinkWriter {
     this.#timer = undefined;
   }
 }
+
+/** Turns what a call throws into a rejection. */
+async function callAsync(call: () => void | Promise<void>): Promise<void> {
+  await call();
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const ignore = (): void => undefined;

@@ -1,6 +1,6 @@
 /* Reads the files of a chain and says what does not belong: a line that was changed, removed, moved or put in, and a tail that was cut. */
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type ChainLine, GENESIS, openLine, Sealer } from './chain.js';
 import { type ChainHead, readHead } from './chain-head.js';
@@ -26,19 +26,26 @@ export interface ChainReport {
 const MAX_FAULTS = 100;
 const MAX_LINE_BYTES = 16_777_216;
 
-/** Verifies a file, behind those that were set aside from it. */
-export async function verifyChain(path: string, key: string | undefined): Promise<ChainReport> {
-  const check = new ChainCheck(new Sealer(key));
+/**
+ * Verifies a file, behind those that were set aside from it.
+ * @param from the number of the first line that is to be there: the lines before it are kept elsewhere
+ */
+export async function verifyChain(path: string, key: string | undefined, from = 1): Promise<ChainReport> {
+  const check = new ChainCheck(new Sealer(key), from);
   const aside = await findRotated(path);
   const content = await readFile(`${path}.head`).catch(() => undefined);
+  const isThere = await access(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      // A file that a head confirms, or that others were set aside from, has been removed.
+      if (error.code === 'ENOENT' && (content !== undefined || aside.length > 0)) return false;
+      throw error;
+    },
+  );
   const head = check.readHead(content);
-  const files = [...aside, path];
-  const size = (await stat(path)).size;
-  const begins = aside.length > 0 ? Number(aside[0]!.slice(-12)) : head?.begins;
-  if (begins !== undefined) check.expectBegin(begins, aside.length > 0 || size > 0);
   for (const file of aside) await check.readFile(file, undefined);
-  await check.readFile(path, head);
-  return check.finish(files, head);
+  if (isThere) await check.readFile(path, head);
+  return check.finish(isThere ? [...aside, path] : aside, head);
 }
 
 /** `FILE.000000000001` and so on, in the order of their lines. */
@@ -56,14 +63,20 @@ class ChainCheck {
   readonly #notes: string[] = [];
   /** Numbers that were passed over, from and to. */
   #gaps: [from: number, to: number][] = [];
-  #expected: number | undefined;
+  #expected: number;
   /** The hash that the next line must name; `undefined` behind a line that is not whole. */
   #prev: string | undefined;
   #lines = 0;
   #first: number | undefined;
   #last: ChainLine | undefined;
 
-  constructor(private readonly sealer: Sealer) {}
+  constructor(
+    private readonly sealer: Sealer,
+    from: number,
+  ) {
+    this.#expected = from;
+    if (from === 1) this.#prev = GENESIS;
+  }
 
   readHead(content: Buffer | undefined): ChainHead | undefined {
     if (content === undefined) {
@@ -82,16 +95,6 @@ class ChainCheck {
     }
     if (reading.damaged) this.#fault('head', 'A part of the head is damaged.');
     return reading.head;
-  }
-
-  /** For a file that none was set aside from, or whose earlier ones are elsewhere. */
-  expectBegin(begins: number, hasLines: boolean): void {
-    this.#expected = begins;
-    if (begins === 1) this.#prev = GENESIS;
-    else
-      this.#notes.push(
-        `${hasLines ? 'The file begins' : 'The file is empty and would begin'} at ${begins}: the lines before it are in another file.`,
-      );
   }
 
   async readFile(path: string, head: ChainHead | undefined): Promise<void> {
@@ -127,19 +130,19 @@ class ChainCheck {
   #readLine(bytes: Buffer, place: string): void {
     const line = openLine(this.sealer, bytes);
     if (line === undefined || !line.intact) {
-      this.#fault(
-        'changed',
-        `${place} was changed${this.#expected === undefined ? '' : ` (line ${this.#expected} stands there)`}.`,
-      );
-      if (this.#expected !== undefined) this.#expected++;
+      this.#fault('changed', `${place} was changed (line ${this.#expected} stands there).`);
+      this.#expected++;
       this.#prev = undefined;
       return;
     }
     this.#lines++;
-    this.#first ??= line.seq;
-    if (this.#expected === undefined) {
-      if (line.seq === 1) this.#prev = GENESIS;
-      this.#expected = line.seq;
+    if (this.#first === undefined) {
+      this.#first = line.seq;
+      // Lines before the first that has to be there are verified where they are.
+      if (line.seq < this.#expected) {
+        this.#expected = line.seq;
+        if (line.seq === 1) this.#prev = GENESIS;
+      }
     }
     if (line.seq < this.#expected) {
       this.#fault('moved', `${place} is line ${line.seq} out of its place.`);
@@ -174,7 +177,7 @@ class ChainCheck {
   finish(files: readonly string[], head: ChainHead | undefined): ChainReport {
     for (const [from, to] of this.#gaps) this.#fault('missing', `${lines(from, to)} missing.`);
     const last = this.#last;
-    const next = this.#expected ?? 1;
+    const next = this.#expected;
     if (head !== undefined) {
       if (head.seq >= next)
         this.#fault(

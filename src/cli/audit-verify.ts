@@ -4,20 +4,26 @@ import { parseArgs } from 'node:util';
 import { type ChainReport, verifyChain } from '../audit/verify-chain.js';
 import type { Command } from './command.js';
 
-const USAGE = `Usage: nestjs-agent-security audit verify FILE [--key-file PATH]
+const USAGE = `Usage: nestjs-agent-security audit verify FILE [--from NUMBER] [--key-file PATH]
 
 Verifies the chain of an audit file, behind the files that were set aside from it (FILE.000000000001 and so on) and against its head
-(FILE.head). The key of a keyed chain is read from the environment variable AUDIT_KEY, or from a file.
+(FILE.head). A chain begins at line 1: lines that are not there are reported. Where you keep the first files elsewhere, --from names the
+first line that is to be there. The key of a keyed chain is read from the environment variable AUDIT_KEY, or from a file.
 `;
 
 export const auditVerify: Command = async (args, { env, out, err }) => {
   let path: string | undefined;
   let key: string | undefined;
+  let from: number;
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { 'key-file': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        from: { type: 'string' },
+        'key-file': { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
     if (values.help === true) {
       out(USAGE);
@@ -25,6 +31,7 @@ export const auditVerify: Command = async (args, { env, out, err }) => {
     }
     if (positionals.length !== 1) throw new Error('One file is to be named.');
     [path] = positionals as [string];
+    from = readNumber(values.from ?? '1');
     const keyFile = values['key-file'];
     key = keyFile === undefined ? env['AUDIT_KEY'] || undefined : (await readFile(keyFile, 'utf8')).trim();
   } catch (error) {
@@ -33,7 +40,7 @@ export const auditVerify: Command = async (args, { env, out, err }) => {
   }
   let report: ChainReport;
   try {
-    report = await verifyChain(path, key);
+    report = await verifyChain(path, key, from);
   } catch (error) {
     err(`${(error as Error).message}\n`);
     return 2;
@@ -41,6 +48,11 @@ export const auditVerify: Command = async (args, { env, out, err }) => {
   out(describe(report));
   return report.faults.length === 0 ? 0 : 1;
 };
+
+function readNumber(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new Error(`--from takes the number of a line, received ${JSON.stringify(text.slice(0, 40))}.`);
+}
 
 function describe({ files, lines, first, last, hash, faults, notes }: ChainReport): string {
   const range = first === undefined ? '' : `, numbers ${first} to ${last}`;

@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { auditVerify } from '../../src/cli/audit-verify.js';
 import { KEY, scratchFile, writeChain } from './support.js';
 
@@ -50,7 +50,27 @@ it('reads a file that goes on behind its last line', async () => {
   expect([status, out]).toEqual([0, expect.stringContaining('Note: 8 bytes of an unfinished line')]);
 });
 
+it('reports lines that are not there, but those that are kept elsewhere', async () => {
+  const path = scratchFile();
+  await writeChain(path, ['one', 'two']);
+  renameSync(path, `${path}.moved`);
+  const [gone, goneOut] = await run([path]);
+  expect([gone, goneOut]).toEqual([1, expect.stringContaining('FAULT truncated: Lines 1 to 2 are missing')]);
+  await writeChain(path, ['three']);
+  const [status, out] = await run([path]);
+  expect([status, out]).toEqual([1, expect.stringMatching(/^FAULT missing: Lines 1 to 2 are missing\.\n/)]);
+  expect((await run([path, '--from', '3']))[0]).toBe(0);
+  expect((await run([path, '--from', '2']))[0]).toBe(1);
+  // What is there is verified, whatever has to be.
+  renameSync(`${path}.moved`, `${path}.000000000001`);
+  const whole = expect.stringContaining('4 whole lines in 2 file(s), numbers 1 to 4.');
+  for (const args of [[path], [path, '--from', '3']])
+    expect((await run(args)).slice(0, 2)).toEqual([0, whole]);
+});
+
 it.each([
+  ['--from 0', ['a', '--from', '0'], '--from takes the number of a line, received "0".'],
+  ['--from x', ['a', '--from', 'x'], '--from takes the number of a line'],
   ['no file', [], 'One file is to be named.'],
   ['two files', ['a', 'b'], 'One file is to be named.'],
   ['an option that is none', ['a', '--keys'], 'Usage:'],

@@ -1,7 +1,7 @@
 /* Whose a file is: of holders that live, that were killed, and that are elsewhere. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, readlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { FileLock } from '../../src/audit/file-lock.js';
 import { scratchFile } from './support.js';
@@ -43,6 +43,15 @@ it('is taken over from an earlier process of the same PID', async () => {
   const lock = await FileLock.acquire(path);
   expect(await lock.isHeld()).toBe(true);
   await lock.release();
+});
+
+it('is taken over without following a link that somebody has put in the way', async () => {
+  const path = scratchFile();
+  writeFileSync(path, held({ pid: process.pid }));
+  writeFileSync(`${path}.other`, 'kept');
+  symlinkSync(`${path}.other`, `${path}.new`);
+  await (await FileLock.acquire(path)).release();
+  expect(readFileSync(`${path}.other`, 'utf8')).toBe('kept');
 });
 
 it('goes to one of many who find its holder gone', async () => {

@@ -1,16 +1,22 @@
 /* The file with its chain: what its verifier finds, how it goes on behind a crash, and that nobody else writes it. */
 import {
   appendFileSync,
+  chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { LinkedFile } from '../../src/audit/linked-file.js';
 import { verifyChain } from '../../src/audit/verify-chain.js';
 import { fileSink, KEY, lines, scratchFile, writeChain } from './support.js';
 
@@ -223,15 +229,234 @@ describe('rotation', () => {
     expect(await kinds(path)).toEqual(['missing']);
   });
 
-  it('goes on where the file was moved away', async () => {
+  it('takes a file that was set aside under its number for a rotation', async () => {
     const path = scratchFile();
     await writeChain(path, TOOLS);
-    renameSync(path, `${path}.moved`);
-    await writeChain(path, ['seven']);
-    const report = await verifyChain(path, undefined);
-    expect(report).toMatchObject({ lines: 1, first: 7, faults: [] });
-    expect(report.notes).toEqual([expect.stringContaining('begins at 7')]);
-    expect(linesOf(path)[0]).toContain((JSON.parse(linesOf(`${path}.moved`)[5]!) as { hash: string }).hash);
+    renameSync(path, `${path}.000000000001`);
+    const notices = await writeChain(path, ['seven']);
+    expect(await verifyChain(path, undefined)).toMatchObject({ lines: 7, first: 1, faults: [], notes: [] });
+    expect(notices).toEqual([]);
+  });
+
+  it('does not take another file under its number for a rotation', async () => {
+    const path = scratchFile();
+    await writeChain(path, TOOLS);
+    renameSync(path, `${path}.gone`);
+    writeFileSync(`${path}.000000000001`, 'x'.repeat(10_000), { mode: 0o600 });
+    expect(await writeChain(path, ['seven'])).toHaveLength(1);
+  });
+
+  it('goes on behind a start in the middle of a rotation', async () => {
+    const path = scratchFile();
+    const sink = fileSink(path, { maxFileBytes: 400 });
+    await sink.open();
+    for (const tool of ['one', 'two']) await sink.write(lines(tool));
+    // The new file cannot be made for as long as a directory has its place.
+    renameSync(path, `${path}.000000000001`);
+    mkdirSync(path);
+    for (let time = 0; time < 2; time++) await expect(sink.write(lines('three'))).rejects.toThrow();
+    rmdirSync(path);
+    await sink.write(lines('three'));
+    await sink.close();
+    expect(await verifyChain(path, undefined)).toMatchObject({ lines: 3, last: 3, faults: [], notes: [] });
+  });
+});
+
+describe.each([
+  ['without a key', undefined],
+  ['with a key', KEY],
+])('a file that has lost its lines, %s', (_title, key) => {
+  const options = key === undefined ? {} : { key };
+  const losses: [title: string, lose: (path: string) => void][] = [
+    ['removed', path => rmSync(path)],
+    ['moved away', path => renameSync(path, `${path}.moved`)],
+    ['truncated to zero', path => truncateSync(path)],
+    [
+      'replaced by an empty one',
+      path => {
+        rmSync(path);
+        writeFileSync(path, '', { mode: 0o600 });
+      },
+    ],
+  ];
+
+  it.each(losses)('%s, is reported while it has none', async (_case, lose) => {
+    const path = scratchFile();
+    await writeChain(path, TOOLS, options);
+    lose(path);
+    expect(await kinds(path, key)).toEqual(['truncated']);
+  });
+
+  it.each(losses)(
+    '%s before a start, goes on, and is reported by the start, the chain and its verifier',
+    async (_case, lose) => {
+      const path = scratchFile();
+      await writeChain(path, TOOLS, options);
+      lose(path);
+      expect(await writeChain(path, ['seven'], options)).toEqual([
+        expect.stringContaining('has lost its lines 1 to 6'),
+      ]);
+      expect(JSON.parse(linesOf(path)[0]!)).toMatchObject({ event: 'reopened', count: 6, seq: 7 });
+      const report = await verifyChain(path, key);
+      expect(report.faults).toEqual([{ kind: 'missing', text: 'Lines 1 to 6 are missing.' }]);
+      // Whoever knows where they are says so.
+      expect(await verifyChain(path, key, 7)).toMatchObject({ lines: 2, first: 7, last: 8, faults: [] });
+      expect((await verifyChain(path, key, 6)).faults).toEqual([
+        { kind: 'missing', text: 'Line 6 is missing.' },
+      ]);
+    },
+  );
+
+  it.each(losses)(
+    '%s while it is written, is never told to be safe, and is reported',
+    async (_case, lose) => {
+      const path = scratchFile();
+      const sink = fileSink(path, options);
+      await sink.open();
+      for (const tool of TOOLS) await sink.write(lines(tool));
+      lose(path);
+      await expect(sink.write(lines('seven'))).rejects.toThrow('was removed, replaced or cut');
+      await sink.write(lines('seven'));
+      await sink.write(lines('eight'));
+      expect(linesOf(path).map(line => (JSON.parse(line) as { tool?: string }).tool)).toEqual([
+        undefined,
+        'seven',
+        'eight',
+      ]);
+      await sink.close();
+      expect(await kinds(path, key)).toEqual(['missing']);
+      await writeChain(path, ['nine'], options);
+      expect(await kinds(path, key)).toEqual(['missing']);
+    },
+  );
+
+  it('removed in the middle of a write, is never told to be safe', async () => {
+    const path = scratchFile();
+    const sink = fileSink(path, options);
+    await sink.open();
+    const datasync = jest
+      .spyOn(LinkedFile.prototype, 'datasync')
+      .mockImplementationOnce(async () => rmSync(path));
+    await expect(sink.write(lines('one'))).rejects.toThrow('was removed, replaced or cut');
+    expect(datasync).toHaveBeenCalled();
+    await sink.write(lines('one'));
+    await sink.close();
+    expect(linesOf(path).at(-1)).toContain('"tool":"one"');
+  });
+
+  it('in part while it is written, takes no more records', async () => {
+    const path = scratchFile();
+    const sink = fileSink(path, options);
+    await sink.open();
+    for (const tool of TOOLS) await sink.write(lines(tool));
+    truncateSync(path, 300);
+    for (let time = 0; time < 3; time++) await expect(sink.write(lines('seven'))).rejects.toThrow();
+    await sink.close();
+    expect((await kinds(path, key)).at(-1)).toBe('truncated');
+  });
+
+  it('is reported where the first file that was set aside is removed', async () => {
+    const path = scratchFile();
+    const sink = fileSink(path, { ...options, maxFileBytes: 400 });
+    await sink.open();
+    for (const tool of TOOLS) await sink.write(lines(tool));
+    await sink.close();
+    expect(await kinds(path, key)).toEqual([]);
+    rmSync(`${path}.000000000001`);
+    expect(await kinds(path, key)).toEqual(['missing']);
+    expect((await verifyChain(path, key, 3)).faults).toEqual([]);
+  });
+});
+
+describe('a head', () => {
+  it.each([
+    ['removed', (path: string) => rmSync(path)],
+    ['replaced', (path: string) => (rmSync(path), writeFileSync(path, 'x'.repeat(1_024), { mode: 0o600 }))],
+  ])('%s while its file is written, is made anew', async (_title, lose) => {
+    const path = scratchFile();
+    const sink = fileSink(path);
+    await sink.open();
+    await sink.write(lines('one'));
+    lose(`${path}.head`);
+    await expect(sink.write(lines('two'))).rejects.toThrow('.head was removed or replaced');
+    await sink.write(lines('two'));
+    await sink.close();
+    expect(await verifyChain(path, undefined)).toMatchObject({ lines: 2, faults: [], notes: [] });
+    await writeChain(path, ['three']);
+  });
+});
+
+describe('bytes of somebody else behind the last line', () => {
+  it('are cut off while the file is written, and the chain says so', async () => {
+    const path = scratchFile();
+    const sink = fileSink(path);
+    await sink.open();
+    await sink.write(lines('one'));
+    appendFileSync(path, `${'x'.repeat(5_000)}\n`);
+    await sink.write(lines('two'));
+    await sink.close();
+    const [, second] = linesOf(path);
+    expect(JSON.parse(second!)).toMatchObject({ event: 'recovered', count: 5_001 });
+    expect(await verifyChain(path, undefined)).toMatchObject({ lines: 3, faults: [], notes: [] });
+  });
+});
+
+const asRoot = process.geteuid?.() === 0;
+describe('a file that somebody else made', () => {
+  const cases: [title: string, spoil: (path: string) => void, message: string][] = [
+    [
+      'that its group can write',
+      path => chmodSync(path, 0o660),
+      'its group or others can write it (mode 660)',
+    ],
+    [
+      'that everybody can write',
+      path => chmodSync(path, 0o602),
+      'its group or others can write it (mode 602)',
+    ],
+    ['that is a directory', path => (rmSync(path), mkdirSync(path)), 'it is no regular file'],
+    ...(asRoot
+      ? [
+          [
+            'of another user',
+            (path: string) => chownSync(path, 65_534, 65_534),
+            'it is owned by UID 65534, not 0',
+          ] as (typeof cases)[number],
+        ]
+      : []),
+  ];
+  it('is tested with another user’s file where the tests run as root', () => {
+    if (!asRoot) console.warn('SKIPPED: files of another user; run the tests as root');
+  });
+
+  describe.each(['', '.head'])('at FILE%s', suffix => {
+    it.each(cases)('%s, stops the start-up', async (_title, spoil, message) => {
+      const path = scratchFile();
+      writeFileSync(`${path}${suffix}`, '', { mode: 0o600 });
+      spoil(`${path}${suffix}`);
+      await expect(fileSink(path).open()).rejects.toMatchObject({
+        code: 'ASEC_AUDIT_FILE',
+        message: expect.stringContaining(
+          `${suffix === '' ? '' : `${path}.head`} cannot be trusted: ${message}`.trim(),
+        ),
+      });
+      expect(existsSync(`${path}.lock`)).toBe(false);
+    });
+  });
+
+  it('takes no record while the app runs, and does not stop it', async () => {
+    const path = scratchFile();
+    const sink = fileSink(path);
+    await sink.open();
+    await sink.write(lines('one'));
+    rmSync(path);
+    writeFileSync(path, '');
+    chmodSync(path, 0o666);
+    for (let time = 0; time < 3; time++) await expect(sink.write(lines('two'))).rejects.toThrow();
+    expect(readFileSync(path, 'utf8')).toBe('');
+    rmSync(path);
+    await sink.write(lines('two'));
+    await sink.close();
   });
 });
 

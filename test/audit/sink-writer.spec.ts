@@ -17,6 +17,9 @@ class HeldSink implements AuditSink {
     return new Promise((resolve, reject) => (this.#waiting = { lines, resolve, reject }));
   }
 
+  /** Of each write that succeeded, in bytes. */
+  readonly sizes: number[] = [];
+
   get batch(): number {
     return this.#waiting?.lines.length ?? 0;
   }
@@ -25,6 +28,7 @@ class HeldSink implements AuditSink {
     const { lines, resolve } = this.#waiting!;
     this.#waiting = undefined;
     this.written.push(...lines);
+    this.sizes.push(lines.reduce((sum, { text }) => sum + text.length, 0));
     resolve();
     await new Promise(setImmediate);
   }
@@ -45,15 +49,17 @@ class HeldSink implements AuditSink {
 }
 
 const logged: string[] = [];
-const setUp = (maxQueued = 16) => {
-  const sink = new HeldSink();
+const setUp = (maxQueued = 16, maxParamsChars?: number) =>
+  setUpWith(new HeldSink(), maxQueued, maxParamsChars);
+const setUpWith = <S extends AuditSink>(sink: S, maxQueued = 16, maxParamsChars?: number) => {
   const events = new SecurityEvents();
   const told: SecurityEvent[] = [];
   events.all.subscribe(event => told.push(event));
-  const options = resolveAudit({ sinks: [sink], maxQueued }, () => undefined);
+  const options = resolveAudit({ sinks: [sink], maxQueued, maxParamsChars }, () => undefined);
+  const clock = new ManualClock();
   const log = { log: (text: string) => logged.push(text), error: (text: string) => logged.push(text) };
-  const trail = new AuditTrail(options, [sink], events, new ManualClock(), log);
-  return { sink, trail, told };
+  const trail = new AuditTrail(options, [sink], events, clock, log);
+  return { sink, trail, told, clock };
 };
 const entry = (impact: 'low' | 'medium' | 'high') => ({ tool: 't', impact });
 
@@ -85,20 +91,103 @@ it('writes those who wait together', async () => {
   expect((await Promise.all(starts)).every(({ recorded }) => recorded)).toBe(true);
 });
 
-it('drops and counts records of low impact and of refusals at three quarters, and keeps all others', async () => {
+it('drops and counts records of low impact at three quarters, and keeps all others', async () => {
   const { sink, trail } = setUp(16);
   const medium = await trail.begin(entry('medium'));
-  for (let time = 0; time < 10; time++) {
-    trail.refuse(entry('high'), { status: 403 });
+  for (let time = 0; time < 20; time++) {
     const low = await trail.begin(entry('low'));
     if (low.recorded) low.call.finish({ outcome: 'ok' });
   }
   if (medium.recorded) medium.call.finish({ outcome: 'ok' });
   while (sink.batch > 0) await sink.succeed();
-  const counts = sink.counts();
-  expect(counts['dropped']).toBe(9);
-  expect(counts['finished']! + counts['refused']! + counts['dropped']!).toBe(21);
+  expect(sink.counts()).toEqual({ finished: 12, dropped: 9 });
   expect(sink.written.filter(({ record }) => record.impact === 'medium')).toHaveLength(1);
+});
+
+describe('a rejection', () => {
+  const forbidden = { status: 403, code: 'forbidden' };
+
+  it('without an agent is counted, and recorded once a minute per status and code', async () => {
+    const { sink, trail, clock } = setUp();
+    clock.advance(1_000);
+    for (let time = 0; time < 5_000; time++) trail.refuse(entry('high'), forbidden);
+    for (let time = 0; time < 3; time++) trail.refuse(entry('low'), { status: 401, code: 'forbidden' });
+    trail.refuse(entry('low'), { outcome: 'aborted' });
+    jest.advanceTimersByTime(59_999);
+    expect(sink.batch).toBe(0);
+    clock.advance(60_000);
+    jest.advanceTimersByTime(1);
+    while (sink.batch > 0) await sink.succeed();
+    const since = '2030-01-01T00:00:01.000Z';
+    const time = '2030-01-01T00:01:01.000Z';
+    expect(sink.written.map(({ text }) => JSON.parse(text))).toEqual([
+      { time, event: 'rejected', outcome: 'refused', ...forbidden, count: 5_000, since },
+      { time, event: 'rejected', outcome: 'refused', status: 401, code: 'forbidden', count: 3, since },
+    ]);
+    // There is room for two records of rejections: the third kind is recorded a minute later.
+    jest.advanceTimersByTime(60_000);
+    while (sink.batch > 0) await sink.succeed();
+    expect(sink.written[2]!.record).toMatchObject({ event: 'rejected', outcome: 'aborted', count: 1, since });
+    jest.advanceTimersByTime(600_000);
+    expect([sink.batch, sink.written.length]).toEqual([0, 3]);
+  });
+
+  it('with a code that its sender chooses takes no more than a stated number of records', async () => {
+    const { sink, trail } = setUp(10_000);
+    for (let time = 0; time < 1_000; time++) trail.refuse(entry('low'), { code: `code-${time}` });
+    for (let time = 0; time < 10; time++) trail.refuse(entry('low'), { code: 'x'.repeat(1_000) + time });
+    void trail.flush();
+    while (sink.batch > 0) await sink.succeed();
+    expect(sink.written).toHaveLength(65);
+    expect(sink.counts()).toEqual({ rejected: 1_010 });
+    expect(sink.written.at(-1)!.record).toMatchObject({ code: 'other', count: 946 });
+  });
+
+  it('of an agent is recorded in a share of its own, and counted beyond it', async () => {
+    const { sink, trail } = setUp(80);
+    const refusal = { ...entry('low'), agent: 'bot', params: { a: 1 } };
+    for (let time = 0; time < 500; time++) trail.refuse(refusal, forbidden);
+    const served = Array.from({ length: 50 }, () => trail.begin(entry('low')));
+    for (const start of await Promise.all(served)) if (start.recorded) start.call.finish({ outcome: 'ok' });
+    void trail.flush();
+    while (sink.batch > 0) await sink.succeed();
+    void trail.flush();
+    while (sink.batch > 0) await sink.succeed();
+    expect(sink.counts()).toEqual({ refused: 10, finished: 50, rejected: 490 });
+    expect(sink.written[0]!.record).toMatchObject({ event: 'refused', agent: 'bot', params: { a: 1 } });
+    // With room again, again one by one.
+    trail.refuse(refusal, forbidden);
+    await sink.succeed();
+    expect(sink.counts()['refused']).toBe(11);
+  });
+
+  it('is not redacted where it is only counted', async () => {
+    const { trail } = setUp(16);
+    const refusal = (agent?: string): boolean => {
+      let isRead = false;
+      const params = {
+        get a(): number {
+          isRead = true;
+          return 1;
+        },
+      };
+      trail.refuse({ ...entry('low'), agent, params }, forbidden);
+      return isRead;
+    };
+    expect([refusal(), refusal('bot'), refusal('bot'), refusal('bot')]).toEqual([false, true, true, false]);
+  });
+});
+
+it('writes no more bytes at once than a start can read back', async () => {
+  const { sink, trail } = setUp(16, 1_048_576);
+  const params = { list: Array.from({ length: 99 }, () => 'words '.repeat(170)) };
+  const record = { ...entry('medium'), params: Array.from({ length: 10 }, () => params) };
+  const starts = await Promise.all(Array.from({ length: 12 }, () => trail.begin(record)));
+  for (const start of starts) if (start.recorded) start.call.finish({ outcome: 'ok' });
+  while (sink.batch > 0) await sink.succeed();
+  expect(sink.counts()).toEqual({ finished: 12 });
+  expect(sink.sizes.length).toBe(3);
+  expect(Math.max(...sink.sizes)).toBeLessThanOrEqual(8_388_608);
 });
 
 it('refuses what must not be lost where there is no room for it, until there is', async () => {
@@ -160,6 +249,129 @@ it('takes a sink that hangs for one that fails, and takes its late answer', asyn
   expect(sink.counts()).toEqual({ started: 1 });
 });
 
+/** A sink whose calls never settle, but those that the test lets succeed. */
+class HungSink implements AuditSink {
+  readonly name = 'hung';
+  readonly writes: { texts: string[]; signal: AbortSignal; succeed: () => void }[] = [];
+  opens = false;
+  closes = 0;
+
+  write(lines: readonly AuditLine[], signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      this.writes.push({ texts: lines.map(({ text }) => text), signal, succeed: () => resolve() });
+    });
+  }
+  async open(): Promise<void> {
+    if (!this.opens) await new Promise(() => undefined);
+  }
+  close(): Promise<void> {
+    this.closes++;
+    return new Promise(() => undefined);
+  }
+}
+
+describe('a sink that does not answer', () => {
+  const advance = async (ms: number): Promise<void> => {
+    jest.advanceTimersByTime(ms);
+    await new Promise(setImmediate);
+  };
+
+  it('is tried again, with the same records, while its first write hangs', async () => {
+    const { sink, trail, told } = setUpWith(new HungSink());
+    const start = trail.begin(entry('high'));
+    await advance(5_000);
+    expect((await start).recorded).toBe(false);
+    void trail.begin(entry('low')).then(low => low.recorded && low.call.finish({ outcome: 'ok' }));
+    for (const [index, afterMs] of [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000].entries()) {
+      await advance(afterMs - 1);
+      expect(sink.writes).toHaveLength(index + 1);
+      await advance(1);
+      expect(sink.writes).toHaveLength(index + 2);
+      await advance(5_000);
+    }
+    const [first] = sink.writes;
+    expect(new Set(sink.writes.map(({ texts }) => texts.join()))).toEqual(new Set([first!.texts.join()]));
+    expect(sink.writes.map(({ signal }) => signal.aborted)).toEqual(sink.writes.map(() => true));
+    await advance(5_000);
+    sink.writes.at(-1)!.succeed();
+    await advance(0);
+    expect(told).toMatchObject([
+      { state: 'failing', reason: 'no answer within 5000 ms' },
+      { state: 'healed' },
+    ]);
+    // What came meanwhile follows, and nothing comes twice.
+    expect(sink.writes.at(-1)!.texts).toEqual([expect.stringContaining('"event":"finished"')]);
+    sink.writes.at(-1)!.succeed();
+    await advance(60_000);
+    expect(sink.writes).toHaveLength(11);
+  });
+
+  it('may answer late, also while it is tried again, and is not given the records once more', async () => {
+    const { sink, trail, told } = setUpWith(new HungSink());
+    void trail.begin(entry('high'));
+    await advance(5_000);
+    await advance(100);
+    expect(sink.writes).toHaveLength(2);
+    sink.writes[0]!.succeed();
+    await advance(0);
+    expect(told).toMatchObject([{ state: 'failing' }, { state: 'healed' }]);
+    const next = trail.begin(entry('high'));
+    sink.writes[1]!.succeed();
+    await advance(0);
+    expect(sink.writes).toHaveLength(3);
+    expect(sink.writes[2]!.texts).not.toEqual(sink.writes[0]!.texts);
+    sink.writes[2]!.succeed();
+    expect((await next).recorded).toBe(true);
+    await advance(60_000);
+    expect(sink.writes).toHaveLength(3);
+  });
+
+  it('stops the start-up', async () => {
+    const { trail } = setUpWith(new HungSink());
+    const opening = trail.onModuleInit().catch(String);
+    await advance(30_000);
+    expect(await opening).toBe('Error: The audit sink "hung" cannot be opened: no answer within 30000 ms');
+  });
+
+  it('holds a shutdown up for a stated time, and is not called behind it', async () => {
+    const { sink, trail } = setUpWith(new HungSink());
+    for (let time = 0; time < 3; time++) trail.refuse({ ...entry('low'), agent: 'bot' }, { status: 403 });
+    let closed = false;
+    void trail.onApplicationShutdown().then(() => (closed = true));
+    await advance(5_000);
+    expect([closed, sink.closes]).toEqual([false, 1]);
+    await advance(5_000);
+    expect([closed, sink.closes]).toEqual([true, 1]);
+    expect(logged.slice(-2)).toEqual([
+      'The audit sink "hung" was closed with 2 records that it has not taken.',
+      'The audit sink "hung" cannot be closed: no answer within 5000 ms',
+    ]);
+    const writes = sink.writes.length;
+    expect((await trail.begin(entry('high'))).recorded).toBe(false);
+    sink.writes[0]!.succeed();
+    await advance(60_000);
+    expect(sink.writes).toHaveLength(writes);
+  });
+
+  it('that is slow is given ten seconds at a shutdown', async () => {
+    const { sink, trail } = setUpWith(new HungSink(), 10_000);
+    for (let time = 0; time < 3_000; time++) {
+      const low = await trail.begin(entry('low'));
+      if (low.recorded) low.call.finish({ outcome: 'ok' });
+    }
+    let closed = false;
+    void trail.onApplicationShutdown().then(() => (closed = true));
+    for (let time = 0; time < 4; time++) {
+      expect(sink.closes).toBe(time < 3 ? 0 : 1);
+      await advance(4_000);
+      sink.writes.at(-1)!.succeed();
+      await advance(0);
+    }
+    await advance(5_000);
+    expect([closed, sink.writes.length]).toEqual([true, 3]);
+  });
+});
+
 it('gives back the room of a call that was refused', async () => {
   const { sink, trail } = setUp(16);
   for (let time = 0; time < 50; time++) {
@@ -183,12 +395,16 @@ it('counts the first end of a call only', async () => {
 
 it('is written to its end when the app shuts down', async () => {
   const { sink, trail } = setUp(2_000);
-  for (let time = 0; time < 1_200; time++) trail.refuse(entry('low'), { status: 403 });
+  for (let time = 0; time < 1_200; time++) {
+    const low = await trail.begin(entry('low'));
+    if (low.recorded) low.call.finish({ outcome: 'ok' });
+  }
+  trail.refuse(entry('low'), { status: 403 });
   let closed = false;
   void trail.onApplicationShutdown().then(() => (closed = true));
   while (sink.batch > 0) {
     expect(closed).toBe(false);
     await sink.succeed();
   }
-  expect([closed, sink.counts()]).toEqual([true, { refused: 1_200 }]);
+  expect([closed, sink.counts()]).toEqual([true, { finished: 1_200, rejected: 1 }]);
 });

@@ -25,19 +25,25 @@ export function lines(...tools: string[]): AuditLine[] {
   });
 }
 
-export function fileSink(path: string, options: { key?: string; maxFileBytes?: number } = {}): FileSink {
-  const { key, maxFileBytes = 1_000_000 } = options;
-  return new FileSink({ path, key, maxFileBytes, now: () => 0 });
+export function fileSink(
+  path: string,
+  options: { key?: string; maxFileBytes?: number; notices?: string[] } = {},
+): FileSink {
+  const { key, maxFileBytes = 1_000_000, notices } = options;
+  const log = { log: () => undefined, error: (text: string) => notices?.push(text) };
+  return new FileSink({ path, key, maxFileBytes, now: () => 0, log });
 }
 
-/** A closed file with these lines, each confirmed by itself. */
+/** Makes a closed file with these lines, or adds them, each confirmed by itself. @returns what the start has reported */
 export async function writeChain(
   path: string,
   tools: string[],
   options: { key?: string } = {},
-): Promise<void> {
-  const sink = fileSink(path, options);
+): Promise<string[]> {
+  const notices: string[] = [];
+  const sink = fileSink(path, { ...options, notices });
   await sink.open();
   for (const tool of tools) await sink.write(lines(tool));
   await sink.close();
+  return notices;
 }

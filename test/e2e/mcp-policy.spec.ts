@@ -216,7 +216,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
       { event: 'started', tool: 'delete_user' },
       { event: 'finished', outcome: 'failed', status: 200 },
       { event: 'refused', tool: 'delete_user', agent: 'reader', status: 403, code: 'tool_not_allowed' },
-      { event: 'refused', tool: 'delete_user', status: 403, code: 'origin_not_allowed' },
+      { event: 'rejected', outcome: 'refused', status: 403, code: 'origin_not_allowed', count: 1 },
     ]);
     expect(JSON.stringify(app.sink.records)).not.toContain('"jo"');
     expect(calls).toEqual(['delete_user']);

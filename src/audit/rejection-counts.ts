@@ -1,0 +1,61 @@
+/* Rejections that are counted instead of recorded one by one. Use it for what anybody can send without being identified: a count per code
+ * has a bound, a record per request has none. */
+import type { AuditOutcome, AuditRecord } from './audit-record.js';
+
+/** What rejections have in common that are counted together. */
+export interface RejectionKind {
+  readonly outcome: AuditOutcome;
+  readonly status?: number | undefined;
+  readonly code?: string | undefined;
+}
+
+/** Codes of the module are about forty. An app may answer with codes of its own, and a client may be able to choose among them. */
+const MAX_KINDS = 64;
+const MAX_CODE_LENGTH = 64;
+/** What is beyond the bound is counted together. */
+const OTHER: RejectionKind = { outcome: 'refused', code: 'other' };
+
+interface Count {
+  readonly kind: RejectionKind;
+  count: number;
+  readonly sinceMs: number;
+}
+
+export class RejectionCounts {
+  readonly #counts = new Map<string, Count>();
+
+  constructor(private readonly nowMs: () => number) {}
+
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  add(kind: RejectionKind): void {
+    const key = keyOf(kind);
+    if (this.#counts.has(key) || this.#counts.size < MAX_KINDS) this.#count(key, kind);
+    else this.#count(keyOf(OTHER), OTHER);
+  }
+
+  /** Takes the summary of one kind out; `undefined` when nothing is left. */
+  take(): Omit<AuditRecord, 'time'> | undefined {
+    for (const [key, { kind, count, sinceMs }] of this.#counts) {
+      this.#counts.delete(key);
+      const { outcome, status, code } = kind;
+      return { event: 'rejected', outcome, status, code, count, since: new Date(sinceMs).toISOString() };
+    }
+    return undefined;
+  }
+
+  #count(key: string, { outcome, status, code }: RejectionKind): void {
+    const known = this.#counts.get(key);
+    if (known !== undefined) {
+      known.count++;
+      return;
+    }
+    const kind = { outcome, status, code: code?.slice(0, MAX_CODE_LENGTH) };
+    this.#counts.set(key, { kind, count: 1, sinceMs: this.nowMs() });
+  }
+}
+
+const keyOf = ({ outcome, status = 0, code = '' }: RejectionKind): string =>
+  `${outcome} ${status} ${code.slice(0, MAX_CODE_LENGTH)}`;
