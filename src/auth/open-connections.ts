@@ -49,7 +49,7 @@ export class OpenConnections {
   readonly #closing = new Set<Connection>();
   /** Checks that wait for a store, by credential. */
   readonly #pending = new Map<string, Promise<Verification | undefined>>();
-  #timer: unknown;
+  #isWaiting = false;
   #isDue = false;
 
   constructor(
@@ -76,7 +76,7 @@ export class OpenConnections {
     request.verification = verification;
     request.confirmedMs = this.clock.monotonicMs();
     this.#connections.add(connection);
-    this.#timer ??= this.timers.start(CHECK_MS, () => this.#tick());
+    if (!this.#isWaiting) this.#wait();
   }
 
   #open(connection: Connection): OpenRequest[] {
@@ -98,12 +98,17 @@ export class OpenConnections {
     });
   }
 
+  #wait(): void {
+    this.#isWaiting = true;
+    this.timers.start(CHECK_MS, () => this.#tick());
+  }
+
   #tick(): void {
-    this.#timer = undefined;
+    this.#isWaiting = false;
     // They have had time to read why. Who does not read is not waited for.
     for (const connection of this.#closing) connection.destroy();
     this.check();
-    if (this.#connections.size > 0) this.#timer ??= this.timers.start(CHECK_MS, () => this.#tick());
+    if (this.#connections.size > 0 && !this.#isWaiting) this.#wait();
   }
 
   check(): void {

@@ -2,9 +2,11 @@
 import type { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { Controller, Get, type MessageEvent, Res, Sse, StreamableFile } from '@nestjs/common';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
@@ -27,7 +29,7 @@ import {
 } from '../../src/index.js';
 import { NOW_MS, SECRET, TestKeys } from '../support/keys.js';
 import { SESSION_SERVER } from '../support/mcp.js';
-import { PLATFORMS } from '../support/platforms.js';
+import { FASTIFY, PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
 import { ManualTimers } from '../support/timers.js';
 import { EC, ISSUER, OTHER_EC, sign } from '../tokens/support.js';
@@ -515,4 +517,30 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     }
     expect(socket.destroyed).toBe(false);
   });
+});
+
+it('closes one stream of an HTTP/2 session, and leaves the others', async () => {
+  const keys = new TestKeys();
+  const { key, id } = keys.add('bot');
+  const other = keys.add('other').key;
+  const app = await start(FASTIFY, {
+    adapter: () => new FastifyAdapter({ http2: true } as never),
+    controllers: [Streams],
+    options: { auth: { apiKeys: { store: keys.store, secret: SECRET } } },
+    extras: { providers: [{ provide: TIMERS, useValue: new ManualTimers() }] },
+  });
+  const session = connectHttp2(`http://127.0.0.1:${app.port}`);
+  const streams = [key, other].map(credential =>
+    session
+      .request({ ':path': '/events', authorization: `Bearer ${credential}` })
+      .on('error', () => undefined),
+  );
+  for (const stream of streams) await once(stream, 'data');
+  const closed = once(streams[0]!.resume(), 'close');
+  keys.set(revokeKey(keys.book, id, NOW_MS));
+  await closed;
+  const plain = session.request({ ':path': '/plain', authorization: `Bearer ${other}` });
+  expect(String(await once(plain, 'data'))).toBe('plain');
+  expect(streams[1]!.closed).toBe(false);
+  session.destroy();
 });
