@@ -11,6 +11,7 @@ import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authen
 import { Gateways } from './auth/gateways.js';
 import { HandshakeJudge } from './auth/handshake.js';
 import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './auth/describe-openapi.js';
+import { OpenConnections } from './auth/open-connections.js';
 import { installOpenApi, OpenApiDescriber } from './auth/openapi-describer.js';
 import { mayCarryAgent } from './auth/may-carry-agent.js';
 import { RouteAccesses } from './auth/route-accesses.js';
@@ -26,7 +27,7 @@ import { SecurityEvents } from './common/security-events.js';
 import { CspReportStage } from './csp-reports/csp-report-stage.js';
 import { CspReports } from './csp-reports/csp-reports.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
-import { systemTimers, TIMERS } from './common/timers.js';
+import { systemTimers, TIMERS, type Timers } from './common/timers.js';
 import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
 import { createAnswerNow } from './front/answer.js';
 import { Front } from './front/front.js';
@@ -116,11 +117,18 @@ export const PROVIDERS: Provider[] = [
   })),
   part(RESOLVED_AUTH, ({ auth }) => auth),
   {
+    provide: OpenConnections,
+    useFactory: (clock: Clock, timers: Timers, events: SecurityEvents) =>
+      new OpenConnections(clock, timers, events),
+    inject: [CLOCK, TIMERS, SecurityEvents],
+  },
+  {
     provide: ApiKeyVerifier,
     useFactory: async (
       { auth }: ResolvedOptions,
       clock: Clock,
       events: SecurityEvents,
+      connections: OpenConnections,
     ): Promise<ApiKeyVerifier | undefined> => {
       if (!auth || auth.apiKeys === undefined) return undefined;
       const { store, origin, digests, prefix } = auth.apiKeys;
@@ -128,15 +136,17 @@ export const PROVIDERS: Provider[] = [
       try {
         await store.open?.({
           warn: message => log.warn(message),
-          revoked: (keyId, agent) =>
-            events.emit({ type: 'auth.key-revoked', timeMs: clock.epochMs(), agent, keyId }),
+          revoked: (keyId, agent) => {
+            events.emit({ type: 'auth.key-revoked', timeMs: clock.epochMs(), agent, keyId });
+            connections.checkSoon();
+          },
         });
       } catch (error) {
         throw bookError(origin, error);
       }
       return new ApiKeyVerifier(store, digests, prefix, clock);
     },
-    inject: [RESOLVED, CLOCK, SecurityEvents],
+    inject: [RESOLVED, CLOCK, SecurityEvents, OpenConnections],
   },
   {
     provide: TOKEN_SERVICES,
@@ -160,13 +170,24 @@ export const PROVIDERS: Provider[] = [
       tokens: TokenVerifier | undefined,
       clock: Clock,
       events: SecurityEvents,
+      connections: OpenConnections,
     ): Authenticator | undefined => {
       if (!auth) return undefined;
       const { maxClients, headers } = rateLimit || RATE_LIMIT_OFF;
       const log = new Logger('AgentSecurity');
-      return new Authenticator({ options: auth, apiKeys, tokens, clock, events, maxClients, headers, log });
+      return new Authenticator({
+        options: auth,
+        apiKeys,
+        tokens,
+        clock,
+        events,
+        connections,
+        maxClients,
+        headers,
+        log,
+      });
     },
-    inject: [RESOLVED, ApiKeyVerifier, TOKEN_VERIFIER, CLOCK, SecurityEvents],
+    inject: [RESOLVED, ApiKeyVerifier, TOKEN_VERIFIER, CLOCK, SecurityEvents, OpenConnections],
   },
   {
     provide: Gateways,

@@ -1,8 +1,14 @@
 /* Verifies API keys. An unknown ID, a wrong secret and a revoked key take the same steps and cost the same; nothing is cached. */
+import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import { looksLikeApiKey, readApiKey } from './api-key-format.js';
 import type { AgentRecord, ApiKeyRecord, ApiKeyStore } from './api-key-store.js';
-import type { CredentialVerifier, RefusedCredential, Verification } from './credential.js';
+import type {
+  CredentialVerifier,
+  RefusedCredential,
+  Verification,
+  VerifiedCredential,
+} from './credential.js';
 import { agentOfKey } from './fresh-agent.js';
 import type { KeyDigests } from './key-digest.js';
 
@@ -44,15 +50,50 @@ export class ApiKeyVerifier implements CredentialVerifier {
       if (isNamed && matches) [opened, obstacle] = [candidate, state];
     }
     const reason = opened === undefined ? (known === undefined ? 'unknown' : 'invalid') : obstacle;
-    return reason === undefined
-      ? { verified: true, agent: agentOfKey(opened!), expiresMs: opened!.expiresMs }
-      : { verified: false, reason };
+    return reason === undefined ? new VerifiedKey(opened!, this) : { verified: false, reason };
+  }
+
+  /** A key as it is now, by the record that it was verified with. Throws or rejects only if the store cannot tell. */
+  recheck(verified: VerifiedKey, before: ApiKeyRecord): Verification | Promise<Verification> {
+    const found = this.store.find(before.id);
+    const judge = (record: ApiKeyRecord | undefined): Verification => {
+      // A record with another digest is another key, and a key of another agent is another identity.
+      if (record === undefined || record.digest !== before.digest || record.agent.id !== before.agent.id)
+        return { verified: false, reason: 'revoked' };
+      const reason = obstacleOf(record, this.clock.epochMs());
+      if (reason !== undefined) return { verified: false, reason };
+      return record === before ? verified : new VerifiedKey(record, this);
+    };
+    return found instanceof Promise ? found.then(judge) : judge(found);
   }
 
   /** The agent behind credentials that were made from a key, as it is now; `undefined` if there is none or it is disabled. */
   async currentAgent(id: string): Promise<AgentRecord | undefined> {
     const agent = await this.store.findAgent?.(id);
     return agent?.disabled === true ? undefined : agent;
+  }
+}
+
+class VerifiedKey implements VerifiedCredential {
+  readonly verified = true;
+  readonly agent: Agent;
+  readonly expiresMs: number | undefined;
+  readonly #record: ApiKeyRecord;
+  readonly #verifier: ApiKeyVerifier;
+
+  constructor(record: ApiKeyRecord, verifier: ApiKeyVerifier) {
+    this.agent = agentOfKey(record);
+    this.expiresMs = record.expiresMs;
+    this.#record = record;
+    this.#verifier = verifier;
+  }
+
+  get credentialId(): string {
+    return this.#record.id;
+  }
+
+  recheck(): Verification | Promise<Verification> {
+    return this.#verifier.recheck(this, this.#record);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { rawRequest } from '../common/http-request.js';
+import type { RequestState } from '../common/request-state.js';
 import { readCall } from '../rate-limit/read-call.js';
 import { stateOfCall } from './auth-call.js';
 import { Authenticator } from './authenticator.js';
@@ -19,15 +20,22 @@ export class AuthGuard implements CanActivate {
     if (context.getType() === 'rpc') return true;
     const { isPublic } = this.accesses.get(context.getClass(), context.getHandler());
     const call = readCall(context);
-    if (call?.state === undefined) {
-      // A message of a WebSocket: its handshake was judged. Without a request at all, nobody can be the agent.
-      const state = stateOfCall(context);
-      if (isPublic || state?.agent !== undefined) return true;
-      throw refuse(this.authenticator.refusals.missing, state);
-    }
+    // A message of a WebSocket, a GraphQL operation on one among them: what is asked is its handshake, which had no response.
+    if (call?.state?.response === undefined) return this.#checkMessage(stateOfCall(context), isPublic);
     const { request, state } = call;
     const found = await this.authenticator.authenticate(rawRequest(request), state, { request, context });
     if (found.kind === 'agent' || (found.kind === 'anonymous' && isPublic)) return true;
     throw refuse(found.refusal, state);
+  }
+
+  async #checkMessage(state: RequestState | undefined, isPublic: boolean): Promise<boolean> {
+    // Without a request at all, nobody can be the agent.
+    if (state?.agent === undefined) {
+      if (isPublic) return true;
+      throw refuse(this.authenticator.refusals.missing, state);
+    }
+    const refusal = await this.authenticator.recheck(state);
+    if (refusal === undefined) return true;
+    throw refuse(refusal, state);
   }
 }

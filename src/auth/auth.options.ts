@@ -58,7 +58,10 @@ export interface AuthOptions {
   failedAttempts?: false | string;
   /** What challenges call this API. @default 'api' */
   realm?: string;
-  /** The URL of this API, for tokens and their metadata (RFC 8707, RFC 9728). @default none */
+  /**
+   * The URL of this API: what tokens must name in `aud`, and what its metadata describes (RFC 8707, RFC 9728).
+   * @default the first of `tokenEndpoint.resources`
+   */
   resource?: string;
   /** The URL of its metadata, which challenges name. @default the well-known path of `resource` */
   resourceMetadata?: string;

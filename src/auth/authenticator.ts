@@ -11,14 +11,26 @@ import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../rate-limit/quota-
 import { QuotaTable } from '../rate-limit/quota-table.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
 import type { IdentifiedAgent, ResolvedAuth } from './auth.options.js';
-import type { CredentialRequest, CredentialVerifier, RefusedCredential, Verification } from './credential.js';
-import { freshAgent } from './fresh-agent.js';
-import { AGENT_ID, SCOPE } from './key-book.js';
+import type {
+  CredentialRequest,
+  CredentialVerifier,
+  RefusedCredential,
+  Verification,
+  VerifiedCredential,
+} from './credential.js';
+import { checkIdentified } from './check-identified.js';
+import type { OpenConnections } from './open-connections.js';
 import { type CredentialScheme, readCredential } from './read-credential.js';
 import { AMBIGUOUS_REFUSAL, type Refusal, Refusals, UNAVAILABLE_REFUSAL } from './refusal.js';
 
 export type Authentication =
-  | { readonly kind: 'agent'; readonly agent: Agent; readonly expiresMs: number | undefined }
+  | {
+      readonly kind: 'agent';
+      readonly agent: Agent;
+      readonly expiresMs: number | undefined;
+      /** For looking at the credential again; `undefined` for an agent of the app's own `identify`. */
+      readonly verification: VerifiedCredential | undefined;
+    }
   /** No credential. Whether that is enough is up to the route; `refusal` is the answer if it is not. */
   | { readonly kind: 'anonymous'; readonly refusal: Refusal }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
@@ -48,6 +60,7 @@ export interface AuthenticatorParts {
   readonly tokens: TokenVerifier | undefined;
   readonly clock: Clock;
   readonly events: SecurityEvents;
+  readonly connections: OpenConnections;
   /** How many addresses' failed attempts are held. */
   readonly maxClients: number;
   /** Whether X-RateLimit-* and RateLimit are sent. */
@@ -95,6 +108,27 @@ export class Authenticator {
     return deciding;
   }
 
+  /**
+   * Looks again at the credential that opened a connection, for each message on it: `state.agent` is then the agent as it is now. Never
+   * rejects.
+   * @param state of the handshake
+   * @returns the refusal, if the identity does not count any more
+   */
+  async recheck(state: RequestState): Promise<Refusal | undefined> {
+    const found = await this.#settled.get(state);
+    if (found?.kind !== 'agent' || found.verification === undefined) return undefined;
+    try {
+      const current = await found.verification.recheck();
+      if (!current.verified)
+        return current.reason === 'expired' ? this.refusals.expired : this.refusals.invalid;
+      state.agent = current.agent;
+      return undefined;
+    } catch (error) {
+      this.#logFailure(error);
+      return UNAVAILABLE_REFUSAL;
+    }
+  }
+
   async #forgetAnonymous(state: RequestState, deciding: Promise<Authentication>): Promise<Authentication> {
     const found = await deciding;
     if (found.kind === 'anonymous') this.#settled.delete(state);
@@ -114,7 +148,7 @@ export class Authenticator {
       const verifier = this.#verifierOf(scheme, credential);
       if (verifier !== undefined) {
         const verification = await verifier.verify(credential, new RequestView(raw, state));
-        return this.#settle(state, verification, scheme, credential);
+        return this.#settle(raw, state, verification, scheme, credential);
       }
     }
     const found = await this.#identify(request, context);
@@ -122,7 +156,7 @@ export class Authenticator {
     if (found !== undefined && found !== null) {
       const agent = checkIdentified(found);
       state.agent = agent;
-      return { kind: 'agent', agent, expiresMs: undefined };
+      return { kind: 'agent', agent, expiresMs: undefined, verification: undefined };
     }
     return reading.kind === 'none'
       ? { kind: 'anonymous', refusal: this.refusals.missing }
@@ -149,6 +183,7 @@ export class Authenticator {
   }
 
   #settle(
+    raw: IncomingMessage,
     state: RequestState,
     verification: Verification,
     scheme: CredentialScheme,
@@ -157,7 +192,8 @@ export class Authenticator {
     if (!verification.verified) return this.#refuse(state, verification.reason, scheme, credential);
     const { agent, expiresMs } = verification;
     state.agent = agent;
-    return { kind: 'agent', agent, expiresMs };
+    this.parts.connections.follow(raw, state, verification);
+    return { kind: 'agent', agent, expiresMs, verification };
   }
 
   /** Counts a failed attempt of an address. A credential that is valid never comes here, however many others have failed. */
@@ -262,20 +298,4 @@ class RequestView implements CredentialRequest {
   get headers(): CredentialRequest['headers'] {
     return this.raw.headers;
   }
-}
-
-const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
-
-/** An agent that the app made up wrongly must not pass as somebody. */
-function checkIdentified(found: IdentifiedAgent): Agent {
-  const { id, scopes = [], tier, tenant, tools, claims = {} } = found;
-  if (typeof id !== 'string' || !AGENT_ID.test(id))
-    throw new TypeError('auth.identify must return an agent with an id of 1 to 256 visible ASCII characters');
-  if (!Array.isArray(scopes) || !scopes.every(scope => typeof scope === 'string' && SCOPE.test(scope)))
-    throw new TypeError('auth.identify must return scopes as a list of scopes');
-  if (!isText(tier) || !isText(tenant))
-    throw new TypeError('auth.identify must return tier and tenant as strings');
-  if (tools !== undefined && !(Array.isArray(tools) && tools.every(isText)))
-    throw new TypeError('auth.identify must return tools as a list of strings');
-  return freshAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });
 }

@@ -13,13 +13,21 @@ export interface CredentialRequest {
 export type RefusedCredential = 'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
 
 export type Verification =
-  | {
-      readonly verified: true;
-      readonly agent: Agent;
-      /** Until when the credential itself is valid, in milliseconds since the epoch; `undefined` for no end. */
-      readonly expiresMs: number | undefined;
-    }
-  | { readonly verified: false; readonly reason: RefusedCredential };
+  VerifiedCredential | { readonly verified: false; readonly reason: RefusedCredential };
+
+export interface VerifiedCredential {
+  readonly verified: true;
+  readonly agent: Agent;
+  /** Until when the credential itself is valid, in milliseconds since the epoch; `undefined` for no end. */
+  readonly expiresMs: number | undefined;
+  /** Equal for all verifications of one credential. It reveals nothing of its secret. */
+  readonly credentialId: string;
+  /**
+   * Verifies the credential again as it is now, for a connection that outlives its request: keys are revoked and expire, agents are
+   * disabled and lose scopes. The text of the credential is not needed. Throws or rejects only if the store cannot tell.
+   */
+  recheck(): Verification | Promise<Verification>;
+}
 
 export interface CredentialVerifier {
   /** Never rejects because of what a client sent. */

@@ -54,6 +54,9 @@ export class RequestState {
   /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
   routed = false;
 
+  /** Whether its response may wait for long before anything of it is sent, as those of socket.io's polling do. */
+  isLongPoll = false;
+
   /** The verb that a POST stands for, where it is one of the app's own. */
   verb: string | undefined = undefined;
   /** What has come of a body whose length was not declared or whose JSON is looked at. */

@@ -49,6 +49,13 @@ export interface SecurityEventMap {
   'auth.key-revoked': {
     readonly keyId: string;
   };
+  /** An open connection was closed, since the identity that it was opened with does not count any more. */
+  'auth.closed': {
+    /** `unavailable`: the store could not tell for ten seconds. */
+    readonly reason: 'revoked' | 'expired' | 'unavailable';
+    /** What was open: a WebSocket, or a response such as an event stream. */
+    readonly connection: 'websocket' | 'response';
+  };
   /** The shared store of limits fails, or answers again: once a change. */
   'limit.store': {
     readonly state: 'failing' | 'healed';

@@ -25,6 +25,7 @@ export class PollingStage implements FrontStage {
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
     // A preflight that another CORS middleware answers: it carries no credential, and opens nothing.
     if (raw.method === 'OPTIONS') return true;
+    state.isLongPoll = true;
     const problem = this.#checkHead(state) ?? (await this.#checkCaller(raw, state));
     if (problem === undefined) return true;
     answerProblem(raw, response, problem, state.id, this.errors);

@@ -60,12 +60,11 @@ export function metadataPath(wellKnown: string, url: string): string {
 }
 
 /**
- * The documents by path. What is there for a URL with a path stands also where clients look that do not know of it, unless something
- * else is there.
+ * The documents by path. The document of a URL with a path is served at the path without it too, for clients that look only there.
  */
 export function metadataDocuments(
   server: ServerDescription | undefined,
-  resources: readonly ResourceDescription[],
+  resource: ResourceDescription | undefined,
 ): ReadonlyMap<string, Document> {
   const documents = new Map<string, Document>();
   if (server !== undefined) {
@@ -73,12 +72,10 @@ export function metadataDocuments(
     documents.set(metadataPath(AUTHORIZATION_SERVER_PATH, server.issuer), document);
     documents.set(AUTHORIZATION_SERVER_PATH, document);
   }
-  for (const resource of resources) {
-    documents.set(metadataPath(PROTECTED_RESOURCE_PATH, resource.resource), describeResource(resource));
-  }
-  const [first] = resources;
-  if (first !== undefined && !documents.has(PROTECTED_RESOURCE_PATH)) {
-    documents.set(PROTECTED_RESOURCE_PATH, describeResource(first));
+  if (resource !== undefined) {
+    const document = describeResource(resource);
+    documents.set(metadataPath(PROTECTED_RESOURCE_PATH, resource.resource), document);
+    documents.set(PROTECTED_RESOURCE_PATH, document);
   }
   return documents;
 }

@@ -37,7 +37,7 @@ export async function openTokens(
   clock: Clock,
   warn: (message: string) => void,
 ): Promise<TokenServices | undefined> {
-  const { tokens, tokenEndpoint, apiKeys } = auth;
+  const { tokens, tokenEndpoint, apiKeys, resource } = auth;
   if (tokens === undefined && tokenEndpoint === undefined) return undefined;
   const jose = await loadJose();
   const trusts: TokenTrust[] = [];
@@ -51,7 +51,7 @@ export async function openTokens(
     issuer = new TokenIssuer(tokenEndpoint.issuer, tokenEndpoint.lifetimeMs, keys, jose, clock);
     issuerDpop = openDpop(tokenEndpoint.dpop, OWN_TOLERANCE_MS);
     trusts.push({
-      ...ownTrust(tokenEndpoint, keys, apiKeys!.store, clock),
+      ...ownTrust(tokenEndpoint, resource!, keys, apiKeys!.store, clock),
       dpop: openDpop(tokenEndpoint.dpop, OWN_TOLERANCE_MS),
     });
   }
@@ -80,16 +80,18 @@ async function openSigningKeys(
   return keys;
 }
 
-/** The endpoint's own tokens: by its keys, for its resources, of agents and keys that are still good. */
+/** The endpoint's own tokens: signed by its keys, for this API, of agents and keys that are still good. */
 function ownTrust(
-  { issuer, resources, lifetimeMs }: ResolvedTokenEndpoint,
+  { issuer, lifetimeMs }: ResolvedTokenEndpoint,
+  resource: string,
   keys: KeySet<SigningKey>,
   store: ApiKeyStore,
   clock: Clock,
 ): Omit<TokenTrust, 'dpop'> {
   return {
     issuer,
-    audiences: resources,
+    // Not every resource of the endpoint: a token for another API must not work here (RFC 8707 section 2, RFC 9700 section 2.3).
+    audiences: [resource],
     algorithms: [...PUBLIC_KEY_ALGORITHMS.keys()],
     types: ['at+jwt'],
     maxAgeMs: lifetimeMs,
@@ -141,18 +143,18 @@ function openMetadata(
   issuer: TokenIssuer | undefined,
   clock: Clock,
 ): MetadataStage | undefined {
-  const own = tokenEndpoint?.resources ?? [];
-  const names = [...new Set([...own, ...(resource === undefined ? [] : [resource])])];
-  const resources = names.map(name => ({
-    resource: name,
+  const issuesOwn = resource !== undefined && tokenEndpoint?.resources.includes(resource) === true;
+  // Of the resources that the endpoint issues tokens for, only this API is described here: the others describe themselves.
+  const described = resource !== undefined && {
+    resource,
     issuers: [
-      ...(tokenEndpoint !== undefined && own.includes(name) ? [tokenEndpoint.issuer] : []),
-      ...(tokens !== undefined && tokens.audiences.includes(name) ? [tokens.issuer] : []),
+      ...(issuesOwn ? [tokenEndpoint.issuer] : []),
+      ...(tokens !== undefined && tokens.audiences.includes(resource) ? [tokens.issuer] : []),
     ],
     scopes: tokenEndpoint?.scopes ?? [],
-    dpop: own.includes(name) ? tokenEndpoint?.dpop : tokens?.dpop,
-  }));
-  const documents = metadataDocuments(tokenEndpoint, resources);
+    dpop: issuesOwn ? tokenEndpoint.dpop : tokens?.dpop,
+  };
+  const documents = metadataDocuments(tokenEndpoint, described || undefined);
   if (documents.size === 0) return undefined;
   const keys = tokenEndpoint && issuer && { path: tokenEndpoint.jwksPath, issuer };
   return new MetadataStage(

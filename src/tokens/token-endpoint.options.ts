@@ -29,7 +29,10 @@ export interface TokenEndpointOptions {
   issuer: string;
   /** @default '/oauth/token' */
   path?: string;
-  /** What tokens may be for; the first is the default. @default `auth.resource`, else the issuer @see RFC 8707 */
+  /**
+   * The APIs that tokens may be issued for; the first is the default. This API accepts only those for itself: `auth.resource`, or the
+   * first of these where that is not set. @default `auth.resource`, else the issuer @see RFC 8707
+   */
   resources?: string | readonly string[];
   /** How long a token lives, from 5 to 15 minutes. @default '10 minutes' */
   lifetime?: string;

@@ -1,11 +1,13 @@
 /* Signed tokens (RFC 9068) as credentials. */
 import type { KeyObject } from 'node:crypto';
+import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import type {
   CredentialRequest,
   CredentialVerifier,
   RefusedCredential,
   Verification,
+  VerifiedCredential,
 } from '../auth/credential.js';
 import { freshAgent } from '../auth/fresh-agent.js';
 import { checkClaims, type ClaimRules } from './check-claims.js';
@@ -32,10 +34,16 @@ export interface TokenTrust extends ClaimRules {
 interface Verified {
   readonly trust: TokenTrust;
   readonly keysVersion: number;
+  /** The key that has signed the token, and what found it. */
+  readonly signer: Signer;
   readonly agent: AgentFields & { readonly claims: TokenClaims };
   readonly expiresMs: number;
   /** The thumbprint of the key that the token is bound to. */
   readonly boundTo: string | undefined;
+}
+
+interface Signer extends Pick<Jws, 'alg' | 'kid'> {
+  readonly key: KeyObject;
 }
 
 /** A token without a key ID is tried with so many keys: each try is work that a stranger has ordered. */
@@ -74,10 +82,28 @@ export class SignedTokenVerifier implements CredentialVerifier {
     if (known === undefined) this.#cache.set(digest, verified, verified.expiresMs);
     const held = this.#isHeldBy(verified, token, request);
     if (!(typeof held === 'boolean' ? held : await held)) return refused('invalid');
-    const { trust, agent, expiresMs } = verified;
+    const { trust, agent } = verified;
     const revoked = trust.isRevoked(agent.id, agent.claims);
     if (typeof revoked === 'boolean' ? revoked : await revoked) return refused('revoked');
-    return { verified: true, agent: freshAgent({ scopes: [], ...agent, kind: 'token' }), expiresMs };
+    return new VerifiedToken(digest, verified, this);
+  }
+
+  /**
+   * A token as it is now, whose text is not kept: whether it has expired, its signing key was withdrawn, or its agent or API key was
+   * revoked. Rejects only while there are no keys, or if the store cannot tell.
+   */
+  recheck(token: VerifiedToken, verified: Verified): Verification | Promise<Verification> {
+    const { trust, agent } = verified;
+    // At `exp` itself: the tolerance is for accepting a request, not for holding a connection open.
+    if (verified.expiresMs <= this.clock.epochMs()) return refused('expired');
+    const refreshing = trust.keys.refresh(this.clock.monotonicMs());
+    const judge = (): Verification | Promise<Verification> => {
+      if (!isStillSigned(verified)) return refused('revoked');
+      const revoked = trust.isRevoked(agent.id, agent.claims);
+      const settle = (isRevoked: boolean): Verification => (isRevoked ? refused('revoked') : token);
+      return typeof revoked === 'boolean' ? settle(revoked) : revoked.then(settle);
+    };
+    return refreshing === undefined ? judge() : refreshing.then(judge);
   }
 
   #recall(digest: string): Verified | undefined | Promise<Verified | undefined> {
@@ -102,23 +128,23 @@ export class SignedTokenVerifier implements CredentialVerifier {
     if (!trust.algorithms.includes(jws.alg) || jws.typ === undefined || !trust.types.includes(jws.typ)) {
       return { reason: 'invalid' };
     }
-    const keysVersion = await this.#versionThatSigned(token, jws, trust);
-    if (keysVersion === undefined) return { reason: 'invalid' };
+    const signed = await this.#findSigner(token, jws, trust);
+    if (signed === undefined) return { reason: 'invalid' };
     const decision = checkClaims(claims, trust, this.clock.epochMs());
     if (!decision.valid) return decision;
     const boundTo = readBinding(claims['cnf']);
     const agent = trust.toAgent(claims);
     if (boundTo === 'unknown' || agent === undefined || !isId(agent.id)) return { reason: 'invalid' };
     const { expiresMs } = decision;
-    return { trust, keysVersion, agent: { ...agent, claims }, expiresMs, boundTo: boundTo?.jkt };
+    return { trust, ...signed, agent: { ...agent, claims }, expiresMs, boundTo: boundTo?.jkt };
   }
 
-  /** The version of the keys among which is the one that has signed; `undefined` if none has. */
-  async #versionThatSigned(
+  /** The key that has signed, and the version of the keys among which it is; `undefined` if none has. */
+  async #findSigner(
     token: string,
     { alg, kid }: Jws,
     { keys }: TokenTrust,
-  ): Promise<number | undefined> {
+  ): Promise<Pick<Verified, 'keysVersion' | 'signer'> | undefined> {
     const refreshing = keys.refresh(this.clock.monotonicMs());
     if (refreshing !== undefined) await refreshing;
     let candidates = keys.find(alg, kid);
@@ -129,11 +155,11 @@ export class SignedTokenVerifier implements CredentialVerifier {
       candidates = keys.find(alg, kid);
     }
     // Before the next wait: the keys may change behind it.
-    const { version } = keys;
+    const keysVersion = keys.version;
     for (const key of candidates.slice(0, MAX_TRIES)) {
       // One after another: most often, the first one is it.
       // oxlint-disable-next-line no-await-in-loop
-      if (await this.#isSignedWith(token, key, alg)) return version;
+      if (await this.#isSignedWith(token, key, alg)) return { keysVersion, signer: { alg, kid, key } };
     }
     return undefined;
   }
@@ -163,6 +189,36 @@ export class SignedTokenVerifier implements CredentialVerifier {
     const shown = { method, url, proof, accessToken: token };
     return checkProof(this.jose, shown, dpop, nowMs).then(thumbprint => thumbprint === boundTo);
   }
+}
+
+class VerifiedToken implements VerifiedCredential {
+  readonly verified = true;
+  readonly agent: Agent;
+  readonly expiresMs: number;
+  readonly #digest: string;
+  readonly #verified: Verified;
+  readonly #verifier: SignedTokenVerifier;
+
+  constructor(digest: string, verified: Verified, verifier: SignedTokenVerifier) {
+    this.agent = freshAgent({ scopes: [], ...verified.agent, kind: 'token' });
+    this.expiresMs = verified.expiresMs;
+    this.#digest = digest;
+    this.#verified = verified;
+    this.#verifier = verifier;
+  }
+
+  get credentialId(): string {
+    return this.#digest;
+  }
+
+  recheck(): Verification | Promise<Verification> {
+    return this.#verifier.recheck(this, this.#verified);
+  }
+}
+
+/** Whether the key that has signed is still one of the issuer's: a key set may have changed since. */
+function isStillSigned({ trust: { keys }, keysVersion, signer: { alg, kid, key } }: Verified): boolean {
+  return keysVersion === keys.version || keys.find(alg, kid).some(each => each.equals(key));
 }
 
 /** A token that is bound in a way that cannot be checked must not pass as one that is not bound (RFC 7800 section 3.1). */

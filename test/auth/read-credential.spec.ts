@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { ApiKeyVerifier, KeyDigests, SecurityEvents } from '../../src/index.js';
 import { resolveAuth, type ResolvedAuth } from '../../src/auth/auth.options.js';
 import { Authenticator } from '../../src/auth/authenticator.js';
+import { OpenConnections } from '../../src/auth/open-connections.js';
 import { namesParameter, readCredential } from '../../src/auth/read-credential.js';
 import { RequestState } from '../../src/common/request-state.js';
 import { ManualClock } from '../support/clock.js';
 import { createApiKey, SECRET, TestKeys } from '../support/keys.js';
+import { ManualTimers } from '../support/timers.js';
 
 const read = (lines: readonly string[], handshake = false) =>
   readCredential({ rawHeaders: lines }, handshake);
@@ -78,6 +80,7 @@ describe('no header yields an identity without a valid credential', () => {
     tokens: undefined,
     clock,
     events: new SecurityEvents(),
+    connections: new OpenConnections(clock, new ManualTimers(), new SecurityEvents()),
     maxClients: 10,
     headers: false,
     log: { error: () => undefined, warn: () => undefined },

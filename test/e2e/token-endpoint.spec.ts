@@ -343,6 +343,41 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(both.aud).toEqual([ISSUER, JOBS]);
   });
 
+  describe('tokens are accepted for this API alone', () => {
+    const BILLING = 'https://billing.example.net';
+    const asked = (...resources: string[]): string =>
+      [GRANT, ...resources.map(name => `resource=${encodeURIComponent(name)}`)].join('&');
+    type Row = [title: string, resource: string | undefined, asked: string[], status: number];
+    const rows: Row[] = [
+      ['one for another API is rejected', ISSUER, [BILLING], 401],
+      ['one for another path of the same host is rejected', ISSUER, [JOBS], 401],
+      ['one for two other APIs is rejected', ISSUER, [BILLING, JOBS], 401],
+      ['one for this API is accepted', ISSUER, [ISSUER], 200],
+      ['one for this API among others is accepted', ISSUER, [BILLING, ISSUER], 200],
+      ['one for its issuer, where that is not this API, is rejected', JOBS, [ISSUER], 401],
+      ['one for a path is accepted where that is this API', JOBS, [JOBS], 200],
+      ['without auth.resource, the first of the resources is this API', undefined, [BILLING], 200],
+      ['without auth.resource, the others are not', undefined, [ISSUER], 401],
+    ];
+    it.each(rows)('%s', async (...[, resource, names, status]) => {
+      const app = await launch({ resources: [BILLING, ISSUER, JOBS] }, resource ? { resource } : {});
+      const token = await tokenOf(app, asked(...names));
+      expect([decodeJwt(token).aud].flat()).toEqual(names);
+      const answer = await app.send('/me', { headers: bearer(token) });
+      expect([answer.status, answer.json().code]).toEqual([
+        status,
+        status === 200 ? undefined : 'invalid_token',
+      ]);
+    });
+
+    it('describes no other API as this one', async () => {
+      const app = await launch({ resources: [BILLING, ISSUER, JOBS] }, { resource: ISSUER });
+      const path = '/.well-known/oauth-protected-resource';
+      expect((await app.send(path)).json().resource).toBe(ISSUER);
+      expect((await app.send(`${path}/jobs`)).status).not.toBe(200);
+    });
+  });
+
   describe('the end of a token', () => {
     test('its time', async () => {
       const app = await launch({ lifetime: '5 minutes' });
@@ -424,7 +459,6 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const rows: [path: string, expected: unknown][] = [
       ['/.well-known/oauth-authorization-server', server],
       ['/.well-known/oauth-protected-resource', resource(ISSUER)],
-      ['/.well-known/oauth-protected-resource/jobs', resource(JOBS)],
     ];
     it.each(rows)('%s', async (path, expected) => {
       const app = await launch({}, {}, { options: { cors: { origins: ['https://app.example.com'] } } });

@@ -161,6 +161,27 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect((await app.send('/me', { headers })).status).toBe(200);
   });
 
+  describe('the audience of tokens of another issuer', () => {
+    const OTHER = 'https://other.example';
+    type Row = [title: string, aud: unknown, audience: TokensOptions['audience'], status: number];
+    const rows: Row[] = [
+      ['is auth.resource', AUDIENCE, undefined, 200],
+      ['is auth.resource among others', [OTHER, AUDIENCE], undefined, 200],
+      ['is not another API', OTHER, undefined, 401],
+      ['is not several other APIs', [OTHER, ISSUER], undefined, 401],
+      ['is not the issuer', ISSUER, undefined, 401],
+      ['is not a list in a list', [[AUDIENCE]], undefined, 401],
+      ['is not an empty list', [], undefined, 401],
+      ['is the audience that the options name', 'api://tools', 'api://tools', 200],
+      ['is no longer auth.resource where the options name another', AUDIENCE, 'api://tools', 401],
+    ];
+    it.each(rows)('%s', async (...[, aud, audience, status]) => {
+      const app = await launch(audience === undefined ? {} : { audience });
+      const answer = await app.send('/me', { headers: bearer(await sign({ claims: { aud } })) });
+      expect(answer.status).toBe(status);
+    });
+  });
+
   test('what clients find out of an API whose tokens come from elsewhere', async () => {
     const app = await launch();
     const answer = await app.send('/.well-known/oauth-protected-resource');

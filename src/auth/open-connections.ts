@@ -1,0 +1,214 @@
+/* Connections that outlive the check of their credential: WebSockets, event streams, downloads, long polls. Each request with a verified
+ * credential is noted with its connection; once a second, what is still open is checked again, and is closed when its key was revoked, its
+ * agent was disabled, or its token has expired. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../common/clock.js';
+import type { RequestState } from '../common/request-state.js';
+import type { SecurityEvents } from '../common/security-events.js';
+import type { Timers } from '../common/timers.js';
+import type { Verification, VerifiedCredential } from './credential.js';
+
+/** How often open connections are checked. */
+export const CHECK_MS = 1_000;
+
+/** How long a connection stays open whose store cannot tell whether its credential counts. */
+const UNCONFIRMED_MS = 10_000;
+
+type CloseReason = 'revoked' | 'expired' | 'unavailable';
+
+/** RFC 6455 section 7.4.1: the message, or here the peer, violates a policy. */
+const POLICY_VIOLATION = 1_008;
+
+const CLOSE_FRAMES: Readonly<Record<CloseReason, Buffer>> = {
+  revoked: closeFrame('The credential was revoked.'),
+  expired: closeFrame('The credential has expired.'),
+  unavailable: closeFrame('The credential cannot be verified.'),
+};
+
+/** A request whose credential was verified. The object is used again for the next one on its connection. */
+interface OpenRequest {
+  state: RequestState;
+  verification: VerifiedCredential;
+  /** When it was last found to be valid. */
+  confirmedMs: number;
+}
+
+const REQUESTS = Symbol('agent-security:open-requests');
+
+/** A socket, or a stream of HTTP/2. */
+type Connection = Duplex & {
+  /** One, unless the client pipelines. */
+  [REQUESTS]?: OpenRequest[];
+};
+
+export class OpenConnections {
+  /** Those that had such a request since the last check, or have one that is open. Each leaves when it closes. */
+  readonly #connections = new Set<Connection>();
+  /** WebSockets that were told to close, until the next check. */
+  readonly #closing = new Set<Connection>();
+  /** Checks that wait for a store, by credential. */
+  readonly #pending = new Map<string, Promise<Verification | undefined>>();
+  #isWaiting = false;
+  #isDue = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly timers: Timers,
+    private readonly events: SecurityEvents,
+  ) {}
+
+  /** How many connections are followed. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Notes a request whose credential was verified. On a connection that is kept, it takes the place of the one before. */
+  follow(raw: IncomingMessage, state: RequestState, verification: VerifiedCredential): void {
+    const connection = connectionOf(raw);
+    // The client has gone while its credential was verified.
+    if (connection === undefined || connection.destroyed) return;
+    const requests = (connection[REQUESTS] ??= this.#open(connection));
+    let request: OpenRequest | undefined;
+    for (const each of requests) if (!isOpen(connection, each)) request = each;
+    if (request === undefined) requests.push((request = { state, verification, confirmedMs: 0 }));
+    request.state = state;
+    request.verification = verification;
+    request.confirmedMs = this.clock.monotonicMs();
+    this.#connections.add(connection);
+    if (!this.#isWaiting) this.#wait();
+  }
+
+  #open(connection: Connection): OpenRequest[] {
+    // Absent from the sockets that serverless adapters and app.inject() make up: the next check forgets those.
+    connection.once?.('close', () => {
+      this.#connections.delete(connection);
+      this.#closing.delete(connection);
+    });
+    return [];
+  }
+
+  /** Checks everything that is open before anything else happens: a store has just learned of a revocation. */
+  checkSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      this.check();
+    });
+  }
+
+  #wait(): void {
+    this.#isWaiting = true;
+    this.timers.start(CHECK_MS, () => this.#tick());
+  }
+
+  #tick(): void {
+    this.#isWaiting = false;
+    // They have had time to read why. Who does not read is not waited for.
+    for (const connection of this.#closing) connection.destroy();
+    this.check();
+    if (this.#connections.size > 0 && !this.#isWaiting) this.#wait();
+  }
+
+  check(): void {
+    for (const connection of this.#connections) {
+      const requests = connection[REQUESTS]!;
+      let open = 0;
+      for (const request of requests) {
+        if (!isOpen(connection, request)) continue;
+        open++;
+        this.#check(connection, request);
+      }
+      if (open > 0 || this.#closing.has(connection)) continue;
+      // Idle: nothing of its last request is kept until there is a next one.
+      requests.length = 0;
+      this.#connections.delete(connection);
+    }
+  }
+
+  #check(connection: Connection, request: OpenRequest): void {
+    const { verification } = request;
+    const settle = (current: Verification | undefined): void => {
+      // Another request may have taken its place meanwhile.
+      if (request.verification !== verification || !isOpen(connection, request)) return;
+      if (current?.verified) request.confirmedMs = this.clock.monotonicMs();
+      else if (current !== undefined)
+        this.#end(connection, request, current.reason === 'expired' ? 'expired' : 'revoked');
+      else if (this.clock.monotonicMs() - request.confirmedMs > UNCONFIRMED_MS)
+        this.#end(connection, request, 'unavailable');
+    };
+    const current = this.#recheck(verification);
+    if (!(current instanceof Promise)) return settle(current);
+    void current.then(settle);
+    // A store that never answers must not keep a connection open either.
+    if (this.clock.monotonicMs() - request.confirmedMs > UNCONFIRMED_MS) settle(undefined);
+  }
+
+  /** `undefined` where the store cannot tell. A store that makes callers wait is asked once about each credential. */
+  #recheck(verification: VerifiedCredential): Verification | undefined | Promise<Verification | undefined> {
+    const id = `${verification.agent.kind} ${verification.credentialId}`;
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) return pending;
+    try {
+      const current = verification.recheck();
+      if (!(current instanceof Promise)) return current;
+      const asked = current
+        .catch(() => undefined)
+        .finally(() => {
+          this.#pending.delete(id);
+        });
+      this.#pending.set(id, asked);
+      return asked;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #end(connection: Connection, request: OpenRequest, reason: CloseReason): void {
+    const { state, verification } = request;
+    // It was in time: its answer may begin. A stream and a long poll would go on.
+    if (reason === 'expired' && state.response?.headersSent === false && !state.isLongPoll) return;
+    if (this.#closing.has(connection)) return;
+    this.events.emit({
+      type: 'auth.closed',
+      timeMs: this.clock.epochMs(),
+      requestId: state.id || undefined,
+      address: state.client.address,
+      agent: verification.agent.id,
+      reason,
+      connection: state.response === undefined ? 'websocket' : 'response',
+    });
+    if (state.response === undefined) this.#closeWebSocket(connection, reason);
+    else {
+      state.response.destroy();
+      connection.destroy?.();
+    }
+  }
+
+  /** Frames are written whole, so that another one may stand between them, whichever library owns the socket. */
+  #closeWebSocket(connection: Connection, reason: CloseReason): void {
+    this.#closing.add(connection);
+    connection.on('error', ignore);
+    // What still comes is not heard.
+    connection.removeAllListeners('data').resume();
+    connection.end(CLOSE_FRAMES[reason]);
+  }
+}
+
+const ignore = (): void => undefined;
+
+function connectionOf(raw: IncomingMessage): Connection | undefined {
+  return raw.httpVersionMajor >= 2 ? (raw as { stream?: Duplex }).stream : raw.socket;
+}
+
+/** An upgrade is open as long as its connection. A response may wait behind others for its connection, and end with it. */
+function isOpen({ destroyed }: Connection, { state: { response } }: OpenRequest): boolean {
+  return !destroyed && !(response?.writableFinished || response?.destroyed);
+}
+
+function closeFrame(reason: string): Buffer {
+  const text = Buffer.from(reason);
+  const head = Buffer.from([0x88, text.length + 2, POLICY_VIOLATION >> 8, POLICY_VIOLATION & 0xff]);
+  return Buffer.concat([head, text]);
+}
