@@ -51,7 +51,7 @@ export class McpStage {
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
     const judged = this.#head.check(raw, state);
     if ('fields' in judged) return this.#answer(raw, response, state, judged);
-    // A preflight or a question for methods: it carries no credential and no message.
+    // The only OPTIONS that the head check accepts: a preflight, which carries no credential and no message.
     if (raw.method === 'OPTIONS') return true;
     const refusal =
       (await this.#checkCaller(raw, response, state)) ??
