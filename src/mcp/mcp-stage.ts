@@ -15,6 +15,7 @@ import {
 } from './check-protocol.js';
 import { HeadCheck, type JudgedHead, type McpLog, protocolRefusal } from './head-check.js';
 import { answerRefusal, type Refusal } from './mcp-answer.js';
+import type { McpPaths } from './mcp-path.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import type { McpPorts, McpToolCall } from './mcp-ports.js';
 import { readBody } from './read-body.js';
@@ -27,6 +28,7 @@ export class McpStage {
 
   constructor(
     private readonly options: ResolvedMcp,
+    private readonly paths: McpPaths,
     private readonly ports: McpPorts,
     clock: Clock,
     private readonly log: McpLog,
@@ -36,7 +38,7 @@ export class McpStage {
   }
 
   claims(raw: IncomingMessage): boolean {
-    return this.options.paths.has(raw.url ?? '');
+    return this.paths.has(raw.url ?? '');
   }
 
   allowsOrigin(raw: IncomingMessage, origin: string): boolean {
