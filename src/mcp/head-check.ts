@@ -23,6 +23,7 @@ import {
 } from './check-protocol.js';
 import type { Refusal } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
+import { setRequestHeader } from './session-binding.js';
 
 export interface McpLog {
   warn(message: string): void;
@@ -93,10 +94,7 @@ export class HeadCheck {
     const { proxyProof } = this.options;
     if (proxyProof === undefined) return undefined;
     const text = raw.headers[proxyProof.header];
-    delete raw.headers[proxyProof.header];
-    for (let index = raw.rawHeaders.length - 2; index >= 0; index -= 2) {
-      if (raw.rawHeaders[index]!.toLowerCase() === proxyProof.header) raw.rawHeaders.splice(index, 2);
-    }
+    setRequestHeader(raw, proxyProof.header, undefined);
     const decision = this.#proofs!.precheck(text === undefined ? undefined : String(text));
     return decision.proven ? decision.proof : this.#unproven(decision.reason);
   }

@@ -20,11 +20,14 @@ import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import type { McpPorts, McpToolCall } from './mcp-ports.js';
 import { readBody } from './read-body.js';
 import { type McpBody, readMessages, toolOf, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
+import { RequestsInFlight, SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
 import { shapeResponse } from './shape-response.js';
 
 export class McpStage {
   readonly judgesBody = true;
   readonly #head: HeadCheck;
+  readonly #sessions = new SessionBinding();
+  readonly #inFlight = new RequestsInFlight();
 
   constructor(
     private readonly options: ResolvedMcp,
@@ -57,6 +60,7 @@ export class McpStage {
     if (raw.method === 'OPTIONS') return true;
     const refusal =
       (await this.#checkCaller(raw, response, state)) ??
+      this.#checkSession(raw, state) ??
       (await this.#checkNamedTool(judged.headers, raw, response, state));
     if (refusal !== undefined) return this.#answer(raw, response, state, refusal);
     if (raw.method === 'POST') return this.#runPost(raw, response, state, judged);
@@ -81,6 +85,12 @@ export class McpStage {
     state.charged = true;
     const fields = await limiter?.limit(raw, response, 1);
     return fields && { fields };
+  }
+
+  /** A session of another agent is answered as one that nobody knows. Without `auth` there is nobody to tell apart. */
+  #checkSession(raw: IncomingMessage, { agent }: RequestState): Refusal | undefined {
+    if (this.ports.identity === undefined || this.#sessions.unwrap(raw, agent?.id)) return undefined;
+    return SESSION_UNKNOWN;
   }
 
   /** Where the headers name the tool, nobody has to read a body that would be refused. */
@@ -137,12 +147,23 @@ export class McpStage {
     const outcomes = new CallOutcomes();
     const refusal = fault
       ? protocolRefusal(fault)
-      : await this.#checkMessages(raw, response, state, body, outcomes);
+      : (this.#checkIds(raw, response, body) ??
+        (await this.#checkMessages(raw, response, state, body, outcomes)));
     if (refusal !== undefined) return this.#answer(raw, response, state, { ...refusal, body });
     const hasCalls = body.messages.some(({ method }) => method === TOOLS_CALL);
-    const hasList = body.messages.some(({ method }) => method === TOOLS_LIST);
+    // A session answers by ID: a list that was asked for in a request that was given up may come as the answer to this one.
+    const hasList = body.messages.some(
+      ({ kind, method }) => method === TOOLS_LIST || (kind === 'request' && SESSION_HEADER in raw.headers),
+    );
     this.#shape(raw, response, state, hasList, hasCalls ? outcomes : undefined);
     return true;
+  }
+
+  #checkIds(raw: IncomingMessage, response: ServerResponse, { messages }: McpBody): Refusal | undefined {
+    const session = raw.headers[SESSION_HEADER];
+    if (session === undefined) return undefined;
+    const ids = messages.flatMap(({ kind, id }) => (kind === 'request' ? [id!] : []));
+    return this.#inFlight.add(String(session), ids, response) ? undefined : ID_IN_FLIGHT;
   }
 
   /** All messages or none: an array is one request, and half of it would be an answer to neither half. */
@@ -183,10 +204,11 @@ export class McpStage {
     outcomes: CallOutcomes | undefined,
   ): void {
     // What a compressor of the app's own has been over could not be looked into.
-    if (hasList || outcomes !== undefined) delete raw.headers['accept-encoding'];
+    if (hasList || outcomes !== undefined) setRequestHeader(raw, 'accept-encoding', undefined);
     shapeResponse(response, {
       isVisible: hasList ? tool => this.#isVisible(state, tool) : undefined,
       outcomes,
+      signSession: this.ports.identity && (id => this.#sessions.sign(id, state.agent?.id)),
       maxBytes: this.options.maxBytes,
       onUnreadable: () =>
         this.log.warn(
@@ -223,6 +245,21 @@ function callsIn(messages: McpBody['messages']): readonly McpToolCall[] {
     return tool === undefined ? [] : [{ tool, id: message.id, params: message.params }];
   });
 }
+
+const SESSION_UNKNOWN: Refusal = {
+  fields: { status: 404, code: 'mcp_session_unknown', detail: 'There is no such session.' },
+  // As the SDK's servers answer.
+  rpcCode: -32001,
+};
+
+const ID_IN_FLIGHT: Refusal = {
+  fields: {
+    status: 400,
+    code: 'mcp_invalid',
+    detail: 'A request of this session with this ID has no answer yet.',
+  },
+  rpcCode: -32600,
+};
 
 const NO_BYTES = new Uint8Array();
 
