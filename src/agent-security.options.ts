@@ -88,7 +88,8 @@ export interface ResolvedOptions {
   readonly trustProxy: TrustFunction | undefined;
   readonly errors: ResolvedErrors | false;
   readonly body: ResolvedBody | false;
-  readonly mcp: ResolvedMcp | false;
+  /** `undefined` where the option is not set. */
+  readonly mcp: ResolvedMcp | false | undefined;
   readonly webSockets: ResolvedWebSockets;
   readonly tools: ResolvedTools | false;
   readonly audit: ResolvedAudit | false;

@@ -1,7 +1,13 @@
 /* Every provider of the module, feature by feature: what is decided once, at start-up, from the options. */
 import { Logger, type Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { ApplicationConfig, MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import {
+  ApplicationConfig,
+  HttpAdapterHost,
+  MetadataScanner,
+  ModulesContainer,
+  Reflector,
+} from '@nestjs/core';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AuthGuard } from './auth/auth.guard.js';
@@ -39,10 +45,13 @@ import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
 import { KNOWN_REFUSALS, MAX_KNOWN_REFUSALS } from './rate-limit/known-refusals.js';
+import { EndpointDetector } from './mcp/endpoint-detector.js';
 import { McpAuthenticator } from './mcp/mcp-authenticator.js';
+import { McpPaths } from './mcp/mcp-path.js';
 import { MCP_PORTS, type McpPorts } from './mcp/mcp-ports.js';
 import { McpStage } from './mcp/mcp-stage.js';
 import { McpToolGate } from './mcp/mcp-tools.js';
+import { readMount, UnansweredPaths } from './mcp/unanswered-paths.js';
 import { PrivateNetworkGuard } from './network/private-network.guard.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
@@ -266,8 +275,9 @@ export const PROVIDERS: Provider[] = [
   {
     provide: FRONT_STAGES,
     useFactory: (
-      { auth, errors, cspReports, webSockets }: ResolvedOptions,
+      { auth, errors, cspReports, webSockets, mcp: mcpOptions }: ResolvedOptions,
       mcp: McpStage | undefined,
+      mcpPaths: McpPaths | undefined,
       gateways: Gateways,
       handshakes: HandshakeJudge | undefined,
       reports: CspReports,
@@ -277,6 +287,7 @@ export const PROVIDERS: Provider[] = [
       tokens: readonly FrontStage[],
     ): readonly FrontStage[] => [
       ...(mcp ? [mcp] : []),
+      ...(mcpOptions === false ? [] : [new EndpointDetector(mcpPaths, new Logger('AgentSecurity'))]),
       ...(auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : []),
       ...(cspReports === false ? [] : [new CspReportStage(cspReports, reports, events, clock, answerNow)]),
       new PollingStage(gateways, webSockets, handshakes, errors),
@@ -285,6 +296,7 @@ export const PROVIDERS: Provider[] = [
     inject: [
       RESOLVED,
       McpStage,
+      McpPaths,
       Gateways,
       HandshakeJudge,
       CspReports,
@@ -296,11 +308,29 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: McpStage,
-    useFactory: ({ mcp, errors }: ResolvedOptions, ports: McpPorts, clock: Clock) =>
-      mcp
-        ? new McpStage(mcp, ports, clock, new Logger('AgentSecurity'), errors ? errors.typeBase : undefined)
-        : undefined,
-    inject: [RESOLVED, MCP_PORTS, CLOCK],
+    useFactory: (
+      { mcp, errors }: ResolvedOptions,
+      paths: McpPaths | undefined,
+      ports: McpPorts,
+      clock: Clock,
+    ): McpStage | undefined => {
+      if (!mcp || paths === undefined) return undefined;
+      const log = new Logger('AgentSecurity');
+      return new McpStage(mcp, paths, ports, clock, log, errors ? errors.typeBase : undefined);
+    },
+    inject: [RESOLVED, McpPaths, MCP_PORTS, CLOCK],
+  },
+  {
+    provide: McpPaths,
+    useFactory: ({ mcp }: ResolvedOptions, config: ApplicationConfig): McpPaths | undefined =>
+      mcp ? new McpPaths(mcp.paths, () => readMount(config)) : undefined,
+    inject: [RESOLVED, ApplicationConfig],
+  },
+  {
+    provide: UnansweredPaths,
+    useFactory: (paths: McpPaths | undefined, host: HttpAdapterHost): UnansweredPaths | undefined =>
+      paths && new UnansweredPaths(paths, host, new Logger('AgentSecurity')),
+    inject: [McpPaths, HttpAdapterHost],
   },
   {
     provide: MCP_PORTS,

@@ -72,7 +72,7 @@ const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, f
 
 /** What binds to Nest: everything else in `common/` and in a feature's folder is pure. */
 const BINDINGS =
-  /\.(?:guard|interceptor|filter|decorator|exception|pipe)\.ts$|^(?:rate-limit\/(?:rate-limiter|quota-throttler-storage)|auth\/(?:route-accesses|openapi-describer|gateways)|validation\/strict-validation)\.ts$/;
+  /\.(?:guard|interceptor|filter|decorator|exception|pipe)\.ts$|^(?:rate-limit\/(?:rate-limiter|quota-throttler-storage)|auth\/(?:route-accesses|openapi-describer|gateways)|mcp\/unanswered-paths|validation\/strict-validation)\.ts$/;
 const WIRING = new Set(['', 'front']);
 const isPure = (file: string): boolean => !WIRING.has(folderOf(file)) && !BINDINGS.test(file);
 

@@ -94,6 +94,13 @@ const options: Row[] = [
     '"a.test"',
   ],
   [
+    'hosts.exemptPaths: a parameter',
+    { hosts: { exemptPaths: ['/:tenant/healthz'] } },
+    'ASEC_PATH_INVALID',
+    'hosts.exemptPaths[0]',
+    '/:tenant/healthz',
+  ],
+  [
     'hosts.exemptPaths: a pattern',
     { hosts: { exemptPaths: ['/health*'] } },
     'ASEC_PATH_INVALID',
@@ -754,7 +761,14 @@ const options: Row[] = [
     '"10 megs"',
   ],
   ['tools: null', { tools: null }, 'ASEC_OPTION_TYPE', 'tools', 'received null'],
-  ['mcp.path: a pattern', { mcp: { path: '/mcp/*' } }, 'ASEC_PATH_INVALID', 'mcp.path[0]', '/mcp/*'],
+  ['mcp.path: a pattern', { mcp: { path: '/mcp/*' } }, 'ASEC_PATH_INVALID', 'mcp.path', '/mcp/*'],
+  [
+    'mcp.path: a part of a segment',
+    { mcp: { path: ['/x', '/a:b'] } },
+    'ASEC_PATH_INVALID',
+    'mcp.path[1]',
+    '/a:b',
+  ],
   ['mcp.path: none', { mcp: { path: [] } }, 'ASEC_PATH_INVALID', 'mcp.path', 'names no path'],
   [
     'mcp.origins: a path',

@@ -143,7 +143,8 @@ export function readChoice<T extends string>(
 export function readPaths(option: string, value: unknown): ReadonlySet<string> {
   const paths = readStringList(option, value, []);
   for (const [index, path] of paths.entries()) {
-    if (/^\/[\x21-\x7e]*$/.test(path) && !/[?#*]/.test(path)) continue;
+    // A parameter would be compared as it is written, and match nothing.
+    if (/^\/[\x21-\x7e]*$/.test(path) && !/[?#*]|\/:/.test(path)) continue;
     throw receivedError(
       'ASEC_PATH_INVALID',
       `${option}[${index}]`,

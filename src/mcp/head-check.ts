@@ -8,6 +8,7 @@ import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { isSameOrigin, readOrigin } from '../cors/origin.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
+import { isPreflight } from '../cors/preflight.js';
 import { matchesHost } from '../host/check-host.js';
 import { hostProblem } from '../host/host.problem.js';
 import { isWithin } from '../network/address-range.js';
@@ -22,6 +23,7 @@ import {
 } from './check-protocol.js';
 import type { Refusal } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
+import { setRequestHeader } from './session-binding.js';
 
 export interface McpLog {
   warn(message: string): void;
@@ -33,7 +35,7 @@ export interface JudgedHead {
   readonly proof: ProxyProof | undefined;
 }
 
-const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE', 'OPTIONS']);
+const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE']);
 
 export class HeadCheck {
   readonly #proofs: ProxyProofs | undefined;
@@ -55,14 +57,15 @@ export class HeadCheck {
     if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
       return { fields: hostProblem('not-listed') };
     if (!isWithin(state.client.address, network)) return { fields: NETWORK_PROBLEM };
+    // It carries no credential. With `cors`, it has been answered before; without, the app's own middleware answers it.
+    if (isPreflight(raw)) return { headers, proof: undefined };
     // Revisions without sessions have nothing to GET or to DELETE.
-    if (!METHODS.has(method) || (isStateless(headers.version) && method !== 'POST' && method !== 'OPTIONS')) {
+    if (!METHODS.has(method) || (isStateless(headers.version) && method !== 'POST')) {
       return {
         fields: METHOD_PROBLEM,
         headers: ['Allow', isStateless(headers.version) ? 'POST' : 'GET, POST, DELETE'],
       };
     }
-    if (method === 'OPTIONS') return { headers, proof: undefined };
     const proof = this.#takeProof(raw);
     if (proof !== undefined && 'fields' in proof) return proof;
     const fault = checkVersion(headers, this.options.versions);
@@ -91,10 +94,7 @@ export class HeadCheck {
     const { proxyProof } = this.options;
     if (proxyProof === undefined) return undefined;
     const text = raw.headers[proxyProof.header];
-    delete raw.headers[proxyProof.header];
-    for (let index = raw.rawHeaders.length - 2; index >= 0; index -= 2) {
-      if (raw.rawHeaders[index]!.toLowerCase() === proxyProof.header) raw.rawHeaders.splice(index, 2);
-    }
+    setRequestHeader(raw, proxyProof.header, undefined);
     const decision = this.#proofs!.precheck(text === undefined ? undefined : String(text));
     return decision.proven ? decision.proof : this.#unproven(decision.reason);
   }

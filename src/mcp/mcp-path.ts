@@ -1,41 +1,126 @@
-/* Which requests an endpoint's path covers, in every spelling that a router may take for it: Express ignores case and a trailing slash,
- * Fastify decodes percent signs and can be told to ignore double slashes and what follows a semicolon. Claiming a spelling that no
- * router takes costs a judgement; missing one would be a way around. */
+/* Which requests the configured MCP paths cover: at the path itself (where a library mounts its server on the adapter), under the app's
+ * global prefix and URI versions (where Nest mounts a controller), and below. Each is covered in every spelling that a router may take for
+ * it: Express ignores case and a trailing slash, Fastify decodes percent signs and can be told to ignore double slashes and what follows a
+ * semicolon. A spelling that is claimed and that no router takes costs one check; one that is missed would be a bypass. */
+import { receivedError, readStringList } from '../common/read-options.js';
 import { requestPath } from '../common/http-request.js';
 
-export class McpPaths {
-  readonly #paths: readonly string[];
-  /** Nearly every request comes in a spelling that was seen before: as listed. */
-  readonly #exact: ReadonlySet<string>;
+/** Where the app mounts its controllers. */
+export interface RouteMount {
+  /** The global prefix; `''` for none. */
+  readonly prefix: string;
+  /** What stands before the version in a path (`'v'`); `undefined` without URI versioning. */
+  readonly versionPrefix: string | undefined;
+}
 
-  constructor(paths: Iterable<string>) {
-    this.#exact = new Set(paths);
-    this.#paths = [...this.#exact].map(routedPath);
-  }
+export class McpPaths {
+  #matchers: ReadonlyMap<string, RegExp> | undefined;
+
+  constructor(
+    private readonly paths: ReadonlySet<string>,
+    /** Read when the first request asks: main.ts sets the prefix after the module is constructed. */
+    private readonly readMount: () => RouteMount,
+  ) {}
 
   /** Whether a request target reaches an endpoint, or something below it: `app.use('/mcp', …)` takes `/mcp/anything` as well. */
   has(target: string): boolean {
-    const written = requestPath(target);
-    if (this.#exact.has(written)) return true;
-    const path = routedPath(written);
-    return this.#paths.some(
-      claimed =>
-        path === claimed || (claimed !== '/' && path.startsWith(claimed) && path[claimed.length] === '/'),
+    const path = requestPath(target);
+    for (const matcher of this.#compiled().values()) {
+      if (matcher.test(path)) return true;
+      if (/[%;]/.test(path) && otherSpellings(path).some(spelling => matcher.test(spelling))) return true;
+    }
+    return false;
+  }
+
+  /** The configured paths that none of the app's routes answers. */
+  unanswered(routes: readonly string[]): readonly string[] {
+    return [...this.#compiled()].flatMap(([path, matcher]) =>
+      routes.some(route => matcher.test(route)) ? [] : [path],
     );
+  }
+
+  /** What a configured path covers, for people. */
+  describe(path: string): string {
+    const { prefix, versionPrefix } = this.readMount();
+    const version = versionPrefix === undefined ? [] : [`/${versionPrefix}<version>`];
+    const mounts = [
+      '',
+      ...version,
+      ...(prefix === '' ? [] : [`/${prefix}`, ...version.map(v => `/${prefix}${v}`)]),
+    ];
+    return mounts.map(mount => `"${mount}${path}"`).join(', ');
+  }
+
+  #compiled(): ReadonlyMap<string, RegExp> {
+    return (this.#matchers ??= new Map([...this.paths].map(path => [path, compile(path, this.readMount())])));
   }
 }
 
-/** One spelling for all that routers take for one path. */
-export function routedPath(path: string): string {
-  const bare = path.includes(';') ? path.slice(0, path.indexOf(';')) : path;
-  const single = decoded(bare)
-    .toLowerCase()
-    .replace(/\/{2,}/g, '/');
-  return single.length > 1 && single.endsWith('/') ? single.slice(0, -1) : single;
+/** @throws AgentSecurityConfigError for a path that routers would read as another pattern than this module */
+export function readMcpPaths(value: unknown): ReadonlySet<string> {
+  const option = 'mcp.path';
+  const paths =
+    value === undefined ? ['/mcp'] : readStringList(option, typeof value === 'string' ? [value] : value, []);
+  if (paths.length === 0)
+    throw receivedError(
+      'ASEC_PATH_INVALID',
+      option,
+      'names no path',
+      'Write "/mcp", or set mcp to false.',
+      value,
+    );
+  for (const [index, path] of paths.entries()) {
+    if (
+      path.startsWith('/') &&
+      segmentsOf(path).every(segment => PARAMETER.test(segment) || LITERAL.test(segment))
+    )
+      continue;
+    throw receivedError(
+      'ASEC_PATH_INVALID',
+      typeof value === 'string' ? option : `${option}[${index}]`,
+      'must be a path whose parameters are whole segments',
+      'Write for example "/mcp" or "/:tenant/mcp": no wildcard, no query, no other pattern.',
+      path,
+    );
+  }
+  return new Set(paths);
 }
 
-function decoded(path: string): string {
+const PARAMETER = /^:\w+$/;
+/** What a segment may hold (RFC 3986 section 3.3) and neither Express nor Fastify reads as a pattern, an escape or an end. */
+const LITERAL = /^[\w.~$&'=@,-]+$/;
+
+const segmentsOf = (path: string): readonly string[] => path.split('/').filter(segment => segment !== '');
+
+/** Slashes may be doubled. Each part is anchored to the one before it, so that matching takes linear time. */
+function compile(path: string, { prefix, versionPrefix }: RouteMount): RegExp {
+  const own = segmentsOf(path).map(sourceOf).join('');
+  const before = segmentsOf(prefix).map(sourceOf).join('');
+  // A root under versions without a prefix would be every path of one segment.
+  const version =
+    versionPrefix === undefined || own + versionPrefix === '' ? '' : `(?:/+${escape(versionPrefix)}[^/]+)?`;
+  return new RegExp(`^(?:${before})?${version}${own}${own === '' ? '/*$' : '(?:/|$)'}`, 'i');
+}
+
+/** A segment that is no plain text is a parameter; one with an asterisk may be several segments. */
+function sourceOf(segment: string): string {
+  if (segment.includes('*')) return '/.+';
+  return LITERAL.test(segment) ? `/+${escape(segment)}` : '/+[^/]+';
+}
+
+const escape = (text: string): string => text.replace(/[$^.|*+?()[\]{}\\/-]/g, '\\$&');
+
+/** What routers may make of a path with escapes or a semicolon. */
+function otherSpellings(path: string): readonly string[] {
+  const cut = path.includes(';') ? [path, path.slice(0, path.indexOf(';'))] : [path];
+  // A router that splits before it decodes takes an escaped slash for a part of a parameter.
+  return cut.flatMap(each => [decoded(each), decoded(each, '2f')]);
+}
+
+function decoded(path: string, except?: string): string {
   if (!path.includes('%')) return path;
   // Each escape by itself: one that is malformed must not keep the others from being read.
-  return path.replace(/%([0-7][0-9a-f])/gi, (_escape, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return path.replace(/%([0-7][0-9a-f])/gi, (whole, hex: string) =>
+    hex.toLowerCase() === except ? whole : String.fromCharCode(parseInt(hex, 16)),
+  );
 }

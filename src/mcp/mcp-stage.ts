@@ -15,18 +15,23 @@ import {
 } from './check-protocol.js';
 import { HeadCheck, type JudgedHead, type McpLog, protocolRefusal } from './head-check.js';
 import { answerRefusal, type Refusal } from './mcp-answer.js';
+import type { McpPaths } from './mcp-path.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import type { McpPorts, McpToolCall } from './mcp-ports.js';
 import { readBody } from './read-body.js';
 import { type McpBody, readMessages, toolOf, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
+import { RequestsInFlight, SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
 import { shapeResponse } from './shape-response.js';
 
 export class McpStage {
   readonly judgesBody = true;
   readonly #head: HeadCheck;
+  readonly #sessions = new SessionBinding();
+  readonly #inFlight = new RequestsInFlight();
 
   constructor(
     private readonly options: ResolvedMcp,
+    private readonly paths: McpPaths,
     private readonly ports: McpPorts,
     clock: Clock,
     private readonly log: McpLog,
@@ -36,7 +41,7 @@ export class McpStage {
   }
 
   claims(raw: IncomingMessage): boolean {
-    return this.options.paths.has(raw.url ?? '');
+    return this.paths.has(raw.url ?? '');
   }
 
   allowsOrigin(raw: IncomingMessage, origin: string): boolean {
@@ -51,10 +56,11 @@ export class McpStage {
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
     const judged = this.#head.check(raw, state);
     if ('fields' in judged) return this.#answer(raw, response, state, judged);
-    // A preflight or a question for methods: it carries no credential and no message.
+    // The only OPTIONS that the head check accepts: a preflight, which carries no credential and no message.
     if (raw.method === 'OPTIONS') return true;
     const refusal =
       (await this.#checkCaller(raw, response, state)) ??
+      this.#checkSession(raw, state) ??
       (await this.#checkNamedTool(judged.headers, raw, response, state));
     if (refusal !== undefined) return this.#answer(raw, response, state, refusal);
     if (raw.method === 'POST') return this.#runPost(raw, response, state, judged);
@@ -79,6 +85,12 @@ export class McpStage {
     state.charged = true;
     const fields = await limiter?.limit(raw, response, 1);
     return fields && { fields };
+  }
+
+  /** A session of another agent is answered as one that nobody knows. Without `auth` there is nobody to tell apart. */
+  #checkSession(raw: IncomingMessage, { agent }: RequestState): Refusal | undefined {
+    if (this.ports.identity === undefined || this.#sessions.unwrap(raw, agent?.id)) return undefined;
+    return SESSION_UNKNOWN;
   }
 
   /** Where the headers name the tool, nobody has to read a body that would be refused. */
@@ -135,12 +147,23 @@ export class McpStage {
     const outcomes = new CallOutcomes();
     const refusal = fault
       ? protocolRefusal(fault)
-      : await this.#checkMessages(raw, response, state, body, outcomes);
+      : (this.#checkIds(raw, response, body) ??
+        (await this.#checkMessages(raw, response, state, body, outcomes)));
     if (refusal !== undefined) return this.#answer(raw, response, state, { ...refusal, body });
     const hasCalls = body.messages.some(({ method }) => method === TOOLS_CALL);
-    const hasList = body.messages.some(({ method }) => method === TOOLS_LIST);
+    // A session answers by ID: a list that was asked for in a request that was given up may come as the answer to this one.
+    const hasList = body.messages.some(
+      ({ kind, method }) => method === TOOLS_LIST || (kind === 'request' && SESSION_HEADER in raw.headers),
+    );
     this.#shape(raw, response, state, hasList, hasCalls ? outcomes : undefined);
     return true;
+  }
+
+  #checkIds(raw: IncomingMessage, response: ServerResponse, { messages }: McpBody): Refusal | undefined {
+    const session = raw.headers[SESSION_HEADER];
+    if (session === undefined) return undefined;
+    const ids = messages.flatMap(({ kind, id }) => (kind === 'request' ? [id!] : []));
+    return this.#inFlight.add(String(session), ids, response) ? undefined : ID_IN_FLIGHT;
   }
 
   /** All messages or none: an array is one request, and half of it would be an answer to neither half. */
@@ -181,10 +204,11 @@ export class McpStage {
     outcomes: CallOutcomes | undefined,
   ): void {
     // What a compressor of the app's own has been over could not be looked into.
-    if (hasList || outcomes !== undefined) delete raw.headers['accept-encoding'];
+    if (hasList || outcomes !== undefined) setRequestHeader(raw, 'accept-encoding', undefined);
     shapeResponse(response, {
       isVisible: hasList ? tool => this.#isVisible(state, tool) : undefined,
       outcomes,
+      signSession: this.ports.identity && (id => this.#sessions.sign(id, state.agent?.id)),
       maxBytes: this.options.maxBytes,
       onUnreadable: () =>
         this.log.warn(
@@ -221,6 +245,21 @@ function callsIn(messages: McpBody['messages']): readonly McpToolCall[] {
     return tool === undefined ? [] : [{ tool, id: message.id, params: message.params }];
   });
 }
+
+const SESSION_UNKNOWN: Refusal = {
+  fields: { status: 404, code: 'mcp_session_unknown', detail: 'There is no such session.' },
+  // As the SDK's servers answer.
+  rpcCode: -32001,
+};
+
+const ID_IN_FLIGHT: Refusal = {
+  fields: {
+    status: 400,
+    code: 'mcp_invalid',
+    detail: 'A request of this session with this ID has no answer yet.',
+  },
+  rpcCode: -32600,
+};
 
 const NO_BYTES = new Uint8Array();
 

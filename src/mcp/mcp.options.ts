@@ -1,7 +1,6 @@
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import { readAuthority } from '../common/authority.js';
 import { readBytes } from '../body/body.options.js';
-import { readChoice, readObject, readPaths, readStringList, receivedError } from '../common/read-options.js';
+import { readChoice, readObject, readStringList, receivedError } from '../common/read-options.js';
 import { type Origin, readOrigin } from '../cors/origin.js';
 import { type HostPatterns, resolveHostPatterns } from '../host/host.options.js';
 import { type Network, NETWORKS } from '../network/address-range.js';
@@ -11,13 +10,14 @@ import {
   resolveProxyProof,
 } from '../network/proxy-proof.js';
 import { PROTOCOL_VERSIONS } from './check-protocol.js';
-import { McpPaths } from './mcp-path.js';
+import { readMcpPaths } from './mcp-path.js';
 import { type NameSet, readToolPatterns } from '../tools/name-pattern.js';
 
 export interface McpOptions {
   /**
-   * Where the MCP endpoints are, whoever mounts them: the official SDK on a route or on the raw adapter, `@rekog/mcp-nest`. With the
-   * app's global prefix, if it applies to them. Whatever lies below a path belongs to the endpoint.
+   * Where the MCP endpoints are, whoever mounts them: the official SDK on a route or on the raw adapter, `@rekog/mcp-nest`. A path covers
+   * itself, the same under the app's global prefix and under its URI versions, and whatever lies below. `/:tenant/mcp` covers every tenant;
+   * other patterns are refused. A path that no route answers is a warning at start-up.
    * @default '/mcp'
    */
   path?: string | readonly string[];
@@ -56,7 +56,7 @@ export interface McpOptions {
 }
 
 export interface ResolvedMcp {
-  readonly paths: McpPaths;
+  readonly paths: ReadonlySet<string>;
   /** Whole origins, and names of hosts whose ports all count. */
   readonly origins: { readonly exact: ReadonlySet<string>; readonly names: ReadonlySet<string> };
   readonly hosts: HostPatterns | undefined;
@@ -68,9 +68,12 @@ export interface ResolvedMcp {
   readonly proxyProof: ResolvedProxyProof | undefined;
 }
 
-/** Off unless it is asked for: an app without an MCP endpoint has no path to judge. */
-export function resolveMcp(input: unknown): ResolvedMcp | false {
-  if (input === undefined || input === false) return false;
+/**
+ * Off unless it is asked for: an app without an MCP endpoint has no path to check.
+ * @returns `undefined` where nothing was said, so that an endpoint nobody thought of is logged
+ */
+export function resolveMcp(input: unknown): ResolvedMcp | false | undefined {
+  if (input === undefined || input === false) return input;
   const options = readObject('mcp', input, [
     'path',
     'origins',
@@ -82,13 +85,8 @@ export function resolveMcp(input: unknown): ResolvedMcp | false {
     'proxyProof',
   ]);
   const { path, hosts, proxyProof } = options;
-  const paths = readPaths(
-    'mcp.path',
-    path === undefined ? ['/mcp'] : typeof path === 'string' ? [path] : path,
-  );
-  if (paths.size === 0) throw noPath(path);
   return {
-    paths: new McpPaths(paths),
+    paths: readMcpPaths(path),
     origins: readOrigins(options.origins),
     hosts:
       hosts === undefined
@@ -149,12 +147,3 @@ function readVersions(value: unknown): ReadonlySet<string> {
   }
   return new Set(versions);
 }
-
-const noPath = (received: unknown): AgentSecurityConfigError =>
-  receivedError(
-    'ASEC_PATH_INVALID',
-    'mcp.path',
-    'names no path',
-    'Write "/mcp", or set mcp to false.',
-    received,
-  );

@@ -3,12 +3,15 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { CallOutcomes } from './call-outcomes.js';
 import { filterToolList, type IsVisible, ToolListEvents } from './filter-tools.js';
+import { SESSION_HEADER } from './session-binding.js';
 
 export interface ResponseShape {
   /** Which tools the reader may see; `undefined` for an answer that holds no tool list. */
   readonly isVisible: IsVisible | undefined;
   /** Where what becomes of calls is read; `undefined` for an answer to no call. */
   readonly outcomes: CallOutcomes | undefined;
+  /** The session ID that the client gets in place of the server's; `undefined` where sessions are nobody's. */
+  readonly signSession: ((id: string) => string) | undefined;
   /** The longest tool list that is looked into. */
   readonly maxBytes: number;
   /** Called when a list cannot be looked into; the answer is cut off. */
@@ -44,12 +47,20 @@ export function shapeResponse(response: ServerResponse, shape: ResponseShape): v
     isStream = isEventStream(headerOf(own, 'content-type') ?? response.getHeader('content-type'));
     if (isStream && !response.hasHeader('x-accel-buffering')) response.setHeader('X-Accel-Buffering', 'no');
     mode = isVisible === undefined ? 'untouched' : isStream ? 'events' : 'collected';
-    if (mode === 'untouched') return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
+    const session = headerOf(own, SESSION_HEADER) ?? response.getHeader(SESSION_HEADER);
+    const signed = session === undefined ? undefined : shape.signSession?.(String(session));
+    if (mode === 'untouched' && signed === undefined)
+      return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
     setAll(response, own);
+    if (signed !== undefined) response.setHeader('Mcp-Session-Id', signed);
+    head = [status, reason];
+    if (mode === 'untouched') {
+      sendHead();
+      return this;
+    }
     // The length is another once something was taken out; a tag of the whole list would make a cache keep one for two agents.
     response.removeHeader('Content-Length');
     response.removeHeader('ETag');
-    head = [status, reason];
     if (mode === 'events') sendHead();
     return this;
   } as ServerResponse['writeHead'];

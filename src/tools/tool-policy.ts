@@ -135,18 +135,18 @@ export class ToolPolicy {
     tool: Tool,
   ): 'agent-required' | 'not-listed' | 'scope-missing' | undefined {
     if (this.options === false) return undefined;
-    if (agent === undefined) {
-      return this.options.requireAgent || tool.scopes.length > 0 ? 'agent-required' : undefined;
-    }
-    const listed = this.options.allow.get(agent.id);
+    const { allow, requireAgent } = this.options;
+    if (agent === undefined && (requireAgent || tool.scopes.length > 0)) return 'agent-required';
+    // A caller without a credential has no ID: of the entries, only "*" matches it.
+    const isListed = allow === undefined || allow.get(agent?.id ?? '')?.has(tool.name) === true;
     if (
+      !isListed ||
       tool.name.length > MAX_NAME ||
-      (listed !== undefined && !listed.has(tool.name)) ||
-      (agent.tools !== undefined && !this.#listOf(agent.tools).has(tool.name))
+      (agent?.tools !== undefined && !this.#listOf(agent.tools).has(tool.name))
     ) {
       return 'not-listed';
     }
-    return tool.scopes.every(scope => agent.scopes.includes(scope)) ? undefined : 'scope-missing';
+    return tool.scopes.every(scope => agent?.scopes.includes(scope)) ? undefined : 'scope-missing';
   }
 
   #answerTo(reason: 'agent-required' | 'not-listed' | 'scope-missing', { scopes }: Tool): Refusal {

@@ -11,9 +11,10 @@ import { type AgentToolOptions, resolveToolOptions, type Tool } from './tool.js'
 
 export interface ToolsOptions {
   /**
-   * Which tools an agent may call, by its ID or a pattern of IDs: `{ 'reporting-*': ['read_*', 'export_csv'] }`. An agent that it lists may
-   * call nothing else; an agent's own list (`agent.tools`) narrows it further. The exact ID wins, then the first pattern that fits.
-   * @default every tool
+   * Which tools an agent may call, by its ID or a pattern of IDs: `{ 'reporting-*': ['read_*', 'export_csv'] }`. What it does not name is
+   * denied: an agent that matches no entry may call no tool. `{ '*': ['*'] }` is every agent and every tool. The exact ID wins, then the
+   * first pattern that matches. An agent's own list (`agent.tools`) narrows its entry further.
+   * @default every agent may call every tool
    */
   allow?: Readonly<Record<string, readonly string[]>>;
   /**
@@ -23,7 +24,8 @@ export interface ToolsOptions {
    */
   policies?: Readonly<Record<string, AgentToolOptions>>;
   /**
-   * Whether every tool needs a verified agent. A tool with scopes always needs one.
+   * Whether every tool needs a verified agent. A tool with scopes always needs one. With `false` and `allow`, callers without a credential
+   * may call what the entry `'*'` of `allow` names.
    * @default true where `allow` is given: an agent must not get around its list by leaving its credential out
    */
   requireAgent?: boolean;
@@ -45,8 +47,8 @@ export interface UnusualSettings {
 }
 
 export interface ResolvedTools extends UnusualSettings {
-  /** The lists of agents. */
-  readonly allow: NameMap<NameSet>;
+  /** The lists of agents; `undefined` where the option is not given. */
+  readonly allow: NameMap<NameSet> | undefined;
   /** What the options declare of tools. */
   readonly policies: NameMap<Tool>;
   readonly requireAgent: boolean;
@@ -86,8 +88,8 @@ export function resolveTools(input: unknown): ResolvedTools | false {
   );
   return {
     allow,
-    policies,
-    requireAgent: readBoolean('tools.requireAgent', options.requireAgent, options.allow !== undefined),
+    policies: policies ?? new NameMap(),
+    requireAgent: readBoolean('tools.requireAgent', options.requireAgent, allow !== undefined),
     burstFactor: readInteger('tools.burstFactor', options.burstFactor, 10, { min: 2, max: 1_000_000 }),
     burstMinimum: readInteger('tools.burstMinimum', options.burstMinimum, 30, COUNT),
     denialRun: readInteger('tools.denialRun', options.denialRun, 5, COUNT),
@@ -100,8 +102,8 @@ function readRecord<T>(
   value: unknown,
   expected: string,
   read: (option: string, key: string, value: unknown) => T,
-): NameMap<T> {
-  if (value === undefined) return new NameMap();
+): NameMap<T> | undefined {
+  if (value === undefined) return undefined;
   if (!isRecord(value)) throw recordError(option, value, expected);
   return new NameMap(
     Object.entries(value).map(([key, own]) => [key, read(`${option}.${key}`, key, own)] as const),

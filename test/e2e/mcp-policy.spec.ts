@@ -34,12 +34,12 @@ class MemorySink implements AuditSink {
 }
 
 interface Secured extends RunningApp {
-  readonly keys: { readonly reader: string; readonly admin: string };
+  readonly keys: { readonly reader: string; readonly admin: string; readonly other: string };
   readonly sink: MemorySink;
 }
 
 const TOOLS = {
-  allow: { reader: ['read_*'] },
+  allow: { reader: ['read_*'], admin: ['*'] },
   policies: {
     delete_user: { scopes: ['users:delete'], impact: 'high', redact: ['nickname'] },
     read_log: { limit: '2/minute' },
@@ -54,6 +54,7 @@ async function startSecured(
   const book = new TestKeys();
   const reader = book.add('reader', { scopes: ['users:delete'] }).key;
   const admin = book.add('admin', { scopes: ['users:delete'] }).key;
+  const other = book.add('other-1', { scopes: ['users:delete'] }).key;
   const sink = new MemorySink();
   const running = await start(platform, {
     ...server.parts,
@@ -69,7 +70,7 @@ async function startSecured(
       ...options,
     } as NonNullable<AppParts['options']>,
   });
-  return { ...running, keys: { reader, admin }, sink };
+  return { ...running, keys: { reader, admin, other }, sink };
 }
 
 const bearer = (key: string): Record<string, string> => ({ ...JSON_HEADERS, Authorization: `Bearer ${key}` });
@@ -96,6 +97,14 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
           await expect(reader.callTool('delete_user')).rejects.toThrow(/tool_not_allowed/);
           expect(await admin.callTool('delete_user')).toBe('delete_user {}');
           expect(calls).toEqual(['read_file', 'delete_user']);
+        });
+
+        it('gives no tool to an agent that no entry names', async () => {
+          const { port, keys } = await startSecured(platform, server);
+          const other = await connectClient(port, { revision, headers: { 'X-API-Key': keys.other } });
+          expect(await other.listTools()).toEqual([]);
+          await expect(other.callTool('read_file')).rejects.toThrow(/tool_not_allowed/);
+          expect(calls).toEqual([]);
         });
 
         it('holds a tool to its quota', async () => {
@@ -238,7 +247,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
   it('shows and runs public tools without a credential', async () => {
     const app = await startSecured(platform, SESSION_SERVER, {
       mcp: { publicTools: ['read_*'] },
-      tools: { ...TOOLS, requireAgent: false },
+      tools: { ...TOOLS, allow: { ...TOOLS.allow, '*': ['read_*'] }, requireAgent: false },
     } as AppParts['options']);
     const client = await connectClient(app.port, { revision: '2025-11-25' });
     expect(await client.listTools()).toEqual(['read_file', 'read_log']);

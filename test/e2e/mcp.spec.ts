@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { All, Controller, Req } from '@nestjs/common';
 import { loadCases } from '../fixtures/load-cases.js';
 import { type Answer, exchange } from '../support/http.js';
 import {
@@ -240,6 +241,54 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
           expect(answer.status).toBe(/;|^\/\//.test(path) ? 400 : 403);
         },
       );
+    });
+  });
+
+  describe('OPTIONS', () => {
+    const seen: string[] = [];
+    beforeEach(() => void seen.splice(0));
+
+    @Controller()
+    class EveryMethodController {
+      @All('mcp')
+      answer(@Req() { method }: { method: string }): string {
+        seen.push(method);
+        return 'answered';
+      }
+    }
+    const parts: AppParts = { controllers: [EveryMethodController] };
+    const preflight = {
+      Origin: 'http://localhost',
+      Host: 'localhost',
+      'Access-Control-Request-Method': 'POST',
+    };
+    const body = JSON.stringify(call('read_file'));
+    const ROWS: readonly [title: string, headers: Record<string, string>, body: string[] | string][] = [
+      ['without a body', {}, ''],
+      ['with a message', JSON_HEADERS, body],
+      ['with a message in chunks', JSON_HEADERS, [body]],
+      ['with a message and the headers of a preflight', { ...JSON_HEADERS, ...preflight }, body],
+      ['with the headers of a preflight and chunks', { ...JSON_HEADERS, ...preflight }, [body]],
+      ['with an Origin alone', { Origin: 'http://localhost', Host: 'localhost' }, ''],
+    ];
+    it.each(ROWS)(
+      '%s is rejected, also where the app answers preflights',
+      async (_title, headers, content) => {
+        const { send } = await start(platform, withMcp(parts, { cors: false }));
+        const answer = await send('/mcp', {
+          method: 'OPTIONS',
+          headers,
+          ...(content === '' ? {} : { body: content }),
+        });
+        expect([answer.status, answer.header('allow')]).toEqual([405, 'GET, POST, DELETE']);
+        expect(seen).toEqual([]);
+      },
+    );
+
+    it('that is a preflight reaches an app that answers it', async () => {
+      const { send } = await start(platform, withMcp(parts, { cors: false }));
+      const answer = await send('/mcp', { method: 'OPTIONS', headers: preflight });
+      expect([answer.status, seen]).toEqual([200, ['OPTIONS']]);
     });
   });
 

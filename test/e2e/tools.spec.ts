@@ -186,6 +186,32 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
       403,
       'tool_not_allowed',
     ],
+    [
+      'an agent that no entry of the lists names',
+      '/users',
+      'other-1',
+      { allow: { 'bot-*': ['read_*'] } },
+      403,
+      'tool_not_allowed',
+    ],
+    ['every agent where the lists are empty', '/users', 'bot', { allow: {} }, 403, 'tool_not_allowed'],
+    ['an agent whose entry is empty', '/users', 'bot', { allow: { bot: [] } }, 403, 'tool_not_allowed'],
+    [
+      'an agent whose own list alone names the tool',
+      '/users',
+      'other - read_*',
+      { allow: { bot: ['read_*'] } },
+      403,
+      'tool_not_allowed',
+    ],
+    [
+      'a caller without a credential that no entry names',
+      '/users',
+      '',
+      { allow: { 'bot*': ['read_*'] }, requireAgent: false },
+      403,
+      'tool_not_allowed',
+    ],
     ['nobody verified where there are lists', '/users', '', { allow: {} }, 401, 'credential_missing'],
     [
       'nobody verified where an agent is required',
@@ -230,6 +256,12 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     expect([(await send('/users', { headers })).status, (await send('/export', { headers })).status]).toEqual(
       [200, 403],
     );
+    expect(runs).toEqual(['read_users']);
+  });
+
+  it('allows callers without a credential what the entry "*" names', async () => {
+    const { send } = await startTools({ tools: { allow: { '*': ['read_*'] }, requireAgent: false } });
+    expect([(await send('/users')).status, (await send('/export')).status]).toEqual([200, 403]);
     expect(runs).toEqual(['read_users']);
   });
 

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
-import { McpPaths, routedPath } from '../../src/mcp/mcp-path.js';
+import { McpPaths, readMcpPaths, type RouteMount } from '../../src/mcp/mcp-path.js';
 
-const paths = new McpPaths(['/mcp', '/api/v1/mcp']);
+const pathsOf = (paths: string[], mount: Partial<RouteMount> = {}): McpPaths =>
+  new McpPaths(new Set(paths), () => ({ prefix: '', versionPrefix: undefined, ...mount }));
+const paths = pathsOf(['/mcp', '/api/v1/mcp']);
 
 it.each([
   '/mcp',
@@ -16,24 +18,93 @@ it.each([
   '/mcp/x',
   'http://a.test/mcp',
   '/API/v1//mcp/',
+  '/mcp%2Fx',
 ])('covers %s', target => expect(paths.has(target)).toBe(true));
 
-it.each(['/', '/mcpx', '/x/mcp', '/mc', '/api/v1', '/%zz', '*', '', '/?/mcp', 'http://a.test'])(
-  'leaves %s alone',
-  target => expect(paths.has(target)).toBe(false),
-);
+it.each([
+  '/',
+  '/mcpx',
+  '/x/mcp',
+  '/mc',
+  '/api/v1',
+  '/%zz',
+  '*',
+  '',
+  '/?/mcp',
+  'http://a.test',
+  '/api/mcp',
+  '/v1/mcp',
+])('leaves %s alone', target => expect(paths.has(target)).toBe(false));
 
 it('a root covers itself alone', () => {
-  const root = new McpPaths(['/']);
+  const root = pathsOf(['/']);
   expect([root.has('/'), root.has('//'), root.has('/x')]).toEqual([true, true, false]);
 });
 
-it('one spelling is one spelling', () => {
-  const tokens = ['/', 'mcp', 'MCP', '%6d', '%2f', ';', '?', '%', '.', '..', 'a'];
+type Mounted = [path: string, mount: Partial<RouteMount>, covered: string[], others: string[]];
+const mounted: Mounted[] = [
+  [
+    '/mcp',
+    { prefix: 'api' },
+    ['/mcp', '/api/mcp', '/API//mcp/x'],
+    ['/api', '/apimcp', '/api/x/mcp', '/x/mcp'],
+  ],
+  [
+    '/mcp',
+    { versionPrefix: 'v' },
+    ['/mcp', '/v1/mcp', '/V2/mcp', '/v2024-01/mcp'],
+    ['/1/mcp', '/v/mcp', '/api/v1/mcp'],
+  ],
+  ['/mcp', { versionPrefix: '' }, ['/mcp', '/1/mcp'], ['/1/2/mcp']],
+  [
+    '/mcp',
+    { prefix: 'a/b', versionPrefix: 'v' },
+    ['/mcp', '/a/b/mcp', '/a/b/v1/mcp', '/v1/mcp'],
+    ['/a/mcp', '/a/b/mcpx'],
+  ],
+  ['/mcp', { prefix: ':tenant/api' }, ['/acme/api/mcp', '/a%2fb/api/mcp'], ['/api/mcp', '/a/b/api/mcp']],
+  [
+    '/:tenant/mcp',
+    {},
+    ['/acme/mcp', '/a%2Fb/mcp', '/a;b/mcp', '/acme/mcp/below'],
+    ['/mcp', '/a/b/mcp', '/acme/mcpx'],
+  ],
+  ['/', { prefix: 'api' }, ['/', '/api', '/api/'], ['/api/x', '/x']],
+  ['/', { versionPrefix: '' }, ['/'], ['/x']],
+];
+it.each(mounted)('%s under %j', (path, mount, covered, others) => {
+  const own = pathsOf([path], mount);
+  expect([...covered, ...others].filter(target => own.has(target))).toEqual(covered);
+});
+
+it.each([
+  'mcp',
+  '/mcp/*',
+  '/*path',
+  '/a:b',
+  '/:a-:b',
+  '/(a|b)',
+  '/{mcp}',
+  '/mc[p]',
+  '/mcp?x',
+  '/m%63p',
+  '/mcp;x',
+  '/m cp',
+  '',
+])('refuses the path %j', path => expect(() => readMcpPaths(path)).toThrow(/ASEC_PATH_INVALID/));
+
+it.each([['/mcp'], ['/:tenant/mcp'], ['/a.b-c_d~/mcp'], ['/']])('takes the path %j', path =>
+  expect([...readMcpPaths(path)]).toEqual([path]),
+);
+
+it('takes linear time for every path', () => {
+  const own = pathsOf(['/:a/:b/mcp'], { prefix: ':p/api', versionPrefix: '' });
   fc.assert(
-    fc.property(fc.array(fc.constantFrom(...tokens), { maxLength: 8 }), parts => {
-      const once = routedPath(`/${parts.join('')}`.split('?')[0]!);
-      return !/[A-Z]|\/\//.test(once) && once.startsWith('/');
+    fc.property(fc.constantFrom('/', '/a', '/%2f', '/;', '%2f', 'a/'), unit => {
+      const before = process.cpuUsage().user;
+      own.has(`/${unit.repeat(30_000)}`);
+      return process.cpuUsage().user - before < 200_000;
     }),
+    { numRuns: 12 },
   );
 });

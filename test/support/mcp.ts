@@ -55,7 +55,7 @@ function createServer(): McpServer {
 
 /** Both revisions, each request by itself, on a controller behind the framework's body parser. */
 @Controller()
-class SdkController {
+export class SdkController {
   private readonly handler = toNodeHandler(createMcpHandler(createServer));
 
   @All('mcp')

@@ -1,0 +1,89 @@
+/* Finds MCP endpoints that no configured path covers, by what they answer: their calls would be neither checked nor recorded. It changes
+ * no answer. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { requestPath } from '../common/http-request.js';
+import type { McpLog } from './head-check.js';
+
+/** So many paths are named, so that a path with a parameter cannot fill the log. */
+const MAX_PATHS = 20;
+const MAX_PATH_LENGTH = 200;
+/** So much of an answer is looked into. What an `initialize` is answered with is shorter. */
+const MAX_LENGTH = 65_536;
+
+export class EndpointDetector {
+  readonly #found = new Set<string>();
+
+  constructor(
+    /** `undefined` where the `mcp` option is not set. */
+    private readonly paths: { has(target: string): boolean } | undefined,
+    private readonly log: McpLog,
+  ) {}
+
+  /** Whether an MCP client may have sent it: each of its POSTs accepts both kinds of answers (MCP, Streamable HTTP). */
+  claims({ method, headers, url = '' }: IncomingMessage): boolean {
+    if (method !== 'POST' || this.#found.size >= MAX_PATHS) return false;
+    const { accept } = headers;
+    if (accept === undefined || !accept.includes('text/event-stream') || !accept.includes('application/json'))
+      return false;
+    return this.paths?.has(url) !== true && !this.#found.has(nameOf(url));
+  }
+
+  run(raw: IncomingMessage, response: ServerResponse): true {
+    const { write, end } = response;
+    const parts: Buffer[] = [];
+    let length = 0;
+    let isDone = false;
+    const observe = (chunk: unknown, encoding: unknown): void => {
+      if (isDone || chunk === undefined || chunk === null || typeof chunk === 'function') return;
+      const bytes =
+        typeof chunk === 'string'
+          ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+          : Buffer.from(chunk as Uint8Array);
+      parts.push(bytes);
+      length += bytes.length;
+      if (length >= MAX_LENGTH) judge();
+    };
+    const judge = (): void => {
+      if (isDone) return;
+      isDone = true;
+      if (isMcp(raw, Buffer.concat(parts.splice(0)).toString('latin1'))) this.#note(raw.url ?? '');
+    };
+    response.write = function (this: ServerResponse, ...args: unknown[]): boolean {
+      observe(args[0], args[1]);
+      return Reflect.apply(write, this, args) as boolean;
+    } as ServerResponse['write'];
+    response.end = function (this: ServerResponse, ...args: unknown[]): ServerResponse {
+      observe(args[0], args[1]);
+      judge();
+      return Reflect.apply(end, this, args) as ServerResponse;
+    } as ServerResponse['end'];
+    return true;
+  }
+
+  #note(target: string): void {
+    const path = nameOf(target);
+    if (this.#found.has(path) || this.#found.size >= MAX_PATHS) return;
+    this.#found.add(path);
+    this.log.warn(
+      this.paths === undefined
+        ? `POST ${path} answers MCP, and the option "mcp" is not set: its tool calls are neither checked nor recorded. ` +
+            `Set mcp: { path: '${path}' }, or mcp: false if that is what you want.`
+        : `POST ${path} answers MCP, and mcp.path does not cover it: its tool calls are neither checked nor recorded. ` +
+            'Add it to mcp.path.',
+    );
+  }
+}
+
+/** An answer in JSON-RPC to a client that names its MCP revision, or the answer to `initialize`. */
+function isMcp({ headers }: IncomingMessage, text: string): boolean {
+  return (
+    /"jsonrpc"\s*:\s*"2\.0"/.test(text) &&
+    (headers['mcp-protocol-version'] !== undefined || /"protocolVersion"\s*:/.test(text))
+  );
+}
+
+/** The path as it may stand in a log. */
+const nameOf = (target: string): string =>
+  requestPath(target)
+    .slice(0, MAX_PATH_LENGTH)
+    .replace(/[^\x21-\x7e]/g, '?');

@@ -1,0 +1,93 @@
+/* Where the app mounts its routes, and which it has: read from Nest and from the two adapters, to warn of an MCP path that protects nothing. */
+import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
+import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import type { McpLog } from './head-check.js';
+import type { McpPaths, RouteMount } from './mcp-path.js';
+
+export function readMount(config: ApplicationConfig): RouteMount {
+  const versioning = config.getVersioning();
+  return {
+    prefix: config.getGlobalPrefix().replace(/^\/+|\/+$/g, ''),
+    versionPrefix:
+      versioning?.type === VersioningType.URI
+        ? versioning.prefix === false
+          ? ''
+          : (versioning.prefix ?? 'v')
+        : undefined,
+  };
+}
+
+/** What of a route of Express is read here: a layer of its router's stack. */
+interface Layer {
+  readonly rawPath?: unknown;
+  readonly slash?: boolean;
+  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean>> };
+}
+interface FastifyRoute {
+  readonly method: string | readonly string[];
+  readonly url: string;
+}
+interface RouterInstance {
+  /** Express. */
+  readonly router?: { readonly stack?: readonly Layer[] };
+  /** Fastify. */
+  addHook?(name: 'onRoute', hook: (route: FastifyRoute) => void): void;
+}
+
+/** The paths of routes that take POST; `undefined` where one of them is a pattern that may match anything. */
+type ReadRoutes = () => readonly string[] | undefined;
+
+/** Warns once the server listens: libraries mount their routes until then. */
+export class UnansweredPaths implements OnApplicationBootstrap {
+  #readRoutes: ReadRoutes | undefined;
+
+  constructor(
+    private readonly paths: McpPaths,
+    private readonly host: HttpAdapterHost,
+    private readonly log: McpLog,
+  ) {
+    const watch = (): void => {
+      if (host.httpAdapter) this.#readRoutes = watchRoutes(host.httpAdapter);
+    };
+    // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
+    if (host.httpAdapter) watch();
+    else host.init$.subscribe(watch);
+  }
+
+  onApplicationBootstrap(): void {
+    const server = this.host.httpAdapter?.getHttpServer() as NodeJS.EventEmitter | undefined;
+    if (typeof server?.once === 'function') server.once('listening', () => this.#check());
+  }
+
+  #check(): void {
+    const routes = this.#readRoutes?.();
+    if (routes === undefined) return;
+    for (const path of this.paths.unanswered(routes)) {
+      this.log.warn(
+        `mcp.path "${path}" protects nothing: no route of the app takes POST at ${this.paths.describe(path)}. ` +
+          'If your MCP endpoint is elsewhere, name its path.',
+      );
+    }
+  }
+}
+
+/** Call it before routes are added: Fastify tells of them as they come. */
+function watchRoutes(adapter: AbstractHttpAdapter): ReadRoutes {
+  const instance = adapter.getInstance<RouterInstance>();
+  if (adapter.getType() !== 'fastify')
+    return () => plainPaths((instance.router?.stack ?? []).flatMap(pathsOfLayer));
+  const paths: string[] = [];
+  instance.addHook?.('onRoute', ({ method, url }) => {
+    if (method.includes('POST')) paths.push(url);
+  });
+  return () => plainPaths(paths);
+}
+
+function pathsOfLayer({ rawPath, slash, route }: Layer): unknown {
+  if (route !== undefined) return route.methods['post'] || route.methods['_all'] ? route.path : [];
+  // Middleware on every path answers none in particular.
+  return slash ? [] : rawPath;
+}
+
+const plainPaths = (paths: readonly unknown[]): readonly string[] | undefined =>
+  paths.every(path => typeof path === 'string' && !path.includes('*')) ? (paths as string[]) : undefined;
