@@ -20,7 +20,11 @@ import {
 import { ConfigModule } from '@nestjs/config';
 import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { type AgentSecurityOptions, type ResolvedOptions } from './agent-security.options.js';
+import {
+  type AgentSecurityOptions,
+  readFactoryOptions,
+  type ResolvedOptions,
+} from './agent-security.options.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AuthGuard } from './auth/auth.guard.js';
 import { Authenticator } from './auth/authenticator.js';
@@ -30,6 +34,7 @@ import { AuditTrail } from './audit/audit-trail.js';
 import { BodyGuard } from './body/body.guard.js';
 import { ANSWER_NOW } from './common/answer-now.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
+import { readArgument, readGiven, readObject } from './common/read-options.js';
 import { SecurityEvents } from './common/security-events.js';
 import { CspReports } from './csp-reports/csp-reports.js';
 import { RESOLVED_ERRORS } from './errors/errors.options.js';
@@ -79,6 +84,8 @@ export interface AgentSecurityAsyncOptions extends Pick<ModuleMetadata, 'imports
   useExisting?: InjectionToken<AgentSecurityOptionsFactory>;
 }
 
+const ASYNC_KEYS = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'providers'] as const;
+
 /** The apps that have this module, by what each has one of. */
 const CONFIGURED = new WeakSet<ApplicationConfig>();
 
@@ -89,12 +96,16 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
   /**
    * @throws AgentSecurityConfigError at start-up, for an option or an environment variable that is wrong
    */
-  static forRoot(options: AgentSecurityOptions = {}, extras: AgentSecurityExtras = {}): DynamicModule {
+  static forRoot(...given: [options?: AgentSecurityOptions, extras?: AgentSecurityExtras]): DynamicModule {
+    const options = readArgument<AgentSecurityOptions>('the options of forRoot()', given, {});
+    const extras = readArgument<AgentSecurityExtras>('the extras of forRoot()', given.slice(1), {});
+    readObject('the extras of forRoot()', extras, ['providers']);
     return define([{ provide: OPTIONS, useValue: options }], [], extras);
   }
 
   /** The same with options that other providers know: `useFactory`, `useClass` or `useExisting`. */
   static forRootAsync(async: AgentSecurityAsyncOptions): DynamicModule {
+    readObject('forRootAsync()', readGiven('forRootAsync()', async), ASYNC_KEYS);
     return define(asyncProviders(async), async.imports ?? [], async);
   }
 
@@ -227,12 +238,25 @@ function asyncProviders({
   useExisting,
   inject = [],
 }: AgentSecurityAsyncOptions): Provider[] {
-  if (useFactory) return [{ provide: OPTIONS, useFactory, inject }];
+  if (useFactory) {
+    // The parameters are whatever `inject` names.
+    const read = async (...parts: unknown[]): Promise<unknown> =>
+      readFactoryOptions(await useFactory(...parts));
+    return [{ provide: OPTIONS, useFactory: read, inject }];
+  }
   const factory = useClass ?? useExisting;
-  if (factory === undefined) throw new TypeError('forRootAsync() needs useFactory, useClass or useExisting');
+  if (factory === undefined) {
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTIONS_MISSING',
+      'forRootAsync()',
+      'says nowhere where the options come from',
+      'Give useFactory, useClass or useExisting.',
+    );
+  }
   const options: Provider = {
     provide: OPTIONS,
-    useFactory: (source: AgentSecurityOptionsFactory) => source.createAgentSecurityOptions(),
+    useFactory: async (source: AgentSecurityOptionsFactory) =>
+      readFactoryOptions(await source.createAgentSecurityOptions()),
     inject: [factory],
   };
   return useClass ? [options, useClass] : [options];

@@ -6,7 +6,14 @@ import {
   type TrustFunction,
   type TrustProxyOption,
 } from './client-address/client-address.options.js';
-import { readBoolean, type ReadEnvironment, readObject } from './common/read-options.js';
+import {
+  isRecord,
+  readBoolean,
+  type ReadEnvironment,
+  readGiven,
+  readObject,
+  receivedError,
+} from './common/read-options.js';
 import { type CorsOptions, type ResolvedCors, resolveCors } from './cors/cors.options.js';
 import {
   type CspReportsOptions,
@@ -121,9 +128,26 @@ const KNOWN = [
   'auth',
 ] as const;
 
+/**
+ * What a factory of `forRootAsync()` returned. An empty object is an error as well: spreading a configuration that does not exist makes
+ * one, and it would leave everything at its default, authentication at "off".
+ */
+export function readFactoryOptions(returned: unknown): unknown {
+  const options = readGiven<unknown>('the options that the factory of forRootAsync() returned', returned);
+  if (!isRecord(options) || Object.keys(options).length > 0 || KNOWN.some(key => key in options))
+    return options;
+  throw receivedError(
+    'ASEC_OPTIONS_MISSING',
+    'the options that the factory of forRootAsync() returned',
+    'must name an option',
+    'Look for a misspelt name where they come from; for the defaults alone, use forRoot().',
+    options,
+  );
+}
+
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
 export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOptions {
-  const options = readObject('', input, KNOWN);
+  const options = readObject('', readGiven('options', input), KNOWN);
   const headers = readHeadersInput('headers', options.headers);
   if (headers !== false) resolveHeaders('headers', headers);
   const requestId = resolveRequestId(options.requestId);

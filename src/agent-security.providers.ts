@@ -94,7 +94,7 @@ const part = <T>(provide: symbol, read: (options: ResolvedOptions) => T): Provid
 export const PROVIDERS: Provider[] = [
   {
     provide: RESOLVED,
-    useFactory: (options: AgentSecurityOptions | undefined, config: ConfigService) =>
+    useFactory: (options: AgentSecurityOptions, config: ConfigService) =>
       resolveOptions(options, name => config.get<string>(name)),
     inject: [OPTIONS, ConfigService],
   },

@@ -260,6 +260,7 @@ type OfAnApp =
   'ASEC_MODULE_TWICE' | 'ASEC_AUTH_ROUTE' | 'ASEC_TOOL_TWICE' | 'ASEC_AUDIT_FILE' | 'ASEC_MCP_NETWORK';
 const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, OfAnApp>, object])[] = [
   ['ASEC_PROXY_SECRET', { mcp: { proxyProof: { secrets: ['hunter2'] } } }],
+  ['ASEC_OPTIONS_MISSING', { auth: undefined }],
   ['ASEC_OPTION_UNKNOWN', { rateLimits: '5/minute' }],
   ['ASEC_OPTION_TYPE', { noStore: 'yes' }],
   ['ASEC_OPTION_RANGE', { body: { maxDepth: 0 } }],

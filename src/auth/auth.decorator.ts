@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { Agent } from '../common/agent.js';
-import { receivedError } from '../common/read-options.js';
+import { readArgument, readBoolean, receivedError } from '../common/read-options.js';
 import { stateOfCall } from './auth-call.js';
 import { SCOPE } from './key-book.js';
 import { ANY_SCOPE_KEY, PUBLIC_KEY, SCOPES_KEY } from './route-access.js';
@@ -16,8 +16,8 @@ export const CurrentAgent: () => ParameterDecorator = createParamDecorator(
  * Serves a controller or a handler without an agent. A credential that is sent all the same must be valid: it then names the agent.
  * `@Public(false)` takes a handler out of its class's `@Public()`.
  */
-export function Public(isPublic = true): Decorator {
-  return SetMetadata(PUBLIC_KEY, isPublic);
+export function Public(...given: [isPublic?: boolean]): Decorator {
+  return SetMetadata(PUBLIC_KEY, readBoolean('@Public()', readArgument('@Public()', given, true), true));
 }
 
 /**

@@ -1,7 +1,8 @@
 /* The keys and agents of an app as one document: what the JSON file, the environment variable and Redis hold, and what the command
  * `keys` changes. Every change makes a new book. */
 import { KeyTable } from './key-table.js';
-import { isRecord, show } from '../common/read-options.js';
+import { isRecord } from '../common/read-options.js';
+import { show } from '../common/show-value.js';
 import { createApiKey, ID_LENGTH } from './api-key-format.js';
 import type { AgentRecord, ApiKeyRecord } from './api-key-store.js';
 import { isKeyDigest, type KeyDigests } from './key-digest.js';

@@ -1,4 +1,5 @@
 import { Reflector } from '@nestjs/core';
+import { readGiven } from '../common/read-options.js';
 import { readBytes } from './body.options.js';
 
 /**
@@ -8,5 +9,5 @@ import { readBytes } from './body.options.js';
  */
 export const MaxBody = Reflector.createDecorator<number | string, number>({
   key: 'agent-security:max-body',
-  transform: size => readBytes('@MaxBody()', size, 0),
+  transform: size => readBytes('@MaxBody()', readGiven('@MaxBody()', size), 0),
 });

@@ -37,7 +37,6 @@ function readTrust(option: string, value: unknown): TrustFunction | undefined {
       option,
       'must not be true: every client could then choose its own address',
       'Name the proxies ("10.0.0.0/8", "loopback") or count the hops (1).',
-      value,
     );
   }
   if (typeof value === 'number') {
@@ -61,8 +60,9 @@ function readTrust(option: string, value: unknown): TrustFunction | undefined {
   }
   try {
     return proxyAddr.compile([...(networks as string[])]);
-  } catch (error) {
-    throw trustError(option, value, `is not a list of networks (${(error as Error).message})`);
+  } catch {
+    // The reason repeats the value.
+    throw trustError(option, value, 'is not a list of networks');
   }
 }
 

@@ -1,5 +1,6 @@
 /** Every code that a refused configuration can carry. `docs/errors.md` has an entry for each. */
 export const CONFIG_ERROR_CODES = [
+  'ASEC_OPTIONS_MISSING',
   'ASEC_OPTION_UNKNOWN',
   'ASEC_OPTION_TYPE',
   'ASEC_OPTION_RANGE',
@@ -54,8 +55,8 @@ export class AgentSecurityConfigError extends Error {
     readonly option: string,
     problem: string,
     remedy: string,
-    /** The value that was refused, as it was received. */
-    readonly received?: unknown,
+    /** The value that was rejected, as the message shows it. What may be a secret is described and not repeated. */
+    readonly received?: string,
   ) {
     super(`${option} ${problem}. ${remedy} [${code}]`);
   }

@@ -1,14 +1,8 @@
-import { inspect } from 'node:util';
 import { AgentSecurityConfigError, type ConfigErrorCode } from './config-error.js';
+import { show, showName } from './show-value.js';
 
 /** Reads one environment variable (through `@nestjs/config`); `undefined` when it is not set. */
 export type ReadEnvironment = (name: string) => string | undefined;
-
-/** A value as an error message shows it: `NaN` stays `NaN`, long values are cut. */
-export function show(value: unknown): string {
-  const text = inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 120, maxArrayLength: 5 });
-  return typeof value === 'string' ? `"${text.slice(1, -1)}"` : text;
-}
 
 /** The error of a value that an option must not have: the message shows what was received. */
 export function receivedError(
@@ -18,13 +12,36 @@ export function receivedError(
   remedy: string,
   received: unknown,
 ): AgentSecurityConfigError {
+  const shown = show(received, option);
+  return new AgentSecurityConfigError(code, option, `${problem}, received ${shown}`, remedy, shown);
+}
+
+/**
+ * The error of an option, or of an argument, that is `undefined` or `null`. Both are what a misspelt name in an app's configuration
+ * yields, so they never count as left out.
+ */
+export function missingError(option: string, received: unknown): AgentSecurityConfigError {
+  const key = /\w+$/.exec(option)?.[0];
   return new AgentSecurityConfigError(
-    code,
+    'ASEC_OPTIONS_MISSING',
     option,
-    `${problem}, received ${show(received)}`,
-    remedy,
-    received,
+    `is ${show(received)}`,
+    key === undefined
+      ? 'Pass a value: look for a misspelt name where it comes from.'
+      : `Give it a value (look for a misspelt name where it comes from), or leave the key out: ...(value === undefined ? {} : { ${key}: value }).`,
+    show(received),
   );
+}
+
+/** The first of a function's rest parameters, or `fallback` if the caller left it out. `undefined` that was passed is an error. */
+export function readArgument<T>(option: string, given: readonly unknown[], fallback: T): T {
+  return given.length === 0 ? fallback : (readGiven(option, given[0]) as T);
+}
+
+/** An argument that must be given. */
+export function readGiven<T>(option: string, value: T | null | undefined): T {
+  if (value === undefined || value === null) throw missingError(option, value);
+  return value;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -36,8 +53,8 @@ function typeError(option: string, expected: string, received: unknown): AgentSe
 }
 
 /**
- * The object under `option`, after its keys were checked against `known`; `{}` where nothing was given. `null` is not nothing: it
- * is a value that somebody meant, or that somebody lost.
+ * The object under `option`, after its keys were checked against `known`; `{}` where the option was left out. A key whose value is
+ * `undefined` or `null` is an error, and so is an object that can hold no option, such as a promise that was not awaited.
  */
 export function readObject<K extends string>(
   option: string,
@@ -45,9 +62,24 @@ export function readObject<K extends string>(
   known: readonly K[],
 ): Partial<Record<K, unknown>> {
   if (value === undefined) return {};
-  if (!isRecord(value)) throw typeError(option === '' ? 'options' : option, 'an object', value);
+  const name = option === '' ? 'options' : option;
+  if (!isRecord(value)) throw typeError(name, 'an object', value);
   refuseUnknownKeys(option, value, known);
+  const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(value) as null);
+  // Getters of a class count; what a plain object inherits does not.
+  const given = known.filter(key => (isPlain ? Object.hasOwn(value, key) : key in value));
+  if (given.length === 0 && !isPlain) throw typeError(name, 'an object with options', value);
+  refuseMissing(option, value, given);
   return value as Partial<Record<K, unknown>>;
+}
+
+/** Refuses members that are `undefined` or `null`. */
+export function refuseMissing(
+  option: string,
+  value: Readonly<Record<string, unknown>>,
+  keys: readonly string[] = Object.keys(value),
+): void {
+  for (const key of keys) readGiven(option === '' ? key : `${option}.${showName(key)}`, value[key]);
 }
 
 export function refuseUnknownKeys(option: string, value: object, known: readonly string[]): void {
@@ -56,10 +88,9 @@ export function refuseUnknownKeys(option: string, value: object, known: readonly
     const near = nearestName(key, known);
     throw new AgentSecurityConfigError(
       'ASEC_OPTION_UNKNOWN',
-      option === '' ? key : `${option}.${key}`,
+      option === '' ? showName(key) : `${option}.${showName(key)}`,
       'is not an option',
       near ? `Did you mean "${near}"?` : `Known here: ${known.join(', ')}.`,
-      value[key as keyof typeof value],
     );
   }
 }
@@ -135,7 +166,8 @@ export function readChoice<T extends string>(
   fallback: T,
 ): T {
   if (value === undefined) return fallback;
-  if (!allowed.includes(value as T)) throw typeError(option, `one of ${allowed.map(show).join(', ')}`, value);
+  if (!allowed.includes(value as T))
+    throw typeError(option, `one of ${allowed.map(choice => show(choice)).join(', ')}`, value);
   return value as T;
 }
 

@@ -123,7 +123,6 @@ export function resolveCors(
       option,
       'must not be "*" together with credentials: any site could act as the signed-in user',
       'List the origins, or leave credentials off (an Authorization header does not need them).',
-      given,
     );
   }
   if (credentials && origins.includes('null')) {

@@ -1,10 +1,11 @@
 /* Content-Security-Policy text from directives. Everything that could end a directive or a policy is refused, so that no
  * configured value can carry a second one. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isRecord, readBoolean, readObject, receivedError } from '../common/read-options.js';
+import { isRecord, readBoolean, readObject, receivedError, refuseMissing } from '../common/read-options.js';
+import { showName } from '../common/show-value.js';
 
-/** A source or a list of sources; `true` or `[]` for a directive without a value; `false` or `null` leaves it out. */
-export type DirectiveValue = string | readonly string[] | boolean | null | undefined;
+/** A source or a list of sources; `true` or `[]` for a directive without a value; `false` leaves it out. */
+export type DirectiveValue = string | readonly string[] | boolean;
 
 /** Directives by name, camelCase (`scriptSrc`) or as they are sent (`script-src`). */
 export type ContentSecurityPolicyDirectives = Readonly<Record<string, DirectiveValue>>;
@@ -74,6 +75,7 @@ function readDirectives(option: string, value: unknown): ContentSecurityPolicyDi
   if (value === undefined) return {};
   if (!isRecord(value))
     throw cspError(option, value, 'must be an object of directives', 'Write { defaultSrc: "\'self\'" }.');
+  refuseMissing(option, value);
   return value as ContentSecurityPolicyDirectives;
 }
 
@@ -84,11 +86,10 @@ function addDirectives(
 ): void {
   const seen = new Set<string>();
   for (const [key, value] of Object.entries(added)) {
-    if (value === undefined) continue;
     const name = key.slice(0, MAX_NAME_LENGTH + 1).replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
     if (key.length > MAX_NAME_LENGTH || !/^[a-z]+(?:-[a-z]+)*$/.test(name)) {
       throw cspError(
-        `${option}.${key}`,
+        `${option}.${showName(key)}`,
         key,
         'is not the name of a directive',
         'Write "scriptSrc" or "script-src".',
@@ -96,15 +97,15 @@ function addDirectives(
     }
     if (seen.has(name)) {
       throw cspError(
-        `${option}.${key}`,
+        `${option}.${showName(key)}`,
         key,
         `gives ${name} a second time`,
         'Keep one of the two spellings.',
       );
     }
     seen.add(name);
-    if (value === false || value === null) directives.delete(name);
-    else directives.set(name, readSources(`${option}.${key}`, value));
+    if (value === false) directives.delete(name);
+    else directives.set(name, readSources(`${option}.${showName(key)}`, value));
   }
 }
 

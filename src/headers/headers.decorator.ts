@@ -1,5 +1,5 @@
 import { applyDecorators, SetMetadata, UseInterceptors } from '@nestjs/common';
-import { readBoolean } from '../common/read-options.js';
+import { readArgument, readBoolean, readGiven, receivedError } from '../common/read-options.js';
 import type {
   ContentSecurityPolicyDirectives,
   ContentSecurityPolicyOptions,
@@ -20,7 +20,16 @@ const withHeaders = (key: string, value: unknown): Decorator =>
  * @throws AgentSecurityConfigError when the class is defined, for an option that is not one
  */
 export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
-  const input = readHeadersInput('@SecurityHeaders()', options) || {};
+  const input = readHeadersInput('@SecurityHeaders()', readGiven('@SecurityHeaders()', options));
+  if (input === false || Object.keys(input).length === 0) {
+    throw receivedError(
+      'ASEC_OPTIONS_MISSING',
+      '@SecurityHeaders()',
+      'must name a header',
+      'Write for example { xFrameOptions: false }.',
+      input,
+    );
+  }
   resolveHeaders('@SecurityHeaders()', input);
   return withHeaders(SECURITY_HEADERS_KEY, input);
 }
@@ -33,11 +42,12 @@ export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
 export function ContentSecurityPolicy(
   policy: false | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions,
 ): Decorator {
-  resolveHeaders('@ContentSecurityPolicy()', { contentSecurityPolicy: policy });
+  const given = readGiven('@ContentSecurityPolicy()', policy);
+  resolveHeaders('@ContentSecurityPolicy()', { contentSecurityPolicy: given });
   return withHeaders(CONTENT_SECURITY_POLICY_KEY, policy);
 }
 
 /** `no-store` whatever the handler says itself; `@NoStore(false)` leaves Cache-Control to the handler. */
-export function NoStore(enabled = true): Decorator {
-  return withHeaders(NO_STORE_KEY, readBoolean('@NoStore()', enabled, true));
+export function NoStore(...given: [enabled?: boolean]): Decorator {
+  return withHeaders(NO_STORE_KEY, readBoolean('@NoStore()', readArgument('@NoStore()', given, true), true));
 }

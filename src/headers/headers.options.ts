@@ -126,13 +126,12 @@ export function readHeadersInput(option: string, input: unknown): SecurityHeader
   return readObject(option, input, KNOWN) as SecurityHeadersOptions;
 }
 
-/** The route's options laid over the module's, key by key; a key that is `undefined` overrides nothing. */
+/** The route's options laid over the module's, key by key. */
 export function overlayHeaders(
   base: SecurityHeadersOptions,
   over: SecurityHeadersOptions,
 ): SecurityHeadersOptions {
-  const defined = Object.entries(over).filter(([, value]) => value !== undefined);
-  return { ...base, ...Object.fromEntries(defined) };
+  return { ...base, ...over };
 }
 
 export function resolveHeaders(option: string, input: SecurityHeadersOptions): ResolvedHeaders {

@@ -1,5 +1,6 @@
 /* Permissions-Policy: which browser features a page may use. An API's answers need none. */
-import { isRecord } from '../common/read-options.js';
+import { isRecord, refuseMissing } from '../common/read-options.js';
+import { showName } from '../common/show-value.js';
 import { headerError } from './header-error.js';
 
 const POWERFUL_FEATURES = [
@@ -26,12 +27,13 @@ export function resolvePermissionsPolicy(option: string, value: unknown): string
   if (value === undefined || value === true)
     return POWERFUL_FEATURES.map(feature => `${feature}=()`).join(', ');
   if (!isRecord(value)) throw headerError(option, value, 'must be true, false or an object of features');
+  refuseMissing(option, value);
   const features = new Map<string, unknown>(POWERFUL_FEATURES.map(feature => [feature, []]));
   for (const [key, allowed] of Object.entries(value)) {
     const feature = key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
     if (!/^[a-z]+(?:-[a-z0-9]+)*$/.test(feature))
-      throw headerError(`${option}.${key}`, key, 'is not a feature name');
-    if (allowed !== undefined) features.set(feature, allowed);
+      throw headerError(`${option}.${showName(key)}`, key, 'is not a feature name');
+    features.set(feature, allowed);
   }
   return Array.from(
     features,

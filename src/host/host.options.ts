@@ -7,8 +7,9 @@ import {
   readObject,
   readPaths,
   readStringList,
-  show,
+  receivedError,
 } from '../common/read-options.js';
+import { show } from '../common/show-value.js';
 import { readAuthority } from '../common/authority.js';
 
 export interface HostsOptions {
@@ -83,7 +84,6 @@ export function resolveHostPatterns(option: string, hosts: readonly string[]): H
       option,
       'is an empty list, so every request would be refused',
       'List at least one host, or set hosts to false to switch the check off.',
-      hosts,
     );
   }
   const exact = new Set<string>();
@@ -100,31 +100,29 @@ export function resolveHostPatterns(option: string, hosts: readonly string[]): H
 }
 
 function hostError(option: string, host: string): AgentSecurityConfigError {
-  const received = `received ${show(host)}`;
   if (host === '*') {
-    return new AgentSecurityConfigError(
+    return receivedError(
       'ASEC_HOST_ANY',
       option,
-      `must not be a bare wildcard, ${received}`,
+      'must not be a bare wildcard',
       'List the hosts, or write hosts: { insecureAnyHost: true } where a proxy in front already checks them.',
       host,
     );
   }
   const url = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i.exec(host);
   if (url) {
-    const remedy = url[2] ? `Write ${show(url[2])}.` : 'Write the host alone.';
-    return new AgentSecurityConfigError(
+    return receivedError(
       'ASEC_HOST_SCHEME',
       option,
-      `must not carry a scheme, ${received}`,
-      remedy,
+      'must not carry a scheme',
+      url[2] ? `Write ${show(url[2])}.` : 'Write the host alone.',
       host,
     );
   }
-  return new AgentSecurityConfigError(
+  return receivedError(
     'ASEC_HOST_INVALID',
     option,
-    `must be "name", "name:port", "*.name", "[IPv6]" or "[IPv6]:port", ${received}`,
+    'must be "name", "name:port", "*.name", "[IPv6]" or "[IPv6]:port"',
     'Write the host as it stands in a Host header; a name with other letters in its xn-- form.',
     host,
   );

@@ -1,5 +1,5 @@
 /* What a request asks of all its quotas, in the two forms in which it may be judged. */
-import { show } from '../common/read-options.js';
+import { show } from '../common/show-value.js';
 import type { Charge, Verdict } from './judge.js';
 import type { Policy } from './policy.js';
 import type { StoredCharge } from './quota-store.js';
@@ -65,7 +65,7 @@ export const isConcurrency = ({ rule }: Policy): boolean => rule === 'concurrenc
 /** `NaN` and fractions would slip through every comparison; they are refused instead. */
 export function checkCost(cost: unknown): number {
   if (typeof cost === 'number' && Number.isSafeInteger(cost) && cost >= 0) return cost;
-  throw new RangeError(`A cost must be a whole number from 0, received ${String(cost)}`);
+  throw new RangeError(`A cost must be a whole number from 0, received ${show(cost)}`);
 }
 
 /** Text that names an owner; `undefined` where it names nobody. @throws TypeError for what is neither text nor a number */

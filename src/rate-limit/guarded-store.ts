@@ -2,8 +2,9 @@
  * store that keeps failing is not asked until it answers again. */
 import type { Clock } from '../common/clock.js';
 import { Deadlines } from '../common/deadlines.js';
-import { isRecord, show } from '../common/read-options.js';
+import { isRecord } from '../common/read-options.js';
 import type { SecurityEvents } from '../common/security-events.js';
+import { show } from '../common/show-value.js';
 import { refuses, type Standing, type Verdict } from './judge.js';
 import type { Policy } from './policy.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';

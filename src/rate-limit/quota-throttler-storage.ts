@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { type Clock, systemClock } from '../common/clock.js';
-import { show } from '../common/read-options.js';
+import { show } from '../common/show-value.js';
 import { GuardedStore } from './guarded-store.js';
 import { hashKey } from './hash-key.js';
 import { EVERY_POLICY, judge, type Verdict } from './judge.js';

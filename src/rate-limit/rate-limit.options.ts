@@ -12,7 +12,9 @@ import {
   readObject,
   readPaths,
   receivedError,
+  refuseMissing,
 } from '../common/read-options.js';
+import { showName } from '../common/show-value.js';
 import {
   type AnyRule,
   limitTypeError,
@@ -200,10 +202,11 @@ function resolveTiers(
       'Pass (request) => the name of the tier.',
     );
   }
+  refuseMissing('rateLimit.tiers', value);
   return new Map(
     Object.entries(value).map(([name, limits]) => [
       name,
-      resolveRules(`rateLimit.tiers.${name}`, Array.isArray(limits) ? limits : [limits]),
+      resolveRules(`rateLimit.tiers.${showName(name)}`, Array.isArray(limits) ? limits : [limits]),
     ]),
   );
 }

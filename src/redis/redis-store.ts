@@ -5,6 +5,8 @@ import { Batcher } from './batcher.js';
 import { createDecision, type Decision, nameQuestion, partOf, returnOf } from './quota-call.js';
 import { keyOf, slotOf } from './quota-keys.js';
 import { RENEW, RESET, SETTLE } from './quota-script.js';
+import { readObject } from '../common/read-options.js';
+import { show } from '../common/show-value.js';
 import { createRunner, type RedisClient } from './redis-client.js';
 
 export interface RedisQuotaStoreOptions {
@@ -40,15 +42,17 @@ export class RedisQuotaStore implements QuotaStore {
   readonly #refusals: RefusalMemory;
   readonly #nowMs: () => number;
 
-  /** @throws TypeError, RangeError for options that are wrong */
-  constructor({
-    client,
-    prefix = 'asec:',
-    deadlineMs = 90,
-    maxBatch = 40,
-    maxRefusals = 10_000,
-    now,
-  }: RedisQuotaStoreOptions) {
+  /** @throws TypeError, RangeError, AgentSecurityConfigError for options that are wrong */
+  constructor(options: RedisQuotaStoreOptions) {
+    readObject('RedisQuotaStore', options, [
+      'client',
+      'prefix',
+      'deadlineMs',
+      'maxBatch',
+      'maxRefusals',
+      'now',
+    ]);
+    const { client, prefix = 'asec:', deadlineMs = 90, maxBatch = 40, maxRefusals = 10_000, now } = options;
     if (typeof prefix !== 'string' || /[{}]/.test(prefix)) {
       throw new TypeError(
         'RedisQuotaStore: prefix must be a text without braces, which name the slot of a Cluster',
@@ -190,6 +194,6 @@ function inOrder(
 function checkWhole(option: string, value: unknown, min: number, max: number): void {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return;
   throw new RangeError(
-    `RedisQuotaStore: ${option} must be a whole number from ${min} to ${max}, received ${String(value)}`,
+    `RedisQuotaStore: ${option} must be a whole number from ${min} to ${max}, received ${show(value)}`,
   );
 }

@@ -1,5 +1,5 @@
 import { readTimerMs } from '../common/read-duration.js';
-import { isRecord, readObject } from '../common/read-options.js';
+import { isRecord, readGiven, readObject, receivedError } from '../common/read-options.js';
 
 /** Milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
 type Limit = false | number | string;
@@ -62,9 +62,19 @@ export function resolveTimeout(input: unknown): ResolvedTimeout | false {
 }
 
 export function resolveRouteTimeout(option: string, input: unknown): ResolvedRouteTimeout {
-  if (!isRecord(input))
-    return { handlerMs: readLimit(option, input ?? null), idleMs: input === false ? false : undefined };
-  return readRoute(option, readObject(option, input, ['handler', 'idle']));
+  if (!isRecord(input)) {
+    const limit = readGiven(option, input);
+    return { handlerMs: readLimit(option, limit), idleMs: limit === false ? false : undefined };
+  }
+  const options = readObject(option, input, ['handler', 'idle']);
+  if (Object.keys(options).length > 0) return readRoute(option, options);
+  throw receivedError(
+    'ASEC_OPTIONS_MISSING',
+    option,
+    'must name a limit',
+    'Write for example { handler: "30s" }, or false for none.',
+    input,
+  );
 }
 
 function readRoute(option: string, options: { handler?: unknown; idle?: unknown }): ResolvedRouteTimeout {

@@ -2,8 +2,9 @@
 import { createPublicKey, KeyObject } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { readDuration } from '../common/read-duration.js';
-import { isRecord, show } from '../common/read-options.js';
+import { isRecord } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
+import { show } from '../common/show-value.js';
 import {
   isOfType,
   type Jwk,

@@ -1,4 +1,5 @@
 import { applyDecorators, SetMetadata, UseGuards, UseInterceptors } from '@nestjs/common';
+import { readArgument } from '../common/read-options.js';
 import { AgentToolGuard } from './agent-tool.guard.js';
 import { type AgentToolOptions, resolveTool } from './tool.js';
 import { ToolAuditInterceptor } from './tool-audit.interceptor.js';
@@ -10,7 +11,8 @@ import { TOOL_KEY } from './tool-routes.js';
  * @AgentTool('delete_user', { limit: '100/hour', alertAt: [100], scopes: ['users:delete'], impact: 'high', redact: ['password'] })
  * @throws AgentSecurityConfigError when the class is defined, for a name or an option that is wrong
  */
-export function AgentTool(name: string, options: AgentToolOptions = {}): MethodDecorator {
+export function AgentTool(name: string, ...given: [options?: AgentToolOptions]): MethodDecorator {
+  const options = readArgument<AgentToolOptions>('the options of @AgentTool()', given, {});
   // Bound here and not to every route: an asynchronous guard and an interceptor cost a third of a small request's time on Fastify.
   return applyDecorators(
     SetMetadata(TOOL_KEY, resolveTool('@AgentTool()', name, options)),

@@ -1,4 +1,12 @@
-import { isRecord, readBoolean, readInteger, readObject, receivedError } from '../common/read-options.js';
+import {
+  isRecord,
+  readBoolean,
+  readInteger,
+  readObject,
+  receivedError,
+  refuseMissing,
+} from '../common/read-options.js';
+import { showName } from '../common/show-value.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   checkAgentPattern,
@@ -73,7 +81,6 @@ export function resolveTools(input: unknown): ResolvedTools | false {
     'an object of agents and their tools',
     (option, pattern, value) => {
       checkAgentPattern(option, pattern);
-      if (value === undefined) throw recordError(option, value, 'a list of tools');
       return readToolPatterns(option, value);
     },
   );
@@ -105,8 +112,9 @@ function readRecord<T>(
 ): NameMap<T> | undefined {
   if (value === undefined) return undefined;
   if (!isRecord(value)) throw recordError(option, value, expected);
+  refuseMissing(option, value);
   return new NameMap(
-    Object.entries(value).map(([key, own]) => [key, read(`${option}.${key}`, key, own)] as const),
+    Object.entries(value).map(([key, own]) => [key, read(`${option}.${showName(key)}`, key, own)] as const),
   );
 }
 

@@ -30,7 +30,6 @@ export function resolveMethods(input: unknown): ResolvedMethods | undefined {
       'methods',
       'is an empty list, so every request would be refused',
       'List at least one method, or leave the option out.',
-      input,
     );
   }
   // HEAD is GET without its content (RFC 9110 section 9.3.2); frameworks answer it by the same route.

@@ -11,8 +11,8 @@ import {
   readPaths,
   readString,
   readStringList,
-  show,
 } from '../../src/common/read-options.js';
+import { show } from '../../src/common/show-value.js';
 
 function refusal(run: () => unknown): AgentSecurityConfigError {
   try {
@@ -34,7 +34,12 @@ describe('show', () => {
     [undefined, 'undefined'],
     ['a "b"', '"a "b""'],
     ['a\nb', '"a\\nb"'],
-    [{ a: 1 }, '{ a: 1 }'],
+    [{}, '{}'],
+    [{ a: 1 }, 'an object'],
+    [new Map([['a', 1]]), 'an object of Map'],
+    [() => 1, '[Function: ]'],
+    [[{ a: 1 }, [2]], '[ an object, a list ]'],
+    [[], '[]'],
     [[1, 2], '[ 1, 2 ]'],
     [/x/g, '/x/g'],
     [5n, '5n'],
@@ -53,12 +58,28 @@ describe('readObject', () => {
   it('takes what was not given as no settings', () =>
     expect(readObject('cors', undefined, known)).toEqual({}));
 
-  it.each([5, 'text', true, [], null, () => 1])('refuses %p', value => {
+  it.each([5, 'text', true, [], null, () => 1, new Map(), Promise.resolve({})])('refuses %p', value => {
     expect(refusal(() => readObject('cors', value, known))).toMatchObject({
       code: 'ASEC_OPTION_TYPE',
       option: 'cors',
-      received: value,
+      received: show(value),
     });
+  });
+
+  it.each([undefined, null])('rejects a key that is %p', maxAge => {
+    expect(refusal(() => readObject('cors', { maxAge }, known))).toMatchObject({
+      code: 'ASEC_OPTIONS_MISSING',
+      option: 'cors.maxAge',
+    });
+  });
+
+  it('reads getters of a class', () => {
+    class Settings {
+      get maxAge(): number {
+        return 5;
+      }
+    }
+    expect(readObject('cors', new Settings(), known).maxAge).toBe(5);
   });
 
   const near: [key: string, remedy: string][] = [

@@ -22,10 +22,9 @@ describe('resolvePolicy', () => {
     ],
     [
       'a default left out',
-      { formAction: false, baseUri: null },
+      { formAction: false, baseUri: false },
       "default-src 'none'; frame-ancestors 'none'",
     ],
-    ['undefined erases nothing', { formAction: undefined }, API],
     [
       'a directive without a value',
       { upgradeInsecureRequests: true, sandbox: [] },

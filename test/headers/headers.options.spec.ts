@@ -168,9 +168,9 @@ describe('resolveHeaders', () => {
 });
 
 describe('overlayHeaders', () => {
-  it('lays option over option, and undefined over nothing', () => {
+  it('lays option over option', () => {
     const base: SecurityHeadersOptions = { xFrameOptions: false, referrerPolicy: false };
-    const over = { xFrameOptions: { action: 'sameorigin' }, referrerPolicy: undefined } as never;
+    const over: SecurityHeadersOptions = { xFrameOptions: { action: 'sameorigin' } };
     expect(overlayHeaders(base, over)).toEqual({
       xFrameOptions: { action: 'sameorigin' },
       referrerPolicy: false,

@@ -28,9 +28,9 @@ describe('limits that are looked up', () => {
       asked.push(owner);
       return how.resolve();
     };
-    const [rule] = resolveRules('limits', [{ limit, limitTtlMs: 10_000, alertAt }]) as unknown as [
-      DynamicRule,
-    ];
+    const [rule] = resolveRules('limits', [
+      { limit, limitTtlMs: 10_000, ...(alertAt === undefined ? {} : { alertAt }) },
+    ]) as unknown as [DynamicRule];
     const log = { error: (message: string): void => void errors.push(message) };
     const limits = new DynamicLimit(rule, 100, clock, log);
     const tableOf = async (owner: string): Promise<string> => {

@@ -124,7 +124,7 @@ function rootModule(parts: AppParts, clock: Clock): DynamicModule {
   const { options, extras, security, middleware, imports = [], controllers = [], providers = [] } = parts;
   const own =
     security ??
-    AgentSecurityModule.forRoot(options, {
+    AgentSecurityModule.forRoot(options ?? {}, {
       providers: [{ provide: CLOCK, useValue: clock }, ...(extras?.providers ?? [])],
     });
 

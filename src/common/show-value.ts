@@ -1,0 +1,60 @@
+/* How a received value is shown in errors and logs. Whatever may be a secret is described and never printed. */
+import { inspect } from 'node:util';
+
+/** What an option is called whose value is not shown, whatever it looks like. */
+const SECRET_NAME = /secret|passw|passphrase|token|key|credential|pepper|private/i;
+
+/** PEM, a user's name and password in a URL, an assignment to a secret name, or an Authorization header. */
+const SECRET_FORM =
+  /-----BEGIN|\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-|:[^\s:@/]{1,1024}@|\b(?:bearer|basic|dpop)\s|(?:passw(?:or)?d|pwd|passphrase|secret|token|api[-_]?key|credential)["']?\s{0,8}[=:]/i;
+
+/** No text that a person wrote as an option is longer; a certificate or a key may be. */
+const MAX_LENGTH = 1024;
+
+/** Whether a text may be a secret: by its form, or since it holds a long run of letters and digits as random texts have. */
+export function looksSecret(text: string): boolean {
+  if (text.length > MAX_LENGTH || SECRET_FORM.test(text)) return true;
+  return (text.match(/[a-z0-9+=]{20,}/gi) ?? []).some(
+    run => run.length >= 40 || (/\d/.test(run) && /[a-z]/i.test(run)),
+  );
+}
+
+/**
+ * A received value as a message shows it: `NaN` stays `NaN`, long lists are cut, objects are named and not printed.
+ * @param name the option that the value was given for: `auth.apiKeys.secret`
+ */
+export function show(value: unknown, name = ''): string {
+  const isHidden = SECRET_NAME.test(leafOf(name));
+  if (typeof value === 'string') return showText(value, isHidden);
+  if (Array.isArray(value)) {
+    if (isHidden && value.length > 0) return `a list of ${value.length}`;
+    const shown = value.slice(0, 5).map(item => (Array.isArray(item) ? 'a list' : show(item)));
+    return `[ ${[...shown, ...(value.length > 5 ? ['…'] : [])].join(', ')} ]`.replace('[  ]', '[]');
+  }
+  if (typeof value === 'function') return `[Function: ${showName(value.name)}]`;
+  if (value instanceof RegExp) return isHidden ? '[RegExp]' : showText(String(value), false).slice(1, -1);
+  if (typeof value === 'object' && value !== null) return showObject(value);
+  return typeof value === 'symbol' ? 'a symbol' : inspect(value);
+}
+
+/** A name that somebody else chose, such as an option's that does not exist. */
+export function showName(name: string): string {
+  return looksSecret(name) ? '(a name that is not shown)' : inspect(name.slice(0, 200)).slice(1, -1);
+}
+
+function showText(text: string, isHidden: boolean): string {
+  if (text !== '' && (isHidden || looksSecret(text)))
+    return `a text of ${text.length} characters (not shown, since it may be a secret)`;
+  return `"${inspect(text, { maxStringLength: 120 }).slice(1, -1)}"`;
+}
+
+function showObject(value: object): string {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null)
+    return Object.keys(value).length === 0 ? '{}' : 'an object';
+  const type: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
+  return typeof type === 'string' && type !== '' ? `an object of ${showName(type)}` : 'an object';
+}
+
+/** `secrets` of `mcp.proxyProof.secrets[0]`. */
+const leafOf = (name: string): string => /([^.[\]]*)(?:\[\d+\])*$/.exec(name)![1]!;
