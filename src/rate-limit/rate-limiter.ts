@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
+import { joinKey } from '../common/join-key.js';
 import { readObject } from '../common/read-options.js';
 import { SecurityEvents } from '../common/security-events.js';
 import { type Ask, checkCost, checkOwner, isConcurrency, parts, policiesOf, takenOf } from './ask.js';
@@ -299,11 +300,11 @@ export class RateLimiter {
   ): boolean {
     let tableNumber = this.#tableNumbers.get(table);
     if (tableNumber === undefined) this.#tableNumbers.set(table, (tableNumber = ++this.#lastTableNumber));
-    const row = inSharedRow === true ? 'shared' : `${key.hi}:${key.lo}`;
+    const row = inSharedRow === true ? 'shared' : joinKey(key.hi, key.lo);
     const { windowMs } = policy;
     // A request for more than the limit never passes, whenever the window closes.
     const lastsMs = policy.rule === 'fixed-window' ? Math.min(resetMs, windowMs) : windowMs;
-    const quota = `${tableNumber} ${table.policies.indexOf(policy)} ${row} ${what}`;
+    const quota = joinKey(tableNumber, table.policies.indexOf(policy), row, what);
     return this.#said.isFirst(quota, this.clock.monotonicMs(), lastsMs);
   }
 
@@ -339,11 +340,11 @@ export class RateLimiter {
     const table = this.#tableOf(policy);
     const owner = checkOwner('The key', key) ?? '';
     // A limit without a name is named by its numbers, so that one of other numbers counts for itself, as it does in this process.
-    const scope = `hand/${table.policies.map(({ name }) => name).join('/')}`;
+    const scope = joinKey('hand', ...table.policies.map(({ name }) => name));
     return {
       owner,
       charges: [{ table, mask: EVERY_POLICY, key: hashKey(owner), cost }],
-      stored: [{ key: `${scope}:${owner}`, owner, policies: table.policies, cost }],
+      stored: [{ key: joinKey(scope, owner), scope, owner, policies: table.policies, cost }],
     };
   }
 

@@ -1,4 +1,5 @@
 /* The quota of one agent for one tool, counted where every other quota is counted. */
+import { joinKey } from '../common/join-key.js';
 import type { Ask } from '../rate-limit/ask.js';
 import { hashKey } from '../rate-limit/hash-key.js';
 import { EVERY_POLICY, type Verdict } from '../rate-limit/judge.js';
@@ -35,10 +36,11 @@ export class ToolQuotas {
    * @returns `undefined` where the store fails and calls are to be let through without one; `'unavailable'` where they are not
    */
   async take({ name, policies }: Tool, owner: string): Promise<Verdict | 'unavailable' | undefined> {
-    const key = `tool:${name}:${owner}`;
+    const scope = joinKey('tool', name);
+    const key = joinKey(scope, owner);
     const charge = { table: this.#tableOf(policies), mask: EVERY_POLICY, key: hashKey(key), cost: 1 };
     const decided = await this.judge.decide([
-      { owner, charges: [charge], stored: [{ key, owner, policies, cost: 1 }] },
+      { owner, charges: [charge], stored: [{ key, scope, owner, policies, cost: 1 }] },
     ]);
     if (decided === undefined) return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
     return decided.verdict;
