@@ -70,6 +70,20 @@ export async function askGroup(
   };
 }
 
+/** What a group asks of a request that none of its functions can be asked about: its cost, else one unit, of the client or the address. */
+export function askByDefault(group: QuotaGroup, call: Call): Ask {
+  const { scope, table, mask, key } = group;
+  const cost = typeof group.cost === 'number' ? group.cost : 1;
+  const owner = nameOf(key, call);
+  const charge = { table, mask, key: numberOf(key, clientKey(call), addressKeyOf(call)), cost };
+  const policies = policiesOf(charge);
+  return {
+    owner,
+    charges: [charge],
+    stored: [{ key: joinKey(scope, owner), scope, owner, isAddress: true, policies, cost }],
+  };
+}
+
 /** What a group that needs no function of the request costs a client. */
 export function chargeOf({ table, mask, key, cost }: QuotaGroup, client: Key64, address: Key64): Charge {
   return { table, mask, key: numberOf(key, client, address), cost: cost as number };

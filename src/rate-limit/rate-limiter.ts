@@ -3,7 +3,16 @@ import { CLOCK, type Clock } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
 import { readObject } from '../common/read-options.js';
 import { SecurityEvents } from '../common/security-events.js';
-import { type Ask, checkCost, checkOwner, isConcurrency, parts, policiesOf, takenOf } from './ask.js';
+import {
+  type Ask,
+  type Asker,
+  checkCost,
+  checkOwner,
+  isConcurrency,
+  parts,
+  policiesOf,
+  takenOf,
+} from './ask.js';
 import { GuardedStore } from './guarded-store.js';
 import { hashKey } from './hash-key.js';
 import { adjust, type Charge, EVERY_POLICY, judge, look, type Standing, type Verdict } from './judge.js';
@@ -56,13 +65,6 @@ export interface Decided {
   readonly isShared: boolean;
   /** On the monotonic clock. */
   readonly chargedMs: number;
-}
-
-/** Who was asked about, for events. */
-export interface Asker {
-  readonly requestId?: string | undefined;
-  readonly address?: string | undefined;
-  readonly agent?: string | undefined;
 }
 
 /** Bounds how many different policies one process can make up by hand. */
@@ -178,6 +180,11 @@ export class RateLimiter {
   /** Judges by the process's own counts. */
   judge(charges: readonly Charge[]): Verdict {
     return judge(charges, this.clock.monotonicMs());
+  }
+
+  /** Charges the shared store, if there is one, and waits for nothing. */
+  charge(asks: readonly Ask[]): void {
+    this.#store?.judge(storedOf(asks)).catch(() => undefined);
   }
 
   /**

@@ -10,7 +10,7 @@ import { isConcurrency } from './ask.js';
 import { DynamicLimit } from './dynamic-limits.js';
 import { EVERY_POLICY } from './judge.js';
 import { checkLimit } from './parse-limits.js';
-import { CONCURRENT_REQUESTS, createPolicy, type Policy, REQUESTS } from './policy.js';
+import { CONCURRENT_REQUESTS, createPolicy, inShadowMode, type Policy, REQUESTS } from './policy.js';
 import type { QuotaTable } from './quota-table.js';
 import {
   type AnyRule,
@@ -205,8 +205,7 @@ export class RoutePlans {
   }
 
   #inMode(policies: readonly Policy[]): readonly Policy[] {
-    const { shadow } = this.options;
-    return shadow ? policies.map(policy => ({ ...policy, shadow })) : policies;
+    return this.options.shadow ? inShadowMode(policies) : policies;
   }
 
   #withThrottles(

@@ -41,9 +41,10 @@ async function toolKeys([name, owner]: string[]): Promise<string> {
         keys.push(ask!.stored[0]!.key, keyOf('', ask!.stored[0]!));
         return undefined;
       },
+      watch: () => undefined,
     },
   );
-  await quotas.take({ ...resolveTool('tool', 'x', {}), name: name!, policies }, owner!);
+  await quotas.take({ ...resolveTool('tool', 'x', {}), name: name!, policies }, owner!, {});
   return keys.join('\n');
 }
 
