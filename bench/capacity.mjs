@@ -117,7 +117,16 @@ async function measureShape(parts, clients) {
     const cost = Math.max(1, Math.floor(smallest / BATCHES));
     const nameOf = client => `10.${client >> 16}.${(client >> 8) & 255}.${client & 255}`;
     const ask = client =>
-      store.judge([{ key: `all:${nameOf(client)}`, owner: nameOf(client), isAddress: true, policies, cost }]);
+      store.judge([
+        {
+          key: `all:${nameOf(client)}`,
+          scope: 'all',
+          owner: nameOf(client),
+          isAddress: true,
+          policies,
+          cost,
+        },
+      ]);
     await ask(0);
     await redis.flushall();
     const before = await figure(redis, 'memory', 'used_memory');

@@ -69,7 +69,8 @@ async function ours(redis, limits) {
   const { createPolicy } = await import('../dist/rate-limit/policy.js');
   const store = new RedisQuotaStore({ client: redis, deadlineMs: 10_000 });
   const policies = WINDOWS_MS.slice(0, limits).map(windowMs => createPolicy({ limit: HIGH, windowMs }));
-  return client => store.judge([{ key: `all:${client}`, owner: client, isAddress: true, policies, cost: 1 }]);
+  return client =>
+    store.judge([{ key: `all:${client}`, scope: 'all', owner: client, isAddress: true, policies, cost: 1 }]);
 }
 
 const ONE_LIMIT = Object.keys(LIMITERS);

@@ -44,6 +44,7 @@ import { Front } from './front/front.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
 import { installVerbs } from './front/install-verbs.js';
+import { markFailures } from './front/mark-failures.js';
 import { HEADER_SETTINGS } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
@@ -158,6 +159,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
       if (!adapter) return;
       installFront(adapter, front, options.cors !== false, logger);
       installVerbs(adapter, verbs);
+      markFailures(adapter);
     };
     // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
     if (adapterHost.httpAdapter) install(adapterHost.httpAdapter);

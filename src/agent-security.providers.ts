@@ -34,7 +34,11 @@ import { CspReportStage } from './csp-reports/csp-report-stage.js';
 import { CspReports } from './csp-reports/csp-reports.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
 import { systemTimers, TIMERS, type Timers } from './common/timers.js';
-import { ProblemDetailsFilter, UNGUARDED_LIMITER } from './errors/problem-details.filter.js';
+import {
+  ProblemDetailsFilter,
+  UNGUARDED_LIMITER,
+  type UnguardedLimiter,
+} from './errors/problem-details.filter.js';
 import { createAnswerNow } from './front/answer.js';
 import { Front } from './front/front.js';
 import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
@@ -57,6 +61,7 @@ import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { QuotaStore } from './rate-limit/quota-store.js';
 import {
   RATE_LIMIT_OFF,
+  refusesAny,
   RESOLVED_RATE_LIMIT,
   type ResolvedRateLimit,
 } from './rate-limit/rate-limit.options.js';
@@ -227,7 +232,7 @@ export const PROVIDERS: Provider[] = [
       await installOpenApi();
       const schemes =
         auth.apiKeys === undefined ? (tokens === undefined ? [] : TOKEN_SCHEMES) : API_KEY_SCHEMES;
-      return new OpenApiDescriber(modules, accesses, schemes, rateLimit !== false);
+      return new OpenApiDescriber(modules, accesses, schemes, rateLimit && refusesAny(rateLimit));
     },
     inject: [RESOLVED, RouteAccesses, TOKEN_VERIFIER, ModulesContainer],
   },
@@ -242,6 +247,7 @@ export const PROVIDERS: Provider[] = [
       stages: readonly FrontStage[],
       handshakes: HandshakeJudge | undefined,
       verbs: ReadonlySet<string>,
+      limiter: UnguardedLimiter,
     ) =>
       new Front({
         options: allowOverride(options, verbs),
@@ -253,6 +259,7 @@ export const PROVIDERS: Provider[] = [
         stages,
         verbs,
         handshakes,
+        chargeFailed: options.rateLimit ? state => limiter.chargeFailed?.(state) : undefined,
       }),
     inject: [
       RESOLVED,
@@ -263,6 +270,7 @@ export const PROVIDERS: Provider[] = [
       FRONT_STAGES,
       HandshakeJudge,
       VERBS,
+      UNGUARDED_LIMITER,
     ],
   },
   { provide: VERBS, useFactory: findVerbs, inject: [ModulesContainer] },

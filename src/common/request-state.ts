@@ -46,6 +46,10 @@ export class RequestState {
   challenge: readonly string[] | undefined = undefined;
   /** Whether the module's quota was charged for this request, so that it is charged once. */
   charged = false;
+  /** Charges a request that ends before the guard of the limits; called when its response's head is written. */
+  chargeFailed: ((state: RequestState) => void) | undefined = undefined;
+  /** Whether the request has ended in the framework's handler of unknown paths or of errors, whatever answers it then. */
+  failed = false;
   /** The code of the problem that it was answered with, if the filter answered. */
   problem: string | undefined = undefined;
   /** Notes that this request was refused and how, so that its like is refused at once; called if nobody but the module answers it. */
@@ -63,6 +67,8 @@ export class RequestState {
   body: BodyProgress | undefined = undefined;
 
   client: Client = UNKNOWN_CLIENT;
+  /** Node's own request; `undefined` for an upgrade. */
+  request: IncomingMessage | undefined = undefined;
   /** Node's own response; `undefined` for an upgrade. */
   response: ServerResponse | undefined = undefined;
   /** The verified identity, once there is one. */

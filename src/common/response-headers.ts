@@ -44,6 +44,7 @@ function standingOf({ template, client }: StandingState, contentType: unknown): 
 export function attachState(response: ServerResponse, request: IncomingMessage, state: RequestState): void {
   (response as ResponseWithState)[REQUEST_STATE] = state;
   (request as RequestWithState)[REQUEST_STATE] = state;
+  state.request = request;
   state.response = response;
   response.writeHead = writeHead as ServerResponse['writeHead'];
   if (request.httpVersionMajor >= 2) coverHttp2Response(response);
@@ -63,6 +64,7 @@ function writeHead(
   const own = reason === undefined ? (reasonOrHeaders as OwnHeaders | undefined) : headersAfterReason;
   if (state.headersWritten || this.headersSent) return writeOriginal(this, status, reason, own);
   state.headersWritten = true;
+  chargeFailed(state, status);
   try {
     // Lists may name a header twice.
     const sent = Array.isArray(own) ? undefined : withExactType(own as OutgoingHttpHeaders | undefined);
@@ -83,6 +85,15 @@ function writeHead(
   }
 }
 
+/**
+ * Counts a request that failed before the guard of the limits saw it. Here and not in an exception filter, which an app may replace: every
+ * response passes here.
+ */
+function chargeFailed(state: RequestState, status: number): void {
+  if (state.charged || !state.routed) return;
+  if (status >= 400 || state.failed || state.challenge !== undefined) state.chargeFailed?.(state);
+}
+
 function writeOriginal(
   response: ResponseWithState,
   status: number,
@@ -101,6 +112,7 @@ function coverHttp2Response(response: ServerResponse): void {
     const state = (response as ResponseWithState)[REQUEST_STATE]!;
     if (state.headersWritten || response.headersSent) return;
     state.headersWritten = true;
+    chargeFailed(state, response.statusCode);
     addMissingHeaders(response, state, response.statusCode);
   };
   response.end = ((...args: Parameters<ServerResponse['end']>) => {

@@ -1,4 +1,5 @@
 /* Counts of violations, for the app to look at. */
+import { joinKey } from '../common/join-key.js';
 import type { CspViolation } from './read-reports.js';
 
 export interface CspReportCount {
@@ -43,7 +44,7 @@ export class CspReports {
     this.#total++;
     this.#samples.push(violation);
     if (this.#samples.length > MAX_SAMPLES) this.#samples.shift();
-    const kind = `${violation.directive} ${violation.blocked}`;
+    const kind = joinKey(violation.directive, violation.blocked);
     const known = this.#counts.get(kind);
     if (known !== undefined) return ++known.count;
     // Kinds that are counted stay: a flood of made-up ones must not push the real ones out.

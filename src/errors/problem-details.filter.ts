@@ -10,16 +10,18 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
-import { requestState } from '../common/request-state.js';
+import { requestState, type RequestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import { answerPlainly, isPlainExpress } from './answer-plainly.js';
 import { describeError, isUnforeseen } from './describe-error.js';
 import { describeForLog } from './describe-for-log.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
 
-/** Called with each error, so that requests that no guard has seen (a 404, a malformed body) are limited like all others. */
+/** Limits requests that no guard of the limits has seen (a 404, a missing credential, a malformed body). */
 export interface UnguardedLimiter {
-  /** The exception to answer with instead, if the client is over its limit. A guard that a test puts in place lacks it. */
+  /** Charges the request when its head is written, if nobody has. */
+  chargeFailed?(state: RequestState): void;
+  /** Charges it at the error already. The exception to answer with instead, if the client is over its limit. A guard that a test puts in place lacks it. */
   limitUnguarded?(host: ArgumentsHost): unknown;
 }
 

@@ -58,6 +58,8 @@ export interface FrontParts {
   /** Of `@Verb()`. */
   readonly verbs: ReadonlySet<string>;
   readonly handshakes: HandshakeJudge | undefined;
+  /** Charges a request that no guard of the limits has seen. */
+  readonly chargeFailed: ((state: RequestState) => void) | undefined;
 }
 
 export class Front {
@@ -227,6 +229,7 @@ export class Front {
   #begin(request: PlatformRequest, raw: IncomingMessage, response: ServerResponse): RequestState {
     const state = this.#newState(raw, response.writeHead);
     if (state.id !== '') setRequestId(request, state.id);
+    state.chargeFailed = this.parts.chargeFailed;
     attachState(response, raw, state);
     return state;
   }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ExecutionContext } from '@nestjs/common';
 import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
+import { joinKey } from '../common/join-key.js';
 import { type Ask, checkCost, checkOwner, policiesOf } from './ask.js';
 import { hashKey } from './hash-key.js';
 import { type Charge, EVERY_POLICY } from './judge.js';
@@ -32,10 +33,13 @@ export async function askGroup(
       ? checkOwner('The key of a limit', await key(request, context))
       : undefined;
   const tracker = custom ?? nameOf(key, call);
-  const owner = `${group.scope}:${tracker}`;
-  // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the owner.
+  // A text of the app's may read like an address or an agent's name.
+  const owner = custom === undefined ? tracker : joinKey('key', custom);
+  const { scope } = group;
+  const storeKey = joinKey(scope, owner);
+  // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the scope.
   const isPlain = isFixed(group) && custom === undefined && throttle === undefined;
-  const number = isPlain ? numberOf(key, clientKey(call), addressKeyOf(call)) : hashKey(owner);
+  const number = isPlain ? numberOf(key, clientKey(call), addressKeyOf(call)) : hashKey(storeKey);
   const { table, mask } = isFixed(group)
     ? group
     : {
@@ -47,7 +51,7 @@ export async function askGroup(
   if (generateKey === undefined) {
     return {
       owner: tracker,
-      stored: [{ key: owner, owner: tracker, isAddress: custom === undefined, policies, cost: units }],
+      stored: [{ key: storeKey, scope, owner, isAddress: custom === undefined, policies, cost: units }],
       charges: [whole],
     };
   }
@@ -63,6 +67,20 @@ export async function askGroup(
       key: hashKey(keys[index]!),
       cost: units,
     })),
+  };
+}
+
+/** What a group asks of a request that none of its functions can be asked about: its cost, else one unit, of the client or the address. */
+export function askByDefault(group: QuotaGroup, call: Call): Ask {
+  const { scope, table, mask, key } = group;
+  const cost = typeof group.cost === 'number' ? group.cost : 1;
+  const owner = nameOf(key, call);
+  const charge = { table, mask, key: numberOf(key, clientKey(call), addressKeyOf(call)), cost };
+  const policies = policiesOf(charge);
+  return {
+    owner,
+    charges: [charge],
+    stored: [{ key: joinKey(scope, owner), scope, owner, isAddress: true, policies, cost }],
   };
 }
 
@@ -84,8 +102,12 @@ function nameOf(key: RateLimitKey, call: Call): string {
 
 /** One a standing: the first bits of what names the owner, which tell nobody the name. */
 export function partitionKeysOf(asks: readonly Ask[]): readonly string[] {
-  return asks.flatMap(({ owner, charges }) => {
-    const key = createHash('sha256').update(owner).digest().subarray(0, 8).toString('base64');
+  return asks.flatMap(({ owner, charges, stored }) => {
+    const key = createHash('sha256')
+      .update(joinKey(stored[0]?.owner ?? owner))
+      .digest()
+      .subarray(0, 8)
+      .toString('base64');
     return charges.flatMap(charge => policiesOf(charge).map(() => key));
   });
 }

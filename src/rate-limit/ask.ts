@@ -13,6 +13,13 @@ export interface Ask {
   readonly stored: readonly StoredCharge[];
 }
 
+/** Who was asked about, for events. */
+export interface Asker {
+  readonly requestId?: string | undefined;
+  readonly address?: string | undefined;
+  readonly agent?: string | undefined;
+}
+
 /** The policies of a charge, in the order of its standings. */
 export function policiesOf({ table, mask }: Charge): readonly Policy[] {
   return table.policies.filter((_policy, index) => (mask & (1 << index)) !== 0);

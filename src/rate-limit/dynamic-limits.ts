@@ -3,6 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { Key64 } from '../common/ip-address.js';
+import { joinKey } from '../common/join-key.js';
 import { FollowingTable, putIn, takeOut, type Whereabouts } from './following-table.js';
 import type { DynamicRule } from './limit-rule.js';
 import type { QuotaTable } from './quota-table.js';
@@ -148,7 +149,7 @@ export class DynamicLimit {
   }
 }
 
-const idOf = ({ hi, lo }: Key64): string => `${hi}:${lo}`;
+const idOf = ({ hi, lo }: Key64): string => joinKey(hi, lo);
 
 /** As the newest of so many, in place of the oldest. */
 function keep<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {

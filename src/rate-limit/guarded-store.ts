@@ -165,8 +165,9 @@ export class GuardedStore {
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function checkCharges(charges: readonly StoredCharge[]): void {
-  for (const { key, owner, cost } of charges) {
+  for (const { key, scope, owner, cost } of charges) {
     checkText(key);
+    if (scope !== undefined) checkText(scope);
     if (owner !== undefined) checkText(owner);
     if (!Number.isSafeInteger(cost) || cost < 0)
       throw new UnaskableError(`A cost must be a whole number from 0, received ${show(cost)}`);

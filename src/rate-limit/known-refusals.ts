@@ -3,6 +3,7 @@
  * library that no guard stands before. */
 import type { IncomingMessage } from 'node:http';
 import { requestPath } from '../common/http-request.js';
+import { joinKey } from '../common/join-key.js';
 import type { Client } from '../common/request-state.js';
 import type { Verdict } from './judge.js';
 import { REQUESTS } from './policy.js';
@@ -22,14 +23,13 @@ const ROUTING_HEADERS = ['x-http-method-override', 'accept-version'] as const;
  * @returns `undefined` if something else may decide it
  */
 export function nameRequest(
-  { method, url = '', headers }: IncomingMessage,
+  { method = '', url = '', headers }: IncomingMessage,
   client: Client,
 ): string | undefined {
   const host = (headers[':authority'] as string | undefined) ?? headers.host ?? '';
   if (url.length + host.length > MAX_TEXT || client.forwardedHosts !== undefined) return undefined;
   for (const name of ROUTING_HEADERS) if (headers[name] !== undefined) return undefined;
-  // Neither a method nor a path holds a space.
-  return `${client.key.hi}:${client.key.lo} ${method} ${requestPath(url)} ${host}`;
+  return joinKey(client.key.hi, client.key.lo, method, requestPath(url), host);
 }
 
 const TIMED_RULES: ReadonlySet<string> = new Set(['sliding-window', 'fixed-window', 'token-bucket']);

@@ -34,6 +34,10 @@ export interface Policy {
   readonly text: string;
 }
 
+/** The same policies, none of which ever refuses. */
+export const inShadowMode = (policies: readonly Policy[]): readonly Policy[] =>
+  policies.map(policy => ({ ...policy, shadow: true }));
+
 export interface PolicyParts {
   readonly name?: string | undefined;
   readonly limit: number;

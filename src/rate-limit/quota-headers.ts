@@ -18,7 +18,8 @@ export function quotaHeaders(
   informative: boolean,
   partitionKeys?: readonly string[],
 ): readonly string[] {
-  const standings = announced(all);
+  // Clients are not told of a policy in shadow mode: they would slow down for it, and distort the trial.
+  const standings = all.filter(({ policy }) => !policy.shadow);
   if (standings.length === 0) return [];
   const headers = granted ? [] : ['Retry-After', String(retryAfterSeconds(standings))];
   if (!informative) return headers;
@@ -48,13 +49,6 @@ export function quotaHeaders(
   return headers;
 }
 
-/** Clients are not told of a policy on trial, since they would slow down for it; unless all are. */
-function announced(standings: readonly Standing[]): readonly Standing[] {
-  if (!standings.some(({ policy }) => policy.shadow)) return standings;
-  const enforced = standings.filter(({ policy }) => !policy.shadow);
-  return enforced.length > 0 ? enforced : standings;
-}
-
 /** The unit, unless it is the draft's default, and the window, which a number of slots has none of. */
 function describeWindow(policy: Policy): string {
   const unit = policy.unit === REQUESTS ? '' : `;qu="${policy.unit}"`;
@@ -79,9 +73,6 @@ export function quotaProblem({ standings: all }: Verdict): ProblemFields {
   };
 }
 
-/** 24 days: a client that multiplies more by 1000 overflows its timer, and comes back at once. */
-const MAX_WAIT_SECONDS = 2_147_483;
-
 /** Seconds that satisfy every violated policy: whole, rounded up, at least 1, never beyond the window. */
 export function retryAfterSeconds(standings: readonly Standing[]): number {
   let seconds = 1;
@@ -94,7 +85,7 @@ export function retryAfterSeconds(standings: readonly Standing[]): number {
 /** `undefined` where nobody can know: a slot comes free when somebody's work ends. */
 function secondsToReset(standing: Standing): number | undefined {
   if (standing.policy.rule === 'concurrency') return undefined;
-  return standing.resetMs === 0 ? 0 : Math.min(wholeSeconds(finiteMs(standing)), MAX_WAIT_SECONDS);
+  return standing.resetMs === 0 ? 0 : wholeSeconds(finiteMs(standing));
 }
 
 /**

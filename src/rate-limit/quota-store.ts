@@ -4,9 +4,11 @@ import type { Policy } from './policy.js';
 
 /** What a request asks of a shared quota. */
 export interface StoredCharge {
-  /** Whose quota it is: the route or module that set the policies, and the client. The same in every process. */
+  /** Names the quota: no other scope or owner has this key. The same in every process. */
   readonly key: string;
-  /** The client's part of the key, which then ends with `:` and this. A store may keep an owner's counts together by it. */
+  /** Whose limits they are: a route's, the module's, a tool's. Given together with `owner`. */
+  readonly scope?: string;
+  /** Who is counted. A store may keep an owner's counts together by it. */
   readonly owner?: string;
   /** Whether the owner is an address (or everybody), which may stand in a store as it is: whatever else names somebody may be a secret. */
   readonly isAddress?: boolean;

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { type Clock, systemClock } from '../common/clock.js';
 import { show } from '../common/show-value.js';
+import { joinKey } from '../common/join-key.js';
 import { GuardedStore } from './guarded-store.js';
 import { hashKey } from './hash-key.js';
 import { EVERY_POLICY, judge, type Verdict } from './judge.js';
@@ -20,6 +21,7 @@ export interface QuotaThrottlerStorageOptions {
   readonly clock?: Clock;
 }
 
+const SCOPE = 'throttler';
 /** Bounds how many different limits are kept; a limit that is computed for each request must not fill the memory. */
 const MAX_TABLES = 1_000;
 /** Ten years: beyond every process and short enough for every clock; `Infinity` is a window or a block for ever. */
@@ -59,8 +61,7 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
     const most = Math.min(Math.floor(checkNumber('limit', limit)), MAX_LIMIT);
     if (most < 1) return refuseAlways(windowMs, blockMs);
     const table = this.#tableOf(windowMs, most, blockMs);
-    // With the length in front, no name and key can read like another name and key.
-    const name = `${throttlerName.length}:${throttlerName}:${key}`;
+    const name = joinKey(throttlerName, key);
     const { granted, standings } = (await this.#shared(name, table)) ?? this.#local(name, table);
     const { remaining, resetMs } = standings[0]!;
     const seconds = Math.ceil(resetMs / 1000);
@@ -73,7 +74,7 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
   }
 
   async #shared(name: string, { policies }: QuotaTable): Promise<Verdict | undefined> {
-    return this.#store?.judge([{ key: `throttler:${name}`, owner: name, policies, cost: 1 }]);
+    return this.#store?.judge([{ key: joinKey(SCOPE, name), scope: SCOPE, owner: name, policies, cost: 1 }]);
   }
 
   #local(name: string, table: QuotaTable): Verdict {
@@ -81,7 +82,7 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
   }
 
   #tableOf(windowMs: number, limit: number, blockMs: number): QuotaTable {
-    const id = `${windowMs}/${limit}/${blockMs}`;
+    const id = joinKey(windowMs, limit, blockMs);
     let table = this.#tables.get(id);
     if (table === undefined) {
       if (this.#tables.size >= MAX_TABLES) this.#tables.delete(this.#tables.keys().next().value!);

@@ -17,9 +17,10 @@ import { addressBlock } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { whenResponseEnds } from '../common/response-end.js';
-import { type Ask, isConcurrency, part, parts, policiesOf, takenOf } from './ask.js';
-import { type AskChoices, askGroup, chargeOf, partitionKeysOf } from './ask-group.js';
+import { type Ask, isConcurrency, part, parts, policiesOf, takenOf, type Asker } from './ask.js';
+import { type AskChoices, askGroup, chargeOf, partitionKeysOf, askByDefault } from './ask-group.js';
 import { bindConcurrency } from './concurrency.interceptor.js';
+import type { RequestState } from '../common/request-state.js';
 import { LimitUnknownError } from './dynamic-limits.js';
 import { refuses, type Verdict } from './judge.js';
 import { releaseWhenDone } from './lease.js';
@@ -31,7 +32,7 @@ import type { QuotaTable } from './quota-table.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { refusal } from './rate-limit.exception.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
-import { type Asker, type Decided, RateLimiter } from './rate-limiter.js';
+import { type Decided, RateLimiter } from './rate-limiter.js';
 import {
   addressKeyOf,
   type Call,
@@ -78,7 +79,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     @Optional() @Inject(KNOWN_REFUSALS) private readonly refusals?: RefusalMemory,
   ) {
     const throttlers = settings.limits.flatMap(rule =>
-      isDynamic(rule)
+      isDynamic(rule) || rule.policy.shadow || settings.shadow
         ? []
         : [
             {
@@ -109,7 +110,11 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   override canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.handleRequest !== RateLimitGuard.prototype.handleRequest) return super.canActivate(context);
+    if (this.handleRequest !== RateLimitGuard.prototype.handleRequest) {
+      const state = readCall(context)?.state;
+      if (state !== undefined) state.charged = true;
+      return super.canActivate(context);
+    }
     if (context.getType() === 'ws') return this.judgeMessage(context);
     const call = readCall(context);
     if (call === undefined) return GRANTED;
@@ -140,27 +145,39 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * Takes the module's quota for a request that failed in front of the guards (no route, a malformed body), so that such requests are
-   * limited like all others. It is this process's own count: an exception filter cannot wait for a shared store.
+   * Takes the module's quota for a request that failed in front of this guard (no route, no credential, a malformed body), so that such
+   * requests are limited like all others. The decision is by this process's own counts, since who asks cannot wait for a shared store.
    * @returns the exception to answer with, if the client is over its limit
    */
   limitUnguarded(host: ArgumentsHost): unknown {
-    const call = readHttpCall(host);
+    const verdict = this.chargeUnguarded(readHttpCall(host));
+    if (verdict?.granted === false) return refusal(quotaProblem(verdict));
+  }
+
+  /** The same where the answer stands: a client over its limit is refused from its next request on. */
+  chargeFailed(state: RequestState): void {
+    const call = { request: state.request!, response: state.response, state };
+    const verdict = this.chargeUnguarded(call);
+    if (verdict === undefined || verdict.granted) return;
+    // It says how the limit stands, and not to wait: this answer is no refusal.
+    this.tell(call, { ...verdict, granted: true });
+    // What another library answers on a route of its own says nothing of the next request there.
+    if (!state.failed && state.challenge === undefined) return;
+    this.offerRefusal(call, verdict, this.clock.monotonicMs());
+    state.keepRefusal?.();
+  }
+
+  private chargeUnguarded(call: Call): Verdict | undefined {
     const { request, state } = call;
-    if (state === undefined || state.charged || this.isExempt(request)) return;
+    if (state === undefined || state.charged || this.isExempt(request)) return undefined;
     state.charged = true;
-    const charges = this.plans.modulesGroups.map(group =>
-      chargeOf(
-        { ...group, cost: typeof group.cost === 'number' ? group.cost : 1 },
-        clientKey(call),
-        state.client.key,
-      ),
-    );
-    if (charges.length === 0) return;
-    const verdict = this.limiter.judge(charges);
+    const asks = this.plans.modulesGroups.map(group => askByDefault(group, call));
+    if (asks.length === 0) return undefined;
+    const verdict = this.limiter.judge(asks.flatMap(({ charges }) => charges));
+    this.limiter.charge(asks);
     this.tell(call, verdict);
-    this.limiter.watch([{ owner: clientName(call), charges, stored: [] }], verdict, askerOf(call));
-    if (!verdict.granted) return refusal(quotaProblem(verdict));
+    this.limiter.watch(asks, verdict, askerOf(call));
+    return verdict;
   }
 
   /**

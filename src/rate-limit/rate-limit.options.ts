@@ -242,6 +242,9 @@ function readStore(value: unknown): Pick<ResolvedRateLimit, 'store' | 'throttler
   );
 }
 
+/** Whether a request may be refused for a limit: what is in shadow mode is not described to clients. */
+export const refusesAny = ({ shadow, flood }: ResolvedRateLimit): boolean => !shadow || flood !== undefined;
+
 /** What `rateLimit: false` leaves: no limit of its own, and the RateLimiter for limiting by hand. */
 export const RATE_LIMIT_OFF: ResolvedRateLimit = {
   limits: [],

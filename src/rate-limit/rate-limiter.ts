@@ -1,8 +1,18 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
+import { joinKey } from '../common/join-key.js';
 import { readObject } from '../common/read-options.js';
 import { SecurityEvents } from '../common/security-events.js';
-import { type Ask, checkCost, checkOwner, isConcurrency, parts, policiesOf, takenOf } from './ask.js';
+import {
+  type Ask,
+  type Asker,
+  checkCost,
+  checkOwner,
+  isConcurrency,
+  parts,
+  policiesOf,
+  takenOf,
+} from './ask.js';
 import { GuardedStore } from './guarded-store.js';
 import { hashKey } from './hash-key.js';
 import { adjust, type Charge, EVERY_POLICY, judge, look, type Standing, type Verdict } from './judge.js';
@@ -56,13 +66,6 @@ export interface Decided {
   readonly isShared: boolean;
   /** On the monotonic clock. */
   readonly chargedMs: number;
-}
-
-/** Who was asked about, for events. */
-export interface Asker {
-  readonly requestId?: string | undefined;
-  readonly address?: string | undefined;
-  readonly agent?: string | undefined;
 }
 
 /** Bounds how many different policies one process can make up by hand. */
@@ -177,6 +180,11 @@ export class RateLimiter {
     return judge(charges, this.clock.monotonicMs());
   }
 
+  /** Charges the shared store, if there is one, and waits for nothing. */
+  charge(asks: readonly Ask[]): void {
+    this.#store?.judge(storedOf(asks)).catch(() => undefined);
+  }
+
   /**
    * Judges by the shared store, and by the process's own counts where there is none.
    * @returns `undefined` while the store fails, unless `onStoreError` is `'local'`
@@ -287,11 +295,11 @@ export class RateLimiter {
   ): boolean {
     let tableNumber = this.#tableNumbers.get(table);
     if (tableNumber === undefined) this.#tableNumbers.set(table, (tableNumber = ++this.#lastTableNumber));
-    const row = inSharedRow === true ? 'shared' : `${key.hi}:${key.lo}`;
+    const row = inSharedRow === true ? 'shared' : joinKey(key.hi, key.lo);
     const { windowMs } = policy;
     // A request for more than the limit never passes, whenever the window closes.
     const lastsMs = policy.rule === 'fixed-window' ? Math.min(resetMs, windowMs) : windowMs;
-    const quota = `${tableNumber} ${table.policies.indexOf(policy)} ${row} ${what}`;
+    const quota = joinKey(tableNumber, table.policies.indexOf(policy), row, what);
     return this.#said.isFirst(quota, this.clock.monotonicMs(), lastsMs);
   }
 
@@ -327,11 +335,11 @@ export class RateLimiter {
     const table = this.#tableOf(policy);
     const owner = checkOwner('The key', key) ?? '';
     // A limit without a name is named by its numbers, so that one of other numbers counts for itself, as it does in this process.
-    const scope = `hand/${table.policies.map(({ name }) => name).join('/')}`;
+    const scope = joinKey('hand', ...table.policies.map(({ name }) => name));
     return {
       owner,
       charges: [{ table, mask: EVERY_POLICY, key: hashKey(owner), cost }],
-      stored: [{ key: `${scope}:${owner}`, owner, policies: table.policies, cost }],
+      stored: [{ key: joinKey(scope, owner), scope, owner, policies: table.policies, cost }],
     };
   }
 

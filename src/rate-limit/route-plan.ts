@@ -4,12 +4,13 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import type { ThrottlerOptions } from '@nestjs/throttler';
 import type { Clock } from '../common/clock.js';
+import { joinKey } from '../common/join-key.js';
 import { RouteMemo } from '../common/route-memo.js';
 import { isConcurrency } from './ask.js';
 import { DynamicLimit } from './dynamic-limits.js';
 import { EVERY_POLICY } from './judge.js';
 import { checkLimit } from './parse-limits.js';
-import { CONCURRENT_REQUESTS, createPolicy, type Policy, REQUESTS } from './policy.js';
+import { CONCURRENT_REQUESTS, createPolicy, inShadowMode, type Policy, REQUESTS } from './policy.js';
 import type { QuotaTable } from './quota-table.js';
 import {
   type AnyRule,
@@ -88,7 +89,7 @@ export class RoutePlans {
     this.#messageGroups = this.#groupRules('messages', options.messages);
     this.#tiersGroups = Array.from(options.tiers, ([tier, rules]) => [
       tier,
-      this.#groupRules(`tier:${tier}`, rules),
+      this.#groupRules(joinKey('tier', tier), rules),
     ]);
     this.#plans = new RouteMemo((controller, handler) => this.#plan(controller, handler));
   }
@@ -135,7 +136,7 @@ export class RoutePlans {
   #plan(controller: Constructor, handler: Handler): RoutePlan {
     const read = <T>(key: string, target: unknown): T | undefined =>
       this.reflector.get<T | undefined>(key, target as never);
-    const scope = `${controller.name}.${handler.name}`;
+    const scope = joinKey('handler', controller.name, handler.name);
     const own = read<readonly AnyRule[]>(RATE_LIMIT_KEY, handler);
     const classRules = read<readonly AnyRule[]>(RATE_LIMIT_KEY, controller);
     const skipped =
@@ -154,7 +155,7 @@ export class RoutePlans {
   #groupsOfClass(controller: Constructor, rules: readonly AnyRule[]): readonly AnyGroup[] {
     let groups = this.#classGroups.get(controller);
     if (groups === undefined) {
-      groups = this.#groupRules(this.#uniqueScope(controller.name), rules);
+      groups = this.#groupRules(this.#uniqueScope(joinKey('class', controller.name)), rules);
       this.#classGroups.set(controller, groups);
     }
     return groups;
@@ -164,7 +165,7 @@ export class RoutePlans {
   #uniqueScope(name: string): string {
     const uses = (this.#scopes.get(name) ?? 0) + 1;
     this.#scopes.set(name, uses);
-    return uses === 1 ? name : `${name}#${uses}`;
+    return uses === 1 ? name : joinKey(name, uses);
   }
 
   #groupRules(scope: string, rules: readonly AnyRule[]): readonly AnyGroup[] {
@@ -176,7 +177,7 @@ export class RoutePlans {
       else groups.push({ key, cost, policies: [policy] });
     }
     // Counted apart, as in this process's memory: a tenant may be called what another group calls a user.
-    const scopeOf = (index: number): string => (index === 0 ? scope : `${scope}/${index}`);
+    const scopeOf = (index: number): string => (index === 0 ? scope : joinKey('group', scope, index));
     const dynamic = rules.filter(isDynamic).map((rule, index) => ({
       dynamic: new DynamicLimit(this.#ruleInMode(rule), this.options.maxClients, this.clock, this.log),
       key: rule.key ?? this.options.key,
@@ -204,8 +205,7 @@ export class RoutePlans {
   }
 
   #inMode(policies: readonly Policy[]): readonly Policy[] {
-    const { shadow } = this.options;
-    return shadow ? policies.map(policy => ({ ...policy, shadow })) : policies;
+    return this.options.shadow ? inShadowMode(policies) : policies;
   }
 
   #withThrottles(
@@ -269,7 +269,7 @@ export class RoutePlans {
     const [limit, windowMs, blockMs] = numbers.map(Number) as [number, number, number];
     checkPolicyName('The name of a @Throttle()', throttle.name);
     checkLimit(`@Throttle({ ${throttle.name} })`, limit, windowMs, `${limit} in ${windowMs} ms`);
-    const id = [throttle.name, limit, windowMs, blockMs].join('|');
+    const id = joinKey(throttle.name, limit, windowMs, blockMs);
     let table = this.#throttleTables.get(id);
     if (table === undefined) {
       if (this.#throttleTables.size >= MAX_LATE_TABLES) {

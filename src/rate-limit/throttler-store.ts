@@ -1,4 +1,5 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
+import { joinKey } from '../common/join-key.js';
 import { isRecord } from '../common/read-options.js';
 import { DEADLINE_MS, UnaskableError } from './guarded-store.js';
 import { refuses, type Standing, type Verdict } from './judge.js';
@@ -51,7 +52,9 @@ export class ThrottlerQuotaStore implements QuotaStore {
     // Asked unit by unit, it would use up the whole limit to be refused.
     if (cost > limit) return { policy, remaining: 0, resetMs: Infinity, violated: true };
     const increment = async (): Promise<ThrottlerStorageRecord> =>
-      checkRecord(await this.storage.increment(`${key}:${name}`, windowMs, limit, blockMs ?? windowMs, name));
+      checkRecord(
+        await this.storage.increment(joinKey(key, name), windowMs, limit, blockMs ?? windowMs, name),
+      );
     let record = await increment();
     for (let unit = 1; unit < cost && !record.isBlocked; unit++) {
       if (this.nowMs() >= lateMs)

@@ -1,4 +1,5 @@
 /* Decisions as one call of the script, and its reply as their verdicts. */
+import { joinKey } from '../common/join-key.js';
 import type { Standing, Verdict } from '../rate-limit/judge.js';
 import type { StoredCharge } from '../rate-limit/quota-store.js';
 import { createSet, type PolicySet, policySetOf, subsetOf } from './policy-code.js';
@@ -67,12 +68,12 @@ export function returnOf(decision: Decision, standings: readonly Standing[], age
 
 /** What is asked, as text; `undefined` where the answer depends on a cost. */
 export function nameQuestion({ charges, keys, sets }: Decision): string | undefined {
-  let name = '';
+  const parts: (string | number)[] = [];
   for (let index = 0; index < charges.length; index++) {
     if (charges[index]!.cost !== 1) return undefined;
-    name += `${keys[index]!} ${sets[index]!.number} `;
+    parts.push(keys[index]!, sets[index]!.number);
   }
-  return name;
+  return joinKey(...parts);
 }
 
 export interface ScriptCall {

@@ -1,6 +1,7 @@
 /* Under which keys counts stand in Redis: `<prefix>{<owner>}<scope>`. In Redis Cluster the part in braces chooses the slot, so all counts
  * of one owner (a client, a tenant) lie together. */
 import { createHash } from 'node:crypto';
+import { joinKey } from '../common/join-key.js';
 import type { StoredCharge } from '../rate-limit/quota-store.js';
 
 /** What may stand in a key as it is: addresses and short names of scopes. Anything else may be long, personal or a secret. */
@@ -9,16 +10,16 @@ const PLAIN_SCOPE = /^[\w.:#/$-]{1,64}$/;
 const HASH_LENGTH = 22;
 
 /** The key of a charge, without braces in its owner and scope. */
-export function keyOf(prefix: string, { key, owner, isAddress }: StoredCharge): string {
-  if (owner === undefined || !key.endsWith(`:${owner}`)) return `${prefix}{${hashOf(key)}}`;
-  const scope = key.slice(0, key.length - owner.length - 1);
+export function keyOf(prefix: string, { key, scope, owner, isAddress }: StoredCharge): string {
+  if (owner === undefined || scope === undefined) return `${prefix}{${hashOf(key)}}`;
   const tag = isAddress === true && ADDRESS.test(owner) ? owner : hashOf(owner);
   return `${prefix}{${tag}}${PLAIN_SCOPE.test(scope) ? scope : hashOf(scope)}`;
 }
 
 /** 128 bits of its SHA-256 stand for what is not plain; the sign in front keeps the two apart. */
 function hashOf(text: string): string {
-  return `~${createHash('sha256').update(text).digest('base64url').slice(0, HASH_LENGTH)}`;
+  // The hash is of UTF-8, in which all lone surrogates are one character.
+  return `~${createHash('sha256').update(joinKey(text)).digest('base64url').slice(0, HASH_LENGTH)}`;
 }
 
 /** The slot of Redis Cluster that a key of `keyOf` lies in: CRC-16/XMODEM of what stands between the braces. */

@@ -5,6 +5,7 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { addressBlock } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { SecurityEvents } from '../common/security-events.js';
+import type { Asker } from '../rate-limit/ask.js';
 import type { Verdict } from '../rate-limit/judge.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
 import { NameSet } from './name-pattern.js';
@@ -111,7 +112,7 @@ export class ToolPolicy {
   async #judgeQuota(call: ToolCall, tool: Tool): Promise<ToolDecision> {
     const owner = ownerOf(call);
     const isLimited = tool.policies.length > 0;
-    const verdict = isLimited ? await this.quotas.take(tool, owner) : undefined;
+    const verdict = isLimited ? await this.quotas.take(tool, owner, askerOf(call)) : undefined;
     if (verdict === 'unavailable') {
       return this.#refuse(call, tool, 'store-failing', STORE_FAILING);
     }
@@ -119,15 +120,13 @@ export class ToolPolicy {
       this.#noteUse(call, tool, owner);
       return { allowed: true, tool, headers: [] };
     }
-    const { headers: informative, shadow } = this.quotas.settings;
-    const headers = quotaHeaders(verdict, this.clock.epochMs(), informative);
-    if (!verdict.granted && !shadow) {
+    const headers = quotaHeaders(verdict, this.clock.epochMs(), this.quotas.settings.headers);
+    if (!verdict.granted) {
       return this.#refuse(call, tool, 'over-limit', { problem: quotaProblem(verdict), headers });
     }
     this.#noteUse(call, tool, owner);
     this.#noteThresholds(call, tool, owner, verdict);
-    // In shadow mode nobody is refused, so nobody is told to wait.
-    return { allowed: true, tool, headers: verdict.granted ? headers : headers.slice(2) };
+    return { allowed: true, tool, headers };
   }
 
   #refusal(
@@ -184,11 +183,10 @@ export class ToolPolicy {
   }
 
   #noteThresholds(call: ToolCall, tool: Tool, owner: string, verdict: Verdict): void {
-    if (!verdict.granted) return;
     const nowMs = this.clock.monotonicMs();
     for (const [index, { policy, calls, threshold }] of tool.alerts.entries()) {
       const standing = verdict.standings.find(each => each.policy.name === policy.name);
-      if (standing === undefined) continue;
+      if (standing === undefined || standing.violated) continue;
       const used = policy.burst - standing.remaining;
       // Passed by this call: where processes share the quota, one of them tells.
       if (used < calls || used - 1 >= calls) continue;
@@ -225,6 +223,10 @@ export class ToolPolicy {
       tool: call.tool.slice(0, MAX_NAME),
     };
   }
+}
+
+function askerOf({ requestId, address, agent }: ToolCall): Asker {
+  return { requestId, address, agent: agent?.id };
 }
 
 /** Whose quota a call takes from: the agent's, else its address's. */

@@ -1,8 +1,9 @@
 /* The quota of one agent for one tool, counted where every other quota is counted. */
-import type { Ask } from '../rate-limit/ask.js';
+import { joinKey } from '../common/join-key.js';
+import type { Ask, Asker } from '../rate-limit/ask.js';
 import { hashKey } from '../rate-limit/hash-key.js';
 import { EVERY_POLICY, type Verdict } from '../rate-limit/judge.js';
-import type { Policy } from '../rate-limit/policy.js';
+import { inShadowMode, type Policy } from '../rate-limit/policy.js';
 import type { QuotaTable } from '../rate-limit/quota-table.js';
 import type { StoreErrorPolicy } from '../rate-limit/rate-limit.options.js';
 import type { Tool } from './tool.js';
@@ -19,6 +20,8 @@ export interface QuotaJudge {
   createTable(policies: readonly Policy[]): QuotaTable;
   /** `undefined` while the shared store fails, unless the process's own counts stand in for it. */
   decide(asks: readonly Ask[]): Promise<{ readonly verdict: Verdict } | undefined>;
+  /** Emits what the app is told of a decision. */
+  watch(asks: readonly Ask[], verdict: Verdict, asker: Asker): void;
 }
 
 export class ToolQuotas {
@@ -34,20 +37,24 @@ export class ToolQuotas {
    * Takes one call from an owner's quota.
    * @returns `undefined` where the store fails and calls are to be let through without one; `'unavailable'` where they are not
    */
-  async take({ name, policies }: Tool, owner: string): Promise<Verdict | 'unavailable' | undefined> {
-    const key = `tool:${name}:${owner}`;
-    const charge = { table: this.#tableOf(policies), mask: EVERY_POLICY, key: hashKey(key), cost: 1 };
-    const decided = await this.judge.decide([
-      { owner, charges: [charge], stored: [{ key, owner, policies, cost: 1 }] },
-    ]);
+  async take(tool: Tool, owner: string, asker: Asker): Promise<Verdict | 'unavailable' | undefined> {
+    const { name } = tool;
+    const table = this.#tableOf(tool.policies);
+    const { policies } = table;
+    const scope = joinKey('tool', name);
+    const key = joinKey(scope, owner);
+    const charge = { table, mask: EVERY_POLICY, key: hashKey(key), cost: 1 };
+    const asks = [{ owner, charges: [charge], stored: [{ key, scope, owner, policies, cost: 1 }] }];
+    const decided = await this.judge.decide(asks);
     if (decided === undefined) return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
+    this.judge.watch(asks, decided.verdict, asker);
     return decided.verdict;
   }
 
   #tableOf(policies: readonly Policy[]): QuotaTable {
     let table = this.#tables.get(policies);
     if (table === undefined) {
-      table = this.judge.createTable(policies);
+      table = this.judge.createTable(this.settings.shadow ? inShadowMode(policies) : policies);
       this.#tables.set(policies, table);
     }
     return table;

@@ -1,3 +1,4 @@
+import { joinKey } from '../../src/common/join-key.js';
 import { Logger } from '@nestjs/common';
 import type { QuotaStore } from '../../src/rate-limit/quota-store.js';
 import { QuotaThrottlerStorage } from '../../src/rate-limit/quota-throttler-storage.js';
@@ -144,6 +145,6 @@ describe('QuotaThrottlerStorage over a shared store', () => {
       [1, 10],
       [2, 10],
     ]);
-    expect(new Set(asked)).toEqual(new Set(['throttler:7:default:alice']));
+    expect(new Set(asked)).toEqual(new Set([joinKey('throttler', joinKey('default', 'alice'))]));
   });
 });

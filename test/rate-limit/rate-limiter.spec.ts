@@ -10,6 +10,7 @@ import { RateLimiter } from '../../src/rate-limit/rate-limiter.js';
 import { SecurityEvents } from '../../src/common/security-events.js';
 import { RATE_LIMIT_OFF, type ResolvedRateLimit } from '../../src/rate-limit/rate-limit.options.js';
 import { AgentSecurityConfigError } from '../../src/common/config-error.js';
+import { joinKey } from '../../src/common/join-key.js';
 
 function setUp(maxClients = 1_000) {
   const time = { nowMs: 0 };
@@ -339,6 +340,7 @@ describe('RateLimiter, settling', () => {
 });
 
 describe('RateLimiter over a shared store', () => {
+  const hand = (policy: string): string => joinKey(joinKey('hand', policy), 'a');
   function setUpStore(settings: Partial<ResolvedRateLimit> = {}) {
     const calls: unknown[][] = [];
     const state = { fails: false };
@@ -370,10 +372,10 @@ describe('RateLimiter over a shared store', () => {
     await limiter.peek('5/minute', 'a');
     await limiter.reset('5/minute', 'a');
     expect(calls).toEqual([
-      ['judge', 'hand/5-per-minute:a', 2],
-      ['settle', 'hand/5-per-minute:a', 3, 50],
-      ['judge', 'hand/5-per-minute:a', 0],
-      ['reset', 'hand/5-per-minute:a'],
+      ['judge', hand('5-per-minute'), 2],
+      ['settle', hand('5-per-minute'), 3, 50],
+      ['judge', hand('5-per-minute'), 0],
+      ['reset', hand('5-per-minute')],
     ]);
   });
 
@@ -397,9 +399,9 @@ describe('RateLimiter over a shared store', () => {
     await limiter.consume('100/minute', 'a');
     await limiter.consume({ limit: '5/minute', name: 'login' }, 'a');
     expect(calls.map(([, key]) => key)).toEqual([
-      'hand/5-per-minute:a',
-      'hand/100-per-minute:a',
-      'hand/login:a',
+      hand('5-per-minute'),
+      hand('100-per-minute'),
+      hand('login'),
     ]);
     const ids = [{ unit: 'tokens' }, { unit: 'requests' }].map(
       more => policySetOf([createPolicy({ name: 'a', limit: 5, windowMs: 60_000, ...more })]).ids[0],
@@ -415,7 +417,11 @@ describe('RateLimiter over a shared store', () => {
       const table = limiter.createTable([policy]);
       const charge = { table, mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 };
       const asks = [
-        { owner: 'a', charges: [charge], stored: [{ key: 'r:a', owner: 'a', policies: [policy], cost: 1 }] },
+        {
+          owner: 'a',
+          charges: [charge],
+          stored: [{ key: 'r:a', scope: 'r', owner: 'a', policies: [policy], cost: 1 }],
+        },
       ];
       const decided = (await limiter.decide(asks))!;
       const lease = limiter.lease(asks, decided)!;

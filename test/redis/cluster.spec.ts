@@ -30,7 +30,7 @@ describeWithRedis('a Cluster of three nodes', () => {
 
     it('counts clients on every node', async () => {
       const ask = (client: string): Promise<Verdict> =>
-        store.judge([{ key: `all:${client}`, owner: client, policies: three, cost: 1 }]);
+        store.judge([{ key: `all:${client}`, scope: 'all', owner: client, policies: three, cost: 1 }]);
       const clients = Array.from({ length: 60 }, (_, index) => `192.0.2.${index}`);
       for (const left of [9, 8]) {
         const verdicts = await Promise.all(clients.map(ask));
@@ -46,6 +46,7 @@ describeWithRedis('a Cluster of three nodes', () => {
     it('judges all quotas of one owner as one', async () => {
       const charge = (scope: string, limit: number) => ({
         key: `${scope}:198.51.100.1`,
+        scope,
         owner: '198.51.100.1',
         policies: [createPolicy({ limit, windowMs: 1_000_000 })],
         cost: 1,
@@ -66,8 +67,14 @@ describeWithRedis('a Cluster of three nodes', () => {
       const fixed = createPolicy({ limit: 50, windowMs: 1_000_000, algorithm: 'fixed-window' });
       const tenant = createPolicy({ limit: 5, windowMs: 1_000_000 });
       const charges = [
-        { key: 'agent:198.51.100.2', owner: '198.51.100.2', policies: [agent, bucket, fixed], cost: 3 },
-        { key: 'tenant:acme', owner: 'acme', policies: [tenant], cost: 1 },
+        {
+          key: 'agent:198.51.100.2',
+          scope: 'agent',
+          owner: '198.51.100.2',
+          policies: [agent, bucket, fixed],
+          cost: 3,
+        },
+        { key: 'tenant:acme', scope: 'tenant', owner: 'acme', policies: [tenant], cost: 1 },
       ];
       const verdicts = [];
       for (let turn = 0; turn < 8; turn++) verdicts.push(await store.judge(charges));
@@ -92,8 +99,14 @@ describeWithRedis('a Cluster of three nodes', () => {
       const agent = createPolicy({ limit: 100, windowMs: 1_000_000 });
       const tenant = createPolicy({ limit: 3, windowMs: 1_000_000 });
       const charges = [
-        { key: 'trial:198.51.100.3', owner: '198.51.100.3', policies: [trial, agent], cost: 1 },
-        { key: 'trial:initech', owner: 'initech', policies: [tenant], cost: 1 },
+        {
+          key: 'trial:198.51.100.3',
+          scope: 'trial',
+          owner: '198.51.100.3',
+          policies: [trial, agent],
+          cost: 1,
+        },
+        { key: 'trial:initech', scope: 'trial', owner: 'initech', policies: [tenant], cost: 1 },
       ];
       const verdicts = [];
       for (let turn = 0; turn < 5; turn++) verdicts.push(await store.judge(charges));
@@ -111,9 +124,9 @@ describeWithRedis('a Cluster of three nodes', () => {
       const budget = createPolicy({ limit: 100, windowMs: 1_000_000 });
       const slots = createPolicy({ limit: 4, windowMs: 60_000, algorithm: 'concurrency' });
       const charges = (cost: number) => [
-        { key: 'budget:198.51.100.4', owner: '198.51.100.4', policies: [budget], cost },
-        { key: 'budget:globex', owner: 'globex', policies: [budget], cost },
-        { key: 'budget:hooli', owner: 'hooli', policies: [slots], cost: Math.min(cost, 1) },
+        { key: 'budget:198.51.100.4', scope: 'budget', owner: '198.51.100.4', policies: [budget], cost },
+        { key: 'budget:globex', scope: 'budget', owner: 'globex', policies: [budget], cost },
+        { key: 'budget:hooli', scope: 'budget', owner: 'hooli', policies: [slots], cost: Math.min(cost, 1) },
       ];
       await store.judge(charges(40));
       const token = charges(40).slice(0, 2);
@@ -126,7 +139,7 @@ describeWithRedis('a Cluster of three nodes', () => {
 
     it('loads the script again on nodes that lost it', async () => {
       const ask = (client: string): Promise<Verdict> =>
-        store.judge([{ key: `lost:${client}`, owner: client, policies: three, cost: 1 }]);
+        store.judge([{ key: `lost:${client}`, scope: 'lost', owner: client, policies: three, cost: 1 }]);
       const clients = Array.from({ length: 30 }, (_, index) => `192.0.2.${index}`);
       await Promise.all(clients.map(ask));
       for (const node of nodes) await node.command('SCRIPT', 'FLUSH');

@@ -201,6 +201,7 @@ describeWithRedis('memory and Redis', () => {
           })),
           policies.map((each, group) => ({
             key: `scope${group}:${client}`,
+            scope: `scope${group}`,
             owner: client,
             policies: each,
             cost,

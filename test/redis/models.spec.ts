@@ -30,6 +30,7 @@ function inMemory(policy: Policy, now: () => number): Counts {
 function inRedis(store: RedisQuotaStore, policy: Policy, now: () => number): Counts {
   const charge = (client: string, cost: number) => ({
     key: `all:${client}`,
+    scope: 'all',
     owner: client,
     policies: [policy],
     cost,

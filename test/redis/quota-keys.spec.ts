@@ -1,7 +1,9 @@
+import { joinKey } from '../../src/common/join-key.js';
 import { keyOf, slotOf } from '../../src/redis/quota-keys.js';
 
 const charge = (scope: string, owner: string, isAddress = false) => ({
-  key: `${scope}:${owner}`,
+  key: joinKey(scope, owner),
+  scope,
   owner,
   isAddress,
   policies: [],

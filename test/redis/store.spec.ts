@@ -26,7 +26,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
     policies: readonly Policy[] = [tenAMinute],
     { client = '192.0.2.1', scope = 'all', cost = 1 } = {},
   ): Promise<Verdict> =>
-    store.judge([{ key: `${scope}:${client}`, owner: client, isAddress: true, policies, cost }]);
+    store.judge([{ key: `${scope}:${client}`, scope, owner: client, isAddress: true, policies, cost }]);
   /** Calls of scripts that the server has seen. */
   const calls = async (): Promise<number> => {
     const text = await redis.command('INFO', 'commandstats');
@@ -60,8 +60,15 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
     const tenant = createPolicy({ limit: 2, windowMs: minute, algorithm: 'fixed-window' });
     const both = (): Promise<Verdict> =>
       store.judge([
-        { key: 'agent:192.0.2.1', owner: '192.0.2.1', isAddress: true, policies: [tenAMinute], cost: 1 },
-        { key: 'tenant:acme', owner: 'acme', policies: [tenant], cost: 1 },
+        {
+          key: 'agent:192.0.2.1',
+          scope: 'agent',
+          owner: '192.0.2.1',
+          isAddress: true,
+          policies: [tenAMinute],
+          cost: 1,
+        },
+        { key: 'tenant:acme', scope: 'tenant', owner: 'acme', policies: [tenant], cost: 1 },
       ]);
     expect(remaining(await both())).toEqual([9, 1]);
     expect(remaining(await both())).toEqual([8, 0]);
@@ -222,7 +229,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
 
   describe('settling', () => {
     const charge = (policies: readonly Policy[], cost: number) => [
-      { key: 'all:192.0.2.1', owner: '192.0.2.1', isAddress: true, policies, cost },
+      { key: 'all:192.0.2.1', scope: 'all', owner: '192.0.2.1', isAddress: true, policies, cost },
     ];
     const every: PolicyParts[] = [
       { limit: 10, windowMs: minute },
@@ -334,6 +341,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       const several = [tenAMinute, createPolicy({ limit: 20, windowMs: minute, algorithm: 'fixed-window' })];
       const charges = Array.from({ length: 2_500 }, (_, index) => ({
         key: `all:10.0.${index >> 8}.${index & 255}`,
+        scope: 'all',
         owner: `10.0.${index >> 8}.${index & 255}`,
         isAddress: true,
         policies: several,
