@@ -1,5 +1,5 @@
 /* When a response has ended: use this for everything that must happen when a response is over, in place of listeners of its own. Node emits
- * neither 'finish' nor 'close' for a queued response of a pipelined request whose connection is closed before its turn. */
+ * neither 'finish' nor 'close' for a queued response of a pipelined request whose connection is closed before its turn; the edge does. */
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from './problem.js';
@@ -42,8 +42,6 @@ export function whenResponseEnds(response: ServerResponse, onEnd: OnResponseEnd)
   const isHttp2 = (response as Http2Response).stream !== undefined;
   response.once('finish', () => endResponse(response, !isHttp2 || isResponseWhole(response)));
   response.once('close', () => endResponse(response, false));
-  // A response that has its connection hears of its end from Node.
-  if (response.socket === null) followConnection(response);
 }
 
 /** Whether a response is over: sent, cut off, or without anybody left to send it to. */
@@ -68,16 +66,26 @@ function endResponse(response: PendingResponse, isWhole: boolean): void {
   for (const onEnd of pending) onEnd(isWhole);
 }
 
-function followConnection(response: ServerResponse): void {
+/**
+ * Closes a queued response with its connection, as Node closes one whose turn has come: the response of a pipelined request that waits for
+ * the one before it. For each request, before anything else sees it.
+ */
+export function closeWithConnection(response: ServerResponse): void {
+  if (response.socket !== null) return;
   const socket = response.req.socket as QueueingSocket;
   let queued = socket[QUEUED];
   if (queued === undefined) {
     const responses = (socket[QUEUED] = queued = new Set());
     socket.once('close', () => {
-      for (const each of responses) endResponse(each, false);
+      for (const each of responses) if (each.socket === null && !each.writableFinished) close(each);
     });
   }
   queued.add(response);
-  const { [PENDING]: pending } = response as PendingResponse;
-  pending!.push(() => queued.delete(response));
+  const forget = (): void => void queued.delete(response);
+  response.once('finish', forget).once('close', forget);
+}
+
+function close(response: ServerResponse): void {
+  response.destroyed = true;
+  response.emit('close');
 }

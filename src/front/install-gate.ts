@@ -5,6 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
+import { closeWithConnection } from '../common/response-end.js';
 import { keepErrorListener } from './answer.js';
 import type { Front } from './front.js';
 
@@ -66,11 +67,13 @@ function edgeListeners(
     server.listeners(event).some(listener => listener !== noListener);
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    closeWithConnection(response);
     // A listener of `checkContinue` emits the request again.
     if (requestState(response) !== undefined) dispatch(request, response);
     else whenAdmitted(front.admit(request, response), () => dispatch(request, response));
   };
   const onContinue = (request: IncomingMessage, response: ServerResponse): void => {
+    closeWithConnection(response);
     const admitted = front.admit(request, response, () => response.writeContinue());
     whenAdmitted(admitted, () => {
       if (isHandled('checkContinue')) deliver('checkContinue', request, response);
@@ -83,6 +86,7 @@ function edgeListeners(
   const onExpectation = (request: IncomingMessage, response: ServerResponse): void => {
     if (!isHandled('checkExpectation')) front.answerExpectation(request, response);
     else {
+      closeWithConnection(response);
       whenAdmitted(front.admit(request, response), () => deliver('checkExpectation', request, response));
     }
   };
