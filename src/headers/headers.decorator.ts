@@ -1,10 +1,15 @@
 import { applyDecorators, SetMetadata, UseInterceptors } from '@nestjs/common';
-import { readBoolean } from '../common/read-options.js';
+import { readBoolean, readObject, receivedError } from '../common/read-options.js';
 import type {
   ContentSecurityPolicyDirectives,
   ContentSecurityPolicyOptions,
 } from './content-security-policy.js';
-import { CONTENT_SECURITY_POLICY_KEY, NO_STORE_KEY, SECURITY_HEADERS_KEY } from './header-settings.js';
+import {
+  CONTENT_SECURITY_POLICY_KEY,
+  NO_STORE_KEY,
+  type RouteCaching,
+  SECURITY_HEADERS_KEY,
+} from './header-settings.js';
 import { readHeadersInput, resolveHeaders, type SecurityHeadersOptions } from './headers.options.js';
 import { SecurityHeadersInterceptor } from './security-headers.interceptor.js';
 
@@ -37,7 +42,23 @@ export function ContentSecurityPolicy(
   return withHeaders(CONTENT_SECURITY_POLICY_KEY, policy);
 }
 
-/** `no-store` whatever the handler says itself; `@NoStore(false)` leaves Cache-Control to the handler. */
-export function NoStore(enabled = true): Decorator {
-  return withHeaders(NO_STORE_KEY, readBoolean('@NoStore()', enabled, true));
+/**
+ * `no-store` whatever the handler says itself. `@NoStore(false)` leaves Cache-Control to the handler; its errors keep `no-store`.
+ * `@NoStore({ errors: false })` leaves it to the handler on its errors too: a shared cache may then keep an error.
+ */
+export function NoStore(enabled: boolean | { readonly errors: false } = true): Decorator {
+  return withHeaders(NO_STORE_KEY, readCaching(enabled));
+}
+
+function readCaching(enabled: unknown): RouteCaching {
+  if (typeof enabled !== 'object') return readBoolean('@NoStore()', enabled, true) ? 'no-store' : 'own';
+  const { errors } = readObject('@NoStore()', enabled, ['errors']);
+  if (errors === false) return 'own-on-errors';
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    '@NoStore().errors',
+    'must be false',
+    'Write @NoStore(false) to leave the answers alone that are no errors.',
+    errors,
+  );
 }
