@@ -10,7 +10,7 @@ import { isSameOrigin, readOrigin } from '../cors/origin.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 import { matchesHost } from '../host/check-host.js';
 import { hostProblem } from '../host/host.problem.js';
-import { isWithin } from '../network/address-range.js';
+import { isFromNetwork } from '../network/check-network.js';
 import { NETWORK_PROBLEM } from '../network/network.problem.js';
 import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
 import {
@@ -54,7 +54,7 @@ export class HeadCheck {
     const { hosts, network } = this.options;
     if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
       return { fields: hostProblem('not-listed') };
-    if (!isWithin(state.client.address, network)) return { fields: NETWORK_PROBLEM };
+    if (!isFromNetwork(state.client, raw.headers, network)) return { fields: NETWORK_PROBLEM };
     // Revisions without sessions have nothing to GET or to DELETE.
     if (!METHODS.has(method) || (isStateless(headers.version) && method !== 'POST' && method !== 'OPTIONS')) {
       return {

@@ -222,6 +222,8 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       const { port } = await startGateway({ trustProxy: 'loopback' });
       const inside = await library.connect(port, { headers: { 'X-Forwarded-For': '10.0.0.1' } });
       expect(await inside.ask('internal')).toEqual(['internal', 'hello']);
+      const behind = await library.connect(port, { headers: { 'X-Forwarded-For': '8.8.8.8, 10.0.0.1' } });
+      expect(await behind.ask('internal')).toMatchObject(['exception', { code: 'network_not_allowed' }]);
       const outside = await library.connect(port, { headers: { 'X-Forwarded-For': '8.8.8.8' } });
       expect(await outside.ask('internal')).toMatchObject(['exception', { code: 'network_not_allowed' }]);
     });
