@@ -280,6 +280,8 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
     it.each([
       ['a foreign host', { Host: 'evil.test' }, 421],
       ['a foreign page', { Origin: 'https://evil.test' }, 403],
+      ['a foreign page that sends no Origin', { 'Sec-Fetch-Site': 'cross-site' }, 403],
+      ['a page of a sibling that sends no Origin', { 'Sec-Fetch-Site': 'same-site' }, 403],
     ])('refuses %s', async (_what, headers, status) => {
       const { port, send } = await startGateway({});
       // The polling client would send neither of the two headers; a browser does.
@@ -291,6 +293,12 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
             (error: Error) => error.message,
           );
       expect(await refused).toBe(`status ${status}`);
+    });
+
+    it.each(['same-origin', 'none'])('opens for Sec-Fetch-Site: %s', async site => {
+      const { port } = await startGateway({});
+      const client = await library.connect(port, { headers: { 'Sec-Fetch-Site': site } });
+      expect(await client.ask('echo')).toEqual(['echo', 'hello']);
     });
 
     it('refuses messages of a socket that needed no credential', async () => {
