@@ -38,6 +38,7 @@ import { ProblemDetailsFilter } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
+import { installStreamErrors } from './front/install-stream-errors.js';
 import { installVerbs } from './front/install-verbs.js';
 import { HEADER_SETTINGS } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
@@ -147,6 +148,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
       if (!adapter) return;
       installFront(adapter, front, options.cors !== false, logger);
       installVerbs(adapter, verbs);
+      if (options.errors) installStreamErrors(adapter, (...failed) => this.answerUnhandled(...failed));
     };
     // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
     if (adapterHost.httpAdapter) install(adapterHost.httpAdapter);
