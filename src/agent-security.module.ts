@@ -43,6 +43,7 @@ import { ProblemDetailsFilter } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
 import { installGate } from './front/install-gate.js';
 import { installFront } from './front/install-hooks.js';
+import { installStreamErrors } from './front/install-stream-errors.js';
 import { installVerbs } from './front/install-verbs.js';
 import { markFailures } from './front/mark-failures.js';
 import { HEADER_SETTINGS } from './headers/header-settings.js';
@@ -160,6 +161,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
       installFront(adapter, front, options.cors !== false, logger);
       installVerbs(adapter, verbs);
       markFailures(adapter);
+      if (options.errors) installStreamErrors(adapter, (...failed) => this.answerUnhandled(...failed));
     };
     // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
     if (adapterHost.httpAdapter) install(adapterHost.httpAdapter);

@@ -8,6 +8,8 @@ import { type ForwardedElement, parseForwarded } from './forwarded.js';
 /** A request's client, before its address is made a key. */
 export interface ClientReading {
   readonly address: string;
+  /** Whether trusted proxies name this client, and nobody behind it. */
+  readonly isVouched: boolean;
   readonly secure: boolean;
   readonly forwardedHosts: readonly string[] | undefined;
 }
@@ -25,16 +27,20 @@ const MAX_WALK = 32;
 export function readClient(peer: Peer, headers: Headers, trusts: TrustFunction | undefined): ClientReading {
   const peerAddress = (peer.address && canonicalAddress(peer.address)) ?? peer.address ?? '';
   if (trusts === undefined || !trusts(peerAddress, 0)) {
-    return { address: peerAddress, secure: peer.encrypted, forwardedHosts: undefined };
+    return { address: peerAddress, isVouched: false, secure: peer.encrypted, forwardedHosts: undefined };
   }
   const forwarded = headers['forwarded'];
   const elements = forwarded === undefined ? [] : parseForwarded(join(forwarded));
+  const { address, isVouched } = readAddress(peerAddress, headers, elements, trusts);
   return {
-    address: readAddress(peerAddress, headers, elements, trusts),
+    address,
+    isVouched,
     secure: readScheme(headers, elements) ?? peer.encrypted,
     forwardedHosts: readForwardedHosts(headers, elements),
   };
 }
+
+type Walk = Pick<ClientReading, 'address' | 'isVouched'>;
 
 /** The proxy writes one of the two fields and passes the other on as the client sent it; where they differ, neither counts. */
 function readAddress(
@@ -42,16 +48,21 @@ function readAddress(
   headers: Headers,
   elements: readonly ForwardedElement[],
   trusts: TrustFunction,
-): string {
+): Walk {
   const list = headers['x-forwarded-for'];
   const byList = list === undefined ? undefined : walk(peer, lastOf(list), trusts);
-  if (elements.length === 0) return byList ?? peer;
+  if (elements.length === 0) return byList ?? { address: peer, isVouched: false };
   const byElements = walk(
     peer,
     elements.map(element => element.for),
     trusts,
   );
-  return byList === undefined || byList === byElements ? byElements : peer;
+  if (byList === undefined) return byElements;
+  const agree = byList.address === byElements.address;
+  return {
+    address: agree ? byList.address : peer,
+    isVouched: agree && byList.isVouched && byElements.isVouched,
+  };
 }
 
 /** Whether a peer claims to speak for somebody else. */
@@ -59,17 +70,17 @@ export function hasForwardingHeaders(headers: Headers): boolean {
   return headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
 }
 
-function walk(peer: string, chain: readonly (string | undefined)[], trusts: TrustFunction): string {
-  let vouched = peer;
+function walk(peer: string, chain: readonly (string | undefined)[], trusts: TrustFunction): Walk {
+  let address = peer;
   for (let hop = 1; hop <= chain.length && hop <= MAX_WALK; hop++) {
-    const address = readNode(chain[chain.length - hop]);
+    const node = readNode(chain[chain.length - hop]);
     // An element that is no address ends the walk at the last address that a trusted proxy vouched for: text that a client
     // chose never becomes its name.
-    if (address === undefined) return vouched;
-    vouched = address;
-    if (!trusts(address, hop)) return address;
+    if (node === undefined) return { address, isVouched: false };
+    address = node;
+    if (!trusts(address, hop)) return { address, isVouched: hop === chain.length && hop < MAX_WALK };
   }
-  return vouched;
+  return { address, isVouched: chain.length < MAX_WALK };
 }
 
 /** An address, with or without a port: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`. */

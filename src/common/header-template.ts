@@ -19,15 +19,23 @@ interface HeaderVariant {
   readonly secure: StandingHeaders;
 }
 
-export interface HeaderTemplate {
-  readonly requestIdHeader: string | undefined;
+/** For one kind of answer. */
+interface HeaderVariants {
   readonly data: HeaderVariant;
   readonly html: HeaderVariant;
-  /** The (lower-case) names of all of them. */
+}
+
+export interface HeaderTemplate extends HeaderVariants {
+  readonly requestIdHeader: string | undefined;
+  /** Of responses with a status from 400. */
+  readonly errors: HeaderVariants;
+  /** The (lower-case) names of all of them, and those of CORS where the module decides. */
   readonly names: ReadonlySet<string>;
   readonly removePoweredBy: boolean;
   /** `no-store` also over a handler's own Cache-Control. */
   readonly forceNoStore: boolean;
+  /** The same for errors: what a handler set for its answer says nothing of the error in its place. */
+  readonly forceNoStoreOnErrors: boolean;
 }
 
 export interface HeaderTemplateParts {
@@ -39,9 +47,21 @@ export interface HeaderTemplateParts {
   readonly strictTransportSecurity: string | undefined;
   readonly removePoweredBy: boolean;
   readonly noStore: boolean | 'force';
-  /** Whether answers differ by origin. */
+  readonly noStoreOnErrors: boolean;
+  /** Whether answers differ by origin, as the module decides: nobody else's CORS headers are sent then. */
   readonly varyByOrigin: boolean;
 }
+
+/** What CORS says in a response (Fetch standard, Private Network Access). */
+export const CORS_NAMES: ReadonlySet<string> = new Set([
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-expose-headers',
+  'access-control-allow-methods',
+  'access-control-allow-headers',
+  'access-control-max-age',
+  'access-control-allow-private-network',
+]);
 
 const RESOURCE_POLICY = 'Cross-Origin-Resource-Policy';
 
@@ -52,25 +72,31 @@ export const sharedValue = (name: string, value: string): string =>
 /** @throws TypeError for a name or a value that no header can have */
 export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplate {
   const { requestIdHeader, strictTransportSecurity } = parts;
-  const variant = (policies: readonly (readonly [string, string])[]): HeaderVariant => {
+  const variant = (policies: HeaderTemplateParts['policies'], noStore: boolean): HeaderVariant => {
     const pairs = [...parts.common, ...policies].flat();
-    if (parts.noStore) pairs.push('Cache-Control', 'no-store');
+    if (noStore) pairs.push('Cache-Control', 'no-store');
     if (parts.varyByOrigin) pairs.push('Vary', 'Origin');
     const plain = standing(pairs);
     if (strictTransportSecurity === undefined) return { plain, secure: plain };
     return { plain, secure: standing([...pairs, 'Strict-Transport-Security', strictTransportSecurity]) };
   };
-  const data = variant(parts.policies);
-  const html = variant(parts.htmlPolicies);
-  const names = new Set(requestIdHeader === undefined ? [] : [requestIdHeader.toLowerCase()]);
+  const variants = (noStore: boolean): HeaderVariants => ({
+    data: variant(parts.policies, noStore),
+    html: variant(parts.htmlPolicies, noStore),
+  });
+  const { data, html } = variants(parts.noStore !== false);
+  const names = new Set(parts.varyByOrigin ? CORS_NAMES : []);
+  if (requestIdHeader !== undefined) names.add(requestIdHeader.toLowerCase());
   for (const { secure } of [data, html]) eachPair(secure.pairs, name => names.add(name.toLowerCase()));
   return {
     requestIdHeader,
     data,
     html,
+    errors: variants(parts.noStore !== false || parts.noStoreOnErrors),
     names,
     removePoweredBy: parts.removePoweredBy,
     forceNoStore: parts.noStore === 'force',
+    forceNoStoreOnErrors: parts.noStoreOnErrors,
   };
 }
 

@@ -11,6 +11,8 @@ import type { HeaderTemplate } from './header-template.js';
 export interface Client {
   /** The client's address in its one spelling (no zone, IPv4-mapped as IPv4); `''` where the transport has none. */
   readonly address: string;
+  /** Whether trusted proxies name this client, and nobody behind it. */
+  readonly isVouched: boolean;
   /** The quota that the address belongs to. */
   readonly key: Key64;
   /** Whether the client's own connection is HTTPS. */
@@ -28,6 +30,7 @@ export interface BodyProgress {
 /** Until the client was read. */
 const UNKNOWN_CLIENT: Client = {
   address: '',
+  isVouched: false,
   key: SHARED_KEY,
   secure: false,
   forwardedHosts: undefined,

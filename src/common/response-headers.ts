@@ -11,7 +11,13 @@ import {
   ServerResponse,
 } from 'node:http';
 import { appendToHead, CAN_APPEND_TO_HEAD, isHeaderValue } from './head-text.js';
-import { eachPair, type HeaderTemplate, sharedValue, type StandingHeaders } from './header-template.js';
+import {
+  CORS_NAMES,
+  eachPair,
+  type HeaderTemplate,
+  sharedValue,
+  type StandingHeaders,
+} from './header-template.js';
 import { PROBLEM_CONTENT_TYPE } from './problem.js';
 import {
   REQUEST_STATE,
@@ -26,17 +32,22 @@ interface StandingState {
   readonly client: { readonly secure: boolean };
 }
 
-/** The headers that stand whatever is answered, name and value in turn: for answers without a response object. */
+/** The headers that stand whatever error is answered, name and value in turn: for answers without a response object. */
 export function standingHeaders(state: StandingState): readonly string[] {
-  return [...requestIdPair(state), ...standingOf(state, undefined).pairs];
+  return [...requestIdPair(state), ...standingOf(state, undefined, 400).pairs];
 }
 
 function requestIdPair({ id, template }: StandingState): readonly string[] {
   return id === '' || template.requestIdHeader === undefined ? [] : [template.requestIdHeader, id];
 }
 
-function standingOf({ template, client }: StandingState, contentType: unknown): StandingHeaders {
-  const variant = isHtml(contentType) ? template.html : template.data;
+function standingOf(
+  { template, client }: StandingState,
+  contentType: unknown,
+  status: number,
+): StandingHeaders {
+  const variants = status >= 400 ? template.errors : template;
+  const variant = isHtml(contentType) ? variants.html : variants.data;
   return client.secure ? variant.secure : variant.plain;
 }
 
@@ -151,7 +162,7 @@ function linesFor(
     if (lower === CONTENT_TYPE) contentType = own[name];
   }
   if (contentType !== withoutCharset(contentType)) return undefined;
-  const { text, sharedText } = standingOf(state, contentType);
+  const { text, sharedText } = standingOf(state, contentType, status);
   let lines = state.grant === undefined ? text : sharedText;
   for (const pairs of [requestIdPair(state), state.grant, state.quota, state.challenge]) {
     if (pairs === undefined) continue;
@@ -164,12 +175,12 @@ function linesFor(
 }
 
 /** Whether a header of the author's has to be judged together with the module's. */
-function isEntangled(lower: string, { template, grant, unreadable }: RequestState, status: number): boolean {
+function isEntangled(lower: string, { template, grant }: RequestState, status: number): boolean {
   return (
     template.names.has(lower) ||
     LATE_HEADERS.has(lower) ||
     isDropped(lower, template, status) ||
-    ((grant !== undefined || unreadable) && lower.startsWith('access-control-')) ||
+    (grant !== undefined && CORS_NAMES.has(lower)) ||
     // With it, Node sends the head as soon as it is written.
     lower === 'expect'
   );
@@ -178,10 +189,7 @@ function isEntangled(lower: string, { template, grant, unreadable }: RequestStat
 /** The general way: each of the module's headers is set on the response, if its author leaves room for it. */
 function addMissingHeaders(response: ServerResponse, state: RequestState, status: number): void {
   for (const name of response.getHeaderNames()) {
-    if (
-      isDropped(name, state.template, status) ||
-      isDeniedCorsHeader(name, response.getHeader(name), state)
-    ) {
+    if (isDropped(name, state.template, status) || isForeignCorsHeader(name, state)) {
       response.removeHeader(name);
     }
   }
@@ -190,7 +198,7 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
     const exact = withoutCharset(contentType);
     if (exact !== contentType) response.setHeader('Content-Type', exact);
   }
-  eachPair(standingOf(state, contentType).pairs, (name, value) => {
+  eachPair(standingOf(state, contentType, status).pairs, (name, value) => {
     if (!response.hasHeader(name)) {
       response.setHeader(name, state.grant === undefined ? value : sharedValue(name, value));
     } else if (name === 'Vary') {
@@ -232,9 +240,16 @@ const LATE_HEADERS: ReadonlySet<string> = new Set([
   'x-token-expired',
 ]);
 
-/** `X-Powered-By` tells attackers what to try; an ETag on an error would let a cache keep it. */
-function isDropped(lower: string, { removePoweredBy }: HeaderTemplate, status: number): boolean {
-  return (lower === 'x-powered-by' && removePoweredBy) || (lower === 'etag' && status >= 400);
+/** `X-Powered-By` tells attackers what to try; what lets a cache keep an answer was not meant for the error in its place. */
+function isDropped(lower: string, template: HeaderTemplate, status: number): boolean {
+  if (lower === 'x-powered-by') return template.removePoweredBy;
+  if (status < 400) return false;
+  return lower === 'etag' || (template.forceNoStoreOnErrors && isCachePolicy(lower));
+}
+
+/** `Cache-Control`, and what caches put above it: RFC 9213 (`CDN-Cache-Control` and its like), `Surrogate-Control`, `Expires`. */
+function isCachePolicy(lower: string): boolean {
+  return lower.endsWith('cache-control') || lower === 'surrogate-control' || lower === 'expires';
 }
 
 /** What a grant decides; the rest of `Access-Control-*` belongs to a preflight's answer, which is our own. */
@@ -244,17 +259,10 @@ const GRANTED_NAMES: ReadonlySet<string> = new Set([
   'access-control-expose-headers',
 ]);
 
-/**
- * CORS is decided in one place. For an allowed origin its own answer stands; for a refused one, what another middleware
- * reflects is taken off. A handler's `Access-Control-Allow-Origin: *` stays (public data), but never with credentials.
- */
-function isDeniedCorsHeader(lower: string, value: unknown, state: RequestState): boolean {
-  if (!lower.startsWith('access-control-')) return false;
-  if (state.grant !== undefined) return GRANTED_NAMES.has(lower);
-  if (!state.unreadable) return false;
-  return (
-    lower === 'access-control-allow-credentials' || (lower === 'access-control-allow-origin' && value !== '*')
-  );
+/** CORS is decided in one place: what a handler or another middleware says of it is not sent, be it `*`. */
+function isForeignCorsHeader(lower: string, { grant, template }: RequestState): boolean {
+  if (!CORS_NAMES.has(lower)) return false;
+  return grant === undefined ? template.names.has(lower) : GRANTED_NAMES.has(lower);
 }
 
 /** Express adds a charset to every text; JSON has no such parameter (RFC 8259 section 11). */

@@ -36,7 +36,8 @@ export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecisi
   if (origin === undefined) {
     // Public data is marked public for everybody: a cache may hand the answer to a browser later.
     if (cors.anyOrigin) return { kind: 'granted', origin: '*' };
-    return safe || isOwnSite(request.secFetchSite) ? NONE : REFUSED;
+    if (isOwnSite(request.secFetchSite)) return NONE;
+    return safe ? UNREADABLE : REFUSED;
   }
   const preflight = method === 'OPTIONS' && request.requestedMethod !== undefined;
   if (isAllowedOrigin(origin, cors)) {

@@ -48,7 +48,7 @@ export class CspReportStage {
 
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<false> {
     const problem = this.#check(raw, state);
-    if (problem === 'preflight') this.#answerPreflight(response);
+    if (problem === 'preflight') this.#answerPreflight(response, state);
     else if (problem === undefined) await this.#take(raw, response, state);
     else this.answerNow(raw, response, problem);
     return false;
@@ -119,9 +119,9 @@ export class CspReportStage {
     });
   }
 
-  #answerPreflight(response: ServerResponse): void {
+  #answerPreflight(response: ServerResponse, state: RequestState): void {
+    state.grant = ['Access-Control-Allow-Origin', '*'];
     response.writeHead(204, {
-      'Access-Control-Allow-Origin': '*',
       'Access-Control-Allow-Methods': 'POST',
       'Access-Control-Allow-Headers': 'Content-Type',
       'Access-Control-Max-Age': '600',

@@ -27,6 +27,14 @@ export interface UnguardedLimiter {
 
 export const UNGUARDED_LIMITER = Symbol('agent-security:unguarded-limiter');
 
+/** What a handler says of the content that it meant to send. */
+const OF_THE_ANSWER = [
+  'Content-Disposition',
+  'Content-Encoding',
+  'Content-Language',
+  'Content-Range',
+] as const;
+
 /** Every error of the app as `application/problem+json` (RFC 9457). It stands behind all filters of the user. */
 @Catch()
 @Injectable()
@@ -55,6 +63,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const fields = describeError(answered, this.options.exposeMessages);
     if (state !== undefined) state.problem = fields.code;
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
+    for (const name of OF_THE_ANSWER) response.removeHeader(name);
     if (adapter.getType() === 'express' && isPlainExpress(response)) {
       answerPlainly(response, problem);
     } else {

@@ -47,14 +47,18 @@ function withReports(headers: ResolvedHeaders, path: string | undefined): Resolv
   };
 }
 
-/** What a template is made of; `noStore` is the route's own choice, if it has one. */
-export function templateParts(settings: HeaderSettings, noStore?: boolean | 'force'): HeaderTemplateParts {
+/** Whose `Cache-Control` a route sends: the module's always, its handler's, or its handler's on errors too. */
+export type RouteCaching = 'no-store' | 'own' | 'own-on-errors';
+
+/** What a template is made of; `caching` is the route's own choice, if it has one. */
+export function templateParts(settings: HeaderSettings, caching?: RouteCaching): HeaderTemplateParts {
   return {
     ...(settings.input === false
       ? NOTHING
       : withReports(resolveHeaders('headers', settings.input), settings.reportPath)),
     requestIdHeader: settings.requestIdHeader,
-    noStore: noStore ?? settings.noStore,
+    noStore: caching === undefined ? settings.noStore : caching === 'no-store' && 'force',
+    noStoreOnErrors: caching === 'no-store' || (settings.noStore && caching !== 'own-on-errors'),
     varyByOrigin: settings.varyByOrigin,
   };
 }

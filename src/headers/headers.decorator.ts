@@ -1,10 +1,15 @@
 import { applyDecorators, SetMetadata, UseInterceptors } from '@nestjs/common';
-import { readArgument, readBoolean, readGiven, receivedError } from '../common/read-options.js';
+import { readArgument, readBoolean, readGiven, readObject, receivedError } from '../common/read-options.js';
 import type {
   ContentSecurityPolicyDirectives,
   ContentSecurityPolicyOptions,
 } from './content-security-policy.js';
-import { CONTENT_SECURITY_POLICY_KEY, NO_STORE_KEY, SECURITY_HEADERS_KEY } from './header-settings.js';
+import {
+  CONTENT_SECURITY_POLICY_KEY,
+  NO_STORE_KEY,
+  type RouteCaching,
+  SECURITY_HEADERS_KEY,
+} from './header-settings.js';
 import { readHeadersInput, resolveHeaders, type SecurityHeadersOptions } from './headers.options.js';
 import { SecurityHeadersInterceptor } from './security-headers.interceptor.js';
 
@@ -47,7 +52,23 @@ export function ContentSecurityPolicy(
   return withHeaders(CONTENT_SECURITY_POLICY_KEY, policy);
 }
 
-/** `no-store` whatever the handler says itself; `@NoStore(false)` leaves Cache-Control to the handler. */
-export function NoStore(...given: [enabled?: boolean]): Decorator {
-  return withHeaders(NO_STORE_KEY, readBoolean('@NoStore()', readArgument('@NoStore()', given, true), true));
+/**
+ * `no-store` whatever the handler says itself. `@NoStore(false)` leaves Cache-Control to the handler; its errors keep `no-store`.
+ * `@NoStore({ errors: false })` leaves it to the handler on its errors too: a shared cache may then keep an error.
+ */
+export function NoStore(...given: [enabled?: boolean | { readonly errors: false }]): Decorator {
+  return withHeaders(NO_STORE_KEY, readCaching(readArgument('@NoStore()', given, true)));
+}
+
+function readCaching(enabled: unknown): RouteCaching {
+  if (typeof enabled !== 'object') return readBoolean('@NoStore()', enabled, true) ? 'no-store' : 'own';
+  const { errors } = readObject('@NoStore()', enabled, ['errors']);
+  if (errors === false) return 'own-on-errors';
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    '@NoStore().errors',
+    'must be false',
+    'Write @NoStore(false) to leave the answers alone that are no errors.',
+    errors,
+  );
 }

@@ -15,6 +15,7 @@ import {
   HEADER_SETTINGS,
   type HeaderSettings,
   NO_STORE_KEY,
+  type RouteCaching,
   SECURITY_HEADERS_KEY,
   templateParts,
 } from './header-settings.js';
@@ -56,9 +57,7 @@ export class SecurityHeadersInterceptor implements NestInterceptor {
         htmlContentSecurityPolicy: policy,
       });
     }
-    const noStore = read<boolean>(NO_STORE_KEY).findLast(value => value !== undefined);
-    return compileHeaderTemplate(
-      templateParts({ ...this.settings, input }, noStore === undefined ? undefined : noStore && 'force'),
-    );
+    const caching = read<RouteCaching>(NO_STORE_KEY).findLast(value => value !== undefined);
+    return compileHeaderTemplate(templateParts({ ...this.settings, input }, caching));
   }
 }

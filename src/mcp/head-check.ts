@@ -11,7 +11,7 @@ import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 import { isPreflight } from '../cors/preflight.js';
 import { matchesHost } from '../host/check-host.js';
 import { hostProblem } from '../host/host.problem.js';
-import { isWithin } from '../network/address-range.js';
+import { isFromNetwork } from '../network/check-network.js';
 import { NETWORK_PROBLEM } from '../network/network.problem.js';
 import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
 import {
@@ -56,7 +56,7 @@ export class HeadCheck {
     const { hosts, network } = this.options;
     if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
       return { fields: hostProblem('not-listed') };
-    if (!isWithin(state.client.address, network)) return { fields: NETWORK_PROBLEM };
+    if (!isFromNetwork(state.client, raw.headers, network)) return { fields: NETWORK_PROBLEM };
     // It carries no credential. With `cors`, it has been answered before; without, the app's own middleware answers it.
     if (isPreflight(raw)) return { headers, proof: undefined };
     // Revisions without sessions have nothing to GET or to DELETE.

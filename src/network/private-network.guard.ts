@@ -1,9 +1,10 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { rawRequest } from '../common/http-request.js';
 import { toMessageException } from '../common/message.exception.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { readCall, readMessageCall } from '../rate-limit/read-call.js';
-import { isWithin } from './address-range.js';
+import { isFromNetwork } from './check-network.js';
 import { NETWORK_PROBLEM } from './network.problem.js';
 
 /** Refuses calls from elsewhere than this machine and private networks. `@PrivateNetworkOnly()` binds it. */
@@ -14,8 +15,9 @@ export class PrivateNetworkGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const message = readMessageCall(context);
     // Without a request (a microservice's message) there is no address, and nobody is let in.
-    const state = (readCall(context) ?? message)?.state;
-    if (isWithin(state?.client.address ?? '', 'private')) return true;
+    const call = readCall(context) ?? message;
+    if (call?.state && isFromNetwork(call.state.client, rawRequest(call.request).headers, 'private'))
+      return true;
     const refused = new ProblemException(NETWORK_PROBLEM);
     if (message === undefined) throw refused;
     return toMessageException(refused, context, this.errors.typeBase).then(error => {

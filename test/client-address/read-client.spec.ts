@@ -113,6 +113,7 @@ describe('readClient', () => {
     for (const trusts of [undefined, proxy]) {
       expect(readClient({ address: '203.0.113.9', encrypted: false }, headers, trusts)).toEqual({
         address: '203.0.113.9',
+        isVouched: false,
         secure: false,
         forwardedHosts: undefined,
       });
@@ -146,6 +147,7 @@ describe('readClient', () => {
   it('has no address where the transport has none', () => {
     expect(readClient({ address: undefined, encrypted: true }, {}, undefined)).toEqual({
       address: '',
+      isVouched: false,
       secure: true,
       forwardedHosts: undefined,
     });

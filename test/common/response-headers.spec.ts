@@ -23,6 +23,7 @@ const PARTS: HeaderTemplateParts = {
   strictTransportSecurity: 'max-age=1',
   removePoweredBy: true,
   noStore: true,
+  noStoreOnErrors: true,
   varyByOrigin: true,
 };
 
@@ -183,33 +184,87 @@ describe('the headers of a response', () => {
     }
   });
 
-  const refused: [
-    title: string,
-    sent: Record<string, string>,
-    acao: string[] | undefined,
-    acac: string[] | undefined,
-  ][] = [
+  const foreign: [title: string, sent: Record<string, string>][] = [
     [
       'a reflected origin',
       { 'Access-Control-Allow-Origin': 'https://evil.test', 'Access-Control-Allow-Credentials': 'true' },
-      undefined,
-      undefined,
     ],
-    ['public data', { 'Access-Control-Allow-Origin': '*' }, ['*'], undefined],
+    ['every origin', { 'access-control-allow-origin': '*' }],
     [
-      'public data with credentials',
-      { 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Credentials': 'true' },
-      ['*'],
-      undefined,
+      'what a preflight may send',
+      {
+        'Access-Control-Allow-Methods': '*',
+        'Access-Control-Allow-Headers': '*',
+        'Access-Control-Max-Age': '60',
+        'Access-Control-Allow-Private-Network': 'true',
+        'Access-Control-Expose-Headers': '*',
+      },
     ],
   ];
-  it.each(refused)('keep a refused origin out: %s', async (_title, sent, acao, acac) => {
-    const unreadable = (state: RequestState): void => void (state.unreadable = true);
-    const headers = await receive(response => void response.writeHead(200, sent).end(), {}, unreadable);
-    expect([headers['access-control-allow-origin'], headers['access-control-allow-credentials']]).toEqual([
-      acao,
-      acac,
-    ]);
+  it.each(foreign)('leave nothing of what others say of CORS: %s', async (_title, sent) => {
+    for (const handler of [
+      (response: ServerResponse) => void response.writeHead(200, sent).end(),
+      (response: ServerResponse) => void response.writeHead(200, 'Fine', sent).end(),
+      (response: ServerResponse) => void response.writeHead(200, Object.entries(sent).flat()).end(),
+      (response: ServerResponse) => {
+        for (const [name, value] of Object.entries(sent)) response.setHeader(name, value);
+        response.end();
+      },
+    ]) {
+      const names = async (parts: Partial<HeaderTemplateParts>): Promise<string[]> => {
+        const headers = await receive(handler, parts);
+        await new Promise<void>(resolve => server!.close(() => resolve()));
+        return Object.keys(headers).filter(name => name.startsWith('access-control-'));
+      };
+      expect(await names({})).toEqual([]);
+      expect(await names({ varyByOrigin: false })).toHaveLength(Object.keys(sent).length);
+    }
+  });
+
+  type Caching = Pick<HeaderTemplateParts, 'noStore' | 'noStoreOnErrors'>;
+  const caching: [title: string, parts: Caching, status: number, kept: boolean][] = [
+    ['are kept on an answer', { noStore: true, noStoreOnErrors: true }, 200, true],
+    ['are kept on a redirect', { noStore: true, noStoreOnErrors: true }, 301, true],
+    ['are replaced on a client error', { noStore: true, noStoreOnErrors: true }, 404, false],
+    ['are replaced on a server error', { noStore: true, noStoreOnErrors: true }, 500, false],
+    ['are replaced on an error alone', { noStore: false, noStoreOnErrors: true }, 404, false],
+    ['are kept where errors are excepted', { noStore: false, noStoreOnErrors: false }, 404, true],
+  ];
+  it.each(caching)("a handler's cache headers %s", async (_title, parts, status, kept) => {
+    const sent = {
+      'cache-control': 'public, max-age=60',
+      'CDN-Cache-Control': 'max-age=60',
+      'Cloudflare-CDN-Cache-Control': 'max-age=60',
+      'Surrogate-Control': 'max-age=60',
+      Expires: 'Thu, 01 Jan 2099 00:00:00 GMT',
+    };
+    for (const handler of [
+      (response: ServerResponse) => void response.writeHead(status, sent).end(),
+      (response: ServerResponse) => void response.writeHead(status, Object.entries(sent).flat()).end(),
+      (response: ServerResponse) => {
+        for (const [name, value] of Object.entries(sent)) response.setHeader(name, value);
+        response.writeHead(status).end();
+      },
+    ]) {
+      const headers = await receive(handler, parts);
+      await new Promise<void>(resolve => server!.close(() => resolve()));
+      const cached = Object.entries(sent).map(([name, value]) => [name.toLowerCase(), [value]]);
+      const actual = cached.map(([name]) => [name, headers[name as string]]);
+      expect(actual).toEqual(
+        kept ? cached : cached.map(([name]) => [name, name === 'cache-control' ? ['no-store'] : undefined]),
+      );
+    }
+  });
+
+  it.each([404, 500])('a %i has no-store where only errors have it', async status => {
+    for (const type of ['text/html', 'application/json']) {
+      const headers = await receive(
+        response => void response.writeHead(status, { 'Content-Type': type }).end(),
+        { noStore: false, noStoreOnErrors: true },
+      );
+      await new Promise<void>(resolve => server!.close(() => resolve()));
+      expect(headers['cache-control']).toEqual(['no-store']);
+    }
   });
 
   it('carry the quota once, and let a handler’s own stand', async () => {

@@ -216,7 +216,7 @@ describe('decideCors', () => {
       'a cross-site read without an Origin',
       { method: 'GET', origin: undefined, secFetchSite: 'cross-site' },
       none,
-      { kind: 'none' },
+      { kind: 'unreadable' },
     ],
     [
       'a same-origin write without an Origin',

@@ -11,13 +11,17 @@ import {
   type ExceptionFilter,
   type ExecutionContext,
   Get,
+  Header,
   Injectable,
   Module,
   type OnModuleInit,
   Post,
+  Res,
   UseFilters,
   VersioningType,
 } from '@nestjs/common';
+import fastifyCors from '@fastify/cors';
+import cors from 'cors';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { APP_FILTER, APP_GUARD, HttpAdapterHost, NestFactory } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
@@ -124,6 +128,23 @@ function expectWhole(answer: Answer): void {
 
 const PATHS = ['/', '/conflict', '/nowhere', '/%'];
 
+@Controller('own-cors')
+class OwnCors {
+  @Get('set')
+  @Header('Access-Control-Allow-Origin', '*')
+  set(): object {
+    return {};
+  }
+
+  @Get('written')
+  written(@Res() response: any): void {
+    response.hijack?.();
+    const raw = response.raw ?? response;
+    raw.writeHead(200, { 'access-control-allow-origin': '*', 'Access-Control-Allow-Methods': '*' });
+    raw.end();
+  }
+}
+
 describe.each(PLATFORMS)('on %s', (_title, platform) => {
   describe("the app's own headers", () => {
     it.each(PATHS)('useSecurityHeaders: %s has each header once, and the app chooses', async path => {
@@ -206,6 +227,55 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
         204, 1,
       ]);
       for (const answer of [evil, evilPreflight, good, goodPreflight]) expectWhole(answer);
+    });
+
+    const plugin = async (nest: any): Promise<void> => {
+      if (platform.name === 'Express') nest.use(cors());
+      else await nest.register(fastifyCors, { origin: '*' });
+    };
+    it.each<[string, (nest: any) => unknown, object]>([
+      ['enableCors()', nest => nest.enableCors(), {}],
+      ['cors: true', () => undefined, { cors: true }],
+      ['enableCors() that reflects', nest => nest.enableCors({ origin: true, credentials: true }), {}],
+      ["the framework's own package", plugin, {}],
+      [
+        'a middleware',
+        nest =>
+          nest.use((_request: unknown, response: any, next: () => void) => {
+            response.setHeader('Access-Control-Allow-Origin', '*');
+            response.setHeader('Access-Control-Expose-Headers', '*');
+            next();
+          }),
+        {},
+      ],
+      ['a handler', () => undefined, {}],
+    ])('sends no CORS header of %s', async (what, configure, nest) => {
+      const app = await start(platform, {
+        controllers: [Routes, OwnCors],
+        options: { cors: { origins: [APP] } },
+        configure: configure as never,
+        nest,
+      });
+      const preflight = { 'Access-Control-Request-Method': 'POST' };
+      const paths = what === 'a handler' ? ['/own-cors/set', '/own-cors/written'] : ['/', '/unknown'];
+      for (const path of paths) {
+        for (const [method, headers] of [
+          ['GET', { Origin: EVIL }],
+          ['GET', { Origin: 'null' }],
+          ['GET', {}],
+          ['GET', { 'Sec-Fetch-Site': 'cross-site' }],
+          ['POST', { Origin: EVIL }],
+          ['OPTIONS', { Origin: EVIL }],
+          ['OPTIONS', { Origin: EVIL, ...preflight }],
+          ['OPTIONS', preflight],
+        ] as [string, Record<string, string>][]) {
+          const answer = await app.send(path, { method, headers });
+          const sent = answer.lines.filter(([name]) => /^access-control/i.test(name));
+          expect([method, headers, sent]).toEqual([method, headers, []]);
+        }
+        const good = await app.send(path, { headers: { Origin: APP } });
+        expect(good.header('access-control-allow-origin')).toBe(APP);
+      }
     });
 
     it('alone, with cors: false, works and gets no warning', async () => {

@@ -1,4 +1,16 @@
-import { Controller, Get, Header, Inject, Injectable, type OnModuleInit, Res } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Inject,
+  Injectable,
+  NotFoundException,
+  type OnModuleInit,
+  Res,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import {
   type AgentSecurityOptions,
@@ -301,6 +313,112 @@ describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
     ])('%s', async (_what, path, options, expected) => {
       expect((await get(path, options)).header('cache-control')).toBe(expected);
     });
+  });
+
+  describe('an error of a handler that may be cached', () => {
+    const PUBLIC = 'public, max-age=60';
+    @Controller('cached')
+    class Cached {
+      @Get('not-found')
+      @Header('Cache-Control', PUBLIC)
+      @Header('CDN-Cache-Control', 'max-age=60')
+      notFound(): never {
+        throw new NotFoundException();
+      }
+
+      @Get('fails')
+      @Header('Cache-Control', PUBLIC)
+      fails(): never {
+        throw new Error('x');
+      }
+
+      @Get('status')
+      @NoStore(false)
+      @Header('Cache-Control', PUBLIC)
+      @HttpCode(404)
+      status(): object {
+        return {};
+      }
+
+      @Get('free')
+      @NoStore(false)
+      @Header('Cache-Control', PUBLIC)
+      free(): never {
+        throw new NotFoundException();
+      }
+
+      @Get('raw')
+      raw(@Res() response: any): void {
+        response.hijack?.();
+        const raw = response.raw ?? response;
+        raw.writeHead(503, { 'cache-control': PUBLIC });
+        raw.end();
+      }
+
+      @Get('excepted')
+      @NoStore({ errors: false })
+      @Header('Cache-Control', PUBLIC)
+      excepted(): never {
+        throw new NotFoundException();
+      }
+
+      @Get('served')
+      @NoStore({ errors: false })
+      @Header('Cache-Control', PUBLIC)
+      served(): object {
+        return {};
+      }
+    }
+
+    @Catch()
+    class OwnFilter {
+      catch(_error: unknown, host: ArgumentsHost): void {
+        const response = host.switchToHttp().getResponse();
+        response.status(418).send('own');
+      }
+    }
+
+    it.each([
+      ['/cached/not-found', 404, 'no-store'],
+      ['/cached/fails', 500, 'no-store'],
+      ['/cached/status', 404, 'no-store'],
+      ['/cached/free', 404, 'no-store'],
+      ['/cached/raw', 503, 'no-store'],
+      ['/cached/excepted', 404, PUBLIC],
+      ['/cached/served', 200, PUBLIC],
+    ])('%s', async (path, status, expected) => {
+      const { send } = await start(platform, { controllers: [Cached], options: { errors: {} } });
+      const answer = await send(path);
+      expect([answer.status, answer.header('cache-control')]).toEqual([status, expected]);
+      expect(answer.header('cdn-cache-control')).toBeUndefined();
+    });
+
+    it.each([
+      ["an app's own filter", {}, [new OwnFilter()], 418],
+      ["Nest's own filter", { errors: false as const }, [], 404],
+    ])('is not cached behind %s', async (_what, options, filters, status) => {
+      const { send } = await start(platform, {
+        controllers: [Cached],
+        options,
+        configure: app => void app.useGlobalFilters(...filters),
+      });
+      for (const path of ['/cached/not-found', '/cached/free']) {
+        const answer = await send(path);
+        expect([answer.status, answer.header('cache-control')]).toEqual([status, 'no-store']);
+      }
+    });
+
+    it('keeps its headers under noStore: false', async () => {
+      const { send } = await start(platform, { controllers: [Cached], options: { noStore: false } });
+      expect((await send('/cached/not-found')).header('cache-control')).toBe(PUBLIC);
+    });
+
+    it.each([{}, { errors: true }, { error: false }, null, 'no'])(
+      '%j is no argument of @NoStore()',
+      input => {
+        expect(() => NoStore(input as never)).toThrow('@NoStore()');
+      },
+    );
   });
 
   describe('@ContentSecurityPolicy()', () => {

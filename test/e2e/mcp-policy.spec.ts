@@ -319,11 +319,11 @@ describe.each(PLATFORMS)('the network of MCP on %s', (_platform, platform) => {
     expect((await send('/mcp', { body, headers: { ...headers, 'X-Forwarded-For': address } })).status).toBe(
       status,
     );
-    // What a client claims of itself counts for nothing.
+    // Nobody vouches for what an untrusted peer says, and its own address is not the client's then.
     const { send: direct } = await start(platform, parts({ mcp: { network } }));
-    expect((await direct('/mcp', { body, headers: { ...headers, 'X-Forwarded-For': address } })).status).toBe(
-      200,
-    );
+    const forwarded = { ...headers, 'X-Forwarded-For': address };
+    expect((await direct('/mcp', { body, headers: forwarded })).status).toBe(network === 'any' ? 200 : 403);
+    expect((await direct('/mcp', { body, headers })).status).toBe(200);
   });
 
   it('does not start on every address where loopback is asked for', async () => {
@@ -381,6 +381,12 @@ describe.each(PLATFORMS)('the network of MCP on %s', (_platform, platform) => {
     ]).toEqual([200, 200, 403, 403]);
     const refused = await send('/internal', { headers: { 'X-Forwarded-For': '8.8.8.8' } });
     expect(refused.json()).toMatchObject({ code: 'network_not_allowed', status: 403 });
+
+    const { send: unnamed } = await start(platform, { controllers: [InternalController] });
+    expect((await unnamed('/internal')).status).toBe(200);
+    for (const name of ['X-Forwarded-For', 'X-Real-IP', 'Via', 'Forwarded']) {
+      expect((await unnamed('/internal', { headers: { [name]: '203.0.113.7' } })).status).toBe(403);
+    }
   });
 
   it('narrows the hosts', async () => {

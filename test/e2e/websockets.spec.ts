@@ -222,6 +222,8 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       const { port } = await startGateway({ trustProxy: 'loopback' });
       const inside = await library.connect(port, { headers: { 'X-Forwarded-For': '10.0.0.1' } });
       expect(await inside.ask('internal')).toEqual(['internal', 'hello']);
+      const behind = await library.connect(port, { headers: { 'X-Forwarded-For': '8.8.8.8, 10.0.0.1' } });
+      expect(await behind.ask('internal')).toMatchObject(['exception', { code: 'network_not_allowed' }]);
       const outside = await library.connect(port, { headers: { 'X-Forwarded-For': '8.8.8.8' } });
       expect(await outside.ask('internal')).toMatchObject(['exception', { code: 'network_not_allowed' }]);
     });
@@ -278,6 +280,8 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
     it.each([
       ['a foreign host', { Host: 'evil.test' }, 421],
       ['a foreign page', { Origin: 'https://evil.test' }, 403],
+      ['a foreign page that sends no Origin', { 'Sec-Fetch-Site': 'cross-site' }, 403],
+      ['a page of a sibling that sends no Origin', { 'Sec-Fetch-Site': 'same-site' }, 403],
     ])('refuses %s', async (_what, headers, status) => {
       const { port, send } = await startGateway({});
       // The polling client would send neither of the two headers; a browser does.
@@ -289,6 +293,12 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
             (error: Error) => error.message,
           );
       expect(await refused).toBe(`status ${status}`);
+    });
+
+    it.each(['same-origin', 'none'])('opens for Sec-Fetch-Site: %s', async site => {
+      const { port } = await startGateway({});
+      const client = await library.connect(port, { headers: { 'Sec-Fetch-Site': site } });
+      expect(await client.ask('echo')).toEqual(['echo', 'hello']);
     });
 
     it('refuses messages of a socket that needed no credential', async () => {

@@ -3,7 +3,7 @@ import {
   resolveHeaders,
   type SecurityHeadersOptions,
 } from '../../src/headers/headers.options.js';
-import { templateParts } from '../../src/headers/header-settings.js';
+import { type RouteCaching, templateParts } from '../../src/headers/header-settings.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
 const resolve = (options: SecurityHeadersOptions = {}) => resolveHeaders('headers', options);
@@ -183,11 +183,27 @@ describe('templateParts', () => {
   const settings = { input: {}, noStore: true, requestIdHeader: 'X-Request-ID', varyByOrigin: true };
 
   it("takes the route's own choice of no-store before the module's", () => {
+    const caching = (module: boolean, route?: RouteCaching): unknown[] => {
+      const { noStore, noStoreOnErrors } = templateParts({ ...settings, noStore: module }, route);
+      return [noStore, noStoreOnErrors];
+    };
     expect([
-      templateParts(settings).noStore,
-      templateParts(settings, false).noStore,
-      templateParts(settings, 'force').noStore,
-    ]).toEqual([true, false, 'force']);
+      [caching(true), caching(true, 'own'), caching(true, 'own-on-errors'), caching(true, 'no-store')],
+      [caching(false), caching(false, 'own'), caching(false, 'own-on-errors'), caching(false, 'no-store')],
+    ]).toEqual([
+      [
+        [true, true],
+        [false, true],
+        [false, false],
+        ['force', true],
+      ],
+      [
+        [false, false],
+        [false, false],
+        [false, false],
+        ['force', true],
+      ],
+    ]);
   });
 
   it('keeps no-store, Vary and the ID where the headers are off', () => {
@@ -197,6 +213,7 @@ describe('templateParts', () => {
       htmlPolicies: [],
       strictTransportSecurity: undefined,
       removePoweredBy: false,
+      noStoreOnErrors: true,
       requestIdHeader: 'X-Request-ID',
       noStore: true,
       varyByOrigin: true,

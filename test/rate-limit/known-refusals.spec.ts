@@ -8,6 +8,7 @@ const CLIENT: Client = {
   key: { hi: 1, lo: 2 },
   secure: false,
   forwardedHosts: undefined,
+  isVouched: false,
 };
 
 function name(parts: Partial<IncomingMessage>, client: Partial<Client> = {}): string | undefined {
