@@ -8,6 +8,7 @@ import { show } from '../common/show-value.js';
 import { refuses, type Standing, type Verdict } from './judge.js';
 import type { Policy } from './policy.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
+import { SlotReleases, slotsOf } from './slot-releases.js';
 
 export interface StoreLog {
   log(message: string): void;
@@ -28,18 +29,23 @@ const PROBE_INTERVAL_MS = 1_000;
 /** What a store's answer to some charges says. */
 type Read<T> = (answer: unknown, charges: readonly StoredCharge[]) => T;
 
+const ignore = (): void => undefined;
+
 export class GuardedStore {
   readonly #deadlines = new Deadlines<() => void>(DEADLINE_MS, giveUp => giveUp());
   #failures = 0;
   #failing = false;
   #probedMs = -Infinity;
+  readonly #releases: SlotReleases;
 
   constructor(
     private readonly store: QuotaStore,
     private readonly clock: Clock,
     private readonly log: StoreLog,
     private readonly events?: SecurityEvents,
-  ) {}
+  ) {
+    this.#releases = new SlotReleases(store, clock);
+  }
 
   /**
    * The store's decision; `undefined` if it has none in time. Never waits longer than the deadline.
@@ -48,7 +54,22 @@ export class GuardedStore {
    * open the circuit for everybody. Whatever else the store throws or rejects with is the store's, and never reaches a caller.
    */
   judge(charges: readonly StoredCharge[]): Promise<Verdict | undefined> {
-    return this.#guard(charges, () => this.store.judge(charges), checkVerdict);
+    // The request was decided without it, and nobody else would release its slots.
+    const onUnheard = (verdict: Verdict): void =>
+      this.release(slotsOf(charges, verdict), this.clock.monotonicMs());
+    return this.#guard(charges, () => this.store.judge(charges), checkVerdict, onUnheard);
+  }
+
+  /** Gives slots back that were leased at a moment: as soon as the store takes them, while it fails later. */
+  release(charges: readonly StoredCharge[], leasedMs: number): void {
+    if (charges.length === 0 || this.store.settle === undefined) return;
+    this.#releases.keep(charges, leasedMs);
+    if (this.#failures < FAILURES_TO_OPEN) this.#releases.send();
+  }
+
+  /** Settles when the store has answered every release that was sent. */
+  released(): Promise<void> {
+    return this.#releases.sent();
   }
 
   /** As {@link QuotaStore.settle}; `undefined` too if the store has no such method. */
@@ -80,14 +101,18 @@ export class GuardedStore {
     charges: readonly StoredCharge[],
     ask: () => Promise<unknown>,
     read: Read<T>,
+    onUnheard: (answer: T) => void = ignore,
   ): Promise<T | undefined> {
     checkCharges(charges);
-    if (this.#failures < FAILURES_TO_OPEN) return this.#ask(charges, ask, read);
+    if (this.#failures < FAILURES_TO_OPEN) return this.#ask(charges, ask, read, onUnheard);
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#probedMs >= PROBE_INTERVAL_MS) {
       this.#probedMs = nowMs;
-      // Nobody waits for it, so nobody could hear why it cannot be asked.
-      this.#ask(charges, ask, read).catch(() => undefined);
+      // Nobody waits for it, so nobody could hear why it cannot be asked. Asked in earnest: a store may answer and refuse to write.
+      this.#ask(charges, ask, read, onUnheard).then(
+        answer => answer !== undefined && onUnheard(answer),
+        ignore,
+      );
     }
     return undefined;
   }
@@ -96,6 +121,8 @@ export class GuardedStore {
     charges: readonly StoredCharge[],
     ask: () => Promise<unknown>,
     read: Read<T>,
+    /** Told of an answer that comes after the deadline. */
+    onLate: (answer: T) => void,
   ): Promise<T | undefined> {
     let asked: Promise<unknown>;
     try {
@@ -118,7 +145,7 @@ export class GuardedStore {
         this.#deadlines.delete(deadline);
         resolve(answer);
       };
-      void this.#attempt(charges, asked, read, () => isLate).then(settle);
+      void this.#attempt(charges, asked, read, () => isLate, onLate).then(settle);
     });
   }
 
@@ -128,10 +155,12 @@ export class GuardedStore {
     asked: Promise<unknown>,
     read: Read<T>,
     isLate: () => boolean,
+    onLate: (answer: T) => void,
   ): Promise<T | undefined> {
     try {
       const answer = read(await asked, charges);
-      if (!isLate()) this.#succeed();
+      if (isLate()) onLate(answer);
+      else this.#succeed();
       return answer;
     } catch (error) {
       if (!isLate()) this.#fail(reasonOf(error));
@@ -155,6 +184,7 @@ export class GuardedStore {
 
   #succeed(): void {
     this.#failures = 0;
+    if (!this.#releases.isEmpty) this.#releases.send();
     if (!this.#failing) return;
     this.#failing = false;
     this.events?.emit({ type: 'limit.store', timeMs: this.clock.epochMs(), state: 'healed' });

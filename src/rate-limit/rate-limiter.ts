@@ -232,7 +232,8 @@ export class RateLimiter {
         beganMs = nowMs;
       },
       release: () => {
-        for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
+        if (isShared) this.#store!.release(storedOf(held), beganMs);
+        else for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
       },
     });
   }

@@ -3,6 +3,7 @@ import { type Deadline, Deadlines } from '../common/deadlines.js';
 import type { Verdict } from '../rate-limit/judge.js';
 import { createCall, type Decision, readReply } from './quota-call.js';
 import { slotOf } from './quota-keys.js';
+import { JUDGE } from './quota-script.js';
 import type { ScriptRunner } from './redis-client.js';
 import { runScript } from './run-script.js';
 
@@ -23,6 +24,8 @@ export interface BatcherSettings {
   readonly now?: (() => number) | undefined;
   /** Told of each refusal. `askedMs` is a moment before Redis judged. */
   onRefused(decision: Decision, verdict: Verdict, askedMs: number): void;
+  /** Told of what was granted after it had been given up. */
+  onLate(decision: Decision, verdict: Verdict): void;
 }
 
 /** A client that queues commands for a dead server must not be given ever more of them. */
@@ -35,6 +38,8 @@ export class Batcher {
   readonly #nowMs: () => number;
   #waiting: Waiting[] = [];
   #calls = 0;
+  /** Decisions that were given up, and may still be made. */
+  readonly #late = new WeakSet<Decision>();
 
   constructor(
     private readonly runner: ScriptRunner,
@@ -42,9 +47,12 @@ export class Batcher {
   ) {
     const { deadlineMs, now } = settings;
     this.#nowMs = now ?? (() => performance.now());
-    this.#deadlines = new Deadlines(deadlineMs, call =>
-      fail(call, new Error(`Redis gave no answer within ${deadlineMs} ms`)),
-    );
+    this.#deadlines = new Deadlines(deadlineMs, call => {
+      // Whoever settles waits for what becomes of it: what Redis does late is done.
+      const judged = call.filter(({ decision }) => decision.deed === JUDGE);
+      for (const { decision } of judged) this.#late.add(decision);
+      fail(judged, new Error(`Redis gave no answer within ${deadlineMs} ms`));
+    });
   }
 
   judge(decision: Decision): Promise<Verdict> {
@@ -114,6 +122,7 @@ export class Batcher {
       const { decision, resolve } = call[index]!;
       const verdict = verdicts[index]!;
       if (!verdict.granted) this.settings.onRefused(decision, verdict, askedMs);
+      else if (this.#late.has(decision)) this.settings.onLate(decision, verdict);
       resolve(verdict);
     }
   }

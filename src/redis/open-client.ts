@@ -19,10 +19,14 @@ const retryMs = (attempts: number): number => Math.min(50 * 2 ** Math.min(attemp
 // Without a listener, an error event ends the process; decisions that fail are reported by the guard.
 const ignore = (): void => undefined;
 
-/** By ioredis, or by node-redis if that is what is installed. @throws AgentSecurityConfigError if neither is */
-export async function openClient(option: string, url: string): Promise<OpenedClient> {
+/**
+ * By ioredis, or by node-redis if that is what is installed.
+ * @param hearsLate whether answers that take longer than a second are still wanted, as long as the connection lives
+ * @throws AgentSecurityConfigError if neither is installed
+ */
+export async function openClient(option: string, url: string, hearsLate = false): Promise<OpenedClient> {
   const opened =
-    (await ifInstalled(() => import('ioredis').then(module => openIoredis(module, url)))) ??
+    (await ifInstalled(() => import('ioredis').then(module => openIoredis(module, url, hearsLate)))) ??
     (await ifInstalled(() => import('redis').then(module => openNodeRedis(module, url))));
   if (opened !== undefined) return opened;
   throw new AgentSecurityConfigError(
@@ -42,13 +46,17 @@ async function ifInstalled<T>(load: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-function openIoredis({ Redis }: Pick<typeof import('ioredis'), 'Redis'>, url: string): OpenedClient {
+function openIoredis(
+  { Redis }: Pick<typeof import('ioredis'), 'Redis'>,
+  url: string,
+  hearsLate: boolean,
+): OpenedClient {
   const client = new Redis(url, {
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: COMMAND_TIMEOUT_MS,
+    ...(hearsLate ? {} : { commandTimeout: COMMAND_TIMEOUT_MS }),
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SOCKET_TIMEOUT_MS,
     // How long its timer may hold an ending process, also where the connection is gone already.

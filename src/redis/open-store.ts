@@ -61,5 +61,6 @@ export async function openRedisStore(
   options: Omit<RedisQuotaStoreOptions, 'client'> = {},
 ): Promise<ConnectedRedisStore> {
   checkRedisUrl(option, url);
-  return new ConnectedRedisStore(await openClient(option, url), options);
+  // Slots that Redis grants late are given back.
+  return new ConnectedRedisStore(await openClient(option, url, true), options);
 }

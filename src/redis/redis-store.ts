@@ -1,6 +1,7 @@
 import type { Verdict } from '../rate-limit/judge.js';
 import { RefusalMemory } from '../rate-limit/refusal-memory.js';
 import type { QuotaStore, StoredCharge } from '../rate-limit/quota-store.js';
+import { slotsOf } from '../rate-limit/slot-releases.js';
 import { Batcher } from './batcher.js';
 import { createDecision, type Decision, nameQuestion, partOf, returnOf } from './quota-call.js';
 import { keyOf, slotOf } from './quota-keys.js';
@@ -70,7 +71,12 @@ export class RedisQuotaStore implements QuotaStore {
     const onRefused = (decision: Decision, verdict: Verdict, askedMs: number): void => {
       if (!decision.isPart) this.#remember(decision, verdict, askedMs);
     };
-    this.#batcher = new Batcher(runner, { deadlineMs, maxBatch, now, onRefused });
+    // Nobody has heard of it, so nobody will release its slots. Where Redis fails now, they end with their leases.
+    const onLate = ({ charges }: Decision, verdict: Verdict): void => {
+      for (const slots of slotsOf(charges, verdict))
+        void this.settle([slots], -slots.cost, 0).catch(() => undefined);
+    };
+    this.#batcher = new Batcher(runner, { deadlineMs, maxBatch, now, onRefused, onLate });
   }
 
   /** Rejects when Redis fails or is late; the guard then does what `rateLimit.onStoreError` says. */

@@ -378,3 +378,123 @@ describe('GuardedStore and questions that cannot be asked', () => {
     },
   );
 });
+
+describe('slots of a store that is late or fails', () => {
+  const slots = createPolicy({ limit: 5, windowMs: 60_000, algorithm: 'concurrency' });
+  const window = createPolicy({ limit: 5, windowMs: 60_000 });
+  const charges: StoredCharge[] = [{ key: 'a', policies: [window, slots], cost: 1 }];
+  const standing = (policy: typeof slots, violated = false): Standing => ({
+    policy,
+    remaining: 4,
+    resetMs: 0,
+    violated,
+  });
+  const granted: Verdict = { granted: true, standings: [standing(window), standing(slots)] };
+  const log = { log: (): void => undefined, error: (): void => undefined };
+
+  let taken = 0;
+  let answers: (() => void)[] = [];
+  let isHeld = false;
+  let fails = false;
+  const settled: (readonly [rules: string[], units: number, ageMs: number])[] = [];
+  const store: QuotaStore = {
+    judge: async ([charge]) => {
+      if (isHeld) await new Promise<void>(resolve => answers.push(resolve));
+      if (fails) throw new Error('gone');
+      taken += charge!.cost;
+      return charge!.cost === 0 ? { granted: true, standings: [] } : granted;
+    },
+    settle: async ([charge], units, ageMs) => {
+      if (isHeld) await new Promise<void>(resolve => answers.push(resolve));
+      if (fails) throw new Error('gone');
+      settled.push([charge!.policies.map(({ rule }) => rule), units, ageMs]);
+      taken += units;
+      return { granted: true, standings: charge!.policies.map(policy => standing(policy)) };
+    },
+  };
+  let clock = new ManualClock();
+  let guarded = new GuardedStore(store, clock, log);
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'clearImmediate'] });
+    taken = 0;
+    answers = [];
+    isHeld = fails = false;
+    settled.length = 0;
+    clock = new ManualClock();
+    guarded = new GuardedStore(store, clock, log);
+  });
+  afterEach(() => jest.useRealTimers());
+  const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+  const openCircuit = async (): Promise<void> => {
+    fails = true;
+    for (let time = 0; time < 5; time++) await guarded.judge(charges);
+  };
+
+  it('gives back what was granted after the deadline, and nothing else', async () => {
+    isHeld = true;
+    const decision = guarded.judge(charges);
+    await jest.advanceTimersByTimeAsync(DEADLINE_MS);
+    expect(await decision).toBeUndefined();
+    isHeld = false;
+    answers.forEach(answer => answer());
+    await turn();
+    expect(settled).toEqual([[['concurrency'], -1, 0]]);
+  });
+
+  it('gives back what was granted to find out whether the store answers again', async () => {
+    await openCircuit();
+    fails = false;
+    clock.advance(1_000);
+    expect(await guarded.judge(charges)).toBeUndefined();
+    await turn();
+    expect(taken).toBe(0);
+    expect(await guarded.judge(charges)).toBe(granted);
+  });
+
+  it('sends a release that fell into a failure when the store answers again', async () => {
+    expect(await guarded.judge(charges)).toBe(granted);
+    const leasedMs = clock.monotonicMs();
+    const leased = [{ ...charges[0]!, policies: [slots] }];
+    await openCircuit();
+    guarded.release(leased, leasedMs);
+    await turn();
+    expect(settled).toEqual([]);
+    fails = false;
+    clock.advance(1_000);
+    await guarded.judge(charges);
+    await turn();
+    // And one for what was granted to find out.
+    expect(settled).toEqual([
+      [['concurrency'], -1, 1_000],
+      [['concurrency'], -1, 0],
+    ]);
+    expect(taken).toBe(0);
+  });
+
+  it('sends a release once that the store does late', async () => {
+    await guarded.judge(charges);
+    isHeld = true;
+    guarded.release([{ ...charges[0]!, policies: [slots] }], clock.monotonicMs());
+    await jest.advanceTimersByTimeAsync(10 * DEADLINE_MS);
+    isHeld = false;
+    await guarded.judge(charges);
+    answers.forEach(answer => answer());
+    await guarded.released();
+    expect(settled).toHaveLength(1);
+  });
+
+  it('gives up a release that the store never takes', async () => {
+    const refusing = new GuardedStore(
+      { ...store, settle: () => Promise.reject(new Error('WRONGTYPE')) },
+      clock,
+      log,
+    );
+    const settle = jest.spyOn(refusing['store'], 'settle');
+    refusing.release(charges, clock.monotonicMs());
+    for (let time = 0; time < 10; time++) {
+      await turn();
+      await refusing.judge(charges);
+    }
+    expect(settle).toHaveBeenCalledTimes(5);
+  });
+});
