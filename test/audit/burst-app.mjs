@@ -28,5 +28,7 @@ const app = await NestFactory.create(AppModule, new Adapter(), {
   logger: ['error', 'warn'],
   abortOnError: false,
 });
+app.enableShutdownHooks();
+process.once('message', () => app.close().then(() => process.disconnect()));
 await app.listen(0, '127.0.0.1');
 process.send(app.getHttpServer().address().port);
