@@ -22,6 +22,7 @@ export {
   type CredentialVerifier,
   type RefusedCredential,
   type Verification,
+  type VerifiedCredential,
 } from './auth/credential.js';
 export { FileKeyStore, type FileKeyStoreOptions } from './auth/file-key-store.js';
 export {

@@ -18,7 +18,7 @@ export interface FileKeyStoreOptions {
 
 export class FileKeyStore extends KeyBookStore {
   readonly #pollMs: number;
-  #stamp = '';
+  #content: Buffer | undefined;
   #timer: NodeJS.Timeout | undefined;
   #watcher: FSWatcher | undefined;
   #loading: Promise<void> = Promise.resolve();
@@ -75,26 +75,17 @@ export class FileKeyStore extends KeyBookStore {
   }
 
   async #load(): Promise<void> {
-    const stamp = await stampOf(this.path);
-    if (stamp === this.#stamp) return;
-    this.replace(parseKeyBook(await readText(this.path)));
-    this.#stamp = stamp;
+    const content = await readContent(this.path);
+    // Size and times would not do: two changes within one step of the file system's clock can leave both equal.
+    if (this.#content?.equals(content)) return;
+    this.replace(parseKeyBook(content.toString('utf8')));
+    this.#content = content;
   }
 }
 
-/** Replaced files have another inode, so that a change within the clock's step is seen as well. */
-async function stampOf(path: string): Promise<string> {
+async function readContent(path: string): Promise<Buffer> {
   try {
-    const { ino, size, mtimeMs, ctimeMs } = await stat(path);
-    return [ino, size, mtimeMs, ctimeMs].join(' ');
-  } catch (error) {
-    throw cannotRead(error);
-  }
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
+    return await readFile(path);
   } catch (error) {
     throw cannotRead(error);
   }

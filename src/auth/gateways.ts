@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { type RequestState, stateOfRequest } from '../common/request-state.js';
 import { PUBLIC_KEY } from './route-access.js';
 
 /** Where @nestjs/websockets notes what a gateway is; read without importing it. */
@@ -13,8 +15,26 @@ interface Paths {
   readonly polling: readonly string[];
 }
 
-/** The paths of an app's WebSocket gateways, read when the first request asks: main.ts has chosen its adapter by then. */
+interface GatewayOptions {
+  readonly path?: string;
+  readonly addTrailingSlash?: boolean;
+}
+
+/** A server of socket.io, as an adapter makes it. */
+interface SocketIoServer {
+  path(): string;
+  readonly opts?: GatewayOptions;
+  /** Of engine.io: its sessions by their ID, each with the request that opened it. */
+  readonly engine?: { readonly clients?: Readonly<Record<string, { readonly request?: IncomingMessage }>> };
+}
+
+interface SocketIoAdapter {
+  createIOServer?: (...args: unknown[]) => unknown;
+}
+
+/** The WebSocket gateways of an app: their paths, and the sessions of socket.io's polling. */
 export class Gateways {
+  readonly #servers: SocketIoServer[] = [];
   #paths: Paths | undefined;
 
   constructor(
@@ -22,7 +42,9 @@ export class Gateways {
     private readonly config: ApplicationConfig,
     /** `auth.publicPaths` */
     private readonly publicPaths: ReadonlySet<string>,
-  ) {}
+  ) {
+    this.#observeAdapter();
+  }
 
   isPublic(path: string): boolean {
     return this.#read().open.has(path);
@@ -32,26 +54,71 @@ export class Gateways {
     return this.#read().polling.some(prefix => target.startsWith(prefix));
   }
 
+  /**
+   * Whether a request names a session of socket.io that another identity has opened, or that nobody has: whoever asks is not told
+   * which. A session belongs to an agent, and not to one of its keys, so that keys can be rotated.
+   */
+  isForeignSession(target: string, state: RequestState): boolean {
+    if (!this.isPolling(target)) return false;
+    // As engine.io reads it: without the fragment, escapes undone, and the last of several.
+    const [, query = ''] = /^[^#?]*\?([^#]*)/.exec(target) ?? [];
+    const sid = new URLSearchParams(query).getAll('sid').at(-1);
+    if (!sid) return false;
+    for (const { engine } of this.#servers) {
+      if (!engine?.clients || !Object.hasOwn(engine.clients, sid)) continue;
+      const owner = stateOfRequest(engine.clients[sid]!.request);
+      return owner === undefined || owner.agent?.id !== state.agent?.id;
+    }
+    return true;
+  }
+
+  /** Sees each server that the app's adapter makes. The adapter is chosen in main.ts, or by Nest, behind this. */
+  #observeAdapter(): void {
+    const { config } = this;
+    const observe = (adapter: SocketIoAdapter | undefined): void => {
+      const create = adapter?.createIOServer;
+      if (adapter === undefined || typeof create !== 'function') return;
+      adapter.createIOServer = (...args) => {
+        const server = create.apply(adapter, args);
+        if (typeof (server as SocketIoServer | undefined)?.path === 'function')
+          this.#servers.push(server as SocketIoServer);
+        return server;
+      };
+    };
+    observe(config.getIoAdapter() as SocketIoAdapter | undefined);
+    const set = config.setIoAdapter.bind(config);
+    config.setIoAdapter = adapter => {
+      observe(adapter as SocketIoAdapter);
+      set(adapter);
+    };
+  }
+
+  /** When the first request asks, all gateways have their servers. */
   #read(): Paths {
     return (this.#paths ??= this.#find());
   }
 
   #find(): Paths {
-    const adapter = this.config.getIoAdapter() as { createIOServer?: unknown } | undefined;
+    const adapter = this.config.getIoAdapter() as SocketIoAdapter | undefined;
     const isSocketIo = typeof adapter?.createIOServer === 'function';
     const open = new Set(this.publicPaths);
-    const polling = new Set<string>();
+    const polling = new Set(this.#servers.map(server => pollingPrefix(server.path(), server.opts)));
     for (const module of this.modules.values()) {
       for (const { metatype } of module.providers.values()) {
         if (typeof metatype !== 'function' || Reflect.getMetadata(GATEWAY_KEY, metatype) !== true) continue;
-        const options = Reflect.getMetadata(GATEWAY_OPTIONS_KEY, metatype) as { path?: string } | undefined;
+        const options = Reflect.getMetadata(GATEWAY_OPTIONS_KEY, metatype) as GatewayOptions | undefined;
         const path = options?.path ?? (isSocketIo ? SOCKET_IO_PATH : '/');
         // socket.io adds the slash itself; both forms lead to it.
         const paths = isSocketIo ? [path.replace(/\/$/, ''), `${path.replace(/\/$/, '')}/`] : [path];
-        if (isSocketIo) polling.add(paths[1]!);
+        if (isSocketIo) polling.add(pollingPrefix(path, options));
         if (Reflect.getMetadata(PUBLIC_KEY, metatype) === true) for (const each of paths) open.add(each);
       }
     }
     return { open, polling: [...polling] };
   }
+}
+
+/** engine.io takes every target that begins with its path, `/wsx` for `/ws` too where the slash is left out. */
+function pollingPrefix(path: string, { addTrailingSlash = true }: GatewayOptions = {}): string {
+  return path.replace(/\/$/, '') + (addTrailingSlash ? '/' : '');
 }

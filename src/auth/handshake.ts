@@ -1,17 +1,20 @@
-/* WebSocket handshakes: the credentials of every other request, and, for browsers, which cannot set headers there, a subprotocol
+/* WebSocket handshakes, and the requests of socket.io's polling: the credentials of every other request, and, for browsers, which cannot set headers there, a subprotocol
  * `bearer.<credential>`. */
 import type { IncomingMessage } from 'node:http';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import type { Authenticator } from './authenticator.js';
 import { namesParameter, WEBSOCKET_CREDENTIAL_PREFIX } from './read-credential.js';
-import { type Refusal, URL_PROBLEM } from './refusal.js';
+import { type Refusal, SESSION_REFUSAL, URL_PROBLEM } from './refusal.js';
 
 export class HandshakeJudge {
   constructor(
     private readonly authenticator: Authenticator,
     private readonly urlParameters: ReadonlySet<string>,
-    private readonly gateways: { isPublic(path: string): boolean },
+    private readonly gateways: {
+      isPublic(path: string): boolean;
+      isForeignSession(target: string, state: RequestState): boolean;
+    },
   ) {}
 
   /** @returns what to answer with, if the connection is not to be opened */
@@ -20,9 +23,10 @@ export class HandshakeJudge {
     if (namesParameter(url, this.urlParameters)) return { problem: URL_PROBLEM, headers: [] };
     const found = await this.authenticator.authenticate(raw, state, { handshake: true });
     hideCredential(raw);
-    if (found.kind === 'agent') return undefined;
-    if (found.kind === 'anonymous' && this.gateways.isPublic(requestPath(url))) return undefined;
-    return found.refusal;
+    const isAccepted =
+      found.kind === 'agent' || (found.kind === 'anonymous' && this.gateways.isPublic(requestPath(url)));
+    if (!isAccepted) return found.refusal;
+    return this.gateways.isForeignSession(url, state) ? SESSION_REFUSAL : undefined;
   }
 }
 

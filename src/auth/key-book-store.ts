@@ -13,14 +13,17 @@ export class KeyBookStore implements ApiKeyStore {
   }
 
   find(id: string): ApiKeyRecord | undefined {
+    this.requireFresh();
     return this.#index.keys.get(id);
   }
 
   candidates(id: string): readonly ApiKeyRecord[] {
+    this.requireFresh();
     return this.#index.table.candidates(id);
   }
 
   findAgent(id: string): AgentRecord | undefined {
+    this.requireFresh();
     return this.#index.agents.get(id);
   }
 
@@ -31,6 +34,11 @@ export class KeyBookStore implements ApiKeyStore {
   /** What is still under way tells nobody from here on. */
   close(): void | Promise<void> {
     this.#hooks = undefined;
+  }
+
+  /** Called before every look-up. A store throws here while its keys may be out of date, and they are answered with 503. */
+  protected requireFresh(): void {
+    // Keys that do not change are never out of date.
   }
 
   protected warn(message: string): void {

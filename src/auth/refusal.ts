@@ -92,6 +92,16 @@ export const AMBIGUOUS_REFUSAL: Refusal = {
   headers: [],
 };
 
+/** A session of socket.io that is not the caller's, whether there is one or not. */
+export const SESSION_REFUSAL: Refusal = {
+  problem: {
+    status: 400,
+    code: 'session_unknown',
+    detail: 'There is no such session. Open another one.',
+  },
+  headers: [],
+};
+
 export const URL_PROBLEM: ProblemFields = {
   status: 400,
   code: 'credential_in_url',

@@ -1,6 +1,7 @@
 /* API keys that several processes share. Each holds them in memory and asks Redis every other second whether they have changed, so
  * that verifying never waits, and costs the same for an unknown ID as for a known one. */
-import type { AgentRecord, ApiKeyRecord, KeyStoreHooks } from '../auth/api-key-store.js';
+import { randomUUID } from 'node:crypto';
+import type { KeyStoreHooks } from '../auth/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
 import { KeyBookStore } from '../auth/key-book-store.js';
 import { readInteger, readObject, readString } from '../common/read-options.js';
@@ -31,7 +32,7 @@ return { version, redis.call('HGET', KEYS[1], 'book') }`;
 /** Replaces the book if nobody else has since it was read. */
 const WRITE = `
 if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'version', tostring(tonumber(ARGV[1]) + 1), 'book', ARGV[2])
+redis.call('HSET', KEYS[1], 'version', ARGV[3], 'book', ARGV[2])
 return 1`;
 
 const NO_VERSION = '';
@@ -63,16 +64,6 @@ export class RedisKeyStore extends KeyBookStore {
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
-  override find(id: string): ApiKeyRecord | undefined {
-    this.#requireFresh();
-    return super.find(id);
-  }
-
-  override findAgent(id: string): AgentRecord | undefined {
-    this.#requireFresh();
-    return super.findAgent(id);
-  }
-
   /** An app starts also while Redis is away: its keys are then answered with 503 until it is back. */
   override async open(hooks: KeyStoreHooks): Promise<void> {
     await super.open(hooks);
@@ -99,7 +90,9 @@ export class RedisKeyStore extends KeyBookStore {
 
   /** @throws KeyBookError if somebody else has changed the keys since they were read */
   async write(book: KeyBook, version: string): Promise<void> {
-    const written = await inTime(this.#run.eval(WRITE, [this.#key], [version, JSON.stringify(book)]));
+    // Random, and no number that is counted up: a Redis that was restored to an older state would count up to the same one again.
+    const next = randomUUID();
+    const written = await inTime(this.#run.eval(WRITE, [this.#key], [version, JSON.stringify(book), next]));
     if (Number(written) !== 1)
       throw new KeyBookError('were changed by another command meanwhile: run it again');
   }
@@ -131,7 +124,7 @@ export class RedisKeyStore extends KeyBookStore {
   }
 
   /** A process that has lost Redis must not go on serving keys that were revoked long ago. */
-  #requireFresh(): void {
+  protected override requireFresh(): void {
     if (this.#nowMs() - this.#freshMs > this.#maxStaleMs)
       throw new Error('The API keys in Redis have not been read for too long');
   }

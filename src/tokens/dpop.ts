@@ -23,6 +23,10 @@ export interface DpopRequest {
   readonly proof: string;
   /** What the proof must have been made for; `undefined` where the token is only being asked for. */
   readonly accessToken: string | undefined;
+  /** The thumbprint of the key that it must have been made with; `undefined` for any key. */
+  readonly boundTo: string | undefined;
+  /** Whose share of the memory of proofs it takes room in: the agent, which may have any number of keys. */
+  readonly holder: string;
 }
 
 const MAX_PROOF_LENGTH = 4_096;
@@ -35,7 +39,7 @@ export async function checkProof(
   rules: DpopRules,
   nowMs: number,
 ): Promise<string | undefined> {
-  const { proof, accessToken } = request;
+  const { proof, accessToken, boundTo, holder } = request;
   const jws = proof.length > MAX_PROOF_LENGTH ? undefined : readJws(proof);
   if (jws === undefined || jws.typ !== 'dpop+jwt' || !rules.algorithms.includes(jws.alg)) return undefined;
   const jwk = jws.header['jwk'];
@@ -47,14 +51,16 @@ export async function checkProof(
   if (htm !== request.method || typeof htu !== 'string' || !isSameTarget(htu, request.url)) return undefined;
   if (typeof iat !== 'number' || !isRecent(iat * 1_000, rules, nowMs)) return undefined;
   if (accessToken !== undefined && ath !== hash('sha256', accessToken, 'base64url')) return undefined;
+  const thumbprint = await jose.calculateJwkThumbprint(key.export({ format: 'jwk' }) as never, 'sha256');
+  if (boundTo !== undefined && thumbprint !== boundTo) return undefined;
   try {
     await jose.compactVerify(proof, key, { algorithms: [jws.alg] });
   } catch {
     return undefined;
   }
-  const thumbprint = await jose.calculateJwkThumbprint(key.export({ format: 'jwk' }) as never, 'sha256');
-  // Last, so that only proofs of a key's holder take room.
-  return rules.seen.add(hash('sha256', `${thumbprint} ${jti}`, 'base64url'), nowMs) ? thumbprint : undefined;
+  // Last, so that only proofs of the right key's holder take room.
+  const id = hash('sha256', `${thumbprint} ${jti}`, 'base64url');
+  return rules.seen.add(holder, id, nowMs) ? thumbprint : undefined;
 }
 
 function proofKey(jwk: Jwk, alg: string): KeyObject | undefined {

@@ -1,12 +1,17 @@
 /* What was seen already, for as long as it could be shown again. */
 
 /**
- * Two generations: what was added in the last `windowMs` is always known, and nothing is kept longer than twice that. When a
- * generation is full, new entries are refused: to forget one would let it be shown again.
+ * Two generations: what was added in the last `windowMs` is always known, and nothing is kept longer than twice that. What is full
+ * rejects new entries: to forget one would let it be shown again.
+ *
+ * A holder may have as many entries as there is room left: one alone takes at most half, the next half of the rest. To fill 100,000
+ * entries takes 17 holders that act together, and lasts until the generation ends.
  */
 export class ReplayMemory {
   #young = new Set<string>();
   #old = new Set<string>();
+  /** How many of the young entries each holder has. */
+  readonly #held = new Map<string, number>();
   #turnedMs = -Infinity;
 
   constructor(
@@ -14,16 +19,19 @@ export class ReplayMemory {
     private readonly max: number,
   ) {}
 
-  /** Whether it is new; it is known from then on. */
-  add(id: string, nowMs: number): boolean {
+  /** Whether it is new, and its holder has room for it; it is known from then on. */
+  add(holder: string, id: string, nowMs: number): boolean {
     const sinceTurnMs = nowMs - this.#turnedMs;
     if (sinceTurnMs >= this.windowMs) {
       this.#old = sinceTurnMs >= 2 * this.windowMs ? new Set() : this.#young;
       this.#young = new Set();
+      this.#held.clear();
       this.#turnedMs = nowMs;
     }
-    if (this.#young.has(id) || this.#old.has(id) || this.#young.size >= this.max) return false;
+    const held = this.#held.get(holder) ?? 0;
+    if (this.#young.has(id) || this.#old.has(id) || held >= this.max - this.#young.size) return false;
     this.#young.add(id);
+    this.#held.set(holder, held + 1);
     return true;
   }
 

@@ -146,7 +146,7 @@ export class TokenEndpoint {
     if ('error' in scopes) return refusal(scopes);
     const audiences = grantAudiences(request.resources, options.resources);
     if ('error' in audiences) return refusal(audiences);
-    const boundTo = await this.#readProof(raw);
+    const boundTo = await this.#readProof(raw, agent.id);
     if (typeof boundTo === 'object') return refusal(boundTo);
     const clientId = agent.id;
     const issued = await issuer.issue({ agent, clientId, scopes, audiences, notAfterMs: expiresMs, boundTo });
@@ -182,7 +182,7 @@ export class TokenEndpoint {
   }
 
   /** The thumbprint that the token is to be bound to, if the client has sent a proof (RFC 9449 section 5). */
-  async #readProof(raw: IncomingMessage): Promise<string | undefined | TokenError> {
+  async #readProof(raw: IncomingMessage, holder: string): Promise<string | undefined | TokenError> {
     const { dpop, jose, clock } = this.parts;
     const proof = raw.headers['dpop'];
     if (dpop === undefined || (proof === undefined && !dpop.required)) return undefined;
@@ -190,7 +190,7 @@ export class TokenEndpoint {
       typeof proof === 'string'
         ? await checkProof(
             jose,
-            { method: 'POST', url: this.#url, proof, accessToken: undefined },
+            { method: 'POST', url: this.#url, proof, accessToken: undefined, boundTo: undefined, holder },
             dpop,
             clock.epochMs(),
           )

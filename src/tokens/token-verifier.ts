@@ -175,7 +175,7 @@ export class SignedTokenVerifier implements CredentialVerifier {
 
   /** A bound token needs a proof (RFC 9449 section 7.2), and a proof a bound token. */
   #isHeldBy(
-    { trust, boundTo }: Verified,
+    { trust, boundTo, agent }: Verified,
     token: string,
     request: CredentialRequest,
   ): boolean | Promise<boolean> {
@@ -186,8 +186,8 @@ export class SignedTokenVerifier implements CredentialVerifier {
     if (dpop === undefined || !isProofScheme || typeof proof !== 'string') return false;
     const { method, url } = request;
     const nowMs = this.clock.epochMs();
-    const shown = { method, url, proof, accessToken: token };
-    return checkProof(this.jose, shown, dpop, nowMs).then(thumbprint => thumbprint === boundTo);
+    const shown = { method, url, proof, accessToken: token, boundTo, holder: agent.id };
+    return checkProof(this.jose, shown, dpop, nowMs).then(thumbprint => thumbprint !== undefined);
   }
 }
 

@@ -31,8 +31,8 @@ export interface DpopOptions {
   /** How old a proof may be, from 5 seconds to 5 minutes. @default '1 minute' */
   maxAge?: string;
   /**
-   * How many proofs are remembered for as long as each could be shown again. Further ones are refused meanwhile. They are remembered per
-   * process. @default 100,000
+   * How many proofs are remembered for as long as each could be shown again; one agent takes at most half of the room. Further ones are
+   * rejected meanwhile. They are remembered per process. @default 100,000
    */
   maxProofs?: number;
 }

@@ -1,12 +1,14 @@
+import { ApiKeyVerifier } from '../../src/auth/api-key-verifier.js';
 import { addKey, EMPTY_BOOK, revokeKey } from '../../src/auth/key-book.js';
 import { createRedisKeyStore, RedisKeyStore, type RedisKeyStoreOptions } from '../../src/redis/key-store.js';
+import { ManualClock } from '../support/clock.js';
 import { digests, NOW_MS } from '../support/keys.js';
 import { freePort } from '../support/free-port.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
 import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
 
 const options = { prefix: 'ask', nowMs: NOW_MS };
-const { book, id } = addKey(EMPTY_BOOK, 'bot', { scopes: ['a'] }, digests, options);
+const { book, id, key } = addKey(EMPTY_BOOK, 'bot', { scopes: ['a'] }, digests, options);
 
 describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) => {
   let redis: RedisServer;
@@ -59,6 +61,35 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     expect((await one.read()).book).toEqual(book);
   });
 
+  it('follows a Redis that was restored to an older version and changed from there', async () => {
+    const [reader, writer] = [create(), create()];
+    const { version: none } = await writer.read();
+    await writer.write(book, none);
+    const first = await redis.command('HGET', 'agent-security:keys', 'version');
+    const other = addKey(book, 'other', {}, digests, options).book;
+    await writer.write(other, (await writer.read()).version);
+    await reader.open(hooks);
+    expect(reader.find(id)).toMatchObject({ revoked: false });
+    await redis.command('HSET', 'agent-security:keys', 'version', first, 'book', JSON.stringify(book));
+    await writer.write(revokeKey(book, id, NOW_MS), (await writer.read()).version);
+    await reader.refresh();
+    expect(reader.find(id)).toMatchObject({ revoked: true });
+    expect(revoked).toContain(id);
+  });
+
+  it('never gives two books the same version', async () => {
+    const writer = create();
+    const versions = new Set<string>();
+    for (let round = 0; round < 3; round++) {
+      await redis.command('FLUSHALL');
+      for (let change = 0; change < 3; change++) {
+        await writer.write(book, (await writer.read()).version);
+        versions.add((await writer.read()).version);
+      }
+    }
+    expect(versions.size).toBe(9);
+  });
+
   it('asks for the keys only when they have changed', async () => {
     const store = create();
     await store.write(book, (await store.read()).version);
@@ -88,6 +119,9 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     nowMs = 60_001;
     expect(() => store.find(id)).toThrow('too long');
     expect(() => store.find('unknown')).toThrow('too long');
+    expect(() => store.findAgent('bot')).toThrow('too long');
+    const verifier = new ApiKeyVerifier(store, digests, 'ask', new ManualClock());
+    await expect(verifier.verify(key)).rejects.toThrow('too long');
     await store.refresh();
     expect(store.find(id)).toBeDefined();
   });

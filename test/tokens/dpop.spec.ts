@@ -10,7 +10,13 @@ const NOW_MS = NOW_S * 1_000;
 const TOKEN = 'header.payload.signature';
 const ATH = createHash('sha256').update(TOKEN).digest('base64url');
 const CLAIMS = { jti: 'proof-1', htm: 'POST', htu: 'https://api.example.com/tools', iat: NOW_S, ath: ATH };
-const REQUEST = { method: 'POST', url: 'https://api.example.com/tools', accessToken: TOKEN };
+const REQUEST = {
+  method: 'POST',
+  url: 'https://api.example.com/tools',
+  accessToken: TOKEN,
+  boundTo: undefined,
+  holder: 'agent-7',
+};
 
 const rules = () => openDpop(resolveDpop('dpop', true), 5_000)!;
 
@@ -109,24 +115,36 @@ describe('the memory of proofs', () => {
   it('knows each for its window, whenever it came', () => {
     for (let atMs = 0; atMs < 200; atMs += 7) {
       const memory = new ReplayMemory(100, 1_000);
-      memory.add('first', 0);
-      memory.add('x', atMs);
+      memory.add('one', 'first', 0);
+      memory.add('one', 'x', atMs);
       for (let laterMs = atMs; laterMs < atMs + 100; laterMs += 3)
-        expect(memory.add('x', laterMs)).toBe(false);
+        expect(memory.add('one', 'x', laterMs)).toBe(false);
     }
   });
 
   it('forgets what is older than twice its window', () => {
     const memory = new ReplayMemory(100, 1_000);
-    memory.add('x', 0);
-    expect(memory.add('x', 200)).toBe(true);
+    memory.add('one', 'x', 0);
+    expect(memory.add('one', 'x', 200)).toBe(true);
     expect(memory.size).toBe(1);
   });
 
-  it('refuses new ones when it is full, and has room again', () => {
-    const memory = new ReplayMemory(100, 2);
-    expect([memory.add('a', 0), memory.add('b', 0), memory.add('c', 0)]).toEqual([true, true, false]);
-    expect(memory.add('c', 100)).toBe(true);
-    expect(memory.add('a', 100)).toBe(false);
+  it('rejects what is beyond a holder’s share, and has room again', () => {
+    const memory = new ReplayMemory(100, 4);
+    const add = (id: string, atMs: number): boolean => memory.add('one', id, atMs);
+    expect([add('a', 0), add('b', 0), add('c', 0)]).toEqual([true, true, false]);
+    expect(add('c', 100)).toBe(true);
+    expect(add('a', 100)).toBe(false);
+  });
+
+  it('gives each holder half of the room that the ones before have left', () => {
+    const memory = new ReplayMemory(100, 64);
+    const taken = [0, 1, 2, 3, 4].map(
+      holder =>
+        Array.from({ length: 100 }, (_each, count) =>
+          memory.add(`holder ${holder}`, `${holder} ${count}`, 0),
+        ).filter(Boolean).length,
+    );
+    expect(taken).toEqual([32, 16, 8, 4, 2]);
   });
 });
