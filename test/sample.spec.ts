@@ -175,6 +175,61 @@ describe.each(PLATFORMS)('on %s', platform => {
     expect((await ask('tools/list', {}, { Origin: 'https://evil.example' })).status).toBe(403);
   });
 
+  describe('one policy for a tool, whatever the transport', () => {
+    const MCP_PATHS = ['/mcp', '/mcp-nest'];
+    const callers = (port: number, headers: Record<string, string>) => ({
+      http: () =>
+        request(port, {
+          path: '/tools/calculator/run',
+          headers: { ...headers, 'Content-Type': 'application/json' },
+          body: '{"input":"6 * 7"}',
+        }),
+      mcp: (path: string, method = 'tools/call') =>
+        request(port, {
+          path,
+          headers: {
+            ...headers,
+            'Content-Type': 'application/json',
+            Accept: 'application/json, text/event-stream',
+          },
+          body: JSON.stringify({
+            jsonrpc: '2.0',
+            id: 1,
+            method,
+            params: method === 'tools/call' ? { name: 'calculator', arguments: { input: '6 * 7' } } : {},
+          }),
+        }),
+    });
+
+    test('an agent without the scope runs it nowhere', async () => {
+      const secret = 'a secret of tests that is long enough';
+      const digests = new KeyDigests([secret]);
+      const choices = { prefix: 'ask', nowMs: Date.now() };
+      const { book, key } = addKey(EMPTY_BOOK, 'bot', { scopes: [] }, digests, choices);
+      const { port } = await startSample({
+        PLATFORM: platform,
+        AUTH_API_KEYS: JSON.stringify(book),
+        AUTH_KEY_SECRET: secret,
+      });
+      const { http, mcp } = callers(port, { 'X-API-Key': key });
+      expect((await http()).status).toBe(403);
+      for (const path of MCP_PATHS) {
+        expect((await mcp(path)).status).toBe(403);
+        expect((await mcp(path, 'tools/list')).body).not.toContain('calculator');
+      }
+    });
+
+    test('five runs a minute are five over all of them', async () => {
+      const { port, key } = await startSample({ PLATFORM: platform });
+      const { http, mcp } = callers(port, key);
+      const statuses: number[] = [];
+      for (const path of [...MCP_PATHS, ...MCP_PATHS]) statuses.push((await mcp(path)).status);
+      for (let run = 0; run < 2; run++) statuses.push((await http()).status);
+      for (const path of MCP_PATHS) statuses.push((await mcp(path)).status);
+      expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429, 429]);
+    });
+  });
+
   test('tools: results, refusals, unknown names', async () => {
     const { port, key } = await startSample({ PLATFORM: platform });
     const run = async (name: string, body: object) => {
@@ -234,7 +289,7 @@ describe.each(PLATFORMS)('on %s', platform => {
       headers: { ...key, 'Content-Type': 'application/json' },
       body: '{"input":"1"}',
     });
-    expect([answer.status, answer.json().detail]).toEqual([404, 'There is no tool of this name']);
+    expect([answer.status, answer.json().code]).toEqual([404, 'not_found']);
   });
 
   test('an answer streams over SSE, and goes on behind Last-Event-ID', async () => {

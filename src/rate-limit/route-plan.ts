@@ -6,7 +6,7 @@ import type { ThrottlerOptions } from '@nestjs/throttler';
 import type { Clock } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
 import { RouteMemo } from '../common/route-memo.js';
-import { isConcurrency } from './ask.js';
+import { checkCost, isConcurrency } from './ask.js';
 import { DynamicLimit } from './dynamic-limits.js';
 import { EVERY_POLICY } from './judge.js';
 import { checkLimit } from './parse-limits.js';
@@ -112,11 +112,7 @@ export class RoutePlans {
   /** What a request draws on that is of no route, and counts as `times` requests. */
   modulesPlan(times: number): RoutePlan {
     const scale = (groups: readonly AnyGroup[]): readonly AnyGroup[] =>
-      times === 1
-        ? groups
-        : groups.map(group =>
-            typeof group.cost === 'number' ? { ...group, cost: group.cost * times } : group,
-          );
+      times === 1 ? groups : groups.map(group => ({ ...group, cost: timesCost(group.cost, times) }));
     return {
       groups: scale(this.#modulesGroups),
       lateGroups: [],
@@ -309,6 +305,13 @@ function isWatched(policy: Policy): boolean {
 /** Whether what a request takes of a policy is an estimate that may be settled. */
 export function isEstimated({ unit }: Policy, cost: RateLimitCost): boolean {
   return typeof cost === 'function' || (unit !== REQUESTS && unit !== CONCURRENT_REQUESTS);
+}
+
+/** What so many requests cost that come as one. */
+function timesCost(cost: RateLimitCost, times: number): RateLimitCost {
+  if (typeof cost === 'number') return cost * times;
+  // Checked before it is multiplied: a bad cost is logged as the function returned it.
+  return async (request, context) => checkCost(await cost(request, context)) * times;
 }
 
 async function settle(value: unknown, context: ExecutionContext): Promise<unknown> {

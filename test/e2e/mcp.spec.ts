@@ -512,5 +512,45 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
   });
 });
 
+describe.each(PLATFORMS)('a batch on %s', (_platform, platform) => {
+  const batch = (size: number): string =>
+    JSON.stringify(Array.from({ length: size }, (_, index) => call('read_file', index)));
+  const COSTS: readonly [title: string, cost: number | (() => number | Promise<number>)][] = [
+    ['a number', 2],
+    ['a function', () => 2],
+    ['a function that waits', async () => 2],
+  ];
+  it.each(COSTS)('costs what each of its messages costs: %s', async (_title, cost) => {
+    const { send } = await start(
+      platform,
+      withMcp(SESSION_SERVER.parts, {
+        rateLimit: { limits: [{ limit: '20/minute', cost }], flood: false },
+      }),
+    );
+    const post = (body: string) => send('/mcp', { body, headers: JSON_HEADERS });
+    expect((await post(batch(3))).header('ratelimit')).toBe('"20-per-minute";r=14;t=60');
+    // What was asked for before the body was read stays taken.
+    expect((await post(batch(8))).status).toBe(429);
+    expect((await post(batch(6))).header('ratelimit')).toBe('"20-per-minute";r=0;t=60');
+    expect((await post(batch(1))).status).toBe(429);
+  });
+
+  it('costs so much in the tier of its agent too', async () => {
+    const { send } = await start(
+      platform,
+      withMcp(SESSION_SERVER.parts, {
+        rateLimit: {
+          limits: '1000/minute',
+          flood: false,
+          tiers: { small: [{ limit: '20/minute', cost: () => 2 }] },
+          tier: () => 'small',
+        },
+      }),
+    );
+    const answer = await send('/mcp', { body: batch(3), headers: JSON_HEADERS });
+    expect(answer.header('ratelimit')).toBe('"20-per-minute";r=14;t=60');
+  });
+});
+
 const errorOf2 = (answer: Answer): number[] =>
   (answer.json() as { error: { code: number } }[]).map(({ error }) => error.code);

@@ -1,8 +1,14 @@
-import { Body, Controller, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { NoStore, Public, RateLimit, Scopes } from 'nestjs-agent-security';
+import { AgentTool, type AgentToolOptions, NoStore, Public } from 'nestjs-agent-security';
 import { RunToolDto } from './run-tool.dto.js';
 import { ToolsService, type ToolSummary } from './tools.service.js';
+
+/**
+ * What a run takes. `@AgentTool()` declares it for the tool of this name, over HTTP and over MCP, and both count in one quota;
+ * `@Scopes()` and `@RateLimit()` would hold for the route alone.
+ */
+const RUN: AgentToolOptions = { scopes: ['tools:run'], limit: '5/minute' };
 
 @ApiTags('tools')
 @Controller('tools')
@@ -18,11 +24,33 @@ export class ToolsController {
     return { tools: this.tools.list() };
   }
 
-  @Post(':name/run')
+  @Post('calculator/run')
   @HttpCode(200)
-  @Scopes('tools:run')
-  @RateLimit('5/minute')
-  run(@Param('name') name: string, @Body() { input }: RunToolDto): { tool: string; output: unknown } {
-    return { tool: name, output: this.tools.run(name, input) };
+  @AgentTool('calculator', RUN)
+  calculate(@Body() { input }: RunToolDto): ToolRun {
+    return this.run('calculator', input);
   }
+
+  @Post('text-statistics/run')
+  @HttpCode(200)
+  @AgentTool('text-statistics', RUN)
+  count(@Body() { input }: RunToolDto): ToolRun {
+    return this.run('text-statistics', input);
+  }
+
+  @Post('current-time/run')
+  @HttpCode(200)
+  @AgentTool('current-time', RUN)
+  tell(@Body() { input }: RunToolDto): ToolRun {
+    return this.run('current-time', input);
+  }
+
+  private run(tool: string, input: string): ToolRun {
+    return { tool, output: this.tools.run(tool, input) };
+  }
+}
+
+interface ToolRun {
+  readonly tool: string;
+  readonly output: unknown;
 }
