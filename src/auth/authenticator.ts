@@ -16,6 +16,7 @@ import { freshAgent } from './fresh-agent.js';
 import { AGENT_ID, SCOPE } from './key-book.js';
 import { type CredentialScheme, readCredential } from './read-credential.js';
 import { AMBIGUOUS_REFUSAL, type Refusal, Refusals, UNAVAILABLE_REFUSAL } from './refusal.js';
+import { logLine } from '../common/log-text.js';
 
 export type Authentication =
   | { readonly kind: 'agent'; readonly agent: Agent; readonly expiresMs: number | undefined }
@@ -214,7 +215,7 @@ export class Authenticator {
           windowMs,
         });
         if (this.#mayLog())
-          log.warn(`${address} has sent ${limit} bad credentials: further ones are answered 429.`);
+          log.warn(logLine`${address} has sent ${limit} bad credentials: further ones are answered 429.`);
       }
       return undefined;
     }
@@ -227,7 +228,7 @@ export class Authenticator {
   #logFailure(error: unknown): void {
     if (this.#mayLog())
       this.parts.log.error(
-        `A credential could not be verified: ${error instanceof Error ? error.message : 'the store rejected'}`,
+        logLine`A credential could not be verified: ${error instanceof Error ? error.message : 'the store rejected'}`,
       );
   }
 

@@ -7,6 +7,7 @@ import { basename, dirname } from 'node:path';
 import type { KeyStoreHooks } from './api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
 import { KeyBookStore } from './key-book-store.js';
+import { logLine } from '../common/log-text.js';
 
 /** A change is followed within this time, also where the system's notices of changes do not come (network file systems). */
 export const FILE_POLL_MS = 1_000;
@@ -70,7 +71,7 @@ export class FileKeyStore extends KeyBookStore {
       const message = error instanceof Error ? error.message : String(error);
       if (message === this.#reported) return;
       this.#reported = message;
-      this.warn(`The API keys of ${this.path} stay as they were: the file ${message}.`);
+      this.warn(logLine`The API keys of ${this.path} stay as they were: the file ${message}.`);
     }
   }
 

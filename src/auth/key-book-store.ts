@@ -2,6 +2,7 @@
  * known and an unknown ID, and never waits. */
 import type { AgentRecord, ApiKeyRecord, ApiKeyStore, KeyStoreHooks } from './api-key-store.js';
 import { indexKeyBook, type KeyBook, type KeyIndex } from './key-book.js';
+import { logText } from '../common/log-text.js';
 
 /** Keys that do not change while the app runs: from the environment, or from a secrets manager through `useFactory`. */
 export class KeyBookStore implements ApiKeyStore {
@@ -34,7 +35,7 @@ export class KeyBookStore implements ApiKeyStore {
   }
 
   protected warn(message: string): void {
-    this.#hooks?.warn(message);
+    this.#hooks?.warn(logText(message));
   }
 
   /** Takes another book in, from the next request on. */

@@ -13,8 +13,8 @@ import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { answerPlainly, isPlainExpress } from './answer-plainly.js';
 import { describeError, isUnforeseen } from './describe-error.js';
-import { describeForLog } from './describe-for-log.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
+import { logLine, logStack } from '../common/log-text.js';
 
 /** Called with each error, so that requests that no guard has seen (a 404, a malformed body) are limited like all others. */
 export interface UnguardedLimiter {
@@ -66,9 +66,13 @@ export class ProblemDetailsFilter implements ExceptionFilter {
   private log(exception: unknown, response: PlatformResponse, requestId: string | undefined): void {
     if (!isUnforeseen(exception) || exception instanceof IntrinsicException) return;
     const id = requestId ? `[${requestId}] ` : '';
-    const { message, stack } = describeForLog(exception);
+    const reason = exception instanceof Error ? exception.message : exception;
     // Nobody reads an answer to a client that has gone, and any client can go in the middle of its body.
-    if (rawResponse(response).destroyed) this.logger.debug(`${id}${message}`);
-    else this.logger.error(`${id}${message}`, stack);
+    if (rawResponse(response).destroyed) this.logger.debug(logLine`${id}${reason}`);
+    else
+      this.logger.error(
+        logLine`${id}${reason}`,
+        exception instanceof Error ? logStack(exception) : undefined,
+      );
   }
 }

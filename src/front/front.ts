@@ -45,6 +45,7 @@ import {
   FRONT_PROBLEM,
   urlProblem,
 } from './request-head.js';
+import { logLine } from '../common/log-text.js';
 
 export interface FrontParts {
   readonly options: ResolvedOptions;
@@ -136,7 +137,7 @@ export class Front {
       // A body that was refused while a stage waited has its answer.
       return !rawAnswer.headersSent;
     } catch (error) {
-      this.log.error(`A request could not be judged: ${String(error)}`);
+      this.log.error(logLine`A request could not be judged: ${error}`);
       takeOver(response);
       if (rawAnswer.headersSent) rawAnswer.destroy();
       else answerProblem(raw, rawAnswer, FRONT_PROBLEM, state.id, this.options.errors);
@@ -258,7 +259,7 @@ export class Front {
       );
     } catch (error) {
       // A function of the app's own, such as trustProxy. Thrown out of the server's event, it would end the process.
-      this.log.error(`A request could not be judged: ${String(error)}`);
+      this.log.error(logLine`A request could not be judged: ${error}`);
       return FRONT_PROBLEM;
     }
   }

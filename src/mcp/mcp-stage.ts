@@ -20,6 +20,7 @@ import type { McpPorts, McpToolCall } from './mcp-ports.js';
 import { readBody } from './read-body.js';
 import { type McpBody, readMessages, toolOf, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
 import { shapeResponse } from './shape-response.js';
+import { logLine } from '../common/log-text.js';
 
 export class McpStage {
   readonly judgesBody = true;
@@ -188,7 +189,7 @@ export class McpStage {
       maxBytes: this.options.maxBytes,
       onUnreadable: () =>
         this.log.warn(
-          `A tool list is longer than mcp.maxBytes (${this.options.maxBytes}), and was not sent.`,
+          logLine`A tool list is longer than mcp.maxBytes (${this.options.maxBytes}), and was not sent.`,
         ),
     });
   }

@@ -6,6 +6,7 @@ import type { Key64 } from '../common/ip-address.js';
 import { FollowingTable, putIn, takeOut, type Whereabouts } from './following-table.js';
 import type { DynamicRule } from './limit-rule.js';
 import type { QuotaTable } from './quota-table.js';
+import { logLine } from '../common/log-text.js';
 
 export interface LimitLookup {
   readonly owner: string;
@@ -134,7 +135,9 @@ export class DynamicLimit {
     if (known !== undefined) known.untilMs = this.clock.monotonicMs() + this.rule.ttlMs;
     if (this.#failing) return;
     this.#failing = true;
-    this.log.error(`A limit could not be looked up (${reason}); owners keep the limit that was known last.`);
+    this.log.error(
+      logLine`A limit could not be looked up (${reason}); owners keep the limit that was known last.`,
+    );
   }
 
   #tableFor(text: string): FollowingTable {

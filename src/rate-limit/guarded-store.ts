@@ -8,6 +8,7 @@ import { show } from '../common/show-value.js';
 import { refuses, type Standing, type Verdict } from './judge.js';
 import type { Policy } from './policy.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
+import { logLine } from '../common/log-text.js';
 
 export interface StoreLog {
   log(message: string): void;
@@ -149,7 +150,7 @@ export class GuardedStore {
     this.#failing = true;
     this.events?.emit({ type: 'limit.store', timeMs: this.clock.epochMs(), state: 'failing', reason });
     this.log.error(
-      `The rate-limit store fails (${reason}); until it answers again, rateLimit.onStoreError decides.`,
+      logLine`The rate-limit store fails (${reason}); until it answers again, rateLimit.onStoreError decides.`,
     );
   }
 

@@ -7,6 +7,7 @@ import { readInteger, readObject, readString } from '../common/read-options.js';
 import { type OpenedClient, openClient } from './open-client.js';
 import { createRunner, type RedisClient, type ScriptRunner } from './redis-client.js';
 import { checkRedisUrl } from './redis-url.js';
+import { logLine } from '../common/log-text.js';
 
 export interface RedisKeyStoreOptions {
   client: RedisClient;
@@ -117,7 +118,7 @@ export class RedisKeyStore extends KeyBookStore {
       if (!this.#failing) {
         const reason = error instanceof KeyBookError ? `the entry ${error.message}` : 'Redis does not answer';
         this.warn(
-          `The API keys in Redis cannot be followed: ${reason}. They count for ${this.#maxStaleMs} ms more.`,
+          logLine`The API keys in Redis cannot be followed: ${reason}. They count for ${this.#maxStaleMs} ms more.`,
         );
       }
       this.#failing = true;
