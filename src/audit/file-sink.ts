@@ -8,7 +8,7 @@ import { serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
 import { GENESIS, openLine, Sealer, sealLine } from './chain.js';
 import { type ChainHead, readHead, serializeHead, SLOT_BYTES } from './chain-head.js';
-import { FileLock } from './file-lock.js';
+import { FileLock } from '../common/file-lock.js';
 
 export interface FileSinkOptions {
   readonly path: string;
