@@ -79,6 +79,7 @@ import { ToolRuns } from './tools/tool-runs.js';
 import { ToolWatchGuard } from './tools/tool-watch.guard.js';
 import { RESOLVED_TIMEOUT, TimeoutGuard } from './time/timeout.guard.js';
 import type { ResolvedRouteTimeout } from './time/timeout.options.js';
+import { logText } from './common/log-text.js';
 
 export const OPTIONS = Symbol('agent-security:options');
 export const RESOLVED = Symbol('agent-security:resolved-options');
@@ -149,7 +150,7 @@ export const PROVIDERS: Provider[] = [
       const log = new Logger('ApiKeys');
       try {
         await store.open?.({
-          warn: message => log.warn(message),
+          warn: message => log.warn(logText(message)),
           revoked: (keyId, agent) => {
             events.emit({ type: 'auth.key-revoked', timeMs: clock.epochMs(), agent, keyId });
             connections.checkSoon();
@@ -167,7 +168,7 @@ export const PROVIDERS: Provider[] = [
     useFactory: async ({ auth }: ResolvedOptions, clock: Clock): Promise<TokenServices | undefined> => {
       if (!auth) return undefined;
       const log = new Logger('Tokens');
-      return openTokens(auth, clock, message => log.warn(message));
+      return openTokens(auth, clock, message => log.warn(logText(message)));
     },
     inject: [RESOLVED, CLOCK],
   },
@@ -446,7 +447,7 @@ function tokenStages(
     realm: auth.realm,
     maxClients,
     sendsQuota: headers,
-    logError: message => log.error(message),
+    logError: message => log.error(logText(message)),
   });
   return [...documents, endpoint];
 }

@@ -10,6 +10,7 @@ import type { AuditLine, AuditSink } from './audit-sink.js';
 import { normalizeKey, redact } from './redact.js';
 import { type SinkHealth, SinkWriter } from './sink-writer.js';
 import { readTraceId } from './traceparent.js';
+import { logLine } from '../common/log-text.js';
 
 /** A call, as it is known before it runs. */
 export interface AuditEntry {
@@ -216,12 +217,15 @@ export class AuditTrail {
   }
 
   #tell({ sink, state, reason, dropped }: SinkHealth): void {
-    const message =
-      state === 'failing'
-        ? `The audit sink "${sink}" fails (${reason}); tools of impact "high" are refused until it takes records again.`
-        : `The audit sink "${sink}" takes records again; ${dropped} of low impact were dropped.`;
-    if (state === 'failing') this.log.error(message);
-    else this.log.log(message);
+    if (state === 'failing') {
+      this.log.error(
+        logLine`The audit sink "${sink}" fails (${reason}); tools of impact "high" are refused until it takes records again.`,
+      );
+    } else {
+      this.log.log(
+        logLine`The audit sink "${sink}" takes records again; ${dropped} of low impact were dropped.`,
+      );
+    }
     this.events.emit({ type: 'audit.failing', timeMs: this.clock.epochMs(), sink, state, reason, dropped });
   }
 }

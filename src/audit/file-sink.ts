@@ -7,7 +7,7 @@ import type { AuditLine, AuditSink } from './audit-sink.js';
 import type { AuditLog } from './audit-trail.js';
 import { GENESIS, openLine, Sealer, sealLine } from './chain.js';
 import { type ChainHead, readHead, serializeHead, SLOT_BYTES } from './chain-head.js';
-import { FileLock } from './file-lock.js';
+import { FileLock } from '../common/file-lock.js';
 import { checkFile, holdsAt, LinkedFile, syncDirectory, UntrustedFileError } from './linked-file.js';
 
 export interface FileSinkOptions {

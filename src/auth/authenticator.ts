@@ -22,6 +22,7 @@ import { checkIdentified } from './check-identified.js';
 import type { OpenConnections } from './open-connections.js';
 import { type CredentialScheme, readCredential } from './read-credential.js';
 import { AMBIGUOUS_REFUSAL, type Refusal, Refusals, UNAVAILABLE_REFUSAL } from './refusal.js';
+import { logLine } from '../common/log-text.js';
 
 export type Authentication =
   | {
@@ -250,7 +251,7 @@ export class Authenticator {
           windowMs,
         });
         if (this.#mayLog())
-          log.warn(`${address} has sent ${limit} bad credentials: further ones are answered 429.`);
+          log.warn(logLine`${address} has sent ${limit} bad credentials: further ones are answered 429.`);
       }
       return undefined;
     }
@@ -263,7 +264,7 @@ export class Authenticator {
   #logFailure(error: unknown): void {
     if (this.#mayLog())
       this.parts.log.error(
-        `A credential could not be verified: ${error instanceof Error ? error.message : 'the store rejected'}`,
+        logLine`A credential could not be verified: ${error instanceof Error ? error.message : 'the store rejected'}`,
       );
   }
 

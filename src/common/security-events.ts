@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { filter, Observable, Subject } from 'rxjs';
 import type { SecurityEvent, SecurityEventType } from './security-event.js';
+import { logLine } from './log-text.js';
 
 /** Where `node:diagnostics_channel` has every event, for tools that know no Nest. */
 export const SECURITY_EVENTS_CHANNEL = 'nestjs-agent-security';
@@ -29,7 +30,7 @@ export class SecurityEvents {
       try {
         listener(event);
       } catch (error) {
-        process.emitWarning(`A listener of the security event "${type}" failed: ${String(error)}`);
+        process.emitWarning(logLine`A listener of the security event "${type}" failed: ${error}`);
       }
     });
     return () => subscription.unsubscribe();

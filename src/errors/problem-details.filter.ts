@@ -14,8 +14,8 @@ import { requestState, type RequestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import { answerPlainly, isPlainExpress } from './answer-plainly.js';
 import { describeError, isUnforeseen } from './describe-error.js';
-import { describeForLog } from './describe-for-log.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
+import { logLine, logStack } from '../common/log-text.js';
 
 /** Limits requests that no guard of the limits has seen (a 404, a missing credential, a malformed body). */
 export interface UnguardedLimiter {
@@ -78,9 +78,13 @@ export class ProblemDetailsFilter implements ExceptionFilter {
   private log(exception: unknown, response: PlatformResponse, requestId: string | undefined): void {
     if (!isUnforeseen(exception) || exception instanceof IntrinsicException) return;
     const id = requestId ? `[${requestId}] ` : '';
-    const { message, stack } = describeForLog(exception);
+    const reason = exception instanceof Error ? exception.message : exception;
     // Nobody reads an answer to a client that has gone, and any client can go in the middle of its body.
-    if (hasResponseEnded(rawResponse(response))) this.logger.debug(`${id}${message}`);
-    else this.logger.error(`${id}${message}`, stack);
+    if (hasResponseEnded(rawResponse(response))) this.logger.debug(logLine`${id}${reason}`);
+    else
+      this.logger.error(
+        logLine`${id}${reason}`,
+        exception instanceof Error ? logStack(exception) : undefined,
+      );
   }
 }

@@ -6,6 +6,7 @@ import type { Client } from '../common/request-state.js';
 import type { TrustFunction } from '../client-address/client-address.options.js';
 import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';
 import type { FrontLog } from './front-log.js';
+import { logLine } from '../common/log-text.js';
 
 /** What a connection keeps between its requests: the peer does not change. */
 const PEER = Symbol('agent-security:peer');
@@ -43,7 +44,7 @@ export class ClientReader {
   #warn(peer: string | undefined): void {
     this.#warned = true;
     this.log.warn(
-      `Forwarding headers (X-Forwarded-For or Forwarded) arrive from ${peer ?? 'a peer'}, which trustProxy (TRUST_PROXY) does not ` +
+      logLine`Forwarding headers (X-Forwarded-For or Forwarded) arrive from ${peer ?? 'a peer'}, which trustProxy (TRUST_PROXY) does not ` +
         'name. They are ignored: if that is your proxy, all its clients share one quota until you name it.',
     );
   }

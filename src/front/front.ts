@@ -46,6 +46,7 @@ import {
   FRONT_PROBLEM,
   urlProblem,
 } from './request-head.js';
+import { logLine } from '../common/log-text.js';
 
 export interface FrontParts {
   readonly options: ResolvedOptions;
@@ -267,7 +268,7 @@ export class Front {
   }
 
   #failed(error: unknown): ProblemFields {
-    this.log.error(`A request could not be judged: ${String(error)}`);
+    this.log.error(logLine`A request could not be judged: ${error}`);
     return FRONT_PROBLEM;
   }
 

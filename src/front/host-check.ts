@@ -10,6 +10,7 @@ import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
 import { hostProblem } from '../host/host.problem.js';
 import type { FrontLog } from './front-log.js';
 import { countHostLines } from './request-head.js';
+import { logLine } from '../common/log-text.js';
 
 /** One refused host may be a mistake in the settings; a scan of thousands must not fill the log. */
 const LOG_INTERVAL_MS = 1_000;
@@ -71,7 +72,7 @@ export class HostCheck {
     // Only what has the form of a host: everything else is somebody's text.
     const names = refused.flatMap(host => readAuthority(host)?.name ?? []);
     this.log.warn(
-      `Refused a request for host ${names.join(', ')}. If it is yours, add it to ${hosts.setting}.`,
+      logLine`Refused a request for host ${names.join(', ')}. If it is yours, add it to ${hosts.setting}.`,
     );
   }
 }

@@ -8,6 +8,7 @@ import { matchesHost } from './check-host.js';
 import { AllowHosts } from './host.decorator.js';
 import type { HostPatterns } from './host.options.js';
 import { hostProblem } from './host.problem.js';
+import { logLine } from '../common/log-text.js';
 
 /** Narrows a route to the hosts of its `@AllowHosts()`. The module's own list was checked in front of the body parser. */
 @Injectable()
@@ -47,7 +48,7 @@ export class HostGuard implements CanActivate {
     this.loggedMs = nowMs;
     const route = `${context.getClass().name}.${context.getHandler().name}`;
     this.logger.warn(
-      `Refused a request to ${route} for host ${host ?? '(none)'}: its @AllowHosts() does not list it.`,
+      logLine`Refused a request to ${route} for host ${host ?? '(none)'}: its @AllowHosts() does not list it.`,
     );
   }
 }

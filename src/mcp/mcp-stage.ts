@@ -22,6 +22,7 @@ import { readBody } from './read-body.js';
 import { type McpBody, readMessages, toolOf, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
 import { RequestsInFlight, SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
 import { shapeResponse } from './shape-response.js';
+import { logLine } from '../common/log-text.js';
 
 export class McpStage {
   readonly judgesBody = true;
@@ -212,7 +213,7 @@ export class McpStage {
       maxBytes: this.options.maxBytes,
       onUnreadable: () =>
         this.log.warn(
-          `A tool list is longer than mcp.maxBytes (${this.options.maxBytes}), and was not sent.`,
+          logLine`A tool list is longer than mcp.maxBytes (${this.options.maxBytes}), and was not sent.`,
         ),
     });
   }

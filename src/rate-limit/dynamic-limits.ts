@@ -7,6 +7,7 @@ import { joinKey } from '../common/join-key.js';
 import { FollowingTable, putIn, takeOut, type Whereabouts } from './following-table.js';
 import type { DynamicRule } from './limit-rule.js';
 import type { QuotaTable } from './quota-table.js';
+import { logLine } from '../common/log-text.js';
 
 export interface LimitLookup {
   readonly owner: string;
@@ -135,7 +136,9 @@ export class DynamicLimit {
     if (known !== undefined) known.untilMs = this.clock.monotonicMs() + this.rule.ttlMs;
     if (this.#failing) return;
     this.#failing = true;
-    this.log.error(`A limit could not be looked up (${reason}); owners keep the limit that was known last.`);
+    this.log.error(
+      logLine`A limit could not be looked up (${reason}); owners keep the limit that was known last.`,
+    );
   }
 
   #tableFor(text: string): FollowingTable {

@@ -9,6 +9,7 @@ import { refuses, type Standing, type Verdict } from './judge.js';
 import type { Policy } from './policy.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
 import { SlotReleases, slotsOf } from './slot-releases.js';
+import { logLine } from '../common/log-text.js';
 
 export interface StoreLog {
   log(message: string): void;
@@ -178,7 +179,7 @@ export class GuardedStore {
     this.#failing = true;
     this.events?.emit({ type: 'limit.store', timeMs: this.clock.epochMs(), state: 'failing', reason });
     this.log.error(
-      `The rate-limit store fails (${reason}); until it answers again, rateLimit.onStoreError decides.`,
+      logLine`The rate-limit store fails (${reason}); until it answers again, rateLimit.onStoreError decides.`,
     );
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../common/clock.js';
+import { logLine } from '../common/log-text.js';
 
 const INTERVAL_MS = 60_000;
 
@@ -16,7 +17,9 @@ export class ShadowReport {
     this.#refusals += 1;
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#reportedMs < INTERVAL_MS) return;
-    this.log.warn(`Shadow mode: ${this.#refusals} request(s) since the last report would have been refused.`);
+    this.log.warn(
+      logLine`Shadow mode: ${this.#refusals} request(s) since the last report would have been refused.`,
+    );
     this.#refusals = 0;
     this.#reportedMs = nowMs;
   }

@@ -3,11 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import type { KeyStoreHooks } from '../auth/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
-import { KeyBookStore } from '../auth/key-book-store.js';
+import { KeyBookStore, MAX_STALE_MS } from '../auth/key-book-store.js';
 import { readInteger, readObject, readString } from '../common/read-options.js';
 import { type OpenedClient, openClient } from './open-client.js';
 import { createRunner, type RedisClient, type ScriptRunner } from './redis-client.js';
 import { checkRedisUrl } from './redis-url.js';
+import { logLine } from '../common/log-text.js';
 
 export interface RedisKeyStoreOptions {
   client: RedisClient;
@@ -36,6 +37,7 @@ redis.call('HSET', KEYS[1], 'version', ARGV[3], 'book', ARGV[2])
 return 1`;
 
 const NO_VERSION = '';
+const NAME = 'RedisKeyStore';
 
 /** @throws TypeError for a client of neither library; AgentSecurityConfigError for other options */
 export class RedisKeyStore extends KeyBookStore {
@@ -43,25 +45,23 @@ export class RedisKeyStore extends KeyBookStore {
   readonly #key: string;
   readonly #refreshMs: number;
   readonly #maxStaleMs: number;
-  readonly #nowMs: () => number;
   #version = NO_VERSION;
-  #freshMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | undefined;
   #failing = false;
 
   constructor(options: RedisKeyStoreOptions) {
-    super(EMPTY_BOOK);
-    const name = 'RedisKeyStore';
-    readObject(name, options, ['client', 'key', 'refreshMs', 'maxStaleMs', 'nowMs']);
-    this.#run = createRunner(options.client);
-    this.#key = readString(`${name}.key`, options.key, 'agent-security:keys');
-    this.#refreshMs = readInteger(`${name}.refreshMs`, options.refreshMs, 2_000, { min: 100, max: 60_000 });
-    this.#maxStaleMs = readInteger(`${name}.maxStaleMs`, options.maxStaleMs, 60_000, {
-      min: this.#refreshMs,
+    readObject(NAME, options, ['client', 'key', 'refreshMs', 'maxStaleMs', 'nowMs']);
+    const refreshMs = readInteger(`${NAME}.refreshMs`, options.refreshMs, 2_000, { min: 100, max: 60_000 });
+    const maxStaleMs = readInteger(`${NAME}.maxStaleMs`, options.maxStaleMs, MAX_STALE_MS, {
+      min: refreshMs,
       max: 86_400_000,
     });
-    this.#nowMs = options.nowMs ?? (() => performance.now());
+    super(EMPTY_BOOK, { maxStaleMs, nowMs: options.nowMs ?? (() => performance.now()) });
+    this.#run = createRunner(options.client);
+    this.#key = readString(`${NAME}.key`, options.key, 'agent-security:keys');
+    this.#refreshMs = refreshMs;
+    this.#maxStaleMs = maxStaleMs;
   }
 
   /** An app starts also while Redis is away: its keys are then answered with 503 until it is back. */
@@ -104,16 +104,17 @@ export class RedisKeyStore extends KeyBookStore {
         this.replace(text === undefined ? EMPTY_BOOK : parseKeyBook(text));
         this.#version = version;
       }
-      this.#freshMs = this.#nowMs();
+      this.markFresh();
       this.#failing = false;
     } catch (error) {
       if (!this.#failing) {
         const reason = error instanceof KeyBookError ? `the entry ${error.message}` : 'Redis does not answer';
         this.warn(
-          `The API keys in Redis cannot be followed: ${reason}. They count for ${this.#maxStaleMs} ms more.`,
+          logLine`The API keys in Redis cannot be followed: ${reason}. They count for ${this.#maxStaleMs} ms more.`,
         );
       }
       this.#failing = true;
+      this.warnIfStale();
     }
   }
 
@@ -121,12 +122,6 @@ export class RedisKeyStore extends KeyBookStore {
     const answer = (await inTime(this.#run.eval(READ, [this.#key], [known]))) as [unknown, unknown?];
     const [version, text] = answer;
     return [String(version), text === undefined || text === null ? undefined : String(text)];
-  }
-
-  /** A process that has lost Redis must not go on serving keys that were revoked long ago. */
-  protected override requireFresh(): void {
-    if (this.#nowMs() - this.#freshMs > this.#maxStaleMs)
-      throw new Error('The API keys in Redis have not been read for too long');
   }
 }
 

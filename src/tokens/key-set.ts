@@ -1,6 +1,7 @@
 /* Sets of keys that change while the app runs: read again when they have become old, or when a token names a key that is not there. */
 import type { KeyObject } from 'node:crypto';
 import { findKeys, type TokenKey } from './token-key.js';
+import { logLine } from '../common/log-text.js';
 
 /** Where a verifier has its keys from. */
 export interface TokenKeys {
@@ -116,7 +117,7 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
       this.#failing = false;
     } catch (error) {
       if (!this.#failing)
-        this.warn(`The keys of tokens cannot be read; the last ones hold meanwhile: ${String(error)}`);
+        this.warn(logLine`The keys of tokens cannot be read; the last ones hold meanwhile: ${error}`);
       this.#failing = true;
     }
   }

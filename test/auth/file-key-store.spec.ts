@@ -1,9 +1,25 @@
-import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FileLock } from '../../src/common/file-lock.js';
 import { changeKeyFile, FileKeyStore, readKeyFile } from '../../src/auth/file-key-store.js';
 import { addKey, EMPTY_BOOK, KeyBookError, revokeKey, switchAgent } from '../../src/auth/key-book.js';
+import { runKeysCommand } from '../../src/cli/keys-command.js';
 import { digests, NOW_MS } from '../support/keys.js';
+
+/** Only root can give files away. */
+const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 const options = { prefix: 'ask', nowMs: NOW_MS };
 const { book, id } = addKey(EMPTY_BOOK, 'bot', {}, digests, options);
@@ -97,8 +113,9 @@ describe('the file of keys', () => {
   });
 
   it('is changed by one command at a time', async () => {
-    writeFileSync(`${path}.lock`, '');
+    const lock = await FileLock.acquire(`${path}.lock`);
     await expect(changeKeyFile(path, () => ({ book }))).rejects.toThrow('another command');
+    await lock.release();
     const after = await Promise.allSettled(
       Array.from({ length: 5 }, (_each, index) =>
         changeKeyFile(join(folder, 'more.json'), old => addKey(old, `bot${index}`, {}, digests, options)),
@@ -107,6 +124,53 @@ describe('the file of keys', () => {
     const made = after.filter(({ status }) => status === 'fulfilled').length;
     expect(Object.keys((await readKeyFile(join(folder, 'more.json'))).agents)).toHaveLength(made);
     expect(made).toBeGreaterThan(0);
+  });
+
+  it('keeps its mode, and a symbolic link that leads to it', async () => {
+    write(JSON.stringify(EMPTY_BOOK));
+    chmodSync(path, 0o640);
+    const link = join(folder, 'link.json');
+    symlinkSync(path, link);
+    await changeKeyFile(link, () => ({ book }));
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(await readKeyFile(path)).toEqual(book);
+    expect(statSync(path).mode & 0o777).toBe(0o640);
+  });
+
+  it('serves no key any more that it could not read again for a minute, and says so', async () => {
+    let nowMs = 0;
+    store = new FileKeyStore(path, { nowMs: () => nowMs });
+    write(JSON.stringify(book));
+    await store.open(hooks);
+    rmSync(path);
+    nowMs = 60_000;
+    await store.refresh();
+    expect([store.find(id)!.id, store.candidates(id).length, store.findAgent('bot')!.id]).toEqual([
+      id,
+      2,
+      'bot',
+    ]);
+    nowMs = 60_001;
+    await store.refresh();
+    await store.refresh();
+    const looks = [() => store.find(id), () => store.candidates(id), () => store.findAgent('bot')];
+    for (const look of looks) expect(look).toThrow('have not been read for too long');
+    expect(warnings.filter(text => text.includes('gets 503'))).toHaveLength(1);
+    write(JSON.stringify(book));
+    await store.refresh();
+    expect(store.find(id)).toBeDefined();
+    expect(warnings.at(-1)).toContain('can be read again');
+  });
+
+  it('counts for longer while it is read and found unchanged', async () => {
+    let nowMs = 0;
+    store = new FileKeyStore(path, { nowMs: () => nowMs });
+    write(JSON.stringify(book));
+    await store.open(hooks);
+    nowMs = 59_000;
+    await store.refresh();
+    nowMs = 118_000;
+    expect(store.find(id)).toBeDefined();
   });
 
   it('stays as it was when a change fails', async () => {
@@ -118,5 +182,45 @@ describe('the file of keys', () => {
     ).rejects.toThrow('no');
     expect(await readKeyFile(path)).toEqual(book);
     expect(readdirSync(folder)).toEqual(['keys.json']);
+  });
+
+  describeAsRoot('of another owner', () => {
+    const [uid, gid, stranger] = [12_345, 54_321, 23_456];
+    beforeEach(() => {
+      chmodSync(folder, 0o777);
+      write(JSON.stringify(book));
+      chmodSync(path, 0o640);
+      chownSync(path, uid, gid);
+    });
+    const accessOf = (): unknown => {
+      const stats = statSync(path);
+      return [stats.uid, stats.gid, stats.mode & 0o7777];
+    };
+
+    it('keeps owner, group and mode when root changes it', async () => {
+      await changeKeyFile(path, old => ({ book: revokeKey(old, id, NOW_MS) }));
+      expect(accessOf()).toEqual([uid, gid, 0o640]);
+      expect((await readKeyFile(path)).keys[0]!.revoked).toBeDefined();
+    });
+
+    it('stays as it was where the owner cannot be kept, and the command fails', async () => {
+      chmodSync(path, 0o644);
+      process.seteuid!(stranger);
+      try {
+        const said: string[] = [];
+        const io = {
+          env: {},
+          nowMs: NOW_MS,
+          out: () => undefined,
+          tell: (text: string) => void said.push(text),
+        };
+        expect(await runKeysCommand(['keys', 'revoke', id, '--file', path], io)).toBe(1);
+        expect(said).toEqual([expect.stringMatching(/^Failed: .*its owner, group and mode \(EPERM\)/)]);
+      } finally {
+        process.seteuid!(0);
+      }
+      expect([accessOf(), await readKeyFile(path)]).toEqual([[uid, gid, 0o644], book]);
+      expect(readdirSync(folder)).toEqual(['keys.json']);
+    });
   });
 });

@@ -119,6 +119,8 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     nowMs = 60_001;
     expect(() => store.find(id)).toThrow('too long');
     expect(() => store.find('unknown')).toThrow('too long');
+    // What the verifier asks.
+    expect(() => store.candidates(id)).toThrow('too long');
     expect(() => store.findAgent('bot')).toThrow('too long');
     const verifier = new ApiKeyVerifier(store, digests, 'ask', new ManualClock());
     await expect(verifier.verify(key)).rejects.toThrow('too long');
@@ -139,7 +141,10 @@ describeWithRedis('createRedisKeyStore', () => {
     store.close();
     const absent = await createRedisKeyStore(`redis://127.0.0.1:${await freePort()}`);
     await absent.open(hooks);
-    expect(hooks.warn).toHaveBeenCalledTimes(1);
+    expect(hooks.warn.mock.calls.flat()).toEqual([
+      expect.stringContaining('cannot be followed'),
+      expect.stringContaining('gets 503'),
+    ]);
     expect(() => absent.find(id)).toThrow('too long');
     absent.close();
   });

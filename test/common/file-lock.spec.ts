@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, readlinkSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { FileLock } from '../../src/audit/file-lock.js';
-import { scratchFile } from './support.js';
+import { FileLock } from '../../src/common/file-lock.js';
+import { scratchFile } from '../audit/support.js';
 
 const SPACE = existsSync('/proc/self/ns/pid') ? readlinkSync('/proc/self/ns/pid') : '';
 const held = (parts: object): string =>

@@ -1,6 +1,6 @@
 /* One process a file: a lock file that names its holder. Of a holder on this machine its process tells whether it lives; of another, a
  * heartbeat. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -34,7 +34,6 @@ export class FileLock {
     private readonly nonce: string,
     leaseMs: number,
   ) {
-    HELD.add(nonce);
     const beat = (): void => void utimes(path, new Date(), new Date()).catch(() => undefined);
     this.#heartbeat = setInterval(beat, leaseMs / 5).unref();
   }
@@ -48,16 +47,15 @@ export class FileLock {
       space: pidSpace(),
       began: beginOf(process.pid),
     };
-    const text = JSON.stringify(holder);
-    for (;;) {
-      if (await create(path, text)) return new FileLock(path, holder.nonce, leaseMs);
-      const seen = await readFile(path, 'utf8').catch(() => undefined);
-      if (seen === undefined) continue;
-      if (!(await isGone(path, seen, leaseMs))) {
-        throw new FileLockedError(`is in use by another process (${describe(seen)})`);
-      }
-      if (await takeOver(path, seen, text, leaseMs)) return new FileLock(path, holder.nonce, leaseMs);
+    // Before the file exists: another call of this process would take a nonce that it does not know for one of an earlier process.
+    HELD.add(holder.nonce);
+    try {
+      await take(path, JSON.stringify(holder), leaseMs);
+    } catch (error) {
+      HELD.delete(holder.nonce);
+      throw error;
     }
+    return new FileLock(path, holder.nonce, leaseMs);
   }
 
   /** Whether the lock is still this one's: a process that was stopped for long may have lost it. */
@@ -70,6 +68,17 @@ export class FileLock {
     clearInterval(this.#heartbeat);
     if (await this.isHeld()) await rm(this.path, { force: true });
     HELD.delete(this.nonce);
+  }
+}
+
+async function take(path: string, text: string, leaseMs: number): Promise<void> {
+  for (;;) {
+    if (await create(path, text)) return;
+    const seen = await readFile(path, 'utf8').catch(() => undefined);
+    if (seen === undefined) continue;
+    if (!(await isGone(path, seen, leaseMs)))
+      throw new FileLockedError(`is in use by another process (${describe(seen)})`);
+    if (await takeOver(path, seen, text, leaseMs)) return;
   }
 }
 
@@ -114,13 +123,18 @@ async function isSilent(path: string, leaseMs: number): Promise<boolean> {
   return true;
 }
 
-/** Replaces the lock of a holder that is gone; only one of several processes does. */
+/**
+ * Replaces the lock of a holder that is gone. Several processes may find so at once: they take turns by a lock that is this holder's
+ * alone, so that none replaces the lock of a later holder. A turn that is left behind is taken over in the same way.
+ */
 async function takeOver(path: string, seen: string, text: string, leaseMs: number): Promise<boolean> {
-  const turn = `${path}.takeover`;
-  if (!(await create(turn, ''))) {
-    const since = await stat(turn).catch(() => undefined);
-    if (since !== undefined && Date.now() - since.mtimeMs > leaseMs) await rm(turn, { force: true });
-    else await wait(20);
+  const holder = createHash('sha256').update(seen).digest('hex').slice(0, 16);
+  let turn: FileLock;
+  try {
+    turn = await FileLock.acquire(`${path}.${holder}`, leaseMs);
+  } catch (error) {
+    if (!(error instanceof FileLockedError)) throw error;
+    await wait(20);
     return false;
   }
   try {
@@ -131,7 +145,7 @@ async function takeOver(path: string, seen: string, text: string, leaseMs: numbe
     await rename(`${path}.new`, path);
     return true;
   } finally {
-    await rm(turn, { force: true });
+    await turn.release();
   }
 }
 

@@ -1,0 +1,51 @@
+/* Keys whose file cannot be read any more: revoked ones must not go on counting for ever. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Controller, Get } from '@nestjs/common';
+import { FileKeyStore } from '../../src/index.js';
+import { SECRET, TestKeys } from '../support/keys.js';
+import { PLATFORMS } from '../support/platforms.js';
+import { start } from '../support/start.js';
+
+@Controller()
+class HomeController {
+  @Get()
+  get(): string {
+    return 'served';
+  }
+}
+
+describe.each(PLATFORMS)('a key file that is lost on %s', (_title, platform) => {
+  it('stops counting after a minute, with 503 and a line in the log, and counts again when it is back', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'keys-'));
+    try {
+      const path = join(folder, 'keys.json');
+      const keys = new TestKeys();
+      const { key } = keys.add('bot');
+      const save = (): void => writeFileSync(path, JSON.stringify(keys.book));
+      save();
+      let nowMs = 0;
+      const store = new FileKeyStore(path, { nowMs: () => nowMs });
+      const app = await start(platform, {
+        controllers: [HomeController],
+        options: { auth: { apiKeys: { store, secret: SECRET } } },
+      });
+      const send = () => app.send('/', { headers: { Authorization: `Bearer ${key}` } });
+      rmSync(path);
+      nowMs = 60_000;
+      await store.refresh();
+      expect((await send()).status).toBe(200);
+      nowMs = 60_001;
+      await store.refresh();
+      const late = await send();
+      expect([late.status, late.json().code]).toEqual([503, 'identity_unavailable']);
+      expect(app.logger.find('every request with a key gets 503')).toHaveLength(1);
+      save();
+      await store.refresh();
+      expect((await send()).status).toBe(200);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
