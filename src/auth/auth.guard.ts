@@ -19,8 +19,8 @@ export class AuthGuard implements CanActivate {
     if (context.getType() === 'rpc') return true;
     const { isPublic } = this.accesses.get(context.getClass(), context.getHandler());
     const call = readCall(context);
-    if (call?.state === undefined) {
-      // A message of a WebSocket: its handshake was judged. Without a request at all, nobody can be the agent.
+    if (call?.state?.response === undefined) {
+      // A message of a WebSocket, GraphQL's among them: its handshake was judged. Without a request at all, nobody can be the agent.
       const state = stateOfCall(context);
       if (isPublic || state?.agent !== undefined) return true;
       throw refuse(this.authenticator.refusals.missing, state);

@@ -37,6 +37,7 @@ import {
   clientAddress,
   clientKey,
   clientName,
+  executionOf,
   type LimitedRequest,
   readCall,
   readHttpCall,
@@ -76,6 +77,8 @@ export class RateLimitGuard extends ThrottlerGuard {
   private readonly plans: RoutePlans;
   private late: boolean | undefined;
   private chosen: AskChoices | undefined;
+  /** Executions of GraphQL operations that have drawn on the module's quota. */
+  private readonly executions = new WeakSet<object>();
   private readonly failures: AppFunctionFailures;
 
   constructor(
@@ -127,14 +130,16 @@ export class RateLimitGuard extends ThrottlerGuard {
     }
     if (context.getType() === 'ws') return this.judgeMessage(context);
     const call = readCall(context);
-    if (call === undefined) return GRANTED;
-    const { request, state } = call;
+    const isGraphql = context.getType<string>() === 'graphql';
+    if (call === undefined && !isGraphql) return GRANTED;
     const plan = this.plans.get(context.getClass(), context.getHandler());
-    const first = state === undefined || !state.charged;
-    if (state !== undefined) state.charged = true;
+    const isCharged = call?.state?.charged === true;
+    if (call?.state !== undefined) call.state.charged = true;
     if (plan.groups.length === 0 && plan.lateGroups.length === 0 && plan.tiers.size === 0) return GRANTED;
-    // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once a request.
-    if (!first && plan.isModules) return GRANTED;
+    if (call === undefined) return this.refuseUnknown();
+    // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once an operation.
+    if (plan.isModules && (isGraphql ? !this.isFirst(context) : isCharged)) return GRANTED;
+    const { request } = call;
     if (this.isExempt(request)) return GRANTED;
     if (!plan.immediate || this.isLate()) return this.judgeLater(context, plan, call);
     const client = clientKey(call);
@@ -143,6 +148,24 @@ export class RateLimitGuard extends ThrottlerGuard {
     const verdict = this.limiter.judge(charges);
     if (!verdict.granted && plan.isModules) this.offerRefusal(call, verdict, this.clock.monotonicMs());
     return this.settle(context, call, verdict, undefined);
+  }
+
+  /** Whether the execution of a GraphQL operation has not drawn on the module's quota yet. */
+  private isFirst(context: ExecutionContext): boolean {
+    const execution = executionOf(context);
+    if (execution === undefined || this.executions.has(execution)) return false;
+    this.executions.add(execution);
+    return true;
+  }
+
+  /** Nobody can be counted, so that nobody is served: a context that lost its request must not lift the limits. */
+  private async refuseUnknown(): Promise<never> {
+    const cause = new Error('Return the request from the context function of GraphQLModule, as { req }.');
+    this.failures.report(
+      new AppFunctionError('Finding the request of a GraphQL operation', readCall, cause),
+      undefined,
+    );
+    throw new ProblemException(FUNCTION_PROBLEM);
   }
 
   /** A message of a gateway: the limits of its handler, else those of all messages. */
