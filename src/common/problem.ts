@@ -47,6 +47,10 @@ export function toProblem(
   };
 }
 
+/** All that clients learn of a mistake of the server's. */
+export const DETAIL_OF_5XX =
+  "The request could not be answered. Its ID finds the reason in the server's log.";
+
 /** Exceptions that know their own problem carry it under this symbol, whatever class a user's filters look for. */
 export const PROBLEM = Symbol.for('agent-security:problem');
 

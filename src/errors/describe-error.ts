@@ -1,7 +1,7 @@
 /* What a client learns of an exception. Of its own mistakes: everything that helps it. Of the server's: that there was one. */
 import { STATUS_CODES } from 'node:http';
 import { isRecord } from '../common/read-options.js';
-import { problemOf, type ProblemFields } from '../common/problem.js';
+import { DETAIL_OF_5XX, problemOf, type ProblemFields } from '../common/problem.js';
 
 /** What Nest's HttpException, `http-errors` and Fastify's errors have in common. */
 interface HttpErrorLike {
@@ -36,8 +36,6 @@ export function describeError(exception: unknown, exposeMessages: boolean): Prob
     members: { ...safeMembers(rest), ...(validation ? { errors: validation.errors } : {}) },
   };
 }
-
-const DETAIL_OF_5XX = "The request could not be answered. Its ID finds the reason in the server's log.";
 
 /** An exception that nobody foresaw, so that its reason must reach the log. */
 export function isUnforeseen(exception: unknown): boolean {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ExecutionContext } from '@nestjs/common';
 import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
+import { callApp } from './app-function.js';
 import { type Ask, checkCost, checkOwner, policiesOf } from './ask.js';
 import { hashKey } from './hash-key.js';
 import { type Charge, EVERY_POLICY } from './judge.js';
@@ -14,7 +15,7 @@ import type { ThrottleSettings } from './throttle-metadata.js';
 /** What a subclass of ThrottlerGuard chooses for every group that a `@Throttle()` does not choose it for. */
 export type AskChoices = Pick<ThrottleSettings, 'getTracker' | 'generateKey'>;
 
-/** @throws LimitUnknownError for a limit that is looked up and not known */
+/** @throws LimitUnknownError for a limit that is looked up and not known, AppFunctionError for a function of the app that fails */
 export async function askGroup(
   context: ExecutionContext,
   group: AnyGroup,
@@ -24,13 +25,26 @@ export async function askGroup(
   const { request } = call;
   const { key, cost } = group;
   const throttle = isFixed(group) ? group.throttle : undefined;
-  const units = checkCost(typeof cost === 'function' ? await cost(request, context) : cost);
+  const units =
+    typeof cost === 'function'
+      ? await callApp('The cost function of a limit', cost, () => cost(request, context), checkCost)
+      : checkCost(cost);
   const getTracker = throttle?.getTracker ?? choices.getTracker;
   const generateKey = throttle?.generateKey ?? choices.generateKey;
   const custom = getTracker
-    ? checkOwner('The tracker', await getTracker(request as unknown as Record<string, unknown>, context))
+    ? await callApp(
+        'The tracker of a limit',
+        getTracker,
+        () => getTracker(request as unknown as Record<string, unknown>, context),
+        value => checkOwner('The tracker', value),
+      )
     : typeof key === 'function'
-      ? checkOwner('The key of a limit', await key(request, context))
+      ? await callApp(
+          'The key function of a limit',
+          key,
+          () => key(request, context),
+          value => checkOwner('The key of a limit', value),
+        )
       : undefined;
   const tracker = custom ?? nameOf(key, call);
   // A text of the app's may read like an address or an agent's name.
@@ -55,8 +69,11 @@ export async function askGroup(
       charges: [whole],
     };
   }
-  const keys = policies.map(
-    ({ name }) => checkOwner('What generateKey() returns', generateKey(context, tracker, name)) ?? '',
+  const keys = await callApp(
+    'The generateKey() of a limit',
+    generateKey,
+    () => policies.map(({ name }) => generateKey(context, tracker, name)),
+    values => (values as unknown[]).map(value => checkOwner('What generateKey() returns', value) ?? ''),
   );
   return {
     owner: tracker,
@@ -75,7 +92,11 @@ export function askByDefault(group: QuotaGroup, call: Call): Ask {
   const { scope, table, mask, key } = group;
   const cost = typeof group.cost === 'number' ? group.cost : 1;
   const owner = nameOf(key, call);
-  const charge = { table, mask, key: numberOf(key, clientKey(call), addressKeyOf(call)), cost };
+  const number =
+    group.throttle === undefined
+      ? numberOf(key, clientKey(call), addressKeyOf(call))
+      : hashKey(joinKey(scope, owner));
+  const charge = { table, mask, key: number, cost };
   const policies = policiesOf(charge);
   return {
     owner,

@@ -14,13 +14,14 @@ import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from
 import { CLOCK, type Clock } from '../common/clock.js';
 import { rawRequest, rawResponse, requestPath } from '../common/http-request.js';
 import { addressBlock } from '../common/ip-address.js';
-import { problemOf, type ProblemFields } from '../common/problem.js';
+import { DETAIL_OF_5XX, problemOf, type ProblemFields } from '../common/problem.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { whenResponseEnds } from '../common/response-end.js';
-import { type Ask, isConcurrency, part, parts, policiesOf, takenOf, type Asker } from './ask.js';
-import { type AskChoices, askGroup, chargeOf, partitionKeysOf, askByDefault } from './ask-group.js';
 import { bindConcurrency } from './concurrency.interceptor.js';
 import type { RequestState } from '../common/request-state.js';
+import { AppFunctionError, AppFunctionFailures, callApp } from './app-function.js';
+import { type Ask, type Asker, checkOwner, isConcurrency, part, parts, policiesOf, takenOf } from './ask.js';
+import { type AskChoices, askByDefault, askGroup, chargeOf, partitionKeysOf } from './ask-group.js';
 import { LimitUnknownError } from './dynamic-limits.js';
 import { refuses, type Verdict } from './judge.js';
 import { releaseWhenDone } from './lease.js';
@@ -39,6 +40,7 @@ import {
   clientAddress,
   clientKey,
   clientName,
+  executionOf,
   type LimitedRequest,
   readCall,
   readHttpCall,
@@ -46,7 +48,14 @@ import {
 } from './read-call.js';
 import type { RefusalMemory } from './refusal-memory.js';
 import { createReservation, keepForRequest } from './reservation.js';
-import { type AnyGroup, isEstimated, type QuotaGroup, type RoutePlan, RoutePlans } from './route-plan.js';
+import {
+  type AnyGroup,
+  isEstimated,
+  isFixed,
+  type QuotaGroup,
+  type RoutePlan,
+  RoutePlans,
+} from './route-plan.js';
 
 const STORE_PROBLEM: ProblemFields = {
   status: 503,
@@ -55,6 +64,8 @@ const STORE_PROBLEM: ProblemFields = {
   detail: 'The limits of this request cannot be judged at the moment.',
   members: { retryable: true, retry_after_seconds: 1 },
 };
+
+const FUNCTION_PROBLEM: ProblemFields = { status: 500, code: 'internal_error', detail: DETAIL_OF_5XX };
 
 /** One promise for every request that is granted at once. */
 const GRANTED: Promise<boolean> = Promise.resolve(true);
@@ -68,6 +79,10 @@ const GRANTED: Promise<boolean> = Promise.resolve(true);
 export class RateLimitGuard extends ThrottlerGuard {
   private readonly plans: RoutePlans;
   private late: boolean | undefined;
+  private chosen: AskChoices | undefined;
+  /** Executions of GraphQL operations that have drawn on the module's quota. */
+  private readonly executions = new WeakSet<object>();
+  private readonly failures: AppFunctionFailures;
 
   constructor(
     @Inject(RESOLVED_RATE_LIMIT) private readonly settings: ResolvedRateLimit,
@@ -97,7 +112,9 @@ export class RateLimitGuard extends ThrottlerGuard {
     this.throttlers = throttlers;
     bindConcurrency(modules, [...settings.limits, ...[...settings.tiers.values()].flat()]);
     const createTable = (policies: readonly Policy[]): QuotaTable => limiter.createTable(policies);
-    this.plans = new RoutePlans(reflector, settings, createTable, clock, new Logger(RateLimitGuard.name));
+    const logger = new Logger(RateLimitGuard.name);
+    this.plans = new RoutePlans(reflector, settings, createTable, clock, logger);
+    this.failures = new AppFunctionFailures(clock, logger);
   }
 
   override async onModuleInit(): Promise<void> {
@@ -117,14 +134,16 @@ export class RateLimitGuard extends ThrottlerGuard {
     }
     if (context.getType() === 'ws') return this.judgeMessage(context);
     const call = readCall(context);
-    if (call === undefined) return GRANTED;
-    const { request, state } = call;
+    const isGraphql = context.getType<string>() === 'graphql';
+    if (call === undefined && !isGraphql) return GRANTED;
     const plan = this.plans.get(context.getClass(), context.getHandler());
-    const first = state === undefined || !state.charged;
-    if (state !== undefined) state.charged = true;
+    const isCharged = call?.state?.charged === true;
+    if (call?.state !== undefined) call.state.charged = true;
     if (plan.groups.length === 0 && plan.lateGroups.length === 0 && plan.tiers.size === 0) return GRANTED;
-    // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once a request.
-    if (!first && plan.isModules) return GRANTED;
+    if (call === undefined) return this.refuseUnknown();
+    // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once an operation.
+    if (plan.isModules && (isGraphql ? !this.isFirst(context) : isCharged)) return GRANTED;
+    const { request } = call;
     if (this.isExempt(request)) return GRANTED;
     if (!plan.immediate || this.isLate()) return this.judgeLater(context, plan, call);
     const client = clientKey(call);
@@ -133,6 +152,24 @@ export class RateLimitGuard extends ThrottlerGuard {
     const verdict = this.limiter.judge(charges);
     if (!verdict.granted && plan.isModules) this.offerRefusal(call, verdict, this.clock.monotonicMs());
     return this.settle(context, call, verdict, undefined);
+  }
+
+  /** Whether the execution of a GraphQL operation has not drawn on the module's quota yet. */
+  private isFirst(context: ExecutionContext): boolean {
+    const execution = executionOf(context);
+    if (execution === undefined || this.executions.has(execution)) return false;
+    this.executions.add(execution);
+    return true;
+  }
+
+  /** Nobody can be counted, so that nobody is served: a context that lost its request must not lift the limits. */
+  private async refuseUnknown(): Promise<never> {
+    const cause = new Error('Return the request from the context function of GraphQLModule, as { req }.');
+    this.failures.report(
+      new AppFunctionError('Finding the request of a GraphQL operation', readCall, cause),
+      undefined,
+    );
+    throw new ProblemException(FUNCTION_PROBLEM);
   }
 
   /** A message of a gateway: the limits of its handler, else those of all messages. */
@@ -299,14 +336,28 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   private async judgeLater(context: ExecutionContext, plan: RoutePlan, call: Call): Promise<boolean> {
-    if (await this.shouldSkip(context)) return true;
-    const tier = plan.tiers.size > 0 ? await this.tierOf(context, call) : undefined;
-    const groups = (tier === undefined ? undefined : plan.tiers.get(tier)) ?? plan.groups;
-    const late = await Promise.all(plan.lateGroups.map(make => make(context)));
-    const all = [...groups, ...late];
-    const asks = await Promise.all(all.map(group => this.ask(context, group, call)));
-    if (asks.length === 0) return true;
-    const decided = await this.limiter.decide(asks);
+    const faults: unknown[] = [];
+    const attempt = async <T>(work: () => Promise<T> | T, otherwise: T): Promise<T> => {
+      try {
+        return await work();
+      } catch (error) {
+        faults.push(error);
+        return otherwise;
+      }
+    };
+    if (this.overrides('shouldSkip') && (await attempt(() => this.skips(context), false))) return true;
+    const tier = plan.tiers.size > 0 ? await attempt(() => this.tierOf(context, call), undefined) : undefined;
+    const fixed = (tier === undefined ? undefined : plan.tiers.get(tier)) ?? plan.groups;
+    const late = await Promise.all(plan.lateGroups.map(make => attempt(() => make(context), undefined)));
+    const groups = [...fixed, ...late];
+    const choices = this.choices();
+    const asked = await Promise.all(
+      groups.map(group => group && attempt(() => askGroup(context, group, call, choices), undefined)),
+    );
+    const asks = asked.filter(ask => ask !== undefined);
+    if (asks.length === 0 && faults.length === 0) return true;
+    const decided = faults.length > 0 ? undefined : await attempt(() => this.limiter.decide(asks), undefined);
+    if (faults.length > 0) return this.countFaulty(context, call, groups, faults[0]);
     if (decided === undefined) {
       if (this.settings.onStoreError === 'deny') this.denyUnjudged(call);
       return true;
@@ -315,8 +366,42 @@ export class RateLimitGuard extends ThrottlerGuard {
     const isLasting = plan.isModules && plan.immediate && this.limiter.remembers(decided);
     if (!verdict.granted && isLasting) this.offerRefusal(call, verdict, chargedMs);
     this.limiter.watch(asks, verdict, askerOf(call));
-    if (verdict.granted) this.follow(call, all, asks, decided);
+    if (verdict.granted) this.follow(call, groups as readonly AnyGroup[], asks, decided);
     return this.settle(context, call, verdict, asks);
+  }
+
+  /**
+   * Counts a request of which a function of the app has failed: one unit of each of its limits, by the client or the address. It takes no
+   * slot, since it does not reach its handler. What has no counts without the function is replaced by the limits of the module.
+   */
+  private async countFaulty(
+    context: ExecutionContext,
+    call: Call,
+    groups: readonly (AnyGroup | undefined)[],
+    fault: unknown,
+  ): Promise<never> {
+    const counted = groups.filter(group => group !== undefined).filter(isFixed);
+    const isPartial = counted.length < groups.length;
+    const modules = isPartial
+      ? this.plans.modulesGroups.filter(({ table }) => !counted.some(group => group.table === table))
+      : [];
+    const asks = parts(
+      [...counted, ...modules].map(group => askByDefault(group, call)),
+      policy => !isConcurrency(policy),
+    );
+    const decided = asks.length === 0 ? undefined : await this.limiter.decide(asks);
+    if (decided !== undefined) {
+      this.limiter.watch(asks, decided.verdict, askerOf(call));
+      await this.settle(context, call, decided.verdict, asks);
+    }
+    if (fault instanceof LimitUnknownError) this.denyUnjudged(call);
+    const failure =
+      fault instanceof AppFunctionError ? fault : new AppFunctionError('A limit', askGroup, fault);
+    const { cause } = failure;
+    // A function that throws an exception of the client's mistakes has chosen the answer.
+    if (cause instanceof HttpException && cause.getStatus() < 500) throw cause;
+    this.failures.report(failure, call.state?.id);
+    throw new ProblemException(FUNCTION_PROBLEM);
   }
 
   /** What a granted request leaves to do: slots to release when it ends, estimates that its handler may settle. */
@@ -342,22 +427,22 @@ export class RateLimitGuard extends ThrottlerGuard {
     keepForRequest(state, createReservation(units, { asks: estimated, isShared, chargedMs, onSettled }));
   }
 
+  private skips(context: ExecutionContext): Promise<boolean> {
+    return callApp('shouldSkip()', this.shouldSkip, () => this.shouldSkip(context), Boolean);
+  }
+
   private tierOf(
     context: ExecutionContext,
     { request, state }: Call,
   ): string | undefined | Promise<string | undefined> {
     const { tier } = this.settings;
-    return tier === undefined ? state?.agent?.tier : tier(request, context);
-  }
-
-  /** Whom a group belongs to and what it costs this request. */
-  private async ask(context: ExecutionContext, group: AnyGroup, call: Call): Promise<Ask> {
-    try {
-      return await askGroup(context, group, call, this.choices());
-    } catch (error) {
-      if (error instanceof LimitUnknownError) this.denyUnjudged(call);
-      throw error;
-    }
+    if (tier === undefined) return state?.agent?.tier;
+    return callApp(
+      'rateLimit.tier',
+      tier,
+      () => tier(request, context),
+      value => checkOwner('A tier', value),
+    );
   }
 
   private denyUnjudged({ state }: Call): never {
@@ -385,10 +470,11 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   private choices(): AskChoices {
-    return {
+    this.chosen ??= {
       getTracker: this.overrides('getTracker') ? this.getTracker.bind(this) : undefined,
       generateKey: this.overrides('generateKey') ? this.generateKey.bind(this) : undefined,
     };
+    return this.chosen;
   }
 
   private overrides(method: 'getTracker' | 'generateKey' | 'shouldSkip'): boolean {

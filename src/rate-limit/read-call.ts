@@ -17,22 +17,52 @@ export interface Call {
   readonly isMessage?: boolean;
 }
 
-/** What drivers hand to resolvers: Apollo and Mercurius on Express and on Fastify. */
-interface GraphqlContext {
-  readonly req?: LimitedRequest;
-  readonly request?: LimitedRequest;
+/** Where a driver keeps the request of an operation: of one over graphql-ws, the handshake. */
+interface RequestHolder {
+  readonly extra?: { readonly request?: LimitedRequest };
+}
+
+/** What drivers hand to resolvers: Apollo and Mercurius on Express and on Fastify, over HTTP and over graphql-ws. */
+interface GraphqlContext extends RequestHolder {
+  readonly req?: LimitedRequest & RequestHolder;
+  readonly request?: LimitedRequest & RequestHolder;
   readonly reply?: { readonly request?: LimitedRequest };
 }
 
-/** `undefined` where there is no request: gateways, microservices, subscriptions. */
+/** The part of `GraphQLResolveInfo` that tells executions apart. */
+interface ResolveInfo {
+  readonly operation?: { readonly operation?: string };
+  /** Made anew for each execution. */
+  readonly variableValues?: object;
+  readonly path?: { readonly prev?: unknown };
+}
+
+/** `undefined` where there is no request, or none that was judged: gateways, microservices, a GraphQL context without its request. */
 export function readCall(host: ArgumentsHost): Call | undefined {
   const type = host.getType<string>();
   if (type === 'http') return readHttpCall(host);
   if (type !== 'graphql') return undefined;
-  const context = host.getArgByIndex<GraphqlContext | undefined>(2);
-  const request = context?.req ?? context?.request ?? context?.reply?.request;
-  const state = stateOfRequest(request);
-  return request && state ? { request, response: undefined, state } : undefined;
+  const context = host.getArgByIndex<GraphqlContext | null | undefined>(2);
+  for (const request of requestsIn(context ?? {})) {
+    const state = stateOfRequest(request);
+    if (request !== undefined && state !== undefined) return { request, response: undefined, state };
+  }
+  return undefined;
+}
+
+function requestsIn({ req, request, reply, extra }: GraphqlContext): readonly (LimitedRequest | undefined)[] {
+  return [req, request, reply?.request, req?.extra?.request, request?.extra?.request, extra?.request];
+}
+
+/**
+ * What stands for one execution of a GraphQL operation: the operations of a batch and those of a socket share their request. `undefined` for a
+ * resolver that belongs to an event of a subscription, which was counted when it began.
+ */
+export function executionOf(host: ArgumentsHost): object | undefined {
+  const info = host.getArgByIndex<ResolveInfo | undefined>(3);
+  if (info?.operation?.operation === 'subscription' && info.path?.prev !== undefined) return undefined;
+  // Without one, each resolver counts.
+  return info?.variableValues ?? {};
 }
 
 /** The handshake behind a gateway's message. One that the front has not seen, on a port of its own, has no state. */

@@ -6,6 +6,7 @@ import type { ThrottlerOptions } from '@nestjs/throttler';
 import type { Clock } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
 import { RouteMemo } from '../common/route-memo.js';
+import { callApp } from './app-function.js';
 import { checkCost, isConcurrency } from './ask.js';
 import { DynamicLimit } from './dynamic-limits.js';
 import { EVERY_POLICY } from './judge.js';
@@ -223,12 +224,15 @@ export class RoutePlans {
       const make = (numbers: readonly [unknown, unknown, unknown]): QuotaGroup =>
         this.#throttleGroup(uniqueScope, throttle, numbers);
       if ([limit, ttl, blockDuration].some(value => typeof value === 'function')) {
-        lateGroups.push(async context =>
-          make([
-            await settle(limit, context),
-            await settle(ttl, context),
-            await settle(blockDuration, context),
-          ]),
+        const numbers = [limit, ttl, blockDuration];
+        const func = numbers.find(value => typeof value === 'function')!;
+        lateGroups.push(context =>
+          callApp(
+            `A function of @Throttle({ ${throttle.name} })`,
+            func,
+            () => Promise.all(numbers.map(value => settle(value, context))),
+            values => make(values as [unknown, unknown, unknown]),
+          ),
         );
       } else {
         groups.push(make([limit, ttl, blockDuration]));

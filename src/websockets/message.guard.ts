@@ -2,7 +2,7 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 import { toMessageException } from '../common/message.exception.js';
 
-/** A guard whose refusals of messages say why, and when to come again. */
+/** A guard whose refusals of messages and of GraphQL operations say why, and when to come again. */
 export class MessageGuard implements CanActivate {
   constructor(
     private readonly inner: CanActivate,
@@ -10,7 +10,7 @@ export class MessageGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> | Observable<boolean> {
-    return context.getType() === 'ws' ? this.#judge(context) : this.inner.canActivate(context);
+    return context.getType() === 'http' ? this.inner.canActivate(context) : this.#judge(context);
   }
 
   async #judge(context: ExecutionContext): Promise<boolean> {

@@ -448,13 +448,16 @@ describe.each(PLATFORMS)('GraphQL on %s', (_title, platform) => {
     });
   });
 
-  it('lets an operation without a request pass', async () => {
+  it('rejects an operation without a request, and says once a minute what to do', async () => {
     const app = await startGraphql(() => ({}), '1/minute');
     for (let call = 0; call < 3; call++) {
-      expect((await ask(app, '{ limited tool(id: 1) { title } }')).data).toEqual({
-        limited: 'limited',
-        tool: { title: 'title' },
-      });
+      for (const query of ['{ limited }', '{ tool(id: 1) { title } }'])
+        expect(await ask(app, query)).toMatchObject({
+          data: null,
+          errors: [expect.stringContaining('could not be answered')],
+        });
     }
+    expect((await ask(app, '{ skipped }')).data).toEqual({ skipped: 'skipped' });
+    expect(app.logger.find('context function of GraphQLModule', 'error')).toHaveLength(1);
   });
 });

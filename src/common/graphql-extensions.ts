@@ -1,0 +1,24 @@
+/* A rejection as GraphQL clients read it: `extensions` of the error, which graphql-js takes from what a resolver throws. */
+import { STATUS_CODES } from 'node:http';
+import type { ProblemDetails } from './problem.js';
+
+export interface GraphqlExtensions {
+  /** As Apollo and others name it. */
+  readonly code: string;
+  /** The same as the body of an HTTP rejection. */
+  readonly problem: ProblemDetails;
+}
+
+/** The codes that clients of GraphQL know; the others are called after their status. */
+const CODES: Readonly<Record<number, string>> = {
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  429: 'RATE_LIMITED',
+  500: 'INTERNAL_SERVER_ERROR',
+};
+
+export function graphqlExtensions(problem: ProblemDetails): GraphqlExtensions {
+  const { status } = problem;
+  const code = CODES[status] ?? (STATUS_CODES[status] ?? 'ERROR').toUpperCase().replace(/[^A-Z]+/g, '_');
+  return { code, problem };
+}

@@ -1,0 +1,59 @@
+/* Functions of the app that a limit is asked by: `cost`, `key`, `tier`, a tracker. They see what clients send, and so a client may be able to
+ * let them fail. Then the request is counted by what needs no function, answered with a 500, and logged once a minute. */
+import type { Clock } from '../common/clock.js';
+import { describeForLog } from '../errors/describe-for-log.js';
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
+type AnyFunction = Function;
+
+/** A function of the app that has thrown, rejected or returned what it must not. */
+export class AppFunctionError extends Error {
+  override readonly name = 'AppFunctionError';
+
+  /** @param what the function, as the log names it */
+  constructor(
+    readonly what: string,
+    readonly func: AnyFunction,
+    override readonly cause: unknown,
+  ) {
+    super(`${what} failed`);
+  }
+}
+
+/** Calls a function of the app. @throws AppFunctionError if it fails, or `check` throws for what it returns */
+export async function callApp<T>(
+  what: string,
+  func: AnyFunction,
+  call: () => unknown,
+  check: (value: unknown) => T,
+): Promise<T> {
+  try {
+    return check(await call());
+  } catch (error) {
+    throw new AppFunctionError(what, func, error);
+  }
+}
+
+const LOG_INTERVAL_MS = 60_000;
+
+export class AppFunctionFailures {
+  readonly #loggedMs = new WeakMap<AnyFunction, number>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: { error(message: string, stack?: string): void },
+  ) {}
+
+  /** Logs a failure, once a minute and function. */
+  report({ what, func, cause }: AppFunctionError, requestId: string | undefined): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - (this.#loggedMs.get(func) ?? -Infinity) < LOG_INTERVAL_MS) return;
+    this.#loggedMs.set(func, nowMs);
+    const { message, stack } = describeForLog(cause);
+    const id = requestId ? `[${requestId}] ` : '';
+    this.log.error(
+      `${id}${what} failed: ${message}. The request was counted as one unit and answered with 500; further failures are logged once a minute.`,
+      stack,
+    );
+  }
+}
