@@ -7,7 +7,8 @@ import type { SecurityEvents } from '../common/security-events.js';
 import type { ResolvedAudit } from './audit.options.js';
 import { type AuditOutcome, type AuditRecord, serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
-import { normalizeKey, redact } from './redact.js';
+import { redact } from './redact.js';
+import { normalizeKey } from './secret-names.js';
 import { type SinkHealth, SinkWriter } from './sink-writer.js';
 import { readTraceId } from './traceparent.js';
 
