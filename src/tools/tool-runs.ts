@@ -6,7 +6,7 @@ import type { AuditedCall, AuditTrail } from '../audit/audit-trail.js';
 import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
 import type { Tool } from './tool.js';
-import { auditEntryOf, type ToolRequest } from './tool-request.js';
+import { rejectedEntryOf, type ToolRequest } from './tool-request.js';
 
 interface Run {
   readonly tool: Tool;
@@ -42,7 +42,7 @@ export class ToolRuns {
       const parts = { outcome, status, code: state.problem };
       if (run.call !== undefined) run.call.finish(parts);
       else
-        this.audit.refuse(auditEntryOf(tool, request), {
+        this.audit.refuse(rejectedEntryOf(tool, request, outcome), {
           ...parts,
           durationMs: this.clock.monotonicMs() - startedMs,
         });
