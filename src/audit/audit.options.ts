@@ -10,7 +10,8 @@ import {
   receivedError,
 } from '../common/read-options.js';
 import type { AuditSink } from './audit-sink.js';
-import { normalizeKey, type Redaction } from './redact.js';
+import type { Redaction } from './redact.js';
+import { normalizeKey } from './secret-names.js';
 
 export interface AuditOptions {
   /**

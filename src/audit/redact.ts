@@ -1,104 +1,25 @@
 /* Parameters as the audit may show them: secrets replaced, by the name of their key and by their look, and everything bounded. It reads
- * what a client sent, perhaps before anything has checked it. */
+ * what a client sent, so that its time is bounded by `maxChars`, whatever becomes of what it reads. */
+import { isCardNumber, REDACTED, redactText } from './redact-text.js';
+import { isSecretName, MAX_NAME } from './secret-names.js';
 
 export interface Redaction {
   /** Names of keys whose values are not shown, as `normalizeKey` writes them. */
   readonly keys: ReadonlySet<string>;
   readonly patterns: readonly RegExp[];
-  /** UTF-16 units of text that the parameters of one record may have, about. */
+  /** UTF-16 units of text that are read for the parameters of one record, about; as much is shown at most. */
   readonly maxChars: number;
 }
 
-export const REDACTED = '[redacted]';
 const CUT = '[cut]';
 
 const MAX_DEPTH = 8;
 const MAX_ENTRIES = 100;
 const MAX_TEXT = 1_024;
-const MAX_KEY = 128;
-/** A secret that the end of a shown text would cut is still found whole. */
-const LOOK_AHEAD = 2_048;
+/** A secret that the end of a shown text would cut is still recognized, since no form needs more than this to be known. */
+const LOOK_AHEAD = 256;
 
-/** `api_key`, `apiKey` and `API-Key` are one key. */
-export function normalizeKey(key: string): string {
-  return key.toLowerCase().replace(/[^a-z0-9]/g, '');
-}
-
-/** Wherever they stand in a key. */
-const SECRET_PARTS =
-  /passw(?:or)?d|passphrase|secret|apikey|privatekey|accesskey|signingkey|encryptionkey|credential|authorization|cookie/;
-/** `token`, `accessToken`, `csrf_token`; not `maxTokens`. */
-const SECRET_ENDS = /token$|jwt$/;
-const SECRET_KEYS: ReadonlySet<string> = new Set([
-  'pwd',
-  'pass',
-  'pin',
-  'otp',
-  'totp',
-  'mfa',
-  'cvv',
-  'cvc',
-  'csc',
-  'cardnumber',
-  'pan',
-  'ssn',
-  'iban',
-  'bearer',
-  'signature',
-  'assertion',
-  'seed',
-  'mnemonic',
-]);
-
-export function isSecretKey(key: string, more: ReadonlySet<string>): boolean {
-  const normal = normalizeKey(key.slice(0, MAX_KEY));
-  return SECRET_KEYS.has(normal) || SECRET_PARTS.test(normal) || SECRET_ENDS.test(normal) || more.has(normal);
-}
-
-/** Each takes time in proportion to the text: no repetition stands within another or beside one that takes the same characters. */
-const SECRET_LOOKS: readonly RegExp[] = [
-  // JSON Web Tokens, whole or without their signature.
-  /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*){0,3}/g,
-  /\b(?:bearer|basic|dpop|token)[ \t]+[\w.~+/=-]{8,}/gi,
-  // Keys by the prefix that their issuers give them (OpenAI, Anthropic, Stripe, GitHub, GitLab, Slack, AWS, Google, npm, Hugging Face).
-  /\b(?:sk|pk|rk)[-_][\w-]{16,}/g,
-  /\b(?:gh[pousr]_|github_pat_|glpat-|npm_|hf_|xox[abeoprs]-|xapp-)[\w-]{10,}/g,
-  /\b(?:AKIA|ASIA|AROA)[0-9A-Z]{16}\b/g,
-  /\bAIza[\w-]{30,}/g,
-  /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,8192}?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/g,
-];
-/** What stands behind such a name within a text: a query, a form, a connection string. */
-const ASSIGNED =
-  /\b((?:api[-_]?key|access[-_]?token|refresh[-_]?token|id[-_]?token|client[-_]?secret|token|secret|password|passwd|pwd|signature)["']?[ \t]{0,4}[=:][ \t]{0,4}["']?)([^\s"'&;,]{3,})/gi;
-/** `https://user:password@host`. */
-const USERINFO = /(:\/\/[^\s/:@]{0,256}:)[^\s/@]{1,256}@/g;
-/** Cards begin with 2 to 6 and have 14 digits or more; times in milliseconds and microseconds begin with 1. */
-const DIGITS = /(?<![\d.])[2-6](?:[ -]?\d){13,18}(?!\d)/g;
-
-/** The text with what looks like a secret replaced. */
-export function redactText(text: string, patterns: readonly RegExp[] = []): string {
-  let shown = text;
-  for (const look of SECRET_LOOKS) shown = shown.replace(look, REDACTED);
-  shown = shown
-    .replace(ASSIGNED, `$1${REDACTED}`)
-    .replace(USERINFO, `$1${REDACTED}@`)
-    .replace(DIGITS, digits => (isCardNumber(digits) ? REDACTED : digits));
-  for (const pattern of patterns) shown = shown.replace(pattern, REDACTED);
-  return shown;
-}
-
-/** The check digit of ISO/IEC 7812 (Luhn). */
-function isCardNumber(text: string): boolean {
-  const digits = text.replace(/[ -]/g, '');
-  let sum = 0;
-  for (let index = 0; index < digits.length; index++) {
-    const digit = Number(digits[digits.length - 1 - index]);
-    const doubled = index % 2 === 1 ? digit * 2 : digit;
-    sum += doubled > 9 ? doubled - 9 : doubled;
-  }
-  return sum % 10 === 0;
-}
-
+/** What may still be read. Input counts, not output: a text of secrets is long to read and short to show. */
 interface Budget {
   chars: number;
 }
@@ -119,13 +40,13 @@ function copy(value: unknown, redaction: Redaction, budget: Budget, depth: numbe
   if (budget.chars < 0) return CUT;
   switch (typeof value) {
     case 'string':
-      return copyText(value, redaction, budget);
+      return copyText(value, MAX_TEXT, redaction, budget);
     case 'number':
       return isCardLike(value) ? REDACTED : Number.isFinite(value) ? value : String(value);
     case 'boolean':
       return value;
     case 'bigint':
-      return copyText(String(value), redaction, budget);
+      return copyText(value.toString(), MAX_TEXT, redaction, budget);
     case 'object':
       return value === null ? null : copyObject(value, redaction, budget, depth);
     default:
@@ -143,43 +64,98 @@ function isCardLike(value: number): boolean {
   );
 }
 
-function copyText(text: string, { patterns }: Redaction, budget: Budget): string {
-  const room = Math.min(MAX_TEXT, budget.chars);
-  const shown = redactText(text.slice(0, room + LOOK_AHEAD), patterns);
-  budget.chars -= Math.min(shown.length, room);
-  return shown.length > room || text.length > room + LOOK_AHEAD ? `${shown.slice(0, room)}${CUT}` : shown;
-}
-
-function copyKey(key: string, { patterns }: Redaction, budget: Budget): string {
-  const shown = redactText(key.slice(0, LOOK_AHEAD), patterns);
-  budget.chars -= Math.min(shown.length, MAX_KEY);
-  return shown.length > MAX_KEY ? `${shown.slice(0, MAX_KEY)}${CUT}` : shown;
+function copyText(text: string, maxShown: number, redaction: Redaction, budget: Budget): string {
+  const room = Math.max(0, Math.min(maxShown, budget.chars));
+  const read = text.slice(0, room + LOOK_AHEAD);
+  budget.chars -= read.length;
+  const shown = redactText(read, redaction);
+  return shown.length > room || text.length > read.length ? `${shown.slice(0, room)}${CUT}` : shown;
 }
 
 function copyObject(value: object, redaction: Redaction, budget: Budget, depth: number): unknown {
   if (depth >= MAX_DEPTH) return CUT;
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-  if (Array.isArray(value)) {
-    const items = value.slice(0, MAX_ENTRIES).map(item => copy(item, redaction, budget, depth + 1));
-    return value.length > MAX_ENTRIES ? [...items, CUT] : items;
-  }
+  if (Array.isArray(value)) return copyList(value, redaction, budget, depth);
   // Without a prototype, so that a key `__proto__` is one like any other.
   const shown = Object.create(null) as Record<string, unknown>;
+  const members = value as Record<string, unknown>;
+  const namesSecret = nameIn(members, redaction.keys);
   let entries = 0;
-  for (const key in value) {
-    if (!Object.hasOwn(value, key)) continue;
+  for (const key in members) {
+    if (!Object.hasOwn(members, key)) continue;
     if (entries === MAX_ENTRIES || budget.chars < 0) {
       shown[CUT] = true;
       break;
     }
     entries++;
-    let name = copyKey(key, redaction, budget);
+    let name = copyText(key, MAX_NAME, redaction, budget);
     // Two keys that look alike when they are cut or redacted are two.
     if (name in shown) name += `#${entries}`;
-    shown[name] = isSecretKey(key, redaction.keys)
-      ? REDACTED
-      : copy((value as Record<string, unknown>)[key], redaction, budget, depth + 1);
+    shown[name] =
+      isSecretName(key, redaction.keys) || (namesSecret && VALUE_KEYS.has(key.toLowerCase()))
+        ? REDACTED
+        : copy(members[key], redaction, budget, depth + 1);
   }
   return shown;
 }
+
+/** Members of an object that names a parameter, a field, a header or a variable: `{ "name": "password", "value": "x" }`. */
+const NAME_KEYS = ['name', 'Name', 'key', 'Key', 'field', 'header', 'parameter', 'variable', 'k'] as const;
+const VALUE_KEYS: ReadonlySet<string> = new Set([
+  'value',
+  'values',
+  'val',
+  'v',
+  'content',
+  'text',
+  'data',
+  'default',
+  'defaultvalue',
+  'currentvalue',
+  'newvalue',
+  'oldvalue',
+  'stringvalue',
+]);
+
+function nameIn(members: Readonly<Record<string, unknown>>, keys: ReadonlySet<string>): boolean {
+  return NAME_KEYS.some(key => {
+    const name = members[key];
+    return typeof name === 'string' && isSecretName(name, keys);
+  });
+}
+
+function copyList(
+  items: readonly unknown[],
+  redaction: Redaction,
+  budget: Budget,
+  depth: number,
+): readonly unknown[] {
+  const shown: unknown[] = [];
+  /** Whether the item before names a secret whose value this one is. */
+  let isValue = false;
+  for (const item of items) {
+    if (shown.length === MAX_ENTRIES || budget.chars < 0) {
+      shown.push(CUT);
+      break;
+    }
+    const isHidden = isValue && !(typeof item === 'string' && item.startsWith('-'));
+    isValue = typeof item === 'string' && item.startsWith('-') && namesValue(item, redaction.keys);
+    if (isHidden) shown.push(REDACTED);
+    else if (isSecretPair(item, redaction.keys)) shown.push([item[0], REDACTED]);
+    else shown.push(copy(item, redaction, budget, depth + 1));
+  }
+  return shown;
+}
+
+/** `["Authorization", "…"]` in a list of such pairs. */
+function isSecretPair(item: unknown, keys: ReadonlySet<string>): item is [string, unknown] {
+  return Array.isArray(item) && item.length === 2 && typeof item[0] === 'string' && namesValue(item[0], keys);
+}
+
+/** Of a list of arguments (`--password`) or of a pair. */
+function namesValue(item: string, keys: ReadonlySet<string>): boolean {
+  return NAME_ITEM.test(item) && isSecretName(item, keys);
+}
+
+const NAME_ITEM = /^-{0,2}[\w.-]{2,64}$/;

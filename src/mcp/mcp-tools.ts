@@ -70,8 +70,11 @@ export class McpToolGate implements McpTools {
     calls: readonly McpToolCall[],
   ): void {
     const { status, code } = fields;
-    for (const { tool, params } of calls)
-      this.audit.refuse(this.#entryOf(tool, params, raw, state), { status, code });
+    for (const { tool, params } of calls) {
+      // What somebody unknown sent is neither redacted nor recorded.
+      const shown = state.agent === undefined ? undefined : params;
+      this.audit.refuse(this.#entryOf(tool, shown, raw, state), { status, code });
+    }
   }
 
   #entryOf(

@@ -1,7 +1,7 @@
 /* Functions of the app that a limit is asked by: `cost`, `key`, `tier`, a tracker. They see what clients send, and so a client may be able to
  * let them fail. Then the request is counted by what needs no function, answered with a 500, and logged once a minute. */
 import type { Clock } from '../common/clock.js';
-import { describeForLog } from '../errors/describe-for-log.js';
+import { logLine, logStack } from '../common/log-text.js';
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
 type AnyFunction = Function;
@@ -49,11 +49,11 @@ export class AppFunctionFailures {
     const nowMs = this.clock.monotonicMs();
     if (nowMs - (this.#loggedMs.get(func) ?? -Infinity) < LOG_INTERVAL_MS) return;
     this.#loggedMs.set(func, nowMs);
-    const { message, stack } = describeForLog(cause);
     const id = requestId ? `[${requestId}] ` : '';
+    const reason = cause instanceof Error ? cause.message : cause;
     this.log.error(
-      `${id}${what} failed: ${message}. The request was counted as one unit and answered with 500; further failures are logged once a minute.`,
-      stack,
+      logLine`${id}${what} failed: ${reason}. The request was counted as one unit and answered with 500; further failures are logged once a minute.`,
+      cause instanceof Error ? logStack(cause) : undefined,
     );
   }
 }

@@ -4,7 +4,7 @@ import { toMessageException } from '../common/message.exception.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { joinQuotas } from './quota-pairs.js';
 import { ToolPolicy } from './tool-policy.js';
-import { auditEntryOf, readToolRequest, toolCallOf } from './tool-request.js';
+import { readToolRequest, rejectedEntryOf, toolCallOf } from './tool-request.js';
 import { toolRefusal } from './tool-refusal.exception.js';
 import { ToolRoutes } from './tool-routes.js';
 
@@ -41,7 +41,7 @@ export class AgentToolGuard implements CanActivate {
     // The answer of an HTTP request is watched, and recorded when it has ended.
     if (context.getType() !== 'http' || state === undefined) {
       const { status, code } = decision.problem;
-      this.audit.refuse(auditEntryOf(tool, request), { status, code });
+      this.audit.refuse(rejectedEntryOf(tool, request, 'refused'), { status, code });
     }
     throw toolRefusal(context, decision);
   }

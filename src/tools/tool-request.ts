@@ -1,5 +1,6 @@
 /* A call of a tool as the contexts of Nest hand it over. */
 import type { ArgumentsHost } from '@nestjs/common';
+import type { AuditOutcome } from '../audit/audit-record.js';
 import type { AuditEntry } from '../audit/audit-trail.js';
 import { type PlatformRequest, rawRequest } from '../common/http-request.js';
 import { isRecord } from '../common/read-options.js';
@@ -55,6 +56,12 @@ export function auditEntryOf(tool: Tool, call: ToolRequest): AuditEntry {
     traceparent: request && rawRequest(request).headers['traceparent'],
     verb: state?.verb,
   };
+}
+
+/** Of a call that was not made. What somebody unknown sent is neither redacted nor recorded: that would be work for each byte of it. */
+export function rejectedEntryOf(tool: Tool, call: ToolRequest, outcome: AuditOutcome): AuditEntry {
+  const isUnknown = call.state?.agent === undefined && outcome !== 'ok';
+  return auditEntryOf(tool, isUnknown ? { ...call, readParams: () => undefined } : call);
 }
 
 function paramsOf({ params, query, body }: ParsedRequest): unknown {

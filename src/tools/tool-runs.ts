@@ -5,9 +5,14 @@ import type { AuditOutcome } from '../audit/audit-record.js';
 import type { AuditEnd, AuditStart, AuditTrail } from '../audit/audit-trail.js';
 import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
-import { hasResponseEnded, isResponseWhole, REQUEST_ENDED, whenResponseEnds } from '../common/response-end.js';
+import {
+  hasResponseEnded,
+  isResponseWhole,
+  REQUEST_ENDED,
+  whenResponseEnds,
+} from '../common/response-end.js';
 import type { Tool } from './tool.js';
-import { auditEntryOf, type ToolRequest } from './tool-request.js';
+import { auditEntryOf, rejectedEntryOf, type ToolRequest } from './tool-request.js';
 
 interface Run {
   readonly response: ServerResponse;
@@ -41,7 +46,7 @@ export class ToolRuns {
     const run: Run = {
       response,
       end: end =>
-        this.audit.refuse(auditEntryOf(tool, request), {
+        this.audit.refuse(rejectedEntryOf(tool, request, end.outcome), {
           ...end,
           durationMs: this.clock.monotonicMs() - startedMs,
         }),
