@@ -114,7 +114,7 @@ export interface SecurityEventMap {
     readonly blocked: string;
     readonly page: string | undefined;
     readonly disposition: 'enforce' | 'report';
-    /** How often this directive was violated by this; 0 beyond `cspReports.maxKinds`. */
+    /** How often this directive was violated by this; 0 where it is not counted apart. */
     readonly count: number;
     /** How many violations came since the event before, and had none of their own. */
     readonly untold: number;

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AnswerNow } from '../common/answer-now.js';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
+import { joinKey } from '../common/join-key.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvent } from '../common/security-event.js';
@@ -94,7 +95,9 @@ export class CspReportStage {
       this.answerNow(raw, response, problem);
       return;
     }
-    for (const violation of violations) this.#tell(violation, this.reports.add(violation), state);
+    const { hi, lo } = state.client.key;
+    const reporter = joinKey(hi, lo);
+    for (const violation of violations) this.#tell(violation, this.reports.add(violation, reporter), state);
     response.writeHead(204);
     response.end();
   }

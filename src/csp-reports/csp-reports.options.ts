@@ -7,7 +7,7 @@ export interface CspReportsOptions {
   maxBytes?: number;
   /** How many requests with reports are taken from an address in a minute. @default 60 */
   maxPerMinute?: number;
-  /** How many kinds of violations are counted apart; further ones are counted together. @default 200 */
+  /** How many kinds of violations are counted apart; those that one address alone reports give way to new ones. @default 200 */
   maxKinds?: number;
 }
 

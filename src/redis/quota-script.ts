@@ -85,10 +85,9 @@ for index = 1, #policies do
 end
 
 -- What the keys held before the call, by their place. What the call has written, by their name: text, or true if it has to be read again.
+-- By MGET, which takes what is no string for missing; GET would fail all decisions of the call.
 local before, written = nil, {}
-if #KEYS == 1 then
-  before = { call('GET', KEYS[1]) }
-elseif #KEYS <= ${MAX_GET} then
+if #KEYS <= ${MAX_GET} then
   before = call('MGET', spread(KEYS))
 else
   before = {}
@@ -103,6 +102,14 @@ local function textAt(place)
   if not text then return before[place] or '' end
   if text == true then return call('GET', KEYS[place]) end
   return text
+end
+
+-- The same where its records are whole. Any other text is not the store's, and counts for nothing.
+local function recordsAt(place)
+  local text = textAt(place)
+  local at, last = 6, #text
+  while at + 5 <= last do at = at + 6 + byte(text, at + 5) end
+  return at == last + 1 and text or ''
 end
 
 -- What a string is put together from: the first is the moment until which it lives.
@@ -204,7 +211,7 @@ local function keepOthers(text, first, last, count)
 end
 
 local function save(place, first, last)
-  local key, old = KEYS[place], textAt(place)
+  local key, old = KEYS[place], recordsAt(place)
   local count, lasting, length = 1, 0, 5
   for index = first, last do
     local state = states[index]
@@ -240,7 +247,7 @@ end
 local function openAll(charges, cursor)
   local enough, opened = true, 0
   for charge = 1, charges do
-    local text, cost, last, position = textAt(place + charge), runs[cursor], cursor + 1 + runs[cursor + 1], 6
+    local text, cost, last, position = recordsAt(place + charge), runs[cursor], cursor + 1 + runs[cursor + 1], 6
     for index = cursor + 2, last do
       opened = opened + 1
       local state = states[opened]

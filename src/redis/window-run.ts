@@ -102,7 +102,7 @@ end
 
 -- Decides over one key. False, and nothing is done, if its text is unusual.
 local function judgeWindows(place, cost, first, last)
-  local key, text = KEYS[place], textAt(place)
+  local key, text = KEYS[place], recordsAt(place)
   if text == '' then
     for index = first, last do
       counts[index], newests[index], ages[index], uses[index], lasts[index] = 0, 0, 0, 0, 0

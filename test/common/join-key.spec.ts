@@ -61,7 +61,7 @@ async function throttlerKey([scope, owner, name]: string[]): Promise<string> {
 
 /** Whether a second kind of violation is counted as the first. */
 const kindKey = ([directive, blocked]: string[], reports: CspReports): number =>
-  reports.add({ directive: directive!, blocked: blocked!, page: undefined, disposition: 'enforce' });
+  reports.add({ directive: directive!, blocked: blocked!, page: undefined, disposition: 'enforce' }, 'a');
 
 const refusalKey = ([method, path, host]: string[]): string | undefined =>
   nameRequest(

@@ -85,7 +85,7 @@ describe('CspReports', () => {
 
   it('counts by kind, the most frequent first, and keeps the last ones', () => {
     const reports = new CspReports(10);
-    expect(['a', 'b', 'b'].map(blocked => reports.add(violation(blocked)))).toEqual([1, 1, 2]);
+    expect(['a', 'b', 'b'].map(blocked => reports.add(violation(blocked), 'a'))).toEqual([1, 1, 2]);
     expect(reports.summary()).toMatchObject({
       total: 3,
       others: 0,
@@ -98,11 +98,41 @@ describe('CspReports', () => {
     expect(reports.summary(1).top).toHaveLength(1);
   });
 
-  it('stays bounded, and keeps what it knows, when kinds are made up', () => {
+  const invent = (reports: CspReports, count: number, reporters: readonly string[]): void => {
+    for (let n = 0; n < count; n++)
+      for (const reporter of reporters) reports.add(violation(`https://${n}.invented.test`), reporter);
+  };
+  const REAL = 'https://real.test';
+  const countOf = (reports: CspReports): number | undefined =>
+    reports.summary(1_000).top.find(({ blocked }) => blocked === REAL)?.count;
+
+  it('stays bounded when kinds are made up, and counts what gave way with the others', () => {
     const reports = new CspReports(5);
-    for (let n = 0; n < 1000; n++) reports.add(violation(`https://${n}.test`));
-    expect(reports.add(violation('https://0.test'))).toBe(2);
+    invent(reports, 1_000, ['attacker']);
     const { total, others, top, samples } = reports.summary(100);
-    expect([total, others, top.length, samples.length]).toEqual([1001, 995, 5, 20]);
+    expect([total, others, top.length, samples.length]).toEqual([1_000, 995, 5, 20]);
+  });
+
+  type Attack = readonly [title: string, attackers: readonly string[]];
+  const attacks: readonly Attack[] = [
+    ['one address', ['attacker']],
+    ['two addresses that report the same', ['attacker', 'accomplice']],
+    ['nine addresses that report the same', Array.from({ length: 9 }, (_, index) => `attacker ${index}`)],
+  ];
+  it.each(attacks)('counts a real kind that comes after 200 that are made up by %s', (_title, attackers) => {
+    const reports = new CspReports(200);
+    invent(reports, 400, attackers);
+    expect(reports.add(violation(REAL), 'browser 1')).toBe(1);
+    expect(reports.add(violation(REAL), 'browser 2')).toBe(2);
+    invent(reports, 1_000, attackers);
+    expect(countOf(reports)).toBe(2);
+    expect(reports.summary(1_000).top).toHaveLength(200);
+  });
+
+  it('keeps a kind that one browser has reported while one address makes kinds up', () => {
+    const reports = new CspReports(200);
+    reports.add(violation(REAL), 'browser');
+    invent(reports, 1_000, ['attacker']);
+    expect(countOf(reports)).toBe(1);
   });
 });

@@ -55,6 +55,28 @@ describe.each(PLATFORMS)('reports of violated policies on %s', (_title, platform
     });
   const policyOf = (answer: Answer): string[] => answer.header('content-security-policy')!.split('; ');
 
+  it('are counted although another address has made up as many kinds as are kept', async () => {
+    const app = await launch({ trustProxy: 'loopback' });
+    const from = (address: string, body = REPORT): Promise<Answer> =>
+      report(app, {
+        body,
+        headers: { 'Content-Type': 'application/reports+json', 'X-Forwarded-For': address },
+      });
+    const invented = (page: number): string =>
+      JSON.stringify(
+        Array.from({ length: 100 }, (_, n) => ({
+          type: 'csp-violation',
+          body: { effectiveDirective: 'img-src', blockedURL: `https://${page}-${n}.test/` },
+        })),
+      );
+    for (let page = 0; page < 3; page++) await from('203.0.113.1', invented(page));
+    await from('198.51.100.1');
+    for (let page = 3; page < 6; page++) await from('203.0.113.1', invented(page));
+    const { top } = app.app.get(CspReports).summary(1_000);
+    expect(top).toContainEqual({ directive: 'script-src-elem', blocked: 'https://evil.test', count: 1 });
+    expect(top).toHaveLength(200);
+  });
+
   it('are counted, sampled and told, and nothing of them is logged', async () => {
     const app = await launch();
     const events: SecurityEvent[] = [];

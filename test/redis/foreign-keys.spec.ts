@@ -1,0 +1,88 @@
+/* What stands under a key of the store may be somebody else's: a list, a text. It costs its owner a count, and nobody else anything. */
+import { joinKey } from '../../src/common/join-key.js';
+import { createPolicy, type PolicyParts } from '../../src/rate-limit/policy.js';
+import { policySetOf } from '../../src/redis/policy-code.js';
+import { keyOf } from '../../src/redis/quota-keys.js';
+import { RedisQuotaStore } from '../../src/redis/redis-store.js';
+import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
+import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
+
+const windowMs = 60_000;
+const RULES: readonly (readonly [title: string, parts: readonly PolicyParts[]])[] = [
+  ['a sliding window', [{ limit: 5, windowMs }]],
+  [
+    'two sliding windows',
+    [
+      { limit: 5, windowMs },
+      { limit: 9, windowMs: 2 * windowMs },
+    ],
+  ],
+  ['a fixed window', [{ limit: 5, windowMs, algorithm: 'fixed-window' }]],
+  ['a token bucket', [{ limit: 5, windowMs, algorithm: 'token-bucket' }]],
+  ['a blocking window', [{ limit: 5, windowMs, blockMs: windowMs }]],
+  ['slots', [{ limit: 5, windowMs, algorithm: 'concurrency' }]],
+];
+
+const TYPES: readonly (readonly [title: string, command: (key: string) => readonly string[]])[] = [
+  ['a list', key => ['RPUSH', key, 'x']],
+  ['a set', key => ['SADD', key, 'x']],
+  ['a hash', key => ['HSET', key, 'x', 'y']],
+  ['a sorted set', key => ['ZADD', key, '1', 'x']],
+  ['a stream', key => ['XADD', key, '*', 'x', 'y']],
+];
+
+describeWithRedis.each(CLIENTS)('a foreign key through %s', (_title, connect) => {
+  let redis: RedisServer;
+  let connected: ConnectedClient;
+  beforeAll(async () => {
+    redis = await startRedis();
+    connected = await connect([redis.port]);
+  });
+  beforeEach(() => redis.command('FLUSHALL'));
+
+  describe.each(RULES)('of %s', (_rule, parts) => {
+    const policies = parts.map(createPolicy);
+    const charge = (owner: string) => ({
+      key: joinKey('all', owner),
+      scope: 'all',
+      owner,
+      isAddress: true,
+      policies,
+      cost: 1,
+    });
+    const create = (): RedisQuotaStore =>
+      new RedisQuotaStore({ client: connected.client, deadlineMs: 5_000 });
+
+    it.each(TYPES)('that is %s fails no decision, its own included', async (_type, command) => {
+      const store = create();
+      const owners = ['192.0.2.1', '192.0.2.2'];
+      await redis.command(...command(keyOf('asec:', charge(owners[0]!))));
+      // Alone, and with another in one call.
+      expect((await store.judge([charge(owners[0]!)])).granted).toBe(true);
+      const verdicts = await Promise.all(owners.map(owner => store.judge([charge(owner)])));
+      expect(verdicts.map(({ granted }) => granted)).toEqual([true, true]);
+      expect(verdicts[0]!.standings[0]!.remaining).toBe(3);
+      expect(Number(await redis.command('PTTL', keyOf('asec:', charge(owners[0]!))))).toBeGreaterThan(0);
+    });
+
+    it('that is another text fails no decision', async () => {
+      const store = create();
+      const ids = policySetOf(policies).ids;
+      let seed = 36;
+      const random = (below: number): number => {
+        seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+        return Math.floor((seed / 2_147_483_648) * below);
+      };
+      const letters = (count: number): string =>
+        Array.from({ length: count }, () => 'aZ0~'.charAt(random(4))).join('');
+      for (let turn = 0; turn < 120; turn++) {
+        const owner = `10.0.0.${turn}`;
+        // Every other one begins as a record of the policy does.
+        const text = turn % 2 === 0 ? letters(turn / 2) : `${letters(5)}${ids[0]!}${letters(random(60))}`;
+        await redis.command('SET', keyOf('asec:', charge(owner)), text);
+        expect((await store.judge([charge(owner)])).standings).toHaveLength(policies.length);
+        expect((await store.settle([charge(owner)], 1, 0)).standings).toHaveLength(policies.length);
+      }
+    }, 60_000);
+  });
+});
