@@ -5,7 +5,7 @@ import { Body, Controller, Get, Module, Post, Req, Sse } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
-import { interval, map, finalize, take } from 'rxjs';
+import { defer, finalize, interval, map, take } from 'rxjs';
 import { AgentSecurityModule, AgentTool, Public, RateLimit } from '../../../dist/index.js';
 
 const { platform, book, secret } = JSON.parse(process.argv[2]);
@@ -45,12 +45,14 @@ class Routes {
     return { length: JSON.stringify(body ?? null).length };
   }
   stream() {
-    streams++;
-    return interval(1).pipe(
-      take(400),
-      map(index => ({ data: String(index) })),
-      finalize(() => streams--),
-    );
+    return defer(() => {
+      streams++;
+      return interval(1).pipe(
+        take(400),
+        map(index => ({ data: String(index) })),
+        finalize(() => streams--),
+      );
+    });
   }
   async slow() {
     running++;
