@@ -1166,6 +1166,7 @@ describe('undefined', () => {
       headers: undefined,
       request: undefined,
       keepAlive: undefined,
+      shutdown: undefined,
     },
     cspReports: undefined,
     mcp: undefined,

@@ -102,8 +102,8 @@ export class AuditTrail {
     for (const { sink } of this.#writers) await sink.open?.();
   }
 
-  /** Behind the last request: what is queued is written, and the sinks are closed. */
-  async onApplicationShutdown(): Promise<void> {
+  /** After the last request: what is queued is written, and the sinks are closed. */
+  async close(): Promise<void> {
     await this.flush();
     for (const { sink } of this.#writers) await sink.close?.();
   }

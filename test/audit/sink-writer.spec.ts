@@ -185,7 +185,7 @@ it('is written to its end when the app shuts down', async () => {
   const { sink, trail } = setUp(2_000);
   for (let time = 0; time < 1_200; time++) trail.refuse(entry('low'), { status: 403 });
   let closed = false;
-  void trail.onApplicationShutdown().then(() => (closed = true));
+  void trail.close().then(() => (closed = true));
   while (sink.batch > 0) {
     expect(closed).toBe(false);
     await sink.succeed();
