@@ -1,6 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { OPTIONS, PROVIDERS, RESOLVED, VERBS } from './agent-security.providers.js';
 import {
+  OPTIONS,
+  type OwnStore,
+  PROVIDERS,
+  REDIS_STORE,
+  RESOLVED,
+  VERBS,
+} from './agent-security.providers.js';
+import {
+  type BeforeApplicationShutdown,
   type CanActivate,
   type DynamicModule,
   Global,
@@ -38,7 +46,7 @@ import { readArgument, readGiven, readObject } from './common/read-options.js';
 import { SecurityEvents } from './common/security-events.js';
 import { CspReports } from './csp-reports/csp-reports.js';
 import { RESOLVED_ERRORS } from './errors/errors.options.js';
-import { TIMERS } from './common/timers.js';
+import { TIMERS, type Timers } from './common/timers.js';
 import { ProblemDetailsFilter } from './errors/problem-details.filter.js';
 import { Front } from './front/front.js';
 import { installGate } from './front/install-gate.js';
@@ -61,6 +69,7 @@ import { ToolPolicy } from './tools/tool-policy.js';
 import { ToolRoutes } from './tools/tool-routes.js';
 import { ToolRuns } from './tools/tool-runs.js';
 import { ToolWatchGuard } from './tools/tool-watch.guard.js';
+import { OpenConnections } from './time/open-connections.js';
 import { setServerLimits } from './time/server-limits.js';
 import { RESOLVED_TIMEOUT, TimeoutGuard } from './time/timeout.guard.js';
 
@@ -94,7 +103,11 @@ const CONFIGURED = new WeakSet<ApplicationConfig>();
 /** Protects every response of the app: `imports: [AgentSecurityModule.forRoot()]`. */
 @Global()
 @Module({})
-export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicationShutdown {
+export class AgentSecurityModule
+  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  private readonly connections: OpenConnections;
+
   /**
    * @throws AgentSecurityConfigError at start-up, for an option or an environment variable that is wrong
    */
@@ -130,7 +143,12 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     timeoutGuard: TimeoutGuard,
     private readonly filter: ProblemDetailsFilter,
     @Inject(VERBS) verbs: ReadonlySet<string>,
+    @Inject(TIMERS) timers: Timers,
+    private readonly audit: AuditTrail,
+    private readonly limiter: RateLimiter,
+    @Inject(REDIS_STORE) private readonly own: OwnStore,
   ) {
+    this.connections = new OpenConnections(timers);
     // Here and not only where the adapter comes: with Test.createTestingModule() an error there would reach nobody.
     if (CONFIGURED.has(config)) {
       throw new AgentSecurityConfigError(
@@ -169,7 +187,9 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
   }
 
   /** The server is there by now, and does not listen yet. */
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
+    // Not earlier: a start that fails before must not leave a connection that keeps the process alive.
+    await this.own.store?.connect();
     // What a path has refused says nothing of the next request to it if headers choose the route.
     const versioning = this.config.getVersioning();
     if (versioning !== undefined && versioning.type !== VersioningType.URI) this.refusals.disable();
@@ -178,6 +198,7 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     if (typeof server?.listeners !== 'function') return;
     // Under a global prefix, Nest's own 404 and error handlers know that prefix alone; the rest, Express would answer with
     // HTML that holds the path or the stack.
+    this.connections.follow(server);
     const answersAll = this.options.errors !== false && adapter.getType() === 'express';
     if (this.options.timeout !== false) setServerLimits(server, this.options.timeout.server);
     const { mcp } = this.options;
@@ -185,7 +206,24 @@ export class AgentSecurityModule implements OnApplicationBootstrap, OnApplicatio
     installGate(server, this.front, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
   }
 
+  /** Nest closes the server next, which waits for the requests that are under way: not longer than `timeout.shutdown`. */
+  beforeApplicationShutdown(): void {
+    const { timeout } = this.options;
+    if (timeout === false || timeout.shutdownMs === false) return;
+    this.connections.cutAfter(timeout.shutdownMs, count => {
+      if (count > 0)
+        new Logger('AgentSecurity').warn(
+          `${count} connections were still open at the end of timeout.shutdown, and were closed; calls of tools on them are recorded as aborted.`,
+        );
+    });
+  }
+
+  /** In this order: responses have ended, outcomes are recorded, slots released; then sinks and stores are closed. */
   async onApplicationShutdown(): Promise<void> {
+    await this.connections.closed();
+    await this.limiter.close();
+    await this.audit.close();
+    this.own.store?.close();
     if (this.options.auth) await this.options.auth.apiKeys?.store.close?.();
   }
 

@@ -58,7 +58,7 @@ import { McpToolGate } from './mcp/mcp-tools.js';
 import { readMount, UnansweredPaths } from './mcp/unanswered-paths.js';
 import { PrivateNetworkGuard } from './network/private-network.guard.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
-import type { QuotaStore } from './rate-limit/quota-store.js';
+import type { ConnectedRedisStore } from './redis/open-store.js';
 import {
   RATE_LIMIT_OFF,
   refusesAny,
@@ -84,9 +84,14 @@ import { logText } from './common/log-text.js';
 export const OPTIONS = Symbol('agent-security:options');
 export const RESOLVED = Symbol('agent-security:resolved-options');
 export const VERBS = Symbol('agent-security:verbs');
-const REDIS_STORE = Symbol('agent-security:redis-store');
+export const REDIS_STORE = Symbol('agent-security:redis-store');
 const TOKEN_SERVICES = Symbol('agent-security:token-services');
 const TOKEN_STAGES = Symbol('agent-security:token-stages');
+
+/** The store that the module opens for a URL. */
+export interface OwnStore {
+  readonly store: ConnectedRedisStore | undefined;
+}
 
 const TIMEOUT_OFF: ResolvedRouteTimeout = { handlerMs: undefined, idleMs: undefined };
 
@@ -106,17 +111,18 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: REDIS_STORE,
-    // Loaded on demand, so that nobody needs a Redis client who has no Redis. Nest connects and closes it by its hooks.
-    useFactory: async ({ rateLimit }: ResolvedOptions): Promise<QuotaStore | undefined> => {
-      if (!rateLimit || rateLimit.redisUrl === undefined) return undefined;
+    // Loaded on demand, so that nobody needs a Redis client who has no Redis. In an object of its own, so that Nest does not call its hooks: the
+    // module closes it, after what its requests held was released.
+    useFactory: async ({ rateLimit }: ResolvedOptions): Promise<OwnStore> => {
+      if (!rateLimit || rateLimit.redisUrl === undefined) return { store: undefined };
       const { openRedisStore } = await import('./redis/open-store.js');
-      return openRedisStore('REDIS_URL', rateLimit.redisUrl);
+      return { store: await openRedisStore('REDIS_URL', rateLimit.redisUrl) };
     },
     inject: [RESOLVED],
   },
   {
     provide: RESOLVED_RATE_LIMIT,
-    useFactory: ({ rateLimit }: ResolvedOptions, store: QuotaStore | undefined): ResolvedRateLimit =>
+    useFactory: ({ rateLimit }: ResolvedOptions, { store }: OwnStore): ResolvedRateLimit =>
       rateLimit ? { ...rateLimit, store: rateLimit.store ?? store } : RATE_LIMIT_OFF,
     inject: [RESOLVED, REDIS_STORE],
   },

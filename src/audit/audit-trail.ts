@@ -105,8 +105,8 @@ export class AuditTrail {
     for (const writer of this.#writers) await writer.open();
   }
 
-  /** Behind the last request: what is queued is written, and the sinks are closed, all at a time and within 15 seconds. */
-  async onApplicationShutdown(): Promise<void> {
+  /** After the last request: what is queued is written, and the sinks are closed, all at a time and within 15 seconds. */
+  async close(): Promise<void> {
     const problems = await Promise.all(this.#writers.map(writer => writer.close()));
     for (const problem of problems.flat()) this.log.error(problem);
   }

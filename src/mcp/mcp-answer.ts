@@ -16,6 +16,8 @@ export interface Refusal {
   readonly data?: Readonly<Record<string, unknown>> | undefined;
   /** Header pairs, name and value in turn. */
   readonly headers?: readonly string[] | undefined;
+  /** Whether the calls of the request are on record already. */
+  readonly isRecorded?: boolean;
   /** What was asked, once it was read. */
   readonly body?: McpBody | undefined;
   /** The ID alone, of a message that is not whole. */

@@ -10,6 +10,8 @@ export interface PortRefusal {
   readonly fields: ProblemFields;
   /** Header pairs, name and value in turn. */
   readonly headers?: readonly string[] | undefined;
+  /** Whether the calls of the request are on record already. */
+  readonly isRecorded?: boolean;
 }
 
 export interface McpIdentity {

@@ -229,12 +229,10 @@ export class McpStage {
     const claimed: McpToolCall[] =
       named === undefined ? [] : [{ tool: named, id: undefined, params: undefined }];
     state.problem = refusal.fields.code;
-    this.ports.tools.refused(
-      refusal.fields,
-      raw,
-      state,
-      refusal.body ? callsIn(refusal.body.messages) : claimed,
-    );
+    if (refusal.isRecorded !== true) {
+      const calls = refusal.body ? callsIn(refusal.body.messages) : claimed;
+      this.ports.tools.refused(refusal.fields, raw, state, calls);
+    }
     answerRefusal(raw, response, state, refusal, this.typeBase);
     return false;
   }

@@ -43,7 +43,7 @@ export class McpToolGate implements McpTools {
       state.quota = joinQuotas(state.quota, decision.headers);
     }
     const started: Started[] = [];
-    for (const { tool, id, params } of calls) {
+    for (const [index, { tool, id, params }] of calls.entries()) {
       const entry = this.#entryOf(tool, params, raw, state);
       if (hasResponseEnded(response)) {
         this.audit.refuse(entry, { outcome: 'aborted' });
@@ -54,8 +54,10 @@ export class McpToolGate implements McpTools {
         started.push([id, start.call]);
         continue;
       }
-      for (const [, call] of started) call.cancel({ outcome: 'refused', code: start.problem.code });
-      return { fields: start.problem, headers: start.headers };
+      const { problem: fields, headers } = start;
+      for (const [, call] of started) call.cancel({ outcome: 'refused', code: fields.code });
+      this.refused(fields, raw, state, calls.slice(index));
+      return { fields, headers, isRecorded: true };
     }
     // The stage lets nobody serve a request whose response has ended.
     if (hasResponseEnded(response)) for (const [, call] of started) call.cancel({ outcome: 'aborted' });

@@ -68,9 +68,12 @@ export class GuardedStore {
     if (this.#failures < FAILURES_TO_OPEN) this.#releases.send();
   }
 
-  /** Settles when the store has answered every release that was sent. */
-  released(): Promise<void> {
-    return this.#releases.sent();
+  /** Settles when the store has answered every release that was sent, or is late. */
+  async released(): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>(resolve => (late = setTimeout(resolve, DEADLINE_MS)));
+    await Promise.race([this.#releases.sent(), enough]);
+    clearTimeout(late);
   }
 
   /** As {@link QuotaStore.settle}; `undefined` too if the store has no such method. */

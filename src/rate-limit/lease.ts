@@ -33,6 +33,7 @@ export class Lease {
     clearInterval(this.#timer);
   }
 
+  /** The first call counts. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;

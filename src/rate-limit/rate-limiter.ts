@@ -84,6 +84,7 @@ export class RateLimiter {
   readonly #tables = new Map<string, QuotaTable>();
   readonly #store: GuardedStore | undefined;
   readonly #said = new Once();
+  readonly #leases = new Set<Lease>();
   /** Names of tables, in what was said. */
   readonly #tableNumbers = new WeakMap<QuotaTable, number>();
   #lastTableNumber = 0;
@@ -223,7 +224,7 @@ export class RateLimiter {
         charges.flatMap(charge => policiesOf(charge).map(({ windowMs }) => windowMs)),
       ),
     );
-    return new Lease({
+    const lease = new Lease({
       leaseMs,
       renew: async () => {
         const nowMs = this.clock.monotonicMs();
@@ -232,10 +233,19 @@ export class RateLimiter {
         beganMs = nowMs;
       },
       release: () => {
+        this.#leases.delete(lease);
         if (isShared) this.#store!.release(storedOf(held), beganMs);
         else for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
       },
     });
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  /** Releases all slots, those of handlers too that are still running, and settles when a shared store has answered. */
+  async close(): Promise<void> {
+    for (const lease of this.#leases) lease.release();
+    await this.#store?.released();
   }
 
   /** Emits what a decision gives cause to: thresholds that were reached, refusals by policies in shadow mode. */

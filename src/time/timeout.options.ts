@@ -23,6 +23,12 @@ export interface TimeoutOptions {
   request?: Limit;
   /** How long an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
   keepAlive?: Limit;
+  /**
+   * How long requests that are under way may take when the app is closed. Beyond it their connections are closed and their calls recorded as
+   * aborted.
+   * @default '8s', since Docker ends a container 10 s after it was asked to stop
+   */
+  shutdown?: Limit;
 }
 
 /** How long a route may take. */
@@ -36,6 +42,7 @@ export interface ResolvedRouteTimeout {
 
 export interface ResolvedTimeout extends ResolvedRouteTimeout {
   readonly server: ServerLimits;
+  readonly shutdownMs: number | false;
 }
 
 /** `undefined` is what the app did not choose; `false` leaves the server as it is. */
@@ -46,11 +53,19 @@ export interface ServerLimits {
 }
 
 export const DEFAULT_IDLE_MS = 300_000;
+const DEFAULT_SHUTDOWN_MS = 8_000;
 
 export function resolveTimeout(input: unknown): ResolvedTimeout | false {
   if (input === false) return false;
   const given = isLimit(input) ? { handler: input } : input;
-  const options = readObject('timeout', given, ['handler', 'idle', 'headers', 'request', 'keepAlive']);
+  const options = readObject('timeout', given, [
+    'handler',
+    'idle',
+    'headers',
+    'request',
+    'keepAlive',
+    'shutdown',
+  ]);
   return {
     ...readRoute('timeout', options),
     server: {
@@ -58,6 +73,7 @@ export function resolveTimeout(input: unknown): ResolvedTimeout | false {
       requestMs: readLimit('timeout.request', options.request),
       keepAliveMs: readLimit('timeout.keepAlive', options.keepAlive),
     },
+    shutdownMs: readLimit('timeout.shutdown', options.shutdown) ?? DEFAULT_SHUTDOWN_MS,
   };
 }
 

@@ -337,7 +337,7 @@ describe('a sink that does not answer', () => {
     const { sink, trail } = setUpWith(new HungSink());
     for (let time = 0; time < 3; time++) trail.refuse({ ...entry('low'), agent: 'bot' }, { status: 403 });
     let closed = false;
-    void trail.onApplicationShutdown().then(() => (closed = true));
+    void trail.close().then(() => (closed = true));
     await advance(5_000);
     expect([closed, sink.closes]).toEqual([false, 1]);
     await advance(5_000);
@@ -360,7 +360,7 @@ describe('a sink that does not answer', () => {
       if (low.recorded) low.call.finish({ outcome: 'ok' });
     }
     let closed = false;
-    void trail.onApplicationShutdown().then(() => (closed = true));
+    void trail.close().then(() => (closed = true));
     for (let time = 0; time < 4; time++) {
       expect(sink.closes).toBe(time < 3 ? 0 : 1);
       await advance(4_000);
@@ -401,7 +401,7 @@ it('is written to its end when the app shuts down', async () => {
   }
   trail.refuse(entry('low'), { status: 403 });
   let closed = false;
-  void trail.onApplicationShutdown().then(() => (closed = true));
+  void trail.close().then(() => (closed = true));
   while (sink.batch > 0) {
     expect(closed).toBe(false);
     await sink.succeed();
