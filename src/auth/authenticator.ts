@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
-import { type PlatformRequest, requestPath } from '../common/http-request.js';
+import type { PlatformRequest } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../common/security-events.js';
 import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
@@ -12,7 +12,6 @@ import { QuotaTable } from '../rate-limit/quota-table.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
 import type { IdentifiedAgent, ResolvedAuth } from './auth.options.js';
 import type {
-  CredentialRequest,
   CredentialVerifier,
   RefusedCredential,
   Verification,
@@ -21,6 +20,7 @@ import type {
 import { checkIdentified } from './check-identified.js';
 import type { OpenConnections } from './open-connections.js';
 import { type CredentialScheme, readCredential } from './read-credential.js';
+import { RequestView } from './request-view.js';
 import { AMBIGUOUS_REFUSAL, type Refusal, Refusals, UNAVAILABLE_REFUSAL } from './refusal.js';
 import { logLine } from '../common/log-text.js';
 
@@ -273,30 +273,5 @@ export class Authenticator {
     if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return false;
     this.#loggedMs = nowMs;
     return true;
-  }
-}
-
-/** What verifiers may see of a request, worked out only if one asks. */
-class RequestView implements CredentialRequest {
-  constructor(
-    private readonly raw: IncomingMessage,
-    private readonly state: RequestState,
-  ) {}
-
-  get method(): string {
-    return this.raw.method ?? '';
-  }
-
-  get url(): string {
-    const { host, client } = this.state;
-    const authority =
-      host === undefined
-        ? (this.raw.headers.host ?? '')
-        : host.name + (host.port === undefined ? '' : `:${host.port}`);
-    return `${client.secure ? 'https' : 'http'}://${authority}${requestPath(this.raw.url ?? '/')}`;
-  }
-
-  get headers(): CredentialRequest['headers'] {
-    return this.raw.headers;
   }
 }

@@ -30,8 +30,8 @@ const CLOSE_FRAMES: Readonly<Record<CloseReason, Buffer>> = {
 interface OpenRequest {
   state: RequestState;
   verification: VerifiedCredential;
-  /** When it was last found to be valid. */
-  confirmedMs: number;
+  /** When it was last found to be valid; `undefined` until the first check. */
+  confirmedMs: number | undefined;
 }
 
 const REQUESTS = Symbol('agent-security:open-requests');
@@ -71,10 +71,10 @@ export class OpenConnections {
     const requests = (connection[REQUESTS] ??= this.#open(connection));
     let request: OpenRequest | undefined;
     for (const each of requests) if (!isOpen(connection, each)) request = each;
-    if (request === undefined) requests.push((request = { state, verification, confirmedMs: 0 }));
+    if (request === undefined) requests.push((request = { state, verification, confirmedMs: undefined }));
     request.state = state;
     request.verification = verification;
-    request.confirmedMs = this.clock.monotonicMs();
+    request.confirmedMs = undefined;
     this.#connections.add(connection);
     if (!this.#isWaiting) this.#wait();
   }
@@ -129,20 +129,21 @@ export class OpenConnections {
 
   #check(connection: Connection, request: OpenRequest): void {
     const { verification } = request;
+    const confirmedMs = (request.confirmedMs ??= this.clock.monotonicMs());
+    const isUnconfirmed = (): boolean => this.clock.monotonicMs() - confirmedMs > UNCONFIRMED_MS;
     const settle = (current: Verification | undefined): void => {
       // Another request may have taken its place meanwhile.
       if (request.verification !== verification || !isOpen(connection, request)) return;
       if (current?.verified) request.confirmedMs = this.clock.monotonicMs();
       else if (current !== undefined)
         this.#end(connection, request, current.reason === 'expired' ? 'expired' : 'revoked');
-      else if (this.clock.monotonicMs() - request.confirmedMs > UNCONFIRMED_MS)
-        this.#end(connection, request, 'unavailable');
+      else if (isUnconfirmed()) this.#end(connection, request, 'unavailable');
     };
     const current = this.#recheck(verification);
     if (!(current instanceof Promise)) return settle(current);
     void current.then(settle);
     // A store that never answers must not keep a connection open either.
-    if (this.clock.monotonicMs() - request.confirmedMs > UNCONFIRMED_MS) settle(undefined);
+    if (isUnconfirmed()) settle(undefined);
   }
 
   /** `undefined` where the store cannot tell. A store that makes callers wait is asked once about each credential. */
