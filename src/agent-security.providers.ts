@@ -18,7 +18,7 @@ import { ScopesGuard } from './auth/scopes.guard.js';
 import { AuditTrail } from './audit/audit-trail.js';
 import { openSinks } from './audit/open-sinks.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
-import { resolveBody } from './body/body.options.js';
+import { DEFAULT_MAX_KEYS, resolveBody } from './body/body.options.js';
 import { ANSWER_NOW, type AnswerNow } from './common/answer-now.js';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from './common/agent.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
@@ -275,9 +275,16 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: McpStage,
-    useFactory: ({ mcp, errors }: ResolvedOptions, ports: McpPorts, clock: Clock) =>
+    useFactory: ({ mcp, errors, body }: ResolvedOptions, ports: McpPorts, clock: Clock) =>
       mcp
-        ? new McpStage(mcp, ports, clock, new Logger('AgentSecurity'), errors ? errors.typeBase : undefined)
+        ? new McpStage(
+            mcp,
+            ports,
+            clock,
+            new Logger('AgentSecurity'),
+            errors ? errors.typeBase : undefined,
+            body ? body.maxKeys : DEFAULT_MAX_KEYS,
+          )
         : undefined,
     inject: [RESOLVED, MCP_PORTS, CLOCK],
   },
