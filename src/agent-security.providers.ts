@@ -25,7 +25,7 @@ import { ScopesGuard } from './auth/scopes.guard.js';
 import { AuditTrail } from './audit/audit-trail.js';
 import { openSinks } from './audit/open-sinks.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
-import { resolveBody } from './body/body.options.js';
+import { DEFAULT_MAX_KEYS, resolveBody } from './body/body.options.js';
 import { ANSWER_NOW, type AnswerNow } from './common/answer-now.js';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from './common/agent.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
@@ -324,14 +324,16 @@ export const PROVIDERS: Provider[] = [
   {
     provide: McpStage,
     useFactory: (
-      { mcp, errors }: ResolvedOptions,
+      { mcp, errors, body }: ResolvedOptions,
       paths: McpPaths | undefined,
       ports: McpPorts,
       clock: Clock,
     ): McpStage | undefined => {
       if (!mcp || paths === undefined) return undefined;
       const log = new Logger('AgentSecurity');
-      return new McpStage(mcp, paths, ports, clock, log, errors ? errors.typeBase : undefined);
+      const typeBase = errors ? errors.typeBase : undefined;
+      const maxKeys = body ? body.maxKeys : DEFAULT_MAX_KEYS;
+      return new McpStage(mcp, paths, ports, clock, log, typeBase, maxKeys);
     },
     inject: [RESOLVED, McpPaths, MCP_PORTS, CLOCK],
   },

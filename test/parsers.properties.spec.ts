@@ -17,7 +17,7 @@ import { resolveHostPatterns } from '../src/host/host.options.js';
 import { parseLimits } from '../src/rate-limit/parse-limits.js';
 import { chooseRequestId } from '../src/request-id/choose-request-id.js';
 import { type ResolvedRequestId, resolveRequestId } from '../src/request-id/request-id.options.js';
-import { checkContentCoding, checkDeclaredBody } from '../src/body/check-body.js';
+import { checkDeclaredBody, isCoded } from '../src/body/check-body.js';
 
 const SEED = 20_260;
 const RUNS = 5_000;
@@ -215,9 +215,9 @@ const parsers: Parser[] = [
     read: text => checkDeclaredBody('POST', { 'content-type': text, 'content-length': '0' }, 100),
   },
   {
-    title: 'checkContentCoding',
+    title: 'isCoded',
     tokens: ['gzip', 'br', ',', ' ', 'x-', '\t', 'identity'],
-    read: text => checkContentCoding({ 'content-encoding': text }),
+    read: text => isCoded({ 'content-encoding': text }),
   },
   {
     title: 'parseLimits',

@@ -4,7 +4,7 @@ import type { PlatformRequest } from '../common/http-request.js';
 import { ProblemException } from '../common/problem.exception.js';
 import { requestState } from '../common/request-state.js';
 import { RouteMemo } from '../common/route-memo.js';
-import { checkContentCoding, checkParsedBody, isMultipart, tooLargeProblem } from './check-body.js';
+import { checkParsedBody, CODED_PROBLEM, isCoded, isMultipart, tooLargeProblem } from './check-body.js';
 import { MaxBody } from './body.decorator.js';
 import type { ResolvedBody } from './body.options.js';
 
@@ -31,12 +31,19 @@ export class BodyGuard implements CanActivate {
     const bound = this.#bounds.get(context.getClass(), context.getHandler());
     if (bound !== null) this.#checkSize(context, bound);
     const { body, headers } = context.switchToHttp().getRequest<PlatformRequest>();
+    if (isCoded(headers)) this.#checkCoding(context, body);
     if (body === undefined || isMultipart(headers)) return true;
-    const problem =
-      (Buffer.isBuffer(body) ? undefined : checkContentCoding(headers)) ??
-      checkParsedBody(body, this.options.maxDepth, this.options.maxKeys);
+    const problem = checkParsedBody(body, this.options.maxDepth, this.options.maxKeys);
     if (problem !== undefined) throw new ProblemException(problem);
     return true;
+  }
+
+  /** Bytes, and a body that the handler reads itself, may stay coded. A body that nobody has watched was not seen to be decoded. */
+  #checkCoding(context: ExecutionContext, body: unknown): void {
+    const progress = requestState(context.switchToHttp().getResponse())?.body;
+    if (body !== undefined && !Buffer.isBuffer(body) && progress?.isCoded !== false)
+      throw new ProblemException(CODED_PROBLEM);
+    if (progress !== undefined) progress.isCoded = false;
   }
 
   #checkSize(context: ExecutionContext, bound: number): void {

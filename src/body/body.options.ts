@@ -26,6 +26,8 @@ export interface ResolvedBody {
   readonly duplicateKeys: 'refuse' | 'allow';
 }
 
+export const DEFAULT_MAX_KEYS = 10_000;
+
 const UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
 
 export function resolveBody(input: unknown): ResolvedBody | false {
@@ -34,7 +36,7 @@ export function resolveBody(input: unknown): ResolvedBody | false {
   return {
     maxBytes: readBytes('body.maxBytes', options.maxBytes, 10 * 1024 ** 2),
     maxDepth: readInteger('body.maxDepth', options.maxDepth, 64, { min: 1, max: 10_000 }),
-    maxKeys: readInteger('body.maxKeys', options.maxKeys, 10_000, { min: 1, max: 1_000_000 }),
+    maxKeys: readInteger('body.maxKeys', options.maxKeys, DEFAULT_MAX_KEYS, { min: 1, max: 1_000_000 }),
     duplicateKeys: readChoice('body.duplicateKeys', options.duplicateKeys, ['refuse', 'allow'], 'refuse'),
   };
 }

@@ -43,24 +43,20 @@ export function checkDeclaredBody(
   return undefined;
 }
 
-/** Codings that a parser may have undone (RFC 9110 section 8.4.1). */
-const CODINGS = /^(?:identity|x-gzip|gzip|deflate|br|zstd|compress)$/i;
+/** Whether a body comes in a coding (RFC 9110 section 8.4). */
+export function isCoded(headers: Headers): boolean {
+  return !/^(?:identity)?$/i.test(String(headers['content-encoding'] ?? ''));
+}
 
 /**
- * A parsed body under a coding that nobody knows was parsed as if it had none: Fastify's parser does not look at
- * Content-Encoding, and what a proxy in front has checked was then something else.
+ * For a parsed body whose coding nobody has undone: Fastify's parsers do not look at Content-Encoding, so that what was parsed is not what a
+ * proxy in front has checked.
  */
-export function checkContentCoding(headers: Headers): ProblemFields | undefined {
-  const coding = headers['content-encoding'];
-  if (coding === undefined) return undefined;
-  if (typeof coding === 'string' && coding.split(',').every(item => CODINGS.test(item.trim())))
-    return undefined;
-  return {
-    status: 415,
-    code: 'unsupported_media_type',
-    detail: 'The Content-Encoding of the body is not supported.',
-  };
-}
+export const CODED_PROBLEM: ProblemFields = {
+  status: 415,
+  code: 'unsupported_media_type',
+  detail: 'The Content-Encoding of the body is not supported.',
+};
 
 export function isJson(contentType: string | string[] | undefined): contentType is string {
   return typeof contentType === 'string' && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType);
@@ -140,6 +136,8 @@ export const tooManyKeysProblem = (maxKeys: number): ProblemFields =>
   invalid(`The body may have ${maxKeys} keys.`);
 
 export const duplicateKeyProblem: ProblemFields = invalid('An object of the body has two keys of one name.');
+
+export const notUtf8Problem: ProblemFields = invalid('JSON is sent in UTF-8, and the body is not.');
 
 export const tooLargeProblem = (maxBytes: number): ProblemFields => ({
   status: 413,

@@ -6,18 +6,22 @@ import type { ProblemFields } from '../common/problem.js';
 import type { ResolvedBody } from './body.options.js';
 import {
   duplicateKeyProblem,
+  isCoded,
   isJson,
+  notUtf8Problem,
   tooDeepProblem,
   tooLargeProblem,
   tooManyKeysProblem,
 } from './check-body.js';
-import { type JsonFault, JsonScanner } from './scan-json.js';
+import { type JsonFault, JsonScanner } from '../common/scan-json.js';
 
 export interface BodyWatch {
   /** How much has come. */
   bytes: number;
   /** How much may come; a route may lower it. */
   maxBytes: number;
+  /** Whether it came in a Content-Encoding that nobody has undone (yet): a parser then reads something else than was sent. */
+  isCoded: boolean;
 }
 
 type Refuse = (problem: ProblemFields) => void;
@@ -38,24 +42,27 @@ export function watchBody(
   if (declared === '0') return undefined;
   const isSilent = method === 'GET' || method === 'HEAD';
   if (declared === undefined && isSilent && headers['transfer-encoding'] === undefined) return undefined;
-  const scanner =
-    options.duplicateKeys === 'refuse' && isJson(headers['content-type'])
-      ? new JsonScanner(options.maxDepth, options.maxKeys)
-      : undefined;
-  if (declared !== undefined && scanner === undefined) return undefined;
-  const watch: BodyWatch = { bytes: 0, maxBytes: options.maxBytes };
-  const isCoded = !/^(?:identity)?$/i.test(headers['content-encoding'] ?? '');
+  const scanner = isJson(headers['content-type'])
+    ? new JsonScanner(options.maxDepth, options.maxKeys, options.duplicateKeys === 'allow')
+    : undefined;
+  const coded = isCoded(headers);
+  if (declared !== undefined && scanner === undefined && !coded) return undefined;
+  const watch: BodyWatch = { bytes: 0, maxBytes: options.maxBytes, isCoded: coded };
   watchPush(
     raw,
     bytes => {
       watch.bytes += bytes.length;
       if (watch.bytes > watch.maxBytes) return tooLargeProblem(watch.maxBytes);
-      return isCoded ? undefined : faultProblem(scanner?.scan(bytes), options);
+      return coded ? undefined : faultProblem(scanner?.scan(bytes), options);
     },
     refuse,
   );
-  if (isCoded && scanner !== undefined) {
-    watchDecoder(raw, bytes => faultProblem(scanner.scan(bytes), options), refuse);
+  if (coded) {
+    watchDecoder(raw, decoder => {
+      watch.isCoded = false;
+      if (scanner === undefined) return;
+      watchPush(decoder, bytes => faultProblem(scanner.scan(bytes), options), refuse);
+    });
   }
   return watch;
 }
@@ -81,15 +88,11 @@ function watchPush(
   };
 }
 
-/** Express's parser pipes a compressed body through a stream of `node:zlib`; what comes out of it is the JSON. */
-function watchDecoder(
-  raw: IncomingMessage,
-  judge: (bytes: Buffer) => ProblemFields | undefined,
-  refuse: Refuse,
-): void {
+/** Express's parser pipes a compressed body through a stream of `node:zlib`; what comes out of it is the body. */
+function watchDecoder(raw: IncomingMessage, onDecoder: (decoder: Readable) => void): void {
   const { pipe } = raw;
   raw.pipe = function (this: IncomingMessage, ...[target, options]: Parameters<typeof pipe>) {
-    if (isDecoder(target)) watchPush(target, judge, refuse);
+    if (isDecoder(target)) onDecoder(target);
     return pipe.call(this, target, options);
   } as typeof pipe;
 }
@@ -117,5 +120,7 @@ function faultProblem(
       return tooDeepProblem(maxDepth);
     case 'keys':
       return tooManyKeysProblem(maxKeys);
+    case 'utf8':
+      return notUtf8Problem;
   }
 }

@@ -25,6 +25,8 @@ export interface BodyProgress {
   readonly bytes: number;
   /** How many may come; a route may lower it. */
   maxBytes: number;
+  /** Whether it came in a Content-Encoding that nobody has undone, and no guard has let it pass as it is. */
+  isCoded: boolean;
 }
 
 /** Until the client was read. */
@@ -66,7 +68,7 @@ export class RequestState {
 
   /** The verb that a POST stands for, where it is one of the app's own. */
   verb: string | undefined = undefined;
-  /** What has come of a body whose length was not declared or whose JSON is looked at. */
+  /** What has come of a body whose length was not declared, whose JSON is looked at, or that is coded. */
   body: BodyProgress | undefined = undefined;
 
   client: Client = UNKNOWN_CLIENT;

@@ -13,6 +13,7 @@ import { QuotaTable } from '../rate-limit/quota-table.js';
 import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
 import type { CspReports } from './csp-reports.js';
 import type { ResolvedCspReports } from './csp-reports.options.js';
+import { readBody } from '../common/read-body.js';
 import { type CspViolation, readReports, REPORT_TYPES } from './read-reports.js';
 
 interface Events {
@@ -20,6 +21,14 @@ interface Events {
 }
 
 const MAX_ADDRESSES = 10_000;
+
+/** A report is a few kilobytes. */
+const TIMEOUT_MS = 10_000;
+
+const FAULTS = {
+  read: { status: 400, code: 'body_invalid', detail: 'The body is no report.' },
+  'too-slow': { status: 408, code: 'request_timeout', detail: 'The report did not arrive in time.' },
+} as const satisfies Readonly<Record<string, ProblemFields>>;
 
 /** Reports of a whole page load come at once; an app that listens is told of one a second. */
 const EVENT_INTERVAL_MS = 1_000;
@@ -84,14 +93,11 @@ export class CspReportStage {
 
   async #take(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<void> {
     state.askForBody();
-    const body = await readBody(raw, this.options.maxBytes);
-    if (body === 'gone') return;
-    const violations = body === 'too-large' ? undefined : readReports(body.toString('utf8'));
+    const reading = await readBody(raw, { maxBytes: this.options.maxBytes, timeoutMs: TIMEOUT_MS });
+    if (reading.kind === 'gone') return;
+    const violations = reading.kind === 'read' ? readReports(reading.bytes) : undefined;
     if (violations === undefined) {
-      const problem: ProblemFields =
-        body === 'too-large'
-          ? this.#tooLarge()
-          : { status: 400, code: 'body_invalid', detail: 'The body is no report.' };
+      const problem = reading.kind === 'too-large' ? this.#tooLarge() : FAULTS[reading.kind];
       this.answerNow(raw, response, problem);
       return;
     }
@@ -139,20 +145,4 @@ export class CspReportStage {
       detail: `A report may have at most ${this.options.maxBytes} bytes.`,
     };
   }
-}
-
-/** Not by `for await`, which would destroy the connection with the first byte too many, and the answer with it. */
-function readBody(raw: IncomingMessage, maxBytes: number): Promise<Buffer | 'too-large' | 'gone'> {
-  return new Promise(resolve => {
-    const parts: Buffer[] = [];
-    let length = 0;
-    raw.on('data', (part: Buffer) => {
-      length += part.length;
-      if (length <= maxBytes) parts.push(part);
-      else resolve('too-large');
-    });
-    raw.on('end', () => resolve(Buffer.concat(parts)));
-    raw.on('error', () => resolve('gone'));
-    raw.on('close', () => resolve('gone'));
-  });
 }

@@ -1,6 +1,7 @@
 /* What browsers say of violations of a Content-Security-Policy, in the two forms that they send (Reporting API, CSP Level 3 section 5). Anybody
  * can send such a report, so nothing of it is kept but short text of known forms: no query, no sample of a script, no unknown member. */
 import { isRecord } from '../common/read-options.js';
+import { parseStrictJson } from '../common/strict-json.js';
 
 export interface CspViolation {
   /** The directive that was violated, such as `script-src-elem`. */
@@ -21,14 +22,15 @@ export const REPORT_TYPES: ReadonlySet<string> = new Set([
 /** A browser sends a handful at once. */
 const MAX_REPORTS = 100;
 
+/** What no browser sends more of. */
+const MAX_DEPTH = 16;
+const MAX_KEYS = 10_000;
+
 /** @returns `undefined` for what is no report at all; reports of other kinds (deprecations, crashes) are left out */
-export function readReports(text: string): readonly CspViolation[] | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+export function readReports(bytes: Uint8Array): readonly CspViolation[] | undefined {
+  const json = parseStrictJson(bytes, MAX_DEPTH, MAX_KEYS);
+  if (!json.valid) return undefined;
+  const parsed = json.value;
   if (Array.isArray(parsed)) {
     return (parsed as unknown[]).slice(0, MAX_REPORTS).flatMap(report => {
       if (!isRecord(report) || report['type'] !== 'csp-violation' || !isRecord(report['body'])) return [];

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
+import { CODED_PROBLEM } from '../body/check-body.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
 import { requestState, type RequestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
@@ -60,7 +61,10 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     }
     const answered = this.limiter.limitUnguarded?.(host) ?? exception;
     this.log(answered, response, state?.id);
-    const fields = describeError(answered, this.options.exposeMessages);
+    const described = describeError(answered, this.options.exposeMessages);
+    // A parser that does not look at the coding calls the bytes malformed.
+    const isUndecoded = state?.body?.isCoded === true && described.code === 'bad_request';
+    const fields = isUndecoded ? CODED_PROBLEM : described;
     if (state !== undefined) state.problem = fields.code;
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
     for (const name of OF_THE_ANSWER) response.removeHeader(name);

@@ -37,6 +37,8 @@ export class McpStage {
     clock: Clock,
     private readonly log: McpLog,
     private readonly typeBase: string | undefined,
+    /** `body.maxKeys`. */
+    private readonly maxKeys: number,
   ) {
     this.#head = new HeadCheck(options, clock, log);
   }
@@ -134,7 +136,7 @@ export class McpStage {
     }
     const unproven = this.#head.checkProof(proof, raw, outcome.bytes);
     if (unproven !== undefined) return this.#answer(raw, response, state, unproven);
-    const reading = readMessages(outcome.bytes);
+    const reading = readMessages(outcome.bytes, this.maxKeys);
     if (!reading.valid) {
       const { rpcCode, detail, id } = reading.fault;
       return this.#answer(raw, response, state, {

@@ -2,7 +2,7 @@
  * for two things (a method and a result, an ID that is none) is no message. */
 import { isRecord } from '../common/read-options.js';
 import { checkParsedBody } from '../body/check-body.js';
-import { parseStrictJson } from './strict-json.js';
+import { parseStrictJson } from '../common/strict-json.js';
 
 export type MessageId = string | number;
 
@@ -40,8 +40,9 @@ const MAX_DEPTH = 64;
 export const TOOLS_CALL = 'tools/call';
 export const TOOLS_LIST = 'tools/list';
 
-export function readMessages(bytes: Uint8Array): BodyReading {
-  const json = parseStrictJson(bytes, MAX_DEPTH);
+/** @param maxKeys how many keys the objects of the body may have together */
+export function readMessages(bytes: Uint8Array, maxKeys: number): BodyReading {
+  const json = parseStrictJson(bytes, MAX_DEPTH, maxKeys);
   if (!json.valid) return fault(json.reason === 'syntax' ? -32700 : -32600, FAULTS[json.reason]);
   const hostile = checkParsedBody(json.value, MAX_DEPTH);
   if (hostile !== undefined) return fault(-32600, hostile.detail!);
@@ -82,6 +83,7 @@ const FAULTS = {
   syntax: 'The body is not JSON in UTF-8.',
   'duplicate-key': 'An object of the body has a key twice.',
   'too-deep': `The body may nest ${MAX_DEPTH} levels deep.`,
+  'too-many-keys': 'The body has too many keys.',
 } as const;
 
 function readMessage(item: unknown): McpMessage | string {

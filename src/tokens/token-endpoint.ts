@@ -1,4 +1,5 @@
 /* The token endpoint and the documents about it, answered in front of the framework: no prefix, body parser or guard of the app is asked. */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CredentialRequest, RefusedCredential, Verification } from '../auth/credential.js';
 import type { Clock } from '../common/clock.js';
@@ -10,7 +11,7 @@ import { quotaHeaders } from '../rate-limit/quota-headers.js';
 import { QuotaTable } from '../rate-limit/quota-table.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './jose.js';
-import { readBody } from './read-body.js';
+import { readBody } from '../common/read-body.js';
 import { publicKeySet } from './signing-keys.js';
 import type { ResolvedTokenEndpoint } from './token-endpoint.options.js';
 import { KEY_ID_CLAIM, type TokenIssuer } from './token-issuer.js';
@@ -108,10 +109,9 @@ export class TokenEndpoint {
         return refusal(bad('The body is too large.', 413));
       case 'too-slow':
         return refusal(bad('The body did not arrive in time.', 408));
-      case 'not-text':
-        return refusal(OTHER_BODY);
     }
-    const decision = readTokenRequest(reading.text, authorizationsOf(raw));
+    if (!isUtf8(reading.bytes)) return refusal(OTHER_BODY);
+    const decision = readTokenRequest(reading.bytes.toString(), authorizationsOf(raw));
     if (decision.valid) {
       try {
         return await this.#grant(decision.request, raw, state);

@@ -65,14 +65,14 @@ const rows: Row[] = [
 ];
 
 it.each(rows)('%s', (_title, text, expected) => {
-  const found = readReports(text);
+  const found = readReports(Buffer.from(text));
   expect(found).toEqual(expected?.map(part => expect.objectContaining(part)));
   expect(JSON.stringify(found) ?? '').not.toMatch(/secret/i);
 });
 
 it('takes a hundred reports at most', () => {
   const [report] = JSON.parse(modern({ effectiveDirective: 'img-src', blockedURL: 'inline' })) as unknown[];
-  expect(readReports(JSON.stringify(Array(500).fill(report)))).toHaveLength(100);
+  expect(readReports(Buffer.from(JSON.stringify(Array(500).fill(report))))).toHaveLength(100);
 });
 
 describe('CspReports', () => {
@@ -136,3 +136,12 @@ describe('CspReports', () => {
     expect(countOf(reports)).toBe(1);
   });
 });
+
+it.each([
+  [
+    'bytes that are no UTF-8',
+    Buffer.concat([Buffer.from('{"csp-report":{"a":"'), Buffer.from([0xff]), Buffer.from('"}}')]),
+  ],
+  ['a key twice', Buffer.from('{"csp-report":{},"csp-report":{}}')],
+  ['deep nesting', Buffer.from('['.repeat(60_000))],
+])('reads no report from %s', (_title, bytes) => expect(readReports(bytes)).toBeUndefined());

@@ -1,7 +1,7 @@
 /* Parsers of what strangers send, on texts of meaningful tokens. */
 import fc from 'fast-check';
 import { readBasic, readForm, readScopes } from '../../src/tokens/read-form.js';
-import { readJsonObject, repeatsName } from '../../src/tokens/read-json.js';
+import { readJsonObject } from '../../src/tokens/read-json.js';
 import { readJws } from '../../src/tokens/read-jws.js';
 
 const textOf = (...tokens: string[]): fc.Arbitrary<string> =>
@@ -158,7 +158,7 @@ describe('JSON', () => {
   })).node as fc.Arbitrary<string>;
 
   it('with each name once repeats none', () => {
-    fc.assert(fc.property(value, text => expect(repeatsName(text)).toBe(false)));
+    fc.assert(fc.property(value, text => expect(readJsonObject(Buffer.from(`{"x":${text}}`))).toBeDefined()));
   });
 
   it('with a name twice, at any depth and in any spelling, repeats it', () => {
@@ -167,7 +167,6 @@ describe('JSON', () => {
       fc.property(value, value, again, fc.integer({ min: 0, max: 3 }), (one, two, name, depth) => {
         const text = '{"x":['.repeat(depth) + `{"a":${one}, ${name}:${two}}` + ']}'.repeat(depth);
         JSON.parse(text);
-        expect(repeatsName(text)).toBe(true);
         expect(readJsonObject(Buffer.from(text))).toBeUndefined();
       }),
     );

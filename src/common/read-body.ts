@@ -2,14 +2,11 @@
 import type { IncomingMessage } from 'node:http';
 
 export type BodyReading =
-  | { readonly kind: 'read'; readonly text: string }
+  | { readonly kind: 'read'; readonly bytes: Buffer }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'too-slow' }
   /** The client has gone: there is nobody to answer. */
-  | { readonly kind: 'gone' }
-  | { readonly kind: 'not-text' };
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
+  | { readonly kind: 'gone' };
 
 export function readBody(
   raw: IncomingMessage,
@@ -30,17 +27,9 @@ export function readBody(
       if (bytes > maxBytes) settle({ kind: 'too-large' });
       else chunks.push(chunk);
     };
-    const onEnd = (): void => settle(decode(Buffer.concat(chunks)));
+    const onEnd = (): void => settle({ kind: 'read', bytes: Buffer.concat(chunks) });
     const onGone = (): void => settle({ kind: 'gone' });
     const timer = setTimeout(() => settle({ kind: 'too-slow' }), timeoutMs);
     raw.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });
-}
-
-function decode(bytes: Buffer): BodyReading {
-  try {
-    return { kind: 'read', text: UTF8.decode(bytes) };
-  } catch {
-    return { kind: 'not-text' };
-  }
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { parseStrictJson, type StrictJson } from '../../src/mcp/strict-json.js';
+import { parseStrictJson, type StrictJson } from '../../src/common/strict-json.js';
 
-const parse = (text: string, maxDepth = 64): StrictJson => parseStrictJson(Buffer.from(text), maxDepth);
+const parse = (text: string, maxDepth = 64): StrictJson =>
+  parseStrictJson(Buffer.from(text), maxDepth, 10_000);
 
 const rows: readonly [title: string, text: string, expected: string][] = [
   ['an object', '{"a":1,"b":[{"a":2},{"a":3}]}', 'valid'],
@@ -22,13 +23,43 @@ it.each(rows)('%s', (_title, text, expected) => {
 });
 
 it('refuses bytes that are no UTF-8', () => {
-  expect(parseStrictJson(Buffer.from([0x22, 0xff, 0x22]), 64)).toEqual({ valid: false, reason: 'syntax' });
+  expect(parseStrictJson(Buffer.from([0x22, 0xff, 0x22]), 64, 10_000)).toEqual({
+    valid: false,
+    reason: 'syntax',
+  });
 });
 
 it('bounds the depth', () => {
   expect(parse('[[[]]]', 3).valid).toBe(true);
   expect(parse('[[[[]]]]', 3)).toEqual({ valid: false, reason: 'too-deep' });
   expect(parse('['.repeat(500_000) + ']'.repeat(500_000))).toEqual({ valid: false, reason: 'too-deep' });
+});
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it('bounds the number of keys', () => {
+  const keys = (count: number): string => `{${Array.from({ length: count }, (_, n) => `"k${n}":1`).join()}}`;
+  expect(parse(keys(10_000)).valid).toBe(true);
+  expect(parse(keys(10_001))).toEqual({ valid: false, reason: 'too-many-keys' });
+});
+
+it('parses nothing that the scan refuses', () => {
+  const parseJson = jest.spyOn(JSON, 'parse');
+  try {
+    for (const text of ['['.repeat(100), '{"a":1,"a":1}', `[${'{"a":1},'.repeat(10_001)}1]`]) {
+      expect(parse(text).valid).toBe(false);
+    }
+    expect(parseJson).not.toHaveBeenCalled();
+  } finally {
+    parseJson.mockRestore();
+  }
 });
 
 /** Counts keys by what JSON.parse is handed: its reviver sees what is left, so a lost key shows as a difference. */
@@ -58,7 +89,7 @@ it('lets everything pass that JSON.stringify writes, and sees each key that is w
       const text = parts.join('');
       const result = parse(text);
       if (result.valid) return JSON.stringify(result.value) !== undefined;
-      if (result.reason !== 'duplicate-key') return true;
+      if (result.reason !== 'duplicate-key' || !isJson(text)) return true;
       // A key was lost: written anew, the text is shorter by a key at least.
       const written = (text.match(/:/g) ?? []).length;
       const kept = (JSON.stringify(JSON.parse(text)).match(/:/g) ?? []).length;

@@ -1,9 +1,10 @@
-/* JSON as its bytes pass, before a parser keeps the last of two equal keys and forgets the other. Whoever stands in front may have read
+/* JSON as its bytes pass, before a parser keeps the last of two equal keys and forgets the other, or makes different bytes one text. Whoever stands in front may have read
  * the first (RFC 8259 section 4: names should be unique; what software does with others is unpredictable). Only keys, brackets and
  * quotes are looked at; whether it is JSON at all, the parser says. */
 import { randomInt } from 'node:crypto';
+import { Utf8Check } from './utf8-check.js';
 
-export type JsonFault = 'duplicate' | 'depth' | 'keys';
+export type JsonFault = 'duplicate' | 'depth' | 'keys' | 'utf8';
 
 /** So that nobody can prepare two keys of one hash. Equal keys always have one, so that nothing is missed. */
 const SEED_A = randomInt(2 ** 32 - 1) | 0;
@@ -46,14 +47,17 @@ export class JsonScanner {
   #digits = 0;
   /** The first half of a surrogate pair, or 0. */
   #high = 0;
+  readonly #utf8 = new Utf8Check();
 
   constructor(
     private readonly maxDepth: number,
     private readonly maxKeys: number,
+    private readonly allowsDuplicates = false,
   ) {}
 
   /** Takes the next bytes. @returns what the parsed body must not be, as soon as it is certain */
   scan(bytes: Uint8Array): JsonFault | undefined {
+    if (!this.#utf8.accepts(bytes)) return 'utf8';
     const { length } = bytes;
     let mode = this.#mode;
     let index = 0;
@@ -139,6 +143,7 @@ export class JsonScanner {
 
   #endKey(): JsonFault | undefined {
     this.#expectsKey = false;
+    if (this.allowsDuplicates) return ++this.#keys > this.maxKeys ? 'keys' : undefined;
     const key = (this.#hashA >>> 0) * 0x20_0000 + (this.#hashB >>> 11);
     const start = this.#starts[this.#depth]!;
     const hashes = this.#hashes;

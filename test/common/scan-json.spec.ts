@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type JsonFault, JsonScanner } from '../../src/body/scan-json.js';
+import { type JsonFault, JsonScanner } from '../../src/common/scan-json.js';
 
 const scan = (text: string, maxDepth = 64, maxKeys = 10_000): JsonFault | undefined =>
   new JsonScanner(maxDepth, maxKeys).scan(Buffer.from(text));
