@@ -52,7 +52,10 @@ async function attack(target: AbuseTarget, random: Random, count: number): Promi
   let sent = 0;
   await Promise.all(
     Array.from({ length: SOCKETS }, async () => {
-      while (sent < count) sent += await abuseOnce(target, random);
+      while (sent < count) {
+        const written = await abuseOnce(target, random);
+        sent += written;
+      }
     }),
   );
 }

@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import { defer, finalize, interval, map, take } from 'rxjs';
-import { AgentSecurityModule, AgentTool, Public, RateLimit } from '../../../dist/index.js';
+import { AgentSecurityModule, AgentTool, AuditTrail, Public, RateLimit } from '../../../dist/index.js';
 
 const { platform, book, secret } = JSON.parse(process.argv[2]);
 
@@ -178,6 +178,7 @@ process.on('message', async message => {
   if (message === 'activity') {
     process.send({ running, streams, connections: await connections() });
   } else if (message === 'result') {
+    await app.get(AuditTrail).flush();
     const calls = runs.size;
     const found = disagreements();
     globalThis.gc();
