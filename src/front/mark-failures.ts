@@ -21,17 +21,23 @@ export function markFailures(adapter: AbstractHttpAdapter): void {
   const handlers = adapter as unknown as AdapterHandlers;
   const setNotFoundHandler = handlers.setNotFoundHandler?.bind(adapter);
   handlers.setNotFoundHandler = (handler, ...more) =>
-    setNotFoundHandler?.((request, response, next) => {
-      mark(response);
-      return handler(request, response, next);
-    }, ...more);
+    setNotFoundHandler?.(
+      (request, response, next) => {
+        mark(response);
+        return handler(request, response, next);
+      },
+      ...more,
+    );
   const setErrorHandler = handlers.setErrorHandler?.bind(adapter);
   // Express tells handlers of errors by their four parameters.
   handlers.setErrorHandler = (handler, ...more) =>
-    setErrorHandler?.((error, request, response, next) => {
-      mark(response);
-      return handler(error, request, response, next);
-    }, ...more);
+    setErrorHandler?.(
+      (error, request, response, next) => {
+        mark(response);
+        return handler(error, request, response, next);
+      },
+      ...more,
+    );
 }
 
 function mark(response: PlatformResponse): void {

@@ -150,22 +150,20 @@ describe.each(PLATFORMS)('on %s', (_platform, platform) => {
 
   it('counts what another library refuses on a route of its own, and leaves its next request alone', async () => {
     const app = await launch(platform, false, nest => {
-      nest
-        .getHttpAdapter()
-        .get(
-          '/raw',
-          (
-            _request: unknown,
-            response: {
-              status?(code: number): unknown;
-              code?(code: number): unknown;
-              send(body: string): void;
-            },
-          ) => {
-            (response.code ?? response.status)!.call(response, 403);
-            response.send('raw');
+      nest.getHttpAdapter().get(
+        '/raw',
+        (
+          _request: unknown,
+          response: {
+            status?(code: number): unknown;
+            code?(code: number): unknown;
+            send(body: string): void;
           },
-        );
+        ) => {
+          (response.code ?? response.status)!.call(response, 403);
+          response.send('raw');
+        },
+      );
     });
     for (let turn = 0; turn < LIMIT + 2; turn++) expect((await app.send('/raw')).status).toBe(403);
     expect((await app.send('/open')).status).toBe(429);
