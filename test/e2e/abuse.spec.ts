@@ -10,7 +10,7 @@ import { request } from '../support/http.js';
 import { digests, SECRET } from '../support/keys.js';
 
 const ROOT = join(__dirname, '..', '..');
-const REQUESTS = Number(process.env.ABUSE_REQUESTS ?? 100_000) / 2;
+const REQUESTS = Number(process.env.ABUSE_REQUESTS ?? 10_000) / 2;
 const SEED = Number(process.env.ABUSE_SEED ?? 1);
 const ROUNDS = 5;
 const SOCKETS = 48;
