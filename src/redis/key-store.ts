@@ -5,6 +5,7 @@ import type { KeyStoreHooks } from '../auth/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
 import { KeyBookStore, MAX_STALE_MS } from '../auth/key-book-store.js';
 import { readInteger, readObject, readString } from '../common/read-options.js';
+import { RedisUnusableError } from './connection-cause.js';
 import { type OpenedClient, openClient } from './open-client.js';
 import { createRunner, type RedisClient, type ScriptRunner } from './redis-client.js';
 import { checkRedisUrl } from './redis-url.js';
@@ -108,7 +109,12 @@ export class RedisKeyStore extends KeyBookStore {
       this.#failing = false;
     } catch (error) {
       if (!this.#failing) {
-        const reason = error instanceof KeyBookError ? `the entry ${error.message}` : 'Redis does not answer';
+        const reason =
+          error instanceof KeyBookError
+            ? `the entry ${error.message}`
+            : error instanceof RedisUnusableError
+              ? error.message
+              : 'Redis does not answer';
         this.warn(
           logLine`The API keys in Redis cannot be followed: ${reason}. They count for ${this.#maxStaleMs} ms more.`,
         );

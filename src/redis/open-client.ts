@@ -1,6 +1,7 @@
 /* A client of our own for a URL, with settings under which nothing waits for a Redis that is not there. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import type { RedisClient } from './redis-client.js';
+import { ConnectionState } from './connection-cause.js';
+import type { IoredisClient, NodeRedisClient, RedisClient } from './redis-client.js';
 
 export interface OpenedClient {
   readonly client: RedisClient;
@@ -15,9 +16,6 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const SOCKET_TIMEOUT_MS = 10_000;
 
 const retryMs = (attempts: number): number => Math.min(50 * 2 ** Math.min(attempts, 6), 2_000);
-
-// Without a listener, an error event ends the process; decisions that fail are reported by the guard.
-const ignore = (): void => undefined;
 
 /**
  * By ioredis, or by node-redis if that is what is installed.
@@ -46,6 +44,16 @@ async function ifInstalled<T>(load: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** Without a listener, an error event ends the process. */
+function watch(
+  client: { on(event: string, listener: (error?: unknown) => void): unknown },
+  state: ConnectionState,
+): void {
+  client.on('connect', () => state.onConnect());
+  client.on('error', error => state.onError(error));
+  client.on('ready', () => state.onReady());
+}
+
 function openIoredis(
   { Redis }: Pick<typeof import('ioredis'), 'Redis'>,
   url: string,
@@ -65,8 +73,17 @@ function openIoredis(
     // After a failover the old master refuses to write; its name leads to the new one by now.
     reconnectOnError: error => error.message.startsWith('READONLY'),
   });
-  client.on('error', ignore);
-  return { client, connect: () => client.connect(), close: () => client.disconnect() };
+  const state = new ConnectionState(url, () => client.status === 'ready');
+  watch(client, state);
+  const guarded: IoredisClient = {
+    evalsha: (sha, keys, ...rest) => state.run(() => client.evalsha(sha, keys, ...rest)),
+    eval: (script, keys, ...rest) => state.run(() => client.eval(script, keys, ...rest)),
+  };
+  return {
+    client: guarded,
+    connect: () => client.connect(),
+    close: () => client.disconnect(),
+  };
 }
 
 function openNodeRedis(
@@ -83,9 +100,14 @@ function openNodeRedis(
       reconnectStrategy: retryMs,
     },
   });
-  client.on('error', ignore);
+  const state = new ConnectionState(url, () => client.isReady);
+  watch(client, state);
+  const guarded: NodeRedisClient = {
+    evalSha: (sha, options) => state.run(() => client.evalSha(sha, options)),
+    eval: (script, options) => state.run(() => client.eval(script, options)),
+  };
   return {
-    client,
+    client: guarded,
     connect: () => client.connect(),
     close: () => {
       if (client.isOpen) client.destroy();
