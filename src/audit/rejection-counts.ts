@@ -1,5 +1,6 @@
 /* Rejections that are counted instead of recorded one by one. Use it for what anybody can send without being identified: a count per code
  * has a bound, a record per request has none. */
+import { joinKey } from '../common/join-key.js';
 import type { AuditOutcome, AuditRecord } from './audit-record.js';
 
 /** What rejections have in common that are counted together. */
@@ -58,4 +59,4 @@ export class RejectionCounts {
 }
 
 const keyOf = ({ outcome, status = 0, code = '' }: RejectionKind): string =>
-  `${outcome} ${status} ${code.slice(0, MAX_CODE_LENGTH)}`;
+  joinKey(outcome, status, code.slice(0, MAX_CODE_LENGTH));

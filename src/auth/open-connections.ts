@@ -3,6 +3,7 @@
  * agent was disabled, or its token has expired. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { joinKey } from '../common/join-key.js';
 import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../common/security-events.js';
@@ -148,7 +149,7 @@ export class OpenConnections {
 
   /** `undefined` where the store cannot tell. A store that makes callers wait is asked once about each credential. */
   #recheck(verification: VerifiedCredential): Verification | undefined | Promise<Verification | undefined> {
-    const id = `${verification.agent.kind} ${verification.credentialId}`;
+    const id = joinKey(verification.agent.kind, verification.credentialId);
     const pending = this.#pending.get(id);
     if (pending !== undefined) return pending;
     try {

@@ -1,4 +1,5 @@
 /* A call of a tool as the contexts of Nest hand it over. */
+import type { ServerResponse } from 'node:http';
 import type { ArgumentsHost } from '@nestjs/common';
 import type { AuditOutcome } from '../audit/audit-record.js';
 import type { AuditEntry } from '../audit/audit-trail.js';
@@ -15,6 +16,8 @@ export interface ToolRequest {
   /** Of a gateway's message, the handshake; `undefined` for microservices. */
   readonly request: ParsedRequest | undefined;
   readonly state: RequestState | undefined;
+  /** A gateway's message has none: the response of its handshake, or of a polling request, has ended long before. */
+  readonly response: ServerResponse | undefined;
   readonly address: string;
   /** What the client sent, as it stands in the record. */
   readParams(): unknown;
@@ -28,12 +31,13 @@ export function readToolRequest(host: ArgumentsHost): ToolRequest {
       type === 'ws' ? host.switchToWs().getData<unknown>() : host.switchToRpc().getData<unknown>();
     const handshake = readMessageCall(host);
     const address = handshake === undefined ? '' : clientAddress(handshake);
-    return { request: handshake?.request, state: handshake?.state, address, readParams };
+    return { request: handshake?.request, state: handshake?.state, response: undefined, address, readParams };
   }
   const request = call.request as ParsedRequest;
   return {
     request,
     state: call.state,
+    response: call.state?.response,
     address: clientAddress(call),
     readParams: () => (type === 'graphql' ? host.getArgByIndex<unknown>(1) : paramsOf(request)),
   };

@@ -59,7 +59,7 @@ export class ToolRuns {
   async start(tool: Tool, request: ToolRequest): Promise<RunStart> {
     const { state } = request;
     const run = state && this.#runs.get(state);
-    const response = run?.response ?? state?.response;
+    const response = run?.response ?? request.response;
     if (run !== undefined && hasResponseEnded(run.response)) return { ...ENDED, isWatched: true };
     const entry = auditEntryOf(tool, request);
     const rejected = run?.end;

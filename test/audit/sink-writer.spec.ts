@@ -55,7 +55,8 @@ const setUpWith = <S extends AuditSink>(sink: S, maxQueued = 16, maxParamsChars?
   const events = new SecurityEvents();
   const told: SecurityEvent[] = [];
   events.all.subscribe(event => told.push(event));
-  const options = resolveAudit({ sinks: [sink], maxQueued, maxParamsChars }, () => undefined);
+  const bounds = { maxQueued, ...(maxParamsChars === undefined ? {} : { maxParamsChars }) };
+  const options = resolveAudit({ sinks: [sink], ...bounds }, () => undefined);
   const clock = new ManualClock();
   const log = { log: (text: string) => logged.push(text), error: (text: string) => logged.push(text) };
   const trail = new AuditTrail(options, [sink], events, clock, log);

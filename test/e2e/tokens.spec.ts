@@ -83,10 +83,12 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
           algorithms: ['RS256'],
         }),
       'no alg list configured': async () =>
-        expect(launch({ algorithms: undefined as never })).rejects.toMatchObject({
-          code: 'ASEC_TOKEN_ALGORITHM',
-          constructor: AgentSecurityConfigError,
-        }),
+        expect(launch({}, { tokens: { issuer: ISSUER, keys: EC.publicKey } as never })).rejects.toMatchObject(
+          {
+            code: 'ASEC_TOKEN_ALGORITHM',
+            constructor: AgentSecurityConfigError,
+          },
+        ),
       'kid proto': async () =>
         refused(await sign({ header: { kid: '__proto__' } }), {
           keys: publicJwk(EC.publicKey, { kid: 'a' }),

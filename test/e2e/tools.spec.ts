@@ -234,7 +234,8 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     expect(runs).toEqual([]);
     const tool = path === '/users' ? 'read_users' : 'delete_user';
     // Who is not verified is counted; what becomes of a verified agent's call is recorded by itself.
-    const recorded = who === '' ? { event: 'rejected', count: 1 } : { event: 'refused', agent: 'bot', tool };
+    const recorded =
+      who === '' ? { event: 'rejected', count: 1 } : { event: 'refused', agent: who.split(' ')[0], tool };
     const record = await sink.next(({ event }) => event === recorded.event);
     expect(record).toMatchObject({ ...recorded, status, code, outcome: 'refused' });
     expect(sink.records).toHaveLength(1);
