@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { joinKey } from '../common/join-key.js';
 import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
+import { hasResponseEnded } from '../common/response-end.js';
 import type { SecurityEvents } from '../common/security-events.js';
 import type { Timers } from '../common/timers.js';
 import type { Verification, VerifiedCredential } from './credential.js';
@@ -206,7 +207,7 @@ function connectionOf(raw: IncomingMessage): Connection | undefined {
 
 /** An upgrade is open as long as its connection. A response may wait behind others for its connection, and end with it. */
 function isOpen({ destroyed }: Connection, { state: { response } }: OpenRequest): boolean {
-  return !destroyed && !(response?.writableFinished || response?.destroyed);
+  return !destroyed && (response === undefined || !hasResponseEnded(response));
 }
 
 function closeFrame(reason: string): Buffer {

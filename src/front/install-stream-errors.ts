@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreamableFile } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
+import { hasResponseEnded } from '../common/response-end.js';
 
 type AnswerError = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
 type Reply = (response: ServerResponse, body: unknown, status?: number) => unknown;
@@ -25,7 +26,7 @@ function replaceDefault(file: StreamableFile, response: ServerResponse, answer: 
   if (String(byDefault) !== DEFAULT_HANDLER) return;
   file.setErrorHandler((error, handed) => {
     // What has begun is cut off, so that the file does not look whole.
-    if (response.headersSent || response.destroyed) byDefault(error, handed);
+    if (response.headersSent || hasResponseEnded(response)) byDefault(error, handed);
     else answer(response.req, response, error);
   });
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Controller, Get, Res } from '@nestjs/common';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
-import { hasResponseEnded, whenResponseEnds } from '../../src/common/response-end.js';
+import { closeWithConnection, hasResponseEnded, whenResponseEnds } from '../../src/common/response-end.js';
 import { type PlatformResponse, rawResponse } from '../../src/common/http-request.js';
 import { pipeline, reset, until, wire } from '../support/leaving.js';
 import { FASTIFY } from '../support/platforms.js';
@@ -32,6 +32,8 @@ const ends = (): boolean[][] => seen.map(one => one.ends);
 
 async function serve(handle: (response: ServerResponse, url: string) => void): Promise<Server> {
   const server = createServer((request, response) => {
+    // As the edge does.
+    closeWithConnection(response);
     watch(response);
     handle(response, request.url!);
   });

@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import { type CanActivate, Controller, Get, Injectable, Post, UseGuards } from '@nestjs/common';
 import { AgentTool, RateLimit } from '../../src/index.js';
+import { headerAgents } from '../support/agents.js';
 import { HeldSink } from '../support/audit.js';
 import { pipeline, reset, until, wire } from '../support/leaving.js';
 import { calls, modern, SDK_SERVER } from '../support/mcp.js';
@@ -170,9 +171,9 @@ describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platfor
   });
 
   it('does not run a call whose client left while a guard was awaited', async () => {
-    const app = await launch();
+    const app = await launch({ extras: { providers: [headerAgents] } });
     for (let turn = 1; turn <= MAX_QUEUED + 1; turn++) {
-      const socket = await pipeline(app.port, wire('POST', '/guarded'));
+      const socket = await pipeline(app.port, wire('POST', '/guarded', { 'X-Agent': 'bot' }));
       await until('the guard is asked', () => held.length === 1);
       await reset(app.server, socket);
       letGo();
