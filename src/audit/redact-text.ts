@@ -5,55 +5,88 @@ import { replaceShapes } from './secret-shapes.js';
 
 export const REDACTED = '[redacted]';
 
-const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----/g;
-/** Credentials behind the name of their scheme (RFC 9110 section 11.1). */
-const SCHEME =
-  /\b(?:[Bb]earer|BEARER|[Bb]asic|BASIC|[Dd][Pp]o[Pp]|DPOP|[Tt]oken|[Aa]pi[Kk]ey|[Nn]egotiate)[ \t]+([\w.~+/=-]{8,})/g;
-/** Not `basic authentication`, nor `token validation`. */
-const CREDENTIAL = /\d|[a-z][A-Z]|[=~+]|.{24}/;
-/** `https://user:password@host`; the password may hold what a URL should encode. */
-const USERINFO = /(:\/\/[^\s/:@]*:)[^\s/?#"'<>]+@/g;
-/** `curl -u user:password`, not `docker run -u 1000:1000`. */
-const USER_FLAG = /(?<![^\s"'])((?:-u|--user|--proxy-user)(?:=|[ \t]+)["']?(?!\d+:\d)[^\s"':]+:)[^\s"']+/g;
-/** Cards begin with 2 to 6 and have 14 digits or more; times in milliseconds and microseconds begin with 1. */
-const DIGITS = /(?<![\d.])[2-6](?:[ -]?\d){13,18}(?!\d)/g;
+type Names = ReadonlySet<string>;
 
 /** The text with what looks like a secret replaced. */
 export function redactText(
   text: string,
-  { keys, patterns }: { readonly keys: ReadonlySet<string>; readonly patterns: readonly RegExp[] } = NONE,
+  { keys, patterns }: { readonly keys: Names; readonly patterns: readonly RegExp[] } = NONE,
 ): string {
   let shown = text;
   for (const pattern of patterns) shown = shown.replace(pattern, REDACTED);
   return shown.length < MIN_LENGTH ? shown : redactForms(shown, keys);
 }
 
+const NONE = { keys: new Set<string>(), patterns: [] };
+
 /** `pwd=abc`: no shorter text holds a secret that could be told from other text. */
 const MIN_LENGTH = 7;
 
-function redactForms(text: string, keys: ReadonlySet<string>): string {
-  const shown = replaceShapes(redactPrivateKeys(text), REDACTED)
-    .replace(SCHEME, (found, credential: string) => (CREDENTIAL.test(credential) ? REDACTED : found))
-    .replace(USERINFO, `$1${REDACTED}@`)
-    .replace(USER_FLAG, `$1${REDACTED}`);
-  return redactFlags(redactAssignments(shown, keys), keys).replace(DIGITS, digits =>
-    isCardNumber(digits) ? REDACTED : digits,
-  );
+/** `https://user:password@host`; the password may hold what a URL should encode. */
+const USERINFO = /(:\/\/[^\s/:@]*:)[^\s/?#"'<>]+@/g;
+/** Cards begin with 2 to 6 and have 14 digits or more; times in milliseconds and microseconds begin with 1. */
+const DIGITS = /(?<![\d.])[2-6](?:[ -]?\d){13,18}(?!\d)/g;
+
+function redactForms(text: string, keys: Names): string {
+  let shown = replaceShapes(redactPrivateKeys(text), REDACTED);
+  shown = redactSchemes(shown).replace(USERINFO, `$1${REDACTED}@`);
+  shown = redactFlags(redactAssignments(shown, keys), keys);
+  return shown.replace(DIGITS, digits => (isCardNumber(digits) ? REDACTED : digits));
 }
 
-/** A PEM block (RFC 7468), up to the end of the text where its own end was cut. */
-function redactPrivateKeys(text: string): string {
+type Range = readonly [start: number, end: number];
+
+/**
+ * Replaces a range behind each place that the expression finds. Behind a range the search goes on at its end, else behind the match, so that
+ * nothing is read twice but what a match is followed by.
+ */
+function replaceRanges(
+  text: string,
+  places: RegExp,
+  rangeOf: (match: RegExpExecArray, end: number) => Range | undefined,
+): string {
   let shown = '';
   let from = 0;
-  PRIVATE_KEY.lastIndex = 0;
-  for (let match = PRIVATE_KEY.exec(text); match !== null; match = PRIVATE_KEY.exec(text)) {
-    shown += text.slice(from, match.index) + REDACTED;
-    const endLine = text.indexOf('-----END ', PRIVATE_KEY.lastIndex);
-    const end = endLine === -1 ? -1 : text.indexOf('-----', endLine + 9);
-    if (end === -1) return shown;
-    from = PRIVATE_KEY.lastIndex = end + 5;
+  places.lastIndex = 0;
+  for (let match = places.exec(text); match !== null; match = places.exec(text)) {
+    const range = rangeOf(match, places.lastIndex);
+    if (range === undefined) continue;
+    shown += text.slice(from, range[0]) + REDACTED;
+    from = places.lastIndex = range[1];
   }
   return from === 0 ? text : shown + text.slice(from);
+}
+
+/** What a sticky expression finds at a place. */
+function textAt(text: string, expression: RegExp, index: number): string | undefined {
+  expression.lastIndex = index;
+  return expression.exec(text)?.[0];
+}
+
+const BEGIN = /-----BEGIN ([A-Z ]*)-----/g;
+
+/** A private key in PEM (RFC 7468), up to the end of the text where its own end was cut. */
+function redactPrivateKeys(text: string): string {
+  return replaceRanges(text, BEGIN, (match, end) => {
+    if (!match[1]!.includes('PRIVATE KEY')) return undefined;
+    const endLine = text.indexOf('-----END ', end);
+    const last = endLine === -1 ? -1 : text.indexOf('-----', endLine + 9);
+    return [match.index, last === -1 ? text.length : last + 5];
+  });
+}
+
+const SCHEME = /\b(?:bearer|basic|dpop|token|apikey|negotiate)[ \t]/gi;
+const CREDENTIAL = /[ \t]*[\w.~+/=-]{8,}/y;
+/** Not `basic authentication`, nor `token validation`. */
+const RANDOM = /\d|[a-z][A-Z]|[=~+]|.{24}/;
+
+/** Credentials behind the name of their scheme (RFC 9110 section 11.1). */
+function redactSchemes(text: string): string {
+  return replaceRanges(text, SCHEME, (match, end) => {
+    const credential = textAt(text, CREDENTIAL, end);
+    if (credential === undefined || !RANDOM.test(credential)) return undefined;
+    return [match.index, end + credential.length];
+  });
 }
 
 /**
@@ -61,22 +94,37 @@ function redactPrivateKeys(text: string): string {
  * only behind the name of a secret, so that an assignment within another value is found too.
  */
 const ASSIGNMENT = /(?<![\w.-])([\w.-]+)(?:\\*["'])?[ \t]*(?:(=>?|:(?!\/\/))|%(?:25)*3[ad])[ \t]*/gi;
-
-function redactAssignments(text: string, keys: ReadonlySet<string>): string {
-  return replaceBehind(text, ASSIGNMENT, keys, match => {
-    if (match[2] === undefined) return ENCODED_VALUE;
-    return match[2] === ':' && HEADER_LINES.test(normalizeKey(match[1]!)) ? LINE : VALUE;
-  });
-}
-
 /** A field whose whole line is a credential: `Cookie: a=b; c=d`. */
 const HEADER_LINES = /(?:authorization|cookie)$/;
 
-/** `--password hunter2`; an assignment with `=` is one like every other. */
-const FLAG = /(?<![\w-])--?([a-z][\w-]+)[ \t]+(?![ \t-])/gi;
+function redactAssignments(text: string, keys: Names): string {
+  return replaceRanges(text, ASSIGNMENT, (match, end) => {
+    const [, name, sign] = match;
+    // Behind `%26`, the encoded `&`, the escape's digits are no part of the name.
+    if (!isSecretName(text[match.index - 1] === '%' ? name!.slice(2) : name!, keys)) return undefined;
+    if (sign === undefined) return valueAt(text, ENCODED_VALUE, end);
+    const isLine = sign === ':' && HEADER_LINES.test(normalizeKey(name!));
+    return valueAt(text, isLine ? LINE : VALUE, end);
+  });
+}
 
-function redactFlags(text: string, keys: ReadonlySet<string>): string {
-  return text.includes('-') ? replaceBehind(text, FLAG, keys, () => VALUE) : text;
+/** `--password hunter2`, `-u user:hunter2`; an assignment with `=` is one like every other. */
+const FLAG = /(?<![\w-])--?([a-z][\w-]*)(=|[ \t]+)/gi;
+const USER_FLAGS: Names = new Set(['u', 'user', 'proxy-user']);
+/** Of curl; not the numbers of `docker run -u 1000:1000`. */
+const USER = /["']?(?!\d+:\d)[^\s"':]+:/y;
+
+function redactFlags(text: string, keys: Names): string {
+  if (!text.includes('-')) return text;
+  return replaceRanges(text, FLAG, (match, end) => {
+    const [, name, sign] = match;
+    if (USER_FLAGS.has(name!)) {
+      const user = textAt(text, USER, end);
+      return user === undefined ? undefined : valueAt(text, VALUE, end + user.length);
+    }
+    if (sign === '=' || text[end] === '-' || !isSecretName(name!, keys)) return undefined;
+    return valueAt(text, VALUE, end);
+  });
 }
 
 /** A value in quotes goes to their end, or to the end of the text where it was cut; without them, to the next separator. */
@@ -87,33 +135,13 @@ const LINE = /["']?[^\r\n"']{3,}/y;
 const ENCODED_VALUE = /(?:(?!%(?:25)*(?:26|22|3b|20))[^\s"'&;,]){3,}/iy;
 const QUOTE = /^\\*["']/;
 
-/** Replaces the value behind each match that names a secret in its first group. Nothing is read twice but the names. */
-function replaceBehind(
-  text: string,
-  names: RegExp,
-  keys: ReadonlySet<string>,
-  valueOf: (match: RegExpExecArray) => RegExp,
-): string {
-  let shown = '';
-  let from = 0;
-  names.lastIndex = 0;
-  for (let match = names.exec(text); match !== null; match = names.exec(text)) {
-    // Behind `%26`, the encoded `&`, the escape's digits are no part of the name.
-    const name = text[match.index - 1] === '%' ? match[1]!.slice(2) : match[1]!;
-    if (!isSecretName(name, keys)) continue;
-    const value = valueOf(match);
-    value.lastIndex = names.lastIndex;
-    const found = value.exec(text)?.[0];
-    if (found === undefined) continue;
-    const quote = QUOTE.exec(found)?.[0] ?? '';
-    if (found.length === quote.length) continue;
-    shown += text.slice(from, names.lastIndex) + quote + REDACTED;
-    from = names.lastIndex += found.length;
-  }
-  return from === 0 ? text : shown + text.slice(from);
+/** The value at a place, without its opening quote. */
+function valueAt(text: string, expression: RegExp, index: number): Range | undefined {
+  const found = textAt(text, expression, index);
+  if (found === undefined) return undefined;
+  const quote = QUOTE.exec(found)?.[0] ?? '';
+  return found.length === quote.length ? undefined : [index + quote.length, index + found.length];
 }
-
-const NONE = { keys: new Set<string>(), patterns: [] };
 
 /** The check digit of ISO/IEC 7812 (Luhn). */
 export function isCardNumber(text: string): boolean {

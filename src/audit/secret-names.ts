@@ -16,9 +16,9 @@ const SECRET_PARTS =
   /passw(?:or)?d|passphrase|passcode|secret|apikey|privatekey|accesskey|accountkey|signingkey|encryptionkey|masterkey|sharedkey|subscriptionkey|servicekey|credential|authorization|cookie|sessionid|sessionkey|connectionstring|(?:recovery|backup|mfa|otp|2fa|twofactor|onetime|verification|security|auth|login)codes?$|seedphrase|seedwords|recoveryphrase|mnemonic|authkey|clientassertion/;
 /** `token`, `accessTokens`, `csrf_token`, `idToken`. */
 const SECRET_ENDS = /(?:tokens?|jwts?)$/;
-/** Numbers of tokens, not tokens: `maxTokens`, `prompt_tokens`, `totalTokens`. */
-const COUNTS =
-  /(?:max|min|num|number|count|total|sum|used|limit|budget|remaining|input|output|prompt|completion|cached?|reasoning|thinking|context|generated|new|of|per|stop|special|estimated)[a-z]{0,12}tokens$/;
+/** Numbers of tokens, not tokens: `maxTokens`, `prompt_tokens`, `totaltokens`. */
+const COUNT_WORDS =
+  /(?:^|[^a-z])(?:max|min|num|number|count|total|sum|used|limit|budget|remaining|input|output|prompt|completion|cached|reasoning|thinking|context|generated|new|of|per|stop|special|estimated)(?:[^a-z]|tokens$)/;
 const SECRET_NAMES: ReadonlySet<string> = new Set([
   'pwd',
   'pass',
@@ -49,11 +49,12 @@ export function isSecretName(name: string, more: ReadonlySet<string>): boolean {
   const text = name.length > MAX_NAME ? name.slice(0, MAX_NAME) : name;
   if (more.size === 0 && !HINT.test(text)) return false;
   const normal = normalizeKey(text);
+  const words = text.replace(/[a-z0-9](?=[A-Z])/g, '$&_').toLowerCase();
   return (
     SECRET_NAMES.has(normal) ||
     SECRET_PARTS.test(normal) ||
-    (SECRET_ENDS.test(normal) && !COUNTS.test(normal)) ||
-    SECRET_LAST_WORDS.test(text.replace(/([a-z0-9])(?=[A-Z])/g, '$1_').toLowerCase()) ||
+    (SECRET_ENDS.test(normal) && !(normal.endsWith('tokens') && COUNT_WORDS.test(words))) ||
+    SECRET_LAST_WORDS.test(words) ||
     more.has(normal)
   );
 }

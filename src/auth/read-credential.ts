@@ -61,7 +61,7 @@ export function readCredential({ rawHeaders }: CredentialSource, handshake = fal
 }
 
 function readAuthorization(value: string): CredentialReading {
-  const match = /^(bearer|dpop)(?:[ \t]+(.*))?$/i.exec(value);
+  const match = /^(bearer|dpop)(?:[ \t]+([^ \t].*)?)?$/i.exec(value);
   if (match === null) return NONE;
   return checked(match[1]!.toLowerCase() as 'bearer' | 'dpop', match[2] ?? '');
 }

@@ -1,6 +1,7 @@
 /* JSON as its bytes pass, before a parser keeps the last of two equal keys and forgets the other, or makes different bytes one text. Whoever stands in front may have read
  * the first (RFC 8259 section 4: names should be unique; what software does with others is unpredictable). Only keys, brackets and
  * quotes are looked at; whether it is JSON at all, the parser says. */
+import { isUtf8 } from 'node:buffer';
 import { randomInt } from 'node:crypto';
 import { Utf8Check } from './utf8-check.js';
 
@@ -47,7 +48,8 @@ export class JsonScanner {
   #digits = 0;
   /** The first half of a surrogate pair, or 0. */
   #high = 0;
-  readonly #utf8 = new Utf8Check();
+  /** Made for the first piece that is no UTF-8 by itself: nearly every body is. */
+  #utf8: Utf8Check | undefined;
 
   constructor(
     private readonly maxDepth: number,
@@ -57,7 +59,8 @@ export class JsonScanner {
 
   /** Takes the next bytes. @returns what the parsed body must not be, as soon as it is certain */
   scan(bytes: Uint8Array): JsonFault | undefined {
-    if (!this.#utf8.accepts(bytes)) return 'utf8';
+    if ((this.#utf8 !== undefined || !isUtf8(bytes)) && !(this.#utf8 ??= new Utf8Check()).accepts(bytes))
+      return 'utf8';
     const { length } = bytes;
     let mode = this.#mode;
     let index = 0;
@@ -106,6 +109,8 @@ export class JsonScanner {
           } else mode = IN_VALUE;
         } else if (byte === 0x2c) this.#expectsKey = this.#starts[this.#depth]! >= 0;
         else if (byte === 0x3a) this.#expectsKey = false;
+        // Digits, signs and blanks end here.
+        else if (byte < 0x5b) continue;
         else if (byte === 0x7b || byte === 0x5b) {
           if (++this.#depth > this.maxDepth) return 'depth';
           this.#expectsKey = byte === 0x7b;

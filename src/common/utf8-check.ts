@@ -7,11 +7,6 @@ export class Utf8Check {
 
   /** Takes the next bytes. A character that is still open at the end of all of them is not reported. */
   accepts(bytes: Uint8Array): boolean {
-    if (this.#open.length === 0 && isUtf8(bytes)) return true;
-    return this.#acceptsPieces(bytes);
-  }
-
-  #acceptsPieces(bytes: Uint8Array): boolean {
     let start = 0;
     if (this.#open.length > 0) {
       const missing = lengthOf(this.#open[0]!) - this.#open.length;

@@ -26,7 +26,7 @@ export const DEFAULT_REQUEST_ID_HEADER = 'X-Request-ID';
 
 /** Headers with a meaning of their own: a client must not choose them by choosing an ID, nor read a credential as one. */
 const RESERVED =
-  /^(?:authorization|cookie|set-cookie|host|origin|vary|cache-control|connection|date|etag|expires|location|server|te|trailer|transfer-encoding|upgrade|retry-after|www-authenticate|x-api-key|proxy-.*|content-.*|access-control-.*|cross-origin-.*|sec-.*|strict-transport-security|referrer-policy|permissions-policy|x-frame-options|x-forwarded-.*|forwarded|(?:x-)?ratelimit.*)$/i;
+  /^(?:proxy-|content-|access-control-|cross-origin-|sec-|x-forwarded-|(?:x-)?ratelimit|(?:authorization|cookie|set-cookie|host|origin|vary|cache-control|connection|date|etag|expires|location|server|te|trailer|transfer-encoding|upgrade|retry-after|www-authenticate|x-api-key|strict-transport-security|referrer-policy|permissions-policy|x-frame-options|forwarded)$)/i;
 
 const DEFAULT_PATTERN = /^[\w.:@+=-]{1,128}$/;
 
