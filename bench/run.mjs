@@ -15,6 +15,7 @@ const BENCHES = [
   'auth-soak',
   'tokens',
   'soak',
+  'abuse',
 ];
 
 const args = process.argv.slice(2);
