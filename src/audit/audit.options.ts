@@ -77,6 +77,19 @@ export function resolveAudit(input: unknown, env: ReadEnvironment): ResolvedAudi
       ? env('AUDIT_FILE')?.trim() || undefined
       : readString('audit.file', options.file, '');
   const sinks = readSinks(options.sinks);
+  const logger =
+    options.logger === 'object'
+      ? 'object'
+      : readBoolean('audit.logger', options.logger, file === undefined && sinks.length === 0);
+  if (logger === false && file === undefined && sinks.length === 0) {
+    throw receivedError(
+      'ASEC_OPTION_TYPE',
+      'audit.logger',
+      'leaves no place for audit records',
+      'Name audit.file (AUDIT_FILE) or audit.sinks as well, or switch the audit off: audit: false.',
+      options.logger,
+    );
+  }
   return {
     file,
     key:
@@ -87,10 +100,7 @@ export function resolveAudit(input: unknown, env: ReadEnvironment): ResolvedAudi
       min: 65_536,
       max: 1_099_511_627_776,
     }),
-    logger:
-      options.logger === 'object'
-        ? 'object'
-        : readBoolean('audit.logger', options.logger, file === undefined && sinks.length === 0),
+    logger,
     sinks,
     redaction: {
       keys: new Set(readStringList('audit.redactKeys', options.redactKeys, []).map(normalizeKey)),

@@ -93,7 +93,7 @@ export class SinkWriter {
   async close(): Promise<readonly string[]> {
     const problems: string[] = [];
     const name = `The audit sink "${this.sink.name}"`;
-    await within(this.flush(), LAST_FLUSH_MS).catch(() => undefined);
+    await within(this.#writeOut(), LAST_FLUSH_MS).catch(() => undefined);
     this.#closed = true;
     this.#stopTimer();
     clearTimeout(this.#countsTimer);
@@ -164,6 +164,13 @@ export class SinkWriter {
     this.#stopTimer();
     await this.#drain();
     if (this.#running) await new Promise<void>(resolve => this.#idle.push(resolve));
+  }
+
+  /** Settles when everything has been written: a sink that fails is tried again, as always. */
+  async #writeOut(): Promise<void> {
+    await this.flush();
+    while (!this.#closed && this.#queue.length > 0)
+      await new Promise<void>(resolve => this.#idle.push(resolve));
   }
 
   /** Turns counts into records, as far as there is room; the rest goes on counting. */

@@ -1,5 +1,6 @@
 /* What a body says about itself before it is read, and what a parsed JSON body must not hold. */
 import type { ProblemFields } from '../common/problem.js';
+import { MAX_CONTAINERS } from '../common/scan-json.js';
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -134,6 +135,10 @@ export const tooDeepProblem = (maxDepth: number): ProblemFields =>
 
 export const tooManyKeysProblem = (maxKeys: number): ProblemFields =>
   invalid(`The body may have ${maxKeys} keys.`);
+
+export const tooManyContainersProblem: ProblemFields = invalid(
+  `The body may have ${MAX_CONTAINERS} arrays and objects.`,
+);
 
 export const duplicateKeyProblem: ProblemFields = invalid('An object of the body has two keys of one name.');
 

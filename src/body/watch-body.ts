@@ -11,6 +11,7 @@ import {
   notUtf8Problem,
   tooDeepProblem,
   tooLargeProblem,
+  tooManyContainersProblem,
   tooManyKeysProblem,
 } from './check-body.js';
 import { type JsonFault, JsonScanner } from '../common/scan-json.js';
@@ -118,6 +119,8 @@ function faultProblem(
       return duplicateKeyProblem;
     case 'depth':
       return tooDeepProblem(maxDepth);
+    case 'containers':
+      return tooManyContainersProblem;
     case 'keys':
       return tooManyKeysProblem(maxKeys);
     case 'utf8':

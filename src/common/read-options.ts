@@ -73,13 +73,23 @@ export function readObject<K extends string>(
   return value as Partial<Record<K, unknown>>;
 }
 
-/** Refuses members that are `undefined` or `null`. */
+/**
+ * Refuses members that are `undefined` or `null`, and, where any name may stand, everything but a plain object: the entries of a `Map` or of
+ * a promise that was not awaited would be overlooked.
+ */
 export function refuseMissing(
   option: string,
   value: Readonly<Record<string, unknown>>,
-  keys: readonly string[] = Object.keys(value),
+  keys: readonly string[] = plainKeys(option, value),
 ): void {
   for (const key of keys) readGiven(option === '' ? key : `${option}.${showName(key)}`, value[key]);
+}
+
+function plainKeys(option: string, value: Readonly<Record<string, unknown>>): readonly string[] {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
+    throw typeError(option, 'a plain object', value);
+  return Object.keys(value);
 }
 
 export function refuseUnknownKeys(option: string, value: object, known: readonly string[]): void {

@@ -5,7 +5,10 @@ import { isUtf8 } from 'node:buffer';
 import { randomInt } from 'node:crypto';
 import { Utf8Check } from './utf8-check.js';
 
-export type JsonFault = 'duplicate' | 'depth' | 'keys' | 'utf8';
+export type JsonFault = 'duplicate' | 'depth' | 'keys' | 'containers' | 'utf8';
+
+/** Arrays and objects of one body. Parsing costs much more for each of them than for each byte: 4 MB of brackets take a second. */
+export const MAX_CONTAINERS = 100_000;
 
 /** So that nobody can prepare two keys of one hash. Equal keys always have one, so that nothing is missed. */
 const SEED_A = randomInt(2 ** 32 - 1) | 0;
@@ -41,6 +44,7 @@ export class JsonScanner {
   /** For each open object of many keys. */
   #many: Map<number, Set<number>> | undefined;
   #keys = 0;
+  #containers = 0;
   #hashA = 0;
   #hashB = 0;
   /** The code unit of a `\u` so far, and how many of its digits have come. */
@@ -112,6 +116,7 @@ export class JsonScanner {
         // Digits, signs and blanks end here.
         else if (byte < 0x5b) continue;
         else if (byte === 0x7b || byte === 0x5b) {
+          if (++this.#containers > MAX_CONTAINERS) return 'containers';
           if (++this.#depth > this.maxDepth) return 'depth';
           this.#expectsKey = byte === 0x7b;
           this.#starts[this.#depth] = this.#expectsKey ? this.#open : -1;

@@ -2,6 +2,7 @@
  * libraries (socket.io's polling, an upgrade proxy) pass neither Express nor Fastify, and some are added while the server listens. */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
@@ -33,6 +34,7 @@ export function installGate(server: GatedServer, front: Front, answerUnhandled?:
     listener(...(args as never[]));
     return true;
   };
+  server.on('connection', keepAddress).on('secureConnection', keepAddress);
   // Without a listener, Node would ask for a body before anybody has looked at the request, or answer by itself.
   server.on('checkContinue', noListener);
   server.on('checkExpectation', noListener);
@@ -115,6 +117,14 @@ function edgeListeners(
     ['connect', onUpgrade('connect')],
     ['clientError', onClientError],
   ]);
+}
+
+/**
+ * Node looks the peer's address up when it is first asked for, and a connection that has been reset by then has none: its requests would
+ * count for nobody's limits. A peer that is gone already is not served. The socket of a UNIX domain has neither address.
+ */
+function keepAddress(socket: Socket): void {
+  if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
 }
 
 const noListener = (): void => undefined;

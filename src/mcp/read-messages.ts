@@ -84,6 +84,7 @@ const FAULTS = {
   'duplicate-key': 'An object of the body has a key twice.',
   'too-deep': `The body may nest ${MAX_DEPTH} levels deep.`,
   'too-many-keys': 'The body has too many keys.',
+  'too-many-containers': 'The body has too many arrays and objects.',
 } as const;
 
 function readMessage(item: unknown): McpMessage | string {

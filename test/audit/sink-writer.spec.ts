@@ -339,7 +339,9 @@ describe('a sink that does not answer', () => {
     for (let time = 0; time < 3; time++) trail.refuse({ ...entry('low'), agent: 'bot' }, { status: 403 });
     let closed = false;
     void trail.close().then(() => (closed = true));
-    await advance(5_000);
+    await advance(9_999);
+    expect([closed, sink.closes]).toEqual([false, 0]);
+    await advance(1);
     expect([closed, sink.closes]).toEqual([false, 1]);
     await advance(5_000);
     expect([closed, sink.closes]).toEqual([true, 1]);
@@ -392,6 +394,20 @@ it('counts the first end of a call only', async () => {
   for (const outcome of ['ok', 'failed'] as const) if (start.recorded) start.call.finish({ outcome });
   while (sink.batch > 0) await sink.succeed();
   expect(sink.written.map(({ record }) => record.outcome)).toEqual(['ok']);
+});
+
+it('is tried again at a shutdown, until a sink that has failed takes what is left', async () => {
+  const { sink, trail } = setUp();
+  const low = await trail.begin(entry('low'));
+  if (low.recorded) low.call.finish({ outcome: 'ok' });
+  let closed = false;
+  void trail.close().then(() => (closed = true));
+  await sink.fail('busy');
+  expect(closed).toBe(false);
+  await jest.advanceTimersByTimeAsync(100);
+  await sink.succeed();
+  await jest.advanceTimersByTimeAsync(0);
+  expect([closed, sink.counts()]).toEqual([true, { finished: 1 }]);
 });
 
 it('is written to its end when the app shuts down', async () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type JsonFault, JsonScanner } from '../../src/common/scan-json.js';
+import { type JsonFault, JsonScanner, MAX_CONTAINERS } from '../../src/common/scan-json.js';
 
 const scan = (text: string, maxDepth = 64, maxKeys = 10_000): JsonFault | undefined =>
   new JsonScanner(maxDepth, maxKeys).scan(Buffer.from(text));
@@ -119,4 +119,14 @@ describe('JsonScanner', () => {
       { numRuns: 3000 },
     );
   });
+});
+
+it.each([
+  ['arrays, however deep', '[[[[]]]],', 4],
+  ['objects', '{},', 1],
+])('bounds the number of %s', (_title, item, count) => {
+  const scanner = (times: number): JsonFault | undefined =>
+    new JsonScanner(64, 10_000).scan(Buffer.from(`[${item.repeat(times)}0]`));
+  const most = Math.floor((MAX_CONTAINERS - 1) / count);
+  expect([scanner(most), scanner(most + 1)]).toEqual([undefined, 'containers']);
 });
