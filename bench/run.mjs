@@ -14,6 +14,7 @@ const BENCHES = [
   'auth-timing',
   'auth-soak',
   'tokens',
+  'amplification',
   'soak',
   'abuse',
 ];

@@ -14,6 +14,7 @@ import {
 import { readHttpsUrl } from '../common/read-url.js';
 import { limitTypeError } from '../rate-limit/limit-rule.js';
 import { type ApiKeysOptions, type ResolvedApiKeys, resolveApiKeys } from './api-keys.options.js';
+import { parameterName } from './read-credential.js';
 import { parseLimits } from '../rate-limit/parse-limits.js';
 import { createPolicy, type Policy } from '../rate-limit/policy.js';
 import {
@@ -128,9 +129,7 @@ export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth 
       readOptionalUrl('auth.resourceMetadata', options.resourceMetadata) ??
       (resource === undefined ? undefined : metadataUrl(resource)),
     urlParameters: new Set(
-      readStringList('auth.urlParameters', options.urlParameters, DEFAULT_URL_PARAMETERS).map(name =>
-        name.toLowerCase(),
-      ),
+      readStringList('auth.urlParameters', options.urlParameters, DEFAULT_URL_PARAMETERS).map(parameterName),
     ),
     publicPaths: readPaths('auth.publicPaths', options.publicPaths),
     openapi: readBoolean('auth.openapi', options.openapi, true),

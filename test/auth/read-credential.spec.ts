@@ -3,7 +3,7 @@ import { ApiKeyVerifier, KeyDigests, SecurityEvents } from '../../src/index.js';
 import { resolveAuth, type ResolvedAuth } from '../../src/auth/auth.options.js';
 import { Authenticator } from '../../src/auth/authenticator.js';
 import { OpenConnections } from '../../src/auth/open-connections.js';
-import { namesParameter, readCredential } from '../../src/auth/read-credential.js';
+import { namesParameter, readCredential, parameterName } from '../../src/auth/read-credential.js';
 import { RequestState } from '../../src/common/request-state.js';
 import { ManualClock } from '../support/clock.js';
 import { createApiKey, SECRET, TestKeys } from '../support/keys.js';
@@ -47,20 +47,33 @@ describe('where a credential is read from', () => {
 });
 
 describe('a URL', () => {
-  const names = new Set(['api_key', 'token']);
+  const names = new Set(['api_key', 'token', 'Schlüssel'].map(parameterName));
   it.each([
     '/?token=',
     '/a?x=1&api_key=2',
     '/?TOKEN',
     '/?%74oken=1',
     '/?token%5b%5d=1',
+    '/?token%5B0%5D=1',
+    '/?+token=1',
+    '/?%zz=1&%ff=2&toke%6E',
+    '/?schl%C3%BCssel=1',
     '/?x;token=1',
     'http://a/?token=1',
   ])('%s names a parameter', target => expect(namesParameter(target, names)).toBe(true));
-  it.each(['/token=1', '/?x=token', '/?tokens=1', '/?a=token%3D1', '/#?', '/?%zz=1', '/?'])(
-    '%s names none',
-    target => expect(namesParameter(target, names)).toBe(false),
-  );
+  it.each([
+    '/token=1',
+    '/?x=token',
+    '/?tokens=1',
+    '/?a=token%3D1',
+    '/#?',
+    '/?%zz=1',
+    '/?%',
+    '/?%7',
+    '/?%74okens',
+    '/?schl%FCssel=1',
+    '/?',
+  ])('%s names none', target => expect(namesParameter(target, names)).toBe(false));
 });
 
 describe('no header yields an identity without a valid credential', () => {
