@@ -11,9 +11,9 @@ const WINDOW_MS = 60_000;
 
 const options = readOptions({ rounds: 1, seconds: 1 });
 prepare();
-const { createPolicy } = await import('../dist/rate-limit/policy.js');
-const { QuotaTable } = await import('../dist/rate-limit/quota-table.js');
-const { EVERY_POLICY, judge } = await import('../dist/rate-limit/judge.js');
+const { createPolicy } = await import('../dist/limiter/policy.js');
+const { QuotaTable } = await import('../dist/limiter/table/quota-table.js');
+const { EVERY_POLICY, judge } = await import('../dist/limiter/judge.js');
 
 const ours = algorithm => (limit, windowMs) => {
   const table = new QuotaTable([createPolicy({ limit, windowMs, algorithm })], 1);

@@ -100,7 +100,7 @@ async function measure() {
 async function measureShape(parts, clients) {
   const { Redis } = await import('ioredis');
   const { RedisQuotaStore } = await import('../dist/redis/index.js');
-  const { createPolicy } = await import('../dist/rate-limit/policy.js');
+  const { createPolicy } = await import('../dist/limiter/policy.js');
   const port = await freePort();
   const server = await startRedis(port);
   const redis = new Redis(port);

@@ -66,7 +66,7 @@ const LIMITERS = {
 
 async function ours(redis, limits) {
   const { RedisQuotaStore } = await import('../dist/redis/index.js');
-  const { createPolicy } = await import('../dist/rate-limit/policy.js');
+  const { createPolicy } = await import('../dist/limiter/policy.js');
   const store = new RedisQuotaStore({ client: redis, deadlineMs: 10_000 });
   const policies = WINDOWS_MS.slice(0, limits).map(windowMs => createPolicy({ limit: HIGH, windowMs }));
   return client =>

@@ -26,10 +26,10 @@ import { AuditTrail } from './audit/audit-trail.js';
 import { openSinks } from './audit/open-sinks.js';
 import { BodyGuard, RESOLVED_BODY } from './body/body.guard.js';
 import { DEFAULT_MAX_KEYS, resolveBody } from './body/body.options.js';
-import { ANSWER_NOW, type AnswerNow } from './common/answer-now.js';
+import { ANSWER_NOW, type AnswerNow } from './http/answer-now.js';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from './common/agent.js';
 import { CLOCK, type Clock, systemClock } from './common/clock.js';
-import { SecurityEvents } from './common/security-events.js';
+import { SecurityEvents } from './events/security-events.js';
 import { CspReportStage } from './csp-reports/csp-report-stage.js';
 import { CspReports } from './csp-reports/csp-reports.js';
 import { RESOLVED_ERRORS, resolveErrors } from './errors/errors.options.js';
@@ -39,12 +39,12 @@ import {
   UNGUARDED_LIMITER,
   type UnguardedLimiter,
 } from './errors/problem-details.filter.js';
-import { createAnswerNow } from './front/answer.js';
-import { Front } from './front/front.js';
-import { FRONT_STAGES, type FrontStage } from './front/front-stage.js';
-import { PollingStage } from './front/polling-stage.js';
-import { UrlCredentialStage } from './front/url-credential-stage.js';
-import { allowOverride, findVerbs } from './front/install-verbs.js';
+import { createAnswerNow } from './edge/answer.js';
+import { Front } from './edge/edge.js';
+import { FRONT_STAGES, type FrontStage } from './common/edge-stage.js';
+import { PollingStage } from './edge/polling-stage.js';
+import { UrlCredentialStage } from './edge/url-credential-stage.js';
+import { allowOverride, findVerbs } from './edge/install-verbs.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
@@ -66,8 +66,8 @@ import {
   type ResolvedRateLimit,
 } from './rate-limit/rate-limit.options.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
-import { RefusalMemory } from './rate-limit/refusal-memory.js';
-import { openTokens, type TokenServices } from './tokens/open-tokens.js';
+import { RefusalMemory } from './limiter/refusal-memory.js';
+import { openTokens, type TokenServices } from './auth/open-tokens.js';
 import { TokenEndpoint } from './tokens/token-endpoint.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 import { AgentToolGuard } from './tools/agent-tool.guard.js';

@@ -10,7 +10,7 @@ export {
   type ApiKeyRecord,
   type ApiKeyStore,
   type KeyStoreHooks,
-} from './auth/api-key-store.js';
+} from './identity/api-key-store.js';
 export { ApiKeyVerifier } from './auth/api-key-verifier.js';
 export { AnyScope, CurrentAgent, Public, Scopes } from './auth/auth.decorator.js';
 export { AuthGuard } from './auth/auth.guard.js';
@@ -23,7 +23,7 @@ export {
   type RefusedCredential,
   type Verification,
   type VerifiedCredential,
-} from './auth/credential.js';
+} from './identity/credential.js';
 export { FileKeyStore, type FileKeyStoreOptions } from './auth/file-key-store.js';
 export {
   addKey,
@@ -66,8 +66,8 @@ export {
   type SecurityEvent,
   type SecurityEventMap,
   type SecurityEventType,
-} from './common/security-event.js';
-export { SECURITY_EVENTS_CHANNEL, SecurityEvents } from './common/security-events.js';
+} from './events/security-event.js';
+export { SECURITY_EVENTS_CHANNEL, SecurityEvents } from './events/security-events.js';
 export { type CorsOptions } from './cors/cors.options.js';
 export { type CspReportCount, CspReports, type CspReportSummary } from './csp-reports/csp-reports.js';
 export { type CspReportsOptions } from './csp-reports/csp-reports.options.js';
@@ -93,9 +93,9 @@ export {
   QuotaThrottlerStorage,
   type QuotaThrottlerStorageOptions,
 } from './rate-limit/quota-throttler-storage.js';
-export { type QuotaStore, type StoredCharge } from './rate-limit/quota-store.js';
-export { type Standing, type Verdict } from './rate-limit/judge.js';
-export { type Policy } from './rate-limit/policy.js';
+export { type QuotaStore, type StoredCharge } from './limiter/store/quota-store.js';
+export { type Standing, type Verdict } from './limiter/judge.js';
+export { type Policy } from './limiter/policy.js';
 export { RateLimit, SkipRateLimit } from './rate-limit/rate-limit.decorator.js';
 export { RateLimitException } from './rate-limit/rate-limit.exception.js';
 export { RateLimitGuard } from './rate-limit/rate-limit.guard.js';

@@ -457,7 +457,7 @@ describe('docs/rate-limits.md', () => {
   const page = flat(read('docs/rate-limits.md'));
 
   test('names the number of batches that the sliding window has', () => {
-    const batches = /const BATCHES = (\d+);/.exec(read('src/rate-limit/sliding-window.ts'))![1]!;
+    const batches = /const BATCHES = (\d+);/.exec(read('src/limiter/algorithms/sliding-window.ts'))![1]!;
     expect(page).toContain(`in at most ${batches} batches`);
     expect(page).toContain(`it is exact up to a limit of ${batches}`);
   });
@@ -505,7 +505,7 @@ it.each(LINKS)('%s links to %s, which is there', (page, target) => {
 
 describe('docs/events.md', () => {
   test('has a row for every event, and for no other', () => {
-    const types = all(read('src/common/security-event.ts'), /^ {2}'([a-z.-]+)': \{$/gm);
+    const types = all(read('src/events/security-event.ts'), /^ {2}'([a-z.-]+)': \{$/gm);
     expect(types).toContain('limit.threshold');
     expect(all(read('docs/events.md'), /^\| `([a-z.-]+)` +\|/gm)).toEqual(types);
   });

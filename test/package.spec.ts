@@ -217,7 +217,7 @@ test('plain Node imports exactly the exports of src', () => {
 });
 
 test('what is not exported cannot be imported', () => {
-  const script = `await import('${own.name}/dist/front/front.js').then(() => console.log('open'), e => console.log(e.code))`;
+  const script = `await import('${own.name}/dist/edge/edge.js').then(() => console.log('open'), e => console.log(e.code))`;
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
     cwd: consumer,
     encoding: 'utf8',

@@ -14,7 +14,7 @@ import { readOrigin } from '../src/cors/origin.js';
 import { API_DIRECTIVES, resolvePolicy } from '../src/headers/content-security-policy.js';
 import { checkHost } from '../src/host/check-host.js';
 import { resolveHostPatterns } from '../src/host/host.options.js';
-import { parseLimits } from '../src/rate-limit/parse-limits.js';
+import { parseLimits } from '../src/limiter/parse-limits.js';
 import { chooseRequestId } from '../src/request-id/choose-request-id.js';
 import { type ResolvedRequestId, resolveRequestId } from '../src/request-id/request-id.options.js';
 import { checkDeclaredBody, isCoded } from '../src/body/check-body.js';

@@ -1,9 +1,9 @@
 /* Millions of clients that come once, and a few that never stop, in a process of their own. */
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
-import { hashKey } from '../../dist/rate-limit/hash-key.js';
-import { EVERY_POLICY, judge } from '../../dist/rate-limit/judge.js';
-import { createPolicy } from '../../dist/rate-limit/policy.js';
-import { QuotaTable } from '../../dist/rate-limit/quota-table.js';
+import { hashKey } from '../../dist/common/hash-key.js';
+import { EVERY_POLICY, judge } from '../../dist/limiter/judge.js';
+import { createPolicy } from '../../dist/limiter/policy.js';
+import { QuotaTable } from '../../dist/limiter/table/quota-table.js';
 
 /** New clients between two moments at which the event loop may turn, as between two batches of requests. */
 const BATCH = 50;

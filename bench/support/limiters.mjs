@@ -5,11 +5,11 @@ import { ThrottlerStorageService } from '@nestjs/throttler';
 import { MemoryStore } from 'express-rate-limit';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { addressKey } from '../../dist/common/ip-address.js';
-import { hashKey } from '../../dist/rate-limit/hash-key.js';
-import { EVERY_POLICY, judge } from '../../dist/rate-limit/judge.js';
-import { createPolicy } from '../../dist/rate-limit/policy.js';
-import { quotaHeaders } from '../../dist/rate-limit/quota-headers.js';
-import { QuotaTable } from '../../dist/rate-limit/quota-table.js';
+import { hashKey } from '../../dist/common/hash-key.js';
+import { EVERY_POLICY, judge } from '../../dist/limiter/judge.js';
+import { createPolicy } from '../../dist/limiter/policy.js';
+import { quotaHeaders } from '../../dist/limiter/quota-headers.js';
+import { QuotaTable } from '../../dist/limiter/table/quota-table.js';
 import { OURS_IN_PARTS } from './decision-parts.mjs';
 
 const LocalStore = createRequire(import.meta.url)('@fastify/rate-limit/store/LocalStore.js');

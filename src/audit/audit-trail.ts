@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../common/clock.js';
 import type { Impact } from '../common/impact.js';
 import type { ProblemFields } from '../common/problem.js';
-import type { SecurityEvents } from '../common/security-events.js';
+import type { SecurityEvents } from '../events/security-events.js';
 import type { ResolvedAudit } from './audit.options.js';
 import { type AuditOutcome, type AuditRecord, serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';

@@ -2,14 +2,14 @@
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import { looksLikeApiKey, readApiKey } from './api-key-format.js';
-import type { AgentRecord, ApiKeyRecord, ApiKeyStore } from './api-key-store.js';
+import type { AgentRecord, ApiKeyRecord, ApiKeyStore } from '../identity/api-key-store.js';
 import type {
   CredentialVerifier,
   RefusedCredential,
   Verification,
   VerifiedCredential,
-} from './credential.js';
-import { agentOfKey } from './fresh-agent.js';
+} from '../identity/credential.js';
+import { agentOfKey } from '../identity/fresh-agent.js';
 import type { KeyDigests } from './key-digest.js';
 
 export class ApiKeyVerifier implements CredentialVerifier {

@@ -8,7 +8,7 @@ import {
   receivedError,
 } from '../common/read-options.js';
 import { DEFAULT_PREFIX, PREFIX_FORM } from './api-key-format.js';
-import type { ApiKeyStore } from './api-key-store.js';
+import type { ApiKeyStore } from '../identity/api-key-store.js';
 import { FileKeyStore } from './file-key-store.js';
 import { checkKeyBook, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
 import { KeyBookStore } from './key-book-store.js';

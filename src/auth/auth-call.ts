@@ -8,7 +8,7 @@ import {
   type SocketWithState,
   stateOfRequest,
 } from '../common/request-state.js';
-import { readCall } from '../rate-limit/read-call.js';
+import { readCall } from '../common/read-call.js';
 
 /** What socket.io (`request`) and ws (`_socket`) show of the handshake that a client came by. */
 interface WebSocketClient {

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { rawRequest } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
-import { readCall } from '../rate-limit/read-call.js';
+import { readCall } from '../common/read-call.js';
 import { stateOfCall } from './auth-call.js';
 import { Authenticator } from './authenticator.js';
 import { refuse } from './refusal.exception.js';

@@ -15,8 +15,8 @@ import { readHttpsUrl } from '../common/read-url.js';
 import { limitTypeError } from '../rate-limit/limit-rule.js';
 import { type ApiKeysOptions, type ResolvedApiKeys, resolveApiKeys } from './api-keys.options.js';
 import { parameterName } from './read-credential.js';
-import { parseLimits } from '../rate-limit/parse-limits.js';
-import { createPolicy, type Policy } from '../rate-limit/policy.js';
+import { parseLimits } from '../limiter/parse-limits.js';
+import { createPolicy, type Policy } from '../limiter/policy.js';
 import {
   type ResolvedTokenEndpoint,
   resolveTokenEndpoint,

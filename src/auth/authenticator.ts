@@ -5,10 +5,10 @@ import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
-import type { SecurityEvents } from '../common/security-events.js';
-import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
-import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
-import { QuotaTable } from '../rate-limit/quota-table.js';
+import type { SecurityEvents } from '../events/security-events.js';
+import { EVERY_POLICY, judge } from '../limiter/judge.js';
+import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { QuotaTable } from '../limiter/table/quota-table.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
 import type { IdentifiedAgent, ResolvedAuth } from './auth.options.js';
 import type {
@@ -16,7 +16,7 @@ import type {
   RefusedCredential,
   Verification,
   VerifiedCredential,
-} from './credential.js';
+} from '../identity/credential.js';
 import { checkIdentified } from './check-identified.js';
 import type { OpenConnections } from './open-connections.js';
 import { type CredentialScheme, readCredential } from './read-credential.js';

@@ -1,6 +1,6 @@
 import type { Agent } from '../common/agent.js';
 import type { IdentifiedAgent } from './auth.options.js';
-import { freshAgent } from './fresh-agent.js';
+import { freshAgent } from '../identity/fresh-agent.js';
 import { AGENT_ID, SCOPE } from './key-book.js';
 
 const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';

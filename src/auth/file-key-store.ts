@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { KeyStoreHooks } from './api-key-store.js';
+import type { KeyStoreHooks } from '../identity/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
 import { KeyBookStore, MAX_STALE_MS } from './key-book-store.js';
 import { FileLock, FileLockedError } from '../common/file-lock.js';

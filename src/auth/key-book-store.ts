@@ -1,7 +1,7 @@
 /* Keys of a book that is held in memory: the base of the stores for files, the environment and Redis. Looking up costs the same for a
  * known and an unknown ID, and never waits. */
 import { logLine, logText } from '../common/log-text.js';
-import type { AgentRecord, ApiKeyRecord, ApiKeyStore, KeyStoreHooks } from './api-key-store.js';
+import type { AgentRecord, ApiKeyRecord, ApiKeyStore, KeyStoreHooks } from '../identity/api-key-store.js';
 import { indexKeyBook, type KeyBook, type KeyIndex } from './key-book.js';
 
 /**

@@ -4,7 +4,7 @@ import { KeyTable } from './key-table.js';
 import { isRecord } from '../common/read-options.js';
 import { show } from '../common/show-value.js';
 import { createApiKey, ID_LENGTH } from './api-key-format.js';
-import type { AgentRecord, ApiKeyRecord } from './api-key-store.js';
+import type { AgentRecord, ApiKeyRecord } from '../identity/api-key-store.js';
 import { isKeyDigest, type KeyDigests } from './key-digest.js';
 
 export interface KeyBookAgent {

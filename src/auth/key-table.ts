@@ -1,8 +1,8 @@
 /* Records of keys, found in the same steps whether the ID is known or not. An ID has two places in the table (cuckoo hashing), both are
  * always looked at, and no place is empty: what is found is two records, one of which may be the key's. Which one only the secret
  * tells, since the ID is part of what is signed; no ID is compared, so the time says nothing about it. */
-import { hashKey } from '../rate-limit/hash-key.js';
-import type { ApiKeyRecord } from './api-key-store.js';
+import { hashKey } from '../common/hash-key.js';
+import type { ApiKeyRecord } from '../identity/api-key-store.js';
 
 const MAX_MOVES = 64;
 

@@ -7,9 +7,9 @@ import { joinKey } from '../common/join-key.js';
 import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
-import type { SecurityEvents } from '../common/security-events.js';
+import type { SecurityEvents } from '../events/security-events.js';
 import type { Timers } from '../common/timers.js';
-import type { Verification, VerifiedCredential } from './credential.js';
+import type { Verification, VerifiedCredential } from '../identity/credential.js';
 
 /** How often open connections are checked. */
 export const CHECK_MS = 1_000;

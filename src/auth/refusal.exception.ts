@@ -1,4 +1,4 @@
-import { ProblemException } from '../common/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import type { RequestState } from '../common/request-state.js';
 import type { Refusal } from './refusal.js';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
-import type { CredentialRequest } from './credential.js';
+import type { CredentialRequest } from '../identity/credential.js';
 
 /** What verifiers may see of a request, worked out only if one asks. */
 export class RequestView implements CredentialRequest {

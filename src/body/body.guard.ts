@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
-import { ProblemException } from '../common/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
 import { RouteMemo } from '../common/route-memo.js';
 import { checkParsedBody, CODED_PROBLEM, isCoded, isMultipart, tooLargeProblem } from './check-body.js';

@@ -1,16 +1,16 @@
 /* The endpoint that browsers send reports to, in front of the framework. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AnswerNow } from '../common/answer-now.js';
+import type { AnswerNow } from '../http/answer-now.js';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import type { SecurityEvent } from '../common/security-event.js';
-import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
-import { createPolicy } from '../rate-limit/policy.js';
-import { QuotaTable } from '../rate-limit/quota-table.js';
-import { quotaHeaders, quotaProblem } from '../rate-limit/quota-headers.js';
+import type { SecurityEvent } from '../events/security-event.js';
+import { EVERY_POLICY, judge } from '../limiter/judge.js';
+import { createPolicy } from '../limiter/policy.js';
+import { QuotaTable } from '../limiter/table/quota-table.js';
+import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import type { CspReports } from './csp-reports.js';
 import type { ResolvedCspReports } from './csp-reports.options.js';
 import { readBody } from '../common/read-body.js';

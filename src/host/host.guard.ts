@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { ProblemException } from '../common/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
 import { RouteMemo } from '../common/route-memo.js';
 import { matchesHost } from './check-host.js';

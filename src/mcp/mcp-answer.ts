@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ProblemFields, toProblem } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { hasLongBody } from '../common/unread-body.js';
+import { hasLongBody } from '../http/unread-body.js';
 import type { McpBody, MessageId } from './read-messages.js';
 
 /** "Server error" (JSON-RPC 2.0, section 5.1): the request was understood, and is refused. `data.code` says why. */

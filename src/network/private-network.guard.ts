@@ -1,9 +1,9 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { rawRequest } from '../common/http-request.js';
-import { toMessageException } from '../common/message.exception.js';
-import { ProblemException } from '../common/problem.exception.js';
+import { toMessageException } from '../http/message.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
-import { readCall, readMessageCall } from '../rate-limit/read-call.js';
+import { readCall, readMessageCall } from '../common/read-call.js';
 import { isFromNetwork } from './check-network.js';
 import { NETWORK_PROBLEM } from './network.problem.js';
 

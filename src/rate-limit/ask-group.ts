@@ -5,10 +5,10 @@ import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
 import { callApp } from './app-function.js';
 import { type Ask, checkCost, checkOwner, policiesOf } from './ask.js';
-import { hashKey } from './hash-key.js';
-import { type Charge, EVERY_POLICY } from './judge.js';
+import { hashKey } from '../common/hash-key.js';
+import { type Charge, EVERY_POLICY } from '../limiter/judge.js';
 import type { RateLimitKey } from './limit-rule.js';
-import { addressKeyOf, type Call, clientAddress, clientKey, clientName } from './read-call.js';
+import { addressKeyOf, type Call, clientAddress, clientKey, clientName } from '../common/read-call.js';
 import { type AnyGroup, isFixed, type QuotaGroup } from './route-plan.js';
 import type { ThrottleSettings } from './throttle-metadata.js';
 

@@ -1,8 +1,8 @@
 /* What a request asks of all its quotas, in the two forms in which it may be judged. */
 import { show } from '../common/show-value.js';
-import type { Charge, Verdict } from './judge.js';
-import type { Policy } from './policy.js';
-import type { StoredCharge } from './quota-store.js';
+import type { Charge, Verdict } from '../limiter/judge.js';
+import type { Policy } from '../limiter/policy.js';
+import type { StoredCharge } from '../limiter/store/quota-store.js';
 
 export interface Ask {
   /** Whose quota it is, as events name it. */

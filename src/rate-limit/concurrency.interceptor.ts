@@ -2,12 +2,12 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import { INTERCEPTORS_METADATA, SSE_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { Observable, Subscription } from 'rxjs';
-import { ProblemException } from '../common/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import { hasResponseEnded, REQUEST_ENDED } from '../common/response-end.js';
 import { countHandler, workOf } from './lease.js';
 import { type AnyRule, limitsConcurrency } from './limit-rule.js';
 import { RATE_LIMIT_KEY } from './rate-limit.options.js';
-import { readCall } from './read-call.js';
+import { readCall } from '../common/read-call.js';
 
 /** Keeps the slots of a concurrency limit until the handler has ended, and runs no handler whose request holds no slot any more. */
 class ConcurrencyInterceptor implements NestInterceptor {

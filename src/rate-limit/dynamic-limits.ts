@@ -4,9 +4,9 @@ import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { Key64 } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
-import { FollowingTable, putIn, takeOut, type Whereabouts } from './following-table.js';
+import { FollowingTable, putIn, takeOut, type Whereabouts } from '../limiter/table/following-table.js';
 import type { DynamicRule } from './limit-rule.js';
-import type { QuotaTable } from './quota-table.js';
+import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { logLine } from '../common/log-text.js';
 
 export interface LimitLookup {

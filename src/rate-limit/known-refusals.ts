@@ -5,8 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { Client } from '../common/request-state.js';
-import type { Verdict } from './judge.js';
-import { REQUESTS } from './policy.js';
+import type { Verdict } from '../limiter/judge.js';
+import { REQUESTS } from '../limiter/policy.js';
 
 /** Holds the refusals, about 250 bytes each. */
 export const KNOWN_REFUSALS = Symbol('agent-security:known-refusals');

@@ -10,8 +10,8 @@ import {
   readObject,
   receivedError,
 } from '../common/read-options.js';
-import { checkLimit, MAX_LIMIT, type ParsedLimit, parseLimits } from './parse-limits.js';
-import { type AlgorithmName, ALGORITHMS, createPolicy, type Policy } from './policy.js';
+import { checkLimit, MAX_LIMIT, type ParsedLimit, parseLimits } from '../limiter/parse-limits.js';
+import { type AlgorithmName, ALGORITHMS, createPolicy, type Policy } from '../limiter/policy.js';
 
 /**
  * Whom a quota belongs to.

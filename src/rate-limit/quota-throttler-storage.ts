@@ -3,13 +3,13 @@ import type { ThrottlerStorage } from '@nestjs/throttler';
 import { type Clock, systemClock } from '../common/clock.js';
 import { show } from '../common/show-value.js';
 import { joinKey } from '../common/join-key.js';
-import { GuardedStore } from './guarded-store.js';
-import { hashKey } from './hash-key.js';
-import { EVERY_POLICY, judge, type Verdict } from './judge.js';
-import { MAX_LIMIT } from './parse-limits.js';
-import { createPolicy, wholeSeconds } from './policy.js';
-import type { QuotaStore } from './quota-store.js';
-import { QuotaTable } from './quota-table.js';
+import { GuardedStore } from '../limiter/store/guarded-store.js';
+import { hashKey } from '../common/hash-key.js';
+import { EVERY_POLICY, judge, type Verdict } from '../limiter/judge.js';
+import { MAX_LIMIT } from '../limiter/parse-limits.js';
+import { createPolicy, wholeSeconds } from '../limiter/policy.js';
+import type { QuotaStore } from '../limiter/store/quota-store.js';
+import { QuotaTable } from '../limiter/table/quota-table.js';
 
 type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 

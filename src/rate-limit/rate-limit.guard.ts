@@ -15,7 +15,7 @@ import { CLOCK, type Clock } from '../common/clock.js';
 import { rawRequest, rawResponse, requestPath } from '../common/http-request.js';
 import { addressBlock } from '../common/ip-address.js';
 import { DETAIL_OF_5XX, problemOf, type ProblemFields } from '../common/problem.js';
-import { ProblemException } from '../common/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import { whenResponseEnds } from '../common/response-end.js';
 import { bindConcurrency } from './concurrency.interceptor.js';
 import type { RequestState } from '../common/request-state.js';
@@ -23,13 +23,13 @@ import { AppFunctionError, AppFunctionFailures, callApp } from './app-function.j
 import { type Ask, type Asker, checkOwner, isConcurrency, part, parts, policiesOf, takenOf } from './ask.js';
 import { type AskChoices, askByDefault, askGroup, chargeOf, partitionKeysOf } from './ask-group.js';
 import { LimitUnknownError } from './dynamic-limits.js';
-import { refuses, type Verdict } from './judge.js';
+import { refuses, type Verdict } from '../limiter/judge.js';
 import { releaseWhenDone } from './lease.js';
 import { isDynamic } from './limit-rule.js';
 import { isTimed, KNOWN_REFUSALS, nameRequest } from './known-refusals.js';
-import { createPolicy, type Policy, REQUESTS } from './policy.js';
-import { quotaHeaders, quotaProblem } from './quota-headers.js';
-import type { QuotaTable } from './quota-table.js';
+import { createPolicy, type Policy, REQUESTS } from '../limiter/policy.js';
+import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { refusal } from './rate-limit.exception.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
@@ -45,8 +45,8 @@ import {
   readCall,
   readHttpCall,
   readMessageCall,
-} from './read-call.js';
-import type { RefusalMemory } from './refusal-memory.js';
+} from '../common/read-call.js';
+import type { RefusalMemory } from '../limiter/refusal-memory.js';
 import { createReservation, keepForRequest } from './reservation.js';
 import {
   type AnyGroup,

@@ -23,11 +23,11 @@ import {
   readKey,
   resolveRules,
 } from './limit-rule.js';
-import { parseLimits } from './parse-limits.js';
-import { createPolicy, type Policy } from './policy.js';
-import { readRedisUrl } from '../redis/redis-url.js';
-import type { QuotaStore } from './quota-store.js';
-import { ThrottlerQuotaStore } from './throttler-store.js';
+import { parseLimits } from '../limiter/parse-limits.js';
+import { createPolicy, type Policy } from '../limiter/policy.js';
+import { readRedisUrl } from '../common/redis-url.js';
+import type { QuotaStore } from '../limiter/store/quota-store.js';
+import { ThrottlerQuotaStore } from '../limiter/store/throttler-store.js';
 
 export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
 export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
 import { readObject } from '../common/read-options.js';
-import { SecurityEvents } from '../common/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import {
   type Ask,
   type Asker,
@@ -13,16 +13,24 @@ import {
   policiesOf,
   takenOf,
 } from './ask.js';
-import { GuardedStore } from './guarded-store.js';
-import { hashKey } from './hash-key.js';
-import { adjust, type Charge, EVERY_POLICY, judge, look, type Standing, type Verdict } from './judge.js';
+import { GuardedStore } from '../limiter/store/guarded-store.js';
+import { hashKey } from '../common/hash-key.js';
+import {
+  adjust,
+  type Charge,
+  EVERY_POLICY,
+  judge,
+  look,
+  type Standing,
+  type Verdict,
+} from '../limiter/judge.js';
 import { Lease } from './lease.js';
 import { type RateLimitPolicyOptions, resolvePolicies } from './limit-rule.js';
 import { Once } from './once.js';
-import type { Policy } from './policy.js';
-import { retryAfterSeconds } from './quota-headers.js';
-import type { StoredCharge } from './quota-store.js';
-import { QuotaTable } from './quota-table.js';
+import type { Policy } from '../limiter/policy.js';
+import { retryAfterSeconds } from '../limiter/quota-headers.js';
+import type { StoredCharge } from '../limiter/store/quota-store.js';
+import { QuotaTable } from '../limiter/table/quota-table.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { ShadowReport } from './shadow-report.js';
 import {

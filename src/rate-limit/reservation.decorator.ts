@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { readCall } from './read-call.js';
+import { readCall } from '../common/read-call.js';
 import { type RateLimitReservation, reservationOf } from './reservation.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { RequestState } from '../common/request-state.js';
 import type { Ask } from './ask.js';
-import type { Verdict } from './judge.js';
+import type { Verdict } from '../limiter/judge.js';
 
 /** After this, an estimate stays charged: what was not settled by then is taken as spent. */
 export const RESERVATION_LIFETIME_MS = 15 * 60_000;

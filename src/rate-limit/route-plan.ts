@@ -9,10 +9,10 @@ import { RouteMemo } from '../common/route-memo.js';
 import { callApp } from './app-function.js';
 import { checkCost, isConcurrency } from './ask.js';
 import { DynamicLimit } from './dynamic-limits.js';
-import { EVERY_POLICY } from './judge.js';
-import { checkLimit } from './parse-limits.js';
-import { CONCURRENT_REQUESTS, createPolicy, inShadowMode, type Policy, REQUESTS } from './policy.js';
-import type { QuotaTable } from './quota-table.js';
+import { EVERY_POLICY } from '../limiter/judge.js';
+import { checkLimit } from '../limiter/parse-limits.js';
+import { CONCURRENT_REQUESTS, createPolicy, inShadowMode, type Policy, REQUESTS } from '../limiter/policy.js';
+import type { QuotaTable } from '../limiter/table/quota-table.js';
 import {
   type AnyRule,
   checkPolicyName,

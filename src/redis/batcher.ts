@@ -1,6 +1,6 @@
 /* Decisions that wait in one turn of the event loop go to Redis as one call; in a Cluster, as one call a slot. */
 import { type Deadline, Deadlines } from '../common/deadlines.js';
-import type { Verdict } from '../rate-limit/judge.js';
+import type { Verdict } from '../limiter/judge.js';
 import { createCall, type Decision, readReply } from './quota-call.js';
 import { slotOf } from './quota-keys.js';
 import { JUDGE } from './quota-script.js';

@@ -1,14 +1,14 @@
 /* API keys that several processes share. Each holds them in memory and asks Redis every other second whether they have changed, so
  * that verifying never waits, and costs the same for an unknown ID as for a known one. */
 import { randomUUID } from 'node:crypto';
-import type { KeyStoreHooks } from '../auth/api-key-store.js';
+import type { KeyStoreHooks } from '../identity/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
 import { KeyBookStore, MAX_STALE_MS } from '../auth/key-book-store.js';
 import { readInteger, readObject, readString } from '../common/read-options.js';
 import { RedisUnusableError } from './connection-cause.js';
 import { type OpenedClient, openClient } from './open-client.js';
 import { createRunner, type RedisClient, type ScriptRunner } from './redis-client.js';
-import { checkRedisUrl } from './redis-url.js';
+import { checkRedisUrl } from '../common/redis-url.js';
 import { logLine } from '../common/log-text.js';
 
 export interface RedisKeyStoreOptions {

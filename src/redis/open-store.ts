@@ -1,5 +1,5 @@
 import { type OpenedClient, openClient } from './open-client.js';
-import { checkRedisUrl } from './redis-url.js';
+import { checkRedisUrl } from '../common/redis-url.js';
 import { RedisQuotaStore, type RedisQuotaStoreOptions } from './redis-store.js';
 
 /** A start waits no longer than this for a Redis that does not answer. */

@@ -1,6 +1,6 @@
 /* How policies are named to the script: what of them a stored count depends on, and the numbers that may change under it. */
 import { createHash } from 'node:crypto';
-import type { Policy } from '../rate-limit/policy.js';
+import type { Policy } from '../limiter/policy.js';
 
 /** Policies that are judged together under one key. */
 export interface PolicySet {

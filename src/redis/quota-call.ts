@@ -1,7 +1,7 @@
 /* Decisions as one call of the script, and its reply as their verdicts. */
 import { joinKey } from '../common/join-key.js';
-import type { Standing, Verdict } from '../rate-limit/judge.js';
-import type { StoredCharge } from '../rate-limit/quota-store.js';
+import type { Standing, Verdict } from '../limiter/judge.js';
+import type { StoredCharge } from '../limiter/store/quota-store.js';
 import { createSet, type PolicySet, policySetOf, subsetOf } from './policy-code.js';
 import { JUDGE, NEVER, RETURN } from './quota-script.js';
 

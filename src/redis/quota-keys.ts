@@ -2,7 +2,7 @@
  * of one owner (a client, a tenant) lie together. */
 import { createHash } from 'node:crypto';
 import { joinKey } from '../common/join-key.js';
-import type { StoredCharge } from '../rate-limit/quota-store.js';
+import type { StoredCharge } from '../limiter/store/quota-store.js';
 
 /** What may stand in a key as it is: addresses and short names of scopes. Anything else may be long, personal or a secret. */
 const ADDRESS = /^[\d.:a-f]{1,39}(?:\/\d{1,3})?$|^global$/;

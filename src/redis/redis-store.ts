@@ -1,7 +1,7 @@
-import type { Verdict } from '../rate-limit/judge.js';
-import { RefusalMemory } from '../rate-limit/refusal-memory.js';
-import type { QuotaStore, StoredCharge } from '../rate-limit/quota-store.js';
-import { slotsOf } from '../rate-limit/slot-releases.js';
+import type { Verdict } from '../limiter/judge.js';
+import { RefusalMemory } from '../limiter/refusal-memory.js';
+import type { QuotaStore, StoredCharge } from '../limiter/store/quota-store.js';
+import { slotsOf } from '../limiter/store/slot-releases.js';
 import { Batcher } from './batcher.js';
 import { createDecision, type Decision, nameQuestion, partOf, returnOf } from './quota-call.js';
 import { keyOf, slotOf } from './quota-keys.js';

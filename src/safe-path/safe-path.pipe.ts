@@ -1,6 +1,6 @@
 import { realpathSync, statSync } from 'node:fs';
 import { Injectable, type PipeTransform } from '@nestjs/common';
-import { ProblemException } from '../common/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import { readBoolean, readObject, readString, receivedError } from '../common/read-options.js';
 import { checkSafePath } from './check-safe-path.js';
 import { resolveWithin } from './resolve-within.js';

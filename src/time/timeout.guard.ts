@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ANSWER_NOW, type AnswerNow } from '../common/answer-now.js';
+import { ANSWER_NOW, type AnswerNow } from '../http/answer-now.js';
 import { type PlatformRequest, type PlatformResponse, rawResponse } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';

@@ -1,5 +1,5 @@
 /* What a token says of itself, compared with what is asked of it (RFC 7519 section 4.1, RFC 9068 section 4). */
-import type { RefusedCredential } from '../auth/credential.js';
+import type { RefusedCredential } from '../identity/credential.js';
 
 export interface ClaimRules {
   readonly issuer: string;

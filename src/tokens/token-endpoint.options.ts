@@ -10,8 +10,8 @@ import {
 } from '../common/read-options.js';
 import { readDuration } from '../common/read-duration.js';
 import { readHttpsUrl } from '../common/read-url.js';
-import { parseLimits } from '../rate-limit/parse-limits.js';
-import { createPolicy, type Policy } from '../rate-limit/policy.js';
+import { parseLimits } from '../limiter/parse-limits.js';
+import { createPolicy, type Policy } from '../limiter/policy.js';
 import {
   createEphemeralKey,
   readSigningKeyFile,

@@ -1,14 +1,14 @@
 /* The token endpoint and the documents about it, answered in front of the framework: no prefix, body parser or guard of the app is asked. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { CredentialRequest, RefusedCredential, Verification } from '../auth/credential.js';
+import type { CredentialRequest, RefusedCredential, Verification } from '../identity/credential.js';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
-import { hashKey } from '../rate-limit/hash-key.js';
-import { EVERY_POLICY, judge } from '../rate-limit/judge.js';
-import { quotaHeaders } from '../rate-limit/quota-headers.js';
-import { QuotaTable } from '../rate-limit/quota-table.js';
+import { hashKey } from '../common/hash-key.js';
+import { EVERY_POLICY, judge } from '../limiter/judge.js';
+import { quotaHeaders } from '../limiter/quota-headers.js';
+import { QuotaTable } from '../limiter/table/quota-table.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './jose.js';
 import { readBody } from '../common/read-body.js';

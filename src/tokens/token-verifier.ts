@@ -8,8 +8,8 @@ import type {
   RefusedCredential,
   Verification,
   VerifiedCredential,
-} from '../auth/credential.js';
-import { freshAgent } from '../auth/fresh-agent.js';
+} from '../identity/credential.js';
+import { freshAgent } from '../identity/fresh-agent.js';
 import { checkClaims, type ClaimRules } from './check-claims.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './jose.js';

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { AuditTrail } from '../audit/audit-trail.js';
-import { toMessageException } from '../common/message.exception.js';
+import { toMessageException } from '../http/message.exception.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { joinQuotas } from './quota-pairs.js';
 import { ToolPolicy } from './tool-policy.js';

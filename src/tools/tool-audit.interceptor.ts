@@ -6,7 +6,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
-import { toMessageException } from '../common/message.exception.js';
+import { toMessageException } from '../http/message.exception.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import type { Tool } from './tool.js';
 import { readToolRequest } from './tool-request.js';

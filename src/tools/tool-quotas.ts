@@ -1,10 +1,10 @@
 /* The quota of one agent for one tool, counted where every other quota is counted. */
 import { joinKey } from '../common/join-key.js';
 import type { Ask, Asker } from '../rate-limit/ask.js';
-import { hashKey } from '../rate-limit/hash-key.js';
-import { EVERY_POLICY, type Verdict } from '../rate-limit/judge.js';
-import { inShadowMode, type Policy } from '../rate-limit/policy.js';
-import type { QuotaTable } from '../rate-limit/quota-table.js';
+import { hashKey } from '../common/hash-key.js';
+import { EVERY_POLICY, type Verdict } from '../limiter/judge.js';
+import { inShadowMode, type Policy } from '../limiter/policy.js';
+import type { QuotaTable } from '../limiter/table/quota-table.js';
 import type { StoreErrorPolicy } from '../rate-limit/rate-limit.options.js';
 import type { Tool } from './tool.js';
 

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
-import { ProblemException } from '../common/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
 import type { Refusal } from './tool-refusals.js';
 

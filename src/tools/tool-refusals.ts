@@ -1,5 +1,5 @@
 /* What a call is answered whose identity does not suffice (RFC 6750 section 3), where the module verifies none itself. */
-import { bearerChallenge } from '../common/bearer-challenge.js';
+import { bearerChallenge } from '../identity/bearer-challenge.js';
 import type { ProblemFields } from '../common/problem.js';
 
 export interface Refusal {

@@ -6,7 +6,7 @@ import type { AuditEntry } from '../audit/audit-trail.js';
 import { type PlatformRequest, rawRequest } from '../common/http-request.js';
 import { isRecord } from '../common/read-options.js';
 import { type RequestState } from '../common/request-state.js';
-import { clientAddress, readCall, readMessageCall } from '../rate-limit/read-call.js';
+import { clientAddress, readCall, readMessageCall } from '../common/read-call.js';
 import type { Tool } from './tool.js';
 import type { ToolCall } from './tool-policy.js';
 

@@ -3,7 +3,7 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { type Impact, IMPACTS } from '../common/impact.js';
 import { isRecord, readChoice, readObject, readStringList, receivedError } from '../common/read-options.js';
 import { isDynamic, limitTypeError, resolveRules } from '../rate-limit/limit-rule.js';
-import { type AlgorithmName, createPolicy, type Policy } from '../rate-limit/policy.js';
+import { type AlgorithmName, createPolicy, type Policy } from '../limiter/policy.js';
 import { readToolName } from './name-pattern.js';
 
 /** A limit string, or one with an algorithm. */

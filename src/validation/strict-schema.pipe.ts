@@ -4,7 +4,7 @@ import {
   StandardSchemaValidationPipe,
   type StandardSchemaValidationPipeOptions,
 } from '@nestjs/common';
-import { ProblemException } from '../common/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import { boundFaults, messageWithout, pathOf } from './describe-faults.js';
 import { validationProblem } from './validation.problem.js';
 

@@ -1,6 +1,6 @@
 import { type ValidationError, type ValidationPipeOptions } from '@nestjs/common';
 import { refuseMissing } from '../common/read-options.js';
-import { ProblemException } from '../common/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
 import { boundFaults, type InputFault, messageWithout, pathOf } from './describe-faults.js';
 import { validationProblem } from './validation.problem.js';
 

@@ -2,7 +2,7 @@
 import { AuditTrail } from '../../src/audit/audit-trail.js';
 import { resolveAudit } from '../../src/audit/audit.options.js';
 import type { AuditLine, AuditSink } from '../../src/audit/audit-sink.js';
-import { SecurityEvents } from '../../src/common/security-events.js';
+import { SecurityEvents } from '../../src/events/security-events.js';
 import type { SecurityEvent } from '../../src/index.js';
 import { ManualClock } from '../support/clock.js';
 

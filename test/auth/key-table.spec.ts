@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { KeyTable } from '../../src/auth/key-table.js';
-import type { ApiKeyRecord } from '../../src/auth/api-key-store.js';
+import type { ApiKeyRecord } from '../../src/identity/api-key-store.js';
 
 const record = (id: string): ApiKeyRecord => ({
   id,

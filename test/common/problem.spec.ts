@@ -1,5 +1,5 @@
 import { PROBLEM, problemOf, toProblem } from '../../src/common/problem.js';
-import { ProblemException } from '../../src/common/problem.exception.js';
+import { ProblemException } from '../../src/http/problem.exception.js';
 
 describe('toProblem', () => {
   const fields = { status: 404, code: 'not_found' };

@@ -24,9 +24,9 @@ import {
   type StoredCharge,
   ToolPolicy,
 } from '../../src/index.js';
-import { hashKey } from '../../src/rate-limit/hash-key.js';
-import { EVERY_POLICY, judge } from '../../src/rate-limit/judge.js';
-import { QuotaTable } from '../../src/rate-limit/quota-table.js';
+import { hashKey } from '../../src/common/hash-key.js';
+import { EVERY_POLICY, judge } from '../../src/limiter/judge.js';
+import { QuotaTable } from '../../src/limiter/table/quota-table.js';
 import { agent, headerAgents } from '../support/agents.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';

@@ -8,7 +8,7 @@ import {
   PayloadTooLargeException,
   ServiceUnavailableException,
 } from '@nestjs/common';
-import { ProblemException } from '../../src/common/problem.exception.js';
+import { ProblemException } from '../../src/http/problem.exception.js';
 import { codeOf, describeError, isUnforeseen } from '../../src/errors/describe-error.js';
 
 const HIDDEN = "The request could not be answered. Its ID finds the reason in the server's log.";

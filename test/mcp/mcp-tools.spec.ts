@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AuditTrail } from '../../src/audit/audit-trail.js';
 import { resolveAudit } from '../../src/audit/audit.options.js';
-import { SecurityEvents } from '../../src/common/security-events.js';
+import { SecurityEvents } from '../../src/events/security-events.js';
 import { RequestState } from '../../src/common/request-state.js';
 import { CallOutcomes } from '../../src/mcp/call-outcomes.js';
 import { McpToolGate } from '../../src/mcp/mcp-tools.js';

@@ -7,8 +7,8 @@ import {
   type RateLimitPolicyOptions,
   resolveRules,
 } from '../../src/rate-limit/limit-rule.js';
-import { hashKey } from '../../src/rate-limit/hash-key.js';
-import { adjust, type Charge, EVERY_POLICY, judge, look } from '../../src/rate-limit/judge.js';
+import { hashKey } from '../../src/common/hash-key.js';
+import { adjust, type Charge, EVERY_POLICY, judge, look } from '../../src/limiter/judge.js';
 import { ManualClock } from '../support/clock.js';
 
 const request = {} as PlatformRequest;

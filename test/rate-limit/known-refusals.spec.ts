@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Client } from '../../src/common/request-state.js';
 import { isTimed, nameRequest } from '../../src/rate-limit/known-refusals.js';
-import { createPolicy, type PolicyParts } from '../../src/rate-limit/policy.js';
+import { createPolicy, type PolicyParts } from '../../src/limiter/policy.js';
 
 const CLIENT: Client = {
   address: '192.0.2.1',

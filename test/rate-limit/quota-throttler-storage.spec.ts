@@ -1,6 +1,6 @@
 import { joinKey } from '../../src/common/join-key.js';
 import { Logger } from '@nestjs/common';
-import type { QuotaStore } from '../../src/rate-limit/quota-store.js';
+import type { QuotaStore } from '../../src/limiter/store/quota-store.js';
 import { QuotaThrottlerStorage } from '../../src/rate-limit/quota-throttler-storage.js';
 
 function setUp(maxClients = 1_000) {

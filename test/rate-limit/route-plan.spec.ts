@@ -4,7 +4,7 @@ import { SkipThrottle, Throttle } from '@nestjs/throttler';
 import { RateLimit, SkipRateLimit } from '../../src/rate-limit/rate-limit.decorator.js';
 import { type ResolvedRateLimit, resolveRateLimit } from '../../src/rate-limit/rate-limit.options.js';
 import { systemClock } from '../../src/common/clock.js';
-import { QuotaTable } from '../../src/rate-limit/quota-table.js';
+import { QuotaTable } from '../../src/limiter/table/quota-table.js';
 import { type QuotaGroup, type RoutePlan, RoutePlans } from '../../src/rate-limit/route-plan.js';
 
 const plans = (options: object = {}): RoutePlans =>

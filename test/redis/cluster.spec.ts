@@ -1,5 +1,5 @@
-import type { Verdict } from '../../src/rate-limit/judge.js';
-import { createPolicy } from '../../src/rate-limit/policy.js';
+import type { Verdict } from '../../src/limiter/judge.js';
+import { createPolicy } from '../../src/limiter/policy.js';
 import { slotOf } from '../../src/redis/quota-keys.js';
 import { RedisQuotaStore } from '../../src/redis/redis-store.js';
 import { describeWithRedis, type RedisServer, startCluster, until } from '../support/redis.js';

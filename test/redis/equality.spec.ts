@@ -1,9 +1,9 @@
 /* The same random steps in this process's memory and in Redis: every verdict is the same, to its last number. */
-import { adjust, type Charge, EVERY_POLICY, judge, type Verdict } from '../../src/rate-limit/judge.js';
-import { hashKey } from '../../src/rate-limit/hash-key.js';
-import { createPolicy, type Policy, type PolicyParts } from '../../src/rate-limit/policy.js';
-import type { StoredCharge } from '../../src/rate-limit/quota-store.js';
-import { QuotaTable } from '../../src/rate-limit/quota-table.js';
+import { adjust, type Charge, EVERY_POLICY, judge, type Verdict } from '../../src/limiter/judge.js';
+import { hashKey } from '../../src/common/hash-key.js';
+import { createPolicy, type Policy, type PolicyParts } from '../../src/limiter/policy.js';
+import type { StoredCharge } from '../../src/limiter/store/quota-store.js';
+import { QuotaTable } from '../../src/limiter/table/quota-table.js';
 import { RedisQuotaStore } from '../../src/redis/redis-store.js';
 import { seededNumbers } from '../fixtures/cells.js';
 import { describeWithRedis, startRedis, type RedisServer } from '../support/redis.js';

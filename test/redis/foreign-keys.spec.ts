@@ -1,6 +1,6 @@
 /* What stands under a key of the store may be somebody else's: a list, a text. It costs its owner a count, and nobody else anything. */
 import { joinKey } from '../../src/common/join-key.js';
-import { createPolicy, type PolicyParts } from '../../src/rate-limit/policy.js';
+import { createPolicy, type PolicyParts } from '../../src/limiter/policy.js';
 import { policySetOf } from '../../src/redis/policy-code.js';
 import { keyOf } from '../../src/redis/quota-keys.js';
 import { RedisQuotaStore } from '../../src/redis/redis-store.js';

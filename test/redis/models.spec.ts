@@ -1,9 +1,9 @@
 /* Each algorithm against its model, in this process's memory and in Redis, by the same table of cases. `MODEL_STEPS=1000000` makes it a
  * million steps for each algorithm and place. */
-import { adjust, EVERY_POLICY, judge, type Verdict } from '../../src/rate-limit/judge.js';
-import { hashKey } from '../../src/rate-limit/hash-key.js';
-import { createPolicy, type Policy } from '../../src/rate-limit/policy.js';
-import { QuotaTable } from '../../src/rate-limit/quota-table.js';
+import { adjust, EVERY_POLICY, judge, type Verdict } from '../../src/limiter/judge.js';
+import { hashKey } from '../../src/common/hash-key.js';
+import { createPolicy, type Policy } from '../../src/limiter/policy.js';
+import { QuotaTable } from '../../src/limiter/table/quota-table.js';
 import { RedisQuotaStore } from '../../src/redis/redis-store.js';
 import { seededNumbers } from '../fixtures/cells.js';
 import { MODEL_CASES, type Model, type ModelCase, type ModelCharge } from '../fixtures/quota-models.js';

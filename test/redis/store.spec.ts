@@ -1,5 +1,5 @@
-import type { Verdict } from '../../src/rate-limit/judge.js';
-import { createPolicy, type Policy, type PolicyParts } from '../../src/rate-limit/policy.js';
+import type { Verdict } from '../../src/limiter/judge.js';
+import { createPolicy, type Policy, type PolicyParts } from '../../src/limiter/policy.js';
 import { NEVER, QUOTA_SCRIPT_SHA } from '../../src/redis/quota-script.js';
 import { RedisQuotaStore, type RedisQuotaStoreOptions } from '../../src/redis/redis-store.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';

@@ -2,7 +2,7 @@
 // writes down what was granted, a line each.
 import { writeSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { createPolicy } from '../../dist/rate-limit/policy.js';
+import { createPolicy } from '../../dist/limiter/policy.js';
 import { RedisQuotaStore } from '../../dist/redis/index.js';
 
 const { url, parts, callers } = JSON.parse(process.argv[2]);

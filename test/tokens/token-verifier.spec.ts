@@ -1,5 +1,5 @@
 import * as jose from 'jose';
-import type { Verification } from '../../src/auth/credential.js';
+import type { Verification } from '../../src/identity/credential.js';
 import { createTrust } from '../../src/tokens/create-trust.js';
 import { SignedTokenVerifier } from '../../src/tokens/token-verifier.js';
 import { resolveTokens, type TokensOptions } from '../../src/tokens/tokens.options.js';

@@ -1,0 +1,166 @@
+/* Makes what the options say of tokens: their verifier, their issuer and what is answered in front of the framework. */
+import type { ApiKeyStore } from '../identity/api-key-store.js';
+import type { ResolvedAuth } from './auth.options.js';
+import type { Clock } from '../common/clock.js';
+import { PUBLIC_KEY_ALGORITHMS } from '../tokens/algorithms.js';
+import { createTrust, openDpop } from '../tokens/create-trust.js';
+import type { DpopRules } from '../tokens/dpop.js';
+import { type Jose, loadJose } from '../tokens/jose.js';
+import { KeySet } from '../tokens/key-set.js';
+import { metadataDocuments } from '../tokens/metadata.js';
+import { SIGNING_KEY_TIMES, type SigningKey } from '../tokens/signing-keys.js';
+import { MetadataStage } from '../tokens/token-endpoint.js';
+import type { ResolvedTokenEndpoint } from '../tokens/token-endpoint.options.js';
+import { DEFAULT_CLAIM_NAMES, readAgent, type TokenClaims } from '../tokens/token-agent.js';
+import { KEY_ID_CLAIM, TokenIssuer } from '../tokens/token-issuer.js';
+import { UnusableKeyError } from '../tokens/token-key.js';
+import { SignedTokenVerifier, type TokenTrust } from '../tokens/token-verifier.js';
+import { keyError } from '../tokens/token-keys.options.js';
+
+export interface TokenServices {
+  readonly jose: Jose;
+  readonly verifier: SignedTokenVerifier;
+  readonly metadata: MetadataStage | undefined;
+  /** With `auth.tokenEndpoint`. */
+  readonly issuer: TokenIssuer | undefined;
+  readonly issuerDpop: DpopRules | undefined;
+}
+
+/** Between the clocks of the processes of one app. */
+const OWN_TOLERANCE_MS = 5_000;
+const OWN_CACHE_SIZE = 10_000;
+const DEFAULT_METADATA_MAX_AGE_MS = 300_000;
+
+/** `undefined` where no tokens are configured. @throws AgentSecurityConfigError for signing keys that cannot be used */
+export async function openTokens(
+  auth: ResolvedAuth,
+  clock: Clock,
+  warn: (message: string) => void,
+): Promise<TokenServices | undefined> {
+  const { tokens, tokenEndpoint, apiKeys, resource } = auth;
+  if (tokens === undefined && tokenEndpoint === undefined) return undefined;
+  const jose = await loadJose();
+  const trusts: TokenTrust[] = [];
+  if (tokens !== undefined) {
+    trusts.push(createTrust(tokens, clock, warn, id => isDisabled(apiKeys?.store, id)));
+  }
+  let issuer: TokenIssuer | undefined;
+  let issuerDpop: DpopRules | undefined;
+  if (tokenEndpoint !== undefined) {
+    const keys = await openSigningKeys(tokenEndpoint, clock, warn);
+    issuer = new TokenIssuer(tokenEndpoint.issuer, tokenEndpoint.lifetimeMs, keys, jose, clock);
+    issuerDpop = openDpop(tokenEndpoint.dpop, OWN_TOLERANCE_MS);
+    trusts.push({
+      ...ownTrust(tokenEndpoint, resource!, keys, apiKeys!.store, clock),
+      dpop: openDpop(tokenEndpoint.dpop, OWN_TOLERANCE_MS),
+    });
+  }
+  const cacheSize = tokens?.cacheSize ?? OWN_CACHE_SIZE;
+  return {
+    jose,
+    verifier: new SignedTokenVerifier(trusts, jose, clock, cacheSize),
+    metadata: openMetadata(auth, issuer, clock),
+    issuer,
+    issuerDpop,
+  };
+}
+
+async function openSigningKeys(
+  { readKeys }: ResolvedTokenEndpoint,
+  clock: Clock,
+  warn: (message: string) => void,
+): Promise<KeySet<SigningKey>> {
+  const keys = new KeySet<SigningKey>(readKeys, SIGNING_KEY_TIMES, () => clock.monotonicMs(), warn);
+  try {
+    await keys.open();
+  } catch (error) {
+    if (error instanceof UnusableKeyError) throw keyError('auth.tokenEndpoint.signingKeys', error.message);
+    throw error;
+  }
+  return keys;
+}
+
+/** The endpoint's own tokens: signed by its keys, for this API, of agents and keys that are still good. */
+function ownTrust(
+  { issuer, lifetimeMs }: ResolvedTokenEndpoint,
+  resource: string,
+  keys: KeySet<SigningKey>,
+  store: ApiKeyStore,
+  clock: Clock,
+): Omit<TokenTrust, 'dpop'> {
+  return {
+    issuer,
+    // Not every resource of the endpoint: a token for another API must not work here (RFC 8707 section 2, RFC 9700 section 2.3).
+    audiences: [resource],
+    algorithms: [...PUBLIC_KEY_ALGORITHMS.keys()],
+    types: ['at+jwt'],
+    maxAgeMs: lifetimeMs,
+    clockToleranceMs: OWN_TOLERANCE_MS,
+    keys: {
+      get version() {
+        return keys.version;
+      },
+      refresh: nowMs => keys.refresh(nowMs),
+      reload: nowMs => keys.reload(nowMs),
+      // A key is retired by its own end, also while the set stays as it is.
+      find: (alg, kid) => keys.find(alg, kid, ({ expiresMs }) => expiresMs > clock.epochMs()),
+    },
+    toAgent: claims => readAgent(claims, DEFAULT_CLAIM_NAMES),
+    isRevoked: (id, claims) => isWithdrawn(store, id, claims, clock.epochMs()),
+  };
+}
+
+function isDisabled(store: ApiKeyStore | undefined, id: string): boolean | Promise<boolean> {
+  const found = store?.findAgent?.(id);
+  return found instanceof Promise ? found.then(agent => agent?.disabled === true) : found?.disabled === true;
+}
+
+/** Whether the agent or the key that a token was given for has gone since. */
+function isWithdrawn(
+  store: ApiKeyStore,
+  id: string,
+  claims: TokenClaims,
+  nowMs: number,
+): boolean | Promise<boolean> {
+  const keyId = claims[KEY_ID_CLAIM];
+  const key = typeof keyId === 'string' ? store.find(keyId) : undefined;
+  const agent = store.findAgent === undefined ? null : store.findAgent(id);
+  const judge = ([record, current]: [Awaited<typeof key>, Awaited<typeof agent>]): boolean =>
+    record === undefined ||
+    record.revoked === true ||
+    (record.expiresMs !== undefined && record.expiresMs <= nowMs) ||
+    record.agent.disabled === true ||
+    record.agent.id !== id ||
+    current === undefined ||
+    current?.disabled === true;
+  return key instanceof Promise || agent instanceof Promise
+    ? Promise.all([key, agent]).then(judge)
+    : judge([key, agent]);
+}
+
+function openMetadata(
+  { resource, tokens, tokenEndpoint }: ResolvedAuth,
+  issuer: TokenIssuer | undefined,
+  clock: Clock,
+): MetadataStage | undefined {
+  const issuesOwn = resource !== undefined && tokenEndpoint?.resources.includes(resource) === true;
+  // Of the resources that the endpoint issues tokens for, only this API is described here: the others describe themselves.
+  const described = resource !== undefined && {
+    resource,
+    issuers: [
+      ...(issuesOwn ? [tokenEndpoint.issuer] : []),
+      ...(tokens !== undefined && tokens.audiences.includes(resource) ? [tokens.issuer] : []),
+    ],
+    scopes: tokenEndpoint?.scopes ?? [],
+    dpop: issuesOwn ? tokenEndpoint.dpop : tokens?.dpop,
+  };
+  const documents = metadataDocuments(tokenEndpoint, described || undefined);
+  if (documents.size === 0) return undefined;
+  const keys = tokenEndpoint && issuer && { path: tokenEndpoint.jwksPath, issuer };
+  return new MetadataStage(
+    documents,
+    tokenEndpoint?.metadataMaxAgeMs ?? DEFAULT_METADATA_MAX_AGE_MS,
+    keys,
+    clock,
+  );
+}

@@ -1,0 +1,39 @@
+/* REDIS_URL, checked before anything connects. */
+import { AgentSecurityConfigError } from './config-error.js';
+import type { ReadEnvironment } from './read-options.js';
+
+/** The URL of the shared counts, if the environment names one. @throws AgentSecurityConfigError for one that cannot be used */
+export function readRedisUrl(env: ReadEnvironment): string | undefined {
+  const text = env('REDIS_URL')?.trim();
+  if (!text) return undefined;
+  checkRedisUrl('REDIS_URL', text);
+  return text;
+}
+
+/** The message never shows what was received: it holds a password. */
+export function checkRedisUrl(option: string, text: string): void {
+  if (isRedisUrl(text)) return;
+  throw new AgentSecurityConfigError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'is not the URL of a Redis server (not shown, since it may hold a password)',
+    'Write redis://host:6379/0 or rediss://user:password@host:6380; percent-encode what is special in a password.',
+  );
+}
+
+function isRedisUrl(text: string): boolean {
+  let url: URL;
+  try {
+    url = new URL(text);
+    decodeURIComponent(url.username);
+    decodeURIComponent(url.password);
+  } catch {
+    return false;
+  }
+  return (
+    /^rediss?:$/.test(url.protocol) &&
+    url.hostname !== '' &&
+    url.hash === '' &&
+    /^\/?\d{0,5}$/.test(url.pathname)
+  );
+}

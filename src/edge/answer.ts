@@ -1,0 +1,139 @@
+/* Answers that are given in front of the framework. */
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex, Writable } from 'node:stream';
+import type { AnswerNow } from '../http/answer-now.js';
+import { rawRequest, rawResponse, takeOver } from '../common/http-request.js';
+import { PROBLEM_CONTENT_TYPE, type ProblemFields, toProblem } from '../common/problem.js';
+import { requestState } from '../common/request-state.js';
+import { hasResponseEnded } from '../common/response-end.js';
+import { hasLongBody } from '../http/unread-body.js';
+import type { ResolvedCors } from '../cors/cors.options.js';
+import type { ResolvedErrors } from '../errors/errors.options.js';
+
+const DEFAULT_ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+
+/** On a socket that was told to close: what its parser says of the rest is not answered any more. */
+const CLOSING = Symbol('agent-security:closing');
+type MarkedSocket = Duplex & { [CLOSING]?: true };
+
+export function answerProblem(
+  request: IncomingMessage,
+  response: ServerResponse,
+  fields: ProblemFields,
+  requestId: string,
+  errors: ResolvedErrors | false,
+): void {
+  const body = problemBody(fields, requestId, errors);
+  response.writeHead(fields.status, {
+    'Content-Type': PROBLEM_CONTENT_TYPE,
+    'Content-Length': Buffer.byteLength(body),
+    ...(fields.status === 405 ? { Allow: fields.allow ?? DEFAULT_ALLOW } : undefined),
+    ...closing(request, fields.status === 431),
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** An answer in the middle of a request, which its handler does not know of. */
+export function createAnswerNow(errors: ResolvedErrors | false): AnswerNow {
+  return (request, response, problem) => {
+    const answer = rawResponse(response);
+    if (answer.writableEnded || hasResponseEnded(answer)) return false;
+    if (answer.headersSent) {
+      answer.destroy();
+      return false;
+    }
+    takeOver(response);
+    answerProblem(rawRequest(request), answer, problem, requestState(answer)?.id ?? '', errors);
+    silence(answer);
+    return true;
+  };
+}
+
+/**
+ * Lets a handler finish that does not know of the answer: `setHeader` would throw behind it, and from a callback of the handler's that ends
+ * the process.
+ */
+function silence(response: ServerResponse): void {
+  const ignore = (): ServerResponse => response;
+  response.setHeader = response.appendHeader = response.writeHead = ignore;
+  response.removeHeader = response.flushHeaders = () => undefined;
+  response.write = (...args: unknown[]) => {
+    callBack(args);
+    return true;
+  };
+  response.end = (...args: unknown[]) => {
+    callBack(args);
+    return response;
+  };
+}
+
+function callBack(args: readonly unknown[]): void {
+  const done = args.at(-1);
+  if (typeof done === 'function') process.nextTick(done as () => void);
+}
+
+export function answerPreflight(
+  request: IncomingMessage,
+  response: ServerResponse,
+  cors: ResolvedCors,
+): void {
+  response.writeHead(204, {
+    'Access-Control-Allow-Methods': cors.allowMethods,
+    'Access-Control-Allow-Headers': cors.allowHeaders,
+    'Access-Control-Max-Age': cors.maxAge,
+    ...closing(request, false),
+  });
+  response.end();
+}
+
+const ignoreError = (): void => undefined;
+
+/**
+ * Keeps an `error` listener on a socket for as long as it lives. Node takes its own off a socket that it hands out (an upgrade), and an
+ * `error` event without a listener ends the process: any write to a peer that has gone would do. The socket closes by itself.
+ */
+export function keepErrorListener(socket: Writable): void {
+  if (!socket.listeners('error').includes(ignoreError)) socket.on('error', ignoreError);
+}
+
+/**
+ * Answers on the socket itself, where there is no response object: an upgrade, or a request that Node's parser could not read.
+ * @param headers name and value in turn
+ */
+export function answerOnSocket(
+  socket: Duplex,
+  fields: ProblemFields,
+  headers: readonly string[],
+  requestId: string,
+  errors: ResolvedErrors | false,
+): void {
+  keepErrorListener(socket);
+  if (!socket.writable || (socket as MarkedSocket)[CLOSING]) {
+    socket.destroy();
+    return;
+  }
+  const body = problemBody(fields, requestId, errors);
+  const lines = [`HTTP/1.1 ${fields.status} ${STATUS_CODES[fields.status]}`];
+  for (let index = 0; index < headers.length; index += 2)
+    lines.push(`${headers[index]}: ${headers[index + 1]}`);
+  lines.push(
+    `Content-Type: ${PROBLEM_CONTENT_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  );
+  (socket as MarkedSocket)[CLOSING] = true;
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+function problemBody(fields: ProblemFields, requestId: string, errors: ResolvedErrors | false): string {
+  return JSON.stringify(
+    toProblem(fields, errors === false ? undefined : errors.typeBase, requestId || undefined),
+  );
+}
+
+/** Closes a connection whose request still has a body to come that nobody will read. */
+function closing(request: IncomingMessage, always: boolean): { Connection: 'close' } | undefined {
+  if (request.httpVersionMajor !== 1 || !(always || hasLongBody(request))) return undefined;
+  (request.socket as MarkedSocket)[CLOSING] = true;
+  return { Connection: 'close' };
+}

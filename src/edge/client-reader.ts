@@ -1,0 +1,51 @@
+/* Whose request it is: the peer of the connection, or whom trusted proxies name. */
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { addressKey, SHARED_KEY } from '../common/ip-address.js';
+import type { Client } from '../common/request-state.js';
+import type { TrustFunction } from '../client-address/client-address.options.js';
+import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';
+import type { FrontLog } from './edge-log.js';
+import { logLine } from '../common/log-text.js';
+
+/** What a connection keeps between its requests: the peer does not change. */
+const PEER = Symbol('agent-security:peer');
+type SocketWithPeer = TLSSocket & { [PEER]?: Client };
+
+export class ClientReader {
+  #warned = false;
+
+  constructor(
+    private readonly trustProxy: TrustFunction | undefined,
+    private readonly log: FrontLog,
+  ) {}
+
+  read(raw: IncomingMessage): Client {
+    const socket = raw.socket as SocketWithPeer;
+    const { trustProxy } = this;
+    if (trustProxy === undefined) {
+      if (!this.#warned && hasForwardingHeaders(raw.headers)) this.#warn(socket.remoteAddress);
+      return (socket[PEER] ??= this.#read(raw, socket));
+    }
+    const client = this.#read(raw, socket);
+    if (!this.#warned && hasForwardingHeaders(raw.headers) && !trustProxy(client.address, 0)) {
+      const peer = readClient({ address: socket.remoteAddress, encrypted: false }, {}, undefined).address;
+      if (peer === client.address) this.#warn(peer);
+    }
+    return client;
+  }
+
+  #read(raw: IncomingMessage, socket: SocketWithPeer): Client {
+    const peer = { address: socket.remoteAddress, encrypted: socket.encrypted === true };
+    const reading = readClient(peer, raw.headers, this.trustProxy);
+    return { ...reading, key: addressKey(reading.address) ?? SHARED_KEY };
+  }
+
+  #warn(peer: string | undefined): void {
+    this.#warned = true;
+    this.log.warn(
+      logLine`Forwarding headers (X-Forwarded-For or Forwarded) arrive from ${peer ?? 'a peer'}, which trustProxy (TRUST_PROXY) does not ` +
+        'name. They are ignored: if that is your proxy, all its clients share one quota until you name it.',
+    );
+  }
+}

@@ -1,0 +1,302 @@
+/* What every request meets first, in this order: ID, headers, head, host, CORS, flood limit, URL, method, verb, declared body, known
+ * refusals. All of it happens in front of the body parser, of Nest's own pipeline and of every route, whoever mounted it. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { AnswerNow } from '../http/answer-now.js';
+import type { MayCarryAgent } from '../common/agent.js';
+import type { Clock } from '../common/clock.js';
+import {
+  type PlatformRequest,
+  type PlatformResponse,
+  rawRequest,
+  rawResponse,
+  setRequestId,
+  takeOver,
+} from '../common/http-request.js';
+import type { ProblemFields } from '../common/problem.js';
+import { attachUpgrade, requestState, RequestState } from '../common/request-state.js';
+import type { HandshakeJudge } from '../auth/handshake.js';
+import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
+import { attachState, standingHeaders } from '../http/response-headers.js';
+import { checkDeclaredBody } from '../body/check-body.js';
+import { watchBody } from '../body/watch-body.js';
+import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
+import type { ResolvedCors } from '../cors/cors.options.js';
+import { type HeaderSettings, templateParts } from '../headers/header-settings.js';
+import type { RefusalMemory } from '../limiter/refusal-memory.js';
+import { chooseRequestId } from '../request-id/choose-request-id.js';
+import { checkUrl, urlRefusal } from '../url/check-url.js';
+import { checkVerb } from '../verb/check-verb.js';
+import type { ResolvedOptions } from '../agent-security.options.js';
+import { TLS_PROBLEM } from '../websockets/tls.problem.js';
+import { ClientReader } from './client-reader.js';
+import type { FrontLog } from './edge-log.js';
+import type { FrontStage } from '../common/edge-stage.js';
+import { HostCheck } from './host-check.js';
+import { LimitCheck } from './limit-check.js';
+import { OriginCheck, PREFLIGHT } from './origin-check.js';
+import { answerOnSocket, answerPreflight, answerProblem, createAnswerNow } from './answer.js';
+import { hasResponseEnded } from '../common/response-end.js';
+import {
+  checkMethod,
+  checkRepeatedFields,
+  checkRequestHead,
+  EXPECTATION_PROBLEM,
+  FRONT_PROBLEM,
+  urlProblem,
+} from './request-head.js';
+import { logLine } from '../common/log-text.js';
+
+export interface FrontParts {
+  readonly options: ResolvedOptions;
+  readonly settings: HeaderSettings;
+  readonly clock: Clock;
+  readonly log: FrontLog;
+  readonly refusals: RefusalMemory;
+  readonly mayCarryAgent: MayCarryAgent;
+  readonly stages: readonly FrontStage[];
+  /** Of `@Verb()`. */
+  readonly verbs: ReadonlySet<string>;
+  readonly handshakes: HandshakeJudge | undefined;
+  /** Charges a request that no guard of the limits has seen. */
+  readonly chargeFailed: ((state: RequestState) => void) | undefined;
+}
+
+export class Front {
+  readonly #template: HeaderTemplate;
+  readonly #answerNow: AnswerNow;
+  readonly #clients: ClientReader;
+  readonly #hosts: HostCheck;
+  readonly #origins: OriginCheck;
+  readonly #limits: LimitCheck;
+
+  private readonly options: ResolvedOptions;
+  private readonly log: FrontLog;
+
+  constructor(private readonly parts: FrontParts) {
+    const { options, settings, clock, log, stages } = parts;
+    this.options = options;
+    this.log = log;
+    this.#answerNow = createAnswerNow(options.errors);
+    this.#template = compileHeaderTemplate(templateParts(settings));
+    this.#clients = new ClientReader(options.trustProxy, log);
+    this.#hosts = new HostCheck(options.hosts, clock, log);
+    this.#origins = new OriginCheck(options.cors, stages);
+    this.#limits = new LimitCheck(options.rateLimit, parts.refusals, parts.mayCarryAgent, clock);
+  }
+
+  /**
+   * Attaches the response's headers and judges the request. False means that it has been answered, or will be.
+   * @param sendContinue where the client waits to be asked for its body
+   */
+  admit(
+    request: PlatformRequest,
+    response: PlatformResponse,
+    sendContinue?: () => void,
+  ): boolean | Promise<boolean> {
+    const raw = rawRequest(request);
+    const state = this.#begin(request, raw, rawResponse(response));
+    if (sendContinue !== undefined) state.awaitContinue(sendContinue);
+    const problem = this.#judge(raw, state) ?? this.#limits.checkKnown(raw, state);
+    if (problem === undefined) {
+      const claiming = this.#claiming(raw);
+      if (!claiming.some(stage => stage.judgesBody)) this.#watchBody(raw, rawResponse(response), state);
+      return claiming.length === 0 || this.#runStages(claiming, request, response, state);
+    }
+    takeOver(response);
+    if (problem === PREFLIGHT) answerPreflight(raw, rawResponse(response), this.options.cors as ResolvedCors);
+    else this.#answer(raw, rawResponse(response), state, problem);
+    return false;
+  }
+
+  /** Nearly every request is claimed by no stage, and then nothing is allocated. */
+  #claiming(raw: IncomingMessage): readonly FrontStage[] {
+    let claiming: FrontStage[] | undefined;
+    for (const stage of this.parts.stages) if (stage.claims(raw)) (claiming ??= []).push(stage);
+    return claiming ?? NO_STAGES;
+  }
+
+  #answer(raw: IncomingMessage, response: ServerResponse, state: RequestState, problem: ProblemFields): void {
+    const stage = this.parts.stages.find(each => each.refuse !== undefined && each.claims(raw));
+    if (stage === undefined) answerProblem(raw, response, problem, state.id, this.options.errors);
+    else stage.refuse!(raw, response, state, problem);
+  }
+
+  async #runStages(
+    stages: readonly FrontStage[],
+    request: PlatformRequest,
+    response: PlatformResponse,
+    state: RequestState,
+  ): Promise<boolean> {
+    const raw = rawRequest(request);
+    const rawAnswer = rawResponse(response);
+    try {
+      for (const stage of stages) {
+        if (await stage.run(raw, rawAnswer, state)) continue;
+        takeOver(response);
+        return false;
+      }
+      // A body that was refused while a stage waited has its answer, and nobody waits for one on a connection that is closed.
+      return !rawAnswer.headersSent && !hasResponseEnded(rawAnswer);
+    } catch (error) {
+      const problem = this.#failed(error);
+      takeOver(response);
+      if (rawAnswer.headersSent) rawAnswer.destroy();
+      else answerProblem(raw, rawAnswer, problem, state.id, this.options.errors);
+      return false;
+    }
+  }
+
+  /**
+   * Judges an upgrade (a WebSocket handshake) as a request that changes state: a browser sends it without a preflight, and reads
+   * what comes. False means that it has been answered.
+   */
+  admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean | Promise<boolean> {
+    const state = this.#newState(raw, NO_RESPONSE);
+    const problem = this.#judge(raw, state, 'UPGRADE') ?? this.#checkTls(state);
+    if (problem !== undefined) {
+      this.#refuseUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
+      return false;
+    }
+    if (this.parts.handshakes !== undefined) return this.#authenticate(raw, socket, state);
+    attachUpgrade(raw, socket, state);
+    return true;
+  }
+
+  #checkTls({ client }: RequestState): ProblemFields | undefined {
+    return this.options.webSockets.requireTls && !client.secure ? TLS_PROBLEM : undefined;
+  }
+
+  async #authenticate(raw: IncomingMessage, socket: Duplex, state: RequestState): Promise<boolean> {
+    const refusal = await this.parts.handshakes!.judge(raw, state).catch((error: unknown) => ({
+      problem: this.#failed(error),
+      headers: [],
+    }));
+    if (socket.destroyed) return false;
+    if (refusal === undefined) {
+      attachUpgrade(raw, socket, state);
+      return true;
+    }
+    this.#refuseUpgrade(socket, state, refusal.problem, refusal.headers);
+    return false;
+  }
+
+  #refuseUpgrade(
+    socket: Duplex,
+    state: RequestState,
+    fields: ProblemFields,
+    more: readonly string[] = [],
+  ): void {
+    const headers = [...standingHeaders(state), ...(state.grant ?? []), ...(state.quota ?? []), ...more];
+    answerOnSocket(socket, fields, headers, state.id, this.options.errors);
+  }
+
+  /** For bytes that Node's parser could not read as a request. */
+  answerUnreadable(socket: Duplex, fields: ProblemFields): void {
+    const { requestId } = this.options;
+    const id = requestId === false ? '' : requestId.generate();
+    const secure = (socket as TLSSocket).encrypted === true;
+    const headers = standingHeaders({ id, template: this.#template, client: { secure } });
+    answerOnSocket(socket, fields, headers, id, this.options.errors);
+  }
+
+  /**
+   * For a request that the framework refuses before any hook (Fastify: a malformed URL, a parameter that is too long).
+   * Answers it here, so that it is a problem like every other.
+   */
+  answerUnroutable(request: PlatformRequest, response: ServerResponse): void {
+    this.#refuse(request, response, urlProblem);
+  }
+
+  /** For an `Expect` that Node refuses without a request event. */
+  answerExpectation(request: IncomingMessage, response: ServerResponse): void {
+    this.#refuse(request, response, () => EXPECTATION_PROBLEM);
+  }
+
+  #refuse(
+    request: PlatformRequest,
+    response: ServerResponse,
+    problemOf: (raw: IncomingMessage) => ProblemFields,
+  ): void {
+    const raw = rawRequest(request);
+    const judged = requestState(response);
+    const state = judged ?? this.#begin(request, raw, response);
+    const fields = judged === undefined ? this.#judge(raw, state) : undefined;
+    const problem = fields === undefined || fields === PREFLIGHT ? problemOf(raw) : fields;
+    answerProblem(raw, response, problem, state.id, this.options.errors);
+  }
+
+  #begin(request: PlatformRequest, raw: IncomingMessage, response: ServerResponse): RequestState {
+    const state = this.#newState(raw, response.writeHead);
+    if (state.id !== '') setRequestId(request, state.id);
+    state.chargeFailed = this.parts.chargeFailed;
+    attachState(response, raw, state);
+    return state;
+  }
+
+  #newState(raw: IncomingMessage, writeHead: ServerResponse['writeHead']): RequestState {
+    const state = new RequestState(this.#template, writeHead);
+    const { requestId } = this.options;
+    if (requestId !== false) state.id = chooseRequestId(raw.headers[requestId.lowerCaseHeader], requestId);
+    return state;
+  }
+
+  #judge(
+    raw: IncomingMessage,
+    state: RequestState,
+    method = raw.method ?? '',
+  ): ProblemFields | typeof PREFLIGHT | undefined {
+    try {
+      state.client = this.#clients.read(raw);
+      const problem =
+        checkRequestHead(raw) ?? this.#hosts.check(raw, state) ?? this.#origins.check(raw, state, method);
+      return (
+        // Counts every request, also one that is rejected already or is a preflight.
+        this.#limits.checkFlood(raw, state) ??
+        problem ??
+        this.#checkUrl(raw) ??
+        checkMethod(raw.method ?? '', this.options.methods) ??
+        checkRepeatedFields(raw) ??
+        this.#checkVerb(raw, state) ??
+        this.#checkBody(raw)
+      );
+    } catch (error) {
+      // A function of the app's own, such as trustProxy. Thrown out of the server's event, it would end the process.
+      return this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): ProblemFields {
+    this.log.error(logLine`A request could not be judged: ${error}`);
+    return FRONT_PROBLEM;
+  }
+
+  #checkUrl({ url }: IncomingMessage): ProblemFields | undefined {
+    if (this.options.url === false) return undefined;
+    const decision = checkUrl(url ?? '', this.options.url);
+    return decision.allowed ? undefined : urlRefusal(decision.reason, this.options.url.maxLength);
+  }
+
+  #checkVerb(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
+    const decision = checkVerb(raw, this.parts.verbs);
+    if (decision.kind === 'verb') state.verb = decision.verb;
+    return decision.kind === 'refused' ? decision.problem : undefined;
+  }
+
+  #checkBody({ method, headers }: IncomingMessage): ProblemFields | undefined {
+    const { body } = this.options;
+    return body === false ? undefined : checkDeclaredBody(method ?? '', headers, body.maxBytes);
+  }
+
+  #watchBody(raw: IncomingMessage, response: ServerResponse, state: RequestState): void {
+    const { body } = this.options;
+    if (body === false) return;
+    state.body = watchBody(raw, body, problem => this.#answerNow(raw, response, problem));
+  }
+}
+
+const NO_STAGES: readonly FrontStage[] = [];
+
+/** An upgrade has no response object whose headers could be written. */
+const NO_RESPONSE = undefined as unknown as ServerResponse['writeHead'];

@@ -1,0 +1,163 @@
+/* Runs the edge on the HTTP server itself: in front of every listener of its events, whoever adds one and whenever. Listeners of
+ * libraries (socket.io's polling, an upgrade proxy) pass neither Express nor Fastify, and some are added while the server listens. */
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { ProblemFields } from '../common/problem.js';
+import { requestState } from '../common/request-state.js';
+import { closeWithConnection } from '../common/response-end.js';
+import { keepErrorListener } from './answer.js';
+import type { Front } from './edge.js';
+
+/** What an Express app takes in place of its own last answer: what is to happen to a request that nobody answered. */
+export type AnswerUnhandled = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
+
+type GatedServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'> & {
+  requireHostHeader?: boolean;
+};
+type Emit = (event: string, ...args: unknown[]) => boolean;
+
+/** The edge's own listener of each event that hands out a request or a connection. */
+type EdgeListeners = Map<string, (...args: never[]) => void>;
+
+export function installGate(server: GatedServer, front: Front, answerUnhandled?: AnswerUnhandled): void {
+  const emit = server.emit as Emit;
+  // A library that has wrapped this server's own emit may hold on to the server: it runs behind the edge.
+  const isWrapped = Object.hasOwn(server, 'emit');
+  const deliver = (isWrapped ? emit : (EventEmitter.prototype.emit as Emit)).bind(server);
+  const edge = edgeListeners(server, front, deliver, answerUnhandled);
+  if (!isWrapped && emit !== EventEmitter.prototype.emit) runInside(emit, server, edge);
+  server.emit = (event: string, ...args: unknown[]): boolean => {
+    const listener = edge.get(event);
+    if (listener === undefined) return emit.call(server, event, ...args);
+    listener(...(args as never[]));
+    return true;
+  };
+  server.on('connection', keepAddress).on('secureConnection', keepAddress);
+  // Without a listener, Node would ask for a body before anybody has looked at the request, or answer by itself.
+  server.on('checkContinue', noListener);
+  server.on('checkExpectation', noListener);
+  // A request without a Host is answered by the front; one whose lines Node would drop is refused there (request-head.ts).
+  server.requireHostHeader = false;
+  server.maxHeadersCount = 0;
+}
+
+/** Runs the edge inside the emit of a tracer, which wraps `Server.prototype.emit`: rejections are traced too. */
+function runInside(emit: Emit, server: GatedServer, edge: EdgeListeners): void {
+  const emitter = Object.create(server) as EventEmitter;
+  EventEmitter.call(emitter); // Gives it listeners of its own.
+  for (const [event, listener] of edge) {
+    emitter.on(event, listener as (...args: unknown[]) => void);
+    edge.set(event, (...args) => void emit.call(emitter, event, ...args));
+  }
+}
+
+function edgeListeners(
+  server: GatedServer,
+  front: Front,
+  deliver: Emit,
+  answerUnhandled: AnswerUnhandled | undefined,
+): EdgeListeners {
+  const dispatch = (request: IncomingMessage, response: ServerResponse): void => {
+    if (answerUnhandled === undefined) deliver('request', request, response);
+    else {
+      deliver('request', request, response, (error?: unknown) => answerUnhandled(request, response, error));
+    }
+  };
+  const isHandled = (event: string): boolean =>
+    server.listeners(event).some(listener => listener !== noListener);
+
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    closeWithConnection(response);
+    // A listener of `checkContinue` emits the request again.
+    if (requestState(response) !== undefined) dispatch(request, response);
+    else whenAdmitted(front.admit(request, response), () => dispatch(request, response));
+  };
+  const onContinue = (request: IncomingMessage, response: ServerResponse): void => {
+    closeWithConnection(response);
+    const admitted = front.admit(request, response, () => response.writeContinue());
+    whenAdmitted(admitted, () => {
+      if (isHandled('checkContinue')) deliver('checkContinue', request, response);
+      else {
+        requestState(response)!.askForBody();
+        dispatch(request, response);
+      }
+    });
+  };
+  const onExpectation = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!isHandled('checkExpectation')) front.answerExpectation(request, response);
+    else {
+      closeWithConnection(response);
+      whenAdmitted(front.admit(request, response), () => deliver('checkExpectation', request, response));
+    }
+  };
+  const onUpgrade =
+    (event: string) =>
+    (request: IncomingMessage, socket: Duplex | ServerResponse, head: Buffer): void => {
+      keepErrorListener(socket);
+      // A CONNECT over HTTP/2 has a response.
+      const isResponse = 'writeHead' in socket;
+      const admitted = isResponse ? front.admit(request, socket) : front.admitUpgrade(request, socket);
+      whenAdmitted(admitted, () => {
+        if (!deliver(event, request, socket, head)) socket.destroy();
+      });
+    };
+  const onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+    // Node's own answers (and Fastify's, in their place) would go out without a header. A handler of the app's own stays.
+    const own = server.listeners('clientError').filter(isNotDefault);
+    for (const listener of own) listener.call(server, error, socket);
+    if (own.length === 0) answerParserError(error, socket, front);
+  };
+  return new Map<string, (...args: never[]) => void>([
+    ['request', onRequest],
+    ['checkContinue', onContinue],
+    ['checkExpectation', onExpectation],
+    ['upgrade', onUpgrade('upgrade')],
+    ['connect', onUpgrade('connect')],
+    ['clientError', onClientError],
+  ]);
+}
+
+/**
+ * Node looks the peer's address up when it is first asked for, and a connection that has been reset by then has none: its requests would
+ * count for nobody's limits. A peer that is gone already is not served. The socket of a UNIX domain has neither address.
+ */
+function keepAddress(socket: Socket): void {
+  if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
+}
+
+const noListener = (): void => undefined;
+
+const isNotDefault = ({ name }: { readonly name: string }): boolean =>
+  !name.endsWith('defaultClientErrorHandler');
+
+/** Mostly at once: a promise would cost every request. */
+function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void): void {
+  if (admitted === true) go();
+  else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && go());
+}
+
+function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, front: Front): void {
+  const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
+  // The other side is gone, or an answer is on its way that another must not interrupt.
+  if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) socket.destroy();
+  else front.answerUnreadable(socket, parserProblem(error.code));
+}
+
+function parserProblem(code: string | undefined): ProblemFields {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, code: 'too_many_headers', detail: 'The head of the request is too large.' };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, code: 'request_timeout', detail: 'The request did not arrive in time.' };
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return {
+        status: 413,
+        code: 'body_too_large',
+        detail: 'The chunks of the body carry too much beside it.',
+      };
+    default:
+      return { status: 400, code: 'request_malformed', detail: 'The request is not valid HTTP.' };
+  }
+}

@@ -1,0 +1,80 @@
+/* The origin of a request: what its page may read, whether it may change state, and whether it is a preflight. */
+import type { IncomingMessage } from 'node:http';
+import type { ProblemFields } from '../common/problem.js';
+import type { RequestState } from '../common/request-state.js';
+import type { ResolvedCors } from '../cors/cors.options.js';
+import { decideCors } from '../cors/decide-cors.js';
+import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
+import type { FrontStage } from '../common/edge-stage.js';
+
+/** In place of a problem: the request asks what a page may send, and goes no further. */
+export const PREFLIGHT = 'preflight';
+
+export class OriginCheck {
+  readonly #grants = new Map<string, readonly string[]>();
+
+  constructor(
+    private readonly cors: ResolvedCors | false,
+    private readonly stages: readonly FrontStage[],
+  ) {
+    if (cors) for (const origin of cors.exact) this.#grants.set(origin, grantPairs(origin, cors));
+  }
+
+  /**
+   * Notes in the state what the page may read.
+   * @param method `UPGRADE` for a WebSocket handshake
+   */
+  check(
+    raw: IncomingMessage,
+    state: RequestState,
+    method: string,
+  ): ProblemFields | typeof PREFLIGHT | undefined {
+    const { cors } = this;
+    if (cors === false) return undefined;
+    const { headers } = raw;
+    const origin = headers.origin;
+    const secFetchSite = headers['sec-fetch-site'] as string | undefined;
+    if (origin === undefined && secFetchSite === undefined && !cors.anyOrigin) return undefined;
+    let decision = decideCors(
+      {
+        method,
+        origin,
+        secFetchSite,
+        requestedMethod: headers['access-control-request-method'],
+        host: state.host,
+        secure: state.client.secure,
+      },
+      cors,
+    );
+    if (
+      (decision.kind === 'refused' || decision.kind === 'unreadable') &&
+      origin !== undefined &&
+      this.stages.some(stage => stage.allowsOrigin?.(raw, origin) === true)
+    ) {
+      const isPreflight = method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+      decision = { kind: isPreflight ? 'preflight' : 'granted', origin };
+    }
+    if (decision.kind === 'granted' || decision.kind === 'preflight') {
+      state.grant = this.#grants.get(decision.origin) ?? grantPairs(decision.origin, cors);
+      return decision.kind === 'preflight' ? PREFLIGHT : undefined;
+    }
+    state.unreadable = decision.kind !== 'none';
+    if (decision.kind !== 'refused' || (method === raw.method && this.#isOpenToOrigins(raw)))
+      return undefined;
+    return ORIGIN_PROBLEM;
+  }
+
+  #isOpenToOrigins(raw: IncomingMessage): boolean {
+    return this.stages.some(stage => stage.isOpenToOrigins === true && stage.claims(raw));
+  }
+}
+
+function grantPairs(origin: string, cors: ResolvedCors): readonly string[] {
+  return [
+    'Access-Control-Allow-Origin',
+    origin,
+    ...(cors.credentials ? ['Access-Control-Allow-Credentials', 'true'] : []),
+    'Access-Control-Expose-Headers',
+    cors.exposeHeaders,
+  ];
+}

@@ -1,0 +1,24 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { namesParameter } from '../auth/read-credential.js';
+import { URL_PROBLEM } from '../auth/refusal.js';
+import type { RequestState } from '../common/request-state.js';
+import type { ResolvedErrors } from '../errors/errors.options.js';
+import { answerProblem } from './answer.js';
+import type { FrontStage } from '../common/edge-stage.js';
+
+/** Refuses credentials in URLs, on every path: in front of whoever would log them. */
+export class UrlCredentialStage implements FrontStage {
+  constructor(
+    private readonly names: ReadonlySet<string>,
+    private readonly errors: ResolvedErrors | false,
+  ) {}
+
+  claims({ url = '' }: IncomingMessage): boolean {
+    return namesParameter(url, this.names);
+  }
+
+  run(raw: IncomingMessage, response: ServerResponse, state: RequestState): boolean {
+    answerProblem(raw, response, URL_PROBLEM, state.id, this.errors);
+    return false;
+  }
+}

@@ -1,0 +1,35 @@
+import { type ExecutionContext, HttpException } from '@nestjs/common';
+import { graphqlExtensions } from '../common/graphql-extensions.js';
+import { problemOf, toProblem } from '../common/problem.js';
+import { handshakeOf, stateOfRequest } from '../common/request-state.js';
+
+type WsExceptionClass = new (error: object) => Error;
+
+/**
+ * Turns the rejection of a gateway's message into what gateways tell their clients, and gives that of a GraphQL operation its `extensions`; of
+ * anything else they would say "Internal server error". Errors of other contexts stay as they are.
+ */
+export async function toMessageException(
+  error: unknown,
+  context: ExecutionContext,
+  typeBase: string | undefined,
+): Promise<unknown> {
+  const type = context.getType<string>();
+  if (type !== 'ws' && type !== 'graphql') return error;
+  const fields =
+    problemOf(error) ??
+    (error instanceof HttpException && error.getStatus() < 500
+      ? { status: error.getStatus(), code: 'refused', detail: error.message }
+      : undefined);
+  if (fields === undefined) return error;
+  if (type === 'graphql') {
+    const extensions = graphqlExtensions(toProblem(fields, typeBase, undefined));
+    return Object.assign(error as Error, { extensions });
+  }
+  // Loaded on demand: who has a gateway has the package, and nobody else needs it.
+  const { WsException } = (await import('@nestjs/websockets')) as { WsException: WsExceptionClass };
+  const requestId = stateOfRequest(handshakeOf(context.switchToWs().getClient()))?.id || undefined;
+  const { status: statusCode, detail, ...problem } = toProblem(fields, typeBase, requestId);
+  const cause = { pattern: context.switchToWs().getPattern() };
+  return new WsException({ status: 'error', message: detail ?? fields.code, statusCode, ...problem, cause });
+}

@@ -1,0 +1,261 @@
+/* A shared store that is slow, dead or lying must cost the app neither its answers nor its limits: each decision has a deadline, and a
+ * store that keeps failing is not asked until it answers again. */
+import type { Clock } from '../../common/clock.js';
+import { Deadlines } from '../../common/deadlines.js';
+import { isRecord } from '../../common/read-options.js';
+import type { SecurityEvents } from '../../events/security-events.js';
+import { show } from '../../common/show-value.js';
+import { refuses, type Standing, type Verdict } from '../judge.js';
+import type { Policy } from '../policy.js';
+import type { QuotaStore, StoredCharge } from './quota-store.js';
+import { SlotReleases, slotsOf } from './slot-releases.js';
+import { logLine } from '../../common/log-text.js';
+
+export interface StoreLog {
+  log(message: string): void;
+  error(message: string): void;
+}
+
+/** What no store can be asked: the fault of who asks, and so no failure of the store. */
+export class UnaskableError extends RangeError {
+  override readonly name = 'UnaskableError';
+}
+
+export const DEADLINE_MS = 100;
+/** So many failures in a row open the circuit. */
+const FAILURES_TO_OPEN = 5;
+/** While it is open, the store is tried so often, by a request that does not wait for it. */
+const PROBE_INTERVAL_MS = 1_000;
+
+/** What a store's answer to some charges says. */
+type Read<T> = (answer: unknown, charges: readonly StoredCharge[]) => T;
+
+const ignore = (): void => undefined;
+
+export class GuardedStore {
+  readonly #deadlines = new Deadlines<() => void>(DEADLINE_MS, giveUp => giveUp());
+  #failures = 0;
+  #failing = false;
+  #probedMs = -Infinity;
+  readonly #releases: SlotReleases;
+
+  constructor(
+    private readonly store: QuotaStore,
+    private readonly clock: Clock,
+    private readonly log: StoreLog,
+    private readonly events?: SecurityEvents,
+  ) {
+    this.#releases = new SlotReleases(store, clock);
+  }
+
+  /**
+   * The store's decision; `undefined` if it has none in time. Never waits longer than the deadline.
+   *
+   * Here and below: what a caller asks wrongly (a key that is no text, say) rejects with an {@link UnaskableError}, or one client's key could
+   * open the circuit for everybody. Whatever else the store throws or rejects with is the store's, and never reaches a caller.
+   */
+  judge(charges: readonly StoredCharge[]): Promise<Verdict | undefined> {
+    // The request was decided without it, and nobody else would release its slots.
+    const onUnheard = (verdict: Verdict): void =>
+      this.release(slotsOf(charges, verdict), this.clock.monotonicMs());
+    return this.#guard(charges, () => this.store.judge(charges), checkVerdict, onUnheard);
+  }
+
+  /** Gives slots back that were leased at a moment: as soon as the store takes them, while it fails later. */
+  release(charges: readonly StoredCharge[], leasedMs: number): void {
+    if (charges.length === 0 || this.store.settle === undefined) return;
+    this.#releases.keep(charges, leasedMs);
+    if (this.#failures < FAILURES_TO_OPEN) this.#releases.send();
+  }
+
+  /** Settles when the store has answered every release that was sent, or is late. */
+  async released(): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>(resolve => (late = setTimeout(resolve, DEADLINE_MS)));
+    await Promise.race([this.#releases.sent(), enough]);
+    clearTimeout(late);
+  }
+
+  /** As {@link QuotaStore.settle}; `undefined` too if the store has no such method. */
+  async settle(charges: readonly StoredCharge[], units: number, ageMs: number): Promise<Verdict | undefined> {
+    if (this.store.settle === undefined) return undefined;
+    if (!Number.isSafeInteger(units))
+      throw new UnaskableError(`Units must be whole, received ${show(units)}`);
+    return this.#guard(charges, () => this.store.settle!(charges, units, ageMs), checkVerdict);
+  }
+
+  /** As {@link QuotaStore.renew}. */
+  async renew(charges: readonly StoredCharge[], ageMs: number): Promise<Verdict | undefined> {
+    if (this.store.renew === undefined) return undefined;
+    return this.#guard(charges, () => this.store.renew!(charges, ageMs), checkVerdict);
+  }
+
+  /** As {@link QuotaStore.reset}. @returns whether the store has done it */
+  async reset(charges: readonly StoredCharge[]): Promise<boolean> {
+    if (this.store.reset === undefined) return false;
+    const done = await this.#guard(
+      charges,
+      () => this.store.reset!(charges),
+      () => true,
+    );
+    return done === true;
+  }
+
+  async #guard<T>(
+    charges: readonly StoredCharge[],
+    ask: () => Promise<unknown>,
+    read: Read<T>,
+    onUnheard: (answer: T) => void = ignore,
+  ): Promise<T | undefined> {
+    checkCharges(charges);
+    if (this.#failures < FAILURES_TO_OPEN) return this.#ask(charges, ask, read, onUnheard);
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#probedMs >= PROBE_INTERVAL_MS) {
+      this.#probedMs = nowMs;
+      // Nobody waits for it, so nobody could hear why it cannot be asked. Asked in earnest: a store may answer and refuse to write.
+      this.#ask(charges, ask, read, onUnheard).then(
+        answer => answer !== undefined && onUnheard(answer),
+        ignore,
+      );
+    }
+    return undefined;
+  }
+
+  #ask<T>(
+    charges: readonly StoredCharge[],
+    ask: () => Promise<unknown>,
+    read: Read<T>,
+    /** Told of an answer that comes after the deadline. */
+    onLate: (answer: T) => void,
+  ): Promise<T | undefined> {
+    let asked: Promise<unknown>;
+    try {
+      asked = ask();
+    } catch (error) {
+      if (error instanceof UnaskableError) return Promise.reject(error);
+      // It failed over this question, at once, and before the store was asked: nobody else need be spared a wait.
+      this.#report(reasonOf(error));
+      return Promise.resolve(undefined);
+    }
+    return new Promise(resolve => {
+      let isLate = false;
+      const giveUp = (): void => {
+        isLate = true;
+        this.#fail(`no answer within ${DEADLINE_MS} ms`);
+        resolve(undefined);
+      };
+      const deadline = this.#deadlines.add(giveUp);
+      const settle = (answer: T | undefined): void => {
+        this.#deadlines.delete(deadline);
+        resolve(answer);
+      };
+      void this.#attempt(charges, asked, read, () => isLate, onLate).then(settle);
+    });
+  }
+
+  /** The store's answer, late or not; `undefined` if it fails. What comes late has failed already, and says nothing of its health. */
+  async #attempt<T>(
+    charges: readonly StoredCharge[],
+    asked: Promise<unknown>,
+    read: Read<T>,
+    isLate: () => boolean,
+    onLate: (answer: T) => void,
+  ): Promise<T | undefined> {
+    try {
+      const answer = read(await asked, charges);
+      if (isLate()) onLate(answer);
+      else this.#succeed();
+      return answer;
+    } catch (error) {
+      if (!isLate()) this.#fail(reasonOf(error));
+      return undefined;
+    }
+  }
+
+  #fail(reason: string): void {
+    this.#failures += 1;
+    this.#report(reason);
+  }
+
+  #report(reason: string): void {
+    if (this.#failing) return;
+    this.#failing = true;
+    this.events?.emit({ type: 'limit.store', timeMs: this.clock.epochMs(), state: 'failing', reason });
+    this.log.error(
+      logLine`The rate-limit store fails (${reason}); until it answers again, rateLimit.onStoreError decides.`,
+    );
+  }
+
+  #succeed(): void {
+    this.#failures = 0;
+    if (!this.#releases.isEmpty) this.#releases.send();
+    if (!this.#failing) return;
+    this.#failing = false;
+    this.events?.emit({ type: 'limit.store', timeMs: this.clock.epochMs(), state: 'healed' });
+    this.log.log('The rate-limit store answers again.');
+  }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function checkCharges(charges: readonly StoredCharge[]): void {
+  for (const { key, scope, owner, cost } of charges) {
+    checkText(key);
+    if (scope !== undefined) checkText(scope);
+    if (owner !== undefined) checkText(owner);
+    if (!Number.isSafeInteger(cost) || cost < 0)
+      throw new UnaskableError(`A cost must be a whole number from 0, received ${show(cost)}`);
+  }
+}
+
+function checkText(key: unknown): void {
+  // Only the type is told: a key may be a secret.
+  if (typeof key !== 'string')
+    throw new UnaskableError(`The key of a limit must be a text, received one of type ${typeof key}`);
+}
+
+/**
+ * One standing for each policy that was asked, in order, that agree with the decision. A store may leave out what it need not find out: how
+ * policies stand that were charged nothing, and those behind one that refuses.
+ * @throws TypeError for anything else: it would pass for granted, fail where it is told to a client, or tell nonsense there
+ */
+function checkVerdict(value: unknown, charges: readonly StoredCharge[]): Verdict {
+  if (!isRecord(value) || typeof value['granted'] !== 'boolean' || !Array.isArray(value['standings']))
+    throw new TypeError('its answer is no verdict');
+  const { granted, standings } = value as { granted: boolean; standings: readonly unknown[] };
+  let at = 0;
+  let isRefused = false;
+  for (const { policies, cost } of charges) {
+    for (const policy of policies) {
+      const standing = standings[at];
+      const isLeftOut = cost === 0 ? !isOf(standing, policy) : isRefused && standing === undefined;
+      if (isLeftOut) continue;
+      if (refuses(checkStanding(standing, policy, cost))) isRefused = true;
+      at++;
+    }
+  }
+  if (at !== standings.length) throw new TypeError('its verdict tells of limits that it was not asked about');
+  if (granted === isRefused)
+    throw new TypeError(granted ? 'it grants what a limit refuses' : 'it refuses what every limit grants');
+  return value as unknown as Verdict;
+}
+
+const isOf = (standing: unknown, policy: Policy): boolean =>
+  isRecord(standing) && standing['policy'] === policy;
+
+function checkStanding(value: unknown, policy: Policy, cost: number): Standing {
+  if (!isOf(value, policy)) throw new TypeError(`its verdict does not say how ${policy.name} stands`);
+  const standing = value as Standing;
+  const { remaining, resetMs, violated } = standing;
+  // Only what is more than the whole limit never passes.
+  const isNever = resetMs === Infinity && violated && cost > Math.min(policy.limit, policy.burst);
+  const isTimed = typeof resetMs === 'number' && resetMs >= 0 && resetMs <= Number.MAX_SAFE_INTEGER;
+  if (
+    Number.isSafeInteger(remaining) &&
+    remaining >= 0 &&
+    (isTimed || isNever) &&
+    typeof violated === 'boolean'
+  )
+    return standing;
+  throw new TypeError(`its verdict tells of ${policy.name} what is no standing`);
+}

@@ -1,0 +1,82 @@
+/* Slots of a shared store that are to be given back. What the store does not take is kept, and sent again when it answers: a slot that is
+ * forgotten locks its client out until the lease ends. */
+import type { Clock } from '../../common/clock.js';
+import type { Verdict } from '../judge.js';
+import type { QuotaStore, StoredCharge } from './quota-store.js';
+
+interface Release {
+  readonly charge: StoredCharge;
+  /** On the monotonic clock. */
+  readonly leasedMs: number;
+  tries: number;
+}
+
+/** The oldest beyond it are dropped; their leases end by themselves. */
+const MAX_KEPT = 10_000;
+/** One key that the store can never write must not cost a call for ever. */
+const MAX_TRIES = 5;
+
+export class SlotReleases {
+  readonly #kept: Release[] = [];
+  readonly #sending = new Set<Promise<void>>();
+
+  constructor(
+    private readonly store: QuotaStore,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Keeps releases until `send()`. */
+  keep(charges: readonly StoredCharge[], leasedMs: number): void {
+    for (const charge of charges) this.#keep({ charge, leasedMs, tries: 0 });
+  }
+
+  /** Sends what is kept. Never rejects, and waits for nothing. */
+  send(): void {
+    for (const release of this.#kept.splice(0)) this.#send(release);
+  }
+
+  get isEmpty(): boolean {
+    return this.#kept.length === 0;
+  }
+
+  /** Settles when the store has answered everything that was sent. */
+  async sent(): Promise<void> {
+    while (this.#sending.size > 0) await Promise.all(this.#sending);
+  }
+
+  #keep(release: Release): void {
+    if (release.tries >= MAX_TRIES) return;
+    if (this.#kept.length >= MAX_KEPT) this.#kept.shift();
+    this.#kept.push(release);
+  }
+
+  #send(release: Release): void {
+    release.tries++;
+    const sending = this.#settle(release)
+      // Only what has failed is sent again. What is late has been sent, and the store does it when it can: twice would free another's slot.
+      .catch(() => this.#keep(release))
+      .finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+  }
+
+  async #settle({ charge, leasedMs }: Release): Promise<void> {
+    const ageMs = Math.max(0, this.clock.monotonicMs() - leasedMs);
+    await this.store.settle?.([charge], -charge.cost, ageMs);
+  }
+}
+
+/** The slots that a decision has taken, as charges of their own. */
+export function slotsOf(charges: readonly StoredCharge[], { granted, standings }: Verdict): StoredCharge[] {
+  if (!granted) return [];
+  let at = 0;
+  return charges.flatMap(charge => {
+    const policies = charge.policies.filter(policy => {
+      const standing = standings[at];
+      // A store may leave out how a policy stands that was charged nothing.
+      if (standing?.policy !== policy) return false;
+      at++;
+      return policy.rule === 'concurrency' && charge.cost > 0 && !standing.violated;
+    });
+    return policies.length === 0 ? [] : [{ ...charge, policies }];
+  });
+}

@@ -1,0 +1,193 @@
+/* The clients of one quota: rows of numbers in typed arrays, found by 64-bit keys. It grows and forgets in small steps, so that no
+ * request waits for a clean-up, and it never holds more clients than its bound.
+ *
+ * A decision touches one entry of an index and one row: what it costs with many clients are cache misses, and little else. Each new
+ * client makes the table look at two old rows and drop those whose windows are empty.
+ *
+ * At the bound, of eight rows the one that has used the least gives way to a newcomer. A client that has used up a limit
+ * never gives way: if all eight have, the newcomer shares one row with all such newcomers. So a flood of new keys cannot free
+ * an old offender; it can only make newcomers share. */
+import type { Cells } from '../algorithms/algorithm.js';
+import { KeyIndex } from './key-index.js';
+import { MAX_LIMIT } from '../parse-limits.js';
+import type { Policy } from '../policy.js';
+import { Chunk, KEY_CELLS, QuotaRows } from './quota-rows.js';
+import { spreadKey } from './spread-key.js';
+
+const SWEPT_PER_INSERT = 2;
+const EVICTION_SAMPLE = 8;
+
+export class QuotaTable {
+  /** Where the row of the last `find` is: its memory, and its first cell. */
+  cells: Cells;
+  at = 0;
+  /** What each policy had to offer when it was asked last. */
+  readonly offered: number[];
+
+  /** Where each policy's cells begin in a row. */
+  readonly #offsets: readonly number[];
+  readonly #rows: QuotaRows;
+  readonly #index: KeyIndex;
+  /** The row that is looked at next for being empty, or for giving way. */
+  #hand = 0;
+  /** The row that newcomers share where there is none for them. */
+  readonly #shared: Cells;
+
+  /** @throws RangeError for a policy whose numbers cannot be counted */
+  constructor(
+    readonly policies: readonly Policy[],
+    private readonly maxClients: number,
+  ) {
+    for (const policy of policies) checkPolicy(policy);
+    const offsets: number[] = [];
+    let stride = KEY_CELLS;
+    for (const { algorithm } of policies) {
+      if (algorithm.aligned) stride += stride % 2;
+      offsets.push(stride);
+      stride += algorithm.cells;
+    }
+    // Rows begin on 64 bits, so that aligned cells are aligned in every row.
+    stride += stride % 2;
+    this.#offsets = offsets;
+    this.offered = policies.map(() => 0);
+    this.#rows = new QuotaRows(stride);
+    this.#index = new KeyIndex(this.#rows, maxClients);
+    this.#shared = new Chunk(stride);
+    this.cells = this.#shared;
+  }
+
+  /** How many clients it holds. */
+  get size(): number {
+    return this.#rows.count;
+  }
+
+  /** Turns to the row of a client, a new one if need be. */
+  find(hi: number, lo: number, nowMs: number): void {
+    const hash = spreadKey(hi, lo);
+    const row = this.#index.find(hi, lo, hash);
+    if (row === -1) this.#insert(hi, lo, hash, nowMs);
+    else this.#turnTo(row);
+  }
+
+  /** Turns to the row of a client; false, and nobody is added, if it has none. */
+  peek(hi: number, lo: number): boolean {
+    const row = this.#index.find(hi, lo, spreadKey(hi, lo));
+    if (row !== -1) this.#turnTo(row);
+    return row !== -1;
+  }
+
+  /** Whether it has turned to the row that newcomers share. */
+  get isShared(): boolean {
+    return this.cells === this.#shared;
+  }
+
+  /** Turns to the row that newcomers share. */
+  share(): void {
+    this.cells = this.#shared;
+    this.at = 0;
+  }
+
+  /** Forgets a client. */
+  delete(hi: number, lo: number): void {
+    const row = this.#index.find(hi, lo, spreadKey(hi, lo));
+    if (row !== -1) this.#drop(row);
+  }
+
+  available(policy: number, nowMs: number): number {
+    return this.policies[policy]!.algorithm.available(this.cells, this.at + this.#offsets[policy]!, nowMs);
+  }
+
+  charge(policy: number, nowMs: number, cost: number): void {
+    this.policies[policy]!.algorithm.charge(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
+  }
+
+  refund(policy: number, nowMs: number, cost: number, chargedMs: number): void {
+    const at = this.at + this.#offsets[policy]!;
+    this.policies[policy]!.algorithm.refund(this.cells, at, nowMs, cost, chargedMs);
+  }
+
+  waitMs(policy: number, nowMs: number, cost: number): number {
+    return this.policies[policy]!.algorithm.waitMs(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
+  }
+
+  resetMs(policy: number, nowMs: number): number {
+    return this.policies[policy]!.algorithm.resetMs(this.cells, this.at + this.#offsets[policy]!, nowMs);
+  }
+
+  refused(policy: number, nowMs: number): void {
+    this.policies[policy]!.algorithm.refused?.(this.cells, this.at + this.#offsets[policy]!, nowMs);
+  }
+
+  #insert(hi: number, lo: number, hash: number, nowMs: number): void {
+    this.#sweep(nowMs);
+    if (this.#rows.count >= this.maxClients && !this.#evict(nowMs)) {
+      return this.share();
+    }
+    const row = this.#rows.add(hi, lo);
+    this.#index.add(hash, row);
+    this.#turnTo(row);
+  }
+
+  #turnTo(row: number): void {
+    this.cells = this.#rows.cellsOf(row);
+    this.at = this.#rows.offsetOf(row);
+  }
+
+  #sweep(nowMs: number): void {
+    for (let looked = 0; looked < SWEPT_PER_INSERT && this.#rows.count > 0; looked++) {
+      if (this.#hand >= this.#rows.count) this.#hand = 0;
+      if (this.#use(this.#hand, nowMs) === 0) this.#drop(this.#hand);
+      else this.#hand++;
+    }
+  }
+
+  /** Makes room for one row; false if every row that it looked at has used up a limit. */
+  #evict(nowMs: number): boolean {
+    const { count } = this.#rows;
+    let leastUsed = -1;
+    let least = 1;
+    for (let looked = 0; looked < EVICTION_SAMPLE && looked < count; looked++) {
+      const row = (this.#hand + looked) % count;
+      const use = this.#use(row, nowMs);
+      if (use < least) [leastUsed, least] = [row, use];
+    }
+    this.#hand += EVICTION_SAMPLE;
+    if (leastUsed === -1) return false;
+    this.#drop(leastUsed);
+    return true;
+  }
+
+  /** How much of its tightest limit a row has used, 0 (nothing left in any window) to 1. */
+  #use(row: number, nowMs: number): number {
+    const cells = this.#rows.cellsOf(row);
+    const begin = this.#rows.offsetOf(row);
+    let most = 0;
+    for (let policy = 0; policy < this.policies.length; policy++) {
+      const { burst, algorithm } = this.policies[policy]!;
+      const at = begin + this.#offsets[policy]!;
+      const available = algorithm.available(cells, at, nowMs);
+      if (algorithm.resetMs(cells, at, nowMs) === 0) continue;
+      const use = available <= 0 ? 1 : Math.max(Number.EPSILON, 1 - available / burst);
+      if (use > most) most = use;
+    }
+    return most;
+  }
+
+  /** Forgets a row; the last one takes its number. */
+  #drop(row: number): void {
+    const last = this.#rows.count - 1;
+    this.#index.remove(this.#rows.hashOf(row), row);
+    if (row !== last) this.#index.renumber(this.#rows.hashOf(last), last, row);
+    this.#rows.replaceByLast(row);
+  }
+}
+
+/** A limit of 0 or `NaN` would make rows of `NaN` cells, in which the search for a client never ends. */
+function checkPolicy({ name, limit, burst, windowMs }: Policy): void {
+  for (const units of [limit, burst]) {
+    if (Number.isInteger(units) && units >= 1 && units <= MAX_LIMIT) continue;
+    throw new RangeError(`The policy ${name} must allow 1 to ${MAX_LIMIT}, received ${units}`);
+  }
+  if (windowMs >= 1 && windowMs < Infinity) return;
+  throw new RangeError(`The policy ${name} must have a window from 1 ms, received ${windowMs}`);
+}

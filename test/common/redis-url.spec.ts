@@ -1,0 +1,105 @@
+import { Controller, Get } from '@nestjs/common';
+import { AgentSecurityConfigError } from '../../src/index.js';
+import { readRedisUrl } from '../../src/common/redis-url.js';
+import { EXPRESS, PLATFORMS } from '../support/platforms.js';
+import { describeWithRedis, type RedisServer, startRedis, until } from '../support/redis.js';
+import { start } from '../support/start.js';
+
+const read = (value: string | undefined): string | undefined =>
+  readRedisUrl(name => (name === 'REDIS_URL' ? value : undefined));
+
+describe('REDIS_URL', () => {
+  const good: [title: string, value: string][] = [
+    ['a host', 'redis://localhost'],
+    ['a port and a database', 'redis://127.0.0.1:6380/2'],
+    ['TLS and a password', 'rediss://user:p%40ss@redis.example.com:6380/'],
+    ['an IPv6 address', 'redis://[::1]:6379'],
+  ];
+  it.each(good)('takes %s', (_title, value) => expect(read(` ${value} `)).toBe(value));
+
+  it.each([undefined, '', '  '])('is not set as %p', value => expect(read(value)).toBeUndefined());
+
+  const bad: [title: string, value: string][] = [
+    ['no URL', 'localhost:6379'],
+    ['another scheme', 'http://:s3cret@localhost:6379'],
+    ['no host', 'redis://'],
+    ['a word for a port', 'redis://:s3cret@localhost:port'],
+    ['a word for a database', 'redis://:s3cret@localhost/main'],
+    ['a password with a bare #', 'redis://:s3cret#x@localhost'],
+    ['a password with a bare %', 'redis://:s3cret%x@localhost'],
+  ];
+  it.each(bad)('refuses %s, and never shows it', (_title, value) => {
+    let thrown: unknown;
+    try {
+      read(value);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(AgentSecurityConfigError);
+    const error = thrown as AgentSecurityConfigError;
+    expect(error.option).toBe('REDIS_URL');
+    expect(error.message).not.toContain('s3cret');
+    expect(error.received).toBeUndefined();
+  });
+});
+
+@Controller()
+class HelloController {
+  @Get() get(): object {
+    return {};
+  }
+}
+
+describeWithRedis('an app with REDIS_URL', () => {
+  let redis: RedisServer;
+  const saved = process.env['REDIS_URL'];
+  beforeAll(async () => void (redis = await startRedis()));
+  beforeEach(() => redis.command('FLUSHALL'));
+  afterEach(() => {
+    if (saved === undefined) delete process.env['REDIS_URL'];
+    else process.env['REDIS_URL'] = saved;
+  });
+  /** Connections beside redis-cli's own. */
+  const connections = async (): Promise<number> =>
+    (await redis.command('CLIENT', 'LIST')).split('\n').filter(line => !line.includes('cmd=client|list'))
+      .length;
+
+  it.each(PLATFORMS)('counts there and hangs up with the app, on %s', async (_title, platform) => {
+    process.env['REDIS_URL'] = redis.url;
+    const [one, other] = [
+      await start(platform, { controllers: [HelloController] }),
+      await start(platform, { controllers: [HelloController] }),
+    ];
+    expect((await one.send('/')).header('X-RateLimit-Remaining')).toBe('9');
+    expect((await other.send('/')).header('X-RateLimit-Remaining')).toBe('8');
+    expect(await redis.command('--scan')).toBe('asec:{127.0.0.1}all');
+    expect(await connections()).toBe(2);
+    await one.close();
+    await until(async () => (await connections()) === 1);
+    await other.close();
+    await until(async () => (await connections()) === 0);
+  });
+
+  it('gives way to a store of the options', async () => {
+    process.env['REDIS_URL'] = redis.url;
+    const store = { judge: async () => ({ granted: true, standings: [] }) };
+    const app = await start(EXPRESS, { controllers: [HelloController], options: { rateLimit: { store } } });
+    expect((await app.send('/')).status).toBe(200);
+    expect(await redis.command('--scan')).toBe('');
+    expect(await connections()).toBe(0);
+  });
+
+  it('is not read where nothing is limited', async () => {
+    process.env['REDIS_URL'] = 'no URL';
+    const app = await start(EXPRESS, { controllers: [HelloController], options: { rateLimit: false } });
+    expect((await app.send('/')).status).toBe(200);
+  });
+
+  it('stops the start-up if it is no URL, and shows no password', async () => {
+    process.env['REDIS_URL'] = 'redis://:s3cret@host:port';
+    const error: unknown = await start(EXPRESS, {}).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(AgentSecurityConfigError);
+    expect(String(error)).toMatch(/REDIS_URL is not the URL of a Redis server/);
+    expect(String(error)).not.toContain('s3cret');
+  });
+});

@@ -1,0 +1,272 @@
+import fc from 'fast-check';
+import { Item, parseList } from 'structured-headers';
+import { judge, EVERY_POLICY, type Standing, type Verdict } from '../../src/limiter/judge.js';
+import { createPolicy, type Policy } from '../../src/limiter/policy.js';
+import { quotaHeaders, quotaProblem, retryAfterSeconds } from '../../src/limiter/quota-headers.js';
+import { QuotaTable } from '../../src/limiter/table/quota-table.js';
+import { type LimitRule, resolveRules } from '../../src/rate-limit/limit-rule.js';
+import { loadCases } from '../fixtures/load-cases.js';
+
+const SEED = 20_260;
+const EPOCH_MS = 1_790_000_000_250;
+const policy = (limit: number, windowMs: number, name?: string): Policy =>
+  createPolicy({ limit, windowMs, name });
+const standing = (of: Policy, remaining: number, resetMs: number, violated = false): Standing => ({
+  policy: of,
+  remaining,
+  resetMs,
+  violated,
+});
+
+function headersOf(verdict: Verdict, informative = true): Readonly<Record<string, string>> {
+  const pairs = quotaHeaders(verdict, EPOCH_MS, informative);
+  const names = pairs.filter((_, index) => index % 2 === 0);
+  expect(new Set(names.map(name => name.toLowerCase())).size).toBe(names.length);
+  return Object.fromEntries(names.map((name, index) => [name, pairs[index * 2 + 1]!]));
+}
+
+const items = (text: string): { name: unknown; parameters: Record<string, unknown> }[] =>
+  (parseList(text) as Item[]).map(([name, parameters]) => ({
+    name,
+    parameters: Object.fromEntries(parameters),
+  }));
+
+describe('quotaHeaders', () => {
+  const second = policy(10, 1_000);
+  const minute = policy(100, 60_000);
+
+  it('tells a granted client of every policy, and of the tightest in the old headers', () => {
+    const standings = [standing(second, 9, 1_000), standing(minute, 3, 20_001)];
+    expect(headersOf({ granted: true, standings })).toEqual({
+      'X-RateLimit-Limit': '100',
+      'X-RateLimit-Remaining': '3',
+      'X-RateLimit-Reset': '1790000021',
+      'RateLimit-Policy': '"10-per-second";q=10;w=1, "100-per-minute";q=100;w=60',
+      RateLimit: '"10-per-second";r=9;t=1, "100-per-minute";r=3;t=21',
+    });
+  });
+
+  it('tells a refused client how long to wait: for the slowest of the violated policies', () => {
+    const standings = [standing(second, 0, 400, true), standing(minute, 0, 12_001, true)];
+    expect(headersOf({ granted: false, standings })).toMatchObject({
+      'Retry-After': '13',
+      'X-RateLimit-Limit': '100',
+      'X-RateLimit-Remaining': '0',
+      RateLimit: '"10-per-second";r=0;t=1, "100-per-minute";r=0;t=13',
+    });
+  });
+
+  it('takes a violated policy for the tightest, also beside one with less left', () => {
+    const standings = [standing(minute, 0, 50_000), standing(second, 2, 900, true)];
+    expect(headersOf({ granted: false, standings })).toMatchObject({
+      'Retry-After': '1',
+      'X-RateLimit-Limit': '10',
+      'X-RateLimit-Remaining': '2',
+    });
+  });
+
+  it('keeps Retry-After where the informative headers are off', () => {
+    expect(headersOf({ granted: false, standings: [standing(second, 0, 1, true)] }, false)).toEqual({
+      'Retry-After': '1',
+    });
+    expect(headersOf({ granted: true, standings: [standing(second, 1, 1)] }, false)).toEqual({});
+  });
+
+  it('says nothing where nothing is limited', () => {
+    expect(quotaHeaders({ granted: true, standings: [] }, EPOCH_MS, true)).toEqual([]);
+  });
+
+  it('names the whole window for a cost that never passes', () => {
+    const headers = headersOf({ granted: false, standings: [standing(minute, 100, Infinity, true)] });
+    expect([headers['Retry-After'], headers['RateLimit']]).toEqual(['60', '"100-per-minute";r=100;t=60']);
+  });
+});
+
+describe('the syntax of RateLimit and RateLimit-Policy', () => {
+  const integer = (value: unknown, from: number): boolean =>
+    Number.isInteger(value) && (value as number) >= from;
+
+  it('is read by structured-headers, with the values that were meant, whatever is configured', () => {
+    const name = fc.array(fc.constantFrom('a', 'Z', '9', '.', '_', ':', '/', '-', 'burst'), {
+      minLength: 1,
+      maxLength: 8,
+    });
+    const rule = fc.record(
+      {
+        limit: fc
+          .tuple(
+            fc.constantFrom(1, 10, 999, 1_000_000_000),
+            fc.constantFrom('s', '90 s', '15 minutes', 'h', '31 days'),
+          )
+          .map(([limit, window]) => `${limit}/${window}`),
+        name: name.map(parts => parts.join('').slice(0, 64)),
+        algorithm: fc.constantFrom(
+          'sliding-window' as const,
+          'fixed-window' as const,
+          'token-bucket' as const,
+        ),
+      },
+      { requiredKeys: ['limit', 'algorithm'] },
+    );
+    const rules = fc.uniqueArray(rule, {
+      minLength: 1,
+      maxLength: 4,
+      selector: ({ name: own, limit }) => own ?? limit,
+    });
+    const visits = fc.array(fc.tuple(fc.nat(2_000), fc.nat(3)), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(rules, visits, (inputs, requests) => {
+        const policies = resolveRules('limits', inputs).map(each => (each as LimitRule).policy);
+        const table = new QuotaTable(policies, 100);
+        let nowMs = 0;
+        for (const [elapsedMs, cost] of requests) {
+          nowMs += elapsedMs;
+          const verdict = judge([{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 0 }, cost }], nowMs);
+          const headers = headersOf(verdict);
+          const stated = items(headers['RateLimit-Policy']!);
+          const state = items(headers['RateLimit']!);
+          expect(stated.map(item => item.name)).toEqual(policies.map(each => each.name));
+          expect(state.map(item => item.name)).toEqual(policies.map(each => each.name));
+          for (const [index, { parameters }] of stated.entries()) {
+            expect(parameters).toEqual({
+              q: policies[index]!.limit,
+              w: Math.ceil(policies[index]!.windowMs / 1000),
+            });
+            const { r, t } = state[index]!.parameters;
+            expect(integer(r, 0) && integer(t, 0)).toBe(true);
+            expect(r as number).toBeLessThanOrEqual(policies[index]!.limit);
+            expect(t as number).toBeLessThanOrEqual(parameters['w'] as number);
+          }
+          const tightest = policies.findIndex(each => String(each.limit) === headers['X-RateLimit-Limit']);
+          expect(tightest).not.toBe(-1);
+          expect(Number(headers['X-RateLimit-Remaining'])).toBeGreaterThanOrEqual(0);
+          expect(headers['X-RateLimit-Reset']).toMatch(/^\d{10}$/);
+          expect('Retry-After' in headers).toBe(!verdict.granted);
+          if (verdict.granted) continue;
+          const violated = verdict.standings.filter(each => each.violated);
+          const waits = violated.map(each => state[policies.indexOf(each.policy)]!.parameters['t'] as number);
+          expect(Number(headers['Retry-After'])).toBe(Math.max(...waits));
+          expect(headers['Retry-After']).toMatch(/^[1-9]\d*$/);
+        }
+      }),
+      { seed: SEED, numRuns: 300 },
+    );
+  });
+
+  it('is among what the table of fields calls valid, in each field that it emits', () => {
+    const { fields } = loadCases('ratelimit-headers');
+    const judged = (value: string, field: string): string => {
+      let list: ReturnType<typeof items>;
+      try {
+        list = items(value);
+      } catch {
+        return 'unreadable';
+      }
+      const [amount, time] = field === 'RateLimit' ? ['r', 't'] : ['q', 'w'];
+      const named = new Set(list.map(({ name }) => name)).size === list.length && list.length > 0;
+      const whole = list.every(
+        ({ name, parameters }) =>
+          typeof name === 'string' &&
+          integer(parameters[amount], 0) &&
+          (parameters[time] === undefined || integer(parameters[time], field === 'RateLimit' ? 0 : 1)) &&
+          (parameters['pk'] === undefined || parameters['pk'] instanceof ArrayBuffer),
+      );
+      return named && whole ? 'valid' : 'invalid';
+    };
+    // The checker of this spec agrees with the table, so what it lets pass above is what the draft means.
+    for (const { id, field, value, sf, semantic } of fields) {
+      const verdict = judged(value, field);
+      expect([id, verdict === 'unreadable']).toEqual([id, sf === 'invalid']);
+      expect([id, verdict === 'valid']).toEqual([id, semantic === 'valid']);
+    }
+    const verdict = {
+      granted: true,
+      standings: [standing(policy(5, 10), 4, 3), standing(policy(9, 60_000, 'a/b:c'), 0, 0)],
+    };
+    const headers = headersOf(verdict);
+    expect([
+      judged(headers['RateLimit']!, 'RateLimit'),
+      judged(headers['RateLimit-Policy']!, 'RateLimit-Policy'),
+    ]).toEqual(['valid', 'valid']);
+  });
+});
+
+describe('Retry-After', () => {
+  const valid = new Set(
+    loadCases('ratelimit-headers')
+      .retryAfter.filter(({ verdict }) => verdict === 'valid')
+      .map(({ value }) => value),
+  );
+
+  it.each([0.001, 0.5, 1, 999, 1_000])('is 1 for a wait of %d ms', resetMs => {
+    const seconds = String(retryAfterSeconds([standing(policy(1, 1_000), 0, resetMs, true)]));
+    expect([seconds, valid.has(seconds)]).toEqual(['1', true]);
+  });
+
+  it('is 1 where a violated policy has no wait at all', () => {
+    expect(retryAfterSeconds([standing(policy(1, 1_000), 0, 0, true)])).toBe(1);
+  });
+
+  it('is enough: whoever waits as long is granted', () => {
+    const window = fc.constantFrom(10, 999, 1_000, 1_001, 60_000, 3_600_000);
+    const algorithm = fc.constantFrom(
+      'sliding-window' as const,
+      'fixed-window' as const,
+      'token-bucket' as const,
+    );
+    const visits = fc.array(fc.nat(700), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 30 }),
+        window,
+        algorithm,
+        visits,
+        (limit, windowMs, name, pauses) => {
+          const table = new QuotaTable([createPolicy({ limit, windowMs, algorithm: name })], 10);
+          const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 0 }, cost: 1 }];
+          let nowMs = 0;
+          for (const pause of pauses) {
+            nowMs += pause;
+            const verdict = judge(charges, nowMs);
+            if (verdict.granted) continue;
+            const seconds = retryAfterSeconds(verdict.standings);
+            expect(seconds).toBeGreaterThanOrEqual(1);
+            expect(seconds).toBeLessThanOrEqual(Math.max(1, Math.ceil(windowMs / 1_000)));
+            nowMs += seconds * 1_000;
+            expect(judge(charges, nowMs).granted).toBe(true);
+          }
+        },
+      ),
+      { seed: SEED, numRuns: 500 },
+    );
+  });
+});
+
+describe('quotaProblem', () => {
+  it('names the violated policies, and the one that takes longest in words', () => {
+    const standings = [
+      standing(policy(10, 1_000), 0, 400, true),
+      standing(policy(100, 60_000), 0, 12_001, true),
+      standing(policy(1_000, 3_600_000), 5, 1, false),
+    ];
+    expect(quotaProblem({ granted: false, standings })).toEqual({
+      status: 429,
+      code: 'rate_limited',
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      detail: 'Limit: 100 requests per 1 minute',
+      members: {
+        retryable: true,
+        retry_after_seconds: 13,
+        'violated-policies': ['10-per-second', '100-per-minute'],
+      },
+    });
+  });
+
+  it('is not retryable where the cost is more than the limit', () => {
+    const problem = quotaProblem({
+      granted: false,
+      standings: [standing(policy(3, 1_000), 3, Infinity, true)],
+    });
+    expect(problem.members).toMatchObject({ retryable: false, retry_after_seconds: 1 });
+  });
+});
