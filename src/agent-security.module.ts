@@ -48,9 +48,9 @@ import { CspReports } from './csp-reports/csp-reports.js';
 import { RESOLVED_ERRORS } from './errors/errors.options.js';
 import { TIMERS, type Timers } from './common/timers.js';
 import { ProblemDetailsFilter } from './errors/problem-details.filter.js';
-import { Front } from './edge/edge.js';
-import { installGate } from './edge/install-gate.js';
-import { installFront } from './edge/install-hooks.js';
+import { Edge } from './edge/edge.js';
+import { installOnServer } from './edge/install-on-server.js';
+import { installEdge } from './edge/install-in-adapter.js';
 import { installStreamErrors } from './edge/install-stream-errors.js';
 import { installVerbs } from './edge/install-verbs.js';
 import { markFailures } from './edge/mark-failures.js';
@@ -129,7 +129,7 @@ export class AgentSecurityModule
   // APP_FILTER it would be the other way round. They come from the container, so that tests can override them.
   constructor(
     @Inject(RESOLVED) private readonly options: ResolvedOptions,
-    private readonly front: Front,
+    private readonly edge: Edge,
     private readonly adapterHost: HttpAdapterHost,
     private readonly config: ApplicationConfig,
     @Inject(KNOWN_REFUSALS) private readonly refusals: RefusalMemory,
@@ -176,7 +176,7 @@ export class AgentSecurityModule
     const logger = new Logger('AgentSecurity');
     const install = (adapter: AbstractHttpAdapter | null | undefined): void => {
       if (!adapter) return;
-      installFront(adapter, front, options.cors !== false, logger);
+      installEdge(adapter, edge, options.cors !== false, logger);
       installVerbs(adapter, verbs);
       markFailures(adapter);
       if (options.errors) installStreamErrors(adapter, (...failed) => this.answerUnhandled(...failed));
@@ -203,7 +203,7 @@ export class AgentSecurityModule
     if (this.options.timeout !== false) setServerLimits(server, this.options.timeout.server);
     const { mcp } = this.options;
     if (mcp) guardListening(server, mcp.network);
-    installGate(server, this.front, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
+    installOnServer(server, this.edge, answersAll ? (...call) => this.answerUnhandled(...call) : undefined);
   }
 
   /** Nest closes the server next, which waits for the requests that are under way: not longer than `timeout.shutdown`. */

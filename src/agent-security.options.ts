@@ -64,7 +64,7 @@ export interface AgentSecurityOptions {
   errors?: false | ErrorsOptions;
   /** Bounds on request bodies. @default 10 MiB, JSON 64 levels deep, no key twice */
   body?: false | BodyOptions;
-  /** MCP endpoints, judged in front of the framework. @default off */
+  /** MCP endpoints, judged before routing. @default off */
   mcp?: false | McpOptions;
   /** Handshakes of WebSockets; their messages are limited by `rateLimit.messages`. @default as every other request */
   webSockets?: WebSocketsOptions;

@@ -40,8 +40,8 @@ import {
   type UnguardedLimiter,
 } from './errors/problem-details.filter.js';
 import { createAnswerNow } from './edge/answer.js';
-import { Front } from './edge/edge.js';
-import { FRONT_STAGES, type FrontStage } from './common/edge-stage.js';
+import { Edge } from './edge/edge.js';
+import { EDGE_STAGES, type EdgeStage } from './common/edge-stage.js';
 import { PollingStage } from './edge/polling-stage.js';
 import { UrlCredentialStage } from './edge/url-credential-stage.js';
 import { allowOverride, findVerbs } from './edge/install-verbs.js';
@@ -244,19 +244,19 @@ export const PROVIDERS: Provider[] = [
     inject: [RESOLVED, RouteAccesses, TOKEN_VERIFIER, ModulesContainer],
   },
   {
-    provide: Front,
+    provide: Edge,
     useFactory: (
       options: ResolvedOptions,
       settings: HeaderSettings,
       clock: Clock,
       refusals: RefusalMemory,
       carries: MayCarryAgent,
-      stages: readonly FrontStage[],
+      stages: readonly EdgeStage[],
       handshakes: HandshakeJudge | undefined,
       verbs: ReadonlySet<string>,
       limiter: UnguardedLimiter,
     ) =>
-      new Front({
+      new Edge({
         options: allowOverride(options, verbs),
         settings,
         clock,
@@ -274,7 +274,7 @@ export const PROVIDERS: Provider[] = [
       CLOCK,
       KNOWN_REFUSALS,
       MAY_CARRY_AGENT,
-      FRONT_STAGES,
+      EDGE_STAGES,
       HandshakeJudge,
       VERBS,
       UNGUARDED_LIMITER,
@@ -288,7 +288,7 @@ export const PROVIDERS: Provider[] = [
   },
   // In the order in which they run.
   {
-    provide: FRONT_STAGES,
+    provide: EDGE_STAGES,
     useFactory: (
       { auth, errors, cspReports, webSockets, mcp: mcpOptions }: ResolvedOptions,
       mcp: McpStage | undefined,
@@ -299,8 +299,8 @@ export const PROVIDERS: Provider[] = [
       events: SecurityEvents,
       clock: Clock,
       answerNow: AnswerNow,
-      tokens: readonly FrontStage[],
-    ): readonly FrontStage[] => [
+      tokens: readonly EdgeStage[],
+    ): readonly EdgeStage[] => [
       ...(mcp ? [mcp] : []),
       ...(mcpOptions === false ? [] : [new EndpointDetector(mcpPaths, new Logger('AgentSecurity'))]),
       ...(auth ? [new UrlCredentialStage(auth.urlParameters, errors)] : []),
@@ -428,14 +428,14 @@ export const PROVIDERS: Provider[] = [
   ProblemDetailsFilter,
 ];
 
-/** What is answered about tokens in front of the framework. */
+/** What is answered about tokens before routing. */
 function tokenStages(
   { auth, rateLimit }: ResolvedOptions,
   services: TokenServices | undefined,
   apiKeys: ApiKeyVerifier | undefined,
   authenticator: Authenticator | undefined,
   clock: Clock,
-): readonly FrontStage[] {
+): readonly EdgeStage[] {
   if (!auth || services === undefined) return [];
   const { jose, metadata, issuer, issuerDpop } = services;
   const documents = metadata === undefined ? [] : [metadata];

@@ -73,7 +73,9 @@ const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, f
 /** What binds to Nest: everything else in `common/` and in a feature's folder is pure. */
 const BINDINGS =
   /\.(?:guard|interceptor|filter|decorator|exception|pipe)\.ts$|^(?:rate-limit\/(?:rate-limiter|quota-throttler-storage)|auth\/(?:route-accesses|openapi-describer|gateways)|mcp\/unanswered-paths|validation\/strict-validation)\.ts$/;
-const WIRING = new Set(['', 'front']);
+const WIRING = new Set(['', 'edge']);
+/** Below every feature: they import `common` and one another, and no feature. */
+const SHARED = new Set(['events', 'http', 'limiter', 'identity']);
 const isPure = (file: string): boolean => !WIRING.has(folderOf(file)) && !BINDINGS.test(file);
 
 type Rule = (each: Import) => boolean;
@@ -96,6 +98,7 @@ const rules: [title: string, breaks: Rule][] = [
         !WIRING.has(other) &&
         own !== other &&
         other !== 'common' &&
+        !SHARED.has(other) &&
         BINDINGS.test(to)
       );
     },
@@ -107,6 +110,11 @@ const rules: [title: string, breaks: Rule][] = [
   [
     'a feature imports neither the hook nor the wiring',
     ({ from, to, local }) => local && !WIRING.has(folderOf(from)) && WIRING.has(folderOf(to)),
+  ],
+  [
+    'what features share imports no feature',
+    ({ from, to, local }) =>
+      local && SHARED.has(folderOf(from)) && folderOf(to) !== 'common' && !SHARED.has(folderOf(to)),
   ],
   ['nothing imports index', ({ to, local }) => local && to === 'index.ts'],
 ];
@@ -138,6 +146,14 @@ function findCycle(imports: readonly Import[]): readonly string[] {
   return [];
 }
 
+/** Imports between folders as imports between files, types included. The files of the root are rooms of their own. */
+function betweenFolders(imports: readonly Import[]): readonly Import[] {
+  const roomOf = (file: string): string => folderOf(file) || file;
+  return imports
+    .filter(({ from, to, local }) => local && roomOf(from) !== roomOf(to))
+    .map(({ from, to, local }) => ({ from: roomOf(from), to: roomOf(to), local, typeOnly: false }));
+}
+
 describe('the direction of imports', () => {
   const files = sources();
   const imports = [...files].flatMap(([file, text]) => importsOf(file, text));
@@ -153,6 +169,8 @@ describe('the direction of imports', () => {
 
   it('goes in no circle', () => expect(findCycle(imports)).toEqual([]));
 
+  it('goes in no circle between folders', () => expect(findCycle(betweenFolders(imports))).toEqual([]));
+
   /** What each rule must find in a file that breaks it: rules that find nothing guard nothing. */
   const planted: [rule: string, file: string, text: string][] = [
     [rules[0]![0], 'host/check-host.ts', "import { Logger } from '@nestjs/common';"],
@@ -160,7 +178,7 @@ describe('the direction of imports', () => {
     [rules[0]![0], 'common/clock.ts', "export { Logger } from '@nestjs/common';"],
     [rules[0]![0], 'common/clock.ts', "const nest = () => import('@nestjs/core');"],
     [rules[1]![0], 'host/check-host.ts', "import { HostGuard } from './host.guard.js';"],
-    [rules[1]![0], 'common/problem.ts', "import { ProblemException } from './problem.exception.js';"],
+    [rules[1]![0], 'http/head-text.ts', "import { ProblemException } from './problem.exception.js';"],
     [
       rules[2]![0],
       'host/host.guard.ts',
@@ -172,9 +190,10 @@ describe('the direction of imports', () => {
       "import type { RateLimiter } from '../rate-limit/rate-limiter.js';",
     ],
     [rules[3]![0], 'common/authority.ts', "import { readOrigin } from '../cors/origin.js';"],
-    [rules[4]![0], 'cors/origin.ts', "import { Front } from '../front/front.js';"],
+    [rules[4]![0], 'cors/origin.ts', "import { Edge } from '../edge/edge.js';"],
     [rules[4]![0], 'cors/origin.ts', "import type { ResolvedOptions } from '../agent-security.options.js';"],
-    [rules[5]![0], 'front/front.ts', "import { CLOCK } from '../index.js';"],
+    [rules[5]![0], 'limiter/policy.ts', "import type { LimitRule } from '../rate-limit/limit-rule.js';"],
+    [rules[6]![0], 'edge/edge.ts', "import { CLOCK } from '../index.js';"],
   ];
   it.each(planted)('finds a planted violation: %s (%s)', (rule, file, text) => {
     const breaks = rules.find(([title]) => title === rule)![1];
@@ -192,5 +211,15 @@ describe('the direction of imports', () => {
       ...importsOf('common/b.ts', "export { a } from './a.js';"),
     ];
     expect(findCycle([...imports, ...circle])).toEqual(['common/a.ts', 'common/b.ts', 'common/a.ts']);
+  });
+
+  it('finds a planted circle between folders', () => {
+    const circle = importsOf(
+      'host/check-host.ts',
+      "import type { ToolPolicy } from '../tools/tool-policy.js';",
+    );
+    const back = importsOf('tools/tool.ts', "import { checkHost } from '../host/check-host.js';");
+    const found = findCycle(betweenFolders([...circle, ...back]));
+    expect(found).toEqual(['host', 'tools', 'host']);
   });
 });

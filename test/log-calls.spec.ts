@@ -66,7 +66,7 @@ test('the log calls are found', () => {
       'auth/file-key-store.ts',
       'common/security-events.ts',
       'errors/problem-details.filter.ts',
-      'front/front.ts',
+      'edge/edge.ts',
       'rate-limit/dynamic-limits.ts',
     ]),
   );

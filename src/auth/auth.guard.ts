@@ -7,7 +7,7 @@ import { Authenticator } from './authenticator.js';
 import { refuse } from './refusal.exception.js';
 import { RouteAccesses } from './route-accesses.js';
 
-/** Finds out which agent calls, in front of the limits. A route that is not `@Public()` needs one. */
+/** Finds out which agent calls, before the limits. A route that is not `@Public()` needs one. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(

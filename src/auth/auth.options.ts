@@ -39,7 +39,7 @@ export interface IdentifiedAgent {
 
 /**
  * Whom the app's own authentication finds behind a request; `undefined` for nobody. It is asked where the request carries no
- * credential of a kind that is configured here, before the limits. `context` is missing in front of the framework.
+ * credential of a kind that is configured here, before the limits. `context` is missing before routing.
  */
 export type Identify = (
   request: PlatformRequest,

@@ -1,4 +1,4 @@
-/* Finds out who sends a request. It knows no framework: guards, stages in front of the framework and WebSocket handshakes ask it. */
+/* Finds out who sends a request. It knows no framework: guards, stages before routing and WebSocket handshakes ask it. */
 import type { IncomingMessage } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import type { Agent } from '../common/agent.js';
@@ -103,7 +103,7 @@ export class Authenticator {
       return { kind: 'refused', refusal: UNAVAILABLE_REFUSAL };
     });
     this.#settled.set(state, deciding);
-    // A front stage asks before the app's own middleware has run: `identify` may know more later.
+    // A stage of the edge asks before the app's own middleware has run: `identify` may know more later.
     if (this.parts.options.identify !== undefined && options.context === undefined)
       return this.#forgetAnonymous(state, deciding);
     return deciding;

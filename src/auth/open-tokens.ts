@@ -1,4 +1,4 @@
-/* Makes what the options say of tokens: their verifier, their issuer and what is answered in front of the framework. */
+/* Makes what the options say of tokens: their verifier, their issuer and what is answered before routing. */
 import type { ApiKeyStore } from '../identity/api-key-store.js';
 import type { ResolvedAuth } from './auth.options.js';
 import type { Clock } from '../common/clock.js';

@@ -1,7 +1,7 @@
 /* What a request is answered whose identity or scopes do not suffice: RFC 6750 section 3, RFC 9728 section 5.1. */
 import type { ProblemFields } from '../common/problem.js';
 
-/** An answer, wherever it is given: by a guard, in front of the framework or on a socket. */
+/** An answer, wherever it is given: by a guard, before routing or on a socket. */
 export interface Refusal {
   readonly problem: ProblemFields;
   /** Name and value in turn. */

@@ -10,7 +10,7 @@ import type { ResolvedBody } from './body.options.js';
 
 export const RESOLVED_BODY = Symbol('agent-security:body');
 
-/** Stops hostile JSON in front of every handler, Express's parser lets it through; and what is too long for its route. */
+/** Stops hostile JSON before every handler, Express's parser lets it through; and what is too long for its route. */
 @Injectable()
 export class BodyGuard implements CanActivate {
   /** The bound of each route, `null` for the module's alone. */

@@ -17,7 +17,7 @@ export interface Agent {
 }
 
 /**
- * Whether a request may be somebody other than its address: it carries what an agent could be verified by. Asked in front of the framework,
+ * Whether a request may be somebody other than its address: it carries what an agent could be verified by. Asked before routing,
  * so it must be quick, and true when in doubt.
  */
 export type MayCarryAgent = (raw: IncomingMessage) => boolean;

@@ -47,7 +47,7 @@ export class Deadlines<T> {
     return thing;
   }
 
-  /** Drops what is done with at the front, when that is half of the queue or more. */
+  /** Drops what is done with from the head of the queue, once that is half of it or more. */
   #trim(): void {
     while (this.#head < this.#queue.length && this.#queue[this.#head]!.thing === undefined) this.#head++;
     if (this.#head * 2 < this.#queue.length) return;

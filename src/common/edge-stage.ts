@@ -3,10 +3,10 @@ import type { ProblemFields } from './problem.js';
 import type { RequestState } from './request-state.js';
 
 /**
- * What answers or judges some paths in front of the framework, behind the front's own checks: endpoints of the module's own, and
+ * What answers or judges some paths before routing, behind the edge's own checks: endpoints of the module's own, and
  * endpoints that other libraries mount where no guard runs.
  */
-export interface FrontStage {
+export interface EdgeStage {
   /** Whether pages of every origin may send to what it claims; it answers their preflights itself. */
   readonly isOpenToOrigins?: boolean;
   /** Asked for every request, so it must be quick: usually a look-up of the path. */
@@ -20,8 +20,8 @@ export interface FrontStage {
   run(raw: IncomingMessage, response: ServerResponse, state: RequestState): boolean | Promise<boolean>;
   /** Whether pages of an origin that `cors` does not list may call what the stage claims. */
   allowsOrigin?(raw: IncomingMessage, origin: string): boolean;
-  /** Answers a request of the stage's that the front's own checks refuse, in the form that its clients read. */
+  /** Answers a request of the stage's that the edge's own checks refuse, in the form that its clients read. */
   refuse?(raw: IncomingMessage, response: ServerResponse, state: RequestState, fields: ProblemFields): void;
 }
 
-export const FRONT_STAGES = Symbol('agent-security:front-stages');
+export const EDGE_STAGES = Symbol('agent-security:edge-stages');

@@ -25,7 +25,7 @@ export interface ProblemFields {
   /** Overrides the type that `errors.typeBase` would give. */
   readonly type?: string;
   readonly detail?: string;
-  /** For a 405 that is answered in front of the framework: what `Allow` lists. */
+  /** For a 405 that is answered before routing: what `Allow` lists. */
   readonly allow?: string;
   /** Further members (extension members, RFC 9457 section 3.2). */
   readonly members?: Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-/* Reads a small body in front of the framework, whose parsers have not run. */
+/* Reads a small body before routing, whose parsers have not run. */
 import type { IncomingMessage } from 'node:http';
 
 export type BodyReading =

@@ -65,7 +65,7 @@ export function executionOf(host: ArgumentsHost): object | undefined {
   return info?.variableValues ?? {};
 }
 
-/** The handshake behind a gateway's message. One that the front has not seen, on a port of its own, has no state. */
+/** The handshake behind a gateway's message. One that the edge has not seen, on a port of its own, has no state. */
 export function readMessageCall(host: ArgumentsHost): Call | undefined {
   if (host.getType() !== 'ws') return undefined;
   const request = handshakeOf(host.getArgByIndex<unknown>(0));

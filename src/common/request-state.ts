@@ -134,7 +134,7 @@ interface GatewayClient {
   readonly _socket?: SocketWithState | null;
 }
 
-/** The request that opened the socket of a client, or what is known of it where the front has not seen it: its connection. */
+/** The request that opened the socket of a client, or what is known of it where the edge has not seen it: its connection. */
 export function handshakeOf(client: unknown): IncomingMessage | undefined {
   if (typeof client !== 'object' || client === null) return undefined;
   const { request, _socket: socket } = client as GatewayClient;

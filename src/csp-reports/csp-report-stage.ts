@@ -1,4 +1,4 @@
-/* The endpoint that browsers send reports to, in front of the framework. */
+/* The endpoint that browsers send reports to, before routing. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AnswerNow } from '../http/answer-now.js';
 import type { Clock } from '../common/clock.js';

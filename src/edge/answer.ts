@@ -1,4 +1,4 @@
-/* Answers that are given in front of the framework. */
+/* Answers that are given before routing. */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex, Writable } from 'node:stream';
 import type { AnswerNow } from '../http/answer-now.js';

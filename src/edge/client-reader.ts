@@ -5,7 +5,7 @@ import { addressKey, SHARED_KEY } from '../common/ip-address.js';
 import type { Client } from '../common/request-state.js';
 import type { TrustFunction } from '../client-address/client-address.options.js';
 import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';
-import type { FrontLog } from './edge-log.js';
+import type { EdgeLog } from './edge-log.js';
 import { logLine } from '../common/log-text.js';
 
 /** What a connection keeps between its requests: the peer does not change. */
@@ -17,7 +17,7 @@ export class ClientReader {
 
   constructor(
     private readonly trustProxy: TrustFunction | undefined,
-    private readonly log: FrontLog,
+    private readonly log: EdgeLog,
   ) {}
 
   read(raw: IncomingMessage): Client {

@@ -1,4 +1,4 @@
-export interface FrontLog {
+export interface EdgeLog {
   warn(message: string): void;
   error(message: string): void;
 }

@@ -1,5 +1,5 @@
 /* What every request meets first, in this order: ID, headers, head, host, CORS, flood limit, URL, method, verb, declared body, known
- * refusals. All of it happens in front of the body parser, of Nest's own pipeline and of every route, whoever mounted it. */
+ * refusals. All of it happens before the body parser, of Nest's own pipeline and of every route, whoever mounted it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -28,11 +28,11 @@ import type { RefusalMemory } from '../limiter/refusal-memory.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
 import { checkUrl, urlRefusal } from '../url/check-url.js';
 import { checkVerb } from '../verb/check-verb.js';
-import type { ResolvedOptions } from '../agent-security.options.js';
+import type { EdgeOptions } from './edge.options.js';
 import { TLS_PROBLEM } from '../websockets/tls.problem.js';
 import { ClientReader } from './client-reader.js';
-import type { FrontLog } from './edge-log.js';
-import type { FrontStage } from '../common/edge-stage.js';
+import type { EdgeLog } from './edge-log.js';
+import type { EdgeStage } from '../common/edge-stage.js';
 import { HostCheck } from './host-check.js';
 import { LimitCheck } from './limit-check.js';
 import { OriginCheck, PREFLIGHT } from './origin-check.js';
@@ -43,19 +43,19 @@ import {
   checkRepeatedFields,
   checkRequestHead,
   EXPECTATION_PROBLEM,
-  FRONT_PROBLEM,
+  EDGE_PROBLEM,
   urlProblem,
 } from './request-head.js';
 import { logLine } from '../common/log-text.js';
 
-export interface FrontParts {
-  readonly options: ResolvedOptions;
+export interface EdgeParts {
+  readonly options: EdgeOptions;
   readonly settings: HeaderSettings;
   readonly clock: Clock;
-  readonly log: FrontLog;
+  readonly log: EdgeLog;
   readonly refusals: RefusalMemory;
   readonly mayCarryAgent: MayCarryAgent;
-  readonly stages: readonly FrontStage[];
+  readonly stages: readonly EdgeStage[];
   /** Of `@Verb()`. */
   readonly verbs: ReadonlySet<string>;
   readonly handshakes: HandshakeJudge | undefined;
@@ -63,7 +63,7 @@ export interface FrontParts {
   readonly chargeFailed: ((state: RequestState) => void) | undefined;
 }
 
-export class Front {
+export class Edge {
   readonly #template: HeaderTemplate;
   readonly #answerNow: AnswerNow;
   readonly #clients: ClientReader;
@@ -71,10 +71,10 @@ export class Front {
   readonly #origins: OriginCheck;
   readonly #limits: LimitCheck;
 
-  private readonly options: ResolvedOptions;
-  private readonly log: FrontLog;
+  private readonly options: EdgeOptions;
+  private readonly log: EdgeLog;
 
-  constructor(private readonly parts: FrontParts) {
+  constructor(private readonly parts: EdgeParts) {
     const { options, settings, clock, log, stages } = parts;
     this.options = options;
     this.log = log;
@@ -111,8 +111,8 @@ export class Front {
   }
 
   /** Nearly every request is claimed by no stage, and then nothing is allocated. */
-  #claiming(raw: IncomingMessage): readonly FrontStage[] {
-    let claiming: FrontStage[] | undefined;
+  #claiming(raw: IncomingMessage): readonly EdgeStage[] {
+    let claiming: EdgeStage[] | undefined;
     for (const stage of this.parts.stages) if (stage.claims(raw)) (claiming ??= []).push(stage);
     return claiming ?? NO_STAGES;
   }
@@ -124,7 +124,7 @@ export class Front {
   }
 
   async #runStages(
-    stages: readonly FrontStage[],
+    stages: readonly EdgeStage[],
     request: PlatformRequest,
     response: PlatformResponse,
     state: RequestState,
@@ -269,7 +269,7 @@ export class Front {
 
   #failed(error: unknown): ProblemFields {
     this.log.error(logLine`A request could not be judged: ${error}`);
-    return FRONT_PROBLEM;
+    return EDGE_PROBLEM;
   }
 
   #checkUrl({ url }: IncomingMessage): ProblemFields | undefined {
@@ -296,7 +296,7 @@ export class Front {
   }
 }
 
-const NO_STAGES: readonly FrontStage[] = [];
+const NO_STAGES: readonly EdgeStage[] = [];
 
 /** An upgrade has no response object whose headers could be written. */
 const NO_RESPONSE = undefined as unknown as ServerResponse['writeHead'];

@@ -8,7 +8,7 @@ import type { RequestState } from '../common/request-state.js';
 import { checkHost, type HostDecision } from '../host/check-host.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
 import { hostProblem } from '../host/host.problem.js';
-import type { FrontLog } from './edge-log.js';
+import type { EdgeLog } from './edge-log.js';
 import { countHostLines } from './request-head.js';
 import { logLine } from '../common/log-text.js';
 
@@ -25,7 +25,7 @@ export class HostCheck {
   constructor(
     private readonly hosts: ResolvedHosts | false,
     private readonly clock: Clock,
-    private readonly log: FrontLog,
+    private readonly log: EdgeLog,
   ) {
     this.#patterns = hosts && !hosts.anyHost ? hosts.patterns : undefined;
   }

@@ -1,4 +1,4 @@
-/* The limits that are judged in front of the framework: `flood`, and what the guard has just refused. */
+/* The limits that are judged before routing: `flood`, and what the guard has just refused. */
 import type { IncomingMessage } from 'node:http';
 import type { MayCarryAgent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';

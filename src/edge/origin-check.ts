@@ -5,7 +5,7 @@ import type { RequestState } from '../common/request-state.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { decideCors } from '../cors/decide-cors.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
-import type { FrontStage } from '../common/edge-stage.js';
+import type { EdgeStage } from '../common/edge-stage.js';
 
 /** In place of a problem: the request asks what a page may send, and goes no further. */
 export const PREFLIGHT = 'preflight';
@@ -15,7 +15,7 @@ export class OriginCheck {
 
   constructor(
     private readonly cors: ResolvedCors | false,
-    private readonly stages: readonly FrontStage[],
+    private readonly stages: readonly EdgeStage[],
   ) {
     if (cors) for (const origin of cors.exact) this.#grants.set(origin, grantPairs(origin, cors));
   }

@@ -6,11 +6,11 @@ import type { ResolvedErrors } from '../errors/errors.options.js';
 import { TLS_PROBLEM } from '../websockets/tls.problem.js';
 import type { ResolvedWebSockets } from '../websockets/websockets.options.js';
 import { answerProblem } from './answer.js';
-import type { FrontStage } from '../common/edge-stage.js';
+import type { EdgeStage } from '../common/edge-stage.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 
 /** socket.io's polling, which is a WebSocket over plain requests: it passes no guard, and is judged as a handshake is. */
-export class PollingStage implements FrontStage {
+export class PollingStage implements EdgeStage {
   constructor(
     private readonly gateways: { isPolling(target: string): boolean },
     private readonly options: ResolvedWebSockets,

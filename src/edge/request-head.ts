@@ -47,7 +47,7 @@ export const EXPECTATION_PROBLEM: ProblemFields = {
 };
 
 /** For a request that could not be judged, because something of the app's own threw. */
-export const FRONT_PROBLEM: ProblemFields = {
+export const EDGE_PROBLEM: ProblemFields = {
   status: 500,
   code: 'internal_error',
   detail: 'The request could not be answered.',

@@ -4,10 +4,10 @@ import { URL_PROBLEM } from '../auth/refusal.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { answerProblem } from './answer.js';
-import type { FrontStage } from '../common/edge-stage.js';
+import type { EdgeStage } from '../common/edge-stage.js';
 
 /** Refuses credentials in URLs, on every path: in front of whoever would log them. */
-export class UrlCredentialStage implements FrontStage {
+export class UrlCredentialStage implements EdgeStage {
   constructor(
     private readonly names: ReadonlySet<string>,
     private readonly errors: ResolvedErrors | false,

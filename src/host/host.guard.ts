@@ -10,7 +10,7 @@ import type { HostPatterns } from './host.options.js';
 import { hostProblem } from './host.problem.js';
 import { logLine } from '../common/log-text.js';
 
-/** Narrows a route to the hosts of its `@AllowHosts()`. The module's own list was checked in front of the body parser. */
+/** Narrows a route to the hosts of its `@AllowHosts()`. The module's own list was checked before the body parser. */
 @Injectable()
 export class HostGuard implements CanActivate {
   private readonly logger = new Logger(HostGuard.name);

@@ -1,4 +1,4 @@
-/* Judges what comes to MCP endpoints in front of the framework, since no guard runs where a library mounts them on the raw adapter:
+/* Judges what comes to MCP endpoints before routing, since no guard runs where a library mounts them on the raw adapter:
  * origin → host → network → proxy's proof → protocol version → identity → limits → tool by header → body → messages → agreement of headers
  * and body → tool by body. The body is put back for whoever serves the endpoint. */
 import type { IncomingMessage, ServerResponse } from 'node:http';

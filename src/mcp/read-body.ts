@@ -1,4 +1,4 @@
-/* Reads a request's body in front of the framework, and puts it back as if nobody had. */
+/* Reads a request's body before routing, and puts it back as if nobody had. */
 import type { IncomingMessage } from 'node:http';
 
 export type BodyOutcome =

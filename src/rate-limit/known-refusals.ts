@@ -1,4 +1,4 @@
-/* Requests that are known to be refused, so that the next one like it is refused in front of the framework: a client over the module's
+/* Requests that are known to be refused, so that the next one like it is refused before routing: a client over the module's
  * limits, on a path where the guard has just refused it. Only there: another path may be exempt, have limits of its own, or belong to a
  * library that no guard stands before. */
 import type { IncomingMessage } from 'node:http';

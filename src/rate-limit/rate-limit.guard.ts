@@ -276,8 +276,8 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * Lets the front refuse the next request like this one, unless somebody else has a say in it: a subclass that may let it pass, or an
-   * agent, whom the front does not know.
+   * Lets the edge refuse the next request like this one, unless somebody else has a say in it: a subclass that may let it pass, or an
+   * agent, whom the edge does not know.
    */
   private offerRefusal({ state, request }: Call, verdict: Verdict, judgedMs: number): void {
     if (this.refusals === undefined || state === undefined || state.agent !== undefined) return;

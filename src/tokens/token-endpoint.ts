@@ -1,4 +1,4 @@
-/* The token endpoint and the documents about it, answered in front of the framework: no prefix, body parser or guard of the app is asked. */
+/* The token endpoint and the documents about it, answered before routing: no prefix, body parser or guard of the app is asked. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CredentialRequest, RefusedCredential, Verification } from '../identity/credential.js';

@@ -42,7 +42,7 @@ describe.each(PLATFORMS)('the gate on %s', (_title, platform) => {
 
   const parts = { controllers: [HelloController], providers: [PollingLibrary] };
 
-  it('gives its headers to a library that answers in front of the framework', async () => {
+  it('gives its headers to a library that answers before routing', async () => {
     const { send } = await start(platform, parts);
     const answer = await send('/polling/1');
     expect([answer.status, answer.body, answer.header('x-frame-options')]).toEqual([200, 'polled', 'DENY']);

@@ -165,7 +165,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect(handled).toEqual([]);
   });
 
-  it('counts requests that fail in front of the guards against the quota', async () => {
+  it('counts requests that fail before the guards against the quota', async () => {
     const { send } = await start(platform, { ...parts, options: { rateLimit: { limits: '2/minute' } } });
     const bad = { method: 'POST', body: '{', headers: { 'Content-Type': 'application/json' } };
     const statuses = [await send('/echo', bad), await send('/echo', bad), await send('/echo', bad)];

@@ -1,4 +1,4 @@
-/* A client over the module's limits is refused in front of the framework on the paths where the guard has just refused it, and nowhere
+/* A client over the module's limits is refused before routing on the paths where the guard has just refused it, and nowhere
  * else. */
 import {
   type ArgumentsHost,
@@ -61,7 +61,7 @@ class PlainController {
   }
 }
 
-/** Requests that came past the front. */
+/** Requests that came past the edge. */
 let passed = 0;
 const countPassed = (consumer: MiddlewareConsumer): void =>
   void consumer
@@ -98,7 +98,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
   it.each([
     ['', {}],
     [' of an allowed origin', { Origin: 'https://app.example.com' }],
-  ])('is refused in front of the framework, with the same headers and body%s', async (_case, headers) => {
+  ])('is refused before routing, with the same headers and body%s', async (_case, headers) => {
     const { send } = await start(
       platform,
       parts({ options: { cors: { origins: ['https://app.example.com'] } } }),

@@ -308,7 +308,7 @@ const KINDS: readonly (readonly [title: string, kind: Kind])[] = [
   ],
   [
     'a malformed percent escape',
-    // Refused in front of the framework.
+    // Refused before routing.
     { request: { path: '/text/%E0%A4%A' }, status: 400, quota: false },
   ],
   [

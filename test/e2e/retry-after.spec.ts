@@ -45,7 +45,7 @@ class Routes {
   }
 }
 
-/** The last has no route: it is counted in front of the guards. */
+/** The last has no route: it is counted before the guards. */
 const PATHS = ['modules', 'sliding', 'fixed', 'bucket', 'several', 'dear', 'nowhere'];
 
 interface Step {

@@ -1,12 +1,12 @@
-/* The front in an adapter's two slots, for requests that do not come through the server's own event (`app.inject()`, serverless
+/* The edge in an adapter's two slots, for requests that do not come through the server's own event (`app.inject()`, serverless
  * functions, further listening sockets). The request hook runs first for every request but those that Fastify refuses while
- * routing, and those reach the security hook alone. Each request meets the front once: its response carries the state by then. */
+ * routing, and those reach the security hook alone. Each request meets the edge once: its response carries the state by then. */
 import type { ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { type PlatformRequest, type PlatformResponse, setRequestId } from '../common/http-request.js';
 import { requestState } from '../common/request-state.js';
-import type { Front } from './edge.js';
-import type { FrontLog } from './edge-log.js';
+import type { Edge } from './edge.js';
+import type { EdgeLog } from './edge-log.js';
 
 type Done = (error?: unknown) => void;
 type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
@@ -21,21 +21,16 @@ interface AdapterSlots {
   getType(): string;
 }
 
-export function installFront(
-  adapter: AbstractHttpAdapter,
-  front: Front,
-  corsIsOn: boolean,
-  log: FrontLog,
-): void {
+export function installEdge(adapter: AbstractHttpAdapter, edge: Edge, corsIsOn: boolean, log: EdgeLog): void {
   const slots = adapter as unknown as AdapterSlots;
-  installRequestHook(slots, front);
-  if (slots.getType() === 'fastify') installSecurityHook(slots, front);
+  installRequestHook(slots, edge);
+  if (slots.getType() === 'fastify') installSecurityHook(slots, edge);
   slots.disable?.('x-powered-by');
   if (corsIsOn) warnOfSecondCors(slots, log);
 }
 
-/** Runs the front, then whatever hook the app or a library has set or sets later. */
-function installRequestHook(slots: AdapterSlots, front: Front): void {
+/** Runs the edge, then whatever hook the app or a library has set or sets later. */
+function installRequestHook(slots: AdapterSlots, edge: Edge): void {
   let inner = slots.onRequestHook;
   const setSlot = slots.setOnRequestHook.bind(slots);
   setSlot(function (this: unknown, request, response, done) {
@@ -49,7 +44,7 @@ function installRequestHook(slots: AdapterSlots, front: Front): void {
       if (state.id !== '') setRequestId(request, state.id);
       return go();
     }
-    const admitted = front.admit(request, response);
+    const admitted = edge.admit(request, response);
     if (typeof admitted !== 'boolean') return admitted.then(goes => (goes ? go() : undefined));
     return admitted ? go() : undefined;
   });
@@ -59,12 +54,12 @@ function installRequestHook(slots: AdapterSlots, front: Front): void {
 }
 
 /** Fastify has one slot and its last caller wins: the app's `useSecurityHeaders()` is to be added, not to replace. */
-function installSecurityHook(slots: AdapterSlots, front: Front): void {
+function installSecurityHook(slots: AdapterSlots, edge: Edge): void {
   const hooks: SecurityHook[] = [];
   const setSlot = slots.registerSecurityHook.bind(slots);
   setSlot((request, response) => {
     if (!requestState(response)?.routed) {
-      front.answerUnroutable(request, response);
+      edge.answerUnroutable(request, response);
       return undefined;
     }
     for (const hook of hooks) {
@@ -78,7 +73,7 @@ function installSecurityHook(slots: AdapterSlots, front: Front): void {
   };
 }
 
-function warnOfSecondCors(slots: AdapterSlots, log: FrontLog): void {
+function warnOfSecondCors(slots: AdapterSlots, log: EdgeLog): void {
   const enableCors = slots.enableCors.bind(slots);
   slots.enableCors = (...args) => {
     log.warn(

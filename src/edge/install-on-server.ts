@@ -1,4 +1,4 @@
-/* Runs the edge on the HTTP server itself: in front of every listener of its events, whoever adds one and whenever. Listeners of
+/* Runs the edge on the HTTP server itself: before every listener of its events, whoever adds one and whenever. Listeners of
  * libraries (socket.io's polling, an upgrade proxy) pass neither Express nor Fastify, and some are added while the server listens. */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -8,12 +8,12 @@ import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { closeWithConnection } from '../common/response-end.js';
 import { keepErrorListener } from './answer.js';
-import type { Front } from './edge.js';
+import type { Edge } from './edge.js';
 
 /** What an Express app takes in place of its own last answer: what is to happen to a request that nobody answered. */
 export type AnswerUnhandled = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
 
-type GatedServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'> & {
+type EdgeServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'> & {
   requireHostHeader?: boolean;
 };
 type Emit = (event: string, ...args: unknown[]) => boolean;
@@ -21,15 +21,15 @@ type Emit = (event: string, ...args: unknown[]) => boolean;
 /** The edge's own listener of each event that hands out a request or a connection. */
 type EdgeListeners = Map<string, (...args: never[]) => void>;
 
-export function installGate(server: GatedServer, front: Front, answerUnhandled?: AnswerUnhandled): void {
+export function installOnServer(server: EdgeServer, edge: Edge, answerUnhandled?: AnswerUnhandled): void {
   const emit = server.emit as Emit;
   // A library that has wrapped this server's own emit may hold on to the server: it runs behind the edge.
   const isWrapped = Object.hasOwn(server, 'emit');
   const deliver = (isWrapped ? emit : (EventEmitter.prototype.emit as Emit)).bind(server);
-  const edge = edgeListeners(server, front, deliver, answerUnhandled);
-  if (!isWrapped && emit !== EventEmitter.prototype.emit) runInside(emit, server, edge);
+  const listeners = edgeListeners(server, edge, deliver, answerUnhandled);
+  if (!isWrapped && emit !== EventEmitter.prototype.emit) runInside(emit, server, listeners);
   server.emit = (event: string, ...args: unknown[]): boolean => {
-    const listener = edge.get(event);
+    const listener = listeners.get(event);
     if (listener === undefined) return emit.call(server, event, ...args);
     listener(...(args as never[]));
     return true;
@@ -38,24 +38,24 @@ export function installGate(server: GatedServer, front: Front, answerUnhandled?:
   // Without a listener, Node would ask for a body before anybody has looked at the request, or answer by itself.
   server.on('checkContinue', noListener);
   server.on('checkExpectation', noListener);
-  // A request without a Host is answered by the front; one whose lines Node would drop is refused there (request-head.ts).
+  // A request without a Host is answered by the edge; one whose lines Node would drop is refused there (request-head.ts).
   server.requireHostHeader = false;
   server.maxHeadersCount = 0;
 }
 
 /** Runs the edge inside the emit of a tracer, which wraps `Server.prototype.emit`: rejections are traced too. */
-function runInside(emit: Emit, server: GatedServer, edge: EdgeListeners): void {
+function runInside(emit: Emit, server: EdgeServer, listeners: EdgeListeners): void {
   const emitter = Object.create(server) as EventEmitter;
   EventEmitter.call(emitter); // Gives it listeners of its own.
-  for (const [event, listener] of edge) {
+  for (const [event, listener] of listeners) {
     emitter.on(event, listener as (...args: unknown[]) => void);
-    edge.set(event, (...args) => void emit.call(emitter, event, ...args));
+    listeners.set(event, (...args) => void emit.call(emitter, event, ...args));
   }
 }
 
 function edgeListeners(
-  server: GatedServer,
-  front: Front,
+  server: EdgeServer,
+  edge: Edge,
   deliver: Emit,
   answerUnhandled: AnswerUnhandled | undefined,
 ): EdgeListeners {
@@ -72,11 +72,11 @@ function edgeListeners(
     closeWithConnection(response);
     // A listener of `checkContinue` emits the request again.
     if (requestState(response) !== undefined) dispatch(request, response);
-    else whenAdmitted(front.admit(request, response), () => dispatch(request, response));
+    else whenAdmitted(edge.admit(request, response), () => dispatch(request, response));
   };
   const onContinue = (request: IncomingMessage, response: ServerResponse): void => {
     closeWithConnection(response);
-    const admitted = front.admit(request, response, () => response.writeContinue());
+    const admitted = edge.admit(request, response, () => response.writeContinue());
     whenAdmitted(admitted, () => {
       if (isHandled('checkContinue')) deliver('checkContinue', request, response);
       else {
@@ -86,10 +86,10 @@ function edgeListeners(
     });
   };
   const onExpectation = (request: IncomingMessage, response: ServerResponse): void => {
-    if (!isHandled('checkExpectation')) front.answerExpectation(request, response);
+    if (!isHandled('checkExpectation')) edge.answerExpectation(request, response);
     else {
       closeWithConnection(response);
-      whenAdmitted(front.admit(request, response), () => deliver('checkExpectation', request, response));
+      whenAdmitted(edge.admit(request, response), () => deliver('checkExpectation', request, response));
     }
   };
   const onUpgrade =
@@ -98,7 +98,7 @@ function edgeListeners(
       keepErrorListener(socket);
       // A CONNECT over HTTP/2 has a response.
       const isResponse = 'writeHead' in socket;
-      const admitted = isResponse ? front.admit(request, socket) : front.admitUpgrade(request, socket);
+      const admitted = isResponse ? edge.admit(request, socket) : edge.admitUpgrade(request, socket);
       whenAdmitted(admitted, () => {
         if (!deliver(event, request, socket, head)) socket.destroy();
       });
@@ -107,7 +107,7 @@ function edgeListeners(
     // Node's own answers (and Fastify's, in their place) would go out without a header. A handler of the app's own stays.
     const own = server.listeners('clientError').filter(isNotDefault);
     for (const listener of own) listener.call(server, error, socket);
-    if (own.length === 0) answerParserError(error, socket, front);
+    if (own.length === 0) answerParserError(error, socket, edge);
   };
   return new Map<string, (...args: never[]) => void>([
     ['request', onRequest],
@@ -138,11 +138,11 @@ function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void): voi
   else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && go());
 }
 
-function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, front: Front): void {
+function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, edge: Edge): void {
   const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
   // The other side is gone, or an answer is on its way that another must not interrupt.
   if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) socket.destroy();
-  else front.answerUnreadable(socket, parserProblem(error.code));
+  else edge.answerUnreadable(socket, parserProblem(error.code));
 }
 
 function parserProblem(code: string | undefined): ProblemFields {
