@@ -11,7 +11,7 @@ import { redact } from './redact.js';
 import { normalizeKey } from './secret-names.js';
 import { type SinkHealth, SinkWriter } from './sink-writer.js';
 import { readTraceId } from './traceparent.js';
-import { logLine } from '../common/log-text.js';
+import { logLine, logText } from '../common/log-text.js';
 
 /** A call, as it is known before it runs. */
 export interface AuditEntry {
@@ -108,7 +108,7 @@ export class AuditTrail {
   /** After the last request: what is queued is written, and the sinks are closed, all at a time and within 15 seconds. */
   async close(): Promise<void> {
     const problems = await Promise.all(this.#writers.map(writer => writer.close()));
-    for (const problem of problems.flat()) this.log.error(problem);
+    for (const problem of problems.flat()) this.log.error(logText(problem));
   }
 
   /** Settles when every record so far was written, or its sink has failed. */

@@ -1,6 +1,7 @@
 /* Records in a file, each line bound to the one before it. A write is confirmed when the lines, and behind them the head, are on the disk:
  * whoever was told so finds the line after `kill -9` and after power loss. */
 import { access, readFile, rename } from 'node:fs/promises';
+import { logLine } from '../common/log-text.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { type AuditRecord, serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
@@ -190,7 +191,7 @@ export class FileSink implements AuditSink {
     if (content.length === 0) {
       if (size > 0) throw this.#broken('has lines, and no head beside it');
       this.#headFile = await this.#makeHead();
-      this.options.log.log(`The audit file "${path}" begins a new chain.`);
+      this.options.log.log(logLine`The audit file "${path}" begins a new chain.`);
       return;
     }
     const reading = readHead(this.#sealer, content);
@@ -217,7 +218,7 @@ export class FileSink implements AuditSink {
     await this.#beginFile();
     if (!isLost) return;
     log.error(
-      `The audit file "${path}" has lost its lines ${begins} to ${seq}: it was removed, moved away or emptied. The chain goes on behind them.`,
+      logLine`The audit file "${path}" has lost its lines ${begins} to ${seq}: it was removed, moved away or emptied. The chain goes on behind them.`,
     );
     await this.#append([this.#record('reopened', seq - begins + 1)]);
   }

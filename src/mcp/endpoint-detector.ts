@@ -1,6 +1,7 @@
 /* Finds MCP endpoints that no configured path covers, by what they answer: their calls would be neither checked nor recorded. It changes
  * no answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { logLine } from '../common/log-text.js';
 import { requestPath } from '../common/http-request.js';
 import type { McpLog } from './head-check.js';
 
@@ -66,10 +67,8 @@ export class EndpointDetector {
     this.#found.add(path);
     this.log.warn(
       this.paths === undefined
-        ? `POST ${path} answers MCP, and the option "mcp" is not set: its tool calls are neither checked nor recorded. ` +
-            `Set mcp: { path: '${path}' }, or mcp: false if that is what you want.`
-        : `POST ${path} answers MCP, and mcp.path does not cover it: its tool calls are neither checked nor recorded. ` +
-            'Add it to mcp.path.',
+        ? logLine`POST ${path} answers MCP, and the option "mcp" is not set: its tool calls are neither checked nor recorded. Set mcp: { path: '${path}' }, or mcp: false if that is what you want.`
+        : logLine`POST ${path} answers MCP, and mcp.path does not cover it: its tool calls are neither checked nor recorded. Add it to mcp.path.`,
     );
   }
 }

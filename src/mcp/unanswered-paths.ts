@@ -1,6 +1,7 @@
 /* Where the app mounts its routes, and which it has: read from Nest and from the two adapters, to warn of an MCP path that protects nothing. */
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
 import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { logLine } from '../common/log-text.js';
 import type { McpLog } from './head-check.js';
 import type { McpPaths, RouteMount } from './mcp-path.js';
 
@@ -64,8 +65,7 @@ export class UnansweredPaths implements OnApplicationBootstrap {
     if (routes === undefined) return;
     for (const path of this.paths.unanswered(routes)) {
       this.log.warn(
-        `mcp.path "${path}" protects nothing: no route of the app takes POST at ${this.paths.describe(path)}. ` +
-          'If your MCP endpoint is elsewhere, name its path.',
+        logLine`mcp.path "${path}" protects nothing: no route of the app takes POST at ${this.paths.describe(path)}. If your MCP endpoint is elsewhere, name its path.`,
       );
     }
   }
