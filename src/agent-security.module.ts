@@ -42,6 +42,7 @@ import { AuditTrail } from './audit/audit-trail.js';
 import { BodyGuard } from './body/body.guard.js';
 import { ANSWER_NOW } from './http/answer-now.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
+import { logLine } from './common/log-text.js';
 import { readArgument, readGiven, readObject } from './common/read-options.js';
 import { SecurityEvents } from './events/security-events.js';
 import { CspReports } from './csp-reports/csp-reports.js';
@@ -69,7 +70,7 @@ import { ToolPolicy } from './tools/tool-policy.js';
 import { ToolRoutes } from './tools/tool-routes.js';
 import { ToolRuns } from './tools/tool-runs.js';
 import { ToolWatchGuard } from './tools/tool-watch.guard.js';
-import { OpenConnections } from './time/open-connections.js';
+import { ServerConnections } from './time/server-connections.js';
 import { setServerLimits } from './time/server-limits.js';
 import { RESOLVED_TIMEOUT, TimeoutGuard } from './time/timeout.guard.js';
 
@@ -106,7 +107,7 @@ const CONFIGURED = new WeakSet<ApplicationConfig>();
 export class AgentSecurityModule
   implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
-  private readonly connections: OpenConnections;
+  private readonly connections: ServerConnections;
 
   /**
    * @throws AgentSecurityConfigError at start-up, for an option or an environment variable that is wrong
@@ -148,7 +149,7 @@ export class AgentSecurityModule
     private readonly limiter: RateLimiter,
     @Inject(REDIS_STORE) private readonly own: OwnStore,
   ) {
-    this.connections = new OpenConnections(timers);
+    this.connections = new ServerConnections(timers);
     // Here and not only where the adapter comes: with Test.createTestingModule() an error there would reach nobody.
     if (CONFIGURED.has(config)) {
       throw new AgentSecurityConfigError(
@@ -196,9 +197,9 @@ export class AgentSecurityModule
     const adapter = this.adapterHost.httpAdapter;
     const server = adapter?.getHttpServer();
     if (typeof server?.listeners !== 'function') return;
+    this.connections.follow(server);
     // Under a global prefix, Nest's own 404 and error handlers know that prefix alone; the rest, Express would answer with
     // HTML that holds the path or the stack.
-    this.connections.follow(server);
     const answersAll = this.options.errors !== false && adapter.getType() === 'express';
     if (this.options.timeout !== false) setServerLimits(server, this.options.timeout.server);
     const { mcp } = this.options;
@@ -213,7 +214,7 @@ export class AgentSecurityModule
     this.connections.cutAfter(timeout.shutdownMs, count => {
       if (count > 0)
         new Logger('AgentSecurity').warn(
-          `${count} connections were still open at the end of timeout.shutdown, and were closed; calls of tools on them are recorded as aborted.`,
+          logLine`${count} connections were still open at the end of timeout.shutdown, and were closed. Tool calls on them end as aborted.`,
         );
     });
   }

@@ -64,7 +64,7 @@ test('the log calls are found', () => {
     expect.arrayContaining([
       'auth/authenticator.ts',
       'auth/file-key-store.ts',
-      'common/security-events.ts',
+      'events/security-events.ts',
       'errors/problem-details.filter.ts',
       'edge/edge.ts',
       'rate-limit/dynamic-limits.ts',

@@ -120,7 +120,7 @@ export class FileSink implements AuditSink {
     let { seq, hash } = this.#head;
     const { bytes, begins } = this.#head;
     const rest = (await file.size()) - bytes;
-    // Of an own write that failed, nothing is to be told.
+    // Bytes of an own write that failed need no record.
     const foreign = rest > 0 && !this.#hasRest ? [this.#record('recovered', rest)] : [];
     let content = '';
     for (const text of [...foreign, ...texts]) {

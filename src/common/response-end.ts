@@ -68,11 +68,12 @@ function endResponse(response: PendingResponse, isWhole: boolean): void {
 
 /**
  * Closes a queued response with its connection, as Node closes one whose turn has come: the response of a pipelined request that waits for
- * the one before it. For each request, before anything else sees it.
+ * the one before it. The edge calls it for each request that has a response, before anything waits for its end.
  */
 export function closeWithConnection(response: ServerResponse): void {
-  if (response.socket !== null) return;
-  const socket = response.req.socket as QueueingSocket;
+  const socket = response.req?.socket as QueueingSocket | undefined;
+  // What serverless adapters make up in place of a socket closes nothing.
+  if (response.socket !== null || typeof socket?.once !== 'function') return;
   let queued = socket[QUEUED];
   if (queued === undefined) {
     const responses = (socket[QUEUED] = queued = new Set());

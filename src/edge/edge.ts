@@ -37,7 +37,7 @@ import { HostCheck } from './host-check.js';
 import { LimitCheck } from './limit-check.js';
 import { OriginCheck, PREFLIGHT } from './origin-check.js';
 import { answerOnSocket, answerPreflight, answerProblem, createAnswerNow } from './answer.js';
-import { hasResponseEnded } from '../common/response-end.js';
+import { closeWithConnection, hasResponseEnded } from '../common/response-end.js';
 import {
   checkMethod,
   checkRepeatedFields,
@@ -228,6 +228,7 @@ export class Edge {
   }
 
   #begin(request: PlatformRequest, raw: IncomingMessage, response: ServerResponse): RequestState {
+    closeWithConnection(response);
     const state = this.#newState(raw, response.writeHead);
     if (state.id !== '') setRequestId(request, state.id);
     state.chargeFailed = this.parts.chargeFailed;

@@ -1,4 +1,4 @@
-/* Runs the edge on the HTTP server itself: before every listener of its events, whoever adds one and whenever. Listeners of
+/* Runs the edge on the HTTP server itself: before every listener of its events, those included that are added while the server listens. Listeners of
  * libraries (socket.io's polling, an upgrade proxy) pass neither Express nor Fastify, and some are added while the server listens. */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -6,7 +6,6 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
-import { closeWithConnection } from '../common/response-end.js';
 import { keepErrorListener } from './answer.js';
 import type { Edge } from './edge.js';
 
@@ -69,13 +68,11 @@ function edgeListeners(
     server.listeners(event).some(listener => listener !== noListener);
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    closeWithConnection(response);
     // A listener of `checkContinue` emits the request again.
     if (requestState(response) !== undefined) dispatch(request, response);
     else whenAdmitted(edge.admit(request, response), () => dispatch(request, response));
   };
   const onContinue = (request: IncomingMessage, response: ServerResponse): void => {
-    closeWithConnection(response);
     const admitted = edge.admit(request, response, () => response.writeContinue());
     whenAdmitted(admitted, () => {
       if (isHandled('checkContinue')) deliver('checkContinue', request, response);
@@ -88,7 +85,6 @@ function edgeListeners(
   const onExpectation = (request: IncomingMessage, response: ServerResponse): void => {
     if (!isHandled('checkExpectation')) edge.answerExpectation(request, response);
     else {
-      closeWithConnection(response);
       whenAdmitted(edge.admit(request, response), () => deliver('checkExpectation', request, response));
     }
   };

@@ -16,7 +16,7 @@ export interface Refusal {
   readonly data?: Readonly<Record<string, unknown>> | undefined;
   /** Header pairs, name and value in turn. */
   readonly headers?: readonly string[] | undefined;
-  /** Whether the calls of the request are on record already. */
+  /** Whether the calls of the request are already have an audit record. */
   readonly isRecorded?: boolean;
   /** What was asked, once it was read. */
   readonly body?: McpBody | undefined;

@@ -90,7 +90,7 @@ export class McpStage {
     return fields && { fields };
   }
 
-  /** A session of another agent is answered as one that nobody knows. Without `auth` there is nobody to tell apart. */
+  /** A session of another agent is answered as one that nobody knows. Without `auth`, sessions are not bound. */
   #checkSession(raw: IncomingMessage, { agent }: RequestState): Refusal | undefined {
     if (this.ports.identity === undefined || this.#sessions.unwrap(raw, agent?.id)) return undefined;
     return SESSION_UNKNOWN;

@@ -1,4 +1,4 @@
-/* Calls of tools over MCP, judged and put on record as those of handlers are. */
+/* Calls of tools over MCP, checked, and recorded in the audit like calls of handlers. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AuditOutcome } from '../audit/audit-record.js';
 import type { AuditedCall, AuditEntry, AuditTrail } from '../audit/audit-trail.js';

@@ -16,11 +16,12 @@ export interface LeaseSteps {
 export class Lease {
   readonly #timer: NodeJS.Timeout;
   #renewing: Promise<void> | undefined;
+  #end: NodeJS.Timeout | undefined;
   #isReleased = false;
 
   constructor(private readonly steps: LeaseSteps) {
     this.#timer = setInterval(() => {
-      // A lease that cannot be renewed ends.
+      // A failed renewal is ignored: the lease then ends by itself.
       this.#renewing ??= steps
         .renew()
         .catch(() => undefined)
@@ -31,16 +32,18 @@ export class Lease {
   /** Renews it no more: unless it is released before, it ends one lease after its last renewal. */
   expire(): void {
     clearInterval(this.#timer);
+    this.#end ??= setTimeout(() => void this.release(), this.steps.leaseMs).unref();
   }
 
-  /** The first call counts. */
-  release(): void {
+  /** The first call counts. Settles when the store has been told. */
+  async release(): Promise<void> {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.expire();
+    clearInterval(this.#timer);
+    clearTimeout(this.#end);
     // After a renewal that is under way, since only then it is known when the lease began.
-    if (this.#renewing === undefined) this.steps.release();
-    else void this.#renewing.then(() => this.steps.release());
+    if (this.#renewing !== undefined) await this.#renewing;
+    this.steps.release();
   }
 }
 
@@ -66,7 +69,7 @@ export function releaseWhenDone(state: RequestState, response: ServerResponse, l
   const held = work;
   whenResponseEnds(response, () => {
     held.hasEnded = true;
-    if (held.handlers === 0) lease.release();
+    if (held.handlers === 0) void lease.release();
     else lease.expire();
   });
 }
@@ -84,6 +87,6 @@ export function countHandler(work: Work): () => void {
     if (isOver) return;
     isOver = true;
     work.handlers--;
-    if (work.handlers === 0 && work.hasEnded) for (const lease of work.leases) lease.release();
+    if (work.handlers === 0 && work.hasEnded) for (const lease of work.leases) void lease.release();
   };
 }

@@ -410,8 +410,8 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (asks.some(ask => part(ask, isConcurrency) !== undefined)) {
       const lease = this.limiter.lease(asks, decided);
       if (lease !== undefined) {
-        if (response === undefined) lease.release();
-        else if (call.state === undefined) whenResponseEnds(response, () => lease.release());
+        if (response === undefined) void lease.release();
+        else if (call.state === undefined) whenResponseEnds(response, () => void lease.release());
         else releaseWhenDone(call.state, response, lease);
       }
     }

@@ -252,7 +252,7 @@ export class RateLimiter {
 
   /** Releases all slots, those of handlers too that are still running, and settles when a shared store has answered. */
   async close(): Promise<void> {
-    for (const lease of this.#leases) lease.release();
+    await Promise.all([...this.#leases].map(lease => lease.release()));
     await this.#store?.released();
   }
 

@@ -48,7 +48,7 @@ export class Batcher {
     const { deadlineMs, now } = settings;
     this.#nowMs = now ?? (() => performance.now());
     this.#deadlines = new Deadlines(deadlineMs, call => {
-      // Whoever settles waits for what becomes of it: what Redis does late is done.
+      // Only decisions have a deadline. A settlement waits for Redis, which carries it out even when it is late.
       const judged = call.filter(({ decision }) => decision.deed === JUDGE);
       for (const { decision } of judged) this.#late.add(decision);
       fail(judged, new Error(`Redis gave no answer within ${deadlineMs} ms`));

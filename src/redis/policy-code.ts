@@ -81,7 +81,7 @@ const blocks = ({ blockMs }: Policy): boolean => blockMs !== undefined && blockM
 const letterOf = (policy: Policy): string => (blocks(policy) ? 'b' : RULES[policy.rule]);
 
 /**
- * Not by the limit: a count goes on under another one. A count of another window or in other units would mean nothing. A policy on trial is most often like
+ * Not by the limit: a count goes on under another one. A count of another window or in other units would mean nothing. A policy in shadow mode is most often like
  * the one that it is to replace, and must not depend on its place beside that.
  */
 function idOf(policy: Policy, turn: number): string {

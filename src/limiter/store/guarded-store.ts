@@ -112,7 +112,7 @@ export class GuardedStore {
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#probedMs >= PROBE_INTERVAL_MS) {
       this.#probedMs = nowMs;
-      // Nobody waits for it, so nobody could hear why it cannot be asked. Asked in earnest: a store may answer and refuse to write.
+      // Nobody waits for it, so nobody could hear why it cannot be asked. The probe is a real decision and no ping: a read-only replica answers a ping and cannot count.
       this.#ask(charges, ask, read, onUnheard).then(
         answer => answer !== undefined && onUnheard(answer),
         ignore,

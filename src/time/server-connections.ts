@@ -5,7 +5,7 @@ import type { Timers } from '../common/timers.js';
 /** A connection that is destroyed says so at once; this is for a server of another kind, which may not. */
 const CLOSED_WITHIN_MS = 1_000;
 
-export class OpenConnections {
+export class ServerConnections {
   readonly #sockets = new Set<Socket>();
   #onEmpty: (() => void) | undefined;
   #timer: unknown;
