@@ -21,7 +21,9 @@ export function receivedError(
  * yields, so they never count as left out.
  */
 export function missingError(option: string, received: unknown): AgentSecurityConfigError {
-  const key = /\w+$/.exec(option)?.[0];
+  const last = option.slice(option.lastIndexOf('.') + 1);
+  // An argument of a decorator, or an element of a list, is no key.
+  const key = /^\w+$/.test(last) ? last : undefined;
   return new AgentSecurityConfigError(
     'ASEC_OPTIONS_MISSING',
     option,

@@ -57,4 +57,8 @@ function showObject(value: object): string {
 }
 
 /** `secrets` of `mcp.proxyProof.secrets[0]`. */
-const leafOf = (name: string): string => /([^.[\]]*)(?:\[\d+\])*$/.exec(name)![1]!;
+const leafOf = (name: string): string => {
+  const last = name.slice(name.lastIndexOf('.') + 1);
+  const bracket = last.indexOf('[');
+  return bracket === -1 ? last : last.slice(0, bracket);
+};

@@ -8,7 +8,7 @@ import type { McpPaths, RouteMount } from './mcp-path.js';
 export function readMount(config: ApplicationConfig): RouteMount {
   const versioning = config.getVersioning();
   return {
-    prefix: config.getGlobalPrefix().replace(/^\/+|\/+$/g, ''),
+    prefix: config.getGlobalPrefix().split('/').filter(Boolean).join('/'),
     versionPrefix:
       versioning?.type === VersioningType.URI
         ? versioning.prefix === false

@@ -7,6 +7,7 @@ import { RequestState } from '../../src/common/request-state.js';
 import { CallOutcomes } from '../../src/mcp/call-outcomes.js';
 import { McpToolGate } from '../../src/mcp/mcp-tools.js';
 import type { ToolPolicy } from '../../src/tools/tool-policy.js';
+import { agent } from '../support/agents.js';
 import { HeldSink } from '../support/audit.js';
 import { ManualClock } from '../support/clock.js';
 import { pipeline, until, wire } from '../support/leaving.js';
@@ -26,6 +27,7 @@ it('records each call of a batch once, where one of them cannot be recorded befo
   let refusal: unknown;
   const server = createServer((request, response) => {
     const state = new RequestState({} as never, response.writeHead);
+    state.agent = agent('bot');
     const calls = ['move', 'wipe', 'read'].map((tool, id) => ({ tool, id, params: undefined }));
     void gate.judge(calls, request, response, state, new CallOutcomes()).then(found => (refusal = found));
   });
