@@ -8,7 +8,8 @@ import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/web
 import { defer, finalize, interval, map, take } from 'rxjs';
 import { AgentSecurityModule, AgentTool, AuditTrail, Public, RateLimit } from '../../../dist/index.js';
 
-const { platform, book, secret } = JSON.parse(process.argv[2]);
+const { platform, book, secret, redisUrl } = JSON.parse(process.argv[2]);
+if (redisUrl !== undefined) process.env['REDIS_URL'] = redisUrl;
 
 /** What went wrong in the process itself. */
 const faults = [];
@@ -123,6 +124,10 @@ const sink = {
       records.set(record.requestId, seen);
     }
   },
+  // The last that a closing app does.
+  close() {
+    process.send?.({ found: disagreements().slice(0, 5), faults });
+  },
 };
 
 class App {}
@@ -148,6 +153,7 @@ Module({
 const { [`${platform}Adapter`]: Adapter } = await import(`@nestjs/platform-${platform.toLowerCase()}`);
 const app = await NestFactory.create(App, new Adapter(), { logger: false, abortOnError: false });
 app.useWebSocketAdapter(new WsAdapter(app));
+app.enableShutdownHooks();
 await app.listen(0, '127.0.0.1');
 const server = app.getHttpServer();
 
