@@ -155,7 +155,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
     'no field holds a newline',
   ],
   [
-    'rate-limit/policy.ts `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`',
+    'limiter/policy.ts `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`',
     'numbers and units',
   ],
   ['tools/tool.ts `${tool}/${policy.name}`', 'what clients see; no counter is found by it'],
