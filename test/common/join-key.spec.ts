@@ -154,10 +154,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
     "network/proxy-proof.ts ['v1', seconds, nonce, method, target, digest].join('\\n')",
     'no field holds a newline',
   ],
-  [
-    'limiter/policy.ts `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`',
-    'numbers and units',
-  ],
+  ['limiter/policy.ts `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`', 'numbers and units'],
   ['tools/tool.ts `${tool}/${policy.name}`', 'what clients see; no counter is found by it'],
   ['headers/headers.options.ts `${option}.${key}`', 'the name of an option'],
   ["auth/refusal.ts [...new Set([...all, ...any])].join(' ')", 'a list of scopes, as it is sent'],
