@@ -48,3 +48,12 @@ export function serializeRecord(record: object): string {
     char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
+
+/** What a client is answered when its call was not made. */
+const REFUSED_STATUSES: ReadonlySet<number> = new Set([401, 403, 421, 429]);
+
+/** The outcome of a call whose response was sent whole. @param hasFailed whether the body says that the call failed, under any status */
+export function outcomeOf(status: number, hasFailed = false): AuditOutcome {
+  if (REFUSED_STATUSES.has(status)) return 'refused';
+  return status >= 400 || hasFailed ? 'failed' : 'ok';
+}

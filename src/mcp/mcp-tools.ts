@@ -1,6 +1,6 @@
 /* Calls of tools over MCP, checked, and recorded in the audit like calls of handlers. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AuditOutcome } from '../audit/audit-record.js';
+import { outcomeOf } from '../audit/audit-record.js';
 import type { AuditedCall, AuditEntry, AuditTrail } from '../audit/audit-trail.js';
 import type { Agent } from '../common/agent.js';
 import type { ProblemFields } from '../common/problem.js';
@@ -11,9 +11,6 @@ import type { ToolPolicy } from '../tools/tool-policy.js';
 import type { CallOutcomes } from './call-outcomes.js';
 import type { McpToolCall, McpTools, PortRefusal } from './mcp-ports.js';
 import type { MessageId } from './read-messages.js';
-
-/** What a client hears when a call was not made. */
-const REFUSALS: ReadonlySet<number> = new Set([401, 403, 421, 429]);
 
 export class McpToolGate implements McpTools {
   constructor(
@@ -115,9 +112,4 @@ function finishWith(
       call.finish({ outcome, status, code: state.problem });
     }
   });
-}
-
-function outcomeOf(status: number, hasFailed: boolean): AuditOutcome {
-  if (REFUSALS.has(status)) return 'refused';
-  return status >= 400 || hasFailed ? 'failed' : 'ok';
 }

@@ -1,7 +1,7 @@
 /* The calls that are under way, from the first guard to the end of their responses, so that a call is recorded whoever rejects it: another
  * guard, a pipe, the handler, or the client that goes away. */
 import type { ServerResponse } from 'node:http';
-import type { AuditOutcome } from '../audit/audit-record.js';
+import { outcomeOf } from '../audit/audit-record.js';
 import type { AuditEnd, AuditStart, AuditTrail } from '../audit/audit-trail.js';
 import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
@@ -21,9 +21,6 @@ interface Run {
 }
 
 const NOTHING = (): void => undefined;
-
-/** What a client hears when a call was not made. */
-const REFUSALS: ReadonlySet<number> = new Set([401, 403, 421, 429]);
 
 const ENDED: AuditStart = { recorded: false, problem: REQUEST_ENDED, headers: [] };
 
@@ -85,9 +82,4 @@ function endOf(response: ServerResponse, { problem }: RequestState, isWhole: boo
     status: headersSent ? statusCode : undefined,
     code: problem,
   };
-}
-
-function outcomeOf(status: number): AuditOutcome {
-  if (REFUSALS.has(status)) return 'refused';
-  return status >= 400 ? 'failed' : 'ok';
 }
