@@ -2,7 +2,7 @@
  * guard, a pipe, the handler, or the client that goes away. */
 import type { ServerResponse } from 'node:http';
 import { outcomeOf } from '../audit/audit-record.js';
-import type { AuditEnd, AuditStart, AuditTrail } from '../audit/audit-trail.js';
+import type { AuditedCall, AuditEnd, AuditStart, AuditTrail } from '../audit/audit-trail.js';
 import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
 import {
@@ -18,6 +18,8 @@ interface Run {
   readonly response: ServerResponse;
   /** Records how it ended, when the response ends. */
   end: (end: AuditEnd) => void;
+  /** The call that has started last. */
+  call?: AuditedCall;
 }
 
 const NOTHING = (): void => undefined;
@@ -58,6 +60,8 @@ export class ToolRuns {
     const run = state && this.#runs.get(state);
     const response = run?.response ?? request.response;
     if (run !== undefined && hasResponseEnded(run.response)) return { ...ENDED, isWatched: true };
+    // An interceptor of the app runs the handler again: the call before has failed.
+    run?.call?.finish({ outcome: 'failed' });
     const entry = auditEntryOf(tool, request);
     const rejected = run?.end;
     // Until the start is recorded, an end is found below.
@@ -70,7 +74,10 @@ export class ToolRuns {
       else rejected?.(end);
       return { ...ENDED, isWatched };
     }
-    if (isWatched) run.end = start.recorded ? end => start.call.finish(end) : rejected!;
+    if (isWatched) {
+      run.end = start.recorded ? end => start.call.finish(end) : rejected!;
+      if (start.recorded) run.call = start.call;
+    }
     return { ...start, isWatched };
   }
 }

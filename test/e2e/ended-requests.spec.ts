@@ -1,6 +1,18 @@
 /* Requests whose connection is gone before they are answered: what they hold is released, and what became of their calls is recorded. */
 import type { Server } from 'node:http';
-import { type CanActivate, Controller, Get, Injectable, Post, UseGuards } from '@nestjs/common';
+import {
+  type CallHandler,
+  type CanActivate,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Injectable,
+  type NestInterceptor,
+  Post,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
+import { type Observable, retry } from 'rxjs';
 import { AgentTool, RateLimit } from '../../src/index.js';
 import { headerAgents } from '../support/agents.js';
 import { HeldSink } from '../support/audit.js';
@@ -26,6 +38,14 @@ class SlowGuard implements CanActivate {
   async canActivate(): Promise<boolean> {
     await hold();
     return true;
+  }
+}
+
+/** As an app may try a handler again. */
+@Injectable()
+class Retry implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(retry(1));
   }
 }
 
@@ -55,6 +75,15 @@ class Routes {
   @Post('guarded')
   guarded(): string {
     runs++;
+    return 'done';
+  }
+
+  @AgentTool('flaky', { impact: 'high' })
+  @UseInterceptors(Retry)
+  @Post('flaky')
+  flaky(): string {
+    runs++;
+    if (runs % 2 === 1) throw new Error('not yet');
     return 'done';
   }
 
@@ -184,5 +213,19 @@ describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platfor
       Array.from({ length: MAX_QUEUED + 1 }, () => ['refused aborted']),
     );
     expect((await app.send('/wipe', { method: 'POST' })).status).toBe(201);
+  });
+
+  it('records an outcome of each attempt where an interceptor runs the handler again', async () => {
+    const app = await launch();
+    for (let turn = 1; turn <= MAX_QUEUED; turn++) {
+      expect((await app.send('/flaky', { method: 'POST' })).status).toBe(201);
+      await until('both attempts are recorded', () => sink.records.length === 4 * turn);
+    }
+    expect([...sink.ends.values()]).toEqual(
+      Array.from({ length: MAX_QUEUED }, () => [
+        ['started', 'finished failed'],
+        ['started', 'finished ok'],
+      ]).flat(),
+    );
   });
 });
