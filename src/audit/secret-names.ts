@@ -27,7 +27,9 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'totp',
   'mfa',
   'cvv',
+  'cvv2',
   'cvc',
+  'cvc2',
   'csc',
   'cardnumber',
   'pan',
@@ -39,6 +41,7 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'sid',
   'assertion',
   'seed',
+  'privkey',
   'dsn',
 ]);
 /** As the last word of a name: `db_pass`, `MYSQL_PWD`, `cardPin`. */

@@ -40,6 +40,8 @@ describe('keys', () => {
     'pin',
     'otp',
     'cvv',
+    'cvv2',
+    'privkey',
     'ssn',
     'iban',
     'jwt',
