@@ -69,6 +69,9 @@ class ChainCheck {
   #lines = 0;
   #first: number | undefined;
   #last: ChainLine | undefined;
+  #head: ChainHead | undefined;
+  /** The hash of the line that the head has confirmed. */
+  #confirmed: string | undefined;
 
   constructor(
     private readonly sealer: Sealer,
@@ -94,7 +97,7 @@ class ChainCheck {
       return undefined;
     }
     if (reading.damaged) this.#fault('head', 'A part of the head is damaged.');
-    return reading.head;
+    return (this.#head = reading.head);
   }
 
   async readFile(path: string, head: ChainHead | undefined): Promise<void> {
@@ -136,6 +139,7 @@ class ChainCheck {
       return;
     }
     this.#lines++;
+    if (line.seq === this.#head?.seq) this.#confirmed = line.hash;
     if (this.#first === undefined) {
       this.#first = line.seq;
       // Lines before the first that has to be there are verified where they are.
@@ -184,7 +188,7 @@ class ChainCheck {
           'truncated',
           `${lines(next, head.seq)} missing at the end: the head has confirmed up to ${head.seq}.`,
         );
-      else if (last !== undefined && last.seq === head.seq && last.hash !== head.hash) {
+      else if (this.#confirmed !== undefined && this.#confirmed !== head.hash) {
         this.#fault('unlinked', `Line ${head.seq} is not the one that the head has confirmed.`);
       } else if (next - 1 > head.seq) {
         this.#notes.push(`${lines(head.seq + 1, next - 1)} written and not yet confirmed.`);

@@ -48,6 +48,18 @@ describe.each([
     }
   });
 
+  it.each([
+    ['of equal length', TOOLS.length],
+    ['that goes on behind the confirmed line', TOOLS.length + 4],
+  ])('shows that another chain of the same key took its place: one %s', async (_longer, count) => {
+    const path = await chain();
+    const other = scratchFile();
+    const tools = Array.from({ length: count }, (_, index) => `other ${index}`);
+    await writeChain(other, tools, key === undefined ? {} : { key });
+    copyFileSync(other, path);
+    expect(await kinds(path, key)).toEqual(['unlinked']);
+  });
+
   it('shows every flipped bit of a line', async () => {
     const path = await chain();
     const content = readFileSync(path);
