@@ -271,7 +271,7 @@ export class FileSink implements AuditSink {
 }
 
 /** The name under which a file is set aside: in the order of its lines. */
-export function rotatedName(path: string, begins: number): string {
+function rotatedName(path: string, begins: number): string {
   return `${path}.${String(begins).padStart(12, '0')}`;
 }
 

@@ -12,7 +12,7 @@ import type { Timers } from '../common/timers.js';
 import type { Verification, VerifiedCredential } from '../identity/credential.js';
 
 /** How often open connections are checked. */
-export const CHECK_MS = 1_000;
+const CHECK_MS = 1_000;
 
 /** How long a connection stays open whose store cannot tell whether its credential counts. */
 const UNCONFIRMED_MS = 10_000;

@@ -20,7 +20,7 @@ export function receivedError(
  * The error of an option, or of an argument, that is `undefined` or `null`. Both are what a misspelt name in an app's configuration
  * yields, so they never count as left out.
  */
-export function missingError(option: string, received: unknown): AgentSecurityConfigError {
+function missingError(option: string, received: unknown): AgentSecurityConfigError {
   const last = option.slice(option.lastIndexOf('.') + 1);
   // An argument of a decorator, or an element of a list, is no key.
   const key = /^\w+$/.test(last) ? last : undefined;

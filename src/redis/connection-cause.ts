@@ -11,7 +11,7 @@ export function describeRedisError(error: unknown, url: string): string {
   return name === undefined ? 'the connection fails' : `the connection fails (${name})`;
 }
 
-export function isDatabaseError(error: unknown): boolean {
+function isDatabaseError(error: unknown): boolean {
   return DATABASE.test(String((error as { message?: unknown } | undefined)?.message));
 }
 

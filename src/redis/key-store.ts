@@ -9,6 +9,7 @@ import { RedisUnusableError } from './connection-cause.js';
 import { type OpenedClient, openClient } from './open-client.js';
 import { createRunner, type RedisClient, type ScriptRunner } from './redis-client.js';
 import { checkRedisUrl } from '../common/redis-url.js';
+import { within } from '../common/within.js';
 import { logLine } from '../common/log-text.js';
 
 export interface RedisKeyStoreOptions {
@@ -132,16 +133,8 @@ export class RedisKeyStore extends KeyBookStore {
 }
 
 /** A client may queue while its server is away. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('Redis does not answer')), COMMAND_MS);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return within(answer, COMMAND_MS, 'Redis does not answer');
 }
 
 /** The same with a connection of its own, which opens and closes with the app. */

@@ -1,5 +1,6 @@
 import { type OpenedClient, openClient } from './open-client.js';
 import { checkRedisUrl } from '../common/redis-url.js';
+import { within } from '../common/within.js';
 import { RedisQuotaStore, type RedisQuotaStoreOptions } from './redis-store.js';
 
 /** A start waits no longer than this for a Redis that does not answer. */
@@ -16,10 +17,7 @@ export class ConnectedRedisStore extends RedisQuotaStore {
 
   /** Connects, or goes on trying without keeping the caller. Never rejects. */
   async connect(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise<void>(resolve => (timer = setTimeout(resolve, START_MS)));
-    await Promise.race([this.#opened.connect().catch(() => undefined), enough]);
-    clearTimeout(timer);
+    await within(this.#opened.connect(), START_MS).catch(() => undefined);
   }
 
   /** Closes the connection; decisions that are under way reject. */

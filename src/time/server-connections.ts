@@ -1,5 +1,6 @@
 /* The connections of the server, so that closing the app can end what is under way and wait until everybody has heard of it. */
 import type { Server, Socket } from 'node:net';
+import { within } from '../common/within.js';
 import type { Timers } from '../common/timers.js';
 
 /** A connection that is destroyed says so at once; this is for a server of another kind, which may not. */
@@ -38,12 +39,8 @@ export class ServerConnections {
   async closed(): Promise<void> {
     this.timers.stop(this.#timer);
     if (this.#sockets.size > 0) {
-      let late: NodeJS.Timeout | undefined;
-      await new Promise<void>(resolve => {
-        this.#onEmpty = resolve;
-        late = setTimeout(resolve, CLOSED_WITHIN_MS);
-      });
-      clearTimeout(late);
+      const empty = new Promise<void>(resolve => (this.#onEmpty = resolve));
+      await within(empty, CLOSED_WITHIN_MS).catch(() => undefined);
     }
     // Streams of HTTP/2 close after their connection.
     await new Promise(resolve => setImmediate(resolve));

@@ -9,6 +9,7 @@ import { refuses, type Standing, type Verdict } from '../judge.js';
 import type { Policy } from '../policy.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
 import { SlotReleases, slotsOf } from './slot-releases.js';
+import { within } from '../../common/within.js';
 import { logLine } from '../../common/log-text.js';
 
 export interface StoreLog {
@@ -70,10 +71,7 @@ export class GuardedStore {
 
   /** Settles when the store has answered every release that was sent, or is late. */
   async released(): Promise<void> {
-    let late: NodeJS.Timeout | undefined;
-    const enough = new Promise<void>(resolve => (late = setTimeout(resolve, DEADLINE_MS)));
-    await Promise.race([this.#releases.sent(), enough]);
-    clearTimeout(late);
+    await within(this.#releases.sent(), DEADLINE_MS).catch(() => undefined);
   }
 
   /** As {@link QuotaStore.settle}; `undefined` too if the store has no such method. */
