@@ -7,6 +7,7 @@ import { CapturingLogger } from './support/logger.js';
 import { ManualClock } from './support/clock.js';
 import { findOptionKeys, thrownBy } from './support/option-keys.js';
 import { OPTION_ROOTS } from './support/option-roots.js';
+import { runInterruptibly } from './support/run-interruptibly.js';
 import { PLATFORMS } from './support/platforms.js';
 import { createApp } from './support/start.js';
 
@@ -144,10 +145,10 @@ describe('what looks like a secret', () => {
       ':@'.repeat(100_000),
       '-----'.repeat(100_000),
     ]) {
-      const startMs = performance.now();
-      looksSecret(text);
-      showName(text);
-      expect(performance.now() - startMs).toBeLessThan(100);
+      runInterruptibly(() => {
+        looksSecret(text);
+        showName(text);
+      });
     }
   });
 });
