@@ -7,7 +7,7 @@ import { CapturingLogger } from './support/logger.js';
 import { ManualClock } from './support/clock.js';
 import { findOptionKeys, thrownBy } from './support/option-keys.js';
 import { OPTION_ROOTS } from './support/option-roots.js';
-import { runInterruptibly } from './support/run-interruptibly.js';
+import { expectToFinish } from './support/expect-to-finish.js';
 import { PLATFORMS } from './support/platforms.js';
 import { createApp } from './support/start.js';
 
@@ -145,7 +145,7 @@ describe('what looks like a secret', () => {
       ':@'.repeat(100_000),
       '-----'.repeat(100_000),
     ]) {
-      runInterruptibly(() => {
+      expectToFinish(() => {
         looksSecret(text);
         showName(text);
       });
