@@ -13,12 +13,12 @@ const options = readOptions({ rounds: 1, seconds: 1 });
 prepare();
 const { createPolicy } = await import('../dist/limiter/policy.js');
 const { QuotaTable } = await import('../dist/limiter/table/quota-table.js');
-const { EVERY_POLICY, judge } = await import('../dist/limiter/judge.js');
+const { EVERY_POLICY, consume } = await import('../dist/limiter/consume.js');
 
 const ours = algorithm => (limit, windowMs) => {
   const table = new QuotaTable([createPolicy({ limit, windowMs, algorithm })], 1);
   const charges = [{ table, mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 }];
-  return nowMs => judge(charges, nowMs).granted;
+  return nowMs => consume(charges, nowMs).granted;
 };
 
 const ALGORITHMS = {

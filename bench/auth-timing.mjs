@@ -113,7 +113,7 @@ async function cost(ask) {
 }
 const accepted = await cost(at => verifier.verify(keys[at % half].key));
 const guesses = Array.from({ length: 1_000 }, (_each, at) => make('wrong secret', at));
-const refused = await cost(at => verifier.verify(guesses[at % guesses.length]));
+const rejected = await cost(at => verifier.verify(guesses[at % guesses.length]));
 const hmac = await cost(async at =>
   createHmac('sha256', SECRET)
     .update(keys[at % half].key)
@@ -124,7 +124,7 @@ printTable(
   ['what', 'CPU µs'],
   [
     ['a valid key', fixed(accepted, 2)],
-    ['a wrong secret', fixed(refused, 2)],
+    ['a wrong secret', fixed(rejected, 2)],
     ['an HMAC-SHA-256 alone', fixed(hmac, 2)],
   ],
 );

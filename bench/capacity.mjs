@@ -110,18 +110,18 @@ async function measureShape(parts, clients) {
     const store = new RedisQuotaStore({
       client: redis,
       deadlineMs: 60_000,
-      maxRefusals: 0,
+      maxDenials: 0,
       now: () => nowMs,
     });
     const smallest = Math.min(...policies.map(({ limit }) => limit));
     const cost = Math.max(1, Math.floor(smallest / BATCHES));
     const nameOf = client => `10.${client >> 16}.${(client >> 8) & 255}.${client & 255}`;
     const ask = client =>
-      store.judge([
+      store.consume([
         {
           key: `all:${nameOf(client)}`,
           scope: 'all',
-          owner: nameOf(client),
+          partitionKey: nameOf(client),
           isAddress: true,
           policies,
           cost,

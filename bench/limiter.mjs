@@ -211,14 +211,14 @@ async function measureFlood(group) {
       'longest decision, ms',
     ],
     group.map(run => {
-      const [{ size, megabytes, offenderRefused, longestMs }] = results.get(run);
+      const [{ size, megabytes, offenderRejected, longestMs }] = results.get(run);
       return [
         run.variant,
         whole(run.clients),
         BOUNDED.has(run.variant) ? whole(run.maxClients) : 'none',
         whole(size),
         fixed(megabytes, 1),
-        offenderRefused ? 'yes' : '**no**',
+        offenderRejected ? 'yes' : '**no**',
         fixed(longestMs, 2),
       ];
     }),

@@ -70,7 +70,9 @@ async function ours(redis, limits) {
   const store = new RedisQuotaStore({ client: redis, deadlineMs: 10_000 });
   const policies = WINDOWS_MS.slice(0, limits).map(windowMs => createPolicy({ limit: HIGH, windowMs }));
   return client =>
-    store.judge([{ key: `all:${client}`, scope: 'all', owner: client, isAddress: true, policies, cost: 1 }]);
+    store.consume([
+      { key: `all:${client}`, scope: 'all', partitionKey: client, isAddress: true, policies, cost: 1 },
+    ]);
 }
 
 const ONE_LIMIT = Object.keys(LIMITERS);

@@ -132,7 +132,7 @@ async function soak(platform) {
       'no credential, counted',
       counts[3],
       lines
-        .filter(line => line.event === 'rejected' && line.code === 'credential_missing')
+        .filter(line => line.event === 'rejections' && line.code === 'credential_missing')
         .reduce((sum, line) => sum + line.count, 0),
     ],
     ['write_note, ended well', counts[2], of('write_note', line => line.outcome === 'ok')],

@@ -26,16 +26,16 @@ const GRANTED = [
 ];
 
 /** One client over its limit; the bare app's 200s are what a refusal is compared with. */
-const REFUSED = [
+const REJECTED = [
   { variant: 'bare' },
   { variant: 'assembled', limit: 10 },
   { variant: 'assembled-10000', stack: 'assembled', limit: 10_000 },
   { variant: 'nest', limit: 10 },
   { variant: 'floor', limit: 10 },
-  { variant: 'ours', limit: 10, refusedBy: 'module' },
-  { variant: 'ours-10000', stack: 'ours', limit: 10_000, refusedBy: 'module' },
-  { variant: 'ours-guard', stack: 'ours', limit: 10, refusedBy: 'route' },
-  { variant: 'ours-flood', stack: 'ours', limit: 10, refusedBy: 'flood' },
+  { variant: 'ours', limit: 10, rejectedBy: 'module' },
+  { variant: 'ours-10000', stack: 'ours', limit: 10_000, rejectedBy: 'module' },
+  { variant: 'ours-guard', stack: 'ours', limit: 10, rejectedBy: 'route' },
+  { variant: 'ours-flood', stack: 'ours', limit: 10, rejectedBy: 'flood' },
 ].map(run => ({ ...run, oneClient: true }));
 
 const GROWTH = ['bare', 'assembled', 'floor', 'ours'].map(variant => ({
@@ -47,7 +47,7 @@ const GROWTH = ['bare', 'assembled', 'floor', 'ours'].map(variant => ({
 const QUESTIONS = {
   get: { title: 'GET', variants: GRANTED, requests: LOADS.get },
   post: { title: 'POST, 1 kB of JSON', variants: GRANTED, requests: LOADS.post },
-  refused: { title: 'every answer a 429', variants: REFUSED, requests: LOADS.get },
+  rejected: { title: 'every answer a 429', variants: REJECTED, requests: LOADS.get },
   growth: { title: 'one client, 1,000,000 a minute', variants: GROWTH, requests: LOADS.get },
 };
 
@@ -84,8 +84,8 @@ async function full(selected) {
 async function measureStacks(title, group, requests) {
   const plan = { requests, warmUpSeconds: WARM_UP_SECONDS, seconds: options.seconds };
   const results = await alternate(group, options.rounds, async run => {
-    const untilRefused = run.question === 'refused' && run.limit !== undefined;
-    return (await measure(run, { ...plan, untilRefused }))[0];
+    const untilRejected = run.question === 'rejected' && run.limit !== undefined;
+    return (await measure(run, { ...plan, untilRejected }))[0];
   });
   const of = (run, read) => results.get(run).map(read);
   const perSecond = variant => {
@@ -104,7 +104,7 @@ async function measureStacks(title, group, requests) {
       'p50 ms',
       'p99 ms',
       'CPU µs a request',
-      'refused',
+      'rejected',
     ],
     group.map(run => {
       const rates = of(run, result => result.perSecond);
@@ -117,7 +117,7 @@ async function measureStacks(title, group, requests) {
         fixed(median(of(run, result => result.p50Ms)), 2),
         fixed(median(of(run, result => result.p99Ms)), 2),
         fixed(median(of(run, result => result.cpuUs)), 1),
-        refusedText(Math.max(...of(run, result => result.refused))),
+        rejectedText(Math.max(...of(run, result => result.rejected))),
       ];
     }),
   );
@@ -133,16 +133,16 @@ async function measureGrowth(title, group, requests) {
   );
   printTable(
     title,
-    ['stack', ...spans, 'last × first', 'refused'],
+    ['stack', ...spans, 'last × first', 'rejected'],
     group.map(run => {
       const rates = spans.map((_, slice) => median(results.get(run).map(slices => slices[slice].perSecond)));
-      const refused = Math.max(...results.get(run).flatMap(slices => slices.map(slice => slice.refused)));
-      return [run.variant, ...rates.map(whole), ratio(rates.at(-1), rates[0]), refusedText(refused)];
+      const rejected = Math.max(...results.get(run).flatMap(slices => slices.map(slice => slice.rejected)));
+      return [run.variant, ...rates.map(whole), ratio(rates.at(-1), rates[0]), rejectedText(rejected)];
     }),
   );
 }
 
-function refusedText(share) {
+function rejectedText(share) {
   return share === 0 ? '0' : `${(share * 100).toFixed(1)} %`;
 }
 
@@ -150,7 +150,7 @@ function refusedText(share) {
 async function smoke() {
   const { createApp } = await import('./support/app.mjs');
   const headerNames = new Map();
-  const servers = runs.filter(({ question }) => question === 'get' || question === 'refused');
+  const servers = runs.filter(({ question }) => question === 'get' || question === 'rejected');
   for (const server of servers) {
     const app = await createApp(server);
     await app.listen(0, '127.0.0.1');

@@ -103,10 +103,10 @@ async function measureScale(platform, group) {
   const cpuUs = run => median(results.get(run).map(result => result.cpuUs));
   printTable(
     `${platform === 'fastify' ? 'Fastify' : 'Express'}: cost of a request with many hosts, origins or routes`,
-    ['stack', 'how many', 'requests/s', 'CPU µs a request', 'spread', '× CPU with the fewest', 'refused'],
+    ['stack', 'how many', 'requests/s', 'CPU µs a request', 'spread', '× CPU with the fewest', 'rejected'],
     measured.map(run => {
       const fewest = measured.find(other => other.of === run.of && other.stack === run.stack);
-      const refused = Math.max(...results.get(run).map(result => result.refused));
+      const rejected = Math.max(...results.get(run).map(result => result.rejected));
       return [
         run.stack,
         `${whole(run.count)} ${run.of}`,
@@ -114,7 +114,7 @@ async function measureScale(platform, group) {
         fixed(cpuUs(run), 1),
         percent(spread(results.get(run).map(result => result.cpuUs))),
         ratio(cpuUs(run), cpuUs(fewest)),
-        refused === 0 ? '0' : `${(refused * 100).toFixed(1)} %`,
+        rejected === 0 ? '0' : `${(rejected * 100).toFixed(1)} %`,
       ];
     }),
   );

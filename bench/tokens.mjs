@@ -106,6 +106,6 @@ function ours(alg) {
   const verifier = new SignedTokenVerifier([trust], jose, systemClock, resolved.cacheSize);
   return async token => {
     const { verified } = await verifier.verify(token, REQUEST);
-    if (!verified) throw new Error('refused');
+    if (!verified) throw new Error('rejected');
   };
 }

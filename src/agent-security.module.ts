@@ -58,11 +58,11 @@ import { markFailures } from './edge/mark-failures.js';
 import { HEADER_SETTINGS } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
-import { KNOWN_REFUSALS } from './rate-limit/known-refusals.js';
+import { KNOWN_DENIALS } from './rate-limit/known-denials.js';
 import { guardListening } from './network/guard-listening.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
-import { RefusalMemory } from './limiter/refusal-memory.js';
+import { DenialMemory } from './limiter/denial-memory.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
 import { MessageGuard } from './websockets/message.guard.js';
 import { AgentToolGuard } from './tools/agent-tool.guard.js';
@@ -133,7 +133,7 @@ export class AgentSecurityModule
     private readonly edge: Edge,
     private readonly adapterHost: HttpAdapterHost,
     private readonly config: ApplicationConfig,
-    @Inject(KNOWN_REFUSALS) private readonly refusals: RefusalMemory,
+    @Inject(KNOWN_DENIALS) private readonly denials: DenialMemory,
     hostGuard: HostGuard,
     authGuard: AuthGuard,
     rateLimitGuard: RateLimitGuard,
@@ -193,7 +193,7 @@ export class AgentSecurityModule
     await this.own.store?.connect();
     // What a path has refused says nothing of the next request to it if headers choose the route.
     const versioning = this.config.getVersioning();
-    if (versioning !== undefined && versioning.type !== VersioningType.URI) this.refusals.disable();
+    if (versioning !== undefined && versioning.type !== VersioningType.URI) this.denials.disable();
     const adapter = this.adapterHost.httpAdapter;
     const server = adapter?.getHttpServer();
     if (typeof server?.listeners !== 'function') return;

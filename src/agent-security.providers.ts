@@ -15,7 +15,7 @@ import { bookError } from './auth/api-keys.options.js';
 import { RESOLVED_AUTH } from './auth/auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './auth/authenticator.js';
 import { Gateways } from './auth/gateways.js';
-import { HandshakeJudge } from './auth/handshake.js';
+import { HandshakeAuthenticator } from './auth/handshake-authenticator.js';
 import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './auth/describe-openapi.js';
 import { OpenConnections } from './auth/open-connections.js';
 import { installOpenApi, OpenApiDescriber } from './auth/openapi-describer.js';
@@ -48,7 +48,7 @@ import { allowOverride, findVerbs } from './edge/install-verbs.js';
 import { HEADER_SETTINGS, type HeaderSettings } from './headers/header-settings.js';
 import { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
 import { HostGuard } from './host/host.guard.js';
-import { KNOWN_REFUSALS, MAX_KNOWN_REFUSALS } from './rate-limit/known-refusals.js';
+import { KNOWN_DENIALS, MAX_KNOWN_DENIALS } from './rate-limit/known-denials.js';
 import { EndpointDetector } from './mcp/endpoint-detector.js';
 import { McpAuthenticator } from './mcp/mcp-authenticator.js';
 import { McpPaths } from './mcp/mcp-path.js';
@@ -61,12 +61,12 @@ import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import type { ConnectedRedisStore } from './redis/open-store.js';
 import {
   RATE_LIMIT_OFF,
-  refusesAny,
+  rejectsAny,
   RESOLVED_RATE_LIMIT,
   type ResolvedRateLimit,
 } from './rate-limit/rate-limit.options.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
-import { RefusalMemory } from './limiter/refusal-memory.js';
+import { DenialMemory } from './limiter/denial-memory.js';
 import { openTokens, type TokenServices } from './auth/open-tokens.js';
 import { TokenEndpoint } from './tokens/token-endpoint.js';
 import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id/request-id.interceptor.js';
@@ -217,13 +217,15 @@ export const PROVIDERS: Provider[] = [
     inject: [RESOLVED, ModulesContainer, ApplicationConfig],
   },
   {
-    provide: HandshakeJudge,
+    provide: HandshakeAuthenticator,
     useFactory: (
       { auth }: ResolvedOptions,
       authenticator: Authenticator | undefined,
       gateways: Gateways,
-    ): HandshakeJudge | undefined =>
-      auth && authenticator ? new HandshakeJudge(authenticator, auth.urlParameters, gateways) : undefined,
+    ): HandshakeAuthenticator | undefined =>
+      auth && authenticator
+        ? new HandshakeAuthenticator(authenticator, auth.urlParameters, gateways)
+        : undefined,
     inject: [RESOLVED, Authenticator, Gateways],
   },
   {
@@ -239,7 +241,7 @@ export const PROVIDERS: Provider[] = [
       await installOpenApi();
       const schemes =
         auth.apiKeys === undefined ? (tokens === undefined ? [] : TOKEN_SCHEMES) : API_KEY_SCHEMES;
-      return new OpenApiDescriber(modules, accesses, schemes, rateLimit && refusesAny(rateLimit));
+      return new OpenApiDescriber(modules, accesses, schemes, rateLimit && rejectsAny(rateLimit));
     },
     inject: [RESOLVED, RouteAccesses, TOKEN_VERIFIER, ModulesContainer],
   },
@@ -249,10 +251,10 @@ export const PROVIDERS: Provider[] = [
       options: ResolvedOptions,
       settings: HeaderSettings,
       clock: Clock,
-      refusals: RefusalMemory,
+      denials: DenialMemory,
       carries: MayCarryAgent,
       stages: readonly EdgeStage[],
-      handshakes: HandshakeJudge | undefined,
+      handshakes: HandshakeAuthenticator | undefined,
       verbs: ReadonlySet<string>,
       limiter: UnguardedLimiter,
     ) =>
@@ -261,7 +263,7 @@ export const PROVIDERS: Provider[] = [
         settings,
         clock,
         log: new Logger('AgentSecurity'),
-        refusals,
+        denials,
         mayCarryAgent: carries,
         stages,
         verbs,
@@ -272,10 +274,10 @@ export const PROVIDERS: Provider[] = [
       RESOLVED,
       HEADER_SETTINGS,
       CLOCK,
-      KNOWN_REFUSALS,
+      KNOWN_DENIALS,
       MAY_CARRY_AGENT,
       EDGE_STAGES,
-      HandshakeJudge,
+      HandshakeAuthenticator,
       VERBS,
       UNGUARDED_LIMITER,
     ],
@@ -294,7 +296,7 @@ export const PROVIDERS: Provider[] = [
       mcp: McpStage | undefined,
       mcpPaths: McpPaths | undefined,
       gateways: Gateways,
-      handshakes: HandshakeJudge | undefined,
+      handshakes: HandshakeAuthenticator | undefined,
       reports: CspReports,
       events: SecurityEvents,
       clock: Clock,
@@ -313,7 +315,7 @@ export const PROVIDERS: Provider[] = [
       McpStage,
       McpPaths,
       Gateways,
-      HandshakeJudge,
+      HandshakeAuthenticator,
       CspReports,
       SecurityEvents,
       CLOCK,
@@ -371,7 +373,7 @@ export const PROVIDERS: Provider[] = [
       new CspReports(cspReports === false ? 0 : cspReports.maxKinds),
     inject: [RESOLVED],
   },
-  { provide: KNOWN_REFUSALS, useFactory: () => new RefusalMemory(MAX_KNOWN_REFUSALS) },
+  { provide: KNOWN_DENIALS, useFactory: () => new DenialMemory(MAX_KNOWN_DENIALS) },
   { provide: MAY_CARRY_AGENT, useFactory: mayCarryAgent, inject: [RESOLVED_AUTH] },
   { provide: CLOCK, useValue: systemClock },
   { provide: TIMERS, useValue: systemTimers },
@@ -387,7 +389,7 @@ export const PROVIDERS: Provider[] = [
       events: SecurityEvents,
       clock: Clock,
       authenticator: Authenticator | undefined,
-    ) => new ToolPolicy(tools, new ToolQuotas(limits, limiter), events, clock, authenticator?.refusals),
+    ) => new ToolPolicy(tools, new ToolQuotas(limits, limiter), events, clock, authenticator?.rejections),
     inject: [RESOLVED, RESOLVED_RATE_LIMIT, RateLimiter, SecurityEvents, CLOCK, Authenticator],
   },
   {
@@ -447,7 +449,7 @@ function tokenStages(
     options: auth.tokenEndpoint,
     clients: apiKeys,
     countFailure: (state, reason, secret) =>
-      authenticator.countRefused(state, reason, undefined, secret)?.headers,
+      authenticator.countRejected(state, reason, undefined, secret)?.headers,
     issuer,
     dpop: issuerDpop,
     jose,

@@ -20,7 +20,7 @@ export { type AuthenticateOptions, type Authentication, Authenticator } from './
 export {
   type CredentialRequest,
   type CredentialVerifier,
-  type RefusedCredential,
+  type RejectedCredential,
   type Verification,
   type VerifiedCredential,
 } from './identity/credential.js';
@@ -40,7 +40,7 @@ export {
 } from './auth/key-book.js';
 export { KeyBookStore } from './auth/key-book-store.js';
 export { KeyDigests } from './auth/key-digest.js';
-export { type Refusal } from './auth/refusal.js';
+export { type Rejection } from './common/rejection.js';
 export { ScopesGuard } from './auth/scopes.guard.js';
 export { type AuditOptions } from './audit/audit.options.js';
 export { type AuditOutcome, type AuditRecord } from './audit/audit-record.js';
@@ -94,7 +94,7 @@ export {
   type QuotaThrottlerStorageOptions,
 } from './rate-limit/quota-throttler-storage.js';
 export { type QuotaStore, type StoredCharge } from './limiter/store/quota-store.js';
-export { type Standing, type Verdict } from './limiter/judge.js';
+export { type PolicyState, type QuotaDecision } from './limiter/consume.js';
 export { type Policy } from './limiter/policy.js';
 export { RateLimit, SkipRateLimit } from './rate-limit/rate-limit.decorator.js';
 export { RateLimitException } from './rate-limit/rate-limit.exception.js';
@@ -122,7 +122,7 @@ export { type RequestIdOptions } from './request-id/request-id.options.js';
 export { AgentTool } from './tools/agent-tool.decorator.js';
 export { AgentToolGuard } from './tools/agent-tool.guard.js';
 export { type AgentToolOptions, type Tool, type ToolAlert, type ToolLimit } from './tools/tool.js';
-export { type ToolCall, type ToolDecision, ToolPolicy, type ToolRefusal } from './tools/tool-policy.js';
+export { type ToolCall, type ToolDecision, ToolPolicy, type ToolRejection } from './tools/tool-policy.js';
 export { type ToolsOptions } from './tools/tools.options.js';
 export { type SafePathOptions, SafePathPipe } from './safe-path/safe-path.pipe.js';
 export { Signal, Timeout } from './time/timeout.decorator.js';

@@ -14,7 +14,7 @@ type Variables = Readonly<Record<string, string>>;
 const resolve = (input: unknown, variables: Variables = {}): ResolvedOptions =>
   resolveOptions(input, name => variables[name]);
 
-function refusal(input: unknown, variables?: Variables): AgentSecurityConfigError {
+function rejection(input: unknown, variables?: Variables): AgentSecurityConfigError {
   try {
     resolve(input, variables);
   } catch (error) {
@@ -1098,27 +1098,27 @@ const unknownKeys: [option: string, input: unknown, offered: string][] = [
 
 describe('a bad configuration stops the start-up', () => {
   it.each(options)('%s', (_title, input, code, option, says) => {
-    const error = refusal(input);
+    const error = rejection(input);
     expect([error.code, error.option]).toEqual([code, option]);
     expect(error.message).toContain(says);
     expect(error.message.endsWith(`[${code}]`)).toBe(true);
   });
 
   it.each(variables)('%s', (_title, environment, code, option, says) => {
-    const error = refusal({}, environment);
+    const error = rejection({}, environment);
     expect([error.code, error.option]).toEqual([code, option]);
     expect(error.message).toContain(says);
   });
 
   describe.each(numbers)('%s', (option, input) => {
     it.each([NaN, -1, 1.5, Infinity, -Infinity])('refuses %p', value => {
-      const error = refusal(input(value));
+      const error = rejection(input(value));
       expect([error.code, error.option]).toEqual(['ASEC_OPTION_RANGE', option]);
       expect(error.message).toContain(String(value));
     });
 
     it.each(['2', '', true, [1], 2n])('refuses %p', value => {
-      const error = refusal(input(value));
+      const error = rejection(input(value));
       expect(error.option).toBe(option);
       expect(['ASEC_OPTION_TYPE', 'ASEC_TRUST_INVALID', 'ASEC_TRUST_ALL']).toContain(error.code);
     });
@@ -1127,7 +1127,7 @@ describe('a bad configuration stops the start-up', () => {
   });
 
   it.each(unknownKeys)('the unknown key %s', (option, input, offered) => {
-    const error = refusal(input);
+    const error = rejection(input);
     expect([error.code, error.option]).toEqual(['ASEC_OPTION_UNKNOWN', option]);
     expect(error.message).toContain(offered === '' ? 'Known here: ' : `Did you mean "${offered}"?`);
   });

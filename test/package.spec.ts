@@ -234,8 +234,8 @@ test.each(['Express', 'Fastify'])('an app on %s starts and is protected', async 
   expect(answer.header('RateLimit-Policy')).toBe('"2-per-minute";q=2;w=60');
   expect(answer.repeated).toEqual([]);
   await request(port, { path: '/' });
-  const refused = await request(port, { path: '/' });
-  expect([refused.status, refused.json().code]).toEqual([429, 'rate_limited']);
+  const rejected = await request(port, { path: '/' });
+  expect([rejected.status, rejected.json().code]).toEqual([429, 'rate_limited']);
   expect((await request(port, { path: '/', headers: { Host: 'evil.example' } })).status).toBe(421);
 });
 

@@ -131,7 +131,7 @@ interface Parser {
   readonly tokens: readonly string[];
   readonly read: (text: string) => unknown;
   /** Whether it runs at the start, where a refusal is an error. */
-  readonly mayRefuse?: true;
+  readonly mayReject?: true;
 }
 
 const parsers: Parser[] = [
@@ -248,7 +248,7 @@ const parsers: Parser[] = [
       '１',
     ],
     read: text => parseLimits('limits', text),
-    mayRefuse: true,
+    mayReject: true,
   },
   {
     title: 'resolvePolicy of a source',
@@ -270,13 +270,13 @@ const parsers: Parser[] = [
       "'",
     ],
     read: text => resolvePolicy('csp', { scriptSrc: text, styleSrc: [text] }, API_DIRECTIVES),
-    mayRefuse: true,
+    mayReject: true,
   },
   {
     title: 'resolvePolicy of a directive',
     tokens: ['script', 'Src', '-src', '-', 'A', ' ', ';', ':', '__proto__', 'é'],
     read: text => resolvePolicy('csp', { [text]: "'self'" }, API_DIRECTIVES),
-    mayRefuse: true,
+    mayReject: true,
   },
 ];
 
@@ -289,14 +289,14 @@ const texts = (tokens: readonly string[]): fc.Arbitrary<string> =>
     { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 30 }) },
   );
 
-describe.each(parsers)('$title', ({ tokens, read, mayRefuse }) => {
+describe.each(parsers)('$title', ({ tokens, read, mayReject }) => {
   it('throws for no input', () => {
     fc.assert(
       fc.property(texts(tokens), text => {
         try {
           read(text);
         } catch (error) {
-          if (!mayRefuse || !(error instanceof AgentSecurityConfigError)) throw error;
+          if (!mayReject || !(error instanceof AgentSecurityConfigError)) throw error;
         }
       }),
       { seed: SEED, numRuns: RUNS },

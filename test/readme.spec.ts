@@ -451,9 +451,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const app = await start(platform, { controllers: [LoginController], providers: [LoginService] });
     const service = app.app.get(LoginService);
     for (let attempt = 0; attempt < 5; attempt++) await service.attempt('ada@example.com');
-    const refused = await app.send('/login', { method: 'POST' });
-    expect(refused.status).toBe(429);
-    expect(refused.json()).toMatchObject({
+    const rejected = await app.send('/login', { method: 'POST' });
+    expect(rejected.status).toBe(429);
+    expect(rejected.json()).toMatchObject({
       code: 'rate_limited',
       detail: 'Too many attempts',
       retry_after_seconds: 900,

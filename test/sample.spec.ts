@@ -103,15 +103,15 @@ describe.each(PLATFORMS)('on %s', platform => {
     expect(commands).toHaveLength(8);
     const answers: string[] = [];
     for (const command of commands) answers.push(await shell(command));
-    const [good, known, refused, foreign, deletion, verification, refreshed, loop] = answers;
+    const [good, known, rejected, foreign, deletion, verification, refreshed, loop] = answers;
     expect(good).toMatch(/^HTTP\/1\.1 200 OK\n/);
     expect(good).toMatch(/^X-Content-Type-Options: nosniff$/m);
     expect(good).toMatch(/^Cache-Control: public, max-age=60$/im);
     expect(good).toMatch(/^RateLimit: "10-per-second";r=9;t=1, "100-per-minute";r=99;t=60$/m);
     expect(known).toMatch(/^HTTP\/1\.1 200 OK\n/);
     expect(known).toContain('{"id":"demo-agent","kind":"api-key","scopes":["tools:run"]}');
-    expect(refused).toMatch(/^HTTP\/1\.1 401 Unauthorized\n/);
-    expect(refused).toMatch(/^WWW-Authenticate: Bearer realm="api", resource_metadata="[^"]+"$/m);
+    expect(rejected).toMatch(/^HTTP\/1\.1 401 Unauthorized\n/);
+    expect(rejected).toMatch(/^WWW-Authenticate: Bearer realm="api", resource_metadata="[^"]+"$/m);
     expect(refreshed).toMatch(/^HTTP\/1\.1 200 OK\n/);
     expect(refreshed).toContain('{"id":"demo-agent","kind":"token","scopes":["tools:run"]}');
     expect(foreign).toMatch(/^HTTP\/1\.1 421 Misdirected Request\n/);

@@ -84,7 +84,7 @@ export async function createApp(server) {
 }
 
 /** `GET /` and `POST /`, and as many other routes behind them as are asked for. */
-function createController({ routes = 1, limit, refusedBy }) {
+function createController({ routes = 1, limit, rejectedBy }) {
   class BenchController {
     get() {
       return { hello: 'world' };
@@ -103,14 +103,14 @@ function createController({ routes = 1, limit, refusedBy }) {
     Object.defineProperty(prototype, name, { value: () => ({ index }), configurable: true, writable: true });
     route(name, Get(`route-${index}`));
   }
-  if (refusedBy === 'route') RateLimit(`${HIGH}/second`, `${limit}/minute`)(BenchController);
+  if (rejectedBy === 'route') RateLimit(`${HIGH}/second`, `${limit}/minute`)(BenchController);
   Controller()(BenchController);
   return BenchController;
 }
 
-function ourOptions({ limit = HIGH, refusedBy = 'module', hosts = [], origins = [ORIGIN] }) {
-  const limits = refusedBy === 'module' ? limit : HIGH;
-  const flood = refusedBy === 'flood' ? limit : HIGH;
+function ourOptions({ limit = HIGH, rejectedBy = 'module', hosts = [], origins = [ORIGIN] }) {
+  const limits = rejectedBy === 'module' ? limit : HIGH;
+  const flood = rejectedBy === 'flood' ? limit : HIGH;
   return {
     hosts: [...hosts, 'localhost', '127.0.0.1'],
     cors: { origins },

@@ -1,7 +1,7 @@
 /* Millions of clients that come once, and a few that never stop, in a process of their own. */
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { hashKey } from '../../dist/common/hash-key.js';
-import { EVERY_POLICY, judge } from '../../dist/limiter/judge.js';
+import { EVERY_POLICY, consume } from '../../dist/limiter/consume.js';
 import { createPolicy } from '../../dist/limiter/policy.js';
 import { QuotaTable } from '../../dist/limiter/table/quota-table.js';
 
@@ -45,10 +45,10 @@ async function meet({ clients, maxClients, busy, hours }) {
     for (const end = Math.min(client + BATCH, clients); client < end; client++) {
       const nowMs = START_MS + (client / clients) * totalMs;
       const key = { hi: 0x0a00_0000, lo: client };
-      judge([{ table, mask: EVERY_POLICY, key, cost: 1 }], nowMs);
+      consume([{ table, mask: EVERY_POLICY, key, cost: 1 }], nowMs);
       for (; asked * newPerAsk <= client; asked++) {
         const one = asked % busy;
-        if (judge([{ table, mask: EVERY_POLICY, key: busyKeys[one], cost: 1 }], nowMs).granted)
+        if (consume([{ table, mask: EVERY_POLICY, key: busyKeys[one], cost: 1 }], nowMs).granted)
           admitted[one]++;
       }
     }

@@ -94,7 +94,7 @@ async function flood({ clients, limit, ...rest }) {
   const bytesBefore = usedBytes();
   const longest = await askNewClients(limiter, clients);
   const megabytes = (usedBytes() - bytesBefore) / 1e6;
-  return { ...longest, megabytes, size: limiter.size(), offenderRefused: !(await limiter.decide(offender)) };
+  return { ...longest, megabytes, size: limiter.size(), offenderRejected: !(await limiter.decide(offender)) };
 }
 
 async function askNewClients(limiter, clients) {
@@ -104,10 +104,10 @@ async function askNewClients(limiter, clients) {
   const startMs = performance.now();
   for (let index = 0; index < clients; index++) {
     const key = keyOf(addressOf(index));
-    const askedMs = performance.now();
+    const requestedMs = performance.now();
     const decision = limiter.decide(key);
     if (decision instanceof Promise) await decision;
-    const tookMs = performance.now() - askedMs;
+    const tookMs = performance.now() - requestedMs;
     if (tookMs > 1) over1ms++;
     if (tookMs > longestMs) longestMs = tookMs;
   }

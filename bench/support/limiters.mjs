@@ -6,7 +6,7 @@ import { MemoryStore } from 'express-rate-limit';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { addressKey } from '../../dist/common/ip-address.js';
 import { hashKey } from '../../dist/common/hash-key.js';
-import { EVERY_POLICY, judge } from '../../dist/limiter/judge.js';
+import { EVERY_POLICY, consume } from '../../dist/limiter/consume.js';
 import { createPolicy } from '../../dist/limiter/policy.js';
 import { quotaHeaders } from '../../dist/limiter/quota-headers.js';
 import { QuotaTable } from '../../dist/limiter/table/quota-table.js';
@@ -137,9 +137,9 @@ const SPANS_MS = [WINDOW_MS, 1_000, 3_600_000];
 function createOurs(limit, windows, maxClients, keyOf) {
   const policies = SPANS_MS.slice(0, windows).map(windowMs => createPolicy({ limit, windowMs }));
   const table = new QuotaTable(policies, maxClients);
-  const ask = (key, cost) => judge([{ table, mask: EVERY_POLICY, key: keyOf(key), cost }], monotonicMs());
+  const ask = (key, cost) => consume([{ table, mask: EVERY_POLICY, key: keyOf(key), cost }], monotonicMs());
   return {
-    verdict: key => ask(key, 1),
+    decision: key => ask(key, 1),
     decide: key => ask(key, 1).granted,
     fill: ask,
     size: () => table.size,
@@ -152,8 +152,8 @@ function createOursWithHeaders(limit, windows, maxClients) {
     ...ours,
     keyOf: addressKey,
     decide: key => {
-      const verdict = ours.verdict(key);
-      return quotaHeaders(verdict, Date.now(), true).length > 0 && verdict.granted;
+      const decision = ours.decision(key);
+      return quotaHeaders(decision, Date.now(), true).length > 0 && decision.granted;
     },
   };
 }
@@ -174,7 +174,7 @@ function createOursUpTo(part, limit, windows, maxClients) {
     for (let policy = 0; policy < windows; policy++) table.charge(policy, nowMs, 1);
     return granted;
   };
-  const fill = (key, cost) => judge([{ table, mask: EVERY_POLICY, key, cost }], monotonicMs());
+  const fill = (key, cost) => consume([{ table, mask: EVERY_POLICY, key, cost }], monotonicMs());
   return { decide, fill, keyOf: addressKey, size: () => table.size };
 }
 

@@ -97,7 +97,7 @@ function readWrk(output) {
     perSecond: Number(read(/Requests\/sec:\s*([\d.]+)/)),
     p50Ms: percentile(50),
     p99Ms: percentile(99),
-    refused: Number(read(/Non-2xx or 3xx responses: (\d+)/) ?? 0) / requests,
+    rejected: Number(read(/Non-2xx or 3xx responses: (\d+)/) ?? 0) / requests,
   };
 }
 
@@ -131,6 +131,6 @@ async function loadWithAutocannon(port, requests, seconds) {
     perSecond: result.requests.average,
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
-    refused: result.non2xx / result.requests.total,
+    rejected: result.non2xx / result.requests.total,
   };
 }

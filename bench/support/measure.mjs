@@ -12,15 +12,15 @@ const MAX_WARM_UPS = 20;
  */
 export async function measure(
   server,
-  { requests, warmUpSeconds, seconds, slices = 1, untilRefused = false },
+  { requests, warmUpSeconds, seconds, slices = 1, untilRejected = false },
 ) {
   const child = startNode(SERVER_CORE, './server.mjs', server);
   try {
     const { port } = await child.next();
     const maxWarmUps = warmUpSeconds > 0 ? MAX_WARM_UPS : 0;
     for (let warmUps = 0; warmUps < maxWarmUps; warmUps++) {
-      const { refused } = await load(port, requests, warmUpSeconds);
-      if (!untilRefused || refused > 0.99) break;
+      const { rejected } = await load(port, requests, warmUpSeconds);
+      if (!untilRejected || rejected > 0.99) break;
     }
     const results = [];
     for (let slice = 0; slice < slices; slice++) {

@@ -1,7 +1,7 @@
 /* One record of the audit, and the one line that it is written as. */
 import type { Impact } from '../common/impact.js';
 
-export type AuditOutcome = 'ok' | 'failed' | 'refused' | 'aborted';
+export type AuditOutcome = 'ok' | 'failed' | 'rejected' | 'aborted';
 
 export interface AuditRecord {
   /** ISO 8601, UTC. */
@@ -11,7 +11,7 @@ export interface AuditRecord {
    * calls with one status and code have not run. `dropped`: so many records of low impact found no room. `recovered`: so many bytes
    * behind the last whole line were cut off. `reopened`: so many lines before this one were in a file that was removed, moved or emptied.
    */
-  readonly event: 'started' | 'finished' | 'refused' | 'rejected' | 'dropped' | 'recovered' | 'reopened';
+  readonly event: 'started' | 'finished' | 'rejected' | 'rejections' | 'dropped' | 'recovered' | 'reopened';
   /** The same in the `started` record of a call and in the one that says how it ended. */
   readonly call?: string | undefined;
   readonly tool?: string | undefined;
@@ -50,10 +50,10 @@ export function serializeRecord(record: object): string {
 }
 
 /** What a client is answered when its call was not made. */
-const REFUSED_STATUSES: ReadonlySet<number> = new Set([401, 403, 421, 429]);
+const REJECTED_STATUSES: ReadonlySet<number> = new Set([401, 403, 421, 429]);
 
 /** The outcome of a call whose response was sent whole. @param hasFailed whether the body says that the call failed, under any status */
 export function outcomeOf(status: number, hasFailed = false): AuditOutcome {
-  if (REFUSED_STATUSES.has(status)) return 'refused';
+  if (REJECTED_STATUSES.has(status)) return 'rejected';
   return status >= 400 || hasFailed ? 'failed' : 'ok';
 }

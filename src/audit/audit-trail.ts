@@ -145,16 +145,16 @@ export class AuditTrail {
    * Records a call that was not made, or (`outcome: 'ok'`) one that was answered without its handler, such as from a cache. A rejection
    * without an agent, and one of an agent that finds no room, is counted: one record a minute says how many of its code there were.
    */
-  refuse(
+  reject(
     entry: AuditEntry,
     end: Omit<AuditEnd, 'outcome'> & { readonly outcome?: AuditOutcome; readonly durationMs?: number },
   ): void {
-    const { outcome = 'refused', status, code, durationMs } = end;
+    const { outcome = 'rejected', status, code, durationMs } = end;
     const isServed = outcome === 'ok';
     let line: AuditLine | undefined;
     const toLine = (): AuditLine =>
       (line ??= this.#line({
-        event: isServed ? 'finished' : 'refused',
+        event: isServed ? 'finished' : 'rejected',
         ...this.#factsOf(entry),
         outcome,
         status,
@@ -185,14 +185,14 @@ export class AuditTrail {
   #callOf(facts: Facts, way: 'keep' | 'offer'): AuditedCall {
     const startedMs = this.clock.monotonicMs();
     let ended = false;
-    const end = (event: 'finished' | 'refused', { outcome, status, code }: AuditEnd): void => {
+    const end = (event: 'finished' | 'rejected', { outcome, status, code }: AuditEnd): void => {
       if (ended) return;
       ended = true;
       const durationMs = roundMs(this.clock.monotonicMs() - startedMs);
       const line = this.#line({ event, ...facts, outcome, status, code, durationMs });
       for (const writer of this.#writers) writer[way](line);
     };
-    return { finish: parts => end('finished', parts), cancel: parts => end('refused', parts) };
+    return { finish: parts => end('finished', parts), cancel: parts => end('rejected', parts) };
   }
 
   #factsOf(entry: AuditEntry): Facts {

@@ -14,7 +14,7 @@ export interface RejectionKind {
 const MAX_KINDS = 64;
 const MAX_CODE_LENGTH = 64;
 /** What is beyond the bound is counted together. */
-const OTHER: RejectionKind = { outcome: 'refused', code: 'other' };
+const OTHER: RejectionKind = { outcome: 'rejected', code: 'other' };
 
 interface Count {
   readonly kind: RejectionKind;
@@ -42,7 +42,7 @@ export class RejectionCounts {
     for (const [key, { kind, count, sinceMs }] of this.#counts) {
       this.#counts.delete(key);
       const { outcome, status, code } = kind;
-      return { event: 'rejected', outcome, status, code, count, since: new Date(sinceMs).toISOString() };
+      return { event: 'rejections', outcome, status, code, count, since: new Date(sinceMs).toISOString() };
     }
     return undefined;
   }

@@ -92,7 +92,7 @@ export class SinkQueue {
   }
 
   /** Tells everybody who waits that the record has not been written. The records stay. */
-  refuseWaiting(): void {
+  rejectWaiting(): void {
     for (const waiting of this.#waiting) {
       waiting.settle?.(false);
       waiting.settle = undefined;

@@ -97,7 +97,7 @@ export class SinkWriter {
     this.#closed = true;
     this.#stopTimer();
     clearTimeout(this.#countsTimer);
-    this.#queue.refuseWaiting();
+    this.#queue.rejectWaiting();
     const { length } = this.#queue;
     if (length > 0) problems.push(`${name} was closed with ${length} records that it has not taken.`);
     try {
@@ -242,7 +242,7 @@ export class SinkWriter {
 
   #fail(reason: string): void {
     // Those who wait are refused; their records stay, and tell later that somebody tried.
-    this.#queue.refuseWaiting();
+    this.#queue.rejectWaiting();
     if (this.#failing) return;
     this.#failing = true;
     this.parts.onHealth({ sink: this.sink.name, state: 'failing', reason, dropped: 0 });

@@ -5,7 +5,7 @@ import { looksLikeApiKey, readApiKey } from './api-key-format.js';
 import type { AgentRecord, ApiKeyRecord, ApiKeyStore } from '../identity/api-key-store.js';
 import type {
   CredentialVerifier,
-  RefusedCredential,
+  RejectedCredential,
   Verification,
   VerifiedCredential,
 } from '../identity/credential.js';
@@ -39,7 +39,7 @@ export class ApiKeyVerifier implements CredentialVerifier {
     const matchesDigest = this.digests.read(parts);
     let known: ApiKeyRecord | undefined;
     let opened: ApiKeyRecord | undefined;
-    let obstacle: RefusedCredential | undefined;
+    let obstacle: RejectedCredential | undefined;
     // Everything is looked at, of all of them, before anything is said.
     for (const candidate of candidates.length === 0 ? NOBODY : candidates) {
       const isNamed = candidate?.id === parts.id;
@@ -56,7 +56,7 @@ export class ApiKeyVerifier implements CredentialVerifier {
   /** A key as it is now, by the record that it was verified with. Throws or rejects only if the store cannot tell. */
   recheck(verified: VerifiedKey, before: ApiKeyRecord): Verification | Promise<Verification> {
     const found = this.store.find(before.id);
-    const judge = (record: ApiKeyRecord | undefined): Verification => {
+    const decide = (record: ApiKeyRecord | undefined): Verification => {
       // A record with another digest is another key, and a key of another agent is another identity.
       if (record === undefined || record.digest !== before.digest || record.agent.id !== before.agent.id)
         return { verified: false, reason: 'revoked' };
@@ -64,7 +64,7 @@ export class ApiKeyVerifier implements CredentialVerifier {
       if (reason !== undefined) return { verified: false, reason };
       return record === before ? verified : new VerifiedKey(record, this);
     };
-    return found instanceof Promise ? found.then(judge) : judge(found);
+    return found instanceof Promise ? found.then(decide) : decide(found);
   }
 
   /** The agent behind credentials that were made from a key, as it is now; `undefined` if there is none or it is disabled. */
@@ -101,7 +101,7 @@ class VerifiedKey implements VerifiedCredential {
 const NOBODY: readonly undefined[] = [undefined, undefined];
 
 /** Only who has the secret learns more than that it was refused. Each part is read, whatever another says: a look at memory takes time. */
-function obstacleOf(record: ApiKeyRecord | undefined, nowMs: number): RefusedCredential | undefined {
+function obstacleOf(record: ApiKeyRecord | undefined, nowMs: number): RejectedCredential | undefined {
   const disabled = record?.agent.disabled === true;
   const revoked = record?.revoked === true;
   const expired = record?.expiresMs !== undefined && nowMs >= record.expiresMs;

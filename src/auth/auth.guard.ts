@@ -4,7 +4,7 @@ import type { RequestState } from '../common/request-state.js';
 import { readCall } from '../common/read-call.js';
 import { stateOfCall } from './auth-call.js';
 import { Authenticator } from './authenticator.js';
-import { refuse } from './refusal.exception.js';
+import { rejectionException } from '../http/rejection.exception.js';
 import { RouteAccesses } from './route-accesses.js';
 
 /** Finds out which agent calls, before the limits. A route that is not `@Public()` needs one. */
@@ -25,17 +25,17 @@ export class AuthGuard implements CanActivate {
     const { request, state } = call;
     const found = await this.authenticator.authenticate(rawRequest(request), state, { request, context });
     if (found.kind === 'agent' || (found.kind === 'anonymous' && isPublic)) return true;
-    throw refuse(found.refusal, state);
+    throw rejectionException(found.rejection, state);
   }
 
   async #checkMessage(state: RequestState | undefined, isPublic: boolean): Promise<boolean> {
     // Without a request at all, nobody can be the agent.
     if (state?.agent === undefined) {
       if (isPublic) return true;
-      throw refuse(this.authenticator.refusals.missing, state);
+      throw rejectionException(this.authenticator.rejections.missing, state);
     }
-    const refusal = await this.authenticator.recheck(state);
-    if (refusal === undefined) return true;
-    throw refuse(refusal, state);
+    const rejection = await this.authenticator.recheck(state);
+    if (rejection === undefined) return true;
+    throw rejectionException(rejection, state);
   }
 }

@@ -6,14 +6,14 @@ import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import { EVERY_POLICY, judge } from '../limiter/judge.js';
+import { EVERY_POLICY, consume } from '../limiter/consume.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { QuotaTable } from '../limiter/table/quota-table.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
 import type { IdentifiedAgent, ResolvedAuth } from './auth.options.js';
 import type {
   CredentialVerifier,
-  RefusedCredential,
+  RejectedCredential,
   Verification,
   VerifiedCredential,
 } from '../identity/credential.js';
@@ -21,7 +21,12 @@ import { checkIdentified } from './check-identified.js';
 import type { OpenConnections } from './open-connections.js';
 import { type CredentialScheme, readCredential } from './read-credential.js';
 import { RequestView } from './request-view.js';
-import { AMBIGUOUS_REFUSAL, type Refusal, Refusals, UNAVAILABLE_REFUSAL } from './refusal.js';
+import {
+  CREDENTIAL_AMBIGUOUS,
+  type Rejection,
+  AuthRejections,
+  IDENTITY_UNAVAILABLE,
+} from './auth-rejections.js';
 import { logLine } from '../common/log-text.js';
 
 export type Authentication =
@@ -33,8 +38,8 @@ export type Authentication =
       readonly verification: VerifiedCredential | undefined;
     }
   /** No credential. Whether that is enough is up to the route; `refusal` is the answer if it is not. */
-  | { readonly kind: 'anonymous'; readonly refusal: Refusal }
-  | { readonly kind: 'refused'; readonly refusal: Refusal };
+  | { readonly kind: 'anonymous'; readonly rejection: Rejection }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection };
 
 /** A verifier of tokens, which are asked about after API keys. */
 export interface TokenVerifier extends CredentialVerifier {
@@ -72,10 +77,10 @@ export interface AuthenticatorParts {
 const LOG_INTERVAL_MS = 1_000;
 
 /** `identify` threw an UnauthorizedException: there was a credential, and it is bad. */
-const REFUSED = Symbol('agent-security:refused');
+const REJECTED = Symbol('agent-security:refused');
 
 export class Authenticator {
-  readonly refusals: Refusals;
+  readonly rejections: AuthRejections;
   readonly #failures: QuotaTable | undefined;
   /** What came of a request, so that whoever asks again hears the same and nothing is counted twice. */
   readonly #settled = new WeakMap<RequestState, Promise<Authentication>>();
@@ -83,7 +88,7 @@ export class Authenticator {
 
   constructor(private readonly parts: AuthenticatorParts) {
     const { options, tokens, maxClients } = parts;
-    this.refusals = new Refusals({ ...options, others: tokens?.challenges ?? [] });
+    this.rejections = new AuthRejections({ ...options, others: tokens?.challenges ?? [] });
     this.#failures = options.failedAttempts && new QuotaTable([options.failedAttempts], maxClients);
   }
 
@@ -100,7 +105,7 @@ export class Authenticator {
     if (settled !== undefined) return settled;
     const deciding = this.#decide(raw, state, options).catch((error: unknown): Authentication => {
       this.#logFailure(error);
-      return { kind: 'refused', refusal: UNAVAILABLE_REFUSAL };
+      return { kind: 'rejected', rejection: IDENTITY_UNAVAILABLE };
     });
     this.#settled.set(state, deciding);
     // A stage of the edge asks before the app's own middleware has run: `identify` may know more later.
@@ -115,18 +120,18 @@ export class Authenticator {
    * @param state of the handshake
    * @returns the refusal, if the identity does not count any more
    */
-  async recheck(state: RequestState): Promise<Refusal | undefined> {
+  async recheck(state: RequestState): Promise<Rejection | undefined> {
     const found = await this.#settled.get(state);
     if (found?.kind !== 'agent' || found.verification === undefined) return undefined;
     try {
       const current = await found.verification.recheck();
       if (!current.verified)
-        return current.reason === 'expired' ? this.refusals.expired : this.refusals.invalid;
+        return current.reason === 'expired' ? this.rejections.expired : this.rejections.invalid;
       state.agent = current.agent;
       return undefined;
     } catch (error) {
       this.#logFailure(error);
-      return UNAVAILABLE_REFUSAL;
+      return IDENTITY_UNAVAILABLE;
     }
   }
 
@@ -142,8 +147,8 @@ export class Authenticator {
     { handshake = false, request = raw, context }: AuthenticateOptions,
   ): Promise<Authentication> {
     const reading = readCredential(raw, handshake);
-    if (reading.kind === 'ambiguous') return { kind: 'refused', refusal: AMBIGUOUS_REFUSAL };
-    if (reading.kind === 'malformed') return this.#refuse(state, 'malformed', undefined, undefined);
+    if (reading.kind === 'ambiguous') return { kind: 'rejected', rejection: CREDENTIAL_AMBIGUOUS };
+    if (reading.kind === 'malformed') return this.#reject(state, 'malformed', undefined, undefined);
     if (reading.kind === 'credential') {
       const { scheme, credential } = reading;
       const verifier = this.#verifierOf(scheme, credential);
@@ -153,25 +158,25 @@ export class Authenticator {
       }
     }
     const found = await this.#identify(request, context);
-    if (found === REFUSED) return this.#refuse(state, 'invalid', undefined, undefined);
+    if (found === REJECTED) return this.#reject(state, 'invalid', undefined, undefined);
     if (found !== undefined && found !== null) {
       const agent = checkIdentified(found);
       state.agent = agent;
       return { kind: 'agent', agent, expiresMs: undefined, verification: undefined };
     }
     return reading.kind === 'none'
-      ? { kind: 'anonymous', refusal: this.refusals.missing }
-      : this.#refuse(state, 'malformed', reading.scheme, undefined);
+      ? { kind: 'anonymous', rejection: this.rejections.missing }
+      : this.#reject(state, 'malformed', reading.scheme, undefined);
   }
 
   async #identify(
     request: PlatformRequest,
     context: ExecutionContext | undefined,
-  ): Promise<IdentifiedAgent | undefined | typeof REFUSED> {
+  ): Promise<IdentifiedAgent | undefined | typeof REJECTED> {
     try {
       return await this.parts.options.identify?.(request, context);
     } catch (error) {
-      if ((error as { getStatus?(): number } | undefined)?.getStatus?.() === 401) return REFUSED;
+      if ((error as { getStatus?(): number } | undefined)?.getStatus?.() === 401) return REJECTED;
       throw error;
     }
   }
@@ -190,7 +195,7 @@ export class Authenticator {
     scheme: CredentialScheme,
     credential: string,
   ): Authentication {
-    if (!verification.verified) return this.#refuse(state, verification.reason, scheme, credential);
+    if (!verification.verified) return this.#reject(state, verification.reason, scheme, credential);
     const { agent, expiresMs } = verification;
     state.agent = agent;
     this.parts.connections.follow(raw, state, verification);
@@ -198,27 +203,30 @@ export class Authenticator {
   }
 
   /** Counts a failed attempt of an address. A credential that is valid never comes here, however many others have failed. */
-  #refuse(
+  #reject(
     state: RequestState,
-    reason: RefusedCredential,
+    reason: RejectedCredential,
     scheme: CredentialScheme | undefined,
     credential: string | undefined,
   ): Authentication {
-    const limited = this.countRefused(state, reason, scheme, credential);
-    if (limited !== undefined) return { kind: 'refused', refusal: limited };
-    return { kind: 'refused', refusal: reason === 'expired' ? this.refusals.expired : this.refusals.invalid };
+    const limited = this.countRejected(state, reason, scheme, credential);
+    if (limited !== undefined) return { kind: 'rejected', rejection: limited };
+    return {
+      kind: 'rejected',
+      rejection: reason === 'expired' ? this.rejections.expired : this.rejections.invalid,
+    };
   }
 
   /**
    * Reports and counts a bad credential, also one that was shown to somebody else (the token endpoint).
    * @returns the answer, if the address has sent too many
    */
-  countRefused(
+  countRejected(
     state: RequestState,
-    reason: RefusedCredential,
+    reason: RejectedCredential,
     scheme: CredentialScheme | undefined,
     credential: string | undefined,
-  ): Refusal | undefined {
+  ): Rejection | undefined {
     const { clock, events, apiKeys } = this.parts;
     const context = {
       timeMs: clock.epochMs(),
@@ -227,19 +235,19 @@ export class Authenticator {
     };
     if (events.isObserved) {
       const keyId = credential === undefined ? undefined : apiKeys?.keyIdOf(credential);
-      events.emit({ type: 'auth.refused', ...context, reason, scheme, keyId });
+      events.emit({ type: 'auth.rejected', ...context, reason, scheme, keyId });
     }
     return this.#countFailure(state);
   }
 
-  #countFailure(state: RequestState): Refusal | undefined {
+  #countFailure(state: RequestState): Rejection | undefined {
     if (this.#failures === undefined) return undefined;
     const { clock, events, log, options } = this.parts;
     const charge = { table: this.#failures, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
-    const verdict = judge([charge], clock.monotonicMs());
-    if (verdict.granted) {
+    const decision = consume([charge], clock.monotonicMs());
+    if (decision.granted) {
       // The last attempt that is free: once a window, however many follow.
-      if (verdict.standings[0]!.remaining === 0) {
+      if (decision.policyStates[0]!.remaining === 0) {
         const { limit, windowMs } = options.failedAttempts!;
         const { address } = state.client;
         events.emit({
@@ -256,8 +264,8 @@ export class Authenticator {
       return undefined;
     }
     return {
-      problem: { ...quotaProblem(verdict), type: ABNORMAL_USAGE },
-      headers: quotaHeaders(verdict, clock.epochMs(), this.parts.headers),
+      problem: { ...quotaProblem(decision), type: ABNORMAL_USAGE },
+      headers: quotaHeaders(decision, clock.epochMs(), this.parts.headers),
     };
   }
 

@@ -66,7 +66,7 @@ export function checkKeyBook(value: unknown): KeyBook {
   if (!isRecord(value) || !isRecord(value['agents']) || !Array.isArray(value['keys'])) {
     throw new KeyBookError('must be an object with "agents" and "keys"');
   }
-  refuseOthers('', value, ['agents', 'keys']);
+  rejectOthers('', value, ['agents', 'keys']);
   for (const [id, agent] of Object.entries(value['agents'])) checkAgent(id, agent);
   const ids = new Set<string>();
   for (const [index, key] of value['keys'].entries()) {
@@ -82,7 +82,7 @@ function checkAgent(id: string, agent: unknown): void {
   const at = `agents[${show(id)}]`;
   if (!AGENT_ID.test(id)) throw new KeyBookError(`${at} is no name: visible ASCII, at most 256`);
   if (!isRecord(agent)) throw new KeyBookError(`${at} must be an object`);
-  refuseOthers(`${at}.`, agent, AGENT_FIELDS);
+  rejectOthers(`${at}.`, agent, AGENT_FIELDS);
   checkScopes(`${at}.scopes`, agent['scopes']);
   checkTexts(`${at}.tools`, agent['tools']);
   for (const name of ['tier', 'tenant']) checkText(`${at}.${name}`, agent[name]);
@@ -94,7 +94,7 @@ function checkAgent(id: string, agent: unknown): void {
 
 function checkKey(at: string, key: unknown, agents: Record<string, unknown>): void {
   if (!isRecord(key)) throw new KeyBookError(`${at} must be an object`);
-  refuseOthers(`${at}.`, key, KEY_FIELDS);
+  rejectOthers(`${at}.`, key, KEY_FIELDS);
   const { id, agent, digest } = key;
   if (typeof id !== 'string' || id.length !== ID_LENGTH) throw new KeyBookError(`${at}.id is no key's ID`);
   if (typeof agent !== 'string' || !Object.hasOwn(agents, agent))
@@ -126,7 +126,7 @@ function checkText(at: string, value: unknown): void {
 }
 
 /** A field with a typo would be one that does not hold: `expire` never expires. */
-function refuseOthers(at: string, value: object, known: readonly string[]): void {
+function rejectOthers(at: string, value: object, known: readonly string[]): void {
   const other = Object.keys(value).find(name => !known.includes(name));
   if (other !== undefined) throw new KeyBookError(`${at}${other} is not known here: ${known.join(', ')}`);
 }

@@ -125,7 +125,7 @@ function isWithdrawn(
   const keyId = claims[KEY_ID_CLAIM];
   const key = typeof keyId === 'string' ? store.find(keyId) : undefined;
   const agent = store.findAgent === undefined ? null : store.findAgent(id);
-  const judge = ([record, current]: [Awaited<typeof key>, Awaited<typeof agent>]): boolean =>
+  const decide = ([record, current]: [Awaited<typeof key>, Awaited<typeof agent>]): boolean =>
     record === undefined ||
     record.revoked === true ||
     (record.expiresMs !== undefined && record.expiresMs <= nowMs) ||
@@ -134,8 +134,8 @@ function isWithdrawn(
     current === undefined ||
     current?.disabled === true;
   return key instanceof Promise || agent instanceof Promise
-    ? Promise.all([key, agent]).then(judge)
-    : judge([key, agent]);
+    ? Promise.all([key, agent]).then(decide)
+    : decide([key, agent]);
 }
 
 function openMetadata(

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { stateOfCall } from './auth-call.js';
 import { Authenticator } from './authenticator.js';
 import { hasAccess } from './route-access.js';
-import { refuse } from './refusal.exception.js';
+import { rejectionException } from '../http/rejection.exception.js';
 import { RouteAccesses } from './route-accesses.js';
 
 /** Asks for the scopes of a route, behind the limits: who is told what it lacks is counted first. */
@@ -19,6 +19,6 @@ export class ScopesGuard implements CanActivate {
     if (access.isPublic || (access.all.length === 0 && access.any.length === 0)) return true;
     const state = stateOfCall(context);
     if (hasAccess(access, state?.agent?.scopes ?? [])) return true;
-    throw refuse(this.authenticator.refusals.insufficientScope(access.all, access.any), state);
+    throw rejectionException(this.authenticator.rejections.insufficientScope(access.all, access.any), state);
   }
 }

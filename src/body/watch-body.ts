@@ -25,7 +25,7 @@ export interface BodyWatch {
   isCoded: boolean;
 }
 
-type Refuse = (problem: ProblemFields) => void;
+type Reject = (problem: ProblemFields) => void;
 
 /**
  * Watches a body that is to be bounded by what comes (one without a declared length) or that is JSON. Once refused, nothing more of it is
@@ -36,7 +36,7 @@ type Refuse = (problem: ProblemFields) => void;
 export function watchBody(
   raw: IncomingMessage,
   options: ResolvedBody,
-  refuse: Refuse,
+  reject: Reject,
 ): BodyWatch | undefined {
   const { headers, method } = raw;
   const declared = headers['content-length'];
@@ -56,13 +56,13 @@ export function watchBody(
       if (watch.bytes > watch.maxBytes) return tooLargeProblem(watch.maxBytes);
       return coded ? undefined : faultProblem(scanner?.scan(bytes), options);
     },
-    refuse,
+    reject,
   );
   if (coded) {
     watchDecoder(raw, decoder => {
       watch.isCoded = false;
       if (scanner === undefined) return;
-      watchPush(decoder, bytes => faultProblem(scanner.scan(bytes), options), refuse);
+      watchPush(decoder, bytes => faultProblem(scanner.scan(bytes), options), reject);
     });
   }
   return watch;
@@ -70,18 +70,18 @@ export function watchBody(
 
 function watchPush(
   stream: Readable,
-  judge: (bytes: Buffer) => ProblemFields | undefined,
-  refuse: Refuse,
+  check: (bytes: Buffer) => ProblemFields | undefined,
+  reject: Reject,
 ): void {
   const { push } = stream;
-  let refused = false;
+  let rejected = false;
   stream.push = function (this: Readable, chunk: unknown, encoding?: BufferEncoding): boolean {
-    if (refused) return true;
+    if (rejected) return true;
     if (chunk !== null && chunk !== undefined) {
-      const problem = judge(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : (chunk as Buffer));
+      const problem = check(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : (chunk as Buffer));
       if (problem !== undefined) {
-        refused = true;
-        refuse(problem);
+        rejected = true;
+        reject(problem);
         return true;
       }
     }

@@ -9,7 +9,7 @@ import { type ForwardedElement, parseForwarded } from './forwarded.js';
 export interface ClientReading {
   readonly address: string;
   /** Whether trusted proxies name this client, and nobody behind it. */
-  readonly isVouched: boolean;
+  readonly isFromTrustedProxy: boolean;
   readonly secure: boolean;
   readonly forwardedHosts: readonly string[] | undefined;
 }
@@ -27,20 +27,25 @@ const MAX_WALK = 32;
 export function readClient(peer: Peer, headers: Headers, trusts: TrustFunction | undefined): ClientReading {
   const peerAddress = (peer.address && canonicalAddress(peer.address)) ?? peer.address ?? '';
   if (trusts === undefined || !trusts(peerAddress, 0)) {
-    return { address: peerAddress, isVouched: false, secure: peer.encrypted, forwardedHosts: undefined };
+    return {
+      address: peerAddress,
+      isFromTrustedProxy: false,
+      secure: peer.encrypted,
+      forwardedHosts: undefined,
+    };
   }
   const forwarded = headers['forwarded'];
   const elements = forwarded === undefined ? [] : parseForwarded(join(forwarded));
-  const { address, isVouched } = readAddress(peerAddress, headers, elements, trusts);
+  const { address, isFromTrustedProxy } = readAddress(peerAddress, headers, elements, trusts);
   return {
     address,
-    isVouched,
+    isFromTrustedProxy,
     secure: readScheme(headers, elements) ?? peer.encrypted,
     forwardedHosts: readForwardedHosts(headers, elements),
   };
 }
 
-type Walk = Pick<ClientReading, 'address' | 'isVouched'>;
+type Walk = Pick<ClientReading, 'address' | 'isFromTrustedProxy'>;
 
 /** The proxy writes one of the two fields and passes the other on as the client sent it; where they differ, neither counts. */
 function readAddress(
@@ -51,7 +56,7 @@ function readAddress(
 ): Walk {
   const list = headers['x-forwarded-for'];
   const byList = list === undefined ? undefined : walk(peer, lastOf(list), trusts);
-  if (elements.length === 0) return byList ?? { address: peer, isVouched: false };
+  if (elements.length === 0) return byList ?? { address: peer, isFromTrustedProxy: false };
   const byElements = walk(
     peer,
     elements.map(element => element.for),
@@ -61,7 +66,7 @@ function readAddress(
   const agree = byList.address === byElements.address;
   return {
     address: agree ? byList.address : peer,
-    isVouched: agree && byList.isVouched && byElements.isVouched,
+    isFromTrustedProxy: agree && byList.isFromTrustedProxy && byElements.isFromTrustedProxy,
   };
 }
 
@@ -76,11 +81,11 @@ function walk(peer: string, chain: readonly (string | undefined)[], trusts: Trus
     const node = readNode(chain[chain.length - hop]);
     // An element that is no address ends the walk at the last address that a trusted proxy vouched for: text that a client
     // chose never becomes its name.
-    if (node === undefined) return { address, isVouched: false };
+    if (node === undefined) return { address, isFromTrustedProxy: false };
     address = node;
-    if (!trusts(address, hop)) return { address, isVouched: hop === chain.length && hop < MAX_WALK };
+    if (!trusts(address, hop)) return { address, isFromTrustedProxy: hop === chain.length && hop < MAX_WALK };
   }
-  return { address, isVouched: chain.length < MAX_WALK };
+  return { address, isFromTrustedProxy: chain.length < MAX_WALK };
 }
 
 /** An address, with or without a port: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`. */

@@ -59,13 +59,13 @@ export class Deadlines<T> {
   #wait(ms: number): void {
     if (this.#stopWaiting !== undefined) return;
     const timer = setTimeout(() => {
-      const immediate = setImmediate(() => this.#look());
+      const immediate = setImmediate(() => this.#peek());
       this.#stopWaiting = () => clearImmediate(immediate);
     }, ms);
     this.#stopWaiting = () => clearTimeout(timer);
   }
 
-  #look(): void {
+  #peek(): void {
     this.#stopWaiting = undefined;
     const nowMs = performance.now();
     for (let deadline = this.#first(); deadline !== undefined; deadline = this.#first()) {

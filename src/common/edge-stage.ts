@@ -12,7 +12,7 @@ export interface EdgeStage {
   /** Asked for every request, so it must be quick: usually a look-up of the path. */
   claims(raw: IncomingMessage): boolean;
   /** Whether it reads the body, and judges it by stricter rules than the module's. */
-  readonly judgesBody?: boolean;
+  readonly readsBody?: boolean;
   /**
    * @returns false if it has answered (or will); true if the request may go on to the next stage and the framework.
    * It may read the body only after `state.askForBody()`, and must put back what the framework is to read.
@@ -21,7 +21,7 @@ export interface EdgeStage {
   /** Whether pages of an origin that `cors` does not list may call what the stage claims. */
   allowsOrigin?(raw: IncomingMessage, origin: string): boolean;
   /** Answers a request of the stage's that the edge's own checks refuse, in the form that its clients read. */
-  refuse?(raw: IncomingMessage, response: ServerResponse, state: RequestState, fields: ProblemFields): void;
+  reject?(raw: IncomingMessage, response: ServerResponse, state: RequestState, fields: ProblemFields): void;
 }
 
 export const EDGE_STAGES = Symbol('agent-security:edge-stages');

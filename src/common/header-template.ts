@@ -2,7 +2,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 
 /** Headers that stand whatever is answered, the request's ID left out. */
-export interface StandingHeaders {
+export interface FixedHeaders {
   /** Name and value in turn. */
   readonly pairs: readonly string[];
   /** The same as lines of a head. */
@@ -14,9 +14,9 @@ export interface StandingHeaders {
 /** For one kind of content. */
 interface HeaderVariant {
   /** Over HTTP. */
-  readonly plain: StandingHeaders;
+  readonly plain: FixedHeaders;
   /** Over HTTPS: HSTS as well. */
-  readonly secure: StandingHeaders;
+  readonly secure: FixedHeaders;
 }
 
 /** For one kind of answer. */
@@ -76,9 +76,9 @@ export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplat
     const pairs = [...parts.common, ...policies].flat();
     if (noStore) pairs.push('Cache-Control', 'no-store');
     if (parts.varyByOrigin) pairs.push('Vary', 'Origin');
-    const plain = standing(pairs);
+    const plain = policyState(pairs);
     if (strictTransportSecurity === undefined) return { plain, secure: plain };
-    return { plain, secure: standing([...pairs, 'Strict-Transport-Security', strictTransportSecurity]) };
+    return { plain, secure: policyState([...pairs, 'Strict-Transport-Security', strictTransportSecurity]) };
   };
   const variants = (noStore: boolean): HeaderVariants => ({
     data: variant(parts.policies, noStore),
@@ -100,7 +100,7 @@ export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplat
   };
 }
 
-function standing(pairs: readonly string[]): StandingHeaders {
+function policyState(pairs: readonly string[]): FixedHeaders {
   const shared: string[] = [];
   eachPair(pairs, (name, value) => {
     // Text goes out as it is, so what Node would refuse must not get that far.

@@ -66,12 +66,12 @@ export function readObject<K extends string>(
   if (value === undefined) return {};
   const name = option === '' ? 'options' : option;
   if (!isRecord(value)) throw typeError(name, 'an object', value);
-  refuseUnknownKeys(option, value, known);
+  rejectUnknownKeys(option, value, known);
   const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(value) as null);
   // Getters of a class count; what a plain object inherits does not.
   const given = known.filter(key => (isPlain ? Object.hasOwn(value, key) : key in value));
   if (given.length === 0 && !isPlain) throw typeError(name, 'an object with options', value);
-  refuseMissing(option, value, given);
+  rejectMissing(option, value, given);
   return value as Partial<Record<K, unknown>>;
 }
 
@@ -79,7 +79,7 @@ export function readObject<K extends string>(
  * Refuses members that are `undefined` or `null`, and, where any name may stand, everything but a plain object: the entries of a `Map` or of
  * a promise that was not awaited would be overlooked.
  */
-export function refuseMissing(
+export function rejectMissing(
   option: string,
   value: Readonly<Record<string, unknown>>,
   keys: readonly string[] = plainKeys(option, value),
@@ -94,7 +94,7 @@ function plainKeys(option: string, value: Readonly<Record<string, unknown>>): re
   return Object.keys(value);
 }
 
-export function refuseUnknownKeys(option: string, value: object, known: readonly string[]): void {
+export function rejectUnknownKeys(option: string, value: object, known: readonly string[]): void {
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
     const near = nearestName(key, known);

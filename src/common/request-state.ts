@@ -12,7 +12,7 @@ export interface Client {
   /** The client's address in its one spelling (no zone, IPv4-mapped as IPv4); `''` where the transport has none. */
   readonly address: string;
   /** Whether trusted proxies name this client, and nobody behind it. */
-  readonly isVouched: boolean;
+  readonly isFromTrustedProxy: boolean;
   /** The quota that the address belongs to. */
   readonly key: Key64;
   /** Whether the client's own connection is HTTPS. */
@@ -32,7 +32,7 @@ export interface BodyProgress {
 /** Until the client was read. */
 const UNKNOWN_CLIENT: Client = {
   address: '',
-  isVouched: false,
+  isFromTrustedProxy: false,
   key: SHARED_KEY,
   secure: false,
   forwardedHosts: undefined,
@@ -58,7 +58,7 @@ export class RequestState {
   /** The code of the problem that it was answered with, if the filter answered. */
   problem: string | undefined = undefined;
   /** Notes that this request was refused and how, so that its like is refused at once; called if nobody but the module answers it. */
-  keepRefusal: (() => void) | undefined = undefined;
+  keepDenial: (() => void) | undefined = undefined;
   headersWritten = false;
   /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
   routed = false;
@@ -95,7 +95,7 @@ export class RequestState {
   }
 
   /** Asks for the body, once, where the client waits to be asked. */
-  askForBody(): void {
+  requestBody(): void {
     this.#sendContinue?.();
     this.#sendContinue = undefined;
   }

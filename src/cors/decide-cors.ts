@@ -24,11 +24,11 @@ export type CorsDecision =
   /** The origin may not read the answer; the request changes nothing, so it runs. */
   | { readonly kind: 'unreadable' }
   /** The request must not run. */
-  | { readonly kind: 'refused' };
+  | { readonly kind: 'rejected' };
 
 const NONE: CorsDecision = { kind: 'none' };
 const UNREADABLE: CorsDecision = { kind: 'unreadable' };
-const REFUSED: CorsDecision = { kind: 'refused' };
+const REJECTED: CorsDecision = { kind: 'rejected' };
 
 export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecision {
   const { method, origin } = request;
@@ -37,7 +37,7 @@ export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecisi
     // Public data is marked public for everybody: a cache may hand the answer to a browser later.
     if (cors.anyOrigin) return { kind: 'granted', origin: '*' };
     if (isOwnSite(request.secFetchSite)) return NONE;
-    return safe ? UNREADABLE : REFUSED;
+    return safe ? UNREADABLE : REJECTED;
   }
   const preflight = method === 'OPTIONS' && request.requestedMethod !== undefined;
   if (isAllowedOrigin(origin, cors)) {
@@ -46,7 +46,7 @@ export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecisi
   }
   // A browser that calls the request foreign knows its own scheme, which an app behind a proxy may not.
   if (isOwnOrigin(origin, request) && isOwnSite(request.secFetchSite)) return NONE;
-  return safe && !preflight ? UNREADABLE : REFUSED;
+  return safe && !preflight ? UNREADABLE : REJECTED;
 }
 
 function isOwnOrigin(origin: string, { host, secure }: CorsRequest): boolean {

@@ -7,7 +7,7 @@ import { joinKey } from '../common/join-key.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvent } from '../events/security-event.js';
-import { EVERY_POLICY, judge } from '../limiter/judge.js';
+import { EVERY_POLICY, consume } from '../limiter/consume.js';
 import { createPolicy } from '../limiter/policy.js';
 import { QuotaTable } from '../limiter/table/quota-table.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
@@ -75,10 +75,10 @@ export class CspReportStage {
       };
     }
     const charge = { table: this.#quota, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
-    const verdict = judge([charge], this.clock.monotonicMs());
-    if (!verdict.granted) {
-      state.quota = quotaHeaders(verdict, this.clock.epochMs(), true);
-      return quotaProblem(verdict);
+    const decision = consume([charge], this.clock.monotonicMs());
+    if (!decision.granted) {
+      state.quota = quotaHeaders(decision, this.clock.epochMs(), true);
+      return quotaProblem(decision);
     }
     const type = (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
     if (!REPORT_TYPES.has(type) || headers['content-encoding'] !== undefined) {
@@ -92,7 +92,7 @@ export class CspReportStage {
   }
 
   async #take(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<void> {
-    state.askForBody();
+    state.requestBody();
     const reading = await readBody(raw, { maxBytes: this.options.maxBytes, timeoutMs: TIMEOUT_MS });
     if (reading.kind === 'gone') return;
     const violations = reading.kind === 'read' ? readReports(reading.bytes) : undefined;

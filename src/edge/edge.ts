@@ -16,17 +16,17 @@ import {
 } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import { attachUpgrade, requestState, RequestState } from '../common/request-state.js';
-import type { HandshakeJudge } from '../auth/handshake.js';
+import type { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
 import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
-import { attachState, standingHeaders } from '../http/response-headers.js';
+import { attachState, fixedHeaders } from '../http/response-headers.js';
 import { checkDeclaredBody } from '../body/check-body.js';
 import { watchBody } from '../body/watch-body.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { type HeaderSettings, templateParts } from '../headers/header-settings.js';
-import type { RefusalMemory } from '../limiter/refusal-memory.js';
+import type { DenialMemory } from '../limiter/denial-memory.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
-import { checkUrl, urlRefusal } from '../url/check-url.js';
+import { checkUrl, urlRejection } from '../url/check-url.js';
 import { checkVerb } from '../verb/check-verb.js';
 import type { EdgeOptions } from './edge.options.js';
 import { TLS_PROBLEM } from '../websockets/tls.problem.js';
@@ -53,12 +53,12 @@ export interface EdgeParts {
   readonly settings: HeaderSettings;
   readonly clock: Clock;
   readonly log: EdgeLog;
-  readonly refusals: RefusalMemory;
+  readonly denials: DenialMemory;
   readonly mayCarryAgent: MayCarryAgent;
   readonly stages: readonly EdgeStage[];
   /** Of `@Verb()`. */
   readonly verbs: ReadonlySet<string>;
-  readonly handshakes: HandshakeJudge | undefined;
+  readonly handshakes: HandshakeAuthenticator | undefined;
   /** Charges a request that no guard of the limits has seen. */
   readonly chargeFailed: ((state: RequestState) => void) | undefined;
 }
@@ -83,7 +83,7 @@ export class Edge {
     this.#clients = new ClientReader(options.trustProxy, log);
     this.#hosts = new HostCheck(options.hosts, clock, log);
     this.#origins = new OriginCheck(options.cors, stages);
-    this.#limits = new LimitCheck(options.rateLimit, parts.refusals, parts.mayCarryAgent, clock);
+    this.#limits = new LimitCheck(options.rateLimit, parts.denials, parts.mayCarryAgent, clock);
   }
 
   /**
@@ -98,10 +98,10 @@ export class Edge {
     const raw = rawRequest(request);
     const state = this.#begin(request, raw, rawResponse(response));
     if (sendContinue !== undefined) state.awaitContinue(sendContinue);
-    const problem = this.#judge(raw, state) ?? this.#limits.checkKnown(raw, state);
+    const problem = this.#check(raw, state) ?? this.#limits.checkKnown(raw, state);
     if (problem === undefined) {
       const claiming = this.#claiming(raw);
-      if (!claiming.some(stage => stage.judgesBody)) this.#watchBody(raw, rawResponse(response), state);
+      if (!claiming.some(stage => stage.readsBody)) this.#watchBody(raw, rawResponse(response), state);
       return claiming.length === 0 || this.#runStages(claiming, request, response, state);
     }
     takeOver(response);
@@ -118,9 +118,9 @@ export class Edge {
   }
 
   #answer(raw: IncomingMessage, response: ServerResponse, state: RequestState, problem: ProblemFields): void {
-    const stage = this.parts.stages.find(each => each.refuse !== undefined && each.claims(raw));
+    const stage = this.parts.stages.find(each => each.reject !== undefined && each.claims(raw));
     if (stage === undefined) answerProblem(raw, response, problem, state.id, this.options.errors);
-    else stage.refuse!(raw, response, state, problem);
+    else stage.reject!(raw, response, state, problem);
   }
 
   async #runStages(
@@ -154,9 +154,9 @@ export class Edge {
    */
   admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean | Promise<boolean> {
     const state = this.#newState(raw, NO_RESPONSE);
-    const problem = this.#judge(raw, state, 'UPGRADE') ?? this.#checkTls(state);
+    const problem = this.#check(raw, state, 'UPGRADE') ?? this.#checkTls(state);
     if (problem !== undefined) {
-      this.#refuseUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
+      this.#rejectUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
       return false;
     }
     if (this.parts.handshakes !== undefined) return this.#authenticate(raw, socket, state);
@@ -169,26 +169,26 @@ export class Edge {
   }
 
   async #authenticate(raw: IncomingMessage, socket: Duplex, state: RequestState): Promise<boolean> {
-    const refusal = await this.parts.handshakes!.judge(raw, state).catch((error: unknown) => ({
+    const rejection = await this.parts.handshakes!.authenticate(raw, state).catch((error: unknown) => ({
       problem: this.#failed(error),
       headers: [],
     }));
     if (socket.destroyed) return false;
-    if (refusal === undefined) {
+    if (rejection === undefined) {
       attachUpgrade(raw, socket, state);
       return true;
     }
-    this.#refuseUpgrade(socket, state, refusal.problem, refusal.headers);
+    this.#rejectUpgrade(socket, state, rejection.problem, rejection.headers);
     return false;
   }
 
-  #refuseUpgrade(
+  #rejectUpgrade(
     socket: Duplex,
     state: RequestState,
     fields: ProblemFields,
     more: readonly string[] = [],
   ): void {
-    const headers = [...standingHeaders(state), ...(state.grant ?? []), ...(state.quota ?? []), ...more];
+    const headers = [...fixedHeaders(state), ...(state.grant ?? []), ...(state.quota ?? []), ...more];
     answerOnSocket(socket, fields, headers, state.id, this.options.errors);
   }
 
@@ -197,7 +197,7 @@ export class Edge {
     const { requestId } = this.options;
     const id = requestId === false ? '' : requestId.generate();
     const secure = (socket as TLSSocket).encrypted === true;
-    const headers = standingHeaders({ id, template: this.#template, client: { secure } });
+    const headers = fixedHeaders({ id, template: this.#template, client: { secure } });
     answerOnSocket(socket, fields, headers, id, this.options.errors);
   }
 
@@ -206,23 +206,23 @@ export class Edge {
    * Answers it here, so that it is a problem like every other.
    */
   answerUnroutable(request: PlatformRequest, response: ServerResponse): void {
-    this.#refuse(request, response, urlProblem);
+    this.#reject(request, response, urlProblem);
   }
 
   /** For an `Expect` that Node refuses without a request event. */
   answerExpectation(request: IncomingMessage, response: ServerResponse): void {
-    this.#refuse(request, response, () => EXPECTATION_PROBLEM);
+    this.#reject(request, response, () => EXPECTATION_PROBLEM);
   }
 
-  #refuse(
+  #reject(
     request: PlatformRequest,
     response: ServerResponse,
     problemOf: (raw: IncomingMessage) => ProblemFields,
   ): void {
     const raw = rawRequest(request);
-    const judged = requestState(response);
-    const state = judged ?? this.#begin(request, raw, response);
-    const fields = judged === undefined ? this.#judge(raw, state) : undefined;
+    const known = requestState(response);
+    const state = known ?? this.#begin(request, raw, response);
+    const fields = known === undefined ? this.#check(raw, state) : undefined;
     const problem = fields === undefined || fields === PREFLIGHT ? problemOf(raw) : fields;
     answerProblem(raw, response, problem, state.id, this.options.errors);
   }
@@ -243,7 +243,7 @@ export class Edge {
     return state;
   }
 
-  #judge(
+  #check(
     raw: IncomingMessage,
     state: RequestState,
     method = raw.method ?? '',
@@ -276,13 +276,13 @@ export class Edge {
   #checkUrl({ url }: IncomingMessage): ProblemFields | undefined {
     if (this.options.url === false) return undefined;
     const decision = checkUrl(url ?? '', this.options.url);
-    return decision.allowed ? undefined : urlRefusal(decision.reason, this.options.url.maxLength);
+    return decision.allowed ? undefined : urlRejection(decision.reason, this.options.url.maxLength);
   }
 
   #checkVerb(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
     const decision = checkVerb(raw, this.parts.verbs);
     if (decision.kind === 'verb') state.verb = decision.verb;
-    return decision.kind === 'refused' ? decision.problem : undefined;
+    return decision.kind === 'rejected' ? decision.problem : undefined;
   }
 
   #checkBody({ method, headers }: IncomingMessage): ProblemFields | undefined {

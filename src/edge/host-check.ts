@@ -65,12 +65,12 @@ export class HostCheck {
     return hostProblem(decision.reason);
   }
 
-  #note(refused: readonly string[], hosts: ResolvedHosts): void {
+  #note(rejected: readonly string[], hosts: ResolvedHosts): void {
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
     this.#loggedMs = nowMs;
     // Only what has the form of a host: everything else is somebody's text.
-    const names = refused.flatMap(host => readAuthority(host)?.name ?? []);
+    const names = rejected.flatMap(host => readAuthority(host)?.name ?? []);
     this.log.warn(
       logLine`Refused a request for host ${names.join(', ')}. If it is yours, add it to ${hosts.setting}.`,
     );

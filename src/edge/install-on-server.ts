@@ -77,7 +77,7 @@ function edgeListeners(
     whenAdmitted(admitted, () => {
       if (isHandled('checkContinue')) deliver('checkContinue', request, response);
       else {
-        requestState(response)!.askForBody();
+        requestState(response)!.requestBody();
         dispatch(request, response);
       }
     });

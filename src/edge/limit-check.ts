@@ -5,19 +5,19 @@ import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { EVERY_POLICY, judge, type Verdict } from '../limiter/judge.js';
-import { nameRequest } from '../rate-limit/known-refusals.js';
+import { EVERY_POLICY, consume, type QuotaDecision } from '../limiter/consume.js';
+import { nameRequest } from '../rate-limit/known-denials.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { QuotaTable } from '../limiter/table/quota-table.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
-import type { RefusalMemory } from '../limiter/refusal-memory.js';
+import type { DenialMemory } from '../limiter/denial-memory.js';
 
 export class LimitCheck {
   readonly #flood: QuotaTable | undefined;
 
   constructor(
     private readonly limits: ResolvedRateLimit | false,
-    private readonly refusals: RefusalMemory,
+    private readonly denials: DenialMemory,
     private readonly mayCarryAgent: MayCarryAgent,
     private readonly clock: Clock,
   ) {
@@ -30,21 +30,21 @@ export class LimitCheck {
     if (this.#flood === undefined || limits === false) return undefined;
     if (limits.exemptPaths.size > 0 && limits.exemptPaths.has(requestPath(raw.url ?? ''))) return undefined;
     const charge = { table: this.#flood, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
-    const verdict = judge([charge], this.clock.monotonicMs());
-    return verdict.granted ? undefined : this.#refuse(verdict, state);
+    const decision = consume([charge], this.clock.monotonicMs());
+    return decision.granted ? undefined : this.#deny(decision, state);
   }
 
   /** Refuses a client that the guard has just refused here, until its quota gives something back. */
   checkKnown(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
-    if (this.refusals.size === 0 || this.mayCarryAgent(raw)) return undefined;
+    if (this.denials.size === 0 || this.mayCarryAgent(raw)) return undefined;
     const request = nameRequest(raw, state.client);
-    const verdict = request === undefined ? undefined : this.refusals.find(request, this.clock.monotonicMs());
-    return verdict && this.#refuse(verdict, state);
+    const decision = request === undefined ? undefined : this.denials.find(request, this.clock.monotonicMs());
+    return decision && this.#deny(decision, state);
   }
 
-  #refuse(verdict: Verdict, state: RequestState): ProblemFields {
+  #deny(decision: QuotaDecision, state: RequestState): ProblemFields {
     const informative = this.limits !== false && this.limits.headers;
-    state.quota = quotaHeaders(verdict, this.clock.epochMs(), informative);
-    return quotaProblem(verdict);
+    state.quota = quotaHeaders(decision, this.clock.epochMs(), informative);
+    return quotaProblem(decision);
   }
 }

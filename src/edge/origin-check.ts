@@ -47,7 +47,7 @@ export class OriginCheck {
       cors,
     );
     if (
-      (decision.kind === 'refused' || decision.kind === 'unreadable') &&
+      (decision.kind === 'rejected' || decision.kind === 'unreadable') &&
       origin !== undefined &&
       this.stages.some(stage => stage.allowsOrigin?.(raw, origin) === true)
     ) {
@@ -59,7 +59,7 @@ export class OriginCheck {
       return decision.kind === 'preflight' ? PREFLIGHT : undefined;
     }
     state.unreadable = decision.kind !== 'none';
-    if (decision.kind !== 'refused' || (method === raw.method && this.#isOpenToOrigins(raw)))
+    if (decision.kind !== 'rejected' || (method === raw.method && this.#isOpenToOrigins(raw)))
       return undefined;
     return ORIGIN_PROBLEM;
   }

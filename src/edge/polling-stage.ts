@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { HandshakeJudge } from '../auth/handshake.js';
+import type { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
@@ -14,7 +14,7 @@ export class PollingStage implements EdgeStage {
   constructor(
     private readonly gateways: { isPolling(target: string): boolean },
     private readonly options: ResolvedWebSockets,
-    private readonly handshakes: HandshakeJudge | undefined,
+    private readonly handshakes: HandshakeAuthenticator | undefined,
     private readonly errors: ResolvedErrors | false,
   ) {}
 
@@ -39,9 +39,9 @@ export class PollingStage implements EdgeStage {
   }
 
   async #checkCaller(raw: IncomingMessage, state: RequestState): Promise<ProblemFields | undefined> {
-    const refusal = await this.handshakes?.judge(raw, state);
-    if (refusal === undefined) return undefined;
-    state.challenge = refusal.headers;
-    return refusal.problem;
+    const rejection = await this.handshakes?.authenticate(raw, state);
+    if (rejection === undefined) return undefined;
+    state.challenge = rejection.headers;
+    return rejection.problem;
   }
 }

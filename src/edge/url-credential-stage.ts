@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { namesParameter } from '../auth/read-credential.js';
-import { URL_PROBLEM } from '../auth/refusal.js';
+import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { answerProblem } from './answer.js';
@@ -18,7 +18,7 @@ export class UrlCredentialStage implements EdgeStage {
   }
 
   run(raw: IncomingMessage, response: ServerResponse, state: RequestState): boolean {
-    answerProblem(raw, response, URL_PROBLEM, state.id, this.errors);
+    answerProblem(raw, response, CREDENTIAL_IN_URL_PROBLEM, state.id, this.errors);
     return false;
   }
 }

@@ -75,7 +75,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
       adapter.reply(response, problem, problem.status);
     }
     // A subclass may have changed the answer; a filter of the user's would have kept it from coming here.
-    if (answered === exception && this.constructor === ProblemDetailsFilter) state?.keepRefusal?.();
+    if (answered === exception && this.constructor === ProblemDetailsFilter) state?.keepDenial?.();
     return undefined;
   }
 

@@ -32,7 +32,7 @@ export interface SecurityEventMap {
     readonly windowMs: number;
   };
   /** A credential was refused. */
-  'auth.refused': {
+  'auth.rejected': {
     /** More than clients are told. */
     readonly reason: 'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
     /** How it was sent; `undefined` where its header could not be read. */
@@ -62,7 +62,7 @@ export interface SecurityEventMap {
     readonly reason?: string | undefined;
   };
   /** A call of a tool was refused. */
-  'tool.refused': {
+  'tool.rejected': {
     readonly tool: string;
     readonly reason: 'agent-required' | 'not-listed' | 'scope-missing' | 'over-limit' | 'store-failing';
     /** The code of the answer's problem. */
@@ -96,7 +96,7 @@ export interface SecurityEventMap {
   'tool.denials': {
     /** Of the last refusal. */
     readonly tool: string;
-    readonly reason: SecurityEventMap['tool.refused']['reason'];
+    readonly reason: SecurityEventMap['tool.rejected']['reason'];
     readonly count: number;
   };
   /** A sink of the audit fails, or takes records again: once a change. */

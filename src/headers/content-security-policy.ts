@@ -1,7 +1,7 @@
 /* Content-Security-Policy text from directives. Everything that could end a directive or a policy is refused, so that no
  * configured value can carry a second one. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isRecord, readBoolean, readObject, receivedError, refuseMissing } from '../common/read-options.js';
+import { isRecord, readBoolean, readObject, receivedError, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 
 /** A source or a list of sources; `true` or `[]` for a directive without a value; `false` leaves it out. */
@@ -75,7 +75,7 @@ function readDirectives(option: string, value: unknown): ContentSecurityPolicyDi
   if (value === undefined) return {};
   if (!isRecord(value))
     throw cspError(option, value, 'must be an object of directives', 'Write { defaultSrc: "\'self\'" }.');
-  refuseMissing(option, value);
+  rejectMissing(option, value);
   return value as ContentSecurityPolicyDirectives;
 }
 

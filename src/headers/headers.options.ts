@@ -226,8 +226,8 @@ export function resolveHeaders(option: string, input: SecurityHeadersOptions): R
   const policies = [...policy('contentSecurityPolicy'), ...reportOnly];
   const ownHtmlPolicy = input.htmlContentSecurityPolicy !== undefined;
   const htmlPolicies = ownHtmlPolicy ? [...policy('htmlContentSecurityPolicy'), ...reportOnly] : policies;
-  refuseTwoReports(name('contentSecurityPolicyReportOnly'), policies);
-  refuseTwoReports(name('contentSecurityPolicyReportOnly'), htmlPolicies);
+  rejectTwoReports(name('contentSecurityPolicyReportOnly'), policies);
+  rejectTwoReports(name('contentSecurityPolicyReportOnly'), htmlPolicies);
   return {
     common: pairs,
     policies,
@@ -240,7 +240,7 @@ export function resolveHeaders(option: string, input: SecurityHeadersOptions): R
 const ENFORCED = 'Content-Security-Policy';
 const REPORT_ONLY = 'Content-Security-Policy-Report-Only';
 
-function refuseTwoReports(option: string, policies: readonly HeaderPair[]): void {
+function rejectTwoReports(option: string, policies: readonly HeaderPair[]): void {
   if (policies.length === 2 && policies[0]![0] === REPORT_ONLY) {
     throw new AgentSecurityConfigError(
       'ASEC_CSP_DIRECTIVE',

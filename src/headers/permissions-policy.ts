@@ -1,5 +1,5 @@
 /* Permissions-Policy: which browser features a page may use. An API's answers need none. */
-import { isRecord, refuseMissing } from '../common/read-options.js';
+import { isRecord, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 import { headerError } from './header-error.js';
 
@@ -27,7 +27,7 @@ export function resolvePermissionsPolicy(option: string, value: unknown): string
   if (value === undefined || value === true)
     return POWERFUL_FEATURES.map(feature => `${feature}=()`).join(', ');
   if (!isRecord(value)) throw headerError(option, value, 'must be true, false or an object of features');
-  refuseMissing(option, value);
+  rejectMissing(option, value);
   const features = new Map<string, unknown>(POWERFUL_FEATURES.map(feature => [feature, []]));
   for (const [key, allowed] of Object.entries(value)) {
     const feature = key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);

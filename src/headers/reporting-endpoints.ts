@@ -1,5 +1,5 @@
 /* Reporting-Endpoints: where browsers send what `report-to` names (Reporting API). */
-import { isRecord, refuseMissing } from '../common/read-options.js';
+import { isRecord, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 import { headerError } from './header-error.js';
 
@@ -8,7 +8,7 @@ export function resolveReportingEndpoints(option: string, value: unknown): strin
   if (!isRecord(value) || Object.keys(value).length === 0) {
     throw headerError(option, value, 'must be an object of endpoint names and URLs');
   }
-  refuseMissing(option, value);
+  rejectMissing(option, value);
   const endpoints = Object.entries(value).map(([name, url]) => {
     if (!/^[a-z*][a-z0-9_.*-]*$/.test(name))
       throw headerError(`${option}.${showName(name)}`, name, 'is not an endpoint name');

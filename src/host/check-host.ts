@@ -2,11 +2,11 @@
 import { type Authority, readAuthority } from '../common/authority.js';
 import type { HostPatterns } from './host.options.js';
 
-export type HostRefusal = 'missing' | 'malformed' | 'duplicate' | 'conflict' | 'not-listed';
+export type HostRejection = 'missing' | 'malformed' | 'duplicate' | 'conflict' | 'not-listed';
 
 export type HostDecision =
   | { readonly allowed: true; readonly authority: Authority }
-  | { readonly allowed: false; readonly reason: HostRefusal };
+  | { readonly allowed: false; readonly reason: HostRejection };
 
 /** What a request says about its host. Everything is as received. */
 export interface HostClaims {
@@ -20,7 +20,7 @@ export interface HostClaims {
   readonly forwardedHosts?: readonly string[] | undefined;
 }
 
-const refused = (reason: HostRefusal): HostDecision => ({ allowed: false, reason });
+const rejected = (reason: HostRejection): HostDecision => ({ allowed: false, reason });
 
 /**
  * Judges a request's host. `patterns: undefined` accepts every well-formed one.
@@ -28,24 +28,23 @@ const refused = (reason: HostRefusal): HostDecision => ({ allowed: false, reason
  * survives a proxy that appends.
  */
 export function checkHost(claims: HostClaims, patterns: HostPatterns | undefined): HostDecision {
-  if (claims.hostLines > 1) return refused('duplicate');
-  if (!claims.host) return refused('missing');
+  if (claims.hostLines > 1) return rejected('duplicate');
+  if (!claims.host) return rejected('missing');
   const authority = readAuthority(claims.host);
-  if (authority === undefined) return refused('malformed');
+  if (authority === undefined) return rejected('malformed');
   if (claims.target.charCodeAt(0) !== 0x2f && !targetAgrees(claims.target, authority))
-    return refused('conflict');
+    return rejected('conflict');
   if (claims.forwardedHosts === undefined || claims.forwardedHosts.length === 0) {
-    return judge(authority, patterns);
+    return checkAuthority(authority, patterns);
   }
   let decision: HostDecision | undefined;
   for (const host of claims.forwardedHosts) {
     const forwarded = readAuthority(host);
-    if (forwarded === undefined) return refused('malformed');
-    const judged = judge(forwarded, patterns);
-    if (!judged.allowed) return judged;
-    // The last is the one that the nearest proxy wrote.
-    decision = judged;
+    if (forwarded === undefined) return rejected('malformed');
+    decision = checkAuthority(forwarded, patterns);
+    if (!decision.allowed) return decision;
   }
+  // The last is the one that the nearest proxy wrote.
   return decision!;
 }
 
@@ -61,9 +60,9 @@ export function matchesHost({ name, port }: Authority, patterns: HostPatterns): 
   return false;
 }
 
-function judge(authority: Authority, patterns: HostPatterns | undefined): HostDecision {
+function checkAuthority(authority: Authority, patterns: HostPatterns | undefined): HostDecision {
   if (patterns === undefined || matchesHost(authority, patterns)) return { allowed: true, authority };
-  return refused('not-listed');
+  return rejected('not-listed');
 }
 
 /** An absolute-form target overrides `Host` (RFC 9112 section 3.2.2); where the two differ, somebody is being fooled. */

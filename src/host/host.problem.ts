@@ -1,8 +1,8 @@
 import type { ProblemFields } from '../common/problem.js';
-import type { HostRefusal } from './check-host.js';
+import type { HostRejection } from './check-host.js';
 
 /** The answer to a refused host. It repeats nothing of the request: a reflected host is how caches are poisoned. */
-export function hostProblem(reason: HostRefusal): ProblemFields {
+export function hostProblem(reason: HostRejection): ProblemFields {
   return reason === 'not-listed'
     ? {
         status: 421,

@@ -19,7 +19,7 @@ export async function toMessageException(
   const fields =
     problemOf(error) ??
     (error instanceof HttpException && error.getStatus() < 500
-      ? { status: error.getStatus(), code: 'refused', detail: error.message }
+      ? { status: error.getStatus(), code: 'rejected', detail: error.message }
       : undefined);
   if (fields === undefined) return error;
   if (type === 'graphql') {

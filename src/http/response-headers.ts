@@ -16,7 +16,7 @@ import {
   eachPair,
   type HeaderTemplate,
   sharedValue,
-  type StandingHeaders,
+  type FixedHeaders,
 } from '../common/header-template.js';
 import { PROBLEM_CONTENT_TYPE } from '../common/problem.js';
 import {
@@ -26,26 +26,26 @@ import {
   type ResponseWithState,
 } from '../common/request-state.js';
 
-interface StandingState {
+interface FixedHeadersState {
   readonly id: string;
   readonly template: HeaderTemplate;
   readonly client: { readonly secure: boolean };
 }
 
 /** The headers that stand whatever error is answered, name and value in turn: for answers without a response object. */
-export function standingHeaders(state: StandingState): readonly string[] {
-  return [...requestIdPair(state), ...standingOf(state, undefined, 400).pairs];
+export function fixedHeaders(state: FixedHeadersState): readonly string[] {
+  return [...requestIdPair(state), ...fixedHeadersOf(state, undefined, 400).pairs];
 }
 
-function requestIdPair({ id, template }: StandingState): readonly string[] {
+function requestIdPair({ id, template }: FixedHeadersState): readonly string[] {
   return id === '' || template.requestIdHeader === undefined ? [] : [template.requestIdHeader, id];
 }
 
-function standingOf(
-  { template, client }: StandingState,
+function fixedHeadersOf(
+  { template, client }: FixedHeadersState,
   contentType: unknown,
   status: number,
-): StandingHeaders {
+): FixedHeaders {
   const variants = status >= 400 ? template.errors : template;
   const variant = isHtml(contentType) ? variants.html : variants.data;
   return client.secure ? variant.secure : variant.plain;
@@ -162,7 +162,7 @@ function linesFor(
     if (lower === CONTENT_TYPE) contentType = own[name];
   }
   if (contentType !== withoutCharset(contentType)) return undefined;
-  const { text, sharedText } = standingOf(state, contentType, status);
+  const { text, sharedText } = fixedHeadersOf(state, contentType, status);
   let lines = state.grant === undefined ? text : sharedText;
   for (const pairs of [requestIdPair(state), state.grant, state.quota, state.challenge]) {
     if (pairs === undefined) continue;
@@ -198,7 +198,7 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
     const exact = withoutCharset(contentType);
     if (exact !== contentType) response.setHeader('Content-Type', exact);
   }
-  eachPair(standingOf(state, contentType, status).pairs, (name, value) => {
+  eachPair(fixedHeadersOf(state, contentType, status).pairs, (name, value) => {
     if (!response.hasHeader(name)) {
       response.setHeader(name, state.grant === undefined ? value : sharedValue(name, value));
     } else if (name === 'Vary') {

@@ -1,14 +1,7 @@
-/** What a `WWW-Authenticate` challenge says beside its scheme. */
-export interface ChallengeParts {
-  readonly error?: 'insufficient_scope' | undefined;
-  readonly scopes?: readonly string[] | undefined;
-}
+export type ChallengeParameter = readonly [name: string, value: string];
 
 /** `Bearer error="insufficient_scope", scope="a b"`. @see RFC 6750 section 3 */
-export function bearerChallenge({ error, scopes }: ChallengeParts = {}): string {
-  const parameters = [
-    ...(error === undefined ? [] : [`error="${error}"`]),
-    ...(scopes === undefined || scopes.length === 0 ? [] : [`scope="${scopes.join(' ')}"`]),
-  ];
-  return parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}`;
+export function bearerChallenge(parameters: readonly ChallengeParameter[] = []): string {
+  if (parameters.length === 0) return 'Bearer';
+  return `Bearer ${parameters.map(([name, value]) => `${name}="${value}"`).join(', ')}`;
 }

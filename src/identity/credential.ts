@@ -10,10 +10,11 @@ export interface CredentialRequest {
 }
 
 /** Why a credential was refused. Clients hear `invalid_token` for all of them; only `expired` is told apart (`X-Token-Expired`). */
-export type RefusedCredential = 'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
+export type RejectedCredential =
+  'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
 
 export type Verification =
-  VerifiedCredential | { readonly verified: false; readonly reason: RefusedCredential };
+  VerifiedCredential | { readonly verified: false; readonly reason: RejectedCredential };
 
 export interface VerifiedCredential {
   readonly verified: true;

@@ -1,7 +1,7 @@
 /* What a client is told: X-RateLimit-* of the tightest policy, as most clients read, and RateLimit with RateLimit-Policy
  * (draft-ietf-httpapi-ratelimit-headers-11, structured fields of RFC 9651) for all of them. */
 import type { ProblemFields } from '../common/problem.js';
-import { refuses, type Standing, type Verdict } from './judge.js';
+import { denies, type PolicyState, type QuotaDecision } from './consume.js';
 import { type Policy, REQUESTS, wholeSeconds, windowSeconds } from './policy.js';
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
@@ -13,25 +13,25 @@ export const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#a
  * @param partitionKeys whose quota each standing is, as `pk` tells it; `undefined` for no `pk`
  */
 export function quotaHeaders(
-  { granted, standings: all }: Verdict,
+  { granted, policyStates: all }: QuotaDecision,
   epochMs: number,
   informative: boolean,
   partitionKeys?: readonly string[],
 ): readonly string[] {
   // Clients are not told of a policy in shadow mode: they would slow down for it, and distort the trial.
-  const standings = all.filter(({ policy }) => !policy.shadow);
-  if (standings.length === 0) return [];
-  const headers = granted ? [] : ['Retry-After', String(retryAfterSeconds(standings))];
+  const policyStates = all.filter(({ policy }) => !policy.shadow);
+  if (policyStates.length === 0) return [];
+  const headers = granted ? [] : ['Retry-After', String(retryAfterSeconds(policyStates))];
   if (!informative) return headers;
-  const tightest = findTightest(standings);
+  const tightest = findTightest(policyStates);
   let state = '';
   let policies = '';
-  for (const standing of standings) {
+  for (const policyState of policyStates) {
     const separator = state === '' ? '"' : ', "';
-    const { policy } = standing;
-    const seconds = secondsToReset(standing);
-    const pk = partitionKeys === undefined ? '' : `;pk=:${partitionKeys[all.indexOf(standing)]!}:`;
-    state += `${separator}${policy.name}";r=${standing.remaining}${seconds === undefined ? '' : `;t=${seconds}`}${pk}`;
+    const { policy } = policyState;
+    const seconds = secondsToReset(policyState);
+    const pk = partitionKeys === undefined ? '' : `;pk=:${partitionKeys[all.indexOf(policyState)]!}:`;
+    state += `${separator}${policy.name}";r=${policyState.remaining}${seconds === undefined ? '' : `;t=${seconds}`}${pk}`;
     policies += `${separator}${policy.name}";q=${policy.limit}${describeWindow(policy)}${pk}`;
   }
   headers.push(
@@ -56,10 +56,10 @@ function describeWindow(policy: Policy): string {
 }
 
 /** The problem of a refused request. */
-export function quotaProblem({ standings: all }: Verdict): ProblemFields {
-  const standings = all.filter(({ policy }) => !policy.shadow);
-  const violated = standings.filter(refuses);
-  const tightest = findTightest(standings);
+export function quotaProblem({ policyStates: all }: QuotaDecision): ProblemFields {
+  const policyStates = all.filter(({ policy }) => !policy.shadow);
+  const violated = policyStates.filter(denies);
+  const tightest = findTightest(policyStates);
   return {
     status: 429,
     code: 'rate_limited',
@@ -67,46 +67,46 @@ export function quotaProblem({ standings: all }: Verdict): ProblemFields {
     detail: `Limit: ${tightest.policy.text}`,
     members: {
       retryable: violated.every(({ resetMs }) => resetMs !== Infinity),
-      retry_after_seconds: retryAfterSeconds(standings),
+      retry_after_seconds: retryAfterSeconds(policyStates),
       'violated-policies': violated.map(({ policy }) => policy.name),
     },
   };
 }
 
 /** Seconds that satisfy every violated policy: whole, rounded up, at least 1, never beyond the window. */
-export function retryAfterSeconds(standings: readonly Standing[]): number {
+export function retryAfterSeconds(policyStates: readonly PolicyState[]): number {
   let seconds = 1;
-  for (const standing of standings) {
-    if (refuses(standing)) seconds = Math.max(seconds, secondsToReset(standing) ?? 1);
+  for (const policyState of policyStates) {
+    if (denies(policyState)) seconds = Math.max(seconds, secondsToReset(policyState) ?? 1);
   }
   return seconds;
 }
 
 /** `undefined` where nobody can know: a slot comes free when somebody's work ends. */
-function secondsToReset(standing: Standing): number | undefined {
-  if (standing.policy.rule === 'concurrency') return undefined;
-  return standing.resetMs === 0 ? 0 : wholeSeconds(finiteMs(standing));
+function secondsToReset(policyState: PolicyState): number | undefined {
+  if (policyState.policy.rule === 'concurrency') return undefined;
+  return policyState.resetMs === 0 ? 0 : wholeSeconds(finiteMs(policyState));
 }
 
 /**
  * A request that costs more than the whole limit never passes; what can be said is when the window is empty. Who waits for a slot may
  * ask again in a second.
  */
-function finiteMs({ resetMs, policy }: Standing): number {
+function finiteMs({ resetMs, policy }: PolicyState): number {
   if (policy.rule === 'concurrency') return resetMs === 0 ? 0 : 1_000;
   return resetMs === Infinity ? policy.windowMs : resetMs;
 }
 
 /** Of violated policies the one that takes longest, else the one with the least left. */
-function findTightest(standings: readonly Standing[]): Standing {
-  let tightest = standings[0]!;
-  for (const standing of standings) {
-    if (standing.violated !== tightest.violated) {
-      if (standing.violated) tightest = standing;
-    } else if (standing.violated) {
-      if (finiteMs(standing) > finiteMs(tightest)) tightest = standing;
-    } else if (standing.remaining < tightest.remaining) {
-      tightest = standing;
+function findTightest(policyStates: readonly PolicyState[]): PolicyState {
+  let tightest = policyStates[0]!;
+  for (const policyState of policyStates) {
+    if (policyState.violated !== tightest.violated) {
+      if (policyState.violated) tightest = policyState;
+    } else if (policyState.violated) {
+      if (finiteMs(policyState) > finiteMs(tightest)) tightest = policyState;
+    } else if (policyState.remaining < tightest.remaining) {
+      tightest = policyState;
     }
   }
   return tightest;

@@ -42,9 +42,9 @@ export class EndpointDetector {
           : Buffer.from(chunk as Uint8Array);
       parts.push(bytes);
       length += bytes.length;
-      if (length >= MAX_LENGTH) judge();
+      if (length >= MAX_LENGTH) inspect();
     };
-    const judge = (): void => {
+    const inspect = (): void => {
       if (isDone) return;
       isDone = true;
       if (isMcp(raw, Buffer.concat(parts.splice(0)).toString('latin1'))) this.#note(raw.url ?? '');
@@ -55,7 +55,7 @@ export class EndpointDetector {
     } as ServerResponse['write'];
     response.end = function (this: ServerResponse, ...args: unknown[]): ServerResponse {
       observe(args[0], args[1]);
-      judge();
+      inspect();
       return Reflect.apply(end, this, args) as ServerResponse;
     } as ServerResponse['end'];
     return true;

@@ -2,7 +2,7 @@
  * protocol version → credentials in the URL. */
 import type { IncomingMessage } from 'node:http';
 import { namesParameter } from '../auth/read-credential.js';
-import { URL_PROBLEM } from '../auth/refusal.js';
+import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
 import type { Clock } from '../common/clock.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
@@ -21,7 +21,7 @@ import {
   type ProtocolHeaders,
   readProtocolHeaders,
 } from './check-protocol.js';
-import type { Refusal } from './mcp-answer.js';
+import type { McpRejection } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import { setRequestHeader } from './session-binding.js';
 
@@ -30,7 +30,7 @@ export interface McpLog {
 }
 
 /** What has been found out about a request on its way. */
-export interface JudgedHead {
+export interface CheckedHead {
   readonly headers: ProtocolHeaders;
   readonly proof: ProxyProof | undefined;
 }
@@ -49,7 +49,7 @@ export class HeadCheck {
     this.#proofs = proxyProof && new ProxyProofs(proxyProof, () => clock.epochMs());
   }
 
-  check(raw: IncomingMessage, state: RequestState): JudgedHead | Refusal {
+  check(raw: IncomingMessage, state: RequestState): CheckedHead | McpRejection {
     const method = raw.method ?? '';
     const headers = readProtocolHeaders(raw.headers);
     if (!this.#isOwnPage(raw, state)) return { fields: ORIGIN_PROBLEM };
@@ -69,8 +69,8 @@ export class HeadCheck {
     const proof = this.#takeProof(raw);
     if (proof !== undefined && 'fields' in proof) return proof;
     const fault = checkVersion(headers, this.options.versions);
-    if (fault !== undefined) return protocolRefusal(fault);
-    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return { fields: URL_PROBLEM };
+    if (fault !== undefined) return protocolRejection(fault);
+    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return { fields: CREDENTIAL_IN_URL_PROBLEM };
     return { headers, proof };
   }
 
@@ -90,7 +90,7 @@ export class HeadCheck {
   }
 
   /** The proof, taken off the request: nobody behind has a use for it, and a log might keep it. */
-  #takeProof(raw: IncomingMessage): ProxyProof | Refusal | undefined {
+  #takeProof(raw: IncomingMessage): ProxyProof | McpRejection | undefined {
     const { proxyProof } = this.options;
     if (proxyProof === undefined) return undefined;
     const text = raw.headers[proxyProof.header];
@@ -99,20 +99,24 @@ export class HeadCheck {
     return decision.proven ? decision.proof : this.#unproven(decision.reason);
   }
 
-  checkProof(proof: ProxyProof | undefined, raw: IncomingMessage, body: Uint8Array): Refusal | undefined {
+  checkProof(
+    proof: ProxyProof | undefined,
+    raw: IncomingMessage,
+    body: Uint8Array,
+  ): McpRejection | undefined {
     if (proof === undefined) return undefined;
     const decision = this.#proofs!.check(proof, { method: raw.method ?? '', target: raw.url ?? '', body });
     return decision.proven ? undefined : this.#unproven(decision.reason);
   }
 
-  #unproven(reason: string): Refusal {
+  #unproven(reason: string): McpRejection {
     if (reason === 'full')
       this.log.warn('More proofs of proxies than can be remembered: requests to MCP endpoints are refused.');
     return { fields: PROOF_PROBLEM };
   }
 }
 
-export function protocolRefusal({ rpcCode, detail, data }: ProtocolFault): Refusal {
+export function protocolRejection({ rpcCode, detail, data }: ProtocolFault): McpRejection {
   const mismatch = rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid';
   const code = rpcCode === -32022 ? 'mcp_version_unsupported' : mismatch;
   return { fields: { status: 400, code, detail }, rpcCode, data };

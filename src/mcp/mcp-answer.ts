@@ -8,7 +8,7 @@ import type { McpBody, MessageId } from './read-messages.js';
 /** "Server error" (JSON-RPC 2.0, section 5.1): the request was understood, and is refused. `data.code` says why. */
 const REFUSED = -32_000;
 
-export interface Refusal {
+export interface McpRejection {
   readonly fields: ProblemFields;
   /** @default -32000 */
   readonly rpcCode?: number;
@@ -24,15 +24,15 @@ export interface Refusal {
   readonly id?: MessageId | undefined;
 }
 
-export function answerRefusal(
+export function answerRejection(
   raw: IncomingMessage,
   response: ServerResponse,
   state: RequestState,
-  refusal: Refusal,
+  rejection: McpRejection,
   typeBase: string | undefined,
 ): void {
-  const { fields, headers = [] } = refusal;
-  const body = JSON.stringify(toErrors(refusal, toProblem(fields, typeBase, state.id || undefined)));
+  const { fields, headers = [] } = rejection;
+  const body = JSON.stringify(toErrors(rejection, toProblem(fields, typeBase, state.id || undefined)));
   for (let index = 0; index < headers.length; index += 2)
     response.setHeader(headers[index]!, headers[index + 1]!);
   response.writeHead(fields.status, {
@@ -46,7 +46,7 @@ export function answerRefusal(
 }
 
 /** One error for each request of a batch, so that a client finds what became of each; else one, with the request's ID or none. */
-function toErrors({ rpcCode = REFUSED, data, body, id, fields }: Refusal, problem: object): unknown {
+function toErrors({ rpcCode = REFUSED, data, body, id, fields }: McpRejection, problem: object): unknown {
   const error = { code: rpcCode, message: fields.detail ?? fields.code, data: { ...data, ...problem } };
   const ids = body?.messages.flatMap(message => (message.kind === 'request' ? [message.id!] : [])) ?? [];
   const toAnswer = (each: MessageId | null): object => ({ jsonrpc: '2.0', id: each, error });

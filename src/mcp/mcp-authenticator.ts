@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Authenticator } from '../auth/authenticator.js';
-import type { Refusal } from '../auth/refusal.js';
+import type { Rejection } from '../common/rejection.js';
 import type { RequestState } from '../common/request-state.js';
-import type { McpIdentity, PortRefusal } from './mcp-ports.js';
+import type { McpIdentity, PortRejection } from './mcp-ports.js';
 
 /** Who calls an MCP endpoint, by the credentials of every other request. */
 export class McpAuthenticator implements McpIdentity {
@@ -12,15 +12,15 @@ export class McpAuthenticator implements McpIdentity {
     raw: IncomingMessage,
     state: RequestState,
     optional: boolean,
-  ): Promise<PortRefusal | undefined> {
+  ): Promise<PortRejection | undefined> {
     const found = await this.authenticator.authenticate(raw, state);
     if (found.kind === 'agent' || (found.kind === 'anonymous' && optional)) return undefined;
-    return toPort(found.refusal);
+    return toPort(found.rejection);
   }
 
-  challenge(): PortRefusal {
-    return toPort(this.authenticator.refusals.missing);
+  challenge(): PortRejection {
+    return toPort(this.authenticator.rejections.missing);
   }
 }
 
-const toPort = ({ problem, headers }: Refusal): PortRefusal => ({ fields: problem, headers });
+const toPort = ({ problem, headers }: Rejection): PortRejection => ({ fields: problem, headers });

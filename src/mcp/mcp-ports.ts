@@ -6,7 +6,7 @@ import type { RequestState } from '../common/request-state.js';
 import type { CallOutcomes } from './call-outcomes.js';
 import type { MessageId } from './read-messages.js';
 
-export interface PortRefusal {
+export interface PortRejection {
   readonly fields: ProblemFields;
   /** Header pairs, name and value in turn. */
   readonly headers?: readonly string[] | undefined;
@@ -19,9 +19,9 @@ export interface McpIdentity {
    * Finds out who sends a request, and keeps it in `state.agent`.
    * @param optional whether the request may go on without a credential; a bad one is refused all the same
    */
-  identify(raw: IncomingMessage, state: RequestState, optional: boolean): Promise<PortRefusal | undefined>;
+  identify(raw: IncomingMessage, state: RequestState, optional: boolean): Promise<PortRejection | undefined>;
   /** The refusal of a request that needed a credential, found out later. */
-  challenge(raw: IncomingMessage, state: RequestState): PortRefusal;
+  challenge(raw: IncomingMessage, state: RequestState): PortRejection;
 }
 
 export interface McpLimiter {
@@ -39,15 +39,15 @@ export interface McpTools {
   /** Whether the agent may call the tool at all; takes nothing of a quota. */
   isVisible(agent: Agent | undefined, tool: string): boolean;
   /** Judges the calls of one request, takes their quotas and puts them on record. */
-  judge(
+  authorize(
     calls: readonly McpToolCall[],
     raw: IncomingMessage,
     response: ServerResponse,
     state: RequestState,
     outcomes: CallOutcomes,
-  ): Promise<PortRefusal | undefined>;
+  ): Promise<PortRejection | undefined>;
   /** Puts calls on record that were not made. */
-  refused(
+  rejected(
     fields: ProblemFields,
     raw: IncomingMessage,
     state: RequestState,

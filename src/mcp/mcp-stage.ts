@@ -13,8 +13,8 @@ import {
   readProtocolHeaders,
   toolInHeaders,
 } from './check-protocol.js';
-import { HeadCheck, type JudgedHead, type McpLog, protocolRefusal } from './head-check.js';
-import { answerRefusal, type Refusal } from './mcp-answer.js';
+import { HeadCheck, type CheckedHead, type McpLog, protocolRejection } from './head-check.js';
+import { answerRejection, type McpRejection } from './mcp-answer.js';
 import type { McpPaths } from './mcp-path.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import type { McpPorts, McpToolCall } from './mcp-ports.js';
@@ -25,7 +25,7 @@ import { shapeResponse } from './shape-response.js';
 import { logLine } from '../common/log-text.js';
 
 export class McpStage {
-  readonly judgesBody = true;
+  readonly readsBody = true;
   readonly #head: HeadCheck;
   readonly #sessions = new SessionBinding();
   readonly #inFlight = new RequestsInFlight();
@@ -52,7 +52,7 @@ export class McpStage {
   }
 
   /** For a request that was refused in front of this stage. */
-  refuse(raw: IncomingMessage, response: ServerResponse, state: RequestState, fields: ProblemFields): void {
+  reject(raw: IncomingMessage, response: ServerResponse, state: RequestState, fields: ProblemFields): void {
     this.#answer(raw, response, state, { fields });
   }
 
@@ -61,11 +61,11 @@ export class McpStage {
     if ('fields' in judged) return this.#answer(raw, response, state, judged);
     // The only OPTIONS that the head check accepts: a preflight, which carries no credential and no message.
     if (raw.method === 'OPTIONS') return true;
-    const refusal =
+    const rejection =
       (await this.#checkCaller(raw, response, state)) ??
       this.#checkSession(raw, state) ??
       (await this.#checkNamedTool(judged.headers, raw, response, state));
-    if (refusal !== undefined) return this.#answer(raw, response, state, refusal);
+    if (rejection !== undefined) return this.#answer(raw, response, state, rejection);
     if (raw.method === 'POST') return this.#runPost(raw, response, state, judged);
     const unproven = this.#head.checkProof(judged.proof, raw, NO_BYTES);
     if (unproven !== undefined) return this.#answer(raw, response, state, unproven);
@@ -81,17 +81,17 @@ export class McpStage {
     raw: IncomingMessage,
     response: ServerResponse,
     state: RequestState,
-  ): Promise<Refusal | undefined> {
+  ): Promise<McpRejection | undefined> {
     const { identity, limiter } = this.ports;
-    const refused = await identity?.identify(raw, state, this.options.publicTools !== undefined);
-    if (refused !== undefined) return refused;
+    const rejected = await identity?.identify(raw, state, this.options.publicTools !== undefined);
+    if (rejected !== undefined) return rejected;
     state.charged = true;
     const fields = await limiter?.limit(raw, response, 1);
     return fields && { fields };
   }
 
   /** A session of another agent is answered as one that nobody knows. Without `auth`, sessions are not bound. */
-  #checkSession(raw: IncomingMessage, { agent }: RequestState): Refusal | undefined {
+  #checkSession(raw: IncomingMessage, { agent }: RequestState): McpRejection | undefined {
     if (this.ports.identity === undefined || this.#sessions.unwrap(raw, agent?.id)) return undefined;
     return SESSION_UNKNOWN;
   }
@@ -102,7 +102,7 @@ export class McpStage {
     raw: IncomingMessage,
     response: ServerResponse,
     state: RequestState,
-  ): Promise<Refusal | undefined> {
+  ): Promise<McpRejection | undefined> {
     const { identity, tools } = this.ports;
     const tool = toolInHeaders(headers);
     if (tool === undefined) return undefined;
@@ -110,7 +110,7 @@ export class McpStage {
       return identity.challenge(raw, state);
     if (tools.isVisible(state.agent, tool)) return undefined;
     // What is not visible is refused before a quota is asked.
-    return tools.judge(
+    return tools.authorize(
       [{ tool, id: undefined, params: undefined }],
       raw,
       response,
@@ -123,12 +123,12 @@ export class McpStage {
     raw: IncomingMessage,
     response: ServerResponse,
     state: RequestState,
-    { headers, proof }: JudgedHead,
+    { headers, proof }: CheckedHead,
   ): Promise<boolean> {
     const { maxBytes } = this.options;
     const unreadable = checkBodyHead(raw, maxBytes);
     if (unreadable !== undefined) return this.#answer(raw, response, state, { fields: unreadable });
-    state.askForBody();
+    state.requestBody();
     const outcome = await readBody(raw, maxBytes);
     if (!outcome.read) {
       if (outcome.reason === 'gone') return false;
@@ -148,11 +148,11 @@ export class McpStage {
     const { body } = reading;
     const fault = checkAgreement(headers, body);
     const outcomes = new CallOutcomes();
-    const refusal = fault
-      ? protocolRefusal(fault)
+    const rejection = fault
+      ? protocolRejection(fault)
       : (this.#checkIds(raw, response, body) ??
         (await this.#checkMessages(raw, response, state, body, outcomes)));
-    if (refusal !== undefined) return this.#answer(raw, response, state, { ...refusal, body });
+    if (rejection !== undefined) return this.#answer(raw, response, state, { ...rejection, body });
     const hasCalls = body.messages.some(({ method }) => method === TOOLS_CALL);
     // A session answers by ID: a list that was asked for in a request that was given up may come as the answer to this one.
     const hasList = body.messages.some(
@@ -162,7 +162,7 @@ export class McpStage {
     return true;
   }
 
-  #checkIds(raw: IncomingMessage, response: ServerResponse, { messages }: McpBody): Refusal | undefined {
+  #checkIds(raw: IncomingMessage, response: ServerResponse, { messages }: McpBody): McpRejection | undefined {
     const session = raw.headers[SESSION_HEADER];
     if (session === undefined) return undefined;
     const ids = messages.flatMap(({ kind, id }) => (kind === 'request' ? [id!] : []));
@@ -176,7 +176,7 @@ export class McpStage {
     state: RequestState,
     { messages }: McpBody,
     outcomes: CallOutcomes,
-  ): Promise<Refusal | undefined> {
+  ): Promise<McpRejection | undefined> {
     const { identity, limiter, tools } = this.ports;
     const calls = callsIn(messages);
     if (identity !== undefined && state.agent === undefined) {
@@ -184,13 +184,13 @@ export class McpStage {
       if (!isPublic) return identity.challenge(raw, state);
     }
     const unseen = calls.find(({ tool }) => !tools.isVisible(state.agent, tool));
-    if (unseen !== undefined) return tools.judge([unseen], raw, response, state, outcomes);
+    if (unseen !== undefined) return tools.authorize([unseen], raw, response, state, outcomes);
     // One was taken before the body was read.
     if (messages.length > 1) {
       const fields = await limiter?.limit(raw, response, messages.length - 1);
       if (fields !== undefined) return { fields };
     }
-    return calls.length === 0 ? undefined : tools.judge(calls, raw, response, state, outcomes);
+    return calls.length === 0 ? undefined : tools.authorize(calls, raw, response, state, outcomes);
   }
 
   /** What a stranger may do where some tools are public: come in, look, and call those. */
@@ -226,16 +226,21 @@ export class McpStage {
     return tools.isVisible(agent, tool);
   }
 
-  #answer(raw: IncomingMessage, response: ServerResponse, state: RequestState, refusal: Refusal): false {
+  #answer(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    state: RequestState,
+    rejection: McpRejection,
+  ): false {
     const named = toolInHeaders(readProtocolHeaders(raw.headers));
     const claimed: McpToolCall[] =
       named === undefined ? [] : [{ tool: named, id: undefined, params: undefined }];
-    state.problem = refusal.fields.code;
-    if (refusal.isRecorded !== true) {
-      const calls = refusal.body ? callsIn(refusal.body.messages) : claimed;
-      this.ports.tools.refused(refusal.fields, raw, state, calls);
+    state.problem = rejection.fields.code;
+    if (rejection.isRecorded !== true) {
+      const calls = rejection.body ? callsIn(rejection.body.messages) : claimed;
+      this.ports.tools.rejected(rejection.fields, raw, state, calls);
     }
-    answerRefusal(raw, response, state, refusal, this.typeBase);
+    answerRejection(raw, response, state, rejection, this.typeBase);
     return false;
   }
 }
@@ -247,13 +252,13 @@ function callsIn(messages: McpBody['messages']): readonly McpToolCall[] {
   });
 }
 
-const SESSION_UNKNOWN: Refusal = {
+const SESSION_UNKNOWN: McpRejection = {
   fields: { status: 404, code: 'mcp_session_unknown', detail: 'There is no such session.' },
   // As the SDK's servers answer.
   rpcCode: -32001,
 };
 
-const ID_IN_FLIGHT: Refusal = {
+const ID_IN_FLIGHT: McpRejection = {
   fields: {
     status: 400,
     code: 'mcp_invalid',

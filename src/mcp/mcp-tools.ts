@@ -9,7 +9,7 @@ import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
 import { joinQuotas } from '../tools/quota-pairs.js';
 import type { ToolPolicy } from '../tools/tool-policy.js';
 import type { CallOutcomes } from './call-outcomes.js';
-import type { McpToolCall, McpTools, PortRefusal } from './mcp-ports.js';
+import type { McpToolCall, McpTools, PortRejection } from './mcp-ports.js';
 import type { MessageId } from './read-messages.js';
 
 export class McpToolGate implements McpTools {
@@ -22,15 +22,15 @@ export class McpToolGate implements McpTools {
     return this.policy.isVisible(agent, tool);
   }
 
-  async judge(
+  async authorize(
     calls: readonly McpToolCall[],
     raw: IncomingMessage,
     response: ServerResponse,
     state: RequestState,
     outcomes: CallOutcomes,
-  ): Promise<PortRefusal | undefined> {
+  ): Promise<PortRejection | undefined> {
     for (const { tool } of calls) {
-      const decision = await this.policy.judge({
+      const decision = await this.policy.authorize({
         tool,
         agent: state.agent,
         address: state.client.address,
@@ -43,7 +43,7 @@ export class McpToolGate implements McpTools {
     for (const [index, { tool, id, params }] of calls.entries()) {
       const entry = this.#entryOf(tool, params, raw, state);
       if (hasResponseEnded(response)) {
-        this.audit.refuse(entry, { outcome: 'aborted' });
+        this.audit.reject(entry, { outcome: 'aborted' });
         continue;
       }
       const start = await this.audit.begin(entry);
@@ -52,8 +52,8 @@ export class McpToolGate implements McpTools {
         continue;
       }
       const { problem: fields, headers } = start;
-      for (const [, call] of started) call.cancel({ outcome: 'refused', code: fields.code });
-      this.refused(fields, raw, state, calls.slice(index));
+      for (const [, call] of started) call.cancel({ outcome: 'rejected', code: fields.code });
+      this.rejected(fields, raw, state, calls.slice(index));
       return { fields, headers, isRecorded: true };
     }
     // The stage lets nobody serve a request whose response has ended.
@@ -62,7 +62,7 @@ export class McpToolGate implements McpTools {
     return undefined;
   }
 
-  refused(
+  rejected(
     fields: ProblemFields,
     raw: IncomingMessage,
     state: RequestState,
@@ -72,7 +72,7 @@ export class McpToolGate implements McpTools {
     for (const { tool, params } of calls) {
       // What somebody unknown sent is neither redacted nor recorded.
       const shown = state.agent === undefined ? undefined : params;
-      this.audit.refuse(this.#entryOf(tool, shown, raw, state), { status, code });
+      this.audit.reject(this.#entryOf(tool, shown, raw, state), { status, code });
     }
   }
 

@@ -31,7 +31,7 @@ const FORWARDING_FIELDS: ReadonlySet<string> = new Set([
 /** Rejects a client that forwards for others, unless trusted proxies name it as the one that asks. */
 export function isFromNetwork(client: Client, headers: IncomingHttpHeaders, network: Network): boolean {
   if (network === 'any') return true;
-  return isWithin(client.address, network) && (client.isVouched || !isForwarded(headers));
+  return isWithin(client.address, network) && (client.isFromTrustedProxy || !isForwarded(headers));
 }
 
 function isForwarded(headers: IncomingHttpHeaders): boolean {

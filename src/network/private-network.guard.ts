@@ -18,9 +18,9 @@ export class PrivateNetworkGuard implements CanActivate {
     const call = readCall(context) ?? message;
     if (call?.state && isFromNetwork(call.state.client, rawRequest(call.request).headers, 'private'))
       return true;
-    const refused = new ProblemException(NETWORK_PROBLEM);
-    if (message === undefined) throw refused;
-    return toMessageException(refused, context, this.errors.typeBase).then(error => {
+    const rejected = new ProblemException(NETWORK_PROBLEM);
+    if (message === undefined) throw rejected;
+    return toMessageException(rejected, context, this.errors.typeBase).then(error => {
       throw error;
     });
   }

@@ -114,7 +114,7 @@ export type ProofDecision =
       readonly reason: 'missing' | 'malformed' | 'stale' | 'wrong' | 'replayed' | 'full';
     };
 
-const refused = (reason: Exclude<ProofDecision, { proven: true }>['reason']): ProofDecision => ({
+const rejected = (reason: Exclude<ProofDecision, { proven: true }>['reason']): ProofDecision => ({
   proven: false,
   reason,
 });
@@ -130,11 +130,11 @@ export class ProxyProofs {
 
   /** What the header alone tells, before a body is read for it. */
   precheck(text: string | undefined): ProofDecision & { readonly proof?: ProxyProof } {
-    if (text === undefined) return refused('missing');
+    if (text === undefined) return rejected('missing');
     const proof = parseProof(text);
-    if (proof === undefined) return refused('malformed');
+    if (proof === undefined) return rejected('malformed');
     const isFresh = Math.abs(this.epochMs() - proof.seconds * 1_000) <= this.options.maxAgeMs;
-    return isFresh ? { proven: true, proof } : refused('stale');
+    return isFresh ? { proven: true, proof } : rejected('stale');
   }
 
   /** Judges a proof that was prechecked, and remembers it, so that it counts once. */
@@ -146,10 +146,10 @@ export class ProxyProofs {
       const expected = Buffer.from(signatureOf(secret, proof.seconds, proof.nonce, request), 'hex');
       if (timingSafeEqual(expected, received)) matches = true;
     }
-    if (!matches) return refused('wrong');
+    if (!matches) return rejected('wrong');
     this.#forget();
-    if (this.#nonces.has(proof.nonce)) return refused('replayed');
-    if (this.#nonces.size >= MAX_NONCES) return refused('full');
+    if (this.#nonces.has(proof.nonce)) return rejected('replayed');
+    if (this.#nonces.size >= MAX_NONCES) return rejected('full');
     // As long as the proof could be shown again: its own time, which may lie ahead, and then its age.
     this.#nonces.set(proof.nonce, proof.seconds * 1_000 + this.options.maxAgeMs);
     return { proven: true };

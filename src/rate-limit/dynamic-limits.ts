@@ -10,7 +10,7 @@ import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { logLine } from '../common/log-text.js';
 
 export interface LimitLookup {
-  readonly owner: string;
+  readonly partitionKey: string;
   /** Under which the owner is counted. */
   readonly key: Key64;
   readonly request: PlatformRequest;
@@ -52,7 +52,7 @@ export class DynamicLimit {
   readonly #tables = new Map<string, FollowingTable>();
   /** Those that hang too, by their numbers, oldest first: when they began. */
   readonly #unanswered = new Map<number, number>();
-  #asked = 0;
+  #resolutions = 0;
   #failing = false;
 
   constructor(
@@ -68,7 +68,7 @@ export class DynamicLimit {
     const untilMs = this.#known.get(id)?.untilMs ?? this.#hung.get(id);
     if (untilMs === undefined || this.clock.monotonicMs() >= untilMs) await this.#lookUp(id, lookup);
     const known = this.#known.get(id);
-    if (known === undefined) throw new LimitUnknownError(`No limit is known of ${lookup.owner}`);
+    if (known === undefined) throw new LimitUnknownError(`No limit is known of ${lookup.partitionKey}`);
     return known.table;
   }
 
@@ -76,7 +76,7 @@ export class DynamicLimit {
   #lookUp(id: string, lookup: LimitLookup): Promise<void> {
     let running = this.#lookups.get(id);
     if (running === undefined) {
-      if (!this.#mayAsk()) {
+      if (!this.#mayResolve()) {
         this.#fail(id, `${MAX_UNANSWERED} lookups are unanswered`);
         return Promise.resolve();
       }
@@ -89,7 +89,7 @@ export class DynamicLimit {
         }, DEADLINE_MS).unref();
       });
       // What hangs is not waited for by the requests that come later.
-      running = Promise.race([this.#ask(id, lookup), late]).finally(() => {
+      running = Promise.race([this.#resolve(id, lookup), late]).finally(() => {
         clearTimeout(timer);
         this.#lookups.delete(id);
       });
@@ -98,17 +98,17 @@ export class DynamicLimit {
     return running;
   }
 
-  #mayAsk(): boolean {
+  #mayResolve(): boolean {
     if (this.#unanswered.size < MAX_UNANSWERED) return true;
     const [oldest, beganMs] = this.#unanswered.entries().next().value!;
     return this.clock.monotonicMs() - beganMs >= GIVE_UP_MS && this.#unanswered.delete(oldest);
   }
 
-  async #ask(id: string, { owner, key, request, context }: LimitLookup): Promise<void> {
-    const number = ++this.#asked;
+  async #resolve(id: string, { partitionKey, key, request, context }: LimitLookup): Promise<void> {
+    const number = ++this.#resolutions;
     this.#unanswered.set(number, this.clock.monotonicMs());
     try {
-      this.#learn(id, key, await this.rule.resolve(owner, request, context), number);
+      this.#learn(id, key, await this.rule.resolve(partitionKey, request, context), number);
       this.#failing = false;
     } catch (error) {
       this.#fail(id, error instanceof Error ? error.message : String(error));

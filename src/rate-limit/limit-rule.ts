@@ -39,7 +39,7 @@ export type RateLimitCost =
  * It is asked again when what it said is `limitTtlMs` old; while it fails, what it said last holds.
  */
 export type RateLimitResolver = (
-  owner: string,
+  partitionKey: string,
   request: PlatformRequest,
   context: ExecutionContext,
 ) => string | Promise<string>;

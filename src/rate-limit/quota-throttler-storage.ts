@@ -5,7 +5,7 @@ import { show } from '../common/show-value.js';
 import { joinKey } from '../common/join-key.js';
 import { GuardedStore } from '../limiter/store/guarded-store.js';
 import { hashKey } from '../common/hash-key.js';
-import { EVERY_POLICY, judge, type Verdict } from '../limiter/judge.js';
+import { EVERY_POLICY, consume, type QuotaDecision } from '../limiter/consume.js';
 import { MAX_LIMIT } from '../limiter/parse-limits.js';
 import { createPolicy, wholeSeconds } from '../limiter/policy.js';
 import type { QuotaStore } from '../limiter/store/quota-store.js';
@@ -59,11 +59,11 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
     const windowMs = Math.min(Math.ceil(checkNumber('ttl', ttl, 1)), MAX_MS);
     const blockMs = Math.min(Math.max(0, checkNumber('blockDuration', blockDuration)), MAX_MS);
     const most = Math.min(Math.floor(checkNumber('limit', limit)), MAX_LIMIT);
-    if (most < 1) return refuseAlways(windowMs, blockMs);
+    if (most < 1) return rejectAlways(windowMs, blockMs);
     const table = this.#tableOf(windowMs, most, blockMs);
     const name = joinKey(throttlerName, key);
-    const { granted, standings } = (await this.#shared(name, table)) ?? this.#local(name, table);
-    const { remaining, resetMs } = standings[0]!;
+    const { granted, policyStates } = (await this.#shared(name, table)) ?? this.#local(name, table);
+    const { remaining, resetMs } = policyStates[0]!;
     const seconds = Math.ceil(resetMs / 1000);
     return {
       totalHits: most - remaining + (granted ? 0 : 1),
@@ -73,12 +73,14 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
     };
   }
 
-  async #shared(name: string, { policies }: QuotaTable): Promise<Verdict | undefined> {
-    return this.#store?.judge([{ key: joinKey(SCOPE, name), scope: SCOPE, owner: name, policies, cost: 1 }]);
+  async #shared(name: string, { policies }: QuotaTable): Promise<QuotaDecision | undefined> {
+    return this.#store?.consume([
+      { key: joinKey(SCOPE, name), scope: SCOPE, partitionKey: name, policies, cost: 1 },
+    ]);
   }
 
-  #local(name: string, table: QuotaTable): Verdict {
-    return judge([{ table, mask: EVERY_POLICY, key: hashKey(name), cost: 1 }], this.#clock.monotonicMs());
+  #local(name: string, table: QuotaTable): QuotaDecision {
+    return consume([{ table, mask: EVERY_POLICY, key: hashKey(name), cost: 1 }], this.#clock.monotonicMs());
   }
 
   #tableOf(windowMs: number, limit: number, blockMs: number): QuotaTable {
@@ -94,7 +96,7 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
 }
 
 /** What @nestjs/throttler's own storage says of a first hit above its limit. Nobody need be remembered who is never let in. */
-function refuseAlways(windowMs: number, blockMs: number): ThrottlerStorageRecord {
+function rejectAlways(windowMs: number, blockMs: number): ThrottlerStorageRecord {
   return {
     totalHits: 1,
     timeToExpire: wholeSeconds(windowMs),

@@ -10,17 +10,3 @@ export class RateLimitException extends ThrottlerException {
     this[PROBLEM] = problem;
   }
 }
-
-/**
- * The exception without its stack: nobody reads where a refusal was decided, and collecting it takes longer than the decision.
- * A flood of refusals must be cheap.
- */
-export function refusal(problem: ProblemFields): RateLimitException {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return new RateLimitException(problem);
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
-}

@@ -20,18 +20,36 @@ import { whenResponseEnds } from '../common/response-end.js';
 import { bindConcurrency } from './concurrency.interceptor.js';
 import type { RequestState } from '../common/request-state.js';
 import { AppFunctionError, AppFunctionFailures, callApp } from './app-function.js';
-import { type Ask, type Asker, checkOwner, isConcurrency, part, parts, policiesOf, takenOf } from './ask.js';
-import { type AskChoices, askByDefault, askGroup, chargeOf, partitionKeysOf } from './ask-group.js';
+import {
+  type QuotaRequest,
+  type QuotaClient,
+  checkPartitionKey,
+  isConcurrency,
+  part,
+  parts,
+  policiesOf,
+  takenOf,
+} from './quota-request.js';
+import {
+  type TrackerOverrides,
+  createDefaultQuotaRequest,
+  createQuotaRequest,
+  chargeOf,
+  partitionKeysOf,
+} from './create-quota-request.js';
 import { LimitUnknownError } from './dynamic-limits.js';
-import { refuses, type Verdict } from '../limiter/judge.js';
+import { denies, type QuotaDecision } from '../limiter/consume.js';
 import { releaseWhenDone } from './lease.js';
 import { isDynamic } from './limit-rule.js';
-import { isTimed, KNOWN_REFUSALS, nameRequest } from './known-refusals.js';
+import { isTimed, KNOWN_DENIALS, nameRequest } from './known-denials.js';
 import { createPolicy, type Policy, REQUESTS } from '../limiter/policy.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
-import { refusal } from './rate-limit.exception.js';
+import { RateLimitException } from './rate-limit.exception.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/limits-unavailable.js';
+import { rejectionException } from '../http/rejection.exception.js';
+import { withoutStack } from '../common/without-stack.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { type Decided, RateLimiter } from './rate-limiter.js';
 import {
@@ -46,7 +64,7 @@ import {
   readHttpCall,
   readMessageCall,
 } from '../common/read-call.js';
-import type { RefusalMemory } from '../limiter/refusal-memory.js';
+import type { DenialMemory } from '../limiter/denial-memory.js';
 import { createReservation, keepForRequest } from './reservation.js';
 import {
   type AnyGroup,
@@ -56,14 +74,6 @@ import {
   type RoutePlan,
   RoutePlans,
 } from './route-plan.js';
-
-const STORE_PROBLEM: ProblemFields = {
-  status: 503,
-  code: 'limits_unavailable',
-  type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
-  detail: 'The limits of this request cannot be judged at the moment.',
-  members: { retryable: true, retry_after_seconds: 1 },
-};
 
 const FUNCTION_PROBLEM: ProblemFields = { status: 500, code: 'internal_error', detail: DETAIL_OF_5XX };
 
@@ -79,7 +89,7 @@ const GRANTED: Promise<boolean> = Promise.resolve(true);
 export class RateLimitGuard extends ThrottlerGuard {
   private readonly plans: RoutePlans;
   private late: boolean | undefined;
-  private chosen: AskChoices | undefined;
+  private chosen: TrackerOverrides | undefined;
   /** Executions of GraphQL operations that have drawn on the module's quota. */
   private readonly executions = new WeakSet<object>();
   private readonly failures: AppFunctionFailures;
@@ -91,7 +101,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     @Inject(Reflector) reflector: Reflector,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
-    @Optional() @Inject(KNOWN_REFUSALS) private readonly refusals?: RefusalMemory,
+    @Optional() @Inject(KNOWN_DENIALS) private readonly denials?: DenialMemory,
   ) {
     const throttlers = settings.limits.flatMap(rule =>
       isDynamic(rule) || rule.policy.shadow || settings.shadow
@@ -132,7 +142,7 @@ export class RateLimitGuard extends ThrottlerGuard {
       if (state !== undefined) state.charged = true;
       return super.canActivate(context);
     }
-    if (context.getType() === 'ws') return this.judgeMessage(context);
+    if (context.getType() === 'ws') return this.limitMessage(context);
     const call = readCall(context);
     const isGraphql = context.getType<string>() === 'graphql';
     if (call === undefined && !isGraphql) return GRANTED;
@@ -140,18 +150,18 @@ export class RateLimitGuard extends ThrottlerGuard {
     const isCharged = call?.state?.charged === true;
     if (call?.state !== undefined) call.state.charged = true;
     if (plan.groups.length === 0 && plan.lateGroups.length === 0 && plan.tiers.size === 0) return GRANTED;
-    if (call === undefined) return this.refuseUnknown();
+    if (call === undefined) return this.rejectUnknown();
     // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once an operation.
     if (plan.isModules && (isGraphql ? !this.isFirst(context) : isCharged)) return GRANTED;
     const { request } = call;
     if (this.isExempt(request)) return GRANTED;
-    if (!plan.immediate || this.isLate()) return this.judgeLater(context, plan, call);
+    if (!plan.immediate || this.isLate()) return this.decideAsync(context, plan, call);
     const client = clientKey(call);
     const address = addressKeyOf(call);
     const charges = (plan.groups as readonly QuotaGroup[]).map(group => chargeOf(group, client, address));
-    const verdict = this.limiter.judge(charges);
-    if (!verdict.granted && plan.isModules) this.offerRefusal(call, verdict, this.clock.monotonicMs());
-    return this.settle(context, call, verdict, undefined);
+    const decision = this.limiter.consumeLocally(charges);
+    if (!decision.granted && plan.isModules) this.offerDenial(call, decision, this.clock.monotonicMs());
+    return this.answer(context, call, decision, undefined);
   }
 
   /** Whether the execution of a GraphQL operation has not drawn on the module's quota yet. */
@@ -163,7 +173,7 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /** Nobody can be counted, so that nobody is served: a context that lost its request must not lift the limits. */
-  private async refuseUnknown(): Promise<never> {
+  private async rejectUnknown(): Promise<never> {
     const cause = new Error('Return the request from the context function of GraphQLModule, as { req }.');
     this.failures.report(
       new AppFunctionError('Finding the request of a GraphQL operation', readCall, cause),
@@ -173,12 +183,12 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /** A message of a gateway: the limits of its handler, else those of all messages. */
-  private judgeMessage(context: ExecutionContext): Promise<boolean> {
+  private limitMessage(context: ExecutionContext): Promise<boolean> {
     const call = readMessageCall(context);
     if (call === undefined) return GRANTED;
     const plan = this.plans.messagePlan(this.plans.get(context.getClass(), context.getHandler()));
     if (plan.groups.length === 0 && plan.lateGroups.length === 0) return GRANTED;
-    return this.judgeLater(context, plan, call);
+    return this.decideAsync(context, plan, call);
   }
 
   /**
@@ -187,34 +197,35 @@ export class RateLimitGuard extends ThrottlerGuard {
    * @returns the exception to answer with, if the client is over its limit
    */
   limitUnguarded(host: ArgumentsHost): unknown {
-    const verdict = this.chargeUnguarded(readHttpCall(host));
-    if (verdict?.granted === false) return refusal(quotaProblem(verdict));
+    const decision = this.chargeUnguarded(readHttpCall(host));
+    if (decision?.granted === false)
+      return withoutStack(() => new RateLimitException(quotaProblem(decision)));
   }
 
   /** The same where the answer stands: a client over its limit is refused from its next request on. */
   chargeFailed(state: RequestState): void {
     const call = { request: state.request!, response: state.response, state };
-    const verdict = this.chargeUnguarded(call);
-    if (verdict === undefined || verdict.granted) return;
+    const decision = this.chargeUnguarded(call);
+    if (decision === undefined || decision.granted) return;
     // It says how the limit stands, and not to wait: this answer is no refusal.
-    this.tell(call, { ...verdict, granted: true });
+    this.writeHeaders(call, { ...decision, granted: true });
     // What another library answers on a route of its own says nothing of the next request there.
     if (!state.failed && state.challenge === undefined) return;
-    this.offerRefusal(call, verdict, this.clock.monotonicMs());
-    state.keepRefusal?.();
+    this.offerDenial(call, decision, this.clock.monotonicMs());
+    state.keepDenial?.();
   }
 
-  private chargeUnguarded(call: Call): Verdict | undefined {
+  private chargeUnguarded(call: Call): QuotaDecision | undefined {
     const { request, state } = call;
     if (state === undefined || state.charged || this.isExempt(request)) return undefined;
     state.charged = true;
-    const asks = this.plans.modulesGroups.map(group => askByDefault(group, call));
-    if (asks.length === 0) return undefined;
-    const verdict = this.limiter.judge(asks.flatMap(({ charges }) => charges));
-    this.limiter.charge(asks);
-    this.tell(call, verdict);
-    this.limiter.watch(asks, verdict, askerOf(call));
-    return verdict;
+    const quotaRequests = this.plans.modulesGroups.map(group => createDefaultQuotaRequest(group, call));
+    if (quotaRequests.length === 0) return undefined;
+    const decision = this.limiter.consumeLocally(quotaRequests.flatMap(({ charges }) => charges));
+    this.limiter.charge(quotaRequests);
+    this.writeHeaders(call, decision);
+    this.limiter.emitEvents(quotaRequests, decision, quotaClientOf(call));
+    return decision;
   }
 
   /**
@@ -231,7 +242,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (call.state !== undefined) call.state.charged = true;
     if (this.isExempt(call.request)) return undefined;
     try {
-      await this.judgeLater(context, this.plans.modulesPlan(cost), call);
+      await this.decideAsync(context, this.plans.modulesPlan(cost), call);
       return undefined;
     } catch (error) {
       const problem = problemOf(error);
@@ -255,8 +266,10 @@ export class RateLimitGuard extends ThrottlerGuard {
     { limit, ttl, timeToBlockExpire }: ThrottlerLimitDetail,
   ): Promise<void> {
     const policy = createPolicy({ limit, windowMs: ttl });
-    const standing = { policy, remaining: 0, resetMs: timeToBlockExpire * 1000, violated: true };
-    throw refusal(quotaProblem({ granted: false, standings: [standing] }));
+    const policyState = { policy, remaining: 0, resetMs: timeToBlockExpire * 1000, violated: true };
+    throw withoutStack(
+      () => new RateLimitException(quotaProblem({ granted: false, policyStates: [policyState] })),
+    );
   }
 
   /** Works out every route's plan at start-up, so that a bad `@Throttle()` stops it there and no request waits for it. */
@@ -269,7 +282,7 @@ export class RateLimitGuard extends ThrottlerGuard {
         for (const name of scanner.getAllMethodNames(prototype)) {
           const handler = prototype[name]!;
           this.plans.get(metatype as Controller, handler);
-          if (Reflect.hasMetadata(ROUTE_CONSTRAINTS, handler)) this.refusals?.disable();
+          if (Reflect.hasMetadata(ROUTE_CONSTRAINTS, handler)) this.denials?.disable();
         }
       }
     }
@@ -279,27 +292,29 @@ export class RateLimitGuard extends ThrottlerGuard {
    * Lets the edge refuse the next request like this one, unless somebody else has a say in it: a subclass that may let it pass, or an
    * agent, whom the edge does not know.
    */
-  private offerRefusal({ state, request }: Call, verdict: Verdict, judgedMs: number): void {
-    if (this.refusals === undefined || state === undefined || state.agent !== undefined) return;
-    if (this.constructor !== RateLimitGuard || this.settings.partitionKeys || !isTimed(verdict)) return;
-    const { refusals } = this;
+  private offerDenial({ state, request }: Call, decision: QuotaDecision, decidedMs: number): void {
+    if (this.denials === undefined || state === undefined || state.agent !== undefined) return;
+    if (this.constructor !== RateLimitGuard || this.settings.partitionKeys || !isTimed(decision)) return;
+    const { denials } = this;
     const name = nameRequest(rawRequest(request), state.client);
-    if (name !== undefined) state.keepRefusal = () => refusals.remember(name, [], verdict, judgedMs);
+    if (name !== undefined) state.keepDenial = () => denials.remember(name, [], decision, decidedMs);
   }
 
-  private settle(
+  private answer(
     context: ExecutionContext,
     call: Call,
-    verdict: Verdict,
-    asks: readonly Ask[] | undefined,
+    decision: QuotaDecision,
+    quotaRequests: readonly QuotaRequest[] | undefined,
   ): Promise<boolean> {
-    this.tell(call, verdict, asks);
-    return verdict.granted ? GRANTED : this.refuse(context, verdict, asks?.[0]?.owner ?? clientName(call));
+    this.writeHeaders(call, decision, quotaRequests);
+    return decision.granted
+      ? GRANTED
+      : this.deny(context, decision, quotaRequests?.[0]?.partitionKey ?? clientName(call));
   }
 
-  private async refuse(context: ExecutionContext, verdict: Verdict, tracker: string): Promise<never> {
-    const problem = quotaProblem(verdict);
-    const { policy, resetMs } = verdict.standings.find(refuses)!;
+  private async deny(context: ExecutionContext, decision: QuotaDecision, tracker: string): Promise<never> {
+    const problem = quotaProblem(decision);
+    const { policy, resetMs } = decision.policyStates.find(denies)!;
     const seconds = Math.ceil(resetMs / 1000);
     const detail: ThrottlerLimitDetail = {
       limit: policy.limit,
@@ -317,16 +332,21 @@ export class RateLimitGuard extends ThrottlerGuard {
       await this.throwThrottlingException(context, detail);
     }
     if (this.getErrorMessage !== RateLimitGuard.prototype.getErrorMessage) {
-      throw refusal({ ...problem, detail: await this.getErrorMessage(context, detail) });
+      const text = await this.getErrorMessage(context, detail);
+      throw withoutStack(() => new RateLimitException({ ...problem, detail: text }));
     }
-    throw refusal(problem);
+    throw withoutStack(() => new RateLimitException(problem));
   }
 
-  private tell({ state, response, isMessage }: Call, verdict: Verdict, asks?: readonly Ask[]): void {
+  private writeHeaders(
+    { state, response, isMessage }: Call,
+    decision: QuotaDecision,
+    quotaRequests?: readonly QuotaRequest[],
+  ): void {
     if (isMessage) return;
     const { headers: informative, partitionKeys } = this.settings;
-    const keys = partitionKeys && asks !== undefined ? partitionKeysOf(asks) : undefined;
-    const headers = quotaHeaders(verdict, this.clock.epochMs(), informative, keys);
+    const keys = partitionKeys && quotaRequests !== undefined ? partitionKeysOf(quotaRequests) : undefined;
+    const headers = quotaHeaders(decision, this.clock.epochMs(), informative, keys);
     if (state !== undefined) {
       state.quota = headers;
       return;
@@ -335,7 +355,7 @@ export class RateLimitGuard extends ThrottlerGuard {
       response?.setHeader(headers[index]!, headers[index + 1]!);
   }
 
-  private async judgeLater(context: ExecutionContext, plan: RoutePlan, call: Call): Promise<boolean> {
+  private async decideAsync(context: ExecutionContext, plan: RoutePlan, call: Call): Promise<boolean> {
     const faults: unknown[] = [];
     const attempt = async <T>(work: () => Promise<T> | T, otherwise: T): Promise<T> => {
       try {
@@ -351,23 +371,26 @@ export class RateLimitGuard extends ThrottlerGuard {
     const late = await Promise.all(plan.lateGroups.map(make => attempt(() => make(context), undefined)));
     const groups = [...fixed, ...late];
     const choices = this.choices();
-    const asked = await Promise.all(
-      groups.map(group => group && attempt(() => askGroup(context, group, call, choices), undefined)),
+    const created = await Promise.all(
+      groups.map(
+        group => group && attempt(() => createQuotaRequest(context, group, call, choices), undefined),
+      ),
     );
-    const asks = asked.filter(ask => ask !== undefined);
-    if (asks.length === 0 && faults.length === 0) return true;
-    const decided = faults.length > 0 ? undefined : await attempt(() => this.limiter.decide(asks), undefined);
+    const quotaRequests = created.filter(quotaRequest => quotaRequest !== undefined);
+    if (quotaRequests.length === 0 && faults.length === 0) return true;
+    const decided =
+      faults.length > 0 ? undefined : await attempt(() => this.limiter.decide(quotaRequests), undefined);
     if (faults.length > 0) return this.countFaulty(context, call, groups, faults[0]);
     if (decided === undefined) {
-      if (this.settings.onStoreError === 'deny') this.denyUnjudged(call);
+      if (this.settings.onStoreError === 'deny') this.denyUndecided(call);
       return true;
     }
-    const { verdict, chargedMs } = decided;
+    const { decision, chargedMs } = decided;
     const isLasting = plan.isModules && plan.immediate && this.limiter.remembers(decided);
-    if (!verdict.granted && isLasting) this.offerRefusal(call, verdict, chargedMs);
-    this.limiter.watch(asks, verdict, askerOf(call));
-    if (verdict.granted) this.follow(call, groups as readonly AnyGroup[], asks, decided);
-    return this.settle(context, call, verdict, asks);
+    if (!decision.granted && isLasting) this.offerDenial(call, decision, chargedMs);
+    this.limiter.emitEvents(quotaRequests, decision, quotaClientOf(call));
+    if (decision.granted) this.keepGranted(call, groups as readonly AnyGroup[], quotaRequests, decided);
+    return this.answer(context, call, decision, quotaRequests);
   }
 
   /**
@@ -385,18 +408,18 @@ export class RateLimitGuard extends ThrottlerGuard {
     const modules = isPartial
       ? this.plans.modulesGroups.filter(({ table }) => !counted.some(group => group.table === table))
       : [];
-    const asks = parts(
-      [...counted, ...modules].map(group => askByDefault(group, call)),
+    const quotaRequests = parts(
+      [...counted, ...modules].map(group => createDefaultQuotaRequest(group, call)),
       policy => !isConcurrency(policy),
     );
-    const decided = asks.length === 0 ? undefined : await this.limiter.decide(asks);
+    const decided = quotaRequests.length === 0 ? undefined : await this.limiter.decide(quotaRequests);
     if (decided !== undefined) {
-      this.limiter.watch(asks, decided.verdict, askerOf(call));
-      await this.settle(context, call, decided.verdict, asks);
+      this.limiter.emitEvents(quotaRequests, decided.decision, quotaClientOf(call));
+      await this.answer(context, call, decided.decision, quotaRequests);
     }
-    if (fault instanceof LimitUnknownError) this.denyUnjudged(call);
+    if (fault instanceof LimitUnknownError) this.denyUndecided(call);
     const failure =
-      fault instanceof AppFunctionError ? fault : new AppFunctionError('A limit', askGroup, fault);
+      fault instanceof AppFunctionError ? fault : new AppFunctionError('A limit', createQuotaRequest, fault);
     const { cause } = failure;
     // A function that throws an exception of the client's mistakes has chosen the answer.
     if (cause instanceof HttpException && cause.getStatus() < 500) throw cause;
@@ -405,10 +428,15 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /** What a granted request leaves to do: slots to release when it ends, estimates that its handler may settle. */
-  private follow(call: Call, groups: readonly AnyGroup[], asks: readonly Ask[], decided: Decided): void {
+  private keepGranted(
+    call: Call,
+    groups: readonly AnyGroup[],
+    quotaRequests: readonly QuotaRequest[],
+    decided: Decided,
+  ): void {
     const response = call.state?.response ?? (call.response && rawResponse(call.response));
-    if (asks.some(ask => part(ask, isConcurrency) !== undefined)) {
-      const lease = this.limiter.lease(asks, decided);
+    if (quotaRequests.some(quotaRequest => part(quotaRequest, isConcurrency) !== undefined)) {
+      const lease = this.limiter.lease(quotaRequests, decided);
       if (lease !== undefined) {
         if (response === undefined) void lease.release();
         else if (call.state === undefined) whenResponseEnds(response, () => void lease.release());
@@ -417,14 +445,17 @@ export class RateLimitGuard extends ThrottlerGuard {
     }
     const { state } = call;
     if (state === undefined) return;
-    const estimated = estimatedOf(groups, asks, decided.verdict);
+    const estimated = estimatedOf(groups, quotaRequests, decided.decision);
     if (estimated.length === 0) return;
-    const { verdict, isShared, chargedMs } = decided;
-    const onSettled = (settled: Verdict): void => {
-      if (!state.headersWritten) this.tell(call, updated(verdict, settled), asks);
+    const { decision, isShared, chargedMs } = decided;
+    const onSettled = (settled: QuotaDecision): void => {
+      if (!state.headersWritten) this.writeHeaders(call, updated(decision, settled), quotaRequests);
     };
     const units = estimated[0]!.charges[0]!.cost;
-    keepForRequest(state, createReservation(units, { asks: estimated, isShared, chargedMs, onSettled }));
+    keepForRequest(
+      state,
+      createReservation(units, { quotaRequests: estimated, isShared, chargedMs, onSettled }),
+    );
   }
 
   private skips(context: ExecutionContext): Promise<boolean> {
@@ -441,13 +472,12 @@ export class RateLimitGuard extends ThrottlerGuard {
       'rateLimit.tier',
       tier,
       () => tier(request, context),
-      value => checkOwner('A tier', value),
+      value => checkPartitionKey('A tier', value),
     );
   }
 
-  private denyUnjudged({ state }: Call): never {
-    if (state !== undefined) state.quota = ['Retry-After', '1'];
-    throw new ProblemException(STORE_PROBLEM);
+  private denyUndecided({ state }: Call): never {
+    throw rejectionException(LIMITS_UNAVAILABLE, state);
   }
 
   private isExempt(request: LimitedRequest): boolean {
@@ -469,7 +499,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     return this.late;
   }
 
-  private choices(): AskChoices {
+  private choices(): TrackerOverrides {
     this.chosen ??= {
       getTracker: this.overrides('getTracker') ? this.getTracker.bind(this) : undefined,
       generateKey: this.overrides('generateKey') ? this.generateKey.bind(this) : undefined,
@@ -491,10 +521,14 @@ type Controller = abstract new (...args: never[]) => unknown;
  * What of a request is an estimate, all of it in the units of the first: what its work turns out to cost says nothing of what counts
  * something else. Where a policy counts units of its own, the `cost` of one that counts requests is a weight.
  */
-function estimatedOf(groups: readonly AnyGroup[], asks: readonly Ask[], verdict: Verdict): readonly Ask[] {
-  const estimated = takenOf(asks, verdict).map((ask, index) => {
+function estimatedOf(
+  groups: readonly AnyGroup[],
+  quotaRequests: readonly QuotaRequest[],
+  decision: QuotaDecision,
+): readonly QuotaRequest[] {
+  const estimated = takenOf(quotaRequests, decision).map((quotaRequest, index) => {
     const { cost } = groups[index]!;
-    return ask && part(ask, policy => isEstimated(policy, cost) && !isConcurrency(policy));
+    return quotaRequest && part(quotaRequest, policy => isEstimated(policy, cost) && !isConcurrency(policy));
   });
   const units = parts(estimated, () => true).flatMap(({ charges }) =>
     charges.flatMap(charge => policiesOf(charge).map(({ unit }) => unit)),
@@ -503,14 +537,14 @@ function estimatedOf(groups: readonly AnyGroup[], asks: readonly Ask[], verdict:
   return parts(estimated, policy => policy.unit === unit);
 }
 
-function askerOf({ state }: Call): Asker {
+function quotaClientOf({ state }: Call): QuotaClient {
   return { requestId: state?.id || undefined, address: state?.client.address, agent: state?.agent?.id };
 }
 
 /** The standings of a decision, those that were settled since in their new state. */
-function updated(verdict: Verdict, settled: Verdict): Verdict {
-  const standings = verdict.standings.map(
-    standing => settled.standings.find(({ policy }) => policy === standing.policy) ?? standing,
+function updated(decision: QuotaDecision, settled: QuotaDecision): QuotaDecision {
+  const policyStates = decision.policyStates.map(
+    policyState => settled.policyStates.find(({ policy }) => policy === policyState.policy) ?? policyState,
   );
-  return { ...verdict, standings };
+  return { ...decision, policyStates };
 }

@@ -12,7 +12,7 @@ import {
   readObject,
   readPaths,
   receivedError,
-  refuseMissing,
+  rejectMissing,
 } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 import {
@@ -202,7 +202,7 @@ function resolveTiers(
       'Pass (request) => the name of the tier.',
     );
   }
-  refuseMissing('rateLimit.tiers', value);
+  rejectMissing('rateLimit.tiers', value);
   return new Map(
     Object.entries(value).map(([name, limits]) => [
       name,
@@ -226,7 +226,7 @@ function resolveFlood(value: unknown): Policy {
 
 function readStore(value: unknown): Pick<ResolvedRateLimit, 'store' | 'throttlerStorage'> {
   if (value === undefined) return { store: undefined, throttlerStorage: undefined };
-  if (isRecord(value) && typeof value['judge'] === 'function') {
+  if (isRecord(value) && typeof value['consume'] === 'function') {
     return { store: value as unknown as QuotaStore, throttlerStorage: undefined };
   }
   if (isRecord(value) && typeof value['increment'] === 'function') {
@@ -243,7 +243,7 @@ function readStore(value: unknown): Pick<ResolvedRateLimit, 'store' | 'throttler
 }
 
 /** Whether a request may be refused for a limit: what is in shadow mode is not described to clients. */
-export const refusesAny = ({ shadow, flood }: ResolvedRateLimit): boolean => !shadow || flood !== undefined;
+export const rejectsAny = ({ shadow, flood }: ResolvedRateLimit): boolean => !shadow || flood !== undefined;
 
 /** What `rateLimit: false` leaves: no limit of its own, and the RateLimiter for limiting by hand. */
 export const RATE_LIMIT_OFF: ResolvedRateLimit = {

@@ -4,26 +4,26 @@ import { joinKey } from '../common/join-key.js';
 import { readObject } from '../common/read-options.js';
 import { SecurityEvents } from '../events/security-events.js';
 import {
-  type Ask,
-  type Asker,
+  type QuotaRequest,
+  type QuotaClient,
   checkCost,
-  checkOwner,
+  checkPartitionKey,
   isConcurrency,
   parts,
   policiesOf,
   takenOf,
-} from './ask.js';
+} from './quota-request.js';
 import { GuardedStore } from '../limiter/store/guarded-store.js';
 import { hashKey } from '../common/hash-key.js';
 import {
   adjust,
   type Charge,
   EVERY_POLICY,
-  judge,
-  look,
-  type Standing,
-  type Verdict,
-} from '../limiter/judge.js';
+  consume,
+  peek,
+  type PolicyState,
+  type QuotaDecision,
+} from '../limiter/consume.js';
 import { Lease } from './lease.js';
 import { type RateLimitPolicyOptions, resolvePolicies } from './limit-rule.js';
 import { Once } from './once.js';
@@ -70,7 +70,7 @@ export interface ConsumeResult extends RateLimitResult {
 
 /** A decision, and where it was made. */
 export interface Decided {
-  readonly verdict: Verdict;
+  readonly decision: QuotaDecision;
   readonly isShared: boolean;
   /** On the monotonic clock. */
   readonly chargedMs: number;
@@ -115,29 +115,33 @@ export class RateLimiter {
    * @throws RangeError for a cost that is not a whole number from 0
    */
   async consume(policy: RateLimiterPolicy, key: string, cost = 1): Promise<ConsumeResult> {
-    const asks = [this.#ask(policy, key, checkCost(cost))];
-    const decided = await this.decide(asks);
+    const quotaRequests = [this.#requestFor(policy, key, checkCost(cost))];
+    const decided = await this.decide(quotaRequests);
     if (decided === undefined) return { ...this.#withoutStore(), reservation: undefined };
-    this.watch(asks, decided.verdict, {});
-    const { verdict, isShared, chargedMs } = decided;
-    const reservation = verdict.granted
-      ? createReservation(cost, { asks: parts(takenOf(asks, verdict), () => true), isShared, chargedMs })
+    this.emitEvents(quotaRequests, decided.decision, {});
+    const { decision, isShared, chargedMs } = decided;
+    const reservation = decision.granted
+      ? createReservation(cost, {
+          quotaRequests: parts(takenOf(quotaRequests, decision), () => true),
+          isShared,
+          chargedMs,
+        })
       : undefined;
-    return { ...toResult(verdict), reservation };
+    return { ...toResult(decision), reservation };
   }
 
   /** How `key` stands; takes nothing. */
   async peek(policy: RateLimiterPolicy, key: string): Promise<RateLimitResult> {
-    const ask = this.#ask(policy, key, 0);
-    const shared = await this.#store?.judge(ask.stored);
+    const quotaRequest = this.#requestFor(policy, key, 0);
+    const shared = await this.#store?.consume(quotaRequest.stored);
     if (this.hasStore && shared === undefined && this.settings.onStoreError !== 'local')
       return this.#withoutStore();
-    return toResult(shared ?? look(ask.charges[0]!, this.clock.monotonicMs()));
+    return toResult(shared ?? peek(quotaRequest.charges[0]!, this.clock.monotonicMs()));
   }
 
   /** Gives `key` its whole quota back. */
   async reset(policy: RateLimiterPolicy, key: string): Promise<void> {
-    const { charges, stored } = this.#ask(policy, key, 0);
+    const { charges, stored } = this.#requestFor(policy, key, 0);
     for (const { table, key: number } of charges) table.delete(number.hi, number.lo);
     await this.#store?.reset(stored);
   }
@@ -154,29 +158,32 @@ export class RateLimiter {
       throw new TypeError('settle() takes the reservation of consume() or of @Reserved()');
     if (actual !== undefined && (actual < 0 || (Number.isFinite(actual) && actual > Number.MAX_SAFE_INTEGER)))
       throw new RangeError(`A cost must be a number from 0 to 2^53 - 1, received ${actual}`);
-    const { asks, isShared, chargedMs } = details;
+    const { quotaRequests, isShared, chargedMs } = details;
     const isKnown = actual !== undefined && Number.isFinite(actual) && !details.isSettled;
     if (isKnown) details.isSettled = true;
     const isOld = this.clock.monotonicMs() - chargedMs > RESERVATION_LIFETIME_MS;
     // Limits that charged different estimates for one request differ from what it cost by as much.
-    const byDifference = new Map<number, Ask[]>();
-    for (const ask of asks) {
-      const difference = isKnown ? Math.ceil(actual) - ask.charges[0]!.cost : 0;
+    const byDifference = new Map<number, QuotaRequest[]>();
+    for (const quotaRequest of quotaRequests) {
+      const difference = isKnown ? Math.ceil(actual) - quotaRequest.charges[0]!.cost : 0;
       const alike = byDifference.get(difference);
-      if (alike === undefined) byDifference.set(difference, [ask]);
-      else alike.push(ask);
+      if (alike === undefined) byDifference.set(difference, [quotaRequest]);
+      else alike.push(quotaRequest);
     }
-    const verdicts = await Promise.all(
+    const decisions = await Promise.all(
       [...byDifference].map(async ([difference, alike]) => {
         const settled = difference < 0 && isOld ? parts(alike, isConcurrency) : alike;
         const outcome = await this.#adjust(settled, difference, isShared, chargedMs);
-        this.watch(settled, outcome, {});
+        this.emitEvents(settled, outcome, {});
         return outcome;
       }),
     );
-    const verdict: Verdict = { granted: true, standings: verdicts.flatMap(({ standings }) => standings) };
-    details.onSettled?.(verdict);
-    return toResult(verdict);
+    const decision: QuotaDecision = {
+      granted: true,
+      policyStates: decisions.flatMap(({ policyStates }) => policyStates),
+    };
+    details.onSettled?.(decision);
+    return toResult(decision);
   }
 
   /** The counts of some policies, bounded like all others. */
@@ -185,37 +192,37 @@ export class RateLimiter {
   }
 
   /** Judges by the process's own counts. */
-  judge(charges: readonly Charge[]): Verdict {
-    return judge(charges, this.clock.monotonicMs());
+  consumeLocally(charges: readonly Charge[]): QuotaDecision {
+    return consume(charges, this.clock.monotonicMs());
   }
 
   /** Charges the shared store, if there is one, and waits for nothing. */
-  charge(asks: readonly Ask[]): void {
-    this.#store?.judge(storedOf(asks)).catch(() => undefined);
+  charge(quotaRequests: readonly QuotaRequest[]): void {
+    this.#store?.consume(storedOf(quotaRequests)).catch(() => undefined);
   }
 
   /**
    * Judges by the shared store, and by the process's own counts where there is none.
    * @returns `undefined` while the store fails, unless `onStoreError` is `'local'`
    */
-  async decide(asks: readonly Ask[]): Promise<Decided | undefined> {
+  async decide(quotaRequests: readonly QuotaRequest[]): Promise<Decided | undefined> {
     if (this.#store !== undefined) {
       const chargedMs = this.clock.monotonicMs();
-      const verdict = await this.#store.judge(storedOf(asks));
-      if (verdict !== undefined) return { verdict, isShared: true, chargedMs };
+      const decision = await this.#store.consume(storedOf(quotaRequests));
+      if (decision !== undefined) return { decision, isShared: true, chargedMs };
       if (this.settings.onStoreError !== 'local') return undefined;
     }
     const chargedMs = this.clock.monotonicMs();
-    const verdict = judge(
-      asks.flatMap(({ charges }) => charges),
+    const decision = consume(
+      quotaRequests.flatMap(({ charges }) => charges),
       chargedMs,
     );
-    return { verdict, isShared: false, chargedMs };
+    return { decision, isShared: false, chargedMs };
   }
 
   /** Whether a refusal stands until its reset, although nobody is asked again. */
   remembers({ isShared }: Pick<Decided, 'isShared'>): boolean {
-    return isShared ? this.settings.store?.remembersRefusals === true : !this.hasStore;
+    return isShared ? this.settings.store?.remembersDenials === true : !this.hasStore;
   }
 
   get hasStore(): boolean {
@@ -223,8 +230,11 @@ export class RateLimiter {
   }
 
   /** Leases the slots that a granted decision has taken, and renews them; `undefined` if it has taken none. */
-  lease(asks: readonly Ask[], { verdict, isShared, chargedMs }: Decided): Lease | undefined {
-    const held = parts(takenOf(asks, verdict), isConcurrency);
+  lease(
+    quotaRequests: readonly QuotaRequest[],
+    { decision, isShared, chargedMs }: Decided,
+  ): Lease | undefined {
+    const held = parts(takenOf(quotaRequests, decision), isConcurrency);
     if (held.length === 0) return undefined;
     let beganMs = chargedMs;
     const leaseMs = Math.min(
@@ -243,7 +253,9 @@ export class RateLimiter {
       release: () => {
         this.#leases.delete(lease);
         if (isShared) this.#store!.release(storedOf(held), beganMs);
-        else for (const ask of held) void this.#adjust([ask], -ask.charges[0]!.cost, isShared, beganMs);
+        else
+          for (const quotaRequest of held)
+            void this.#adjust([quotaRequest], -quotaRequest.charges[0]!.cost, isShared, beganMs);
       },
     });
     this.#leases.add(lease);
@@ -257,38 +269,43 @@ export class RateLimiter {
   }
 
   /** Emits what a decision gives cause to: thresholds that were reached, refusals by policies in shadow mode. */
-  watch(asks: readonly Ask[], { granted, standings }: Verdict, asker: Asker): void {
+  emitEvents(
+    quotaRequests: readonly QuotaRequest[],
+    { granted, policyStates }: QuotaDecision,
+    quotaClient: QuotaClient,
+  ): void {
     if (!granted) return;
-    if (standings.some(({ violated }) => violated)) this.#shadow.note();
+    if (policyStates.some(({ violated }) => violated)) this.#shadow.note();
     if (!this.events.isObserved) return;
     let at = 0;
-    for (const { owner, charges } of asks) {
+    for (const { partitionKey, charges } of quotaRequests) {
       for (const charge of charges) {
         for (const policy of policiesOf(charge)) {
-          const standing = standings[at];
+          const policyState = policyStates[at];
           // A store may leave out how a policy stands that was charged nothing.
-          if (standing?.policy !== policy) continue;
+          if (policyState?.policy !== policy) continue;
           at++;
-          if (standing.violated) this.#tellOfShadow(standing, charge, { ...asker, key: owner });
+          if (policyState.violated)
+            this.#emitShadow(policyState, charge, { ...quotaClient, key: partitionKey });
           else if (policy.alertAt !== undefined)
-            this.#tellOfThresholds(standing, charge, { ...asker, key: owner });
+            this.#emitThresholds(policyState, charge, { ...quotaClient, key: partitionKey });
         }
       }
     }
   }
 
-  #tellOfShadow(standing: Standing, charge: Charge, whom: Asker & { key: string }): void {
-    const { name, limit, windowMs } = standing.policy;
-    if (!this.#isFirst(standing, charge, 'shadow')) return;
+  #emitShadow(policyState: PolicyState, charge: Charge, whom: QuotaClient & { key: string }): void {
+    const { name, limit, windowMs } = policyState.policy;
+    if (!this.#isFirst(policyState, charge, 'shadow')) return;
     const timeMs = this.clock.epochMs();
     this.events.emit({ type: 'limit.shadow', timeMs, ...whom, policy: name, limit, windowMs });
   }
 
-  #tellOfThresholds(standing: Standing, charge: Charge, whom: Asker & { key: string }): void {
-    const { name, limit, windowMs, burst, alertAt } = standing.policy;
-    const used = burst - standing.remaining;
+  #emitThresholds(policyState: PolicyState, charge: Charge, whom: QuotaClient & { key: string }): void {
+    const { name, limit, windowMs, burst, alertAt } = policyState.policy;
+    const used = burst - policyState.remaining;
     for (const share of alertAt!) {
-      if (used < share * burst || !this.#isFirst(standing, charge, share)) continue;
+      if (used < share * burst || !this.#isFirst(policyState, charge, share)) continue;
       const timeMs = this.clock.epochMs();
       this.events.emit({
         type: 'limit.threshold',
@@ -308,7 +325,7 @@ export class RateLimiter {
    * a 404 draws on the module's without a key in a store.
    */
   #isFirst(
-    { policy, resetMs }: Standing,
+    { policy, resetMs }: PolicyState,
     { table, key, inSharedRow }: Charge,
     what: string | number,
   ): boolean {
@@ -322,22 +339,27 @@ export class RateLimiter {
     return this.#said.isFirst(quota, this.clock.monotonicMs(), lastsMs);
   }
 
-  async #adjust(asks: readonly Ask[], units: number, isShared: boolean, chargedMs: number): Promise<Verdict> {
+  async #adjust(
+    quotaRequests: readonly QuotaRequest[],
+    units: number,
+    isShared: boolean,
+    chargedMs: number,
+  ): Promise<QuotaDecision> {
     const nowMs = this.clock.monotonicMs();
     if (!isShared) {
       return adjust(
-        asks.flatMap(({ charges }) => charges),
+        quotaRequests.flatMap(({ charges }) => charges),
         { units, chargedMs },
         nowMs,
       );
     }
     // A store that fails now keeps the estimate.
-    return (await this.#store!.settle(storedOf(asks), units, nowMs - chargedMs)) ?? NOTHING;
+    return (await this.#store!.settle(storedOf(quotaRequests), units, nowMs - chargedMs)) ?? NOTHING;
   }
 
-  #renewLocally(asks: readonly Ask[], chargedMs: number): void {
+  #renewLocally(quotaRequests: readonly QuotaRequest[], chargedMs: number): void {
     const nowMs = this.clock.monotonicMs();
-    for (const { charges } of asks) {
+    for (const { charges } of quotaRequests) {
       for (const charge of charges) {
         adjust([charge], { units: -charge.cost, chargedMs }, nowMs);
         adjust([charge], { units: charge.cost, chargedMs: nowMs }, nowMs);
@@ -350,15 +372,15 @@ export class RateLimiter {
     return { granted, limits: [], retryAfterSeconds: granted ? undefined : 1 };
   }
 
-  #ask(policy: RateLimiterPolicy, key: string, cost: number): Ask {
+  #requestFor(policy: RateLimiterPolicy, key: string, cost: number): QuotaRequest {
     const table = this.#tableOf(policy);
-    const owner = checkOwner('The key', key) ?? '';
+    const partitionKey = checkPartitionKey('The key', key) ?? '';
     // A limit without a name is named by its numbers, so that one of other numbers counts for itself, as it does in this process.
     const scope = joinKey('hand', ...table.policies.map(({ name }) => name));
     return {
-      owner,
-      charges: [{ table, mask: EVERY_POLICY, key: hashKey(owner), cost }],
-      stored: [{ key: joinKey(scope, owner), scope, owner, policies: table.policies, cost }],
+      partitionKey,
+      charges: [{ table, mask: EVERY_POLICY, key: hashKey(partitionKey), cost }],
+      stored: [{ key: joinKey(scope, partitionKey), scope, partitionKey, policies: table.policies, cost }],
     };
   }
 
@@ -379,21 +401,22 @@ export class RateLimiter {
   }
 }
 
-const storedOf = (asks: readonly Ask[]): readonly StoredCharge[] => asks.flatMap(({ stored }) => stored);
+const storedOf = (quotaRequests: readonly QuotaRequest[]): readonly StoredCharge[] =>
+  quotaRequests.flatMap(({ stored }) => stored);
 
 /** How policies stand that could not be asked. */
-const NOTHING: Verdict = { granted: true, standings: [] };
+const NOTHING: QuotaDecision = { granted: true, policyStates: [] };
 
-function toResult({ granted, standings }: Verdict): RateLimitResult {
+function toResult({ granted, policyStates }: QuotaDecision): RateLimitResult {
   return {
     granted,
-    limits: standings.map(({ policy, remaining, resetMs }: Standing) => ({
+    limits: policyStates.map(({ policy, remaining, resetMs }: PolicyState) => ({
       name: policy.name,
       limit: policy.limit,
       windowMs: policy.windowMs,
       remaining,
       resetMs,
     })),
-    retryAfterSeconds: granted ? undefined : retryAfterSeconds(standings),
+    retryAfterSeconds: granted ? undefined : retryAfterSeconds(policyStates),
   };
 }

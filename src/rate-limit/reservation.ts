@@ -1,6 +1,6 @@
 import type { RequestState } from '../common/request-state.js';
-import type { Ask } from './ask.js';
-import type { Verdict } from '../limiter/judge.js';
+import type { QuotaRequest } from './quota-request.js';
+import type { QuotaDecision } from '../limiter/consume.js';
 
 /** After this, an estimate stays charged: what was not settled by then is taken as spent. */
 export const RESERVATION_LIFETIME_MS = 15 * 60_000;
@@ -15,13 +15,13 @@ export interface RateLimitReservation {
 }
 
 export interface ReservationDetails {
-  readonly asks: readonly Ask[];
+  readonly quotaRequests: readonly QuotaRequest[];
   /** Whether a shared store counts it. */
   readonly isShared: boolean;
   /** On the monotonic clock. */
   readonly chargedMs: number;
   /** Told how the policies stand once it was settled. */
-  readonly onSettled?: (verdict: Verdict) => void;
+  readonly onSettled?: (decision: QuotaDecision) => void;
   isSettled: boolean;
 }
 

@@ -5,7 +5,7 @@ const INTERVAL_MS = 60_000;
 
 /** Says, at most once a minute, how many requests shadow mode would have refused. */
 export class ShadowReport {
-  #refusals = 0;
+  #denials = 0;
   #reportedMs = -Infinity;
 
   constructor(
@@ -14,13 +14,13 @@ export class ShadowReport {
   ) {}
 
   note(): void {
-    this.#refusals += 1;
+    this.#denials += 1;
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#reportedMs < INTERVAL_MS) return;
     this.log.warn(
-      logLine`Shadow mode: ${this.#refusals} request(s) since the last report would have been refused.`,
+      logLine`Shadow mode: ${this.#denials} request(s) since the last report would have been refused.`,
     );
-    this.#refusals = 0;
+    this.#denials = 0;
     this.#reportedMs = nowMs;
   }
 }

@@ -1,15 +1,15 @@
 /* Decisions that wait in one turn of the event loop go to Redis as one call; in a Cluster, as one call a slot. */
 import { type Deadline, Deadlines } from '../common/deadlines.js';
-import type { Verdict } from '../limiter/judge.js';
-import { createCall, type Decision, readReply } from './quota-call.js';
+import type { QuotaDecision } from '../limiter/consume.js';
+import { createScriptCall, type QuotaCall, readReply } from './quota-call.js';
 import { slotOf } from './quota-keys.js';
-import { JUDGE } from './quota-script.js';
+import { CONSUME } from './quota-script.js';
 import type { ScriptRunner } from './redis-client.js';
 import { runScript } from './run-script.js';
 
 interface Waiting {
-  readonly decision: Decision;
-  resolve(verdict: Verdict): void;
+  readonly quotaCall: QuotaCall;
+  resolve(decision: QuotaDecision): void;
   reject(error: Error): void;
 }
 
@@ -23,9 +23,9 @@ export interface BatcherSettings {
   /** A test's clock in place of the server's. */
   readonly now?: (() => number) | undefined;
   /** Told of each refusal. `askedMs` is a moment before Redis judged. */
-  onRefused(decision: Decision, verdict: Verdict, askedMs: number): void;
+  onDenied(quotaCall: QuotaCall, decision: QuotaDecision, requestedMs: number): void;
   /** Told of what was granted after it had been given up. */
-  onLate(decision: Decision, verdict: Verdict): void;
+  onLate(quotaCall: QuotaCall, decision: QuotaDecision): void;
 }
 
 /** A client that queues commands for a dead server must not be given ever more of them. */
@@ -39,7 +39,7 @@ export class Batcher {
   #waiting: Waiting[] = [];
   #calls = 0;
   /** Decisions that were given up, and may still be made. */
-  readonly #late = new WeakSet<Decision>();
+  readonly #late = new WeakSet<QuotaCall>();
 
   constructor(
     private readonly runner: ScriptRunner,
@@ -49,15 +49,15 @@ export class Batcher {
     this.#nowMs = now ?? (() => performance.now());
     this.#deadlines = new Deadlines(deadlineMs, call => {
       // Only decisions have a deadline. A settlement waits for Redis, which carries it out even when it is late.
-      const judged = call.filter(({ decision }) => decision.deed === JUDGE);
-      for (const { decision } of judged) this.#late.add(decision);
-      fail(judged, new Error(`Redis gave no answer within ${deadlineMs} ms`));
+      const consuming = call.filter(({ quotaCall }) => quotaCall.deed === CONSUME);
+      for (const { quotaCall } of consuming) this.#late.add(quotaCall);
+      fail(consuming, new Error(`Redis gave no answer within ${deadlineMs} ms`));
     });
   }
 
-  judge(decision: Decision): Promise<Verdict> {
+  consume(quotaCall: QuotaCall): Promise<QuotaDecision> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.push({ decision, resolve, reject }) > 1) return;
+      if (this.#waiting.push({ quotaCall, resolve, reject }) > 1) return;
       // One alone goes at once. Behind another call it waits until all sockets of this turn are read: their requests share the next.
       if (this.#calls === 0) queueMicrotask(() => this.#flush());
       else setImmediate(() => this.#flush());
@@ -84,11 +84,11 @@ export class Batcher {
   #send(call: Call): void {
     if (this.#calls >= MAX_CALLS) return fail(call, new Error(`${MAX_CALLS} calls to Redis are unanswered`));
     const { now } = this.settings;
-    const { keys, input } = createCall(call.map(({ decision }) => decision));
-    const askedMs = this.#nowMs();
+    const { keys, input } = createScriptCall(call.map(({ quotaCall }) => quotaCall));
+    const requestedMs = this.#nowMs();
     this.#calls++;
     const deadline = this.#deadlines.add(call);
-    void this.#run(call, deadline, keys, [input, now === undefined ? '' : String(now())], askedMs);
+    void this.#run(call, deadline, keys, [input, now === undefined ? '' : String(now())], requestedMs);
   }
 
   async #run(
@@ -96,10 +96,10 @@ export class Batcher {
     deadline: Deadline<Call>,
     keys: string[],
     args: string[],
-    askedMs: number,
+    requestedMs: number,
   ): Promise<void> {
     try {
-      this.#deliver(call, await runScript(this.runner, keys, args), askedMs);
+      this.#deliver(call, await runScript(this.runner, keys, args), requestedMs);
     } catch (error) {
       fail(call, error instanceof Error ? error : new Error(String(error)));
     } finally {
@@ -108,22 +108,22 @@ export class Batcher {
     }
   }
 
-  #deliver(call: Call, reply: unknown, askedMs: number): void {
-    let verdicts: readonly Verdict[];
+  #deliver(call: Call, reply: unknown, requestedMs: number): void {
+    let decisions: readonly QuotaDecision[];
     try {
-      verdicts = readReply(
-        call.map(({ decision }) => decision),
+      decisions = readReply(
+        call.map(({ quotaCall }) => quotaCall),
         reply,
       );
     } catch (error) {
       return fail(call, error as Error);
     }
     for (let index = 0; index < call.length; index++) {
-      const { decision, resolve } = call[index]!;
-      const verdict = verdicts[index]!;
-      if (!verdict.granted) this.settings.onRefused(decision, verdict, askedMs);
-      else if (this.#late.has(decision)) this.settings.onLate(decision, verdict);
-      resolve(verdict);
+      const { quotaCall, resolve } = call[index]!;
+      const decision = decisions[index]!;
+      if (!decision.granted) this.settings.onDenied(quotaCall, decision, requestedMs);
+      else if (this.#late.has(quotaCall)) this.settings.onLate(quotaCall, decision);
+      resolve(decision);
     }
   }
 }
@@ -136,7 +136,7 @@ function fail(call: Call, error: Error): void {
 function bySlot(waiting: readonly Waiting[]): Iterable<Waiting[]> {
   const slots = new Map<number, Waiting[]>();
   for (const each of waiting) {
-    const slot = slotOf(each.decision.keys[0]!);
+    const slot = slotOf(each.quotaCall.keys[0]!);
     const others = slots.get(slot);
     if (others === undefined) slots.set(slot, [each]);
     else others.push(each);

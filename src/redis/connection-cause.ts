@@ -93,8 +93,8 @@ export class ConnectionState {
   }
 
   /** Asks the client, if its connection can be used. */
-  async run<T>(ask: () => Promise<T>): Promise<T> {
+  async run<T>(quotaRequest: () => Promise<T>): Promise<T> {
     if (this.#wrongDatabase || !this.isReady()) throw new RedisUnusableError(this.#cause);
-    return ask();
+    return quotaRequest();
   }
 }

@@ -86,7 +86,7 @@ export class RedisKeyStore extends KeyBookStore {
 
   /** The book as it is in Redis, for the command `keys`. */
   async read(): Promise<{ readonly book: KeyBook; readonly version: string }> {
-    const [version, text] = await this.#ask(NO_VERSION);
+    const [version, text] = await this.#fetch(NO_VERSION);
     return { version, book: text === undefined ? EMPTY_BOOK : parseKeyBook(text) };
   }
 
@@ -101,7 +101,7 @@ export class RedisKeyStore extends KeyBookStore {
 
   async #follow(): Promise<void> {
     try {
-      const [version, text] = await this.#ask(this.#version);
+      const [version, text] = await this.#fetch(this.#version);
       if (version !== this.#version) {
         this.replace(text === undefined ? EMPTY_BOOK : parseKeyBook(text));
         this.#version = version;
@@ -125,7 +125,7 @@ export class RedisKeyStore extends KeyBookStore {
     }
   }
 
-  async #ask(known: string): Promise<[version: string, text: string | undefined]> {
+  async #fetch(known: string): Promise<[version: string, text: string | undefined]> {
     const answer = (await inTime(this.#run.eval(READ, [this.#key], [known]))) as [unknown, unknown?];
     const [version, text] = answer;
     return [String(version), text === undefined || text === null ? undefined : String(text)];

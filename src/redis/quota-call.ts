@@ -1,17 +1,17 @@
 /* Decisions as one call of the script, and its reply as their verdicts. */
 import { joinKey } from '../common/join-key.js';
-import type { Standing, Verdict } from '../limiter/judge.js';
+import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { StoredCharge } from '../limiter/store/quota-store.js';
 import { createSet, type PolicySet, policySetOf, subsetOf } from './policy-code.js';
-import { JUDGE, NEVER, RETURN } from './quota-script.js';
+import { CONSUME, NEVER, RETURN } from './quota-script.js';
 
 /** What is judged, or done, together. */
-export interface Decision {
+export interface QuotaCall {
   readonly charges: readonly StoredCharge[];
   /** Of each charge. */
   readonly keys: readonly string[];
   readonly sets: readonly PolicySet[];
-  /** JUDGE and its like. */
+  /** CONSUME and its like. */
   readonly deed: number;
   /** Units to settle. */
   readonly units: number;
@@ -21,13 +21,13 @@ export interface Decision {
   readonly isPart: boolean;
 }
 
-export function createDecision(
+export function createQuotaCall(
   charges: readonly StoredCharge[],
   keys: readonly string[],
-  deed: number = JUDGE,
+  deed: number = CONSUME,
   units = 0,
   ageMs = 0,
-): Decision {
+): QuotaCall {
   const sets = charges.length === 1 ? [policySetOf(charges[0]!.policies)] : setsOf(charges, keys);
   return { charges, keys, sets, deed, units, ageMs, isPart: false };
 }
@@ -43,31 +43,35 @@ function setsOf(charges: readonly StoredCharge[], keys: readonly string[]): Poli
 }
 
 /** Some of its charges. */
-export function partOf(decision: Decision, indexes: readonly number[]): Decision {
+export function partOf(quotaCall: QuotaCall, indexes: readonly number[]): QuotaCall {
   const pick = <T>(list: readonly T[]): T[] => indexes.map(index => list[index]!);
   return {
-    ...decision,
-    charges: pick(decision.charges),
-    keys: pick(decision.keys),
-    sets: pick(decision.sets),
+    ...quotaCall,
+    charges: pick(quotaCall.charges),
+    keys: pick(quotaCall.keys),
+    sets: pick(quotaCall.sets),
     isPart: true,
   };
 }
 
 /** Gives a granted decision back. A policy in shadow mode that could not give has taken nothing. */
-export function returnOf(decision: Decision, standings: readonly Standing[], ageMs: number): Decision {
+export function returnOf(
+  quotaCall: QuotaCall,
+  policyStates: readonly PolicyState[],
+  ageMs: number,
+): QuotaCall {
   let first = 0;
-  const sets = decision.sets.map(set => {
+  const sets = quotaCall.sets.map(set => {
     const begin = first;
     first += set.policies.length;
-    return subsetOf(set, index => !standings[begin + index]!.violated);
+    return subsetOf(set, index => !policyStates[begin + index]!.violated);
   });
-  const charges = decision.charges.map((charge, index) => ({ ...charge, policies: sets[index]!.policies }));
-  return { ...decision, charges, sets, deed: RETURN, ageMs };
+  const charges = quotaCall.charges.map((charge, index) => ({ ...charge, policies: sets[index]!.policies }));
+  return { ...quotaCall, charges, sets, deed: RETURN, ageMs };
 }
 
 /** What is asked, as text; `undefined` where the answer depends on a cost. */
-export function nameQuestion({ charges, keys, sets }: Decision): string | undefined {
+export function nameCall({ charges, keys, sets }: QuotaCall): string | undefined {
   const parts: (string | number)[] = [];
   for (let index = 0; index < charges.length; index++) {
     if (charges[index]!.cost !== 1) return undefined;
@@ -82,14 +86,15 @@ export interface ScriptCall {
   readonly input: string;
 }
 
-export function createCall(decisions: readonly Decision[]): ScriptCall {
+export function createScriptCall(quotaCalls: readonly QuotaCall[]): ScriptCall {
   const keys: string[] = [];
   const policyNumbers = new Map<string, number>();
   let runs = '';
-  for (let from = 0; from < decisions.length;) {
-    const first = decisions[from]!;
+  for (let from = 0; from < quotaCalls.length;) {
+    const first = quotaCalls[from]!;
     let to = from;
-    for (; to < decisions.length && isAlike(first, decisions[to]!); to++) keys.push(...decisions[to]!.keys);
+    for (; to < quotaCalls.length && isAlike(first, quotaCalls[to]!); to++)
+      keys.push(...quotaCalls[to]!.keys);
     const { charges, sets, deed, units, ageMs } = first;
     runs += `${runs === '' ? '' : ','}${deed},${to - from},${charges.length},${ageMs},${units}`;
     for (const [index, { cost }] of charges.entries()) {
@@ -103,7 +108,7 @@ export function createCall(decisions: readonly Decision[]): ScriptCall {
 }
 
 /** Whether two differ by their keys only. */
-function isAlike(first: Decision, other: Decision): boolean {
+function isAlike(first: QuotaCall, other: QuotaCall): boolean {
   if (first === other) return true;
   if (first.deed !== other.deed || first.units !== other.units || first.ageMs !== other.ageMs) return false;
   const count = first.sets.length;
@@ -123,12 +128,12 @@ function numberOf(numbers: Map<string, number>, text: string): number {
 }
 
 /** The verdicts of a call's decisions. @throws Error for a reply that is not the script's */
-export function readReply(decisions: readonly Decision[], reply: unknown): Verdict[] {
+export function readReply(quotaCalls: readonly QuotaCall[], reply: unknown): QuotaDecision[] {
   if (!Array.isArray(reply)) throw new Error('The rate-limit script gave no list');
   let at = 0;
-  const verdicts: Verdict[] = [];
-  for (const { charges } of decisions) {
-    const standings: Standing[] = [];
+  const decisions: QuotaDecision[] = [];
+  for (const { charges } of quotaCalls) {
+    const policyStates: PolicyState[] = [];
     let granted = true;
     for (const { policies } of charges) {
       for (const policy of policies) {
@@ -142,11 +147,11 @@ export function readReply(decisions: readonly Decision[], reply: unknown): Verdi
         const violated = reset < 0;
         if (violated && !policy.shadow) granted = false;
         const resetMs = reset === NEVER ? Infinity : violated ? -1 - reset : reset;
-        standings.push({ policy, remaining, resetMs, violated });
+        policyStates.push({ policy, remaining, resetMs, violated });
       }
     }
-    verdicts.push({ granted, standings });
+    decisions.push({ granted, policyStates });
   }
   if (at !== reply.length) throw new Error('The rate-limit script gave another number of answers');
-  return verdicts;
+  return decisions;
 }

@@ -10,9 +10,9 @@ const PLAIN_SCOPE = /^[\w.:#/$-]{1,64}$/;
 const HASH_LENGTH = 22;
 
 /** The key of a charge, without braces in its owner and scope. */
-export function keyOf(prefix: string, { key, scope, owner, isAddress }: StoredCharge): string {
-  if (owner === undefined || scope === undefined) return `${prefix}{${hashOf(key)}}`;
-  const tag = isAddress === true && ADDRESS.test(owner) ? owner : hashOf(owner);
+export function keyOf(prefix: string, { key, scope, partitionKey, isAddress }: StoredCharge): string {
+  if (partitionKey === undefined || scope === undefined) return `${prefix}{${hashOf(key)}}`;
+  const tag = isAddress === true && ADDRESS.test(partitionKey) ? partitionKey : hashOf(partitionKey);
   return `${prefix}{${tag}}${PLAIN_SCOPE.test(scope) ? scope : hashOf(scope)}`;
 }
 

@@ -5,7 +5,7 @@
  *         last of them
  * ARGV[1] JSON [policies, runs]
  *         policies  [id, rule, limit, windowMs, burst, blockMs, shadow (1 or 0)] each
- *         runs      decisions that differ by their keys only: what to do (JUDGE and its like), how many decisions, how many charges
+ *         runs      decisions that differ by their keys only: what to do (CONSUME and its like), how many decisions, how many charges
  *                   each has, the age in milliseconds of what is settled, the units to settle; then for each charge its cost, the
  *                   number of its policies and the policies
  * ARGV[2] milliseconds in place of the server's clock, for tests; empty otherwise. Keys then live ten minutes longer, since they
@@ -30,7 +30,7 @@ import { WINDOW_RULES } from './window-rules.js';
 import { WINDOW_RUN } from './window-run.js';
 
 /** What a run's decisions are. */
-export const JUDGE = 0;
+export const CONSUME = 0;
 export const SETTLE = 1;
 export const RENEW = 2;
 export const RESET = 3;
@@ -268,7 +268,7 @@ end
 -- Each of these tells how a policy stands, and returns whether its state changed.
 local DEEDS = {}
 
-DEEDS[${JUDGE}] = function(state, cost, granted)
+DEEDS[${CONSUME}] = function(state, cost, granted)
   local policy, offered = state.policy, state.offers
   local rule = policy.rule
   if offered < cost then
@@ -352,7 +352,7 @@ while at <= #runs do
   for _ = 1, charges do after = after + 2 + runs[after + 1] end
   local cost = runs[at + 5]
   local left, first, last = runs[at + 1], at + 7, after - 1
-  local ofWindows = runs[at] == ${JUDGE} and charges == 1 and isOfWindows(first, last)
+  local ofWindows = runs[at] == ${CONSUME} and charges == 1 and isOfWindows(first, last)
   while left > 0 do
     if ofWindows and first == last and cost > 0 then
       local done = judgeUsual(place, left, cost, policies[runs[first]])

@@ -1,9 +1,9 @@
-import type { Verdict } from '../limiter/judge.js';
-import { RefusalMemory } from '../limiter/refusal-memory.js';
+import type { QuotaDecision } from '../limiter/consume.js';
+import { DenialMemory } from '../limiter/denial-memory.js';
 import type { QuotaStore, StoredCharge } from '../limiter/store/quota-store.js';
 import { slotsOf } from '../limiter/store/slot-releases.js';
 import { Batcher } from './batcher.js';
-import { createDecision, type Decision, nameQuestion, partOf, returnOf } from './quota-call.js';
+import { createQuotaCall, type QuotaCall, nameCall, partOf, returnOf } from './quota-call.js';
 import { keyOf, slotOf } from './quota-keys.js';
 import { RENEW, RESET, SETTLE } from './quota-script.js';
 import { readObject } from '../common/read-options.js';
@@ -23,7 +23,7 @@ export interface RedisQuotaStoreOptions {
    */
   maxBatch?: number;
   /** Refused clients that are remembered until their reset; 0 asks Redis each time. @default 10000 */
-  maxRefusals?: number;
+  maxDenials?: number;
   /** For tests: milliseconds in place of the server's clock. In production every process must count by the same clock, Redis's own. */
   now?: () => number;
 }
@@ -36,11 +36,11 @@ export interface RedisQuotaStoreOptions {
  * is judged in each slot at once; if one refuses, the others give back what they took.
  */
 export class RedisQuotaStore implements QuotaStore {
-  readonly remembersRefusals: boolean;
+  readonly remembersDenials: boolean;
   readonly #prefix: string;
   readonly #isCluster: boolean;
   readonly #batcher: Batcher;
-  readonly #refusals: RefusalMemory;
+  readonly #denials: DenialMemory;
   readonly #nowMs: () => number;
 
   /** @throws TypeError, RangeError, AgentSecurityConfigError for options that are wrong */
@@ -53,7 +53,7 @@ export class RedisQuotaStore implements QuotaStore {
       'maxRefusals',
       'now',
     ]);
-    const { client, prefix = 'asec:', deadlineMs = 90, maxBatch = 40, maxRefusals = 10_000, now } = options;
+    const { client, prefix = 'asec:', deadlineMs = 90, maxBatch = 40, maxDenials = 10_000, now } = options;
     if (typeof prefix !== 'string' || /[{}]/.test(prefix)) {
       throw new TypeError(
         'RedisQuotaStore: prefix must be a text without braces, which name the slot of a Cluster',
@@ -61,44 +61,44 @@ export class RedisQuotaStore implements QuotaStore {
     }
     checkWhole('deadlineMs', deadlineMs, 1, 60_000);
     checkWhole('maxBatch', maxBatch, 1, 5_000);
-    checkWhole('maxRefusals', maxRefusals, 0, 1_000_000);
+    checkWhole('maxRefusals', maxDenials, 0, 1_000_000);
     const runner = createRunner(client);
     this.#prefix = prefix;
     this.#isCluster = runner.isCluster;
-    this.#refusals = new RefusalMemory(maxRefusals);
-    this.remembersRefusals = maxRefusals > 0;
+    this.#denials = new DenialMemory(maxDenials);
+    this.remembersDenials = maxDenials > 0;
     this.#nowMs = now ?? (() => performance.now());
-    const onRefused = (decision: Decision, verdict: Verdict, askedMs: number): void => {
-      if (!decision.isPart) this.#remember(decision, verdict, askedMs);
+    const onDenied = (quotaCall: QuotaCall, decision: QuotaDecision, requestedMs: number): void => {
+      if (!quotaCall.isPart) this.#remember(quotaCall, decision, requestedMs);
     };
     // Nobody has heard of it, so nobody will release its slots. Where Redis fails now, they end with their leases.
-    const onLate = ({ charges }: Decision, verdict: Verdict): void => {
-      for (const slots of slotsOf(charges, verdict))
+    const onLate = ({ charges }: QuotaCall, decision: QuotaDecision): void => {
+      for (const slots of slotsOf(charges, decision))
         void this.settle([slots], -slots.cost, 0).catch(() => undefined);
     };
-    this.#batcher = new Batcher(runner, { deadlineMs, maxBatch, now, onRefused, onLate });
+    this.#batcher = new Batcher(runner, { deadlineMs, maxBatch, now, onDenied, onLate });
   }
 
   /** Rejects when Redis fails or is late; the guard then does what `rateLimit.onStoreError` says. */
-  judge(charges: readonly StoredCharge[]): Promise<Verdict> {
+  consume(charges: readonly StoredCharge[]): Promise<QuotaDecision> {
     if (charges.length === 0) return Promise.resolve(NOTHING_ASKED);
-    const decision = createDecision(charges, this.#keysOf(charges));
-    if (this.#refusals.size > 0) {
-      const question = nameQuestion(decision);
-      const refused = question === undefined ? undefined : this.#refusals.find(question, this.#nowMs());
-      if (refused !== undefined) return Promise.resolve(refused);
+    const quotaCall = createQuotaCall(charges, this.#keysOf(charges));
+    if (this.#denials.size > 0) {
+      const question = nameCall(quotaCall);
+      const denial = question === undefined ? undefined : this.#denials.find(question, this.#nowMs());
+      if (denial !== undefined) return Promise.resolve(denial);
     }
-    const slots = this.#slotsOf(decision);
-    return slots === undefined ? this.#batcher.judge(decision) : this.#judgeSlots(decision, slots);
+    const slots = this.#slotsOf(quotaCall);
+    return slots === undefined ? this.#batcher.consume(quotaCall) : this.#consumeParts(quotaCall, slots);
   }
 
   /** Rejects when Redis fails or is late: what was to be given back leaves with its window. */
-  settle(charges: readonly StoredCharge[], units: number, ageMs: number): Promise<Verdict> {
+  settle(charges: readonly StoredCharge[], units: number, ageMs: number): Promise<QuotaDecision> {
     return this.#do(SETTLE, charges, units, ageMs);
   }
 
   /** Rejects when Redis fails or is late: the leases then end when they would have. */
-  renew(charges: readonly StoredCharge[], ageMs: number): Promise<Verdict> {
+  renew(charges: readonly StoredCharge[], ageMs: number): Promise<QuotaDecision> {
     return this.#do(RENEW, charges, 0, ageMs);
   }
 
@@ -107,21 +107,26 @@ export class RedisQuotaStore implements QuotaStore {
   }
 
   /** What refuses nobody: each slot of a Cluster does its part. */
-  async #do(deed: number, charges: readonly StoredCharge[], units: number, ageMs: number): Promise<Verdict> {
+  async #do(
+    deed: number,
+    charges: readonly StoredCharge[],
+    units: number,
+    ageMs: number,
+  ): Promise<QuotaDecision> {
     if (charges.length === 0) return NOTHING_ASKED;
     if (!Number.isSafeInteger(units)) throw new RangeError(`Units must be whole, received ${units}`);
     if (!(ageMs >= 0 && ageMs < Infinity)) {
       throw new RangeError(`ageMs must be a number from 0, received ${ageMs}`);
     }
-    const decision = createDecision(charges, this.#keysOf(charges), deed, units, ageMs);
-    const slots = this.#slotsOf(decision);
+    const quotaCall = createQuotaCall(charges, this.#keysOf(charges), deed, units, ageMs);
+    const slots = this.#slotsOf(quotaCall);
     try {
-      if (slots === undefined) return await this.#batcher.judge(decision);
-      const verdicts = await Promise.all(slots.map(slot => this.#batcher.judge(partOf(decision, slot))));
-      const standings = verdicts.map(verdict => verdict.standings);
-      return { granted: true, standings: inOrder(charges, slots, standings) };
+      if (slots === undefined) return await this.#batcher.consume(quotaCall);
+      const decisions = await Promise.all(slots.map(slot => this.#batcher.consume(partOf(quotaCall, slot))));
+      const policyStates = decisions.map(decision => decision.policyStates);
+      return { granted: true, policyStates: inOrder(charges, slots, policyStates) };
     } finally {
-      for (const key of decision.keys) this.#refusals.forget(key);
+      for (const key of quotaCall.keys) this.#denials.forget(key);
     }
   }
 
@@ -129,13 +134,13 @@ export class RedisQuotaStore implements QuotaStore {
     return charges.map(charge => keyOf(this.#prefix, charge));
   }
 
-  #remember(decision: Decision, verdict: Verdict, askedMs: number): void {
-    const question = nameQuestion(decision);
-    if (question !== undefined) this.#refusals.remember(question, decision.keys, verdict, askedMs);
+  #remember(quotaCall: QuotaCall, decision: QuotaDecision, requestedMs: number): void {
+    const question = nameCall(quotaCall);
+    if (question !== undefined) this.#denials.remember(question, quotaCall.keys, decision, requestedMs);
   }
 
   /** Which charges go to which slot, if there are several. */
-  #slotsOf({ keys }: Decision): readonly (readonly number[])[] | undefined {
+  #slotsOf({ keys }: QuotaCall): readonly (readonly number[])[] | undefined {
     if (!this.#isCluster || keys.length === 1) return undefined;
     const slots = new Map<number, number[]>();
     for (const [index, key] of keys.entries()) {
@@ -146,51 +151,55 @@ export class RedisQuotaStore implements QuotaStore {
   }
 
   /** A decision over several slots, each of which takes its part or not. */
-  async #judgeSlots(decision: Decision, slots: readonly (readonly number[])[]): Promise<Verdict> {
-    const askedMs = this.#nowMs();
-    const parts = slots.map(slot => partOf(decision, slot));
-    const answers = await Promise.allSettled(parts.map(part => this.#batcher.judge(part)));
+  async #consumeParts(quotaCall: QuotaCall, slots: readonly (readonly number[])[]): Promise<QuotaDecision> {
+    const requestedMs = this.#nowMs();
+    const parts = slots.map(slot => partOf(quotaCall, slot));
+    const answers = await Promise.allSettled(parts.map(part => this.#batcher.consume(part)));
     const failed = answers.find(answer => answer.status === 'rejected');
     const granted = answers.every(answer => answer.status === 'fulfilled' && answer.value.granted);
-    const standings = await Promise.all(
+    const policyStates = await Promise.all(
       answers.map((answer, index) => {
         if (answer.status === 'rejected') return [];
-        if (granted || !answer.value.granted) return answer.value.standings;
-        return this.#giveBack(parts[index]!, answer.value, askedMs);
+        if (granted || !answer.value.granted) return answer.value.policyStates;
+        return this.#giveBack(parts[index]!, answer.value, requestedMs);
       }),
     );
     if (failed !== undefined) throw failed.reason;
-    const verdict = { granted, standings: inOrder(decision.charges, slots, standings) };
-    if (!granted) this.#remember(decision, verdict, askedMs);
-    return verdict;
+    const decision = { granted, policyStates: inOrder(quotaCall.charges, slots, policyStates) };
+    if (!granted) this.#remember(quotaCall, decision, requestedMs);
+    return decision;
   }
 
   /** Gives back what a slot took where another refused. What a slot that fails now keeps is lost to the client until it leaves the window. */
-  async #giveBack(part: Decision, taken: Verdict, askedMs: number): Promise<Verdict['standings']> {
-    const ageMs = Math.max(0, this.#nowMs() - askedMs);
-    const returning = returnOf(part, taken.standings, ageMs);
-    const after = await this.#batcher.judge(returning).catch(() => undefined);
+  async #giveBack(
+    part: QuotaCall,
+    taken: QuotaDecision,
+    requestedMs: number,
+  ): Promise<QuotaDecision['policyStates']> {
+    const ageMs = Math.max(0, this.#nowMs() - requestedMs);
+    const returning = returnOf(part, taken.policyStates, ageMs);
+    const after = await this.#batcher.consume(returning).catch(() => undefined);
     let at = 0;
-    return taken.standings.map(standing =>
-      standing.violated ? standing : (after?.standings[at++] ?? standing),
+    return taken.policyStates.map(policyState =>
+      policyState.violated ? policyState : (after?.policyStates[at++] ?? policyState),
     );
   }
 }
 
-const NOTHING_ASKED: Verdict = { granted: true, standings: [] };
+const NOTHING_ASKED: QuotaDecision = { granted: true, policyStates: [] };
 
 /** Standings in the order of the charges, from those of each slot. */
 function inOrder(
   charges: readonly StoredCharge[],
   slots: readonly (readonly number[])[],
-  standings: readonly Verdict['standings'][],
-): Verdict['standings'] {
-  const byCharge: Verdict['standings'][] = charges.map(() => []);
+  policyStates: readonly QuotaDecision['policyStates'][],
+): QuotaDecision['policyStates'] {
+  const byCharge: QuotaDecision['policyStates'][] = charges.map(() => []);
   for (const [slot, indexes] of slots.entries()) {
     let at = 0;
     for (const index of indexes) {
       const count = charges[index]!.policies.length;
-      byCharge[index] = standings[slot]!.slice(at, at + count);
+      byCharge[index] = policyStates[slot]!.slice(at, at + count);
       at += count;
     }
   }

@@ -28,10 +28,10 @@ export class Deadline {
   }
 
   #wait(ms: number | false): void {
-    if (ms !== false) this.#timer = this.timers.start(ms, () => this.#look());
+    if (ms !== false) this.#timer = this.timers.start(ms, () => this.#peek());
   }
 
-  #look(): void {
+  #peek(): void {
     const { response, limits } = this;
     if (response.writableEnded || hasResponseEnded(response)) return;
     if (!response.headersSent) {

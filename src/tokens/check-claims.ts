@@ -1,5 +1,5 @@
 /* What a token says of itself, compared with what is asked of it (RFC 7519 section 4.1, RFC 9068 section 4). */
-import type { RefusedCredential } from '../identity/credential.js';
+import type { RejectedCredential } from '../identity/credential.js';
 
 export interface ClaimRules {
   readonly issuer: string;
@@ -16,7 +16,7 @@ export type ClaimDecision =
     }
   | {
       readonly valid: false;
-      readonly reason: Extract<RefusedCredential, 'expired' | 'not-yet-valid' | 'invalid'>;
+      readonly reason: Extract<RejectedCredential, 'expired' | 'not-yet-valid' | 'invalid'>;
     };
 
 const INVALID = { valid: false, reason: 'invalid' } as const;

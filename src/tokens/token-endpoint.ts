@@ -1,12 +1,12 @@
 /* The token endpoint and the documents about it, answered before routing: no prefix, body parser or guard of the app is asked. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { CredentialRequest, RefusedCredential, Verification } from '../identity/credential.js';
+import type { CredentialRequest, RejectedCredential, Verification } from '../identity/credential.js';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import { hashKey } from '../common/hash-key.js';
-import { EVERY_POLICY, judge } from '../limiter/judge.js';
+import { EVERY_POLICY, consume } from '../limiter/consume.js';
 import { quotaHeaders } from '../limiter/quota-headers.js';
 import { QuotaTable } from '../limiter/table/quota-table.js';
 import { checkProof, type DpopRules } from './dpop.js';
@@ -36,7 +36,7 @@ export interface TokenEndpointParts {
   /** Counts a failed attempt of an address. @returns the headers of a refusal, if it has made too many */
   readonly countFailure: (
     state: RequestState,
-    reason: RefusedCredential,
+    reason: RejectedCredential,
     secret: string | undefined,
   ) => readonly string[] | undefined;
   readonly issuer: TokenIssuer;
@@ -93,36 +93,36 @@ export class TokenEndpoint {
   }
 
   async #answer(raw: IncomingMessage, state: RequestState): Promise<Answer | undefined> {
-    if (raw.method !== 'POST') return refusal(bad('The method is POST.', 405), ['Allow', 'POST']);
+    if (raw.method !== 'POST') return rejection(bad('The method is POST.', 405), ['Allow', 'POST']);
     // Secrets in a URL are logged; that they are there is all that may be said (RFC 6749 section 3.2).
-    if ((raw.url ?? '').includes('?')) return refusal(bad('Parameters belong in the body.'));
+    if ((raw.url ?? '').includes('?')) return rejection(bad('Parameters belong in the body.'));
     const { headers } = raw;
     if (!FORM_TYPE.test(headers['content-type'] ?? '') || headers['content-encoding'] !== undefined) {
-      return refusal(OTHER_BODY);
+      return rejection(OTHER_BODY);
     }
-    state.askForBody();
+    state.requestBody();
     const reading = await readBody(raw, BODY_BOUNDS);
     switch (reading.kind) {
       case 'gone':
         return undefined;
       case 'too-large':
-        return refusal(bad('The body is too large.', 413));
+        return rejection(bad('The body is too large.', 413));
       case 'too-slow':
-        return refusal(bad('The body did not arrive in time.', 408));
+        return rejection(bad('The body did not arrive in time.', 408));
     }
-    if (!isUtf8(reading.bytes)) return refusal(OTHER_BODY);
+    if (!isUtf8(reading.bytes)) return rejection(OTHER_BODY);
     const decision = readTokenRequest(reading.bytes.toString(), authorizationsOf(raw));
     if (decision.valid) {
       try {
         return await this.#grant(decision.request, raw, state);
       } catch (error) {
         this.parts.logError(`A token could not be given: ${String(error)}`);
-        return refusal(UNAVAILABLE, ['Retry-After', '1']);
+        return rejection(UNAVAILABLE, ['Retry-After', '1']);
       }
     }
     return decision.error === INVALID_CLIENT
-      ? this.#refuseClient(state, 'malformed', undefined)
-      : refusal(decision.error);
+      ? this.#rejectClient(state, 'malformed', undefined)
+      : rejection(decision.error);
   }
 
   async #grant(request: TokenRequest, raw: IncomingMessage, state: RequestState): Promise<Answer> {
@@ -133,21 +133,21 @@ export class TokenEndpoint {
       url: this.#url,
       headers: raw.headers,
     });
-    if (!verification.verified) return this.#refuseClient(state, verification.reason, client.secret);
+    if (!verification.verified) return this.#rejectClient(state, verification.reason, client.secret);
     const { agent, expiresMs } = verification;
     // A secret under another name is a mix-up, or a guess.
     if (client.id !== agent.id && client.id !== agent.claims[KEY_ID_CLAIM]) {
-      return this.#refuseClient(state, 'unknown', client.secret);
+      return this.#rejectClient(state, 'unknown', client.secret);
     }
     state.agent = agent;
     const limited = this.#charge(agent.id, state);
     if (limited !== undefined) return limited;
     const scopes = grantScopes(request.scopes, agent.scopes);
-    if ('error' in scopes) return refusal(scopes);
+    if ('error' in scopes) return rejection(scopes);
     const audiences = grantAudiences(request.resources, options.resources);
-    if ('error' in audiences) return refusal(audiences);
+    if ('error' in audiences) return rejection(audiences);
     const boundTo = await this.#readProof(raw, agent.id);
-    if (typeof boundTo === 'object') return refusal(boundTo);
+    if (typeof boundTo === 'object') return rejection(boundTo);
     const clientId = agent.id;
     const issued = await issuer.issue({ agent, clientId, scopes, audiences, notAfterMs: expiresMs, boundTo });
     return {
@@ -162,11 +162,11 @@ export class TokenEndpoint {
     };
   }
 
-  #refuseClient(state: RequestState, reason: RefusedCredential, secret: string | undefined): Answer {
+  #rejectClient(state: RequestState, reason: RejectedCredential, secret: string | undefined): Answer {
     const limited = this.parts.countFailure(state, reason, secret);
-    if (limited !== undefined) return refusal(TOO_MANY, limited);
+    if (limited !== undefined) return rejection(TOO_MANY, limited);
     // Always, and not only to who has used the header: a 401 names what would do (RFC 9110 section 15.5.2).
-    return refusal(INVALID_CLIENT, [
+    return rejection(INVALID_CLIENT, [
       'WWW-Authenticate',
       `Basic realm="${this.parts.realm}", charset="UTF-8"`,
     ]);
@@ -175,10 +175,10 @@ export class TokenEndpoint {
   #charge(agentId: string, state: RequestState): Answer | undefined {
     const { clock, sendsQuota } = this.parts;
     const charge = { table: this.#limits, mask: EVERY_POLICY, key: hashKey(agentId), cost: 1 };
-    const verdict = judge([charge], clock.monotonicMs());
-    if (verdict.granted && !sendsQuota) return undefined;
-    state.quota = quotaHeaders(verdict, clock.epochMs(), sendsQuota);
-    return verdict.granted ? undefined : refusal(TOO_MANY);
+    const decision = consume([charge], clock.monotonicMs());
+    if (decision.granted && !sendsQuota) return undefined;
+    state.quota = quotaHeaders(decision, clock.epochMs(), sendsQuota);
+    return decision.granted ? undefined : rejection(TOO_MANY);
   }
 
   /** The thumbprint that the token is to be bound to, if the client has sent a proof (RFC 9449 section 5). */
@@ -226,7 +226,7 @@ interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-function refusal({ status, error, description }: TokenError, headers: readonly string[] = []): Answer {
+function rejection({ status, error, description }: TokenError, headers: readonly string[] = []): Answer {
   return { status, headers, body: { error, error_description: description } };
 }
 

@@ -51,25 +51,25 @@ const REPEATABLE = new Set(['resource']);
 /** @param authorizations every value of the header that came */
 export function readTokenRequest(body: string, authorizations: readonly string[]): TokenRequestDecision {
   const basic = authorizations.length > 0;
-  const refuse = (error: TokenError): TokenRequestDecision => ({ valid: false, error, basic });
+  const reject = (error: TokenError): TokenRequestDecision => ({ valid: false, error, basic });
   const form = readForm(body);
-  if (form === undefined) return refuse(OTHER_BODY);
+  if (form === undefined) return reject(OTHER_BODY);
   for (const [name, values] of form) {
     if (values.length > 1 && !REPEATABLE.has(name)) {
-      return refuse(bad('invalid_request', 'A parameter comes more than once.'));
+      return reject(bad('invalid_request', 'A parameter comes more than once.'));
     }
   }
   const grantType = one(form, 'grant_type');
-  if (grantType === undefined) return refuse(bad('invalid_request', 'The parameter grant_type is missing.'));
+  if (grantType === undefined) return reject(bad('invalid_request', 'The parameter grant_type is missing.'));
   if (grantType !== 'client_credentials') {
-    return refuse(bad('unsupported_grant_type', 'The only grant type is client_credentials.'));
+    return reject(bad('unsupported_grant_type', 'The only grant type is client_credentials.'));
   }
   const client = readClient(form, authorizations);
-  if ('error' in client) return refuse(client);
+  if ('error' in client) return reject(client);
   const scope = one(form, 'scope');
   const scopes = scope === undefined ? undefined : readScopes(scope);
   if (scope !== undefined && scopes === undefined) {
-    return refuse(bad('invalid_scope', 'The scope is no list of scopes with single spaces between them.'));
+    return reject(bad('invalid_scope', 'The scope is no list of scopes with single spaces between them.'));
   }
   return {
     valid: true,

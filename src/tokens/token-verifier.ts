@@ -5,7 +5,7 @@ import type { Clock } from '../common/clock.js';
 import type {
   CredentialRequest,
   CredentialVerifier,
-  RefusedCredential,
+  RejectedCredential,
   Verification,
   VerifiedCredential,
 } from '../identity/credential.js';
@@ -49,7 +49,7 @@ interface Signer extends Pick<Jws, 'alg' | 'kid'> {
 /** A token without a key ID is tried with so many keys: each try is work that a stranger has ordered. */
 const MAX_TRIES = 4;
 
-const refused = (reason: RefusedCredential): Verification => ({ verified: false, reason });
+const rejected = (reason: RejectedCredential): Verification => ({ verified: false, reason });
 
 export class SignedTokenVerifier implements CredentialVerifier {
   readonly #cache: TokenCache<Verified>;
@@ -78,13 +78,13 @@ export class SignedTokenVerifier implements CredentialVerifier {
     const recalled = this.#recall(digest);
     const known = recalled instanceof Promise ? await recalled : recalled;
     const verified = known ?? (await this.#verifyAnew(token));
-    if ('reason' in verified) return refused(verified.reason);
+    if ('reason' in verified) return rejected(verified.reason);
     if (known === undefined) this.#cache.set(digest, verified, verified.expiresMs);
     const held = this.#isHeldBy(verified, token, request);
-    if (!(typeof held === 'boolean' ? held : await held)) return refused('invalid');
+    if (!(typeof held === 'boolean' ? held : await held)) return rejected('invalid');
     const { trust, agent } = verified;
     const revoked = trust.isRevoked(agent.id, agent.claims);
-    if (typeof revoked === 'boolean' ? revoked : await revoked) return refused('revoked');
+    if (typeof revoked === 'boolean' ? revoked : await revoked) return rejected('revoked');
     return new VerifiedToken(digest, verified, this);
   }
 
@@ -95,15 +95,15 @@ export class SignedTokenVerifier implements CredentialVerifier {
   recheck(token: VerifiedToken, verified: Verified): Verification | Promise<Verification> {
     const { trust, agent } = verified;
     // At `exp` itself: the tolerance is for accepting a request, not for holding a connection open.
-    if (verified.expiresMs <= this.clock.epochMs()) return refused('expired');
+    if (verified.expiresMs <= this.clock.epochMs()) return rejected('expired');
     const refreshing = trust.keys.refresh(this.clock.monotonicMs());
-    const judge = (): Verification | Promise<Verification> => {
-      if (!isStillSigned(verified)) return refused('revoked');
+    const decide = (): Verification | Promise<Verification> => {
+      if (!isStillSigned(verified)) return rejected('revoked');
       const revoked = trust.isRevoked(agent.id, agent.claims);
-      const settle = (isRevoked: boolean): Verification => (isRevoked ? refused('revoked') : token);
+      const settle = (isRevoked: boolean): Verification => (isRevoked ? rejected('revoked') : token);
       return typeof revoked === 'boolean' ? settle(revoked) : revoked.then(settle);
     };
-    return refreshing === undefined ? judge() : refreshing.then(judge);
+    return refreshing === undefined ? decide() : refreshing.then(decide);
   }
 
   #recall(digest: string): Verified | undefined | Promise<Verified | undefined> {
@@ -118,7 +118,7 @@ export class SignedTokenVerifier implements CredentialVerifier {
     return refreshing === undefined ? settle() : refreshing.then(settle);
   }
 
-  async #verifyAnew(token: string): Promise<Verified | { readonly reason: RefusedCredential }> {
+  async #verifyAnew(token: string): Promise<Verified | { readonly reason: RejectedCredential }> {
     const jws = readJws(token);
     const claims = jws && readJsonObject(jws.payload);
     if (jws === undefined || claims === undefined) return { reason: 'malformed' };

@@ -5,7 +5,7 @@ import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.j
 import { joinQuotas } from './quota-pairs.js';
 import { ToolPolicy } from './tool-policy.js';
 import { readToolRequest, rejectedEntryOf, toolCallOf } from './tool-request.js';
-import { toolRefusal } from './tool-refusal.exception.js';
+import { rejectionException } from '../http/rejection.exception.js';
 import { ToolRoutes } from './tool-routes.js';
 
 /** Judges calls of handlers that are tools, behind identity, limits and scopes. `@AgentTool()` binds it. */
@@ -20,18 +20,18 @@ export class AgentToolGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     try {
-      return await this.judge(context);
+      return await this.authorize(context);
     } catch (error) {
       throw await toMessageException(error, context, this.errors.typeBase);
     }
   }
 
-  private async judge(context: ExecutionContext): Promise<boolean> {
+  private async authorize(context: ExecutionContext): Promise<boolean> {
     const tool = this.routes.get(context.getClass(), context.getHandler());
     if (tool === null) return true;
     const request = readToolRequest(context);
     const { state } = request;
-    const decision = await this.policy.judge(toolCallOf(tool, request));
+    const decision = await this.policy.authorize(toolCallOf(tool, request));
     if (decision.allowed) {
       // A gateway's messages share one state, and have no headers.
       if (state !== undefined && context.getType() !== 'ws')
@@ -41,8 +41,8 @@ export class AgentToolGuard implements CanActivate {
     // The answer of an HTTP request is watched, and recorded when it has ended.
     if (context.getType() !== 'http' || state === undefined) {
       const { status, code } = decision.problem;
-      this.audit.refuse(rejectedEntryOf(tool, request, 'refused'), { status, code });
+      this.audit.reject(rejectedEntryOf(tool, request, 'rejected'), { status, code });
     }
-    throw toolRefusal(context, decision);
+    throw rejectionException(decision, context.getType() === 'ws' ? undefined : state);
   }
 }

@@ -10,7 +10,7 @@ import { toMessageException } from '../http/message.exception.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import type { Tool } from './tool.js';
 import { readToolRequest } from './tool-request.js';
-import { toolRefusal } from './tool-refusal.exception.js';
+import { rejectionException } from '../http/rejection.exception.js';
 import { ToolRoutes } from './tool-routes.js';
 import { ToolRuns } from './tool-runs.js';
 
@@ -35,9 +35,12 @@ export class ToolAuditInterceptor implements NestInterceptor {
   }
 
   async #record(context: ExecutionContext, next: CallHandler, tool: Tool): Promise<Observable<unknown>> {
-    const start = await this.runs.start(tool, readToolRequest(context));
-    if (!start.recorded)
-      throw await toMessageException(toolRefusal(context, start), context, this.errors.typeBase);
+    const request = readToolRequest(context);
+    const start = await this.runs.start(tool, request);
+    if (!start.recorded) {
+      const exception = rejectionException(start, context.getType() === 'ws' ? undefined : request.state);
+      throw await toMessageException(exception, context, this.errors.typeBase);
+    }
     // The end of a response is recorded when it comes; of a message or a GraphQL field, all that is seen is what the handler makes of it.
     if (start.isWatched) return next.handle();
     const { call } = start;

@@ -5,19 +5,15 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { addressBlock } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import type { Asker } from '../rate-limit/ask.js';
-import type { Verdict } from '../limiter/judge.js';
+import type { QuotaClient } from '../rate-limit/quota-request.js';
+import type { QuotaDecision } from '../limiter/consume.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/limits-unavailable.js';
+import type { Rejection } from '../common/rejection.js';
 import { NameSet } from './name-pattern.js';
 import { isSameTool, type Tool, UNDECLARED } from './tool.js';
 import type { ToolQuotas } from './tool-quotas.js';
-import {
-  type IdentityRefusals,
-  NOT_ALLOWED,
-  PLAIN_REFUSALS,
-  type Refusal,
-  STORE_FAILING,
-} from './tool-refusals.js';
+import { type IdentityRejections, NOT_ALLOWED, PLAIN_REJECTIONS } from './tool-rejections.js';
 import type { ResolvedTools } from './tools.options.js';
 import { UseTracker } from './use-tracker.js';
 
@@ -30,7 +26,8 @@ export interface ToolCall {
   readonly requestId?: string | undefined;
 }
 
-export type ToolRefusal = 'agent-required' | 'not-listed' | 'scope-missing' | 'over-limit' | 'store-failing';
+export type ToolRejection =
+  'agent-required' | 'not-listed' | 'scope-missing' | 'over-limit' | 'store-failing';
 
 export type ToolDecision =
   | {
@@ -42,7 +39,7 @@ export type ToolDecision =
   | {
       readonly allowed: false;
       readonly tool: Tool;
-      readonly reason: ToolRefusal;
+      readonly reason: ToolRejection;
       readonly problem: ProblemFields;
       readonly headers: readonly string[];
     };
@@ -63,7 +60,7 @@ export class ToolPolicy {
     private readonly quotas: ToolQuotas,
     private readonly events: SecurityEvents,
     private readonly clock: Clock,
-    private readonly refusals: IdentityRefusals = PLAIN_REFUSALS,
+    private readonly rejections: IdentityRejections = PLAIN_REJECTIONS,
   ) {
     this.#agents = options === false ? undefined : new UseTracker(options);
     this.#addresses = options === false ? undefined : new UseTracker(options);
@@ -97,39 +94,39 @@ export class ToolPolicy {
 
   /** Whether a list of tools may show this one to an agent. */
   isVisible(agent: Agent | undefined, name: string): boolean {
-    return this.#refusal(agent, this.toolOf(name)) === undefined;
+    return this.#rejection(agent, this.toolOf(name)) === undefined;
   }
 
   /** Judges a call and, where it is allowed, takes it from the agent's quota. Never rejects because of what a client sent. */
-  async judge(call: ToolCall): Promise<ToolDecision> {
+  async authorize(call: ToolCall): Promise<ToolDecision> {
     const tool = this.toolOf(call.tool);
     if (this.options === false) return { allowed: true, tool, headers: [] };
-    const reason = this.#refusal(call.agent, tool);
-    if (reason !== undefined) return this.#refuse(call, tool, reason, this.#answerTo(reason, tool));
-    return this.#judgeQuota(call, tool);
+    const reason = this.#rejection(call.agent, tool);
+    if (reason !== undefined) return this.#reject(call, tool, reason, this.#answerTo(reason, tool));
+    return this.#consumeQuota(call, tool);
   }
 
-  async #judgeQuota(call: ToolCall, tool: Tool): Promise<ToolDecision> {
-    const owner = ownerOf(call);
+  async #consumeQuota(call: ToolCall, tool: Tool): Promise<ToolDecision> {
+    const partitionKey = partitionKeyOf(call);
     const isLimited = tool.policies.length > 0;
-    const verdict = isLimited ? await this.quotas.take(tool, owner, askerOf(call)) : undefined;
-    if (verdict === 'unavailable') {
-      return this.#refuse(call, tool, 'store-failing', STORE_FAILING);
+    const decision = isLimited ? await this.quotas.take(tool, partitionKey, quotaClientOf(call)) : undefined;
+    if (decision === 'unavailable') {
+      return this.#reject(call, tool, 'store-failing', LIMITS_UNAVAILABLE);
     }
-    if (verdict === undefined) {
-      this.#noteUse(call, tool, owner);
+    if (decision === undefined) {
+      this.#noteUse(call, tool, partitionKey);
       return { allowed: true, tool, headers: [] };
     }
-    const headers = quotaHeaders(verdict, this.clock.epochMs(), this.quotas.settings.headers);
-    if (!verdict.granted) {
-      return this.#refuse(call, tool, 'over-limit', { problem: quotaProblem(verdict), headers });
+    const headers = quotaHeaders(decision, this.clock.epochMs(), this.quotas.settings.headers);
+    if (!decision.granted) {
+      return this.#reject(call, tool, 'over-limit', { problem: quotaProblem(decision), headers });
     }
-    this.#noteUse(call, tool, owner);
-    this.#noteThresholds(call, tool, owner, verdict);
+    this.#noteUse(call, tool, partitionKey);
+    this.#noteThresholds(call, tool, partitionKey, decision);
     return { allowed: true, tool, headers };
   }
 
-  #refusal(
+  #rejection(
     agent: Agent | undefined,
     tool: Tool,
   ): 'agent-required' | 'not-listed' | 'scope-missing' | undefined {
@@ -148,9 +145,11 @@ export class ToolPolicy {
     return tool.scopes.every(scope => agent?.scopes.includes(scope)) ? undefined : 'scope-missing';
   }
 
-  #answerTo(reason: 'agent-required' | 'not-listed' | 'scope-missing', { scopes }: Tool): Refusal {
+  #answerTo(reason: 'agent-required' | 'not-listed' | 'scope-missing', { scopes }: Tool): Rejection {
     if (reason === 'not-listed') return NOT_ALLOWED;
-    return reason === 'agent-required' ? this.refusals.missing : this.refusals.insufficientScope(scopes, []);
+    return reason === 'agent-required'
+      ? this.rejections.missing
+      : this.rejections.insufficientScope(scopes, []);
   }
 
   #listOf(names: readonly string[]): NameSet {
@@ -159,16 +158,16 @@ export class ToolPolicy {
     return list;
   }
 
-  #refuse(call: ToolCall, tool: Tool, reason: ToolRefusal, { problem, headers }: Refusal): ToolDecision {
-    this.events.emit({ type: 'tool.refused', ...this.#context(call), reason, code: problem.code });
-    const count = this.#trackerOf(call)?.deny(ownerOf(call), this.clock.monotonicMs());
+  #reject(call: ToolCall, tool: Tool, reason: ToolRejection, { problem, headers }: Rejection): ToolDecision {
+    this.events.emit({ type: 'tool.rejected', ...this.#context(call), reason, code: problem.code });
+    const count = this.#trackerOf(call)?.deny(partitionKeyOf(call), this.clock.monotonicMs());
     if (count !== undefined)
       this.events.emit({ type: 'tool.denials', ...this.#context(call), count, reason });
     return { allowed: false, tool, reason, problem, headers };
   }
 
-  #noteUse(call: ToolCall, tool: Tool, owner: string): void {
-    const noted = this.#trackerOf(call)?.use(owner, tool.name, this.clock.monotonicMs());
+  #noteUse(call: ToolCall, tool: Tool, partitionKey: string): void {
+    const noted = this.#trackerOf(call)?.use(partitionKey, tool.name, this.clock.monotonicMs());
     if (noted === undefined) return;
     if (noted.isFirst) {
       this.events.emit({
@@ -182,15 +181,15 @@ export class ToolPolicy {
       this.events.emit({ type: 'tool.burst', ...this.#context(call), ...noted.burst });
   }
 
-  #noteThresholds(call: ToolCall, tool: Tool, owner: string, verdict: Verdict): void {
+  #noteThresholds(call: ToolCall, tool: Tool, partitionKey: string, decision: QuotaDecision): void {
     const nowMs = this.clock.monotonicMs();
     for (const [index, { policy, calls, threshold }] of tool.alerts.entries()) {
-      const standing = verdict.standings.find(each => each.policy.name === policy.name);
-      if (standing === undefined || standing.violated) continue;
-      const used = policy.burst - standing.remaining;
+      const policyState = decision.policyStates.find(each => each.policy.name === policy.name);
+      if (policyState === undefined || policyState.violated) continue;
+      const used = policy.burst - policyState.remaining;
       // Passed by this call: where processes share the quota, one of them tells.
       if (used < calls || used - 1 >= calls) continue;
-      if (this.#trackerOf(call)?.isNew(owner, tool.name, index, policy.windowMs, nowMs)) {
+      if (this.#trackerOf(call)?.isNew(partitionKey, tool.name, index, policy.windowMs, nowMs)) {
         const { limit, windowMs } = policy;
         this.events.emit({
           type: 'tool.threshold',
@@ -225,11 +224,11 @@ export class ToolPolicy {
   }
 }
 
-function askerOf({ requestId, address, agent }: ToolCall): Asker {
+function quotaClientOf({ requestId, address, agent }: ToolCall): QuotaClient {
   return { requestId, address, agent: agent?.id };
 }
 
 /** Whose quota a call takes from: the agent's, else its address's. */
-function ownerOf({ agent, address }: ToolCall): string {
+function partitionKeyOf({ agent, address }: ToolCall): string {
   return agent === undefined ? `address:${addressBlock(address)}` : `agent:${agent.id}`;
 }

@@ -1,8 +1,8 @@
 /* The quota of one agent for one tool, counted where every other quota is counted. */
 import { joinKey } from '../common/join-key.js';
-import type { Ask, Asker } from '../rate-limit/ask.js';
+import type { QuotaRequest, QuotaClient } from '../rate-limit/quota-request.js';
 import { hashKey } from '../common/hash-key.js';
-import { EVERY_POLICY, type Verdict } from '../limiter/judge.js';
+import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import type { StoreErrorPolicy } from '../rate-limit/rate-limit.options.js';
@@ -16,12 +16,12 @@ export interface ToolQuotaSettings {
 }
 
 /** What it needs of a RateLimiter. */
-export interface QuotaJudge {
+export interface QuotaLimiter {
   createTable(policies: readonly Policy[]): QuotaTable;
   /** `undefined` while the shared store fails, unless the process's own counts stand in for it. */
-  decide(asks: readonly Ask[]): Promise<{ readonly verdict: Verdict } | undefined>;
+  decide(quotaRequests: readonly QuotaRequest[]): Promise<{ readonly decision: QuotaDecision } | undefined>;
   /** Emits what the app is told of a decision. */
-  watch(asks: readonly Ask[], verdict: Verdict, asker: Asker): void;
+  emitEvents(quotaRequests: readonly QuotaRequest[], decision: QuotaDecision, quotaClient: QuotaClient): void;
 }
 
 export class ToolQuotas {
@@ -30,31 +30,37 @@ export class ToolQuotas {
 
   constructor(
     readonly settings: ToolQuotaSettings,
-    private readonly judge: QuotaJudge,
+    private readonly limiter: QuotaLimiter,
   ) {}
 
   /**
    * Takes one call from an owner's quota.
    * @returns `undefined` where the store fails and calls are to be let through without one; `'unavailable'` where they are not
    */
-  async take(tool: Tool, owner: string, asker: Asker): Promise<Verdict | 'unavailable' | undefined> {
+  async take(
+    tool: Tool,
+    partitionKey: string,
+    quotaClient: QuotaClient,
+  ): Promise<QuotaDecision | 'unavailable' | undefined> {
     const { name } = tool;
     const table = this.#tableOf(tool.policies);
     const { policies } = table;
     const scope = joinKey('tool', name);
-    const key = joinKey(scope, owner);
+    const key = joinKey(scope, partitionKey);
     const charge = { table, mask: EVERY_POLICY, key: hashKey(key), cost: 1 };
-    const asks = [{ owner, charges: [charge], stored: [{ key, scope, owner, policies, cost: 1 }] }];
-    const decided = await this.judge.decide(asks);
+    const quotaRequests = [
+      { partitionKey, charges: [charge], stored: [{ key, scope, partitionKey, policies, cost: 1 }] },
+    ];
+    const decided = await this.limiter.decide(quotaRequests);
     if (decided === undefined) return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
-    this.judge.watch(asks, decided.verdict, asker);
-    return decided.verdict;
+    this.limiter.emitEvents(quotaRequests, decided.decision, quotaClient);
+    return decided.decision;
   }
 
   #tableOf(policies: readonly Policy[]): QuotaTable {
     let table = this.#tables.get(policies);
     if (table === undefined) {
-      table = this.judge.createTable(this.settings.shadow ? inShadowMode(policies) : policies);
+      table = this.limiter.createTable(this.settings.shadow ? inShadowMode(policies) : policies);
       this.#tables.set(policies, table);
     }
     return table;

@@ -45,7 +45,7 @@ export class ToolRuns {
     const run: Run = {
       response,
       end: end =>
-        this.audit.refuse(rejectedEntryOf(tool, request, end.outcome), {
+        this.audit.reject(rejectedEntryOf(tool, request, end.outcome), {
           ...end,
           durationMs: this.clock.monotonicMs() - startedMs,
         }),

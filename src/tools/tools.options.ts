@@ -4,7 +4,7 @@ import {
   readInteger,
   readObject,
   receivedError,
-  refuseMissing,
+  rejectMissing,
 } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
@@ -112,7 +112,7 @@ function readRecord<T>(
 ): NameMap<T> | undefined {
   if (value === undefined) return undefined;
   if (!isRecord(value)) throw recordError(option, value, expected);
-  refuseMissing(option, value);
+  rejectMissing(option, value);
   return new NameMap(
     Object.entries(value).map(([key, own]) => [key, read(`${option}.${showName(key)}`, key, own)] as const),
   );

@@ -48,11 +48,11 @@ export class UseTracker {
 
   /** Counts an allowed call. */
   use(
-    owner: string,
+    partitionKey: string,
     tool: string,
     nowMs: number,
   ): { readonly isFirst: boolean; readonly tools: number; readonly burst: Burst | undefined } {
-    const { tools } = this.#ownerOf(owner, nowMs);
+    const { tools } = this.#partitionKeyOf(partitionKey, nowMs);
     const minute = Math.floor(nowMs / MINUTE_MS);
     const known = tools.get(tool);
     const use = known ?? {
@@ -77,8 +77,8 @@ export class UseTracker {
   }
 
   /** Counts a refused call. @returns how many there were in this minute, where that is to be told: at the run, twice it, four times … */
-  deny(owner: string, nowMs: number): number | undefined {
-    const state = this.#ownerOf(owner, nowMs);
+  deny(partitionKey: string, nowMs: number): number | undefined {
+    const state = this.#partitionKeyOf(partitionKey, nowMs);
     this.#makeRoom();
     if (nowMs - state.denialsSinceMs >= MINUTE_MS) {
       state.denials = 0;
@@ -90,8 +90,8 @@ export class UseTracker {
   }
 
   /** Whether alert `index` of a tool has not been told within its window. */
-  isNew(owner: string, tool: string, index: number, windowMs: number, nowMs: number): boolean {
-    const use = this.#owners.get(owner)?.tools.get(tool);
+  isNew(partitionKey: string, tool: string, index: number, windowMs: number, nowMs: number): boolean {
+    const use = this.#owners.get(partitionKey)?.tools.get(tool);
     if (use === undefined) return true;
     const told = use.alerts?.get(index);
     if (told !== undefined && nowMs - told < windowMs) return false;
@@ -110,13 +110,13 @@ export class UseTracker {
     return { calls: use.calls, usual };
   }
 
-  #ownerOf(name: string, nowMs: number): Owner {
+  #partitionKeyOf(name: string, nowMs: number): Owner {
     const known = this.#owners.get(name);
-    const owner = known ?? { tools: new Map<string, Use>(), denials: 0, denialsSinceMs: nowMs };
+    const partitionKey = known ?? { tools: new Map<string, Use>(), denials: 0, denialsSinceMs: nowMs };
     if (known === undefined) this.#pairs++;
     else this.#owners.delete(name);
-    this.#owners.set(name, owner);
-    return owner;
+    this.#owners.set(name, partitionKey);
+    return partitionKey;
   }
 
   #makeRoom(): void {

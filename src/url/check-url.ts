@@ -46,16 +46,16 @@ function findReason(
   }
   // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f]/.test(decoded) || /%(?:00|0a|0d)/i.test(once)) return 'control';
-  const refused = (ambiguity: UrlAmbiguity, found: boolean): boolean => found && !allowed.has(ambiguity);
-  if (refused('encoded-slash', /%2f/i.test(once))) return 'encoded-slash';
-  if (refused('backslash', /\\|%5c/i.test(once))) return 'backslash';
-  if (refused('parameter', path.includes(';'))) return 'parameter';
-  if (refused('empty-segment', path.includes('//'))) return 'empty-segment';
-  return refused('dot-segment', once.split(/\/|\\|%2f|%5c/i).some(isDots)) ? 'dot-segment' : undefined;
+  const rejected = (ambiguity: UrlAmbiguity, found: boolean): boolean => found && !allowed.has(ambiguity);
+  if (rejected('encoded-slash', /%2f/i.test(once))) return 'encoded-slash';
+  if (rejected('backslash', /\\|%5c/i.test(once))) return 'backslash';
+  if (rejected('parameter', path.includes(';'))) return 'parameter';
+  if (rejected('empty-segment', path.includes('//'))) return 'empty-segment';
+  return rejected('dot-segment', once.split(/\/|\\|%2f|%5c/i).some(isDots)) ? 'dot-segment' : undefined;
 }
 
 /** `reason` is not told: whoever probes learns nothing of what is let through. */
-export function urlRefusal(
+export function urlRejection(
   reason: Exclude<UrlDecision, { allowed: true }>['reason'],
   maxLength: number,
 ): ProblemFields {

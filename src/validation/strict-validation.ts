@@ -1,5 +1,5 @@
 import { type ValidationError, type ValidationPipeOptions } from '@nestjs/common';
-import { refuseMissing } from '../common/read-options.js';
+import { rejectMissing } from '../common/read-options.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { boundFaults, type InputFault, messageWithout, pathOf } from './describe-faults.js';
 import { validationProblem } from './validation.problem.js';
@@ -13,7 +13,7 @@ import { validationProblem } from './validation.problem.js';
  * app.useGlobalPipes(new ValidationPipe(strictValidation()));
  */
 export function strictValidation(overrides: ValidationPipeOptions = {}): ValidationPipeOptions {
-  refuseMissing('strictValidation()', overrides as Record<string, unknown>);
+  rejectMissing('strictValidation()', overrides as Record<string, unknown>);
   return {
     whitelist: true,
     forbidNonWhitelisted: true,

@@ -31,7 +31,7 @@ export type VerbDecision =
   /** No verb: the request is what its method says. */
   | { readonly kind: 'none' }
   | { readonly kind: 'verb'; readonly verb: string }
-  | { readonly kind: 'refused'; readonly problem: ProblemFields };
+  | { readonly kind: 'rejected'; readonly problem: ProblemFields };
 
 const NONE: VerbDecision = { kind: 'none' };
 
@@ -46,5 +46,5 @@ export function checkVerb({ method, headers }: Head, verbs: ReadonlySet<string>)
     method === 'POST'
       ? `${OVERRIDE_HEADER} must name a verb of this API.`
       : `${OVERRIDE_HEADER} goes with POST.`;
-  return { kind: 'refused', problem: { status: 405, code: 'method_not_allowed', detail, allow } };
+  return { kind: 'rejected', problem: { status: 405, code: 'method_not_allowed', detail, allow } };
 }

@@ -10,10 +10,10 @@ export class MessageGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> | Observable<boolean> {
-    return context.getType() === 'http' ? this.inner.canActivate(context) : this.#judge(context);
+    return context.getType() === 'http' ? this.inner.canActivate(context) : this.#run(context);
   }
 
-  async #judge(context: ExecutionContext): Promise<boolean> {
+  async #run(context: ExecutionContext): Promise<boolean> {
     try {
       const decision = await this.inner.canActivate(context);
       return isObservable(decision) ? await lastValueFrom(decision) : decision;

@@ -55,7 +55,7 @@ describe.each(['Express', 'Fastify'])('on %s', platform => {
     // Root may write everywhere.
     const uid = process.geteuid?.() === 0 ? 65_534 : undefined;
     if (uid !== undefined) chownSync(folder, uid, uid);
-    let [phase, refused, since] = ['served', 0, 0];
+    let [phase, rejected, since] = ['served', 0, 0];
     const end = await burst({
       platform,
       file,
@@ -68,7 +68,7 @@ describe.each(['Express', 'Fastify'])('on %s', platform => {
           if (uid === undefined) rmSync(file);
           chmodSync(folder, 0o500);
           rmSync(file, { force: true });
-        } else if (phase === 'broken' && status === 503 && ++refused >= 50) {
+        } else if (phase === 'broken' && status === 503 && ++rejected >= 50) {
           phase = 'healed';
           since = count;
           chmodSync(folder, 0o700);
@@ -76,7 +76,7 @@ describe.each(['Express', 'Fastify'])('on %s', platform => {
         return phase === 'healed' && count >= since + 50 && child.send('close');
       },
     });
-    expect([end.exit, refused]).toEqual([[0, null], 50]);
+    expect([end.exit, rejected]).toEqual([[0, null], 50]);
     // The lines of the file that was removed are gone, and that is reported; all others are there.
     const records = recordsOf(file);
     const recorded = startedIds(records);

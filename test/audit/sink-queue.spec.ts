@@ -3,7 +3,7 @@ import type { AuditLine } from '../../src/audit/audit-sink.js';
 import { SinkQueue } from '../../src/audit/sink-queue.js';
 
 const line = (bytes: number): AuditLine => ({
-  record: { time: '', event: 'refused' },
+  record: { time: '', event: 'rejected' },
   text: 'é'.repeat(bytes / 2),
 });
 const fill = (queue: SinkQueue, kind: 'low' | 'rejection', bytes: number): number => {

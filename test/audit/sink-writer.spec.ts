@@ -111,9 +111,9 @@ describe('a rejection', () => {
   it('without an agent is counted, and recorded once a minute per status and code', async () => {
     const { sink, trail, clock } = setUp();
     clock.advance(1_000);
-    for (let time = 0; time < 5_000; time++) trail.refuse(entry('high'), forbidden);
-    for (let time = 0; time < 3; time++) trail.refuse(entry('low'), { status: 401, code: 'forbidden' });
-    trail.refuse(entry('low'), { outcome: 'aborted' });
+    for (let time = 0; time < 5_000; time++) trail.reject(entry('high'), forbidden);
+    for (let time = 0; time < 3; time++) trail.reject(entry('low'), { status: 401, code: 'forbidden' });
+    trail.reject(entry('low'), { outcome: 'aborted' });
     jest.advanceTimersByTime(59_999);
     expect(sink.batch).toBe(0);
     clock.advance(60_000);
@@ -122,21 +122,26 @@ describe('a rejection', () => {
     const since = '2030-01-01T00:00:01.000Z';
     const time = '2030-01-01T00:01:01.000Z';
     expect(sink.written.map(({ text }) => JSON.parse(text))).toEqual([
-      { time, event: 'rejected', outcome: 'refused', ...forbidden, count: 5_000, since },
-      { time, event: 'rejected', outcome: 'refused', status: 401, code: 'forbidden', count: 3, since },
+      { time, event: 'rejections', outcome: 'rejected', ...forbidden, count: 5_000, since },
+      { time, event: 'rejections', outcome: 'rejected', status: 401, code: 'forbidden', count: 3, since },
     ]);
     // There is room for two records of rejections: the third kind is recorded a minute later.
     jest.advanceTimersByTime(60_000);
     while (sink.batch > 0) await sink.succeed();
-    expect(sink.written[2]!.record).toMatchObject({ event: 'rejected', outcome: 'aborted', count: 1, since });
+    expect(sink.written[2]!.record).toMatchObject({
+      event: 'rejections',
+      outcome: 'aborted',
+      count: 1,
+      since,
+    });
     jest.advanceTimersByTime(600_000);
     expect([sink.batch, sink.written.length]).toEqual([0, 3]);
   });
 
   it('with a code that its sender chooses takes no more than a stated number of records', async () => {
     const { sink, trail } = setUp(10_000);
-    for (let time = 0; time < 1_000; time++) trail.refuse(entry('low'), { code: `code-${time}` });
-    for (let time = 0; time < 10; time++) trail.refuse(entry('low'), { code: 'x'.repeat(1_000) + time });
+    for (let time = 0; time < 1_000; time++) trail.reject(entry('low'), { code: `code-${time}` });
+    for (let time = 0; time < 10; time++) trail.reject(entry('low'), { code: 'x'.repeat(1_000) + time });
     void trail.flush();
     while (sink.batch > 0) await sink.succeed();
     expect(sink.written).toHaveLength(65);
@@ -146,25 +151,25 @@ describe('a rejection', () => {
 
   it('of an agent is recorded in a share of its own, and counted beyond it', async () => {
     const { sink, trail } = setUp(80);
-    const refusal = { ...entry('low'), agent: 'bot', params: { a: 1 } };
-    for (let time = 0; time < 500; time++) trail.refuse(refusal, forbidden);
+    const rejection = { ...entry('low'), agent: 'bot', params: { a: 1 } };
+    for (let time = 0; time < 500; time++) trail.reject(rejection, forbidden);
     const served = Array.from({ length: 50 }, () => trail.begin(entry('low')));
     for (const start of await Promise.all(served)) if (start.recorded) start.call.finish({ outcome: 'ok' });
     void trail.flush();
     while (sink.batch > 0) await sink.succeed();
     void trail.flush();
     while (sink.batch > 0) await sink.succeed();
-    expect(sink.counts()).toEqual({ refused: 10, finished: 50, rejected: 490 });
-    expect(sink.written[0]!.record).toMatchObject({ event: 'refused', agent: 'bot', params: { a: 1 } });
+    expect(sink.counts()).toEqual({ rejected: 10, finished: 50, rejections: 490 });
+    expect(sink.written[0]!.record).toMatchObject({ event: 'rejected', agent: 'bot', params: { a: 1 } });
     // With room again, again one by one.
-    trail.refuse(refusal, forbidden);
+    trail.reject(rejection, forbidden);
     await sink.succeed();
-    expect(sink.counts()['refused']).toBe(11);
+    expect(sink.counts()['rejected']).toBe(11);
   });
 
   it('is not redacted where it is only counted', async () => {
     const { trail } = setUp(16);
-    const refusal = (agent?: string): boolean => {
+    const rejection = (agent?: string): boolean => {
       let isRead = false;
       const params = {
         get a(): number {
@@ -172,10 +177,15 @@ describe('a rejection', () => {
           return 1;
         },
       };
-      trail.refuse({ ...entry('low'), agent, params }, forbidden);
+      trail.reject({ ...entry('low'), agent, params }, forbidden);
       return isRead;
     };
-    expect([refusal(), refusal('bot'), refusal('bot'), refusal('bot')]).toEqual([false, true, true, false]);
+    expect([rejection(), rejection('bot'), rejection('bot'), rejection('bot')]).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
   });
 });
 
@@ -336,7 +346,7 @@ describe('a sink that does not answer', () => {
 
   it('holds a shutdown up for a stated time, and is not called behind it', async () => {
     const { sink, trail } = setUpWith(new HungSink());
-    for (let time = 0; time < 3; time++) trail.refuse({ ...entry('low'), agent: 'bot' }, { status: 403 });
+    for (let time = 0; time < 3; time++) trail.reject({ ...entry('low'), agent: 'bot' }, { status: 403 });
     let closed = false;
     void trail.close().then(() => (closed = true));
     await advance(9_999);
@@ -416,7 +426,7 @@ it('is written to its end when the app shuts down', async () => {
     const low = await trail.begin(entry('low'));
     if (low.recorded) low.call.finish({ outcome: 'ok' });
   }
-  trail.refuse(entry('low'), { status: 403 });
+  trail.reject(entry('low'), { status: 403 });
   let closed = false;
   void trail.close().then(() => (closed = true));
   while (sink.batch > 0) {

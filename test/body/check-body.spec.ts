@@ -25,7 +25,7 @@ describe('the table of JSON bodies, as far as they parse', () => {
 });
 
 describe('checkParsedBody', () => {
-  type Row = [title: string, body: unknown, refused: boolean];
+  type Row = [title: string, body: unknown, rejected: boolean];
   const rows: Row[] = [
     ['nothing', undefined, false],
     ['null', null, false],
@@ -44,10 +44,10 @@ describe('checkParsedBody', () => {
     ['64 objects', nested(64, '{"a":', '}', '1'), false],
     ['65 objects', nested(65, '{"a":', '}', '1'), true],
   ];
-  it.each(rows)('%s: refused %s', (_title, body, refused) => {
+  it.each(rows)('%s: refused %s', (_title, body, rejected) => {
     const problem = checkParsedBody(body, MAX_DEPTH);
     expect(problem === undefined ? undefined : [problem.status, problem.code]).toEqual(
-      refused ? [400, 'body_invalid'] : undefined,
+      rejected ? [400, 'body_invalid'] : undefined,
     );
   });
 

@@ -33,7 +33,7 @@ describe('trustProxy', () => {
     expect(resolve(input)!(address, hop)).toBe(trusted),
   );
 
-  const refused: [title: string, input: unknown, code: string][] = [
+  const rejected: [title: string, input: unknown, code: string][] = [
     ['true', true, 'ASEC_TRUST_ALL'],
     ['-1', -1, 'ASEC_OPTION_RANGE'],
     ['NaN', NaN, 'ASEC_OPTION_RANGE'],
@@ -56,7 +56,7 @@ describe('trustProxy', () => {
     ['every IPv6 address, in another spelling', '0:0::/0', 'ASEC_TRUST_INVALID'],
     ['a prefix that is too long', '10.0.0.0/33', 'ASEC_TRUST_INVALID'],
   ];
-  it.each(refused)('refuses %s', (_title, input, expected) => expect(code(input)).toBe(expected));
+  it.each(rejected)('refuses %s', (_title, input, expected) => expect(code(input)).toBe(expected));
 });
 
 describe('TRUST_PROXY', () => {

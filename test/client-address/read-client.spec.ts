@@ -113,7 +113,7 @@ describe('readClient', () => {
     for (const trusts of [undefined, proxy]) {
       expect(readClient({ address: '203.0.113.9', encrypted: false }, headers, trusts)).toEqual({
         address: '203.0.113.9',
-        isVouched: false,
+        isFromTrustedProxy: false,
         secure: false,
         forwardedHosts: undefined,
       });
@@ -147,7 +147,7 @@ describe('readClient', () => {
   it('has no address where the transport has none', () => {
     expect(readClient({ address: undefined, encrypted: true }, {}, undefined)).toEqual({
       address: '',
-      isVouched: false,
+      isFromTrustedProxy: false,
       secure: true,
       forwardedHosts: undefined,
     });

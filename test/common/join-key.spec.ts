@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import ts from 'typescript';
 import { joinKey } from '../../src/common/join-key.js';
 import { CspReports } from '../../src/csp-reports/csp-reports.js';
-import { nameRequest } from '../../src/rate-limit/known-refusals.js';
+import { nameRequest } from '../../src/rate-limit/known-denials.js';
 import { createPolicy } from '../../src/limiter/policy.js';
 import type { StoredCharge } from '../../src/limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../../src/limiter/store/throttler-store.js';
@@ -22,16 +22,16 @@ const parts = (count: number): fc.Arbitrary<string[]> =>
   fc.array(part, { minLength: count, maxLength: count });
 
 const policies = [createPolicy({ limit: 5, windowMs: 60_000 })];
-const charge = (scope: string, owner: string): StoredCharge => ({
-  key: joinKey(scope, owner),
+const charge = (scope: string, partitionKey: string): StoredCharge => ({
+  key: joinKey(scope, partitionKey),
   scope,
-  owner,
+  partitionKey,
   policies,
   cost: 1,
 });
 
 /** The keys that a call of a tool is counted under, in this process and in a store. */
-async function toolKeys([name, owner]: string[]): Promise<string> {
+async function toolKeys([name, partitionKey]: string[]): Promise<string> {
   const keys: string[] = [];
   const quotas = new ToolQuotas(
     { onStoreError: 'local', shadow: false, headers: true },
@@ -41,21 +41,23 @@ async function toolKeys([name, owner]: string[]): Promise<string> {
         keys.push(ask!.stored[0]!.key, keyOf('', ask!.stored[0]!));
         return undefined;
       },
-      watch: () => undefined,
+      emitEvents: () => undefined,
     },
   );
-  await quotas.take({ ...resolveTool('tool', 'x', {}), name: name!, policies }, owner!, {});
+  await quotas.take({ ...resolveTool('tool', 'x', {}), name: name!, policies }, partitionKey!, {});
   return keys.join('\n');
 }
 
-async function throttlerKey([scope, owner, name]: string[]): Promise<string> {
+async function throttlerKey([scope, partitionKey, name]: string[]): Promise<string> {
   const keys: string[] = [];
   const increment = async (key: string) => {
     keys.push(key);
     return { totalHits: 1, timeToExpire: 1, isBlocked: false, timeToBlockExpire: 0 };
   };
   const named = { ...policies[0]!, name: name! };
-  await new ThrottlerQuotaStore({ increment }).judge([{ ...charge(scope!, owner!), policies: [named] }]);
+  await new ThrottlerQuotaStore({ increment }).consume([
+    { ...charge(scope!, partitionKey!), policies: [named] },
+  ]);
   return keys.join('\n');
 }
 
@@ -63,7 +65,7 @@ async function throttlerKey([scope, owner, name]: string[]): Promise<string> {
 const kindKey = ([directive, blocked]: string[], reports: CspReports): number =>
   reports.add({ directive: directive!, blocked: blocked!, page: undefined, disposition: 'enforce' }, 'a');
 
-const refusalKey = ([method, path, host]: string[]): string | undefined =>
+const rejectionKey = ([method, path, host]: string[]): string | undefined =>
   nameRequest(
     { method, url: `/${path}`, headers: { host } } as never,
     { key: { hi: 1, lo: 2 }, forwardedHosts: undefined } as never,
@@ -78,10 +80,10 @@ describe('composite keys', () => {
   const builders: readonly Builder[] = [
     ['joinKey()', 2, list => joinKey(...list)],
     ['the quota of a tool', 2, toolKeys],
-    ['Redis, by scope and owner', 2, ([scope, owner]) => keyOf('', charge(scope!, owner!))],
+    ['Redis, by scope and owner', 2, ([scope, partitionKey]) => keyOf('', charge(scope!, partitionKey!))],
     ['Redis, by key', 1, ([key]) => keyOf('', { key: key!, policies, cost: 1 })],
     ['a ThrottlerStorage', 3, throttlerKey],
-    ['a known refusal', 3, refusalKey],
+    ['a known refusal', 3, rejectionKey],
   ];
   it.each(builders)('%s: other parts have another key', async (_title, count, build) => {
     await fc.assert(

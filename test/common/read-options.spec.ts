@@ -14,7 +14,7 @@ import {
 } from '../../src/common/read-options.js';
 import { show } from '../../src/common/show-value.js';
 
-function refusal(run: () => unknown): AgentSecurityConfigError {
+function rejection(run: () => unknown): AgentSecurityConfigError {
   try {
     run();
   } catch (error) {
@@ -59,7 +59,7 @@ describe('readObject', () => {
     expect(readObject('cors', undefined, known)).toEqual({}));
 
   it.each([5, 'text', true, [], null, () => 1, new Map(), Promise.resolve({})])('refuses %p', value => {
-    expect(refusal(() => readObject('cors', value, known))).toMatchObject({
+    expect(rejection(() => readObject('cors', value, known))).toMatchObject({
       code: 'ASEC_OPTION_TYPE',
       option: 'cors',
       received: show(value),
@@ -67,7 +67,7 @@ describe('readObject', () => {
   });
 
   it.each([undefined, null])('rejects a key that is %p', maxAge => {
-    expect(refusal(() => readObject('cors', { maxAge }, known))).toMatchObject({
+    expect(rejection(() => readObject('cors', { maxAge }, known))).toMatchObject({
       code: 'ASEC_OPTIONS_MISSING',
       option: 'cors.maxAge',
     });
@@ -91,18 +91,18 @@ describe('readObject', () => {
     ['completelyElse', 'Known here: origins, maxAge.'],
   ];
   it.each(near)('answers the unknown key %s', (key, remedy) => {
-    const error = refusal(() => readObject('cors', { [key]: 1 }, known));
+    const error = rejection(() => readObject('cors', { [key]: 1 }, known));
     expect(error).toMatchObject({ code: 'ASEC_OPTION_UNKNOWN', option: `cors.${key}` });
     expect(error.message).toContain(remedy);
   });
 
   it('does not take inherited names for known ones', () => {
-    expect(refusal(() => readObject('', { constructor: 1 }, known)).option).toBe('constructor');
-    expect(refusal(() => readObject('', JSON.parse('{"__proto__": 1}'), known)).option).toBe('__proto__');
+    expect(rejection(() => readObject('', { constructor: 1 }, known)).option).toBe('constructor');
+    expect(rejection(() => readObject('', JSON.parse('{"__proto__": 1}'), known)).option).toBe('__proto__');
   });
 
   it('says what was received and what to do, under the code', () => {
-    expect(refusal(() => readObject('cors', NaN, known)).message).toBe(
+    expect(rejection(() => readObject('cors', NaN, known)).message).toBe(
       'cors must be an object, received NaN. Pass an object. [ASEC_OPTION_TYPE]',
     );
   });
@@ -134,7 +134,7 @@ describe('readers of one value', () => {
     ['a path: a space', () => readPaths('o', ['/x y']), 'ASEC_PATH_INVALID', '"/x y"'],
   ];
   it.each(rows)('%s', (_title, read, code, text) => {
-    const error = refusal(read);
+    const error = rejection(read);
     expect(error.code).toBe(code);
     expect(error.message).toContain(text);
   });
@@ -175,14 +175,14 @@ describe('variables of the environment', () => {
   );
 
   it.each(['["a"', '["a",]', '["a" "b"]'].filter(text => text.endsWith(']')))('refuses the list %p', text => {
-    expect(refusal(() => readListVariable(env(text), 'NAME'))).toMatchObject({
+    expect(rejection(() => readListVariable(env(text), 'NAME'))).toMatchObject({
       code: 'ASEC_OPTION_TYPE',
       option: 'NAME',
     });
   });
 
   it('names the element that is no text', () => {
-    expect(refusal(() => readListVariable(env('["a", 1]'), 'NAME')).option).toBe('NAME[1]');
+    expect(rejection(() => readListVariable(env('["a", 1]'), 'NAME')).option).toBe('NAME[1]');
   });
 
   const flags: [text: string | undefined, expected: boolean | undefined][] = [
@@ -199,17 +199,17 @@ describe('variables of the environment', () => {
   );
 
   it.each(['yes', 'on', 'null', '2', 'constructor', '__proto__'])('refuses the flag %p', text => {
-    expect(refusal(() => readBooleanVariable(env(text), 'NAME')).code).toBe('ASEC_OPTION_TYPE');
+    expect(rejection(() => readBooleanVariable(env(text), 'NAME')).code).toBe('ASEC_OPTION_TYPE');
   });
 
   it.each(['1.5', 'NaN', 'Infinity', '1e3', '0x10', 'ten'])('refuses the number %p', text => {
-    expect(refusal(() => readIntegerVariable(env(text), 'NAME', { min: 0, max: 9 })).code).toBe(
+    expect(rejection(() => readIntegerVariable(env(text), 'NAME', { min: 0, max: 9 })).code).toBe(
       'ASEC_OPTION_TYPE',
     );
   });
 
   it.each(['-1', '10', '99999999999999999999'])('refuses the number %p for its size', text => {
-    expect(refusal(() => readIntegerVariable(env(text), 'NAME', { min: 0, max: 9 })).code).toBe(
+    expect(rejection(() => readIntegerVariable(env(text), 'NAME', { min: 0, max: 9 })).code).toBe(
       'ASEC_OPTION_RANGE',
     );
   });

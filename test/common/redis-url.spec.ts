@@ -82,7 +82,7 @@ describeWithRedis('an app with REDIS_URL', () => {
 
   it('gives way to a store of the options', async () => {
     process.env['REDIS_URL'] = redis.url;
-    const store = { judge: async () => ({ granted: true, standings: [] }) };
+    const store = { consume: async () => ({ granted: true, policyStates: [] }) };
     const app = await start(EXPRESS, { controllers: [HelloController], options: { rateLimit: { store } } });
     expect((await app.send('/')).status).toBe(200);
     expect(await redis.command('--scan')).toBe('');

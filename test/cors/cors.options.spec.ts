@@ -71,7 +71,7 @@ describe('the configurations of the table', () => {
 
 describe('origins', () => {
   type Row = [title: string, options: unknown, code: ConfigErrorCode];
-  const refused: Row[] = [
+  const rejected: Row[] = [
     ['a slash at the end', { origins: ['https://a.test/'] }, 'ASEC_ORIGIN_INVALID'],
     ['a query', { origins: ['https://a.test?x'] }, 'ASEC_ORIGIN_INVALID'],
     ['a fragment', { origins: ['https://a.test#x'] }, 'ASEC_ORIGIN_INVALID'],
@@ -102,7 +102,7 @@ describe('origins', () => {
     ['a function', { origins: () => true }, 'ASEC_OPTION_TYPE'],
     ['a text that is no list', { origins: 'https://a.test' }, 'ASEC_OPTION_TYPE'],
   ];
-  it.each(refused)('refuses %s', (_title, options, code) => expect(outcome(options)).toBe(code));
+  it.each(rejected)('refuses %s', (_title, options, code) => expect(outcome(options)).toBe(code));
 
   type Allowed = [title: string, listed: string, origin: string, allowed: boolean];
   const allowed: Allowed[] = [
@@ -125,7 +125,7 @@ describe('origins', () => {
 
 describe('methods and headers', () => {
   type Row = [title: string, options: unknown, code: ConfigErrorCode];
-  const refused: Row[] = [
+  const rejected: Row[] = [
     ['the method TRACE', { methods: ['TRACE'] }, 'ASEC_CORS_METHOD'],
     ['the method CONNECT', { methods: ['GET', 'CONNECT'] }, 'ASEC_CORS_METHOD'],
     ['a lower-case method', { methods: ['patch'] }, 'ASEC_CORS_METHOD'],
@@ -136,7 +136,7 @@ describe('methods and headers', () => {
     ['a list in one request header', { allowedHeaders: ['X-A, X-B'] }, 'ASEC_CORS_HEADER'],
     ['an empty response header', { exposedHeaders: [''] }, 'ASEC_CORS_HEADER'],
   ];
-  it.each(refused)('refuses %s', (_title, options, code) => expect(outcome(options)).toBe(code));
+  it.each(rejected)('refuses %s', (_title, options, code) => expect(outcome(options)).toBe(code));
 
   it('may be wildcards without credentials', () => {
     expect(resolve({ allowedHeaders: ['*'], exposedHeaders: ['*'] })).toMatchObject({

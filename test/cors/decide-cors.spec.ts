@@ -34,7 +34,7 @@ describe('the table of origins', () => {
         },
         cors({ origins: trusted }),
       );
-      const status = decision.kind === 'refused' ? 403 : 200;
+      const status = decision.kind === 'rejected' ? 403 : 200;
       expect(status).toBe(strength === 'either' ? choices[id]?.[0] : expected);
     },
   );
@@ -129,7 +129,7 @@ describe('decideCors', () => {
       'a preflight of a refused origin',
       { method: 'OPTIONS', requestedMethod: 'GET', origin: 'https://evil.test' },
       listed,
-      { kind: 'refused' },
+      { kind: 'rejected' },
     ],
     [
       'a plain OPTIONS of a refused origin',
@@ -149,18 +149,18 @@ describe('decideCors', () => {
       listed,
       { kind: 'unreadable' },
     ],
-    ['a write of a refused origin', { origin: 'https://evil.test' }, listed, { kind: 'refused' }],
+    ['a write of a refused origin', { origin: 'https://evil.test' }, listed, { kind: 'rejected' }],
     [
       'an unknown method of a refused origin',
       { method: 'QUERY', origin: 'https://evil.test' },
       listed,
-      { kind: 'refused' },
+      { kind: 'rejected' },
     ],
     [
       'a lower-case get is no GET',
       { method: 'get', origin: 'https://evil.test' },
       listed,
-      { kind: 'refused' },
+      { kind: 'rejected' },
     ],
     [
       'a subdomain under a wildcard with a port',
@@ -172,30 +172,30 @@ describe('decideCors', () => {
       'a subdomain under a wildcard without its port',
       { origin: 'https://x.apps.test' },
       listed,
-      { kind: 'refused' },
+      { kind: 'rejected' },
     ],
-    ['the apex of a wildcard', { origin: 'https://apps.test:8443' }, listed, { kind: 'refused' }],
+    ['the apex of a wildcard', { origin: 'https://apps.test:8443' }, listed, { kind: 'rejected' }],
     [
       'a name that ends like a wildcard',
       { origin: 'https://evilapps.test:8443' },
       listed,
-      { kind: 'refused' },
+      { kind: 'rejected' },
     ],
-    ['null', { origin: 'null' }, listed, { kind: 'refused' }],
+    ['null', { origin: 'null' }, listed, { kind: 'rejected' }],
     ['null where it is listed', { origin: 'null' }, withNull, granted('null')],
-    ['an empty origin', { origin: '' }, listed, { kind: 'refused' }],
+    ['an empty origin', { origin: '' }, listed, { kind: 'rejected' }],
     ["the request's own host", { origin: 'https://api.test' }, none, { kind: 'none' }],
     [
       "the request's own host on another port",
       { origin: 'https://api.test:8443' },
       none,
-      { kind: 'refused' },
+      { kind: 'rejected' },
     ],
     [
       "the request's own host where no host was checked",
       { origin: 'https://api.test', host: undefined },
       none,
-      { kind: 'refused' },
+      { kind: 'rejected' },
     ],
     ['any origin', { origin: 'https://evil.test' }, any, granted('*')],
     ['any origin, even null', { origin: 'null' }, any, granted('*')],
@@ -204,13 +204,13 @@ describe('decideCors', () => {
       'a cross-site write without an Origin',
       { origin: undefined, secFetchSite: 'cross-site' },
       none,
-      { kind: 'refused' },
+      { kind: 'rejected' },
     ],
     [
       'a same-site write without an Origin',
       { origin: undefined, secFetchSite: 'same-site' },
       none,
-      { kind: 'refused' },
+      { kind: 'rejected' },
     ],
     [
       'a cross-site read without an Origin',
@@ -225,7 +225,7 @@ describe('decideCors', () => {
       { kind: 'none' },
     ],
     ['a write that the user started', { origin: undefined, secFetchSite: 'none' }, none, { kind: 'none' }],
-    ['an empty Sec-Fetch-Site', { origin: undefined, secFetchSite: '' }, none, { kind: 'refused' }],
+    ['an empty Sec-Fetch-Site', { origin: undefined, secFetchSite: '' }, none, { kind: 'rejected' }],
   ];
   it.each(rows)('%s', (_title, changed, options, expected) =>
     expect(decideCors({ ...request, ...changed }, options)).toEqual(expected),

@@ -82,9 +82,9 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       .map(line => JSON.parse(line) as AuditRecord);
     const count = (event: AuditRecord['event']): number =>
       records.filter(each => each.event === event).reduce((sum, each) => sum + (each.count ?? 1), 0);
-    expect([count('finished'), count('refused'), count('dropped')]).toEqual([8, 0, 0]);
-    expect(count('rejected')).toBe(FLOOD);
-    const rejected = records.filter(({ event }) => event === 'rejected');
+    expect([count('finished'), count('rejected'), count('dropped')]).toEqual([8, 0, 0]);
+    expect(count('rejections')).toBe(FLOOD);
+    const rejected = records.filter(({ event }) => event === 'rejections');
     expect(new Set(rejected.map(({ code }) => code)).size).toBe(ATTACKS.length);
     // One record per code and minute: none names a tool of the flood.
     expect(rejected.length).toBeLessThanOrEqual(2 * ATTACKS.length);

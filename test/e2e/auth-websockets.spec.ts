@@ -164,14 +164,14 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         socket.on('me', data => resolve(data));
         socket.on('news', data => resolve(data));
         socket.on('exception', () => resolve('exception'));
-        socket.on('connect_error', () => resolve('refused'));
+        socket.on('connect_error', () => resolve('rejected'));
       }).finally(() => socket.disconnect());
     };
 
     test.each(['websocket', 'polling'])('over %s', async transport => {
       const app = await launch(IoAdapter);
-      expect(await connect(app, '/agents', transport)).toBe('refused');
-      expect(await connect(app, '/agents', transport, { 'X-API-Key': forged })).toBe('refused');
+      expect(await connect(app, '/agents', transport)).toBe('rejected');
+      expect(await connect(app, '/agents', transport, { 'X-API-Key': forged })).toBe('rejected');
       expect(await connect(app, '/agents', transport, { 'X-API-Key': key })).toBe('bot');
       expect(await connect(app, '/news', transport)).toBeNull();
     });

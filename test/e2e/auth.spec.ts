@@ -99,7 +99,7 @@ const INVALID = `${CHALLENGE}, error="invalid_token", error_description="The cre
 const EXPIRED = `${CHALLENGE}, error="invalid_token", error_description="The credential has expired."`;
 
 const bearer = (key: string): Record<string, string> => ({ Authorization: `Bearer ${key}` });
-const refusal = (answer: Answer): unknown[] => [
+const rejection = (answer: Answer): unknown[] => [
   answer.status,
   answer.json().code,
   answer.header('WWW-Authenticate'),
@@ -218,7 +218,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const { key } = keys.add('billing-bot', agent);
       const app = await launch();
       const answer = await app.send('/me', { headers: headers(key) });
-      expect(refusal(answer)).toEqual(expected);
+      expect(rejection(answer)).toEqual(expected);
       expect(answer.header('Content-Type')).toBe('application/problem+json');
       expect(answer.header('Cache-Control')).toBe('no-store');
       expect(answer.header('X-Token-Expired')).toBeUndefined();
@@ -232,7 +232,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const { key, id } = keys.add('billing-bot', agent);
       const app = await launch();
       const status = async (): Promise<unknown[]> =>
-        refusal(await app.send('/me', { headers: { 'X-API-Key': key } }));
+        rejection(await app.send('/me', { headers: { 'X-API-Key': key } }));
       expect((await app.send('/me', { headers: { 'X-API-Key': key } })).status).toBe(200);
       keys.set(switchAgent(keys.book, 'billing-bot', true));
       expect(await status()).toEqual(invalid);
@@ -249,14 +249,14 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       });
       const app = await launch();
       const send = (): Promise<Answer> => app.send('/me', { headers: { 'X-API-Key': key } });
-      expect(refusal(await send())).toEqual(invalid);
+      expect(rejection(await send())).toEqual(invalid);
       app.clock.advance(1000);
       expect((await send()).status).toBe(200);
       app.clock.advance(1999);
       expect((await send()).status).toBe(200);
       app.clock.advance(1);
       const answer = await send();
-      expect(refusal(answer)).toEqual([401, 'invalid_token', EXPIRED]);
+      expect(rejection(answer)).toEqual([401, 'invalid_token', EXPIRED]);
       expect(answer.header('X-Token-Expired')).toBe('true');
     });
 
@@ -264,7 +264,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const { key } = keys.add('billing-bot', agent, { expiresMs: NOW_MS - 1 });
       const app = await launch();
       const answer = await app.send('/me', { headers: { 'X-API-Key': forge(key) } });
-      expect([...refusal(answer), answer.header('X-Token-Expired')]).toEqual([...invalid, undefined]);
+      expect([...rejection(answer), answer.header('X-Token-Expired')]).toEqual([...invalid, undefined]);
     });
 
     it.each(['api_key', 'access_token', 'token', 'TOKEN', 'api%5fkey', 'token[]', 'token%5B0%5D'])(
@@ -274,7 +274,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         const app = await launch();
         for (const path of ['/me', '/open', '/nowhere']) {
           const answer = await app.send(`${path}?a=1&${name}=${key}`, { headers: { 'X-API-Key': key } });
-          expect(refusal(answer)).toEqual([400, 'credential_in_url', undefined]);
+          expect(rejection(answer)).toEqual([400, 'credential_in_url', undefined]);
           expect(answer.body).not.toContain(key);
         }
         expect(app.logger.text).not.toContain(key);
@@ -330,10 +330,10 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const app = await launch();
       const send = (path: string): Promise<Answer> => app.send(path, { headers: { 'X-API-Key': key } });
       const both = await send('/both');
-      expect(refusal(both)).toEqual(insufficient('data:read data:write'));
+      expect(rejection(both)).toEqual(insufficient('data:read data:write'));
       expect(both.json().required_scopes).toEqual(['data:read', 'data:write']);
       expect((await send('/either')).status).toBe(200);
-      expect(refusal(await send('/inherited/class'))).toEqual(insufficient('admin'));
+      expect(rejection(await send('/inherited/class'))).toEqual(insufficient('admin'));
       expect((await send('/inherited/handler')).status).toBe(200);
       expect((await app.send('/inherited/public')).status).toBe(200);
       expect((await app.send('/doors/open')).status).toBe(200);
@@ -346,7 +346,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const { key } = keys.add('nobody', {});
       const app = await launch();
       const answer = await app.send('/either', { headers: { 'X-API-Key': key } });
-      expect(refusal(answer)).toEqual(insufficient('admin data:read'));
+      expect(rejection(answer)).toEqual(insufficient('admin data:read'));
       expect(answer.json().any_of_scopes).toEqual(['admin', 'data:read']);
     });
 
@@ -447,8 +447,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         limit: 3,
         windowMs: 60_000,
       });
-      expect(events.filter(({ type }) => type === 'auth.refused')).toHaveLength(5);
-      expect(events[0]).toMatchObject({ type: 'auth.refused', reason: 'invalid', scheme: 'api-key' });
+      expect(events.filter(({ type }) => type === 'auth.rejected')).toHaveLength(5);
+      expect(events[0]).toMatchObject({ type: 'auth.rejected', reason: 'invalid', scheme: 'api-key' });
       app.clock.advance(61_000);
       expect((await bad()).status).toBe(401);
     });
@@ -482,9 +482,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         tier: 'paid',
         frozen: true,
       });
-      expect(refusal(await get({}))).toEqual([401, 'credential_missing', CHALLENGE]);
-      expect(refusal(await get({ 'X-User': 'banned' }))).toEqual([401, 'invalid_token', INVALID]);
-      expect(refusal(await get(bearer('x')))).toEqual([401, 'invalid_token', INVALID]);
+      expect(rejection(await get({}))).toEqual([401, 'credential_missing', CHALLENGE]);
+      expect(rejection(await get({ 'X-User': 'banned' }))).toEqual([401, 'invalid_token', INVALID]);
+      expect(rejection(await get(bearer('x')))).toEqual([401, 'invalid_token', INVALID]);
       expect((await get({ 'X-User': 'a b' })).status).toBe(503);
       expect(app.logger.find('auth.identify must return an agent with an id', 'error')).toHaveLength(1);
     });

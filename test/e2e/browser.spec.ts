@@ -106,7 +106,7 @@ class ApiController {
   let browser: Browser;
   const servers: Server[] = [];
   let allowed: string;
-  let refused: string;
+  let rejected: string;
 
   /** An empty page on a port of its own, which makes it an origin of its own. */
   async function serveOrigin(host: string): Promise<string> {
@@ -124,7 +124,7 @@ class ApiController {
     browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS });
     // One site, so that cookies go along; a refused origin of the same site is the harder case.
     allowed = await serveOrigin('127.0.0.1');
-    refused = await serveOrigin('127.0.0.1');
+    rejected = await serveOrigin('127.0.0.1');
   });
   afterAll(async () => {
     await browser?.close();
@@ -240,7 +240,7 @@ class ApiController {
 
   it('a refused origin reads nothing', async () => {
     const { api } = await startApi();
-    const { page } = await open(refused);
+    const { page } = await open(rejected);
     expect(await fetchIn(page, `${api}/whoami`)).toEqual({ blocked: 'TypeError' });
     expect(await fetchIn(page, `${api}/whoami`, { credentials: 'include' })).toEqual({
       blocked: 'TypeError',
@@ -257,7 +257,7 @@ class ApiController {
   ];
   it.each(SENT)('a refused origin does not run a handler by %s', async (_row, init) => {
     const { api } = await startApi();
-    const { page } = await open(refused);
+    const { page } = await open(rejected);
     const answer = await fetchIn(page, `${api}/tools/run`, init);
     expect('blocked' in answer || answer['status'] === 0).toBe(true);
     expect(ran).toHaveLength(0);
@@ -265,7 +265,7 @@ class ApiController {
 
   it('a refused origin does not run a handler by submitting a form', async () => {
     const { api } = await startApi();
-    const { page } = await open(refused);
+    const { page } = await open(rejected);
     const navigated = page.waitForResponse(`${api}/tools/run`);
     await page.evaluate(`(() => {
       const form = document.createElement('form');
@@ -301,7 +301,7 @@ class ApiController {
 
   it('an EventSource of a refused origin reads nothing', async () => {
     const { api } = await startApi();
-    const { page } = await open(refused);
+    const { page } = await open(rejected);
     const state = await run(
       page,
       `return new Promise(resolve => {

@@ -124,9 +124,9 @@ class Work {
   }
 
   @RateLimit({
-    limit: async owner => {
-      lookups.push(owner);
-      const limit = limits.get(owner);
+    limit: async partitionKey => {
+      lookups.push(partitionKey);
+      const limit = limits.get(partitionKey);
       if (limit === undefined) throw new Error('the directory is away');
       return limit;
     },
@@ -174,12 +174,12 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const app = await startWork(platform);
       const running = [app.send('/slots/waits'), app.send('/slots/waits')];
       await arrived(2);
-      const refused = await app.send('/slots/now');
-      expect(refused.status).toBe(429);
-      expect(refused.header('Retry-After')).toBe('1');
-      expect(refused.header('RateLimit-Policy')).toBe('"2-concurrent";q=2;qu="concurrent-requests"');
-      expect(refused.header('RateLimit')).toBe('"2-concurrent";r=0');
-      expect(refused.json()).toMatchObject({ code: 'rate_limited', detail: 'Limit: 2 concurrent requests' });
+      const rejected = await app.send('/slots/now');
+      expect(rejected.status).toBe(429);
+      expect(rejected.header('Retry-After')).toBe('1');
+      expect(rejected.header('RateLimit-Policy')).toBe('"2-concurrent";q=2;qu="concurrent-requests"');
+      expect(rejected.header('RateLimit')).toBe('"2-concurrent";r=0');
+      expect(rejected.json()).toMatchObject({ code: 'rate_limited', detail: 'Limit: 2 concurrent requests' });
       for (const { release } of waiting) release();
       expect(statuses(await Promise.all(running))).toEqual([200, 200]);
       for (let turn = 0; turn < 5; turn++) expect((await app.send('/slots/now')).status).toBe(200);

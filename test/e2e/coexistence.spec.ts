@@ -302,8 +302,8 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
         ),
     });
     const served = await app.send('/', { headers: { 'X-Request-ID': 'abc' } });
-    const refused = await app.send('/', { headers: { Host: 'evil.example' } });
-    expect([served.status, refused.status, events]).toEqual([200, 421, ['hook abc', 'handler']]);
+    const rejected = await app.send('/', { headers: { Host: 'evil.example' } });
+    expect([served.status, rejected.status, events]).toEqual([200, 421, ['hook abc', 'handler']]);
     expectWhole(served);
   });
 

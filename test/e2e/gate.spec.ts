@@ -81,15 +81,15 @@ describe.each(PLATFORMS)('the gate on %s', (_title, platform) => {
   it('answers a flood without the framework, with the headers of every other refusal', async () => {
     const { send } = await start(platform, { ...parts, options: { rateLimit: { flood: '1/minute' } } });
     expect((await send('/')).status).toBe(200);
-    const refused = await send('/');
+    const rejected = await send('/');
     expect(frameworkCalls).toBe(1);
-    expect([refused.status, refused.header('retry-after'), refused.header('content-type')]).toEqual([
+    expect([rejected.status, rejected.header('retry-after'), rejected.header('content-type')]).toEqual([
       429,
       '60',
       'application/problem+json',
     ]);
-    expect(refused.json()['violated-policies']).toEqual(['flood']);
-    expect(refused.header('ratelimit')).toBe('"flood";r=0;t=60');
+    expect(rejected.json()['violated-policies']).toEqual(['flood']);
+    expect(rejected.header('ratelimit')).toBe('"flood";r=0;t=60');
   });
 
   it('counts a request once, although it passes the gate and the hook', async () => {

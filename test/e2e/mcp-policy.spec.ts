@@ -224,8 +224,8 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
       { event: 'finished', tool: 'delete_user', outcome: 'ok', status: 200 },
       { event: 'started', tool: 'delete_user' },
       { event: 'finished', outcome: 'failed', status: 200 },
-      { event: 'refused', tool: 'delete_user', agent: 'reader', status: 403, code: 'tool_not_allowed' },
-      { event: 'rejected', outcome: 'refused', status: 403, code: 'origin_not_allowed', count: 1 },
+      { event: 'rejected', tool: 'delete_user', agent: 'reader', status: 403, code: 'tool_not_allowed' },
+      { event: 'rejections', outcome: 'rejected', status: 403, code: 'origin_not_allowed', count: 1 },
     ]);
     expect(JSON.stringify(app.sink.records)).not.toContain('"jo"');
     expect(calls).toEqual(['delete_user']);
@@ -379,8 +379,8 @@ describe.each(PLATFORMS)('the network of MCP on %s', (_platform, platform) => {
       await from('8.8.8.8'),
       await from('100.64.0.1'),
     ]).toEqual([200, 200, 403, 403]);
-    const refused = await send('/internal', { headers: { 'X-Forwarded-For': '8.8.8.8' } });
-    expect(refused.json()).toMatchObject({ code: 'network_not_allowed', status: 403 });
+    const rejected = await send('/internal', { headers: { 'X-Forwarded-For': '8.8.8.8' } });
+    expect(rejected.json()).toMatchObject({ code: 'network_not_allowed', status: 403 });
 
     const { send: unnamed } = await start(platform, { controllers: [InternalController] });
     expect((await unnamed('/internal')).status).toBe(200);

@@ -432,13 +432,13 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
       headers: { ...headers, host: 'localhost' },
     });
     expect([served.statusCode, calls]).toEqual([200, ['read_file']]);
-    const refused = await inject({
+    const rejected = await inject({
       method: 'POST',
       url: '/mcp',
       payload: body,
       headers: { ...headers, host: 'localhost', 'mcp-name': 'x' },
     });
-    expect([refused.statusCode, calls]).toEqual([400, ['read_file']]);
+    expect([rejected.statusCode, calls]).toEqual([400, ['read_file']]);
   });
 
   describe('origins.json', () => {
@@ -495,9 +495,9 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
     expect((await post(notification)).header('ratelimit')).toBe('"5-per-minute";r=4;t=60');
     const batch = await post([call('read_file', 1), call('read_file', 2), call('read_file', 'three')]);
     expect(batch.header('ratelimit')).toBe('"5-per-minute";r=1;t=60');
-    const refused = await post([call('read_file', 1), notification, call('read_file', 'two')]);
-    expect([refused.status, refused.header('retry-after')]).toEqual([429, '60']);
-    expect(refused.json()).toMatchObject([
+    const rejected = await post([call('read_file', 1), notification, call('read_file', 'two')]);
+    expect([rejected.status, rejected.header('retry-after')]).toEqual([429, '60']);
+    expect(rejected.json()).toMatchObject([
       { jsonrpc: '2.0', id: 1, error: { code: -32000, data: { code: 'rate_limited', status: 429 } } },
       { id: 'two' },
     ]);

@@ -61,9 +61,9 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     const first = await app.send('/');
     expect([first.status, first.header('X-RateLimit-Remaining')]).toEqual([200, '1']);
     expect(await statuses(app, '/other', 2)).toEqual([200, 429]);
-    const refused = await app.send('/');
-    expect([refused.status, refused.header('Retry-After')]).toEqual([429, '60']);
-    expect(refused.json()).toMatchObject({ code: 'rate_limited', 'violated-policies': ['2-per-minute'] });
+    const rejected = await app.send('/');
+    expect([rejected.status, rejected.header('Retry-After')]).toEqual([429, '60']);
+    expect(rejected.json()).toMatchObject({ code: 'rate_limited', 'violated-policies': ['2-per-minute'] });
     const [[key, ttl, limit]] = store.asked as [Increment];
     expect([ttl, limit]).toEqual([60_000, 2]);
     expect(new Set(store.asked.map(([name]) => name))).toEqual(new Set([key]));
@@ -91,8 +91,8 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
   });
 
   const lies: [title: string, store: object][] = [
-    ['a verdict without standings', { judge: async () => ({ granted: false, standings: [] }) }],
-    ['standings that are none', { judge: async () => ({ granted: true, standings: [null] }) }],
+    ['a verdict without standings', { consume: async () => ({ granted: false, policyStates: [] }) }],
+    ['standings that are none', { consume: async () => ({ granted: true, policyStates: [null] }) }],
     ['an empty record', { increment: async () => ({}) }],
   ];
   it.each(lies)('limits by itself where its store answers %s', async (_title, store) => {
@@ -230,8 +230,8 @@ describe('RateLimiter, by hand', () => {
   it('takes from all limits or from none', async () => {
     const { limiter } = await startLimiter();
     expect((await limiter.consume('1/second, 5/minute', 'a')).granted).toBe(true);
-    const refused = await limiter.consume('1/second, 5/minute', 'a');
-    expect(refused.limits.map(({ remaining }) => remaining)).toEqual([0, 4]);
+    const rejected = await limiter.consume('1/second, 5/minute', 'a');
+    expect(rejected.limits.map(({ remaining }) => remaining)).toEqual([0, 4]);
   });
 
   it('peeks without taking', async () => {

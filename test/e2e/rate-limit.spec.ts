@@ -81,13 +81,13 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
         expect(await statuses(app, '/a', 10)).toEqual(granted(10));
         app.clock.advance(1_000);
       }
-      const refused = await app.send('/a');
-      expect(refused.status).toBe(429);
-      expect(refused.json()['violated-policies']).toEqual(['100-per-minute']);
-      expect(refused.header('X-RateLimit-Limit')).toBe('100');
-      expect(refused.header('Retry-After')).toBe('50');
+      const rejected = await app.send('/a');
+      expect(rejected.status).toBe(429);
+      expect(rejected.json()['violated-policies']).toEqual(['100-per-minute']);
+      expect(rejected.header('X-RateLimit-Limit')).toBe('100');
+      expect(rejected.header('Retry-After')).toBe('50');
       // The limit of the second was not charged for what the minute refused.
-      expect(refused.header('RateLimit')).toBe('"10-per-second";r=10;t=0, "100-per-minute";r=0;t=50');
+      expect(rejected.header('RateLimit')).toBe('"10-per-second";r=10;t=0, "100-per-minute";r=0;t=50');
     });
 
     it('takes nothing from the minute for what the second refuses', async () => {
@@ -169,11 +169,11 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
         const answer = await app.send(`/none/${turn}`);
         expect([answer.status, answer.header('X-RateLimit-Remaining')]).toEqual([404, String(9 - turn)]);
       }
-      const refused = await app.send('/none');
-      expect([refused.status, refused.header('Retry-After')]).toEqual([429, '1']);
-      expect(refused.json()).toMatchObject({
+      const rejected = await app.send('/none');
+      expect([rejected.status, rejected.header('Retry-After')]).toEqual([429, '1']);
+      expect(rejected.json()).toMatchObject({
         code: 'rate_limited',
-        requestId: refused.header('X-Request-ID'),
+        requestId: rejected.header('X-Request-ID'),
       });
       expect(await statuses(app, '/a', 1)).toEqual([429]);
     });
@@ -326,9 +326,9 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(await statuses(app, '/several', 3)).toEqual([200, 200, 429]);
       app.clock.advance(1_000);
       expect(await statuses(app, '/several', 1)).toEqual([200]);
-      const refused = await app.send('/several');
-      expect(refused.json()['violated-policies']).toEqual(['3-per-minute']);
-      expect(refused.header('Retry-After')).toBe('59');
+      const rejected = await app.send('/several');
+      expect(rejected.json()['violated-policies']).toEqual(['3-per-minute']);
+      expect(rejected.header('Retry-After')).toBe('59');
     });
 
     const calls: unknown[] = [];
@@ -550,9 +550,9 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     it('headers: false tells nothing but Retry-After', async () => {
       const app = await startWith({ limits: '1/minute', headers: false });
       expect(fields(await app.send('/a'))).toEqual(Array(5).fill(undefined));
-      const refused = await app.send('/a');
-      expect([refused.status, refused.header('Retry-After')]).toEqual([429, '60']);
-      expect(fields(refused)).toEqual(Array(5).fill(undefined));
+      const rejected = await app.send('/a');
+      expect([rejected.status, rejected.header('Retry-After')]).toEqual([429, '60']);
+      expect(fields(rejected)).toEqual(Array(5).fill(undefined));
     });
 
     it('rateLimit: false limits nothing', async () => {

@@ -50,8 +50,8 @@ interface Expectation {
   readonly closes: boolean;
 }
 
-const refused = (...statuses: number[]): Expectation => ({ statuses, ran: [], closes: true });
-const refusedOpen = (status: number): Expectation => ({ statuses: [status], ran: [], closes: false });
+const rejected = (...statuses: number[]): Expectation => ({ statuses, ran: [], closes: true });
+const rejectedOpen = (status: number): Expectation => ({ statuses: [status], ran: [], closes: false });
 const served = (...ran: string[]): Expectation => ({ statuses: [200], ran, closes: false });
 
 /** Fastify writes Node's own refusal behind an answer that was given on the headers alone. */
@@ -61,44 +61,44 @@ const byPlatform = (express: Expectation, fastify: Expectation): Record<Platform
 });
 
 const EXPECTED: Readonly<Record<string, Expectation | Record<PlatformName, Expectation>>> = {
-  'two-hosts-same': refusedOpen(400),
-  'host-empty': refusedOpen(400),
-  'abs-uri-evil': refusedOpen(400),
-  'abs-uri-good-host-evil': refusedOpen(400),
-  'lf-only': refused(400),
-  'bad-method': refused(400),
-  'unknown-method': refused(400),
-  'lowercase-method': refused(400),
+  'two-hosts-same': rejectedOpen(400),
+  'host-empty': rejectedOpen(400),
+  'abs-uri-evil': rejectedOpen(400),
+  'abs-uri-good-host-evil': rejectedOpen(400),
+  'lf-only': rejected(400),
+  'bad-method': rejected(400),
+  'unknown-method': rejected(400),
+  'lowercase-method': rejected(400),
   // Node closes the connection without a word.
-  connect: refused(),
-  'options-star': refusedOpen(404),
-  'tls-hello': refused(400),
-  'te-cl': refused(400),
-  'dup-cl-different': refused(400),
-  'cl-list': refused(400),
-  'cl-plus': refused(400),
-  'cl-empty': refused(400),
-  'cl-huge': refused(400),
-  'cl-1e9': refused(413),
-  'te-identity': refused(400),
-  'te-xchunked': refused(400),
-  'te-chunked-twice': refused(400),
-  'te-vtab': refused(400),
+  connect: rejected(),
+  'options-star': rejectedOpen(404),
+  'tls-hello': rejected(400),
+  'te-cl': rejected(400),
+  'dup-cl-different': rejected(400),
+  'cl-list': rejected(400),
+  'cl-plus': rejected(400),
+  'cl-empty': rejected(400),
+  'cl-huge': rejected(400),
+  'cl-1e9': rejected(413),
+  'te-identity': rejected(400),
+  'te-xchunked': rejected(400),
+  'te-chunked-twice': rejected(400),
+  'te-vtab': rejected(400),
   // Without a Content-Type no parser waits for the body, so that an Express handler runs before the body proves malformed.
-  'chunk-bad-size': byPlatform({ statuses: [400], ran: ['echo'], closes: true }, refused(415)),
-  'chunk-lf': byPlatform({ statuses: [400], ran: ['echo'], closes: true }, refused(415)),
+  'chunk-bad-size': byPlatform({ statuses: [400], ran: ['echo'], closes: true }, rejected(415)),
+  'chunk-lf': byPlatform({ statuses: [400], ran: ['echo'], closes: true }, rejected(415)),
   'get-body': served('root'),
   'pipeline-host-switch': { statuses: [200, 421], ran: ['public'], closes: false },
-  'expect-unknown': refusedOpen(417),
-  'hdr-17k': refused(431),
-  'url-17k': refused(431),
-  'dup-auth': refusedOpen(400),
+  'expect-unknown': rejectedOpen(417),
+  'hdr-17k': rejected(431),
+  'url-17k': rejected(431),
+  'dup-auth': rejectedOpen(400),
   // 401 where the keys are the package's affair; here it knows of none, and refuses a field that came twice.
-  'dup-apikey': refusedOpen(400),
+  'dup-apikey': rejectedOpen(400),
   'dup-reqid': served('root'),
   // Ignored: the POST of /admin has no route, and its DELETE is not asked for.
-  'method-override': refusedOpen(404),
-  'ce-unknown': refusedOpen(415),
+  'method-override': rejectedOpen(404),
+  'ce-unknown': rejectedOpen(415),
 };
 
 /** Asked by tests of their own. */

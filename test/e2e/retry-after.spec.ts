@@ -77,28 +77,28 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         rateLimit: { limits: ['10/second', '40/minute'], flood: '60/second' },
       },
     });
-    let refusals = 0;
+    let rejections = 0;
     const walk = async (steps: readonly Step[]): Promise<void> => {
       const untrue: unknown[] = [];
       for (const { path, client, pauseMs, behind } of steps) {
         const ask = (): Promise<Answer> =>
           app.send(`/${path}`, { headers: { 'X-Forwarded-For': `192.0.2.${client}` } });
-        const expectRefusal = async (isRefused: boolean, told: Answer): Promise<void> => {
+        const expectRejection = async (isRefused: boolean, told: Answer): Promise<void> => {
           const answer = await ask();
           if ((answer.status === 429) !== isRefused)
             untrue.push([path, told.header('RateLimit'), answer.header('RateLimit')]);
         };
         const answer = await ask();
         if (answer.status === 429) {
-          refusals++;
+          rejections++;
           const seconds = Number(answer.header('Retry-After'));
           const tooSoonMs =
             behind === 'come too soon, then wait' && seconds > 1 ? (seconds - 1) * 1000 - 1 : 0;
           app.clock.advance(tooSoonMs);
-          if (tooSoonMs > 0) await expectRefusal(true, answer);
+          if (tooSoonMs > 0) await expectRejection(true, answer);
           if (behind !== 'go on') {
             app.clock.advance(seconds * 1000 - tooSoonMs);
-            await expectRefusal(false, answer);
+            await expectRejection(false, answer);
           }
         }
         app.clock.advance(pauseMs);
@@ -109,6 +109,6 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       numRuns: 20,
       endOnFailure: true,
     });
-    expect(refusals).toBeGreaterThan(50);
+    expect(rejections).toBeGreaterThan(50);
   });
 });

@@ -1,7 +1,7 @@
 /* A limit in shadow mode is counted and reported to the app, and no client can tell that it is there. */
 import { Controller, Get, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Throttle, type ThrottlerRequest } from '@nestjs/throttler';
-import { refusesAny, resolveRateLimit } from '../../src/rate-limit/rate-limit.options.js';
+import { rejectsAny, resolveRateLimit } from '../../src/rate-limit/rate-limit.options.js';
 import {
   type AgentSecurityOptions,
   AgentTool,
@@ -130,10 +130,10 @@ describe.each(PLATFORMS)('shadow mode on %s', (_title, platform) => {
     const app = await start(platform, { controllers: [TriedController] });
     expect((await app.send('/both')).header('RateLimit')).toBe('"kept";r=1;t=60');
     await app.send('/both');
-    const refused = await app.send('/both');
-    expect(refused.status).toBe(429);
-    expect(refused.header('RateLimit-Policy')).toBe('"kept";q=2;w=60');
-    expect(refused.body).not.toContain('tried');
+    const rejected = await app.send('/both');
+    expect(rejected.status).toBe(429);
+    expect(rejected.header('RateLimit-Policy')).toBe('"kept";q=2;w=60');
+    expect(rejected.body).not.toContain('tried');
   });
 
   it('reports what a tool would have refused', async () => {
@@ -171,5 +171,5 @@ it.each([
   ['limits in shadow mode alone', { shadow: true, flood: false }, false],
 ] as const)('OpenAPI documents describe a 429: %s', (_title, options, expected) => {
   const resolved = resolveRateLimit(options, () => undefined);
-  expect(resolved && refusesAny(resolved)).toBe(expected);
+  expect(resolved && rejectsAny(resolved)).toBe(expected);
 });

@@ -143,17 +143,17 @@ describe.each(PLATFORMS)('app.close() on %s', (_title, platform) => {
     let held = 0;
     let isOpen = true;
     const store: QuotaStore & { onApplicationShutdown?(): void } = {
-      judge: async charges => {
+      consume: async charges => {
         held++;
         const policy = charges[0]!.policies[0]!;
-        return { granted: true, standings: [{ policy, remaining: 1, resetMs: 0, violated: false }] };
+        return { granted: true, policyStates: [{ policy, remaining: 1, resetMs: 0, violated: false }] };
       },
       settle: async (charges, units) => {
         // Later than the app's other hooks.
         for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve));
         if (isOpen) held += units;
         const policy = charges[0]!.policies[0]!;
-        return { granted: true, standings: [{ policy, remaining: 1, resetMs: 0, violated: false }] };
+        return { granted: true, policyStates: [{ policy, remaining: 1, resetMs: 0, violated: false }] };
       },
     };
     const app = await launch({ rateLimit: { limits: false, flood: false, store } });

@@ -150,11 +150,11 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       const first = await app.send('/three');
       expect([first.header('X-RateLimit-Limit'), first.header('X-RateLimit-Remaining')]).toEqual(['3', '2']);
       await statuses(app, '/three', 2);
-      const refused = await app.send('/three');
-      expect([refused.header('X-RateLimit-Remaining'), refused.header('Retry-After')]).toEqual(['0', '60']);
-      expect(refused.lines.filter(([name]) => /^retry-after-/i.test(name))).toEqual([]);
-      expect(refused.repeated).toEqual([]);
-      expect(refused.json()).toMatchObject({ code: 'rate_limited', status: 429 });
+      const rejected = await app.send('/three');
+      expect([rejected.header('X-RateLimit-Remaining'), rejected.header('Retry-After')]).toEqual(['0', '60']);
+      expect(rejected.lines.filter(([name]) => /^retry-after-/i.test(name))).toEqual([]);
+      expect(rejected.repeated).toEqual([]);
+      expect(rejected.json()).toMatchObject({ code: 'rate_limited', status: 429 });
     });
 
     it.each(['ключ', 'na"me', 'büro', 'a b', ''])('stops the start-up for the name %j', async name => {
@@ -239,8 +239,8 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
         ...granted(3),
         429,
       ]);
-      const refused = await app.send('/functions', { headers: { 'X-Limit': '3', 'X-TTL': '5000' } });
-      expect(refused.header('Retry-After')).toBe('5');
+      const rejected = await app.send('/functions', { headers: { 'X-Limit': '3', 'X-TTL': '5000' } });
+      expect(rejected.header('Retry-After')).toBe('5');
       expect(await statuses(app, '/functions', 2)).toEqual([200, 429]);
     });
 
@@ -255,8 +255,8 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       const app = await startWith('9/second');
       expect(await statuses(app, '/block-default', 2)).toEqual(granted(2));
       app.clock.advance(9_000);
-      const refused = await app.send('/block-default');
-      expect([refused.status, refused.header('Retry-After')]).toEqual([429, '10']);
+      const rejected = await app.send('/block-default');
+      expect([rejected.status, rejected.header('Retry-After')]).toEqual([429, '10']);
       app.clock.advance(9_999);
       expect(await statuses(app, '/block-default', 1)).toEqual([429]);
       app.clock.advance(1);
@@ -443,9 +443,9 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       }
       const app = await withGuard(ThrowGuard);
       await statuses(app, '/plain', 1);
-      const refused = await app.send('/plain');
-      expect([refused.status, refused.header('Retry-After')]).toEqual([429, '60']);
-      expect(refused.json()).toMatchObject({ code: 'rate_limited', detail: 'slow down' });
+      const rejected = await app.send('/plain');
+      expect([rejected.status, rejected.header('Retry-After')]).toEqual([429, '60']);
+      expect(rejected.json()).toMatchObject({ code: 'rate_limited', detail: 'slow down' });
       expect(details).toEqual([
         {
           limit: 1,
@@ -469,9 +469,9 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       }
       const app = await withGuard(MessageGuard);
       await statuses(app, '/plain', 1);
-      const refused = await app.send('/plain');
-      expect(refused.status).toBe(429);
-      expect(refused.json()).toMatchObject({ code: 'rate_limited', detail: 'slow down' });
+      const rejected = await app.send('/plain');
+      expect(rejected.status).toBe(429);
+      expect(rejected.json()).toMatchObject({ code: 'rate_limited', detail: 'slow down' });
     });
 
     it('may override handleRequest', async () => {
@@ -510,9 +510,9 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       providers: [{ provide: APP_FILTER, useClass: ThrottlerFilter }],
     });
     await statuses(app, '/plain', 1);
-    const refused = await app.send('/plain');
-    expect(refused.json()).toEqual({ mine: 429 });
-    expect(refused.header('Retry-After')).toBe('60');
+    const rejected = await app.send('/plain');
+    expect(rejected.json()).toEqual({ mine: 429 });
+    expect(rejected.header('Retry-After')).toBe('60');
   });
 
   describe("beside the app's own ThrottlerModule", () => {
@@ -533,10 +533,10 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(first.status).toBe(200);
       expect(first.repeated).toEqual([]);
       expect(await statuses(app, '/reports', 2)).toEqual([200, 429]);
-      const refused = await app.send('/reports');
-      expect(refused.repeated).toEqual([]);
-      expect(refused.header('Content-Type')).toBe('application/problem+json');
-      expect(refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
+      const rejected = await app.send('/reports');
+      expect(rejected.repeated).toEqual([]);
+      expect(rejected.header('Content-Type')).toBe('application/problem+json');
+      expect(rejected.json()).toMatchObject({ status: 429, code: 'rate_limited' });
       expect(await statuses(app, '/plain', 3)).toEqual(granted(3));
     });
 

@@ -317,9 +317,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const answer = await ask(app, `${GRANT}&scope=data:read`);
     expect(answer.json().scope).toBe('data:read');
     const headers = bearer(answer.json().access_token);
-    const refused = await app.send('/write', { headers });
-    expect([refused.status, refused.json().code]).toEqual([403, 'insufficient_scope']);
-    expect(refused.header('WWW-Authenticate')).toBe(
+    const rejected = await app.send('/write', { headers });
+    expect([rejected.status, rejected.json().code]).toEqual([403, 'insufficient_scope']);
+    expect(rejected.header('WWW-Authenticate')).toBe(
       'Bearer realm="api", error="insufficient_scope", scope="data:write", ' +
         'resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"',
     );

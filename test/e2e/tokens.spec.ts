@@ -65,7 +65,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
   describe('the guard cases', () => {
     const { guard } = loadCases('jwt');
-    const refused = async (token: string, tokens?: Partial<TokensOptions>): Promise<Answer> => {
+    const rejected = async (token: string, tokens?: Partial<TokensOptions>): Promise<Answer> => {
       const app = await launch(tokens);
       const answer = await app.send('/me', { headers: bearer(token) });
       expect([answer.status, answer.json().code]).toEqual([401, 'invalid_token']);
@@ -76,9 +76,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       return answer;
     };
     const cases: Record<string, () => Promise<unknown>> = {
-      'two tokens': async () => refused(`${await sign()} ${await sign()}`),
+      'two tokens': async () => rejected(`${await sign()} ${await sign()}`),
       'alg not in list': async () =>
-        refused(await sign({ key: RSA.privateKey, header: { alg: 'RS384' } }), {
+        rejected(await sign({ key: RSA.privateKey, header: { alg: 'RS384' } }), {
           keys: RSA.publicKey,
           algorithms: ['RS256'],
         }),
@@ -90,16 +90,16 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
           },
         ),
       'kid proto': async () =>
-        refused(await sign({ header: { kid: '__proto__' } }), {
+        rejected(await sign({ header: { kid: '__proto__' } }), {
           keys: publicJwk(EC.publicKey, { kid: 'a' }),
         }),
       expired: async () => {
-        const answer = await refused(await sign({ claims: { exp: NOW_S - 61 } }), { clockTolerance: '60s' });
+        const answer = await rejected(await sign({ claims: { exp: NOW_S - 61 } }), { clockTolerance: '60s' });
         expect(answer.header('WWW-Authenticate')).toContain('error="invalid_token"');
         expect(answer.header('X-Token-Expired')).toBe('true');
       },
-      'exp string': async () => refused(await sign({ claims: { exp: '9999999999' } })),
-      'nbf future': async () => refused(await sign({ claims: { nbf: NOW_S + 120 } })),
+      'exp string': async () => rejected(await sign({ claims: { exp: '9999999999' } })),
+      'nbf future': async () => rejected(await sign({ claims: { nbf: NOW_S + 120 } })),
       'aud array contains': async () => {
         const app = await launch({ audience: 'api' });
         const headers = bearer(await sign({ claims: { aud: ['x', 'api'] } }));
@@ -107,7 +107,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         expect([answer.status, answer.json()]).toEqual([200, { id: 'agent-7', kind: 'token' }]);
       },
       'id token as access token': async () =>
-        refused(await sign({ header: { typ: 'JWT' }, claims: { nonce: 'n' } })),
+        rejected(await sign({ header: { typ: 'JWT' }, claims: { nonce: 'n' } })),
       insufficient: async () => {
         const app = await launch();
         const answer = await app.send('/x', { headers: bearer(await sign()) });
@@ -117,7 +117,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         );
       },
       'error body': async () => {
-        const answer = await refused(await sign({ key: OTHER_EC.privateKey }));
+        const answer = await rejected(await sign({ key: OTHER_EC.privateKey }));
         expect(answer.header('WWW-Authenticate')).toBe(INVALID);
         expect(answer.json()).toEqual({
           type: 'about:blank',
@@ -284,8 +284,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     it.each(bad)('%s are no keys', async (_what, give) => {
       answer = give;
       const app = await launch({ jwksUri: uri() });
-      const refusal = await app.send('/me', { headers: bearer(await sign({ header: { kid: 'a' } })) });
-      expect([refusal.status, refusal.json().code]).toEqual([503, 'identity_unavailable']);
+      const rejection = await app.send('/me', { headers: bearer(await sign({ header: { kid: 'a' } })) });
+      expect([rejection.status, rejection.json().code]).toEqual([503, 'identity_unavailable']);
     });
 
     test('of no use are passed over', async () => {

@@ -25,7 +25,7 @@ import {
   ToolPolicy,
 } from '../../src/index.js';
 import { hashKey } from '../../src/common/hash-key.js';
-import { EVERY_POLICY, judge } from '../../src/limiter/judge.js';
+import { EVERY_POLICY, consume } from '../../src/limiter/consume.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
 import { agent, headerAgents } from '../support/agents.js';
 import { PLATFORMS } from '../support/platforms.js';
@@ -164,8 +164,8 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     expect(runs).toEqual(['delete_user 7', 'read_users']);
   });
 
-  type Refused = [title: string, path: string, agent: string, options: object, status: number, code: string];
-  const refused: Refused[] = [
+  type Rejected = [title: string, path: string, agent: string, options: object, status: number, code: string];
+  const rejected: Rejected[] = [
     ['a tool with scopes and nobody verified', '/users/7/delete', '', {}, 401, 'credential_missing'],
     ['a missing scope', '/users/7/delete', 'bot users:read', {}, 403, 'insufficient_scope'],
     ['a scope that only begins alike', '/users/7/delete', 'bot users:delete2', {}, 403, 'insufficient_scope'],
@@ -222,7 +222,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
       'credential_missing',
     ],
   ];
-  it.each(refused)('refuses %s', async (_case, path, who, tools, status, code) => {
+  it.each(rejected)('refuses %s', async (_case, path, who, tools, status, code) => {
     const { send, sink, events } = await startTools({ tools });
     const headers: Record<string, string> = who === '' ? {} : { 'x-agent': who };
     const answer = await send(path, path === '/users' ? { headers } : deletion(headers));
@@ -235,11 +235,11 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     const tool = path === '/users' ? 'read_users' : 'delete_user';
     // Who is not verified is counted; what becomes of a verified agent's call is recorded by itself.
     const recorded =
-      who === '' ? { event: 'rejected', count: 1 } : { event: 'refused', agent: who.split(' ')[0], tool };
+      who === '' ? { event: 'rejections', count: 1 } : { event: 'rejected', agent: who.split(' ')[0], tool };
     const record = await sink.next(({ event }) => event === recorded.event);
-    expect(record).toMatchObject({ ...recorded, status, code, outcome: 'refused' });
+    expect(record).toMatchObject({ ...recorded, status, code, outcome: 'rejected' });
     expect(sink.records).toHaveLength(1);
-    expect(events.filter(({ type }) => type === 'tool.refused')).toMatchObject([{ code }]);
+    expect(events.filter(({ type }) => type === 'tool.rejected')).toMatchObject([{ code }]);
   });
 
   it.each([
@@ -335,12 +335,12 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     const tables = new Map<string, QuotaTable>();
     let asked = 0;
     const store: QuotaStore = {
-      judge: async charges => {
+      consume: async charges => {
         asked++;
         const [{ key, policies, cost }] = charges as [StoredCharge];
         const id = policies.map(({ name }) => name).join();
         if (!tables.has(id)) tables.set(id, new QuotaTable(policies, 1_000));
-        return judge([{ table: tables.get(id)!, mask: EVERY_POLICY, key: hashKey(key), cost }], 5_000_000);
+        return consume([{ table: tables.get(id)!, mask: EVERY_POLICY, key: hashKey(key), cost }], 5_000_000);
       },
     };
     const options = { rateLimit: { limits: false, store } } as const;
@@ -360,7 +360,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     ['allow', 201],
     ['local', 201],
   ] as const)('with a store that fails and onStoreError %s: %d', async (onStoreError, status) => {
-    const store: QuotaStore = { judge: () => Promise.reject(new Error('gone')) };
+    const store: QuotaStore = { consume: () => Promise.reject(new Error('gone')) };
     const { send } = await startTools({ rateLimit: { limits: false, store, onStoreError } });
     const answer = await send('/users/1/delete', deletion({ 'x-agent': 'a users:delete' }));
     expect(answer.status).toBe(status);
@@ -452,13 +452,13 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
       'a guard of the app that refuses',
       '/guarded',
       1,
-      { event: 'rejected', outcome: 'refused', status: 403, code: 'forbidden', count: 1 },
+      { event: 'rejections', outcome: 'rejected', status: 403, code: 'forbidden', count: 1 },
     ],
     [
       'a limit of the route',
       '/limited',
       2,
-      { event: 'rejected', outcome: 'refused', status: 429, code: 'rate_limited', count: 1 },
+      { event: 'rejections', outcome: 'rejected', status: 429, code: 'rate_limited', count: 1 },
     ],
   ];
   it.each(outcomes)('records %s, in one line', async (_case, path, times, expected) => {

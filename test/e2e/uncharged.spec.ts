@@ -113,8 +113,8 @@ describe.each(PLATFORMS)('on %s', (_platform, platform) => {
       const app = await launch(platform, errors, configure);
       for (let turn = 0; turn < LIMIT - 1; turn++) await send(app, turn);
       expect((await app.send('/open')).header('X-RateLimit-Remaining')).toBe('0');
-      const refused = await app.send('/open');
-      expect(refused.header('Retry-After')).toBe('60');
+      const rejected = await app.send('/open');
+      expect(rejected.header('Retry-After')).toBe('60');
       app.clock.advance(60_000);
       expect((await app.send('/open')).header('X-RateLimit-Remaining')).toBe(String(LIMIT - 1));
     });
@@ -127,15 +127,15 @@ describe.each(PLATFORMS)('on %s', (_platform, platform) => {
     it('refuses the next request to a path that is over the limit', async () => {
       const app = await launch(platform, errors, configure);
       for (let turn = 0; turn < LIMIT + 1; turn++) await app.send('/none');
-      const refused = await app.send('/none');
-      expect([refused.status, refused.header('Retry-After')]).toEqual([429, '60']);
+      const rejected = await app.send('/none');
+      expect([rejected.status, rejected.header('Retry-After')]).toEqual([429, '60']);
     });
 
     it('refuses a guarded path once it is over the limit without a credential', async () => {
       const app = await launch(platform, errors, configure);
       for (let turn = 0; turn < LIMIT + 1; turn++) await app.send('/guarded');
-      const refused = await app.send('/guarded');
-      expect([refused.status, refused.header('Retry-After')]).toEqual([429, '60']);
+      const rejected = await app.send('/guarded');
+      expect([rejected.status, rejected.header('Retry-After')]).toEqual([429, '60']);
     });
 
     it('counts nothing twice', async () => {

@@ -286,13 +286,13 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       const { port, send } = await startGateway({});
       // The polling client would send neither of the two headers; a browser does.
       const isPolling = title === 'socket.io over polling';
-      const refused = isPolling
+      const rejected = isPolling
         ? send('/ws/?EIO=4&transport=polling', { headers }).then(answer => `status ${answer.status}`)
         : library.connect(port, { headers }).then(
             () => 'open',
             (error: Error) => error.message,
           );
-      expect(await refused).toBe(`status ${status}`);
+      expect(await rejected).toBe(`status ${status}`);
     });
 
     it.each(['same-origin', 'none'])('opens for Sec-Fetch-Site: %s', async site => {

@@ -43,7 +43,7 @@ describe('resolvePolicy', () => {
     expect(resolvePolicy('csp', {}, API_DIRECTIVES)).toEqual({ text: API, reportOnly: false });
   });
 
-  const refused: [title: string, input: unknown][] = [
+  const rejected: [title: string, input: unknown][] = [
     ['a semicolon', { scriptSrc: "'self'; script-src-elem *" }],
     ['a comma, which would begin a second policy', { scriptSrc: "'self', script-src *" }],
     ['a line break', { scriptSrc: "'self'\r\nX-Evil: 1" }],
@@ -60,7 +60,7 @@ describe('resolvePolicy', () => {
     ['directives that are no object', { directives: "default-src 'none'" }],
     ['no directive at all', { directives: {}, useDefaults: false }],
   ];
-  it.each(refused)('refuses %s', (_title, input) => {
+  it.each(rejected)('refuses %s', (_title, input) => {
     expect(() => text(input)).toThrow(expect.objectContaining({ code: 'ASEC_CSP_DIRECTIVE' }));
   });
 

@@ -61,7 +61,7 @@ describe('checkHost', () => {
     allowed: true,
     authority: { name, port },
   });
-  const refused = (reason: string): object => ({ allowed: false, reason });
+  const rejected = (reason: string): object => ({ allowed: false, reason });
 
   type Row = [title: string, claims: HostClaims, expected: object];
   const rows: Row[] = [
@@ -78,19 +78,19 @@ describe('checkHost', () => {
     [
       'a name that is listed with another port',
       { ...simple, host: 'admin.example.com' },
-      refused('not-listed'),
+      rejected('not-listed'),
     ],
     ['a subdomain of a wildcard', { ...simple, host: 'a.b.apps.test' }, served('a.b.apps.test')],
-    ['the apex of a wildcard', { ...simple, host: 'apps.test' }, refused('not-listed')],
-    ['a name that ends like a wildcard', { ...simple, host: 'evilapps.test' }, refused('not-listed')],
-    ['no host', { ...simple, host: undefined }, refused('missing')],
-    ['an empty host', { ...simple, host: '' }, refused('missing')],
-    ['userinfo', { ...simple, host: 'u@api.example.com' }, refused('malformed')],
-    ['an encoded dot', { ...simple, host: 'api%2eexample.com' }, refused('malformed')],
+    ['the apex of a wildcard', { ...simple, host: 'apps.test' }, rejected('not-listed')],
+    ['a name that ends like a wildcard', { ...simple, host: 'evilapps.test' }, rejected('not-listed')],
+    ['no host', { ...simple, host: undefined }, rejected('missing')],
+    ['an empty host', { ...simple, host: '' }, rejected('missing')],
+    ['userinfo', { ...simple, host: 'u@api.example.com' }, rejected('malformed')],
+    ['an encoded dot', { ...simple, host: 'api%2eexample.com' }, rejected('malformed')],
     [
       'two Host lines, even equal ones',
       { host: 'api.example.com', hostLines: 2, target: '/' },
-      refused('duplicate'),
+      rejected('duplicate'),
     ],
     [
       'an absolute-form target of the same host',
@@ -105,22 +105,22 @@ describe('checkHost', () => {
     [
       'an absolute-form target of another host',
       { ...simple, host: 'api.example.com', target: 'http://evil.test/x' },
-      refused('conflict'),
+      rejected('conflict'),
     ],
     [
       'an absolute-form target of a listed host under another Host',
       { ...simple, host: 'evil.test', target: 'http://api.example.com/' },
-      refused('conflict'),
+      rejected('conflict'),
     ],
     [
       'an absolute-form target with userinfo',
       { ...simple, host: 'api.example.com', target: 'http://api.example.com@evil.test/' },
-      refused('conflict'),
+      rejected('conflict'),
     ],
     [
       'an absolute-form target of another scheme',
       { ...simple, host: 'api.example.com', target: 'ftp://api.example.com/' },
-      refused('conflict'),
+      rejected('conflict'),
     ],
     ['the asterisk form', { ...simple, host: 'api.example.com', target: '*' }, served('api.example.com')],
     [
@@ -131,24 +131,24 @@ describe('checkHost', () => {
     [
       'an unlisted forwarded host in front of a listed own one',
       { ...simple, host: 'api.example.com', forwardedHosts: ['evil.test'] },
-      refused('not-listed'),
+      rejected('not-listed'),
     ],
     [
       'a list of forwarded hosts of which one is not listed',
       { ...simple, host: 'api.example.com', forwardedHosts: ['api.example.com', 'evil.test'] },
-      refused('not-listed'),
+      rejected('not-listed'),
     ],
     [
       'a malformed forwarded host',
       { ...simple, host: 'api.example.com', forwardedHosts: ['api.example.com/x'] },
-      refused('malformed'),
+      rejected('malformed'),
     ],
   ];
   it.each(rows)('%s', (_title, claims, expected) => expect(checkHost(claims, patterns)).toEqual(expected));
 
   it('accepts every well-formed host without patterns, and no malformed one', () => {
     expect(checkHost({ ...simple, host: 'anything.test:1' }, undefined).allowed).toBe(true);
-    expect(checkHost({ ...simple, host: 'a b' }, undefined)).toEqual(refused('malformed'));
+    expect(checkHost({ ...simple, host: 'a b' }, undefined)).toEqual(rejected('malformed'));
   });
 });
 

@@ -2,7 +2,7 @@ import { AgentSecurityConfigError } from '../../src/common/config-error.js';
 import { checkLimit, parseLimits } from '../../src/limiter/parse-limits.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
-type Outcome = readonly { limit: number; windowSeconds: number }[] | 'refused';
+type Outcome = readonly { limit: number; windowSeconds: number }[] | 'rejected';
 
 function outcome(text: string): Outcome {
   try {
@@ -11,7 +11,7 @@ function outcome(text: string): Outcome {
       windowSeconds: windowMs / 1000,
     }));
   } catch (error) {
-    if (error instanceof AgentSecurityConfigError) return 'refused';
+    if (error instanceof AgentSecurityConfigError) return 'rejected';
     throw error;
   }
 }
@@ -19,15 +19,15 @@ function outcome(text: string): Outcome {
 describe('the table of limit strings', () => {
   /** Where peers differ, what is read here. */
   const choices: Readonly<Record<string, readonly [outcome: Outcome, reason: string]>> = {
-    '1/MONTH': ['refused', 'a month has no length'],
-    '1 / year': ['refused', 'a year is longer than a process remembers'],
-    '0/minute': ['refused', 'a limit of 0 is none'],
+    '1/MONTH': ['rejected', 'a month has no length'],
+    '1 / year': ['rejected', 'a year is longer than a process remembers'],
+    '0/minute': ['rejected', 'a limit of 0 is none'],
     '00010/minute': [[{ limit: 10, windowSeconds: 60 }], 'leading zeros change nothing'],
-    '10/m': ['refused', 'minute or month?'],
+    '10/m': ['rejected', 'minute or month?'],
     '10/h': [[{ limit: 10, windowSeconds: 3_600 }], 'an hour'],
-    '10/hr': ['refused', 'units are s, min, h, d or their names'],
+    '10/hr': ['rejected', 'units are s, min, h, d or their names'],
     '10/d': [[{ limit: 10, windowSeconds: 86_400 }], 'a day'],
-    '10/week': ['refused', 'units are s, min, h, d or their names'],
+    '10/week': ['rejected', 'units are s, min, h, d or their names'],
     '10/minute;10/minute': [
       [
         { limit: 10, windowSeconds: 60 },
@@ -41,7 +41,7 @@ describe('the table of limit strings', () => {
   it.each(cases.map(row => [JSON.stringify(row.in), row] as const))(
     '%s',
     (_title, { in: text, expect: expected, strength }) => {
-      const wanted = typeof expected === 'string' ? 'refused' : expected;
+      const wanted = typeof expected === 'string' ? 'rejected' : expected;
       expect(outcome(text)).toEqual(strength === 'either' ? choices[text]?.[0] : wanted);
     },
   );
@@ -78,7 +78,7 @@ describe('parseLimits', () => {
   ];
   it.each(read)('%s', (text, expected) => expect(outcome(text)).toEqual(expected));
 
-  const refused: [text: string, code: string, says: string][] = [
+  const rejected: [text: string, code: string, says: string][] = [
     ['10/m', 'ASEC_LIMIT_SYNTAX', 'minute or a month'],
     ['10/fortnight', 'ASEC_LIMIT_SYNTAX', 'unknown unit'],
     ['10/constructor', 'ASEC_LIMIT_SYNTAX', 'unknown unit'],
@@ -93,7 +93,7 @@ describe('parseLimits', () => {
     ['1/0 s', 'ASEC_LIMIT_RANGE', '"1/0 s"'],
     ['9'.repeat(501), 'ASEC_LIMIT_SYNTAX', 'is too long'],
   ];
-  it.each(refused)('refuses %s', (text, code, says) => {
+  it.each(rejected)('refuses %s', (text, code, says) => {
     expect(() => parseLimits('limits', text)).toThrow(
       expect.objectContaining({ code, option: 'limits', message: expect.stringContaining(says) }),
     );

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Item, parseList } from 'structured-headers';
-import { judge, EVERY_POLICY, type Standing, type Verdict } from '../../src/limiter/judge.js';
+import { consume, EVERY_POLICY, type PolicyState, type QuotaDecision } from '../../src/limiter/consume.js';
 import { createPolicy, type Policy } from '../../src/limiter/policy.js';
 import { quotaHeaders, quotaProblem, retryAfterSeconds } from '../../src/limiter/quota-headers.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
@@ -11,14 +11,14 @@ const SEED = 20_260;
 const EPOCH_MS = 1_790_000_000_250;
 const policy = (limit: number, windowMs: number, name?: string): Policy =>
   createPolicy({ limit, windowMs, name });
-const standing = (of: Policy, remaining: number, resetMs: number, violated = false): Standing => ({
+const policyState = (of: Policy, remaining: number, resetMs: number, violated = false): PolicyState => ({
   policy: of,
   remaining,
   resetMs,
   violated,
 });
 
-function headersOf(verdict: Verdict, informative = true): Readonly<Record<string, string>> {
+function headersOf(verdict: QuotaDecision, informative = true): Readonly<Record<string, string>> {
   const pairs = quotaHeaders(verdict, EPOCH_MS, informative);
   const names = pairs.filter((_, index) => index % 2 === 0);
   expect(new Set(names.map(name => name.toLowerCase())).size).toBe(names.length);
@@ -36,8 +36,8 @@ describe('quotaHeaders', () => {
   const minute = policy(100, 60_000);
 
   it('tells a granted client of every policy, and of the tightest in the old headers', () => {
-    const standings = [standing(second, 9, 1_000), standing(minute, 3, 20_001)];
-    expect(headersOf({ granted: true, standings })).toEqual({
+    const policyStates = [policyState(second, 9, 1_000), policyState(minute, 3, 20_001)];
+    expect(headersOf({ granted: true, policyStates })).toEqual({
       'X-RateLimit-Limit': '100',
       'X-RateLimit-Remaining': '3',
       'X-RateLimit-Reset': '1790000021',
@@ -47,8 +47,8 @@ describe('quotaHeaders', () => {
   });
 
   it('tells a refused client how long to wait: for the slowest of the violated policies', () => {
-    const standings = [standing(second, 0, 400, true), standing(minute, 0, 12_001, true)];
-    expect(headersOf({ granted: false, standings })).toMatchObject({
+    const policyStates = [policyState(second, 0, 400, true), policyState(minute, 0, 12_001, true)];
+    expect(headersOf({ granted: false, policyStates })).toMatchObject({
       'Retry-After': '13',
       'X-RateLimit-Limit': '100',
       'X-RateLimit-Remaining': '0',
@@ -57,8 +57,8 @@ describe('quotaHeaders', () => {
   });
 
   it('takes a violated policy for the tightest, also beside one with less left', () => {
-    const standings = [standing(minute, 0, 50_000), standing(second, 2, 900, true)];
-    expect(headersOf({ granted: false, standings })).toMatchObject({
+    const policyStates = [policyState(minute, 0, 50_000), policyState(second, 2, 900, true)];
+    expect(headersOf({ granted: false, policyStates })).toMatchObject({
       'Retry-After': '1',
       'X-RateLimit-Limit': '10',
       'X-RateLimit-Remaining': '2',
@@ -66,18 +66,18 @@ describe('quotaHeaders', () => {
   });
 
   it('keeps Retry-After where the informative headers are off', () => {
-    expect(headersOf({ granted: false, standings: [standing(second, 0, 1, true)] }, false)).toEqual({
+    expect(headersOf({ granted: false, policyStates: [policyState(second, 0, 1, true)] }, false)).toEqual({
       'Retry-After': '1',
     });
-    expect(headersOf({ granted: true, standings: [standing(second, 1, 1)] }, false)).toEqual({});
+    expect(headersOf({ granted: true, policyStates: [policyState(second, 1, 1)] }, false)).toEqual({});
   });
 
   it('says nothing where nothing is limited', () => {
-    expect(quotaHeaders({ granted: true, standings: [] }, EPOCH_MS, true)).toEqual([]);
+    expect(quotaHeaders({ granted: true, policyStates: [] }, EPOCH_MS, true)).toEqual([]);
   });
 
   it('names the whole window for a cost that never passes', () => {
-    const headers = headersOf({ granted: false, standings: [standing(minute, 100, Infinity, true)] });
+    const headers = headersOf({ granted: false, policyStates: [policyState(minute, 100, Infinity, true)] });
     expect([headers['Retry-After'], headers['RateLimit']]).toEqual(['60', '"100-per-minute";r=100;t=60']);
   });
 });
@@ -121,7 +121,7 @@ describe('the syntax of RateLimit and RateLimit-Policy', () => {
         let nowMs = 0;
         for (const [elapsedMs, cost] of requests) {
           nowMs += elapsedMs;
-          const verdict = judge([{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 0 }, cost }], nowMs);
+          const verdict = consume([{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 0 }, cost }], nowMs);
           const headers = headersOf(verdict);
           const stated = items(headers['RateLimit-Policy']!);
           const state = items(headers['RateLimit']!);
@@ -143,7 +143,7 @@ describe('the syntax of RateLimit and RateLimit-Policy', () => {
           expect(headers['X-RateLimit-Reset']).toMatch(/^\d{10}$/);
           expect('Retry-After' in headers).toBe(!verdict.granted);
           if (verdict.granted) continue;
-          const violated = verdict.standings.filter(each => each.violated);
+          const violated = verdict.policyStates.filter(each => each.violated);
           const waits = violated.map(each => state[policies.indexOf(each.policy)]!.parameters['t'] as number);
           expect(Number(headers['Retry-After'])).toBe(Math.max(...waits));
           expect(headers['Retry-After']).toMatch(/^[1-9]\d*$/);
@@ -181,7 +181,7 @@ describe('the syntax of RateLimit and RateLimit-Policy', () => {
     }
     const verdict = {
       granted: true,
-      standings: [standing(policy(5, 10), 4, 3), standing(policy(9, 60_000, 'a/b:c'), 0, 0)],
+      policyStates: [policyState(policy(5, 10), 4, 3), policyState(policy(9, 60_000, 'a/b:c'), 0, 0)],
     };
     const headers = headersOf(verdict);
     expect([
@@ -199,12 +199,12 @@ describe('Retry-After', () => {
   );
 
   it.each([0.001, 0.5, 1, 999, 1_000])('is 1 for a wait of %d ms', resetMs => {
-    const seconds = String(retryAfterSeconds([standing(policy(1, 1_000), 0, resetMs, true)]));
+    const seconds = String(retryAfterSeconds([policyState(policy(1, 1_000), 0, resetMs, true)]));
     expect([seconds, valid.has(seconds)]).toEqual(['1', true]);
   });
 
   it('is 1 where a violated policy has no wait at all', () => {
-    expect(retryAfterSeconds([standing(policy(1, 1_000), 0, 0, true)])).toBe(1);
+    expect(retryAfterSeconds([policyState(policy(1, 1_000), 0, 0, true)])).toBe(1);
   });
 
   it('is enough: whoever waits as long is granted', () => {
@@ -227,13 +227,13 @@ describe('Retry-After', () => {
           let nowMs = 0;
           for (const pause of pauses) {
             nowMs += pause;
-            const verdict = judge(charges, nowMs);
+            const verdict = consume(charges, nowMs);
             if (verdict.granted) continue;
-            const seconds = retryAfterSeconds(verdict.standings);
+            const seconds = retryAfterSeconds(verdict.policyStates);
             expect(seconds).toBeGreaterThanOrEqual(1);
             expect(seconds).toBeLessThanOrEqual(Math.max(1, Math.ceil(windowMs / 1_000)));
             nowMs += seconds * 1_000;
-            expect(judge(charges, nowMs).granted).toBe(true);
+            expect(consume(charges, nowMs).granted).toBe(true);
           }
         },
       ),
@@ -244,12 +244,12 @@ describe('Retry-After', () => {
 
 describe('quotaProblem', () => {
   it('names the violated policies, and the one that takes longest in words', () => {
-    const standings = [
-      standing(policy(10, 1_000), 0, 400, true),
-      standing(policy(100, 60_000), 0, 12_001, true),
-      standing(policy(1_000, 3_600_000), 5, 1, false),
+    const policyStates = [
+      policyState(policy(10, 1_000), 0, 400, true),
+      policyState(policy(100, 60_000), 0, 12_001, true),
+      policyState(policy(1_000, 3_600_000), 5, 1, false),
     ];
-    expect(quotaProblem({ granted: false, standings })).toEqual({
+    expect(quotaProblem({ granted: false, policyStates })).toEqual({
       status: 429,
       code: 'rate_limited',
       type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
@@ -265,7 +265,7 @@ describe('quotaProblem', () => {
   it('is not retryable where the cost is more than the limit', () => {
     const problem = quotaProblem({
       granted: false,
-      standings: [standing(policy(3, 1_000), 3, Infinity, true)],
+      policyStates: [policyState(policy(3, 1_000), 3, Infinity, true)],
     });
     expect(problem.members).toMatchObject({ retryable: false, retry_after_seconds: 1 });
   });

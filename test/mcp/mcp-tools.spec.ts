@@ -20,25 +20,27 @@ it('records each call of a batch once, where one of them cannot be recorded befo
   const audit = resolveAudit({ sinks: [sink] }, () => undefined);
   const trail = new AuditTrail(audit, [sink], new SecurityEvents(), new ManualClock(), log);
   const policy = {
-    judge: async () => ({ allowed: true, headers: [] }),
+    authorize: async () => ({ allowed: true, headers: [] }),
     toolOf: (tool: string) => ({ impact: tool === 'wipe' ? 'high' : 'medium', redact: [] }),
   } as unknown as ToolPolicy;
   const gate = new McpToolGate(policy, trail);
-  let refusal: unknown;
+  let rejection: unknown;
   const server = createServer((request, response) => {
     const state = new RequestState({} as never, response.writeHead);
     state.agent = agent('bot');
     const calls = ['move', 'wipe', 'read'].map((tool, id) => ({ tool, id, params: undefined }));
-    void gate.judge(calls, request, response, state, new CallOutcomes()).then(found => (refusal = found));
+    void gate
+      .authorize(calls, request, response, state, new CallOutcomes())
+      .then(found => (rejection = found));
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const socket = await pipeline((server.address() as AddressInfo).port, wire('POST', '/'));
-  await until('the batch was rejected', () => refusal !== undefined);
+  await until('the batch was rejected', () => rejection !== undefined);
   sink.write = ok;
   await trail.flush();
   socket.destroy();
   server.close();
-  expect(refusal).toMatchObject({ fields: { code: 'audit_unavailable' }, isRecorded: true });
-  const refused = sink.records.filter(({ event }) => event === 'refused').map(({ tool }) => tool);
-  expect(refused).toEqual(['move', 'wipe', 'read']);
+  expect(rejection).toMatchObject({ fields: { code: 'audit_unavailable' }, isRecorded: true });
+  const rejected = sink.records.filter(({ event }) => event === 'rejected').map(({ tool }) => tool);
+  expect(rejected).toEqual(['move', 'wipe', 'read']);
 });

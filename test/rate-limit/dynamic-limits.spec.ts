@@ -8,7 +8,7 @@ import {
   resolveRules,
 } from '../../src/rate-limit/limit-rule.js';
 import { hashKey } from '../../src/common/hash-key.js';
-import { adjust, type Charge, EVERY_POLICY, judge, look } from '../../src/limiter/judge.js';
+import { adjust, type Charge, EVERY_POLICY, consume, peek } from '../../src/limiter/consume.js';
 import { ManualClock } from '../support/clock.js';
 
 const request = {} as PlatformRequest;
@@ -24,8 +24,8 @@ describe('limits that are looked up', () => {
     const asked: string[] = [];
     const errors: string[] = [];
     const how = { resolve: nothing };
-    const limit = (owner: string): Promise<string> => {
-      asked.push(owner);
+    const limit = (partitionKey: string): Promise<string> => {
+      asked.push(partitionKey);
       return how.resolve();
     };
     const [rule] = resolveRules('limits', [
@@ -33,9 +33,9 @@ describe('limits that are looked up', () => {
     ]) as unknown as [DynamicRule];
     const log = { error: (message: string): void => void errors.push(message) };
     const limits = new DynamicLimit(rule, 100, clock, log);
-    const tableOf = async (owner: string): Promise<string> => {
+    const tableOf = async (partitionKey: string): Promise<string> => {
       const answer = limits
-        .tableOf({ owner, key: hashKey(owner), request, context })
+        .tableOf({ partitionKey, key: hashKey(partitionKey), request, context })
         .then(({ policies }) => policies.map(({ text }) => text).join());
       answer.catch(() => undefined);
       await jest.advanceTimersByTimeAsync(1_000);
@@ -143,23 +143,23 @@ describe('counts under a limit that changes', () => {
     ];
     const limits = new DynamicLimit(rule, 100, clock, { error: () => undefined });
     /** Of the limit as it is looked up now. */
-    const chargeOf = async (limitNow: string, cost: number, owner = 'acme'): Promise<Charge> => {
+    const chargeOf = async (limitNow: string, cost: number, partitionKey = 'acme'): Promise<Charge> => {
       if (limitNow !== state.limit) clock.advance(TTL_MS);
       state.limit = limitNow;
-      const key = hashKey(owner);
-      const table = await limits.tableOf({ owner, key, request, context });
+      const key = hashKey(partitionKey);
+      const table = await limits.tableOf({ partitionKey, key, request, context });
       return { table, mask: EVERY_POLICY, key, cost };
     };
     /** What has been charged, and when; settled by what `settle` is told. */
     const take = async (limitNow: string, cost = 1) => {
       const charge = await chargeOf(limitNow, cost);
       const chargedMs = clock.monotonicMs();
-      const { granted } = judge([charge], chargedMs);
+      const { granted } = consume([charge], chargedMs);
       const settle = (units: number) => adjust([charge], { units, chargedMs }, clock.monotonicMs());
       return { granted, charge, settle };
     };
     const left = async (limitNow: string): Promise<number[]> =>
-      look(await chargeOf(limitNow, 0), clock.monotonicMs()).standings.map(({ remaining }) => remaining);
+      peek(await chargeOf(limitNow, 0), clock.monotonicMs()).policyStates.map(({ remaining }) => remaining);
     return { take, left, clock, chargeOf };
   }
 
@@ -231,7 +231,7 @@ describe('counts under a limit that changes', () => {
     const { take, left } = setUp({ algorithm });
     const { settle } = await take('1000/day', 300);
     expect(await left('2000/day')).toEqual([1_700]);
-    expect(settle(-200).standings).toMatchObject([{ policy: { limit: 1_000 }, remaining: 900 - less }]);
+    expect(settle(-200).policyStates).toMatchObject([{ policy: { limit: 1_000 }, remaining: 900 - less }]);
     expect(await left('2000/day')).toEqual([1_900 - less]);
     settle(500);
     expect(await left('2000/day')).toEqual([1_400 - less]);

@@ -81,7 +81,7 @@ describe('QuotaThrottlerStorage with numbers that are no limit', () => {
     expect(await hit('alice', 10_000, limit, 0)).toEqual({ ...blocked, timeToBlockExpire: 10 });
   });
 
-  const refused: [title: string, numbers: [ttl: number, limit: number, blockMs: number], message: string][] =
+  const rejected: [title: string, numbers: [ttl: number, limit: number, blockMs: number], message: string][] =
     [
       ['a limit of NaN', [10_000, Number.NaN, 0], 'limit must be a number, received NaN'],
       ['a limit that is a text', [10_000, '5' as never, 0], 'limit must be a number, received "5"'],
@@ -90,7 +90,7 @@ describe('QuotaThrottlerStorage with numbers that are no limit', () => {
       ['a ttl of NaN', [Number.NaN, 5, 0], 'ttl must be a number from 1, received NaN'],
       ['a block of NaN', [10_000, 5, Number.NaN], 'blockDuration must be a number, received NaN'],
     ];
-  it.each(refused)('refuses %s', async (_title, numbers, message) => {
+  it.each(rejected)('refuses %s', async (_title, numbers, message) => {
     const asking = setUp().hit('alice', ...numbers);
     await expect(asking).rejects.toThrow(RangeError);
     await expect(asking).rejects.toThrow(message);
@@ -126,13 +126,13 @@ describe('QuotaThrottlerStorage over a shared store', () => {
   it('asks the store, and counts by itself while it fails', async () => {
     const asked: string[] = [];
     const store: QuotaStore = {
-      judge: async ([charge]) => {
+      consume: async ([charge]) => {
         asked.push(charge!.key);
         if (asked.length > 1) throw new Error('gone');
         const [policy] = charge!.policies;
         return {
           granted: true,
-          standings: [{ policy: policy!, remaining: 1, resetMs: 700, violated: false }],
+          policyStates: [{ policy: policy!, remaining: 1, resetMs: 700, violated: false }],
         };
       },
     };

@@ -1,11 +1,11 @@
 import { policySetOf } from '../../src/redis/policy-code.js';
-import { EVERY_POLICY } from '../../src/limiter/judge.js';
+import { EVERY_POLICY } from '../../src/limiter/consume.js';
 import { createPolicy } from '../../src/limiter/policy.js';
 import { retryAfterSeconds } from '../../src/limiter/quota-headers.js';
 import { Logger } from '@nestjs/common';
-import type { Verdict } from '../../src/limiter/judge.js';
+import type { QuotaDecision } from '../../src/limiter/consume.js';
 import type { QuotaStore, StoredCharge } from '../../src/limiter/store/quota-store.js';
-import { checkCost } from '../../src/rate-limit/ask.js';
+import { checkCost } from '../../src/rate-limit/quota-request.js';
 import { RateLimiter } from '../../src/rate-limit/rate-limiter.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import { RATE_LIMIT_OFF, type ResolvedRateLimit } from '../../src/rate-limit/rate-limit.options.js';
@@ -237,13 +237,13 @@ describe('RateLimiter, settling', () => {
     const [all, own] = [10, 2].map(limit =>
       limiter.createTable([createPolicy({ limit, windowMs: 60_000, alertAt: [1] })]),
     );
-    for (const owner of ['a', 'b']) {
+    for (const partitionKey of ['a', 'b']) {
       const charges = [
         { table: all!, mask: EVERY_POLICY, key: { hi: 0, lo: 0 }, cost: 2 },
-        { table: own!, mask: EVERY_POLICY, key: { hi: 0, lo: owner.charCodeAt(0) }, cost: 2 },
+        { table: own!, mask: EVERY_POLICY, key: { hi: 0, lo: partitionKey.charCodeAt(0) }, cost: 2 },
       ];
-      const stored = ['all', owner].map(key => ({ key, policies: [], cost: 2 }));
-      limiter.watch([{ owner, charges, stored }], limiter.judge(charges), {});
+      const stored = ['all', partitionKey].map(key => ({ key, policies: [], cost: 2 }));
+      limiter.emitEvents([{ partitionKey, charges, stored }], limiter.consumeLocally(charges), {});
     }
     expect(heard).toEqual([
       ['a', 1, 2],
@@ -256,7 +256,7 @@ describe('RateLimiter, settling', () => {
     const table = limiter.createTable([createPolicy({ limit: 4, windowMs: 60_000, alertAt: [0.5] })]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 2 }];
     for (const stored of [[{ key: 'all:a', policies: table.policies, cost: 2 }], []])
-      limiter.watch([{ owner: 'a', charges, stored }], limiter.judge(charges), {});
+      limiter.emitEvents([{ partitionKey: 'a', charges, stored }], limiter.consumeLocally(charges), {});
     expect(heard).toEqual([['a', 0.5, 2]]);
   });
 
@@ -279,8 +279,8 @@ describe('RateLimiter, settling', () => {
     );
     const table = limiter.createTable([free!, paid!]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 0 }];
-    const standings = [{ policy: paid!, remaining: 0, resetMs: 9, violated: false }];
-    limiter.watch([{ owner: 'a', charges, stored: [] }], { granted: true, standings }, {});
+    const policyStates = [{ policy: paid!, remaining: 0, resetMs: 9, violated: false }];
+    limiter.emitEvents([{ partitionKey: 'a', charges, stored: [] }], { granted: true, policyStates }, {});
     expect(heard).toEqual([]);
   });
 
@@ -344,15 +344,15 @@ describe('RateLimiter over a shared store', () => {
   function setUpStore(settings: Partial<ResolvedRateLimit> = {}) {
     const calls: unknown[][] = [];
     const state = { fails: false };
-    const answer = async (charges: readonly StoredCharge[]): Promise<Verdict> => {
+    const answer = async (charges: readonly StoredCharge[]): Promise<QuotaDecision> => {
       if (state.fails) throw new Error('gone');
-      const standings = charges.flatMap(({ policies }) =>
+      const policyStates = charges.flatMap(({ policies }) =>
         policies.map(policy => ({ policy, remaining: 3, resetMs: 9, violated: false })),
       );
-      return { granted: true, standings };
+      return { granted: true, policyStates };
     };
     const store: QuotaStore = {
-      judge: charges => (calls.push(['judge', charges[0]!.key, charges[0]!.cost]), answer(charges)),
+      consume: charges => (calls.push(['consume', charges[0]!.key, charges[0]!.cost]), answer(charges)),
       settle: (charges, ...how) => (calls.push(['settle', charges[0]!.key, ...how]), answer(charges)),
       renew: (charges, ...how) => (calls.push(['renew', charges[0]!.key, ...how]), answer(charges)),
       reset: async charges => void calls.push(['reset', charges[0]!.key]),
@@ -372,9 +372,9 @@ describe('RateLimiter over a shared store', () => {
     await limiter.peek('5/minute', 'a');
     await limiter.reset('5/minute', 'a');
     expect(calls).toEqual([
-      ['judge', hand('5-per-minute'), 2],
+      ['consume', hand('5-per-minute'), 2],
       ['settle', hand('5-per-minute'), 3, 50],
-      ['judge', hand('5-per-minute'), 0],
+      ['consume', hand('5-per-minute'), 0],
       ['reset', hand('5-per-minute')],
     ]);
   });
@@ -418,9 +418,9 @@ describe('RateLimiter over a shared store', () => {
       const charge = { table, mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 };
       const asks = [
         {
-          owner: 'a',
+          partitionKey: 'a',
           charges: [charge],
-          stored: [{ key: 'r:a', scope: 'r', owner: 'a', policies: [policy], cost: 1 }],
+          stored: [{ key: 'r:a', scope: 'r', partitionKey: 'a', policies: [policy], cost: 1 }],
         },
       ];
       const decided = (await limiter.decide(asks))!;
@@ -456,8 +456,8 @@ describe('RateLimiter over a shared store', () => {
     const charges = [
       { table: limiter.createTable(policies), mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 },
     ];
-    limiter.judge(charges);
-    const verdict = limiter.judge(charges);
-    expect([verdict.granted, retryAfterSeconds(verdict.standings)]).toEqual([false, 10]);
+    limiter.consumeLocally(charges);
+    const decision = limiter.consumeLocally(charges);
+    expect([decision.granted, retryAfterSeconds(decision.policyStates)]).toEqual([false, 10]);
   });
 });

@@ -1,11 +1,12 @@
-import type { Verdict } from '../../src/limiter/judge.js';
+import type { QuotaDecision } from '../../src/limiter/consume.js';
 import { createPolicy } from '../../src/limiter/policy.js';
 import { slotOf } from '../../src/redis/quota-keys.js';
 import { RedisQuotaStore } from '../../src/redis/redis-store.js';
 import { describeWithRedis, type RedisServer, startCluster, until } from '../support/redis.js';
 import { CLUSTER_CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
 
-const remaining = ({ standings }: Verdict): number[] => standings.map(standing => standing.remaining);
+const remaining = ({ policyStates }: QuotaDecision): number[] =>
+  policyStates.map(policyState => policyState.remaining);
 
 describeWithRedis('a Cluster of three nodes', () => {
   let nodes: readonly RedisServer[];
@@ -19,7 +20,7 @@ describeWithRedis('a Cluster of three nodes', () => {
       store = new RedisQuotaStore({ client: connected.client, prefix: `${title}:`, deadlineMs: 5_000 });
       await until(async () => {
         try {
-          return (await store.judge([{ key: 'warm', policies: [], cost: 1 }])).granted;
+          return (await store.consume([{ key: 'warm', policies: [], cost: 1 }])).granted;
         } catch {
           return false;
         }
@@ -29,12 +30,14 @@ describeWithRedis('a Cluster of three nodes', () => {
     const three = [1_000_000, 2_000_000, 3_000_000].map(windowMs => createPolicy({ limit: 10, windowMs }));
 
     it('counts clients on every node', async () => {
-      const ask = (client: string): Promise<Verdict> =>
-        store.judge([{ key: `all:${client}`, scope: 'all', owner: client, policies: three, cost: 1 }]);
+      const ask = (client: string): Promise<QuotaDecision> =>
+        store.consume([
+          { key: `all:${client}`, scope: 'all', partitionKey: client, policies: three, cost: 1 },
+        ]);
       const clients = Array.from({ length: 60 }, (_, index) => `192.0.2.${index}`);
       for (const left of [9, 8]) {
-        const verdicts = await Promise.all(clients.map(ask));
-        expect(verdicts.map(remaining)).toEqual(clients.map(() => [left, left, left]));
+        const decisions = await Promise.all(clients.map(ask));
+        expect(decisions.map(remaining)).toEqual(clients.map(() => [left, left, left]));
       }
       for (const node of nodes) {
         const keys = (await node.command('--scan', '--pattern', `${title}:*`)).split('\n').filter(Boolean);
@@ -47,14 +50,15 @@ describeWithRedis('a Cluster of three nodes', () => {
       const charge = (scope: string, limit: number) => ({
         key: `${scope}:198.51.100.1`,
         scope,
-        owner: '198.51.100.1',
+        partitionKey: '198.51.100.1',
         policies: [createPolicy({ limit, windowMs: 1_000_000 })],
         cost: 1,
       });
-      const verdicts = [];
-      for (let turn = 0; turn < 3; turn++) verdicts.push(await store.judge([charge('a', 5), charge('b', 2)]));
-      expect(verdicts.map(({ granted }) => granted)).toEqual([true, true, false]);
-      expect(verdicts.map(remaining)).toEqual([
+      const decisions = [];
+      for (let turn = 0; turn < 3; turn++)
+        decisions.push(await store.consume([charge('a', 5), charge('b', 2)]));
+      expect(decisions.map(({ granted }) => granted)).toEqual([true, true, false]);
+      expect(decisions.map(remaining)).toEqual([
         [4, 1],
         [3, 0],
         [3, 0],
@@ -70,15 +74,15 @@ describeWithRedis('a Cluster of three nodes', () => {
         {
           key: 'agent:198.51.100.2',
           scope: 'agent',
-          owner: '198.51.100.2',
+          partitionKey: '198.51.100.2',
           policies: [agent, bucket, fixed],
           cost: 3,
         },
-        { key: 'tenant:acme', scope: 'tenant', owner: 'acme', policies: [tenant], cost: 1 },
+        { key: 'tenant:acme', scope: 'tenant', partitionKey: 'acme', policies: [tenant], cost: 1 },
       ];
-      const verdicts = [];
-      for (let turn = 0; turn < 8; turn++) verdicts.push(await store.judge(charges));
-      expect(verdicts.map(({ granted }) => granted)).toEqual([
+      const decisions = [];
+      for (let turn = 0; turn < 8; turn++) decisions.push(await store.consume(charges));
+      expect(decisions.map(({ granted }) => granted)).toEqual([
         true,
         true,
         true,
@@ -88,10 +92,10 @@ describeWithRedis('a Cluster of three nodes', () => {
         false,
         false,
       ]);
-      expect(remaining(verdicts[4]!)).toEqual([85, 35, 35, 0]);
-      expect(remaining(verdicts[7]!)).toEqual([85, 35, 35, 0]);
-      expect(verdicts[7]!.standings.map(({ violated }) => violated)).toEqual([false, false, false, true]);
-      expect(verdicts[7]!.standings.map(({ policy }) => policy)).toEqual([agent, bucket, fixed, tenant]);
+      expect(remaining(decisions[4]!)).toEqual([85, 35, 35, 0]);
+      expect(remaining(decisions[7]!)).toEqual([85, 35, 35, 0]);
+      expect(decisions[7]!.policyStates.map(({ violated }) => violated)).toEqual([false, false, false, true]);
+      expect(decisions[7]!.policyStates.map(({ policy }) => policy)).toEqual([agent, bucket, fixed, tenant]);
     });
 
     it('gives back nothing that a policy on trial did not take', async () => {
@@ -102,16 +106,16 @@ describeWithRedis('a Cluster of three nodes', () => {
         {
           key: 'trial:198.51.100.3',
           scope: 'trial',
-          owner: '198.51.100.3',
+          partitionKey: '198.51.100.3',
           policies: [trial, agent],
           cost: 1,
         },
-        { key: 'trial:initech', scope: 'trial', owner: 'initech', policies: [tenant], cost: 1 },
+        { key: 'trial:initech', scope: 'trial', partitionKey: 'initech', policies: [tenant], cost: 1 },
       ];
-      const verdicts = [];
-      for (let turn = 0; turn < 5; turn++) verdicts.push(await store.judge(charges));
-      expect(verdicts.map(({ granted }) => granted)).toEqual([true, true, true, false, false]);
-      expect(verdicts.map(remaining)).toEqual([
+      const decisions = [];
+      for (let turn = 0; turn < 5; turn++) decisions.push(await store.consume(charges));
+      expect(decisions.map(({ granted }) => granted)).toEqual([true, true, true, false, false]);
+      expect(decisions.map(remaining)).toEqual([
         [1, 99, 2],
         [0, 98, 1],
         [0, 97, 0],
@@ -124,27 +128,41 @@ describeWithRedis('a Cluster of three nodes', () => {
       const budget = createPolicy({ limit: 100, windowMs: 1_000_000 });
       const slots = createPolicy({ limit: 4, windowMs: 60_000, algorithm: 'concurrency' });
       const charges = (cost: number) => [
-        { key: 'budget:198.51.100.4', scope: 'budget', owner: '198.51.100.4', policies: [budget], cost },
-        { key: 'budget:globex', scope: 'budget', owner: 'globex', policies: [budget], cost },
-        { key: 'budget:hooli', scope: 'budget', owner: 'hooli', policies: [slots], cost: Math.min(cost, 1) },
+        {
+          key: 'budget:198.51.100.4',
+          scope: 'budget',
+          partitionKey: '198.51.100.4',
+          policies: [budget],
+          cost,
+        },
+        { key: 'budget:globex', scope: 'budget', partitionKey: 'globex', policies: [budget], cost },
+        {
+          key: 'budget:hooli',
+          scope: 'budget',
+          partitionKey: 'hooli',
+          policies: [slots],
+          cost: Math.min(cost, 1),
+        },
       ];
-      await store.judge(charges(40));
+      await store.consume(charges(40));
       const token = charges(40).slice(0, 2);
       expect(remaining(await store.settle(token, -30, 0))).toEqual([90, 90]);
       expect(remaining(await store.settle(token, 100, 0))).toEqual([0, 0]);
       expect(remaining(await store.renew(charges(1).slice(2), 10))).toEqual([3]);
       await store.reset(charges(1));
-      expect(remaining(await store.judge(charges(0)))).toEqual([100, 100, 4]);
+      expect(remaining(await store.consume(charges(0)))).toEqual([100, 100, 4]);
     });
 
     it('loads the script again on nodes that lost it', async () => {
-      const ask = (client: string): Promise<Verdict> =>
-        store.judge([{ key: `lost:${client}`, scope: 'lost', owner: client, policies: three, cost: 1 }]);
+      const ask = (client: string): Promise<QuotaDecision> =>
+        store.consume([
+          { key: `lost:${client}`, scope: 'lost', partitionKey: client, policies: three, cost: 1 },
+        ]);
       const clients = Array.from({ length: 30 }, (_, index) => `192.0.2.${index}`);
       await Promise.all(clients.map(ask));
       for (const node of nodes) await node.command('SCRIPT', 'FLUSH');
-      const verdicts = await Promise.all(clients.map(ask));
-      expect(verdicts.map(remaining)).toEqual(clients.map(() => [8, 8, 8]));
+      const decisions = await Promise.all(clients.map(ask));
+      expect(decisions.map(remaining)).toEqual(clients.map(() => [8, 8, 8]));
     });
 
     it('knows the slots that the nodes know', async () => {

@@ -157,7 +157,7 @@ describeWithRedis('a connection that cannot be used', () => {
   });
 });
 
-const CHARGE = { key: 'k', owner: 'k', policies: [], cost: 1 };
+const CHARGE = { key: 'k', partitionKey: 'k', policies: [], cost: 1 };
 
 describe('describeRedisError', () => {
   it.each([

@@ -1,5 +1,5 @@
 /* The same random steps in this process's memory and in Redis: every verdict is the same, to its last number. */
-import { adjust, type Charge, EVERY_POLICY, judge, type Verdict } from '../../src/limiter/judge.js';
+import { adjust, type Charge, EVERY_POLICY, consume, type QuotaDecision } from '../../src/limiter/consume.js';
 import { hashKey } from '../../src/common/hash-key.js';
 import { createPolicy, type Policy, type PolicyParts } from '../../src/limiter/policy.js';
 import type { StoredCharge } from '../../src/limiter/store/quota-store.js';
@@ -156,10 +156,10 @@ const STEPS = 4_000;
 const CLIENTS_OF_A_ROW = 3;
 
 /** Memory counts in fractions of milliseconds, the script in whole ones. */
-function rounded({ granted, standings }: Verdict): unknown {
+function rounded({ granted, policyStates }: QuotaDecision): unknown {
   return {
     granted,
-    standings: standings.map(({ policy, remaining, resetMs, violated }) => ({
+    policyStates: policyStates.map(({ policy, remaining, resetMs, violated }) => ({
       name: policy.name,
       remaining,
       resetMs: Math.max(0, Math.ceil(resetMs - 1e-6)),
@@ -185,7 +185,7 @@ describeWithRedis('memory and Redis', () => {
         prefix: `${title}:${_title}:`,
         now: () => nowMs,
         deadlineMs: 10_000,
-        maxRefusals: 0,
+        maxDenials: 0,
       });
       const tables = groups.map(parts => new QuotaTable(parts.map(createPolicy), 1_000));
       const step = (policies: readonly (readonly Policy[])[]): [Charge[], StoredCharge[]] => {
@@ -202,7 +202,7 @@ describeWithRedis('memory and Redis', () => {
           policies.map((each, group) => ({
             key: `scope${group}:${client}`,
             scope: `scope${group}`,
-            owner: client,
+            partitionKey: client,
             policies: each,
             cost,
           })),
@@ -210,12 +210,12 @@ describeWithRedis('memory and Redis', () => {
       };
       // What was charged, to be settled later.
       const charged: { charges: Charge[]; stored: StoredCharge[]; atMs: number; units: number }[] = [];
-      let refusals = 0;
+      let rejections = 0;
       for (let at = 0; at < STEPS;) {
         // Some at one moment share a call.
         const together = 1 + below(40);
-        const expected: Verdict[] = [];
-        const answers: Promise<Verdict>[] = [];
+        const expected: QuotaDecision[] = [];
+        const answers: Promise<QuotaDecision>[] = [];
         for (let index = 0; index < together; index++, at++) {
           const settled = settles && below(3) === 0 ? charged[below(charged.length)] : undefined;
           if (settled !== undefined) {
@@ -229,20 +229,20 @@ describeWithRedis('memory and Redis', () => {
             continue;
           }
           const [charges, stored] = step(tables.map(({ policies }) => policies));
-          const verdict = judge(charges, nowMs);
-          if (!verdict.granted) refusals++;
+          const decision = consume(charges, nowMs);
+          if (!decision.granted) rejections++;
           else if (stored[0]!.cost > 0)
             charged.push({ charges, stored, atMs: nowMs, units: stored[0]!.cost });
           if (charged.length > 20) charged.shift();
-          expected.push(verdict);
-          answers.push(store.judge(stored));
+          expected.push(decision);
+          answers.push(store.consume(stored));
         }
         expect((await Promise.all(answers)).map(rounded)).toEqual(expected.map(rounded));
         // Mostly small steps, sometimes a long pause.
         nowMs += below(50) === 0 ? below(stepMs * 100) : below(stepMs * 8);
       }
-      expect(refusals).toBeGreaterThan(STEPS / 100);
-      expect(refusals).toBeLessThan(STEPS);
+      expect(rejections).toBeGreaterThan(STEPS / 100);
+      expect(rejections).toBeLessThan(STEPS);
     });
   });
 });

@@ -42,10 +42,10 @@ describeWithRedis.each(CLIENTS)('a foreign key through %s', (_title, connect) =>
 
   describe.each(RULES)('of %s', (_rule, parts) => {
     const policies = parts.map(createPolicy);
-    const charge = (owner: string) => ({
-      key: joinKey('all', owner),
+    const charge = (partitionKey: string) => ({
+      key: joinKey('all', partitionKey),
       scope: 'all',
-      owner,
+      partitionKey,
       isAddress: true,
       policies,
       cost: 1,
@@ -58,10 +58,10 @@ describeWithRedis.each(CLIENTS)('a foreign key through %s', (_title, connect) =>
       const owners = ['192.0.2.1', '192.0.2.2'];
       await redis.command(...command(keyOf('asec:', charge(owners[0]!))));
       // Alone, and with another in one call.
-      expect((await store.judge([charge(owners[0]!)])).granted).toBe(true);
-      const verdicts = await Promise.all(owners.map(owner => store.judge([charge(owner)])));
-      expect(verdicts.map(({ granted }) => granted)).toEqual([true, true]);
-      expect(verdicts[0]!.standings[0]!.remaining).toBe(3);
+      expect((await store.consume([charge(owners[0]!)])).granted).toBe(true);
+      const decisions = await Promise.all(owners.map(partitionKey => store.consume([charge(partitionKey)])));
+      expect(decisions.map(({ granted }) => granted)).toEqual([true, true]);
+      expect(decisions[0]!.policyStates[0]!.remaining).toBe(3);
       expect(Number(await redis.command('PTTL', keyOf('asec:', charge(owners[0]!))))).toBeGreaterThan(0);
     });
 
@@ -76,12 +76,12 @@ describeWithRedis.each(CLIENTS)('a foreign key through %s', (_title, connect) =>
       const letters = (count: number): string =>
         Array.from({ length: count }, () => 'aZ0~'.charAt(random(4))).join('');
       for (let turn = 0; turn < 120; turn++) {
-        const owner = `10.0.0.${turn}`;
+        const partitionKey = `10.0.0.${turn}`;
         // Every other one begins as a record of the policy does.
         const text = turn % 2 === 0 ? letters(turn / 2) : `${letters(5)}${ids[0]!}${letters(random(60))}`;
-        await redis.command('SET', keyOf('asec:', charge(owner)), text);
-        expect((await store.judge([charge(owner)])).standings).toHaveLength(policies.length);
-        expect((await store.settle([charge(owner)], 1, 0)).standings).toHaveLength(policies.length);
+        await redis.command('SET', keyOf('asec:', charge(partitionKey)), text);
+        expect((await store.consume([charge(partitionKey)])).policyStates).toHaveLength(policies.length);
+        expect((await store.settle([charge(partitionKey)], 1, 0)).policyStates).toHaveLength(policies.length);
       }
     }, 60_000);
   });

@@ -1,6 +1,6 @@
 /* Each algorithm against its model, in this process's memory and in Redis, by the same table of cases. `MODEL_STEPS=1000000` makes it a
  * million steps for each algorithm and place. */
-import { adjust, EVERY_POLICY, judge, type Verdict } from '../../src/limiter/judge.js';
+import { adjust, EVERY_POLICY, consume, type QuotaDecision } from '../../src/limiter/consume.js';
 import { hashKey } from '../../src/common/hash-key.js';
 import { createPolicy, type Policy } from '../../src/limiter/policy.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
@@ -14,15 +14,15 @@ const STEPS = Number(process.env['MODEL_STEPS'] ?? 4_000);
 const CLIENTS_OF_A_CASE = 3;
 
 interface Counts {
-  judge(client: string, cost: number): Verdict | Promise<Verdict>;
-  settle(client: string, units: number, chargedMs: number): Verdict | Promise<Verdict>;
+  consume(client: string, cost: number): QuotaDecision | Promise<QuotaDecision>;
+  settle(client: string, units: number, chargedMs: number): QuotaDecision | Promise<QuotaDecision>;
 }
 
 function inMemory(policy: Policy, now: () => number): Counts {
   const table = new QuotaTable([policy], 100);
   const charge = (client: string) => ({ table, mask: EVERY_POLICY, key: hashKey(client) });
   return {
-    judge: (client, cost) => judge([{ ...charge(client), cost }], now()),
+    consume: (client, cost) => consume([{ ...charge(client), cost }], now()),
     settle: (client, units, chargedMs) => adjust([charge(client)], { units, chargedMs }, now()),
   };
 }
@@ -31,12 +31,12 @@ function inRedis(store: RedisQuotaStore, policy: Policy, now: () => number): Cou
   const charge = (client: string, cost: number) => ({
     key: `all:${client}`,
     scope: 'all',
-    owner: client,
+    partitionKey: client,
     policies: [policy],
     cost,
   });
   return {
-    judge: (client, cost) => store.judge([charge(client, cost)]),
+    consume: (client, cost) => store.consume([charge(client, cost)]),
     settle: (client, units, chargedMs) => store.settle([charge(client, 0)], units, now() - chargedMs),
   };
 }
@@ -56,7 +56,7 @@ async function compare(
     [],
   ]);
   let granted = 0;
-  let refused = 0;
+  let rejected = 0;
   for (let step = 0; step < steps;) {
     nowMs += below(50) === 0 ? below(stepMs * 100) : below(stepMs * 8);
     // Some at one moment share a call, one for each client: what one may do depends on what the last was answered.
@@ -69,22 +69,22 @@ async function compare(
         const units = 1 + below(charge.units);
         if (units === charge.units) charges.splice(charges.indexOf(charge), 1);
         model.refund(nowMs, charge, units);
-        const { standings } = await counts.settle(client, -units, charge.atMs);
-        check(standings[0]!.remaining, model.offers(nowMs), 0, where);
+        const { policyStates } = await counts.settle(client, -units, charge.atMs);
+        check(policyStates[0]!.remaining, model.offers(nowMs), 0, where);
         return;
       }
       const cost = 1 + below(maxCost);
       if (settles && below(12) === 0) {
         charges.push(model.charge(nowMs, cost));
-        const { standings } = await counts.settle(client, cost, nowMs);
-        check(standings[0]!.remaining, model.offers(nowMs), 0, where);
+        const { policyStates } = await counts.settle(client, cost, nowMs);
+        check(policyStates[0]!.remaining, model.offers(nowMs), 0, where);
         return;
       }
-      const verdict = await counts.judge(client, cost);
-      if (verdict.granted ? most < cost : least >= cost)
-        throw new Error(`wrongly ${verdict.granted ? 'granted' : 'refused'} at ${where}`);
-      check(verdict.standings[0]!.remaining, [least, most], verdict.granted ? cost : 0, where);
-      if (!verdict.granted) refused++;
+      const decision = await counts.consume(client, cost);
+      if (decision.granted ? most < cost : least >= cost)
+        throw new Error(`wrongly ${decision.granted ? 'granted' : 'rejected'} at ${where}`);
+      check(decision.policyStates[0]!.remaining, [least, most], decision.granted ? cost : 0, where);
+      if (!decision.granted) rejected++;
       else {
         granted++;
         charges.push(model.charge(nowMs, cost));
@@ -95,7 +95,7 @@ async function compare(
     step += round.length;
   }
   expect(granted).toBeGreaterThan(steps / 20);
-  expect(refused).toBeGreaterThan(steps / 200);
+  expect(rejected).toBeGreaterThan(steps / 200);
 }
 
 function check(
@@ -114,7 +114,7 @@ describeWithRedis('the algorithms against their models', () => {
   beforeAll(async () => {
     redis = await startRedis();
     const { client } = await CLIENTS[0]![1]([redis.port]);
-    store = (prefix, now) => new RedisQuotaStore({ client, prefix, now, deadlineMs: 10_000, maxRefusals: 0 });
+    store = (prefix, now) => new RedisQuotaStore({ client, prefix, now, deadlineMs: 10_000, maxDenials: 0 });
   });
 
   const places: [title: string, create: Create][] = [

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../src/limiter/judge.js';
+import type { QuotaDecision } from '../../src/limiter/consume.js';
 import { createPolicy, type Policy, type PolicyParts } from '../../src/limiter/policy.js';
 import { NEVER, QUOTA_SCRIPT_SHA } from '../../src/redis/quota-script.js';
 import { RedisQuotaStore, type RedisQuotaStoreOptions } from '../../src/redis/redis-store.js';
@@ -8,7 +8,8 @@ import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
 const minute = 60_000;
 const tenAMinute = createPolicy({ limit: 10, windowMs: minute });
 
-const remaining = ({ standings }: Verdict): number[] => standings.map(standing => standing.remaining);
+const remaining = ({ policyStates }: QuotaDecision): number[] =>
+  policyStates.map(policyState => policyState.remaining);
 
 describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) => {
   let redis: RedisServer;
@@ -25,8 +26,10 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
     store: RedisQuotaStore,
     policies: readonly Policy[] = [tenAMinute],
     { client = '192.0.2.1', scope = 'all', cost = 1 } = {},
-  ): Promise<Verdict> =>
-    store.judge([{ key: `${scope}:${client}`, scope, owner: client, isAddress: true, policies, cost }]);
+  ): Promise<QuotaDecision> =>
+    store.consume([
+      { key: `${scope}:${client}`, scope, partitionKey: client, isAddress: true, policies, cost },
+    ]);
   /** Calls of scripts that the server has seen. */
   const calls = async (): Promise<number> => {
     const text = await redis.command('INFO', 'commandstats');
@@ -35,13 +38,13 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
   const keys = async (): Promise<string[]> => (await redis.command('--scan')).split('\n').filter(Boolean);
 
   it("counts by the server's clock and tells what the headers need", async () => {
-    const verdict = await ask(create());
-    expect(verdict).toEqual({
+    const decision = await ask(create());
+    expect(decision).toEqual({
       granted: true,
-      standings: [{ policy: tenAMinute, remaining: 9, resetMs: expect.any(Number), violated: false }],
+      policyStates: [{ policy: tenAMinute, remaining: 9, resetMs: expect.any(Number), violated: false }],
     });
-    expect(verdict.standings[0]!.resetMs).toBeGreaterThan(minute - 5);
-    expect(verdict.standings[0]!.resetMs).toBeLessThanOrEqual(minute);
+    expect(decision.policyStates[0]!.resetMs).toBeGreaterThan(minute - 5);
+    expect(decision.policyStates[0]!.resetMs).toBeLessThanOrEqual(minute);
   });
 
   it('shares counts with a store on another connection', async () => {
@@ -58,23 +61,23 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
   it('takes all charges of a decision or none', async () => {
     const store = create();
     const tenant = createPolicy({ limit: 2, windowMs: minute, algorithm: 'fixed-window' });
-    const both = (): Promise<Verdict> =>
-      store.judge([
+    const both = (): Promise<QuotaDecision> =>
+      store.consume([
         {
           key: 'agent:192.0.2.1',
           scope: 'agent',
-          owner: '192.0.2.1',
+          partitionKey: '192.0.2.1',
           isAddress: true,
           policies: [tenAMinute],
           cost: 1,
         },
-        { key: 'tenant:acme', scope: 'tenant', owner: 'acme', policies: [tenant], cost: 1 },
+        { key: 'tenant:acme', scope: 'tenant', partitionKey: 'acme', policies: [tenant], cost: 1 },
       ]);
     expect(remaining(await both())).toEqual([9, 1]);
     expect(remaining(await both())).toEqual([8, 0]);
-    const refused = await both();
-    expect(refused.granted).toBe(false);
-    expect(refused.standings.map(({ violated }) => violated)).toEqual([false, true]);
+    const rejected = await both();
+    expect(rejected.granted).toBe(false);
+    expect(rejected.policyStates.map(({ violated }) => violated)).toEqual([false, true]);
     expect(remaining(await ask(store, undefined, { scope: 'agent' }))).toEqual([7]);
   });
 
@@ -94,21 +97,21 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       const store = create({ maxBatch: 100 });
       await ask(store);
       const before = await calls();
-      const verdicts = await Promise.all(
+      const decisions = await Promise.all(
         Array.from({ length: 100 }, (_, index) =>
           ask(store, undefined, { client: `192.0.2.${index % 30}`, scope: 'turn' }),
         ),
       );
       expect((await calls()) - before).toBe(2);
       // In order: the fourth of a client stands behind its third.
-      expect(verdicts.filter((_, index) => index % 30 === 0).flatMap(remaining)).toEqual([9, 8, 7, 6]);
+      expect(decisions.filter((_, index) => index % 30 === 0).flatMap(remaining)).toEqual([9, 8, 7, 6]);
     });
 
     it('sends few decisions, and those behind a call, as one', async () => {
       const store = create();
       await ask(store);
       const before = await calls();
-      const other = (index: number): Promise<Verdict> =>
+      const other = (index: number): Promise<QuotaDecision> =>
         ask(store, undefined, { client: `192.0.2.${index}` });
       await Promise.all(Array.from({ length: 31 }, (_, index) => other(index + 2)));
       expect((await calls()) - before).toBe(1);
@@ -147,10 +150,10 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       for (let index = 0; index < 3; index++) await ask(store, burst);
       expect((await ask(store, burst)).granted).toBe(false);
       const before = await calls();
-      const refused = await Promise.all(Array.from({ length: 50 }, () => ask(store, burst)));
-      expect(refused.every(({ granted }) => !granted)).toBe(true);
-      expect(refused[49]!.standings[0]).toMatchObject({ remaining: 0, violated: true });
-      expect(refused[49]!.standings[0]!.resetMs).toBeGreaterThan(minute - 5_000);
+      const rejected = await Promise.all(Array.from({ length: 50 }, () => ask(store, burst)));
+      expect(rejected.every(({ granted }) => !granted)).toBe(true);
+      expect(rejected[49]!.policyStates[0]).toMatchObject({ remaining: 0, violated: true });
+      expect(rejected[49]!.policyStates[0]!.resetMs).toBeGreaterThan(minute - 5_000);
       expect(await calls()).toBe(before);
       // Another cost, another client and another route are asked for.
       await ask(store, burst, { cost: 0 });
@@ -164,10 +167,10 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       const store = create({ now: () => nowMs });
       const burst = [createPolicy({ limit: 1, windowMs: 1_000, algorithm: 'fixed-window' })];
       await ask(store, burst);
-      expect((await ask(store, burst)).standings[0]!.resetMs).toBe(1_000);
+      expect((await ask(store, burst)).policyStates[0]!.resetMs).toBe(1_000);
       const before = await calls();
       nowMs += 900;
-      expect((await ask(store, burst)).standings[0]!.resetMs).toBe(100);
+      expect((await ask(store, burst)).policyStates[0]!.resetMs).toBe(100);
       expect(await calls()).toBe(before);
       nowMs += 100;
       expect((await ask(store, burst)).granted).toBe(true);
@@ -203,11 +206,11 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
         createPolicy({ ...parts, limit: 2, shadow: true }),
         createPolicy({ limit: 5, windowMs: 2 * minute }),
       ];
-      const verdicts = [];
-      for (let turn = 0; turn < 6; turn++) verdicts.push(await ask(store, policies));
-      expect(verdicts.map(({ granted }) => granted)).toEqual([true, true, true, true, true, false]);
-      expect(verdicts.map(remaining).map(([, enforced]) => enforced)).toEqual([4, 3, 2, 1, 0, 0]);
-      expect(verdicts.map(({ standings }) => standings[0]!.violated)).toEqual([
+      const decisions = [];
+      for (let turn = 0; turn < 6; turn++) decisions.push(await ask(store, policies));
+      expect(decisions.map(({ granted }) => granted)).toEqual([true, true, true, true, true, false]);
+      expect(decisions.map(remaining).map(([, enforced]) => enforced)).toEqual([4, 3, 2, 1, 0, 0]);
+      expect(decisions.map(({ policyStates }) => policyStates[0]!.violated)).toEqual([
         false,
         false,
         true,
@@ -229,7 +232,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
 
   describe('settling', () => {
     const charge = (policies: readonly Policy[], cost: number) => [
-      { key: 'all:192.0.2.1', scope: 'all', owner: '192.0.2.1', isAddress: true, policies, cost },
+      { key: 'all:192.0.2.1', scope: 'all', partitionKey: '192.0.2.1', isAddress: true, policies, cost },
     ];
     const every: PolicyParts[] = [
       { limit: 10, windowMs: minute },
@@ -241,10 +244,10 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
     it.each(every)('gives back and takes more, beyond the limit too: %j', async parts => {
       const store = create({ now: () => 1_000_000 });
       const policies = [createPolicy(parts)];
-      await store.judge(charge(policies, 8));
+      await store.consume(charge(policies, 8));
       expect(remaining(await store.settle(charge(policies, 8), -5, 0))).toEqual([7]);
       expect(remaining(await store.settle(charge(policies, 8), 12, 0))).toEqual([0]);
-      expect((await store.judge(charge(policies, 1))).granted).toBe(false);
+      expect((await store.consume(charge(policies, 1))).granted).toBe(false);
       // 15 are taken.
       expect(remaining(await store.settle(charge(policies, 8), -6, 0))).toEqual([1]);
       expect(await store.settle(charge(policies, 8), 0, 0)).toMatchObject({ granted: true });
@@ -253,7 +256,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
     it.each(every)('knows a charge by the clock of a process that heard of it late: %j', async parts => {
       const store = create();
       const policies = [createPolicy(parts)];
-      await store.judge(charge(policies, 4));
+      await store.consume(charge(policies, 4));
       expect(remaining(await store.settle(charge(policies, 4), -4, 30))).toEqual([10]);
     });
 
@@ -261,9 +264,9 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       let nowMs = 1_000_000;
       const store = create({ now: () => nowMs });
       const policies = every.slice(0, 2).map(createPolicy);
-      await store.judge(charge(policies, 4));
+      await store.consume(charge(policies, 4));
       nowMs += minute;
-      await store.judge(charge(policies, 3));
+      await store.consume(charge(policies, 3));
       expect(remaining(await store.settle(charge(policies, 4), -4, minute))).toEqual([7, 7]);
     });
 
@@ -290,9 +293,9 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
 
     it('renews leases, those too that have ended', async () => {
       let nowMs = 1_200_000;
-      const store = create({ now: () => nowMs, maxRefusals: 0 });
+      const store = create({ now: () => nowMs, maxDenials: 0 });
       const slots = [createPolicy({ limit: 2, windowMs: 12_000, algorithm: 'concurrency' })];
-      await store.judge(charge(slots, 1));
+      await store.consume(charge(slots, 1));
       for (let turn = 0; turn < 5; turn++) {
         nowMs += 4_000;
         expect(remaining(await store.renew(charge(slots, 1), 4_000))).toEqual([1]);
@@ -307,7 +310,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
     it('forgets the policies that are reset, and no others', async () => {
       const store = create();
       const policies = every.map(createPolicy);
-      await store.judge(charge(policies, 3));
+      await store.consume(charge(policies, 3));
       await store.reset(charge(policies.slice(0, 3), 0));
       expect(remaining(await ask(store, policies, { cost: 0 }))).toEqual([10, 10, 10, 7]);
       await store.reset(charge(policies, 0));
@@ -342,13 +345,13 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       const charges = Array.from({ length: 2_500 }, (_, index) => ({
         key: `all:10.0.${index >> 8}.${index & 255}`,
         scope: 'all',
-        owner: `10.0.${index >> 8}.${index & 255}`,
+        partitionKey: `10.0.${index >> 8}.${index & 255}`,
         isAddress: true,
         policies: several,
         cost: 1,
       }));
-      expect(new Set(remaining(await store.judge(charges)))).toEqual(new Set([9, 19]));
-      expect(new Set(remaining(await store.judge(charges)))).toEqual(new Set([8, 18]));
+      expect(new Set(remaining(await store.consume(charges)))).toEqual(new Set([9, 19]));
+      expect(new Set(remaining(await store.consume(charges)))).toEqual(new Set([8, 18]));
     });
   });
 
@@ -389,9 +392,9 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
       const large = [createPolicy({ limit: 100, windowMs: minute })];
       const small = [createPolicy({ limit: 10, windowMs: minute })];
       for (let index = 0; index < 10; index++, nowMs += 1_000) await ask(store, large, { cost: 8 });
-      const refused = await ask(store, small);
-      expect(refused).toMatchObject({ granted: false, standings: [{ remaining: 0, violated: true }] });
-      const { resetMs } = refused.standings[0]!;
+      const rejected = await ask(store, small);
+      expect(rejected).toMatchObject({ granted: false, policyStates: [{ remaining: 0, violated: true }] });
+      const { resetMs } = rejected.policyStates[0]!;
       nowMs += resetMs - 1;
       expect((await ask(store, small)).granted).toBe(false);
       nowMs += 1;
@@ -400,7 +403,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
 
     it('never lets hits leave sooner, whatever the order of limits', async () => {
       let nowMs = 1_000_000;
-      const store = create({ now: () => nowMs, maxRefusals: 0 });
+      const store = create({ now: () => nowMs, maxDenials: 0 });
       const limits = [28, 42, 100, 15, 1].map(limit => createPolicy({ limit, windowMs: minute }));
       const log: number[] = [];
       for (let step = 0; step < 3_000; step++, nowMs += (step * 7919) % 4_001) {
@@ -427,7 +430,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
     ];
 
     it('expires, every key of it', async () => {
-      const store = create({ maxRefusals: 0 });
+      const store = create({ maxDenials: 0 });
       for (const [index, shape] of shapes.entries()) {
         const policies = [createPolicy(shape)];
         for (let turn = 0; turn < 4; turn++) await ask(store, policies, { scope: `s${index}`, cost: turn });
@@ -452,7 +455,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
 
     it('lives as long as its counts, and its expiry is seldom written', async () => {
       let nowMs = 1_000_000;
-      const store = create({ now: () => nowMs, maxRefusals: 0 });
+      const store = create({ now: () => nowMs, maxDenials: 0 });
       const policies = [
         { limit: 5, windowMs: 5_000 },
         { limit: 1_000, windowMs: minute },
@@ -515,7 +518,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
 
   it('counts a fast bucket exactly at the date of today', async () => {
     let nowMs = Date.now();
-    const store = create({ now: () => nowMs, maxRefusals: 0 });
+    const store = create({ now: () => nowMs, maxDenials: 0 });
     const bucket = [
       createPolicy({ limit: 90_000_000, windowMs: 1_000, algorithm: 'token-bucket', burst: 1_000 }),
     ];
@@ -527,7 +530,7 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
 
   it('outlives a clock that is set back', async () => {
     let nowMs = 10_000_000;
-    const store = create({ now: () => nowMs, maxRefusals: 0 });
+    const store = create({ now: () => nowMs, maxDenials: 0 });
     await ask(store, undefined, { cost: 10 });
     nowMs -= 5;
     expect((await ask(store)).granted).toBe(false);
@@ -536,8 +539,8 @@ describeWithRedis.each(CLIENTS)('RedisQuotaStore through %s', (_title, connect) 
   });
 
   it('says that a cost above the limit never passes', async () => {
-    const { standings } = await ask(create(), undefined, { cost: 11 });
-    expect(standings).toEqual([{ policy: tenAMinute, remaining: 10, resetMs: Infinity, violated: true }]);
+    const { policyStates } = await ask(create(), undefined, { cost: 11 });
+    expect(policyStates).toEqual([{ policy: tenAMinute, remaining: 10, resetMs: Infinity, violated: true }]);
     expect(Number.isSafeInteger(NEVER)).toBe(true);
   });
 });
@@ -551,7 +554,7 @@ describe('options of RedisQuotaStore', () => {
     ['a deadline of NaN', { client, deadlineMs: Number.NaN }, /deadlineMs must be a whole number/],
     ['a deadline of 0', { client, deadlineMs: 0 }, /deadlineMs must be/],
     ['a batch of 0', { client, maxBatch: 0 }, /maxBatch must be/],
-    ['a negative memory', { client, maxRefusals: -1 }, /maxRefusals must be/],
+    ['a negative memory', { client, maxDenials: -1 }, /maxRefusals must be/],
   ];
   it.each(wrong)('refuses %s', (_title, options, message) => {
     expect(() => new RedisQuotaStore(options as RedisQuotaStoreOptions)).toThrow(message);
@@ -566,7 +569,7 @@ describe('options of RedisQuotaStore', () => {
   it.each(lies)('takes %s for no verdict', async (_title, reply) => {
     const lying = { evalsha: async () => reply, eval: async () => reply };
     const store = new RedisQuotaStore({ client: lying });
-    await expect(store.judge([{ key: 'a', policies: [tenAMinute], cost: 1 }])).rejects.toThrow(
+    await expect(store.consume([{ key: 'a', policies: [tenAMinute], cost: 1 }])).rejects.toThrow(
       /rate-limit script/,
     );
   });
@@ -574,7 +577,7 @@ describe('options of RedisQuotaStore', () => {
   it('gives a decision up at its deadline', async () => {
     const silent = { evalsha: () => new Promise(() => undefined), eval: () => new Promise(() => undefined) };
     const store = new RedisQuotaStore({ client: silent, deadlineMs: 20 });
-    await expect(store.judge([{ key: 'a', policies: [tenAMinute], cost: 1 }])).rejects.toThrow(
+    await expect(store.consume([{ key: 'a', policies: [tenAMinute], cost: 1 }])).rejects.toThrow(
       'within 20 ms',
     );
   });
@@ -584,7 +587,7 @@ describe('options of RedisQuotaStore', () => {
     const silent = { evalsha: () => (asked++, new Promise(() => undefined)), eval: async () => [] };
     const store = new RedisQuotaStore({ client: silent, deadlineMs: 1, maxBatch: 1 });
     const charge = { key: 'a', policies: [tenAMinute], cost: 1 };
-    const answers = await Promise.allSettled(Array.from({ length: 1_200 }, () => store.judge([charge])));
+    const answers = await Promise.allSettled(Array.from({ length: 1_200 }, () => store.consume([charge])));
     expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
     expect(asked).toBe(1_000);
   });

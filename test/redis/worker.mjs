@@ -8,14 +8,14 @@ import { RedisQuotaStore } from '../../dist/redis/index.js';
 const { url, parts, callers } = JSON.parse(process.argv[2]);
 const client = new Redis(url);
 let nowMs = 0;
-const store = new RedisQuotaStore({ client, deadlineMs: 60_000, maxRefusals: 0, now: () => nowMs });
+const store = new RedisQuotaStore({ client, deadlineMs: 60_000, maxDenials: 0, now: () => nowMs });
 const charges = [{ key: 'all:shared', policies: [createPolicy(parts)], cost: 1 }];
 
 async function ask() {
-  for (let refusals = 0; refusals < 3;) {
-    const { granted } = await store.judge(charges);
+  for (let rejections = 0; rejections < 3;) {
+    const { granted } = await store.consume(charges);
     if (granted) writeSync(1, `${nowMs}\n`);
-    else refusals++;
+    else rejections++;
   }
 }
 

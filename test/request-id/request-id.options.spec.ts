@@ -26,7 +26,7 @@ describe('resolveRequestId', () => {
     });
   });
 
-  const refused: [title: string, input: unknown, code: string][] = [
+  const rejected: [title: string, input: unknown, code: string][] = [
     ['a header with a space', { header: 'X Request' }, 'ASEC_REQUEST_ID_HEADER'],
     ['a header with a colon', { header: 'X-Request-ID:' }, 'ASEC_REQUEST_ID_HEADER'],
     ['a header with a line break', { header: 'X-A\r\nX-B' }, 'ASEC_REQUEST_ID_HEADER'],
@@ -37,5 +37,5 @@ describe('resolveRequestId', () => {
     ['an unknown key', { generator: () => 'a' }, 'ASEC_OPTION_UNKNOWN'],
     ['true', true, 'ASEC_OPTION_TYPE'],
   ];
-  it.each(refused)('refuses %s', (_title, input, expected) => expect(code(input)).toBe(expected));
+  it.each(rejected)('refuses %s', (_title, input, expected) => expect(code(input)).toBe(expected));
 });

@@ -63,7 +63,7 @@ describe('a good token', () => {
     const one = verifier();
     const token = await sign({ claims: { tools: ['a'], extra: { deep: [1] } } });
     const [first, second] = [await one.verify(token, REQUEST), await one.verify(token, REQUEST)];
-    if (!first.verified || !second.verified) throw new Error('refused');
+    if (!first.verified || !second.verified) throw new Error('rejected');
     expect(second).toEqual(first);
     expect(second.agent).not.toBe(first.agent);
     expect(second.agent.scopes).not.toBe(first.agent.scopes);

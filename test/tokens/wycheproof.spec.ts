@@ -13,7 +13,7 @@ const keyOf = new Map(groups.map(({ id, key }) => [id, key]));
  * Vectors that are called valid and are refused here. A key that names an algorithm is used with no other (RFC 8725 section 3.1), and a
  * character that is not of base64url's alphabet is not passed over (RFC 7515 section 2).
  */
-const REFUSED_BY_CHOICE: ReadonlySet<string> = new Set([
+const REJECTED_BY_CHOICE: ReadonlySet<string> = new Set([
   'sig10-346',
   'sig11-347',
   'sig14-350',
@@ -56,7 +56,7 @@ async function isValid({ group, jws }: JwsVector): Promise<boolean> {
 
 test('the table is whole', () => {
   expect(vectors).toHaveLength(216);
-  expect([...REFUSED_BY_CHOICE].filter(id => !vectors.some(each => each.id === id))).toEqual([]);
+  expect([...REJECTED_BY_CHOICE].filter(id => !vectors.some(each => each.id === id))).toEqual([]);
 });
 
 /** The same bytes are called valid (sig21-357) and invalid: the padding that these were about is not in the table. */
@@ -74,6 +74,6 @@ const judged = vectors.filter(({ id }) => !WITHOUT_THEIR_PADDING.has(id));
 const rows = judged.map((each): [string, JwsVector] => [`${each.id} ${each.comment}: ${each.expect}`, each]);
 
 it.each(rows)('%s', async (_title, vector) => {
-  const expected = vector.expect === 'valid' && !REFUSED_BY_CHOICE.has(vector.id);
+  const expected = vector.expect === 'valid' && !REJECTED_BY_CHOICE.has(vector.id);
   expect(await isValid(vector)).toBe(expected);
 });

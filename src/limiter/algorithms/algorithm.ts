@@ -27,5 +27,5 @@ export interface Algorithm {
   /** Milliseconds until more is available than now; 0 if everything is. */
   resetMs(cells: Cells, at: number, nowMs: number): number;
   /** Told that a request was refused for this policy's sake. */
-  refused?(cells: Cells, at: number, nowMs: number): void;
+  denied?(cells: Cells, at: number, nowMs: number): void;
 }

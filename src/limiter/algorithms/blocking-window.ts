@@ -47,7 +47,7 @@ export class BlockingWindow implements Algorithm {
     return until > nowMs ? until - nowMs : this.#window.resetMs(cells, at + WINDOW, nowMs);
   }
 
-  refused(cells: Cells, at: number, nowMs: number): void {
+  denied(cells: Cells, at: number, nowMs: number): void {
     if (cells.f64[at / 2]! <= nowMs) cells.f64[at / 2] = nowMs + this.blockMs;
   }
 }

@@ -5,7 +5,7 @@ import { Deadlines } from '../../common/deadlines.js';
 import { isRecord } from '../../common/read-options.js';
 import type { SecurityEvents } from '../../events/security-events.js';
 import { show } from '../../common/show-value.js';
-import { refuses, type Standing, type Verdict } from '../judge.js';
+import { denies, type PolicyState, type QuotaDecision } from '../consume.js';
 import type { Policy } from '../policy.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
 import { SlotReleases, slotsOf } from './slot-releases.js';
@@ -18,7 +18,7 @@ export interface StoreLog {
 }
 
 /** What no store can be asked: the fault of who asks, and so no failure of the store. */
-export class UnaskableError extends RangeError {
+export class InvalidChargeError extends RangeError {
   override readonly name = 'UnaskableError';
 }
 
@@ -55,11 +55,11 @@ export class GuardedStore {
    * Here and below: what a caller asks wrongly (a key that is no text, say) rejects with an {@link UnaskableError}, or one client's key could
    * open the circuit for everybody. Whatever else the store throws or rejects with is the store's, and never reaches a caller.
    */
-  judge(charges: readonly StoredCharge[]): Promise<Verdict | undefined> {
+  consume(charges: readonly StoredCharge[]): Promise<QuotaDecision | undefined> {
     // The request was decided without it, and nobody else would release its slots.
-    const onUnheard = (verdict: Verdict): void =>
-      this.release(slotsOf(charges, verdict), this.clock.monotonicMs());
-    return this.#guard(charges, () => this.store.judge(charges), checkVerdict, onUnheard);
+    const onUnheard = (decision: QuotaDecision): void =>
+      this.release(slotsOf(charges, decision), this.clock.monotonicMs());
+    return this.#guard(charges, () => this.store.consume(charges), checkDecision, onUnheard);
   }
 
   /** Gives slots back that were leased at a moment: as soon as the store takes them, while it fails later. */
@@ -75,17 +75,21 @@ export class GuardedStore {
   }
 
   /** As {@link QuotaStore.settle}; `undefined` too if the store has no such method. */
-  async settle(charges: readonly StoredCharge[], units: number, ageMs: number): Promise<Verdict | undefined> {
+  async settle(
+    charges: readonly StoredCharge[],
+    units: number,
+    ageMs: number,
+  ): Promise<QuotaDecision | undefined> {
     if (this.store.settle === undefined) return undefined;
     if (!Number.isSafeInteger(units))
-      throw new UnaskableError(`Units must be whole, received ${show(units)}`);
-    return this.#guard(charges, () => this.store.settle!(charges, units, ageMs), checkVerdict);
+      throw new InvalidChargeError(`Units must be whole, received ${show(units)}`);
+    return this.#guard(charges, () => this.store.settle!(charges, units, ageMs), checkDecision);
   }
 
   /** As {@link QuotaStore.renew}. */
-  async renew(charges: readonly StoredCharge[], ageMs: number): Promise<Verdict | undefined> {
+  async renew(charges: readonly StoredCharge[], ageMs: number): Promise<QuotaDecision | undefined> {
     if (this.store.renew === undefined) return undefined;
-    return this.#guard(charges, () => this.store.renew!(charges, ageMs), checkVerdict);
+    return this.#guard(charges, () => this.store.renew!(charges, ageMs), checkDecision);
   }
 
   /** As {@link QuotaStore.reset}. @returns whether the store has done it */
@@ -101,17 +105,17 @@ export class GuardedStore {
 
   async #guard<T>(
     charges: readonly StoredCharge[],
-    ask: () => Promise<unknown>,
+    send: () => Promise<unknown>,
     read: Read<T>,
     onUnheard: (answer: T) => void = ignore,
   ): Promise<T | undefined> {
     checkCharges(charges);
-    if (this.#failures < FAILURES_TO_OPEN) return this.#ask(charges, ask, read, onUnheard);
+    if (this.#failures < FAILURES_TO_OPEN) return this.#send(charges, send, read, onUnheard);
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#probedMs >= PROBE_INTERVAL_MS) {
       this.#probedMs = nowMs;
       // Nobody waits for it, so nobody could hear why it cannot be asked. The probe is a real decision and no ping: a read-only replica answers a ping and cannot count.
-      this.#ask(charges, ask, read, onUnheard).then(
+      this.#send(charges, send, read, onUnheard).then(
         answer => answer !== undefined && onUnheard(answer),
         ignore,
       );
@@ -119,18 +123,18 @@ export class GuardedStore {
     return undefined;
   }
 
-  #ask<T>(
+  #send<T>(
     charges: readonly StoredCharge[],
-    ask: () => Promise<unknown>,
+    send: () => Promise<unknown>,
     read: Read<T>,
     /** Told of an answer that comes after the deadline. */
     onLate: (answer: T) => void,
   ): Promise<T | undefined> {
-    let asked: Promise<unknown>;
+    let sent: Promise<unknown>;
     try {
-      asked = ask();
+      sent = send();
     } catch (error) {
-      if (error instanceof UnaskableError) return Promise.reject(error);
+      if (error instanceof InvalidChargeError) return Promise.reject(error);
       // It failed over this question, at once, and before the store was asked: nobody else need be spared a wait.
       this.#report(reasonOf(error));
       return Promise.resolve(undefined);
@@ -147,20 +151,20 @@ export class GuardedStore {
         this.#deadlines.delete(deadline);
         resolve(answer);
       };
-      void this.#attempt(charges, asked, read, () => isLate, onLate).then(settle);
+      void this.#attempt(charges, sent, read, () => isLate, onLate).then(settle);
     });
   }
 
   /** The store's answer, late or not; `undefined` if it fails. What comes late has failed already, and says nothing of its health. */
   async #attempt<T>(
     charges: readonly StoredCharge[],
-    asked: Promise<unknown>,
+    sent: Promise<unknown>,
     read: Read<T>,
     isLate: () => boolean,
     onLate: (answer: T) => void,
   ): Promise<T | undefined> {
     try {
-      const answer = read(await asked, charges);
+      const answer = read(await sent, charges);
       if (isLate()) onLate(answer);
       else this.#succeed();
       return answer;
@@ -197,19 +201,19 @@ export class GuardedStore {
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function checkCharges(charges: readonly StoredCharge[]): void {
-  for (const { key, scope, owner, cost } of charges) {
+  for (const { key, scope, partitionKey, cost } of charges) {
     checkText(key);
     if (scope !== undefined) checkText(scope);
-    if (owner !== undefined) checkText(owner);
+    if (partitionKey !== undefined) checkText(partitionKey);
     if (!Number.isSafeInteger(cost) || cost < 0)
-      throw new UnaskableError(`A cost must be a whole number from 0, received ${show(cost)}`);
+      throw new InvalidChargeError(`A cost must be a whole number from 0, received ${show(cost)}`);
   }
 }
 
 function checkText(key: unknown): void {
   // Only the type is told: a key may be a secret.
   if (typeof key !== 'string')
-    throw new UnaskableError(`The key of a limit must be a text, received one of type ${typeof key}`);
+    throw new InvalidChargeError(`The key of a limit must be a text, received one of type ${typeof key}`);
 }
 
 /**
@@ -217,34 +221,35 @@ function checkText(key: unknown): void {
  * policies stand that were charged nothing, and those behind one that refuses.
  * @throws TypeError for anything else: it would pass for granted, fail where it is told to a client, or tell nonsense there
  */
-function checkVerdict(value: unknown, charges: readonly StoredCharge[]): Verdict {
-  if (!isRecord(value) || typeof value['granted'] !== 'boolean' || !Array.isArray(value['standings']))
+function checkDecision(value: unknown, charges: readonly StoredCharge[]): QuotaDecision {
+  if (!isRecord(value) || typeof value['granted'] !== 'boolean' || !Array.isArray(value['policyStates']))
     throw new TypeError('its answer is no verdict');
-  const { granted, standings } = value as { granted: boolean; standings: readonly unknown[] };
+  const { granted, policyStates } = value as { granted: boolean; policyStates: readonly unknown[] };
   let at = 0;
-  let isRefused = false;
+  let isDenied = false;
   for (const { policies, cost } of charges) {
     for (const policy of policies) {
-      const standing = standings[at];
-      const isLeftOut = cost === 0 ? !isOf(standing, policy) : isRefused && standing === undefined;
+      const policyState = policyStates[at];
+      const isLeftOut = cost === 0 ? !isOf(policyState, policy) : isDenied && policyState === undefined;
       if (isLeftOut) continue;
-      if (refuses(checkStanding(standing, policy, cost))) isRefused = true;
+      if (denies(checkPolicyState(policyState, policy, cost))) isDenied = true;
       at++;
     }
   }
-  if (at !== standings.length) throw new TypeError('its verdict tells of limits that it was not asked about');
-  if (granted === isRefused)
+  if (at !== policyStates.length)
+    throw new TypeError('its verdict tells of limits that it was not asked about');
+  if (granted === isDenied)
     throw new TypeError(granted ? 'it grants what a limit refuses' : 'it refuses what every limit grants');
-  return value as unknown as Verdict;
+  return value as unknown as QuotaDecision;
 }
 
-const isOf = (standing: unknown, policy: Policy): boolean =>
-  isRecord(standing) && standing['policy'] === policy;
+const isOf = (policyState: unknown, policy: Policy): boolean =>
+  isRecord(policyState) && policyState['policy'] === policy;
 
-function checkStanding(value: unknown, policy: Policy, cost: number): Standing {
+function checkPolicyState(value: unknown, policy: Policy, cost: number): PolicyState {
   if (!isOf(value, policy)) throw new TypeError(`its verdict does not say how ${policy.name} stands`);
-  const standing = value as Standing;
-  const { remaining, resetMs, violated } = standing;
+  const policyState = value as PolicyState;
+  const { remaining, resetMs, violated } = policyState;
   // Only what is more than the whole limit never passes.
   const isNever = resetMs === Infinity && violated && cost > Math.min(policy.limit, policy.burst);
   const isTimed = typeof resetMs === 'number' && resetMs >= 0 && resetMs <= Number.MAX_SAFE_INTEGER;
@@ -254,6 +259,6 @@ function checkStanding(value: unknown, policy: Policy, cost: number): Standing {
     (isTimed || isNever) &&
     typeof violated === 'boolean'
   )
-    return standing;
+    return policyState;
   throw new TypeError(`its verdict tells of ${policy.name} what is no standing`);
 }

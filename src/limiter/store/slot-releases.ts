@@ -1,7 +1,7 @@
 /* Slots of a shared store that are to be given back. What the store does not take is kept, and sent again when it answers: a slot that is
  * forgotten locks its client out until the lease ends. */
 import type { Clock } from '../../common/clock.js';
-import type { Verdict } from '../judge.js';
+import type { QuotaDecision } from '../consume.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
 
 interface Release {
@@ -66,16 +66,19 @@ export class SlotReleases {
 }
 
 /** The slots that a decision has taken, as charges of their own. */
-export function slotsOf(charges: readonly StoredCharge[], { granted, standings }: Verdict): StoredCharge[] {
+export function slotsOf(
+  charges: readonly StoredCharge[],
+  { granted, policyStates }: QuotaDecision,
+): StoredCharge[] {
   if (!granted) return [];
   let at = 0;
   return charges.flatMap(charge => {
     const policies = charge.policies.filter(policy => {
-      const standing = standings[at];
+      const policyState = policyStates[at];
       // A store may leave out how a policy stands that was charged nothing.
-      if (standing?.policy !== policy) return false;
+      if (policyState?.policy !== policy) return false;
       at++;
-      return policy.rule === 'concurrency' && charge.cost > 0 && !standing.violated;
+      return policy.rule === 'concurrency' && charge.cost > 0 && !policyState.violated;
     });
     return policies.length === 0 ? [] : [{ ...charge, policies }];
   });

@@ -1,8 +1,8 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { joinKey } from '../../common/join-key.js';
 import { isRecord } from '../../common/read-options.js';
-import { DEADLINE_MS, UnaskableError } from './guarded-store.js';
-import { refuses, type Standing, type Verdict } from '../judge.js';
+import { DEADLINE_MS, InvalidChargeError } from './guarded-store.js';
+import { denies, type PolicyState, type QuotaDecision } from '../consume.js';
 import type { Policy } from '../policy.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
 
@@ -22,32 +22,32 @@ export class ThrottlerQuotaStore implements QuotaStore {
   ) {}
 
   /** @throws UnaskableError for a cost that is more calls than a storage can be asked for */
-  judge(charges: readonly StoredCharge[]): Promise<Verdict> {
+  consume(charges: readonly StoredCharge[]): Promise<QuotaDecision> {
     for (const { policies, cost } of charges) {
       if (cost > MAX_COST && policies.some(({ limit }) => cost <= limit))
-        throw new UnaskableError(
+        throw new InvalidChargeError(
           `A ThrottlerStorage counts one unit a call: a cost must be at most ${MAX_COST}, received ${cost}`,
         );
     }
-    return this.#judge(charges);
+    return this.#consume(charges);
   }
 
-  async #judge(charges: readonly StoredCharge[]): Promise<Verdict> {
+  async #consume(charges: readonly StoredCharge[]): Promise<QuotaDecision> {
     const lateMs = this.nowMs() + DEADLINE_MS;
-    const standings: Standing[] = [];
+    const policyStates: PolicyState[] = [];
     for (const { key, policies, cost } of charges) {
       // The interface can only take: a request that costs nothing is not asked about.
       if (cost === 0) continue;
       for (const policy of policies) {
-        const standing = await this.#take(key, policy, cost, lateMs);
-        standings.push(standing);
-        if (refuses(standing)) return { granted: false, standings };
+        const policyState = await this.#take(key, policy, cost, lateMs);
+        policyStates.push(policyState);
+        if (denies(policyState)) return { granted: false, policyStates };
       }
     }
-    return { granted: true, standings };
+    return { granted: true, policyStates };
   }
 
-  async #take(key: string, policy: Policy, cost: number, lateMs: number): Promise<Standing> {
+  async #take(key: string, policy: Policy, cost: number, lateMs: number): Promise<PolicyState> {
     const { name, limit, windowMs, blockMs } = policy;
     // Asked unit by unit, it would use up the whole limit to be refused.
     if (cost > limit) return { policy, remaining: 0, resetMs: Infinity, violated: true };

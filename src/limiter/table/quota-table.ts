@@ -114,8 +114,8 @@ export class QuotaTable {
     return this.policies[policy]!.algorithm.resetMs(this.cells, this.at + this.#offsets[policy]!, nowMs);
   }
 
-  refused(policy: number, nowMs: number): void {
-    this.policies[policy]!.algorithm.refused?.(this.cells, this.at + this.#offsets[policy]!, nowMs);
+  denied(policy: number, nowMs: number): void {
+    this.policies[policy]!.algorithm.denied?.(this.cells, this.at + this.#offsets[policy]!, nowMs);
   }
 
   #insert(hi: number, lo: number, hash: number, nowMs: number): void {

@@ -1,11 +1,11 @@
-import { GuardedStore, UnaskableError } from '../../../src/limiter/store/guarded-store.js';
-import type { Standing, Verdict } from '../../../src/limiter/judge.js';
+import { GuardedStore, InvalidChargeError } from '../../../src/limiter/store/guarded-store.js';
+import type { PolicyState, QuotaDecision } from '../../../src/limiter/consume.js';
 import { createPolicy } from '../../../src/limiter/policy.js';
 import type { QuotaStore, StoredCharge } from '../../../src/limiter/store/quota-store.js';
 import { SecurityEvents } from '../../../src/events/security-events.js';
 import { ManualClock } from '../../support/clock.js';
 
-const GRANTED: Verdict = { granted: true, standings: [] };
+const GRANTED: QuotaDecision = { granted: true, policyStates: [] };
 const DEADLINE_MS = 100;
 
 /** A store whose behaviour a test changes on the way. */
@@ -13,15 +13,15 @@ class ScriptedStore implements QuotaStore {
   calls = 0;
   behaviour: 'answer' | 'reject' | 'throw' | 'hang' = 'answer';
 
-  judge(): Promise<Verdict> {
+  consume(): Promise<QuotaDecision> {
     return this.answer();
   }
 
-  settle(): Promise<Verdict> {
+  settle(): Promise<QuotaDecision> {
     return this.answer();
   }
 
-  renew(): Promise<Verdict> {
+  renew(): Promise<QuotaDecision> {
     return this.answer();
   }
 
@@ -29,7 +29,7 @@ class ScriptedStore implements QuotaStore {
     await this.answer();
   }
 
-  private answer(): Promise<Verdict> {
+  private answer(): Promise<QuotaDecision> {
     this.calls += 1;
     switch (this.behaviour) {
       case 'answer':
@@ -66,23 +66,23 @@ describe('GuardedStore', () => {
 
   const failOften = async (): Promise<void> => {
     store.behaviour = 'reject';
-    for (let time = 0; time < 5; time++) await guarded.judge([]);
+    for (let time = 0; time < 5; time++) await guarded.consume([]);
   };
 
   it('hands on what the store decides', async () => {
-    expect(await guarded.judge([])).toBe(GRANTED);
+    expect(await guarded.consume([])).toBe(GRANTED);
     expect(lines).toEqual([]);
   });
 
   it.each(['reject', 'throw'] as const)('has no decision where the store would %s', async behaviour => {
     store.behaviour = behaviour;
-    expect(await guarded.judge([])).toBeUndefined();
+    expect(await guarded.consume([])).toBeUndefined();
   });
 
   it('waits for a store that hangs until the deadline and no longer', async () => {
     store.behaviour = 'hang';
     let settled = false;
-    const decision = guarded.judge([]).finally(() => (settled = true));
+    const decision = guarded.consume([]).finally(() => (settled = true));
     await jest.advanceTimersByTimeAsync(DEADLINE_MS - 1);
     expect(settled).toBe(false);
     await jest.advanceTimersByTimeAsync(1);
@@ -90,31 +90,31 @@ describe('GuardedStore', () => {
   });
 
   it('leaves no timer behind an answer', async () => {
-    await guarded.judge([]);
+    await guarded.consume([]);
     expect(jest.getTimerCount()).toBe(0);
   });
 
   it('does not ask a store that keeps failing', async () => {
     await failOften();
     const { calls } = store;
-    await guarded.judge([]); // the first decision behind the failures tries it, without waiting
-    for (let time = 0; time < 10; time++) expect(await guarded.judge([])).toBeUndefined();
+    await guarded.consume([]); // the first decision behind the failures tries it, without waiting
+    for (let time = 0; time < 10; time++) expect(await guarded.consume([])).toBeUndefined();
     expect(store.calls).toBe(calls + 1);
   });
 
   it('does not wait for a hanging store while the circuit is open', async () => {
     await failOften();
     store.behaviour = 'hang';
-    expect(await guarded.judge([])).toBeUndefined();
+    expect(await guarded.consume([])).toBeUndefined();
   });
 
   it('heals by itself, with one line for each change', async () => {
     await failOften();
     store.behaviour = 'answer';
     clock.advance(1_000);
-    expect(await guarded.judge([])).toBeUndefined();
+    expect(await guarded.consume([])).toBeUndefined();
     await jest.advanceTimersByTimeAsync(0);
-    expect(await guarded.judge([])).toBe(GRANTED);
+    expect(await guarded.consume([])).toBe(GRANTED);
     expect(lines).toEqual([
       expect.stringMatching(/^error The rate-limit store fails \(ECONNREFUSED\)/),
       'log The rate-limit store answers again.',
@@ -122,22 +122,22 @@ describe('GuardedStore', () => {
   });
 
   it('does not take an answer that comes late for health, nor its failure for another one', async () => {
-    const late: ((verdict: Verdict) => void)[] = [];
-    const slow = new GuardedStore({ judge: () => new Promise(resolve => late.push(resolve)) }, clock, log);
-    const asked = [1, 2, 3, 4, 5].map(() => slow.judge([]));
+    const late: ((decision: QuotaDecision) => void)[] = [];
+    const slow = new GuardedStore({ consume: () => new Promise(resolve => late.push(resolve)) }, clock, log);
+    const asked = [1, 2, 3, 4, 5].map(() => slow.consume([]));
     await jest.advanceTimersByTimeAsync(DEADLINE_MS);
     await Promise.all(asked);
     for (const answer of late) answer(GRANTED);
     await jest.advanceTimersByTimeAsync(0);
     expect(lines).toEqual([expect.stringMatching(/^error The rate-limit store fails/)]);
     // The circuit is still open: the next one is not waited for.
-    expect(await slow.judge([])).toBeUndefined();
+    expect(await slow.consume([])).toBeUndefined();
   });
 
   it('closes the circuit only for failures in a row', async () => {
     for (let time = 0; time < 20; time++) {
       store.behaviour = time % 2 === 0 ? 'reject' : 'answer';
-      await guarded.judge([]);
+      await guarded.consume([]);
     }
     expect(store.calls).toBe(20);
   });
@@ -172,14 +172,14 @@ describe('GuardedStore', () => {
 
     it('asks no store that keeps failing', async () => {
       await failOften();
-      await guarded.judge([]);
+      await guarded.consume([]);
       const { calls } = store;
       expect(await ask(guarded)).toBe(failed);
       expect(store.calls).toBe(calls);
     });
 
     it('is left out where the store has none', async () => {
-      const bare = new GuardedStore({ judge: () => Promise.resolve(GRANTED) }, clock, log);
+      const bare = new GuardedStore({ consume: () => Promise.resolve(GRANTED) }, clock, log);
       expect(await ask(bare)).toBe(failed);
       expect(lines).toEqual([]);
     });
@@ -193,9 +193,9 @@ describe('GuardedStore', () => {
     await failOften();
     store.behaviour = 'answer';
     clock.advance(1_000);
-    await guarded.judge([]);
+    await guarded.consume([]);
     await jest.advanceTimersByTimeAsync(0);
-    await guarded.judge([]);
+    await guarded.consume([]);
     expect(seen).toEqual([
       { type: 'limit.store', timeMs: expect.any(Number), state: 'failing', reason: 'ECONNREFUSED' },
       { type: 'limit.store', timeMs: expect.any(Number), state: 'healed' },
@@ -206,7 +206,7 @@ describe('GuardedStore', () => {
 const few = createPolicy({ limit: 5, windowMs: 1_000 });
 const many = createPolicy({ limit: 50, windowMs: 60_000 });
 const trial = createPolicy({ limit: 5, windowMs: 2_000, shadow: true });
-const stands = (policy = few, parts: Partial<Standing> = {}): Standing => ({
+const stands = (policy = few, parts: Partial<PolicyState> = {}): PolicyState => ({
   policy,
   remaining: 3,
   resetMs: 700,
@@ -228,48 +228,54 @@ describe('GuardedStore over a store that lies', () => {
   const lies: [title: string, answer: unknown, charges?: StoredCharge[]][] = [
     ['nothing', undefined],
     ['a list', [both]],
-    ['granted in words', { granted: 'yes', standings: both }],
+    ['granted in words', { granted: 'yes', policyStates: both }],
     ['no standings', { granted: true }],
-    ['a grant without standings', { granted: true, standings: [] }],
-    ['a refusal without standings', { granted: false, standings: [] }],
-    ['a standing too few', { granted: true, standings: [stands(few)] }],
-    ['a standing too many', { granted: true, standings: [...both, stands(few)] }],
-    ['null for a standing', { granted: true, standings: [null, null] }],
-    ['empty standings', { granted: true, standings: [{}, {}] }],
+    ['a grant without standings', { granted: true, policyStates: [] }],
+    ['a refusal without standings', { granted: false, policyStates: [] }],
+    ['a standing too few', { granted: true, policyStates: [stands(few)] }],
+    ['a standing too many', { granted: true, policyStates: [...both, stands(few)] }],
+    ['null for a standing', { granted: true, policyStates: [null, null] }],
+    ['empty standings', { granted: true, policyStates: [{}, {}] }],
     [
       'nothing for a standing behind a refusal',
-      { granted: false, standings: [stands(few, refusing), undefined] },
+      { granted: false, policyStates: [stands(few, refusing), undefined] },
     ],
-    ['another order', { granted: true, standings: both.toReversed() }],
-    ['the standing of another policy', { granted: true, standings: [stands(few), stands(trial)] }],
-    ['a refusal in which no limit refuses', { granted: false, standings: both }],
+    ['another order', { granted: true, policyStates: both.toReversed() }],
+    ['the standing of another policy', { granted: true, policyStates: [stands(few), stands(trial)] }],
+    ['a refusal in which no limit refuses', { granted: false, policyStates: both }],
     [
       'a refusal by a limit on trial',
-      { granted: false, standings: [stands(trial, refusing)] },
+      { granted: false, policyStates: [stands(trial, refusing)] },
       [asking(1, [trial])],
     ],
-    ['a grant in which a limit refuses', { granted: true, standings: [stands(few), stands(many, refusing)] }],
+    [
+      'a grant in which a limit refuses',
+      { granted: true, policyStates: [stands(few), stands(many, refusing)] },
+    ],
     ...[Number.NaN, -5, 1.5, 1e300, Infinity, '3', undefined].map((remaining): [string, unknown] => [
       `${String(remaining)} units left`,
-      { granted: true, standings: [stands(few), stands(many, { remaining: remaining as number })] },
+      { granted: true, policyStates: [stands(few), stands(many, { remaining: remaining as number })] },
     ]),
     ...[Number.NaN, -1, 1e300, Infinity, '700', undefined].map((resetMs): [string, unknown] => [
       `a reset in ${String(resetMs)} ms`,
-      { granted: true, standings: [stands(few, { resetMs: resetMs as number }), stands(many)] },
+      { granted: true, policyStates: [stands(few, { resetMs: resetMs as number }), stands(many)] },
     ]),
     [
       'never, of a request that is within the limit',
-      { granted: false, standings: [stands(few, { ...refusing, resetMs: Infinity }), stands(many)] },
+      { granted: false, policyStates: [stands(few, { ...refusing, resetMs: Infinity }), stands(many)] },
     ],
-    ['1 for violated', { granted: false, standings: [stands(few, { violated: 1 as never }), stands(many)] }],
+    [
+      '1 for violated',
+      { granted: false, policyStates: [stands(few, { violated: 1 as never }), stands(many)] },
+    ],
   ];
 
   it.each(lies)('takes %s for a failure', async (_title, answer, charges = [asking()]) => {
     const { guarded, lines } = setUp({
-      judge: () => Promise.resolve(answer as Verdict),
-      settle: () => Promise.resolve(answer as Verdict),
+      consume: () => Promise.resolve(answer as QuotaDecision),
+      settle: () => Promise.resolve(answer as QuotaDecision),
     });
-    expect(await guarded.judge(charges)).toBeUndefined();
+    expect(await guarded.consume(charges)).toBeUndefined();
     expect(await guarded.settle(charges, 1, 0)).toBeUndefined();
     expect(lines).toEqual([expect.stringMatching(/^The rate-limit store fails \(it/)]);
   });
@@ -277,37 +283,41 @@ describe('GuardedStore over a store that lies', () => {
   it('opens the circuit as any failure does', async () => {
     let calls = 0;
     const { guarded } = setUp({
-      judge: () => (calls++, Promise.resolve({ granted: true, standings: [null as never] })),
+      consume: () => (calls++, Promise.resolve({ granted: true, policyStates: [null as never] })),
     });
-    for (let time = 0; time < 10; time++) await guarded.judge([asking()]);
+    for (let time = 0; time < 10; time++) await guarded.consume([asking()]);
     expect(calls).toBe(6); // the sixth tries it, and nobody waits
   });
 
-  const truths: [title: string, verdict: Verdict, charges?: StoredCharge[]][] = [
-    ['a grant', { granted: true, standings: both }],
-    ['a refusal', { granted: false, standings: [stands(few), stands(many, refusing)] }],
+  const truths: [title: string, decision: QuotaDecision, charges?: StoredCharge[]][] = [
+    ['a grant', { granted: true, policyStates: both }],
+    ['a refusal', { granted: false, policyStates: [stands(few), stands(many, refusing)] }],
     [
       'a refusal that ends with the limit that refuses',
-      { granted: false, standings: [stands(few, refusing)] },
+      { granted: false, policyStates: [stands(few, refusing)] },
     ],
     [
       'a refusal for ever, of what costs more than the limit',
-      { granted: false, standings: [stands(few, { ...refusing, resetMs: Infinity }), stands(many)] },
+      { granted: false, policyStates: [stands(few, { ...refusing, resetMs: Infinity }), stands(many)] },
       [asking(6)],
     ],
     [
       'a grant that a limit on trial would have refused',
-      { granted: true, standings: [stands(trial, refusing), stands(many)] },
+      { granted: true, policyStates: [stands(trial, refusing), stands(many)] },
       [asking(1, [trial, many])],
     ],
-    ['what costs nothing, told', { granted: true, standings: both }, [asking(0)]],
-    ['what costs nothing, left out', { granted: true, standings: both }, [asking(0, [trial]), asking(1)]],
-    ['the charges of several owners', { granted: true, standings: [...both, ...both] }, [asking(), asking()]],
+    ['what costs nothing, told', { granted: true, policyStates: both }, [asking(0)]],
+    ['what costs nothing, left out', { granted: true, policyStates: both }, [asking(0, [trial]), asking(1)]],
+    [
+      'the charges of several owners',
+      { granted: true, policyStates: [...both, ...both] },
+      [asking(), asking()],
+    ],
   ];
 
-  it.each(truths)('believes %s', async (_title, verdict, charges = [asking()]) => {
-    const { guarded, lines } = setUp({ judge: () => Promise.resolve(verdict) });
-    expect(await guarded.judge(charges)).toBe(verdict);
+  it.each(truths)('believes %s', async (_title, decision, charges = [asking()]) => {
+    const { guarded, lines } = setUp({ consume: () => Promise.resolve(decision) });
+    expect(await guarded.consume(charges)).toBe(decision);
     expect(lines).toEqual([]);
   });
 });
@@ -315,50 +325,57 @@ describe('GuardedStore over a store that lies', () => {
 describe('GuardedStore and questions that cannot be asked', () => {
   const unaskable: [title: string, charge: Partial<Record<keyof StoredCharge, unknown>>][] = [
     ['a key that is no text', { key: 5 }],
-    ['an owner that is no text', { owner: { id: 5 } }],
+    ['an owner that is no text', { partitionKey: { id: 5 } }],
     ['a cost of NaN', { cost: Number.NaN }],
     ['a negative cost', { cost: -1 }],
     ['a part of a unit', { cost: 0.5 }],
   ];
 
   it.each(unaskable)('tells the caller of %s, and no failure of the store', async (_title, parts) => {
-    const judge = jest.fn(() => Promise.resolve({ granted: true, standings: [stands(few), stands(many)] }));
-    const { guarded, lines } = setUp({ judge, settle: judge, renew: judge, reset: async () => undefined });
+    const consume = jest.fn(() =>
+      Promise.resolve({ granted: true, policyStates: [stands(few), stands(many)] }),
+    );
+    const { guarded, lines } = setUp({
+      consume,
+      settle: consume,
+      renew: consume,
+      reset: async () => undefined,
+    });
     const charges = [{ ...asking(), ...parts } as StoredCharge];
     for (let time = 0; time < 6; time++) {
-      await expect(guarded.judge(charges)).rejects.toThrow(UnaskableError);
-      await expect(guarded.settle(charges, 1, 0)).rejects.toThrow(UnaskableError);
-      await expect(guarded.renew(charges, 0)).rejects.toThrow(UnaskableError);
-      await expect(guarded.reset(charges)).rejects.toThrow(UnaskableError);
+      await expect(guarded.consume(charges)).rejects.toThrow(InvalidChargeError);
+      await expect(guarded.settle(charges, 1, 0)).rejects.toThrow(InvalidChargeError);
+      await expect(guarded.renew(charges, 0)).rejects.toThrow(InvalidChargeError);
+      await expect(guarded.reset(charges)).rejects.toThrow(InvalidChargeError);
     }
-    expect(judge).not.toHaveBeenCalled();
-    expect(await guarded.judge([asking()])).toMatchObject({ granted: true });
+    expect(consume).not.toHaveBeenCalled();
+    expect(await guarded.consume([asking()])).toMatchObject({ granted: true });
     expect(lines).toEqual([]);
   });
 
   it('shows no key in its message', async () => {
-    const { guarded } = setUp({ judge: () => Promise.reject(new Error('not asked')) });
-    const charge = { ...asking(), owner: ['secret'] as never };
-    await expect(guarded.judge([charge])).rejects.toThrow('must be a text, received one of type object');
+    const { guarded } = setUp({ consume: () => Promise.reject(new Error('not asked')) });
+    const charge = { ...asking(), partitionKey: ['secret'] as never };
+    await expect(guarded.consume([charge])).rejects.toThrow('must be a text, received one of type object');
   });
 
   it.each([Number.NaN, 0.5, 1e300])('tells the caller of %p units to settle', async units => {
     const { guarded, lines } = setUp({
-      judge: () => Promise.reject(new Error('not asked')),
+      consume: () => Promise.reject(new Error('not asked')),
       settle: () => Promise.reject(new Error('not asked')),
     });
-    await expect(guarded.settle([asking()], units, 0)).rejects.toThrow(UnaskableError);
+    await expect(guarded.settle([asking()], units, 0)).rejects.toThrow(InvalidChargeError);
     expect(lines).toEqual([]);
   });
 
   it('tells the caller what a store says that it cannot be asked', async () => {
     const { guarded, lines } = setUp({
-      judge: () => {
-        throw new UnaskableError('too much');
+      consume: () => {
+        throw new InvalidChargeError('too much');
       },
     });
     for (let time = 0; time < 6; time++)
-      await expect(guarded.judge([asking()])).rejects.toThrow(new UnaskableError('too much'));
+      await expect(guarded.consume([asking()])).rejects.toThrow(new InvalidChargeError('too much'));
     expect(lines).toEqual([]);
   });
 
@@ -366,15 +383,15 @@ describe('GuardedStore and questions that cannot be asked', () => {
     'opens no circuit for what a store throws at once: %s',
     async error => {
       const { guarded, lines } = setUp({
-        judge: ([charge]) => {
+        consume: ([charge]) => {
           if (charge!.key === 'bad') throw error;
-          return Promise.resolve({ granted: true, standings: [stands(few), stands(many)] });
+          return Promise.resolve({ granted: true, policyStates: [stands(few), stands(many)] });
         },
       });
       for (let time = 0; time < 6; time++)
-        expect(await guarded.judge([{ ...asking(), key: 'bad' }])).toBeUndefined();
+        expect(await guarded.consume([{ ...asking(), key: 'bad' }])).toBeUndefined();
       expect(lines).toEqual([expect.stringContaining(error.message)]);
-      expect(await guarded.judge([asking()])).toMatchObject({ granted: true });
+      expect(await guarded.consume([asking()])).toMatchObject({ granted: true });
     },
   );
 });
@@ -383,13 +400,13 @@ describe('slots of a store that is late or fails', () => {
   const slots = createPolicy({ limit: 5, windowMs: 60_000, algorithm: 'concurrency' });
   const window = createPolicy({ limit: 5, windowMs: 60_000 });
   const charges: StoredCharge[] = [{ key: 'a', policies: [window, slots], cost: 1 }];
-  const standing = (policy: typeof slots, violated = false): Standing => ({
+  const policyState = (policy: typeof slots, violated = false): PolicyState => ({
     policy,
     remaining: 4,
     resetMs: 0,
     violated,
   });
-  const granted: Verdict = { granted: true, standings: [standing(window), standing(slots)] };
+  const granted: QuotaDecision = { granted: true, policyStates: [policyState(window), policyState(slots)] };
   const log = { log: (): void => undefined, error: (): void => undefined };
 
   let taken = 0;
@@ -398,18 +415,18 @@ describe('slots of a store that is late or fails', () => {
   let fails = false;
   const settled: (readonly [rules: string[], units: number, ageMs: number])[] = [];
   const store: QuotaStore = {
-    judge: async ([charge]) => {
+    consume: async ([charge]) => {
       if (isHeld) await new Promise<void>(resolve => answers.push(resolve));
       if (fails) throw new Error('gone');
       taken += charge!.cost;
-      return charge!.cost === 0 ? { granted: true, standings: [] } : granted;
+      return charge!.cost === 0 ? { granted: true, policyStates: [] } : granted;
     },
     settle: async ([charge], units, ageMs) => {
       if (isHeld) await new Promise<void>(resolve => answers.push(resolve));
       if (fails) throw new Error('gone');
       settled.push([charge!.policies.map(({ rule }) => rule), units, ageMs]);
       taken += units;
-      return { granted: true, standings: charge!.policies.map(policy => standing(policy)) };
+      return { granted: true, policyStates: charge!.policies.map(policy => policyState(policy)) };
     },
   };
   let clock = new ManualClock();
@@ -427,12 +444,12 @@ describe('slots of a store that is late or fails', () => {
   const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
   const openCircuit = async (): Promise<void> => {
     fails = true;
-    for (let time = 0; time < 5; time++) await guarded.judge(charges);
+    for (let time = 0; time < 5; time++) await guarded.consume(charges);
   };
 
   it('gives back what was granted after the deadline, and nothing else', async () => {
     isHeld = true;
-    const decision = guarded.judge(charges);
+    const decision = guarded.consume(charges);
     await jest.advanceTimersByTimeAsync(DEADLINE_MS);
     expect(await decision).toBeUndefined();
     isHeld = false;
@@ -445,14 +462,14 @@ describe('slots of a store that is late or fails', () => {
     await openCircuit();
     fails = false;
     clock.advance(1_000);
-    expect(await guarded.judge(charges)).toBeUndefined();
+    expect(await guarded.consume(charges)).toBeUndefined();
     await turn();
     expect(taken).toBe(0);
-    expect(await guarded.judge(charges)).toBe(granted);
+    expect(await guarded.consume(charges)).toBe(granted);
   });
 
   it('sends a release that fell into a failure when the store answers again', async () => {
-    expect(await guarded.judge(charges)).toBe(granted);
+    expect(await guarded.consume(charges)).toBe(granted);
     const leasedMs = clock.monotonicMs();
     const leased = [{ ...charges[0]!, policies: [slots] }];
     await openCircuit();
@@ -461,7 +478,7 @@ describe('slots of a store that is late or fails', () => {
     expect(settled).toEqual([]);
     fails = false;
     clock.advance(1_000);
-    await guarded.judge(charges);
+    await guarded.consume(charges);
     await turn();
     // And one for what was granted to find out.
     expect(settled).toEqual([
@@ -472,12 +489,12 @@ describe('slots of a store that is late or fails', () => {
   });
 
   it('sends a release once that the store does late', async () => {
-    await guarded.judge(charges);
+    await guarded.consume(charges);
     isHeld = true;
     guarded.release([{ ...charges[0]!, policies: [slots] }], clock.monotonicMs());
     await jest.advanceTimersByTimeAsync(10 * DEADLINE_MS);
     isHeld = false;
-    await guarded.judge(charges);
+    await guarded.consume(charges);
     answers.forEach(answer => answer());
     await guarded.released();
     expect(settled).toHaveLength(1);
@@ -493,7 +510,7 @@ describe('slots of a store that is late or fails', () => {
     refusing.release(charges, clock.monotonicMs());
     for (let time = 0; time < 10; time++) {
       await turn();
-      await refusing.judge(charges);
+      await refusing.consume(charges);
     }
     expect(settle).toHaveBeenCalledTimes(5);
   });

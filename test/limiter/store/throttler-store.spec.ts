@@ -27,7 +27,7 @@ function setUp(answer: (limit: number) => unknown = () => GRANTED) {
   const note = (line: string): void => void lines.push(line);
   const store = new ThrottlerQuotaStore(storage, () => time.nowMs);
   const guarded = new GuardedStore(store, new ManualClock(), { log: note, error: note });
-  const ask = (cost = 1, policies = [few, many]) => guarded.judge([{ key: 'all:a', policies, cost }]);
+  const ask = (cost = 1, policies = [few, many]) => guarded.consume([{ key: 'all:a', policies, cost }]);
   return { asked, time, lines, ask };
 }
 
@@ -36,7 +36,7 @@ describe('ThrottlerQuotaStore', () => {
     const { asked, ask } = setUp();
     expect(await ask()).toEqual({
       granted: true,
-      standings: [
+      policyStates: [
         { policy: few, remaining: 4, resetMs: 60_000, violated: false },
         { policy: many, remaining: 999_999, resetMs: 60_000, violated: false },
       ],
@@ -48,7 +48,7 @@ describe('ThrottlerQuotaStore', () => {
     const { asked, ask } = setUp(() => BLOCKED);
     expect(await ask()).toEqual({
       granted: false,
-      standings: [{ policy: few, remaining: 0, resetMs: 30_000, violated: true }],
+      policyStates: [{ policy: few, remaining: 0, resetMs: 30_000, violated: true }],
     });
     expect(asked).toEqual([5]);
   });
@@ -57,13 +57,13 @@ describe('ThrottlerQuotaStore', () => {
     const { ask } = setUp(limit => (limit === trial.limit ? BLOCKED : GRANTED));
     expect(await ask(1, [trial, many])).toMatchObject({
       granted: true,
-      standings: [{ violated: true }, { violated: false }],
+      policyStates: [{ violated: true }, { violated: false }],
     });
   });
 
   it('asks nothing about what costs nothing', async () => {
     const { asked, ask } = setUp();
-    expect(await ask(0)).toEqual({ granted: true, standings: [] });
+    expect(await ask(0)).toEqual({ granted: true, policyStates: [] });
     expect(asked).toEqual([]);
   });
 
@@ -94,7 +94,7 @@ describe('ThrottlerQuotaStore', () => {
       { ...GRANTED, timeToExpire: -2 },
     ];
     const { ask } = setUp(() => answers.shift());
-    expect((await ask())!.standings.map(({ resetMs }) => resetMs)).toEqual([60_000, 0]);
+    expect((await ask())!.policyStates.map(({ resetMs }) => resetMs)).toEqual([60_000, 0]);
   });
 
   it('counts a unit a call', async () => {
@@ -107,7 +107,7 @@ describe('ThrottlerQuotaStore', () => {
     const { asked, ask } = setUp();
     expect(await ask(6)).toEqual({
       granted: false,
-      standings: [{ policy: few, remaining: 0, resetMs: Infinity, violated: true }],
+      policyStates: [{ policy: few, remaining: 0, resetMs: Infinity, violated: true }],
     });
     expect((await ask(5_000_000, [many]))!.granted).toBe(false);
     expect(asked).toEqual([]);

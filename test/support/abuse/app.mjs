@@ -113,14 +113,14 @@ const sink = {
       const seen = records.get(record.requestId) ?? {
         started: 0,
         finished: 0,
-        refused: 0,
+        rejected: 0,
         outcome: undefined,
       };
       if (record.event === 'started') seen.started++;
       else if (record.event === 'finished') {
         seen.finished++;
         seen.outcome = record.outcome;
-      } else if (record.event === 'refused') seen.refused++;
+      } else if (record.event === 'rejected') seen.rejected++;
       records.set(record.requestId, seen);
     }
   },
@@ -166,14 +166,14 @@ const connections = () =>
 function disagreements() {
   const found = [];
   for (const [id, count] of runs) {
-    const { started = 0, finished = 0, refused = 0 } = records.get(id) ?? {};
-    if (count !== 1 || started !== 1 || finished !== 1 || refused !== 0)
-      found.push(`${id}: ran ${count} times, ${started} started, ${finished} finished, ${refused} refused`);
+    const { started = 0, finished = 0, rejected = 0 } = records.get(id) ?? {};
+    if (count !== 1 || started !== 1 || finished !== 1 || rejected !== 0)
+      found.push(`${id}: ran ${count} times, ${started} started, ${finished} finished, ${rejected} refused`);
   }
-  for (const [id, { started, finished, refused }] of records) {
+  for (const [id, { started, finished, rejected }] of records) {
     // A call that never ran is refused, once, whether or not its start was recorded.
-    if (!runs.has(id) && (finished > 0 || refused !== 1))
-      found.push(`${id}: never ran, ${started} started, ${finished} finished, ${refused} refused`);
+    if (!runs.has(id) && (finished > 0 || rejected !== 1))
+      found.push(`${id}: never ran, ${started} started, ${finished} finished, ${rejected} refused`);
   }
   runs.clear();
   records.clear();

@@ -5,12 +5,12 @@ import type { IncomingMessage } from 'node:http';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { Client } from '../common/request-state.js';
-import type { Verdict } from '../limiter/judge.js';
+import type { QuotaDecision } from '../limiter/consume.js';
 import { REQUESTS } from '../limiter/policy.js';
 
 /** Holds the refusals, about 250 bytes each. */
-export const KNOWN_REFUSALS = Symbol('agent-security:known-refusals');
-export const MAX_KNOWN_REFUSALS = 10_000;
+export const KNOWN_DENIALS = Symbol('agent-security:known-refusals');
+export const MAX_KNOWN_DENIALS = 10_000;
 
 /** Bounds what one refusal takes: paths and hosts are the client's to choose. */
 const MAX_TEXT = 512;
@@ -35,8 +35,8 @@ export function nameRequest(
 const TIMED_RULES: ReadonlySet<string> = new Set(['sliding-window', 'fixed-window', 'token-bucket']);
 
 /** Whether only time gives something back: no slot that is released, no estimate that is settled, no policy on trial. */
-export function isTimed({ standings }: Verdict): boolean {
-  return standings.every(
+export function isTimed({ policyStates }: QuotaDecision): boolean {
+  return policyStates.every(
     ({ policy }) => TIMED_RULES.has(policy.rule) && policy.unit === REQUESTS && !policy.shadow,
   );
 }

@@ -16,7 +16,7 @@ export interface Charge {
 }
 
 /** How a policy stands after the decision. */
-export interface Standing {
+export interface PolicyState {
   readonly policy: Policy;
   /** Units left, 0 or more. */
   readonly remaining: number;
@@ -27,43 +27,43 @@ export interface Standing {
 }
 
 /** Whether a policy stands in the way of its request: one on trial never does. */
-export const refuses = ({ violated, policy }: Standing): boolean => violated && !policy.shadow;
+export const denies = ({ violated, policy }: PolicyState): boolean => violated && !policy.shadow;
 
-export interface Verdict {
+export interface QuotaDecision {
   /** Whether every policy could give what was asked, those in shadow mode apart. */
   readonly granted: boolean;
-  readonly standings: readonly Standing[];
+  readonly policyStates: readonly PolicyState[];
 }
 
 export const EVERY_POLICY = -1;
 
-export function judge(charges: readonly Charge[], nowMs: number): Verdict {
-  return charges.length === 1 ? judgeOne(charges[0]!, nowMs) : judgeAll(charges, nowMs);
+export function consume(charges: readonly Charge[], nowMs: number): QuotaDecision {
+  return charges.length === 1 ? consumeOne(charges[0]!, nowMs) : consumeAll(charges, nowMs);
 }
 
 /** How a client stands; nothing is taken, and nobody is added. */
-export function look({ table, mask, key }: Omit<Charge, 'cost'>, nowMs: number): Verdict {
-  if (table.peek(key.hi, key.lo)) return judgeOne({ table, mask, key, cost: 0 }, nowMs);
-  const standings = table.policies
+export function peek({ table, mask, key }: Omit<Charge, 'cost'>, nowMs: number): QuotaDecision {
+  if (table.peek(key.hi, key.lo)) return consumeOne({ table, mask, key, cost: 0 }, nowMs);
+  const policyStates = table.policies
     .filter((_policy, index) => (mask & (1 << index)) !== 0)
     .map(policy => ({ policy, remaining: policy.burst, resetMs: 0, violated: false }));
-  return { granted: true, standings };
+  return { granted: true, policyStates };
 }
 
 /** The usual case: one row, looked up once. */
-function judgeOne(charge: Charge, nowMs: number): Verdict {
+function consumeOne(charge: Charge, nowMs: number): QuotaDecision {
   const { table, mask, key, cost } = charge;
   table.find(key.hi, key.lo, nowMs);
   if (table.isShared) charge.inSharedRow = true;
   const granted = offers(table, mask, cost, nowMs);
-  const standings: Standing[] = [];
+  const policyStates: PolicyState[] = [];
   for (let policy = 0; policy < table.policies.length; policy++) {
-    if ((mask & (1 << policy)) !== 0) standings.push(settle(table, policy, nowMs, cost, granted));
+    if ((mask & (1 << policy)) !== 0) policyStates.push(chargePolicy(table, policy, nowMs, cost, granted));
   }
-  return { granted, standings };
+  return { granted, policyStates };
 }
 
-function judgeAll(charges: readonly Charge[], nowMs: number): Verdict {
+function consumeAll(charges: readonly Charge[], nowMs: number): QuotaDecision {
   let granted = true;
   for (const charge of charges) {
     const { table, mask, key, cost } = charge;
@@ -71,16 +71,16 @@ function judgeAll(charges: readonly Charge[], nowMs: number): Verdict {
     if (table.isShared) charge.inSharedRow = true;
     if (!offers(table, mask, cost, nowMs)) granted = false;
   }
-  const standings: Standing[] = [];
+  const policyStates: PolicyState[] = [];
   for (const { table, mask, key, cost } of charges) {
     // Found anew: another charge may have moved the rows of the same table.
     table.find(key.hi, key.lo, nowMs);
     offers(table, mask, cost, nowMs);
     for (let policy = 0; policy < table.policies.length; policy++) {
-      if ((mask & (1 << policy)) !== 0) standings.push(settle(table, policy, nowMs, cost, granted));
+      if ((mask & (1 << policy)) !== 0) policyStates.push(chargePolicy(table, policy, nowMs, cost, granted));
     }
   }
-  return { granted, standings };
+  return { granted, policyStates };
 }
 
 /** Whether every policy can give `cost`; what each could give stays in `table.offered`. */
@@ -95,7 +95,13 @@ function offers(table: QuotaTable, mask: number, cost: number, nowMs: number): b
   return enough;
 }
 
-function settle(table: QuotaTable, index: number, nowMs: number, cost: number, granted: boolean): Standing {
+function chargePolicy(
+  table: QuotaTable,
+  index: number,
+  nowMs: number,
+  cost: number,
+  granted: boolean,
+): PolicyState {
   const policy = table.policies[index]!;
   const offered = table.offered[index]!;
   const violated = offered < cost;
@@ -104,7 +110,7 @@ function settle(table: QuotaTable, index: number, nowMs: number, cost: number, g
     return { policy, remaining: offered - cost, resetMs: table.resetMs(index, nowMs), violated };
   }
   // Who only looks while in debt exceeds nothing.
-  if (violated && cost > 0) table.refused(index, nowMs);
+  if (violated && cost > 0) table.denied(index, nowMs);
   return {
     policy,
     remaining: Math.max(0, offered),
@@ -125,14 +131,14 @@ export function adjust(
   charges: readonly Omit<Charge, 'cost'>[],
   { units, chargedMs }: Adjustment,
   nowMs: number,
-): Verdict {
-  const standings: Standing[] = [];
+): QuotaDecision {
+  const policyStates: PolicyState[] = [];
   for (const { table, mask, key, inSharedRow } of charges) {
     if (inSharedRow === true) {
       table.share();
     } else if (units <= 0 && !table.peek(key.hi, key.lo)) {
       // A client that is not there any more has nothing left in any window, so nothing is given back to it.
-      standings.push(...look({ table, mask, key }, nowMs).standings);
+      policyStates.push(...peek({ table, mask, key }, nowMs).policyStates);
       continue;
     } else {
       table.find(key.hi, key.lo, nowMs);
@@ -143,8 +149,8 @@ export function adjust(
       if (units < 0) table.refund(index, nowMs, -units, chargedMs);
       else if (units > 0) table.charge(index, nowMs, units);
       const remaining = Math.max(0, units === 0 ? before : table.available(index, nowMs));
-      standings.push({ policy, remaining, resetMs: table.resetMs(index, nowMs), violated: false });
+      policyStates.push({ policy, remaining, resetMs: table.resetMs(index, nowMs), violated: false });
     }
   }
-  return { granted: true, standings };
+  return { granted: true, policyStates };
 }

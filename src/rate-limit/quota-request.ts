@@ -1,12 +1,12 @@
 /* What a request asks of all its quotas, in the two forms in which it may be judged. */
 import { show } from '../common/show-value.js';
-import type { Charge, Verdict } from '../limiter/judge.js';
+import type { Charge, QuotaDecision } from '../limiter/consume.js';
 import type { Policy } from '../limiter/policy.js';
 import type { StoredCharge } from '../limiter/store/quota-store.js';
 
-export interface Ask {
+export interface QuotaRequest {
   /** Whose quota it is, as events name it. */
-  readonly owner: string;
+  readonly partitionKey: string;
   /** Of the process's own counts. */
   readonly charges: readonly Charge[];
   /** Of a shared store: the same policies in the same order. */
@@ -14,7 +14,7 @@ export interface Ask {
 }
 
 /** Who was asked about, for events. */
-export interface Asker {
+export interface QuotaClient {
   readonly requestId?: string | undefined;
   readonly address?: string | undefined;
   readonly agent?: string | undefined;
@@ -26,44 +26,50 @@ export function policiesOf({ table, mask }: Charge): readonly Policy[] {
 }
 
 /** The same of some policies only; `undefined` if it asks nothing of them. */
-export function part(ask: Ask, isWanted: (policy: Policy) => boolean): Ask | undefined {
-  const charges = ask.charges.flatMap(charge => {
+export function part(
+  quotaRequest: QuotaRequest,
+  isWanted: (policy: Policy) => boolean,
+): QuotaRequest | undefined {
+  const charges = quotaRequest.charges.flatMap(charge => {
     let mask = 0;
     for (const [index, policy] of charge.table.policies.entries())
       if ((charge.mask & (1 << index)) !== 0 && isWanted(policy)) mask |= 1 << index;
     return mask === 0 ? [] : [{ ...charge, mask }];
   });
   if (charges.length === 0) return undefined;
-  const stored = ask.stored.flatMap(charge => {
+  const stored = quotaRequest.stored.flatMap(charge => {
     const policies = charge.policies.filter(isWanted);
     return policies.length === 0 ? [] : [{ ...charge, policies }];
   });
-  return { owner: ask.owner, charges, stored };
+  return { partitionKey: quotaRequest.partitionKey, charges, stored };
 }
 
 export function parts(
-  asks: readonly (Ask | undefined)[],
+  quotaRequests: readonly (QuotaRequest | undefined)[],
   isWanted: (policy: Policy) => boolean,
-): readonly Ask[] {
-  return asks.flatMap(ask => (ask && part(ask, isWanted)) ?? []);
+): readonly QuotaRequest[] {
+  return quotaRequests.flatMap(quotaRequest => (quotaRequest && part(quotaRequest, isWanted)) ?? []);
 }
 
 /**
  * What a granted decision has taken of each ask: a policy on trial that could not give has taken nothing, and gets nothing back.
  * `undefined` for an ask of which nothing was taken.
  */
-export function takenOf(asks: readonly Ask[], { standings }: Verdict): readonly (Ask | undefined)[] {
-  if (!standings.some(({ violated }) => violated)) return asks;
+export function takenOf(
+  quotaRequests: readonly QuotaRequest[],
+  { policyStates }: QuotaDecision,
+): readonly (QuotaRequest | undefined)[] {
+  if (!policyStates.some(({ violated }) => violated)) return quotaRequests;
   let at = 0;
-  return asks.map(ask => {
+  return quotaRequests.map(quotaRequest => {
     const took = new Set<Policy>();
-    for (const policy of ask.charges.flatMap(charge => policiesOf(charge))) {
-      const standing = standings[at];
+    for (const policy of quotaRequest.charges.flatMap(charge => policiesOf(charge))) {
+      const policyState = policyStates[at];
       // A store may leave out how a policy stands that was charged nothing.
-      if (standing?.policy === policy) at++;
-      if (standing?.policy !== policy || !standing.violated) took.add(policy);
+      if (policyState?.policy === policy) at++;
+      if (policyState?.policy !== policy || !policyState.violated) took.add(policy);
     }
-    return part(ask, policy => took.has(policy));
+    return part(quotaRequest, policy => took.has(policy));
   });
 }
 
@@ -76,10 +82,10 @@ export function checkCost(cost: unknown): number {
 }
 
 /** Text that names an owner; `undefined` where it names nobody. @throws TypeError for what is neither text nor a number */
-export function checkOwner(what: string, owner: unknown): string | undefined {
-  if (typeof owner === 'string') return owner === '' ? undefined : owner;
-  if (owner === undefined || owner === null) return undefined;
-  if (typeof owner === 'bigint' || (typeof owner === 'number' && Number.isFinite(owner)))
-    return String(owner);
-  throw new TypeError(`${what} must be text, received ${show(owner)}`);
+export function checkPartitionKey(what: string, partitionKey: unknown): string | undefined {
+  if (typeof partitionKey === 'string') return partitionKey === '' ? undefined : partitionKey;
+  if (partitionKey === undefined || partitionKey === null) return undefined;
+  if (typeof partitionKey === 'bigint' || (typeof partitionKey === 'number' && Number.isFinite(partitionKey)))
+    return String(partitionKey);
+  throw new TypeError(`${what} must be text, received ${show(partitionKey)}`);
 }

@@ -1,12 +1,7 @@
 /* What a request is answered whose identity or scopes do not suffice: RFC 6750 section 3, RFC 9728 section 5.1. */
 import type { ProblemFields } from '../common/problem.js';
-
-/** An answer, wherever it is given: by a guard, before routing or on a socket. */
-export interface Refusal {
-  readonly problem: ProblemFields;
-  /** Name and value in turn. */
-  readonly headers: readonly string[];
-}
+import type { Rejection } from '../common/rejection.js';
+import { bearerChallenge, type ChallengeParameter } from '../identity/bearer-challenge.js';
 
 export interface ChallengeSettings {
   readonly realm: string;
@@ -16,13 +11,11 @@ export interface ChallengeSettings {
   readonly others: readonly string[];
 }
 
-type Parameters = readonly (readonly [name: string, value: string])[];
-
-export class Refusals {
+export class AuthRejections {
   readonly #settings: ChallengeSettings;
-  readonly missing: Refusal;
-  readonly invalid: Refusal;
-  readonly expired: Refusal;
+  readonly missing: Rejection;
+  readonly invalid: Rejection;
+  readonly expired: Rejection;
 
   constructor(settings: ChallengeSettings) {
     this.#settings = settings;
@@ -38,7 +31,7 @@ export class Refusals {
     this.expired = this.#invalid('The credential has expired.', ['X-Token-Expired', 'true']);
   }
 
-  insufficientScope(all: readonly string[], any: readonly string[]): Refusal {
+  insufficientScope(all: readonly string[], any: readonly string[]): Rejection {
     const names = [...new Set([...all, ...any])].join(' ');
     return {
       problem: {
@@ -57,7 +50,7 @@ export class Refusals {
     };
   }
 
-  #invalid(detail: string, headers: readonly string[]): Refusal {
+  #invalid(detail: string, headers: readonly string[]): Rejection {
     return {
       problem: { status: 401, code: 'invalid_token', detail },
       headers: [
@@ -70,20 +63,19 @@ export class Refusals {
     };
   }
 
-  #challenge(parameters: Parameters): readonly string[] {
+  #challenge(parameters: readonly ChallengeParameter[]): readonly string[] {
     const { realm, resourceMetadata, others } = this.#settings;
-    const all: Parameters = [
+    const bearer = bearerChallenge([
       ['realm', realm],
       ...parameters,
       ...(resourceMetadata === undefined ? [] : [['resource_metadata', resourceMetadata] as const]),
-    ];
-    const bearer = `Bearer ${all.map(([name, value]) => `${name}="${value}"`).join(', ')}`;
+    ]);
     return ['WWW-Authenticate', [bearer, ...others].join(', ')];
   }
 }
 
 /** Two credentials: one of them is somebody else's, or a proxy's. */
-export const AMBIGUOUS_REFUSAL: Refusal = {
+export const CREDENTIAL_AMBIGUOUS: Rejection = {
   problem: {
     status: 400,
     code: 'credential_ambiguous',
@@ -93,7 +85,7 @@ export const AMBIGUOUS_REFUSAL: Refusal = {
 };
 
 /** A session of socket.io that is not the caller's, whether there is one or not. */
-export const SESSION_REFUSAL: Refusal = {
+export const SESSION_UNKNOWN: Rejection = {
   problem: {
     status: 400,
     code: 'session_unknown',
@@ -102,7 +94,7 @@ export const SESSION_REFUSAL: Refusal = {
   headers: [],
 };
 
-export const URL_PROBLEM: ProblemFields = {
+export const CREDENTIAL_IN_URL_PROBLEM: ProblemFields = {
   status: 400,
   code: 'credential_in_url',
   detail:
@@ -110,7 +102,7 @@ export const URL_PROBLEM: ProblemFields = {
 };
 
 /** The store of credentials, or an issuer's keys, cannot be reached. */
-export const UNAVAILABLE_REFUSAL: Refusal = {
+export const IDENTITY_UNAVAILABLE: Rejection = {
   problem: {
     status: 503,
     code: 'identity_unavailable',

@@ -1,5 +1,5 @@
 import type { Key64 } from '../../src/common/ip-address.js';
-import { type Charge, EVERY_POLICY, judge } from '../../src/limiter/judge.js';
+import { type Charge, EVERY_POLICY, consume } from '../../src/limiter/consume.js';
 import { createPolicy, type Policy } from '../../src/limiter/policy.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
 import { seededNumbers } from '../fixtures/cells.js';
@@ -14,17 +14,17 @@ const charge = (table: QuotaTable, key = ALICE, cost = 1, mask = EVERY_POLICY): 
   cost,
 });
 const remaining = (charges: readonly Charge[], nowMs: number): number[] =>
-  judge(
+  consume(
     charges.map(each => ({ ...each, cost: 0 })),
     nowMs,
-  ).standings.map(standing => standing.remaining);
+  ).policyStates.map(policyState => policyState.remaining);
 
-describe('judge', () => {
+describe('consume', () => {
   it('charges every policy when each grants', () => {
     const charges = [charge(new QuotaTable([sliding(2, 1_000), sliding(5, 60_000)], 100))];
-    expect(judge(charges, 0)).toMatchObject({
+    expect(consume(charges, 0)).toMatchObject({
       granted: true,
-      standings: [
+      policyStates: [
         { remaining: 1, resetMs: 1_000, violated: false },
         { remaining: 4, resetMs: 60_000, violated: false },
       ],
@@ -33,11 +33,11 @@ describe('judge', () => {
 
   it('charges none when one refuses', () => {
     const charges = [charge(new QuotaTable([sliding(1, 1_000), sliding(5, 60_000)], 100))];
-    judge(charges, 0);
+    consume(charges, 0);
     for (let attempt = 0; attempt < 20; attempt++) {
-      expect(judge(charges, 400)).toMatchObject({
+      expect(consume(charges, 400)).toMatchObject({
         granted: false,
-        standings: [
+        policyStates: [
           { remaining: 0, resetMs: 600, violated: true },
           { remaining: 4, violated: false },
         ],
@@ -51,42 +51,48 @@ describe('judge', () => {
       const wide = new QuotaTable([sliding(10, 60_000)], 100);
       const narrow = new QuotaTable([sliding(1, 60_000)], 100);
       const charges = order === 0 ? [charge(wide), charge(narrow, BOB)] : [charge(narrow, BOB), charge(wide)];
-      expect([judge(charges, 0).granted, judge(charges, 0).granted]).toEqual([true, false]);
+      expect([consume(charges, 0).granted, consume(charges, 0).granted]).toEqual([true, false]);
       expect(remaining([charge(wide)], 0)).toEqual([9]);
     }
   });
 
   it('leaves out the policies that its mask leaves out', () => {
     const table = new QuotaTable([sliding(1, 1_000), sliding(5, 60_000)], 100);
-    judge([charge(table)], 0);
-    const verdict = judge([charge(table, ALICE, 1, 0b10)], 0);
-    expect([verdict.granted, verdict.standings.map(({ remaining: left }) => left)]).toEqual([true, [3]]);
+    consume([charge(table)], 0);
+    const decision = consume([charge(table, ALICE, 1, 0b10)], 0);
+    expect([decision.granted, decision.policyStates.map(({ remaining: left }) => left)]).toEqual([true, [3]]);
   });
 
   it('takes a cost of several units, and refuses what is more than is left', () => {
     const charges = [charge(new QuotaTable([sliding(10, 1_000)], 100), ALICE, 4)];
-    expect([0, 0, 0].map(nowMs => judge(charges, nowMs).granted)).toEqual([true, true, false]);
+    expect([0, 0, 0].map(nowMs => consume(charges, nowMs).granted)).toEqual([true, true, false]);
     expect(remaining(charges, 0)).toEqual([2]);
   });
 
   it('says that a cost beyond the whole limit never passes', () => {
-    const { granted, standings } = judge([charge(new QuotaTable([sliding(3, 1_000)], 100), ALICE, 4)], 0);
-    expect([granted, standings[0]!.resetMs, standings[0]!.violated]).toEqual([false, Infinity, true]);
+    const { granted, policyStates } = consume(
+      [charge(new QuotaTable([sliding(3, 1_000)], 100), ALICE, 4)],
+      0,
+    );
+    expect([granted, policyStates[0]!.resetMs, policyStates[0]!.violated]).toEqual([false, Infinity, true]);
   });
 
   it('grants a cost of 0 to a client that has nothing left, and takes nothing', () => {
     const table = new QuotaTable([sliding(1, 1_000)], 100);
-    judge([charge(table)], 0);
-    expect(judge([charge(table, ALICE, 0)], 0)).toMatchObject({
+    consume([charge(table)], 0);
+    expect(consume([charge(table, ALICE, 0)], 0)).toMatchObject({
       granted: true,
-      standings: [{ remaining: 0 }],
+      policyStates: [{ remaining: 0 }],
     });
     expect(remaining([charge(table)], 1_000)).toEqual([1]);
   });
 
   it('keeps clients apart', () => {
     const table = new QuotaTable([sliding(1, 1_000)], 100);
-    expect([judge([charge(table)], 0).granted, judge([charge(table, BOB)], 0).granted]).toEqual([true, true]);
+    expect([consume([charge(table)], 0).granted, consume([charge(table, BOB)], 0).granted]).toEqual([
+      true,
+      true,
+    ]);
   });
 
   it('tells a wait for each refusal after which the same request is granted, over 20 000 random requests', () => {
@@ -97,24 +103,24 @@ describe('judge', () => {
       new QuotaTable([createPolicy({ limit: 30, windowMs: 10_000, algorithm: 'fixed-window' })], 1_000),
     ];
     let nowMs = 0;
-    let refusals = 0;
+    let rejections = 0;
     for (let step = 0; step < 20_000; step++) {
       nowMs += below(120);
       const key = { hi: 0, lo: below(3) };
       const charges = tables.filter(() => below(4) > 0).map(table => charge(table, key, 1 + below(3)));
-      const verdict = judge(charges, nowMs);
-      const expected = !verdict.standings.some(({ violated }) => violated);
-      if (verdict.granted !== expected) throw new Error(`step ${step}`);
-      for (const { remaining: left, policy } of verdict.standings) {
+      const decision = consume(charges, nowMs);
+      const expected = !decision.policyStates.some(({ violated }) => violated);
+      if (decision.granted !== expected) throw new Error(`step ${step}`);
+      for (const { remaining: left, policy } of decision.policyStates) {
         if (left < 0 || left > policy.limit) throw new Error(`remaining ${left}, step ${step}`);
       }
-      if (verdict.granted) continue;
-      refusals++;
+      if (decision.granted) continue;
+      rejections++;
       nowMs = Math.ceil(
-        nowMs + Math.max(...verdict.standings.map(({ violated, resetMs }) => (violated ? resetMs : 0))),
+        nowMs + Math.max(...decision.policyStates.map(({ violated, resetMs }) => (violated ? resetMs : 0))),
       );
-      if (!judge(charges, nowMs).granted) throw new Error(`refused after its wait, step ${step}`);
+      if (!consume(charges, nowMs).granted) throw new Error(`refused after its wait, step ${step}`);
     }
-    expect(refusals).toBeGreaterThan(500);
+    expect(rejections).toBeGreaterThan(500);
   });
 });

@@ -1,35 +1,35 @@
 /* Clients that were just refused: until anything about them changes they are refused from here, without asking again. */
-import type { Standing, Verdict } from './judge.js';
+import type { PolicyState, QuotaDecision } from './consume.js';
 
-interface Refusal {
-  readonly verdict: Verdict;
+interface Denial {
+  readonly decision: QuotaDecision;
   readonly keys: readonly string[];
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-export class RefusalMemory {
-  readonly #refusals = new Map<string, Refusal>();
+export class DenialMemory {
+  readonly #denials = new Map<string, Denial>();
   /** The questions that concern a key. */
   readonly #questions = new Map<string, Set<string>>();
 
-  constructor(private maxRefusals: number) {}
+  constructor(private maxDenials: number) {}
 
   get size(): number {
-    return this.#refusals.size;
+    return this.#denials.size;
   }
 
   /**
    * Keeps a refusal under what was asked.
    * @param askedMs when the question was asked, or before: counting from here ends early rather than late
    */
-  remember(question: string, keys: readonly string[], verdict: Verdict, askedMs: number): void {
-    if (verdict.granted || this.maxRefusals === 0) return;
-    const untilMs = askedMs + untilChangeMs(verdict.standings);
-    if (untilMs <= askedMs) return;
+  remember(question: string, keys: readonly string[], decision: QuotaDecision, requestedMs: number): void {
+    if (decision.granted || this.maxDenials === 0) return;
+    const untilMs = requestedMs + untilChangeMs(decision.policyStates);
+    if (untilMs <= requestedMs) return;
     this.#delete(question);
-    if (this.#refusals.size >= this.maxRefusals) this.#delete(this.#refusals.keys().next().value!);
-    this.#refusals.set(question, { verdict, keys, fromMs: askedMs, untilMs });
+    if (this.#denials.size >= this.maxDenials) this.#delete(this.#denials.keys().next().value!);
+    this.#denials.set(question, { decision, keys, fromMs: requestedMs, untilMs });
     for (const key of keys) {
       const questions = this.#questions.get(key);
       if (questions === undefined) this.#questions.set(key, new Set([question]));
@@ -39,23 +39,23 @@ export class RefusalMemory {
 
   /** Keeps nothing from now on. */
   disable(): void {
-    this.maxRefusals = 0;
-    this.#refusals.clear();
+    this.maxDenials = 0;
+    this.#denials.clear();
   }
 
-  find(question: string, nowMs: number): Verdict | undefined {
-    const refusal = this.#refusals.get(question);
-    if (refusal === undefined) return undefined;
-    if (nowMs >= refusal.untilMs) {
+  find(question: string, nowMs: number): QuotaDecision | undefined {
+    const denial = this.#denials.get(question);
+    if (denial === undefined) return undefined;
+    if (nowMs >= denial.untilMs) {
       this.#delete(question);
       return undefined;
     }
-    const passedMs = nowMs - refusal.fromMs;
+    const passedMs = nowMs - denial.fromMs;
     return {
       granted: false,
-      standings: refusal.verdict.standings.map(standing => ({
-        ...standing,
-        resetMs: Math.max(0, standing.resetMs - passedMs),
+      policyStates: denial.decision.policyStates.map(policyState => ({
+        ...policyState,
+        resetMs: Math.max(0, policyState.resetMs - passedMs),
       })),
     };
   }
@@ -66,10 +66,10 @@ export class RefusalMemory {
   }
 
   #delete(question: string): void {
-    const refusal = this.#refusals.get(question);
-    if (refusal === undefined) return;
-    this.#refusals.delete(question);
-    for (const key of refusal.keys) {
+    const denial = this.#denials.get(question);
+    if (denial === undefined) return;
+    this.#denials.delete(question);
+    for (const key of denial.keys) {
       const questions = this.#questions.get(key);
       questions?.delete(question);
       if (questions?.size === 0) this.#questions.delete(key);
@@ -81,9 +81,9 @@ export class RefusalMemory {
  * How long the standings of a refusal hold: until the first policy gives something back. Of a policy that could have granted, or that
  * the cost was too large for, a smaller request might be granted, and a slot comes free when somebody's work ends: that is not kept.
  */
-function untilChangeMs(standings: readonly Standing[]): number {
+function untilChangeMs(policyStates: readonly PolicyState[]): number {
   let firstMs = Infinity;
-  for (const { policy, violated, remaining, resetMs } of standings) {
+  for (const { policy, violated, remaining, resetMs } of policyStates) {
     if (violated && (remaining > 0 || resetMs === Infinity || policy.rule === 'concurrency')) return 0;
     if (resetMs > 0) firstMs = Math.min(firstMs, resetMs);
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Client } from '../../src/common/request-state.js';
-import { isTimed, nameRequest } from '../../src/rate-limit/known-refusals.js';
+import { isTimed, nameRequest } from '../../src/rate-limit/known-denials.js';
 import { createPolicy, type PolicyParts } from '../../src/limiter/policy.js';
 
 const CLIENT: Client = {
@@ -8,7 +8,7 @@ const CLIENT: Client = {
   key: { hi: 1, lo: 2 },
   secure: false,
   forwardedHosts: undefined,
-  isVouched: false,
+  isFromTrustedProxy: false,
 };
 
 function name(parts: Partial<IncomingMessage>, client: Partial<Client> = {}): string | undefined {
@@ -58,7 +58,7 @@ describe('isTimed', () => {
   ];
   it.each(rows)('%s', (_title, parts, timed) => {
     const policy = createPolicy({ limit: 1, windowMs: 1_000, ...parts });
-    const standings = [{ policy, remaining: 0, resetMs: 1_000, violated: true }];
-    expect(isTimed({ granted: false, standings })).toBe(timed);
+    const policyStates = [{ policy, remaining: 0, resetMs: 1_000, violated: true }];
+    expect(isTimed({ granted: false, policyStates })).toBe(timed);
   });
 });

@@ -5,9 +5,10 @@ import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import type { Authenticator } from './authenticator.js';
 import { namesParameter, WEBSOCKET_CREDENTIAL_PREFIX } from './read-credential.js';
-import { type Refusal, SESSION_REFUSAL, URL_PROBLEM } from './refusal.js';
+import type { Rejection } from '../common/rejection.js';
+import { SESSION_UNKNOWN, CREDENTIAL_IN_URL_PROBLEM } from './auth-rejections.js';
 
-export class HandshakeJudge {
+export class HandshakeAuthenticator {
   constructor(
     private readonly authenticator: Authenticator,
     private readonly urlParameters: ReadonlySet<string>,
@@ -18,15 +19,15 @@ export class HandshakeJudge {
   ) {}
 
   /** @returns what to answer with, if the connection is not to be opened */
-  async judge(raw: IncomingMessage, state: RequestState): Promise<Refusal | undefined> {
+  async authenticate(raw: IncomingMessage, state: RequestState): Promise<Rejection | undefined> {
     const url = raw.url ?? '';
-    if (namesParameter(url, this.urlParameters)) return { problem: URL_PROBLEM, headers: [] };
+    if (namesParameter(url, this.urlParameters)) return { problem: CREDENTIAL_IN_URL_PROBLEM, headers: [] };
     const found = await this.authenticator.authenticate(raw, state, { handshake: true });
     hideCredential(raw);
     const isAccepted =
       found.kind === 'agent' || (found.kind === 'anonymous' && this.gateways.isPublic(requestPath(url)));
-    if (!isAccepted) return found.refusal;
-    return this.gateways.isForeignSession(url, state) ? SESSION_REFUSAL : undefined;
+    if (!isAccepted) return found.rejection;
+    return this.gateways.isForeignSession(url, state) ? SESSION_UNKNOWN : undefined;
   }
 }
 

@@ -117,14 +117,14 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     const app = await start(platform, parts());
     await statuses(app, '/', 2);
     app.clock.advance(20_500);
-    const refused = await app.send('/');
-    expect([refused.status, refused.header('retry-after'), refused.header('ratelimit'), passed]).toEqual([
+    const rejected = await app.send('/');
+    expect([rejected.status, rejected.header('retry-after'), rejected.header('ratelimit'), passed]).toEqual([
       429,
       '40',
       '"1-per-minute";r=0;t=40',
       2,
     ]);
-    expect(refused.json()['retry_after_seconds']).toBe(40);
+    expect(rejected.json()['retry_after_seconds']).toBe(40);
     app.clock.advance(39_498);
     expect([await statuses(app, '/', 1), passed]).toEqual([[429], 2]);
     app.clock.advance(2);
@@ -142,8 +142,8 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(await statuses(app, '/', 3)).toEqual([200, 429, 429]);
     expect(passed).toBe(5);
     app.clock.advance(1_000);
-    const refused = await app.send('/');
-    expect(refused.header('ratelimit')).toBe('"2-per-second";r=2;t=0, "3-per-minute";r=0;t=58');
+    const rejected = await app.send('/');
+    expect(rejected.header('ratelimit')).toBe('"2-per-second";r=2;t=0, "3-per-minute";r=0;t=58');
   });
 
   it('is served by routes without a limit or with their own, by exempt paths, and told of routes that are none', async () => {

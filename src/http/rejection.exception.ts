@@ -1,0 +1,21 @@
+import type { Rejection } from '../common/rejection.js';
+import type { RequestState } from '../common/request-state.js';
+import { withoutStack } from '../common/without-stack.js';
+import { ProblemException } from './problem.exception.js';
+
+/** The exception for a rejection, whose headers the response takes from the request's state. */
+export function rejectionException(
+  { problem, headers }: Rejection,
+  state: RequestState | undefined,
+): ProblemException {
+  if (state !== undefined) {
+    if (problem.status === 429) {
+      state.quota = headers;
+      // One limit is enough: the module's own would write the same headers.
+      state.charged = true;
+    } else {
+      state.challenge = headers;
+    }
+  }
+  return withoutStack(() => new ProblemException(problem));
+}

@@ -1,0 +1,36 @@
+/* What a call is answered whose identity does not suffice (RFC 6750 section 3), where the module verifies none itself. */
+import { bearerChallenge } from '../identity/bearer-challenge.js';
+import type { Rejection } from '../common/rejection.js';
+
+/** The answers of whoever verifies credentials, so that one API has one challenge. */
+export interface IdentityRejections {
+  readonly missing: Rejection;
+  insufficientScope(all: readonly string[], any: readonly string[]): Rejection;
+}
+
+export const PLAIN_REJECTIONS: IdentityRejections = {
+  missing: {
+    problem: { status: 401, code: 'credential_missing', detail: 'This tool needs a verified agent.' },
+    headers: ['WWW-Authenticate', bearerChallenge()],
+  },
+  insufficientScope: scopes => ({
+    problem: {
+      status: 403,
+      code: 'insufficient_scope',
+      detail: 'The credential does not have the scopes that this tool needs.',
+      members: { required_scopes: scopes },
+    },
+    headers: [
+      'WWW-Authenticate',
+      bearerChallenge([
+        ['error', 'insufficient_scope'],
+        ['scope', scopes.join(' ')],
+      ]),
+    ],
+  }),
+};
+
+export const NOT_ALLOWED: Rejection = {
+  problem: { status: 403, code: 'tool_not_allowed', detail: 'The agent may not call this tool.' },
+  headers: [],
+};
