@@ -157,7 +157,7 @@ describe('defaults', () => {
     ['audit.maxParamsChars', '`16384`'],
     ['audit.maxQueued', '`10000`'],
     ['body.maxKeys', '`10000`'],
-    ['body.duplicateKeys', "`'refuse'`"],
+    ['body.duplicateKeys', "`'reject'`"],
     ['url.maxLength', '`8192`'],
     ['url.insecureAllow', '`[]`'],
     ['cors.maxAge', '`600`'],

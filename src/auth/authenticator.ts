@@ -21,13 +21,9 @@ import { checkIdentified } from './check-identified.js';
 import type { OpenConnections } from './open-connections.js';
 import { type CredentialScheme, readCredential } from './read-credential.js';
 import { RequestView } from './request-view.js';
-import {
-  CREDENTIAL_AMBIGUOUS,
-  type Rejection,
-  AuthRejections,
-  IDENTITY_UNAVAILABLE,
-} from './auth-rejections.js';
+import { CREDENTIAL_AMBIGUOUS, AuthRejections, IDENTITY_UNAVAILABLE } from './auth-rejections.js';
 import { logLine } from '../common/log-text.js';
+import type { Rejection } from '../common/rejection.js';
 
 export type Authentication =
   | {

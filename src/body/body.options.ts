@@ -13,17 +13,17 @@ export interface BodyOptions {
   /** How many keys the objects of a JSON body may have together: more is answered with 400. @default 10000 */
   maxKeys?: number;
   /**
-   * What becomes of JSON with two equal keys in one object: `'refuse'` answers 400, `'allow'` leaves the last to the handler, as the
-   * parsers do. @default 'refuse' @see RFC 8259 section 4
+   * What becomes of JSON with two equal keys in one object: `'reject'` answers 400, `'allow'` leaves the last to the handler, as the
+   * parsers do. @default 'reject' @see RFC 8259 section 4
    */
-  duplicateKeys?: 'refuse' | 'allow';
+  duplicateKeys?: 'reject' | 'allow';
 }
 
 export interface ResolvedBody {
   readonly maxBytes: number;
   readonly maxDepth: number;
   readonly maxKeys: number;
-  readonly duplicateKeys: 'refuse' | 'allow';
+  readonly duplicateKeys: 'reject' | 'allow';
 }
 
 export const DEFAULT_MAX_KEYS = 10_000;
@@ -37,7 +37,7 @@ export function resolveBody(input: unknown): ResolvedBody | false {
     maxBytes: readBytes('body.maxBytes', options.maxBytes, 10 * 1024 ** 2),
     maxDepth: readInteger('body.maxDepth', options.maxDepth, 64, { min: 1, max: 10_000 }),
     maxKeys: readInteger('body.maxKeys', options.maxKeys, DEFAULT_MAX_KEYS, { min: 1, max: 1_000_000 }),
-    duplicateKeys: readChoice('body.duplicateKeys', options.duplicateKeys, ['refuse', 'allow'], 'refuse'),
+    duplicateKeys: readChoice('body.duplicateKeys', options.duplicateKeys, ['reject', 'allow'], 'reject'),
   };
 }
 

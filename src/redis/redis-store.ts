@@ -50,7 +50,7 @@ export class RedisQuotaStore implements QuotaStore {
       'prefix',
       'deadlineMs',
       'maxBatch',
-      'maxRefusals',
+      'maxDenials',
       'now',
     ]);
     const { client, prefix = 'asec:', deadlineMs = 90, maxBatch = 40, maxDenials = 10_000, now } = options;
@@ -61,7 +61,7 @@ export class RedisQuotaStore implements QuotaStore {
     }
     checkWhole('deadlineMs', deadlineMs, 1, 60_000);
     checkWhole('maxBatch', maxBatch, 1, 5_000);
-    checkWhole('maxRefusals', maxDenials, 0, 1_000_000);
+    checkWhole('maxDenials', maxDenials, 0, 1_000_000);
     const runner = createRunner(client);
     this.#prefix = prefix;
     this.#isCluster = runner.isCluster;

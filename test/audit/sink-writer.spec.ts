@@ -145,7 +145,7 @@ describe('a rejection', () => {
     void trail.flush();
     while (sink.batch > 0) await sink.succeed();
     expect(sink.written).toHaveLength(65);
-    expect(sink.counts()).toEqual({ rejected: 1_010 });
+    expect(sink.counts()).toEqual({ rejections: 1_010 });
     expect(sink.written.at(-1)!.record).toMatchObject({ code: 'other', count: 946 });
   });
 
@@ -433,5 +433,5 @@ it('is written to its end when the app shuts down', async () => {
     expect(closed).toBe(false);
     await sink.succeed();
   }
-  expect([closed, sink.counts()]).toEqual([true, { finished: 1_200, rejected: 1 }]);
+  expect([closed, sink.counts()]).toEqual([true, { finished: 1_200, rejections: 1 }]);
 });

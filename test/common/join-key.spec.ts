@@ -159,7 +159,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
   ['limiter/policy.ts `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`', 'numbers and units'],
   ['tools/tool.ts `${tool}/${policy.name}`', 'what clients see; no counter is found by it'],
   ['headers/headers.options.ts `${option}.${key}`', 'the name of an option'],
-  ["auth/refusal.ts [...new Set([...all, ...any])].join(' ')", 'a list of scopes, as it is sent'],
+  ["auth/auth-rejections.ts [...new Set([...all, ...any])].join(' ')", 'a list of scopes, as it is sent'],
   ["tokens/token-endpoint.ts scopes.join(' ')", 'as above'],
   ["tokens/token-issuer.ts scopes.join(' ')", 'as above'],
 ]);

@@ -482,7 +482,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       ['a surrogate', bytes('{"a":"', 0xed, 0xa0, 0x80, '"}')],
       ['a character that is cut', bytes('{"a":"', 0xf0, 0x9f, 0x98, '"}')],
     ])('%s: 400 before the handler', async (_what, body) => {
-      for (const duplicateKeys of ['refuse', 'allow'] as const) {
+      for (const duplicateKeys of ['reject', 'allow'] as const) {
         const app = await start(platform, { controllers: [Routes], options: { body: { duplicateKeys } } });
         const answer = await app.send('/echo', { body, headers: JSON_TYPE });
         expect([answer.status, bodies]).toEqual([400, []]);

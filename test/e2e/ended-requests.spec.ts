@@ -173,7 +173,7 @@ describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platfor
     }
     expect(runs).toBe(0);
     expect([...sink.ends.values()]).toEqual(
-      Array.from({ length: MAX_QUEUED + 1 }, () => ['started', 'refused aborted']),
+      Array.from({ length: MAX_QUEUED + 1 }, () => ['started', 'rejected aborted']),
     );
     expect((await app.send('/wipe', { method: 'POST' })).status).toBe(201);
   });
@@ -194,7 +194,7 @@ describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platfor
     }
     expect(calls).toEqual([]);
     expect([...sink.ends.values()]).toEqual(
-      Array.from({ length: MAX_QUEUED + 1 }, () => ['started', 'refused aborted']),
+      Array.from({ length: MAX_QUEUED + 1 }, () => ['started', 'rejected aborted']),
     );
     expect((await app.send('/mcp', { method: 'POST', headers, body })).status).toBe(200);
   });
@@ -210,7 +210,7 @@ describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platfor
     }
     expect(runs).toBe(0);
     expect([...sink.ends.values()]).toEqual(
-      Array.from({ length: MAX_QUEUED + 1 }, () => ['refused aborted']),
+      Array.from({ length: MAX_QUEUED + 1 }, () => ['rejected aborted']),
     );
     expect((await app.send('/wipe', { method: 'POST' })).status).toBe(201);
   });

@@ -554,7 +554,7 @@ describe('options of RedisQuotaStore', () => {
     ['a deadline of NaN', { client, deadlineMs: Number.NaN }, /deadlineMs must be a whole number/],
     ['a deadline of 0', { client, deadlineMs: 0 }, /deadlineMs must be/],
     ['a batch of 0', { client, maxBatch: 0 }, /maxBatch must be/],
-    ['a negative memory', { client, maxDenials: -1 }, /maxRefusals must be/],
+    ['a negative memory', { client, maxDenials: -1 }, /maxDenials must be/],
   ];
   it.each(wrong)('refuses %s', (_title, options, message) => {
     expect(() => new RedisQuotaStore(options as RedisQuotaStoreOptions)).toThrow(message);
