@@ -1,48 +1,28 @@
-import { type AuditOptions, type ResolvedAudit, resolveAudit } from './audit/audit.options.js';
-import { type AuthOptions, type ResolvedAuth, resolveAuth } from './auth/auth.options.js';
-import { type BodyOptions, type ResolvedBody, resolveBody } from './body/body.options.js';
-import {
-  resolveTrustProxy,
-  type TrustFunction,
-  type TrustProxyOption,
-} from './client-address/client-address.options.js';
+import type { AuditOptions } from './audit/audit.options.js';
+import type { AuthOptions } from './auth/auth.options.js';
+import type { BodyOptions } from './body/body.options.js';
+import type { TrustProxyOption } from './client-address/client-address.options.js';
+import type { Feature } from './common/feature.js';
 import {
   isRecord,
-  readBoolean,
   type ReadEnvironment,
   readGiven,
   readObject,
   receivedError,
 } from './common/read-options.js';
-import { type CorsOptions, type ResolvedCors, resolveCors } from './cors/cors.options.js';
-import {
-  type CspReportsOptions,
-  type ResolvedCspReports,
-  resolveCspReports,
-} from './csp-reports/csp-reports.options.js';
-import { type ErrorsOptions, type ResolvedErrors, resolveErrors } from './errors/errors.options.js';
-import { readHeadersInput, resolveHeaders, type SecurityHeadersOptions } from './headers/headers.options.js';
-import { type HostsOptions, type ResolvedHosts, resolveHosts } from './host/host.options.js';
-import { type McpOptions, type ResolvedMcp, resolveMcp } from './mcp/mcp.options.js';
-import {
-  type RateLimitOptions,
-  type ResolvedRateLimit,
-  resolveRateLimit,
-} from './rate-limit/rate-limit.options.js';
-import {
-  type RequestIdOptions,
-  type ResolvedRequestId,
-  resolveRequestId,
-} from './request-id/request-id.options.js';
-import { type ResolvedTools, resolveTools, type ToolsOptions } from './tools/tools.options.js';
-import { type ResolvedTimeout, resolveTimeout, type TimeoutOptions } from './time/timeout.options.js';
-import { type ResolvedUrl, resolveUrl, type UrlOptions } from './url/url.options.js';
-import { type ResolvedMethods, resolveMethods } from './verb/methods.options.js';
-import {
-  type ResolvedWebSockets,
-  resolveWebSockets,
-  type WebSocketsOptions,
-} from './websockets/websockets.options.js';
+import type { CorsOptions } from './cors/cors.options.js';
+import type { CspReportsOptions } from './csp-reports/csp-reports.options.js';
+import type { ErrorsOptions } from './errors/errors.options.js';
+import { FEATURES } from './features.js';
+import type { SecurityHeadersOptions } from './headers/headers.options.js';
+import type { HostsOptions } from './host/host.options.js';
+import type { McpOptions } from './mcp/mcp.options.js';
+import type { RateLimitOptions } from './rate-limit/rate-limit.options.js';
+import type { RequestIdOptions } from './request-id/request-id.options.js';
+import type { TimeoutOptions } from './time/timeout.options.js';
+import type { ToolsOptions } from './tools/tools.options.js';
+import type { UrlOptions } from './url/url.options.js';
+import type { WebSocketsOptions } from './websockets/websockets.options.js';
 
 /** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
 export interface AgentSecurityOptions {
@@ -84,49 +64,14 @@ export interface AgentSecurityOptions {
   cspReports?: boolean | CspReportsOptions;
 }
 
-export interface ResolvedOptions {
-  readonly hosts: ResolvedHosts | false;
-  readonly cors: ResolvedCors | false;
-  /** As given: routes lay their own over it. */
-  readonly headers: SecurityHeadersOptions | false;
-  readonly noStore: boolean;
-  readonly requestId: ResolvedRequestId | false;
-  readonly rateLimit: ResolvedRateLimit | false;
-  readonly trustProxy: TrustFunction | undefined;
-  readonly errors: ResolvedErrors | false;
-  readonly body: ResolvedBody | false;
-  /** `undefined` where the option is not set. */
-  readonly mcp: ResolvedMcp | false | undefined;
-  readonly webSockets: ResolvedWebSockets;
-  readonly tools: ResolvedTools | false;
-  readonly audit: ResolvedAudit | false;
-  readonly url: ResolvedUrl | false;
-  readonly methods: ResolvedMethods | undefined;
-  readonly timeout: ResolvedTimeout | false;
-  readonly cspReports: ResolvedCspReports | false;
-  readonly auth: ResolvedAuth | false;
-}
+type AnyFeature = (typeof FEATURES)[number];
 
-const KNOWN = [
-  'hosts',
-  'cors',
-  'headers',
-  'noStore',
-  'requestId',
-  'rateLimit',
-  'trustProxy',
-  'errors',
-  'body',
-  'mcp',
-  'webSockets',
-  'tools',
-  'audit',
-  'url',
-  'methods',
-  'timeout',
-  'cspReports',
-  'auth',
-] as const;
+/** What each feature has made of its option, by the option's name. */
+export type ResolvedOptions = {
+  readonly [F in AnyFeature as F['key']]: F extends Feature<string, infer R> ? R : never;
+};
+
+const KNOWN: readonly AnyFeature['key'][] = FEATURES.map(({ key }) => key);
 
 /**
  * What a factory of `forRootAsync()` returned. An empty object is an error as well: spreading a configuration that does not exist makes
@@ -148,28 +93,7 @@ export function readFactoryOptions(returned: unknown): unknown {
 /** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
 export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOptions {
   const options = readObject('', readGiven('options', input), KNOWN);
-  const headers = readHeadersInput('headers', options.headers);
-  if (headers !== false) resolveHeaders('headers', headers);
-  const requestId = resolveRequestId(options.requestId);
-  const auth = resolveAuth(options.auth, env);
-  return {
-    hosts: resolveHosts(options.hosts, env),
-    cors: resolveCors(options.cors, env, requestId === false ? undefined : requestId.header),
-    headers,
-    noStore: readBoolean('noStore', options.noStore, true),
-    requestId,
-    rateLimit: resolveRateLimit(options.rateLimit, env, auth !== false),
-    trustProxy: resolveTrustProxy(options.trustProxy, env),
-    errors: resolveErrors(options.errors),
-    body: resolveBody(options.body),
-    mcp: resolveMcp(options.mcp),
-    webSockets: resolveWebSockets(options.webSockets),
-    tools: resolveTools(options.tools),
-    audit: resolveAudit(options.audit, env),
-    url: resolveUrl(options.url),
-    methods: resolveMethods(options.methods),
-    timeout: resolveTimeout(options.timeout),
-    cspReports: resolveCspReports(options.cspReports),
-    auth,
-  };
+  const resolved: Record<string, unknown> = {};
+  for (const { key, resolve } of FEATURES) resolved[key] = resolve(options[key], env, resolved);
+  return resolved as ResolvedOptions;
 }

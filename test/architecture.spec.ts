@@ -72,7 +72,7 @@ const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, f
 
 /** What binds to Nest: everything else in `common/` and in a feature's folder is pure. */
 const BINDINGS =
-  /\.(?:guard|interceptor|filter|decorator|exception|pipe)\.ts$|^(?:rate-limit\/(?:rate-limiter|quota-throttler-storage)|auth\/(?:route-accesses|openapi-describer|gateways)|mcp\/unanswered-paths|validation\/strict-validation)\.ts$/;
+  /\.(?:feature|guard|interceptor|filter|decorator|exception|pipe)\.ts$|^(?:rate-limit\/(?:rate-limiter|quota-throttler-storage)|auth\/(?:route-accesses|openapi-describer|gateways)|mcp\/(?:unanswered-paths|mcp-server)|redis\/own-redis|time\/server-connections|rate-limit\/known-denials|verb\/find-verbs|validation\/strict-validation)\.ts$/;
 const WIRING = new Set(['', 'edge']);
 /** Below every feature: they import `common` and one another, and no feature. */
 const SHARED = new Set(['events', 'http', 'limiter', 'identity']);
@@ -118,6 +118,21 @@ const rules: [title: string, breaks: Rule][] = [
   ],
   ['nothing imports index', ({ to, local }) => local && to === 'index.ts'],
 ];
+
+/** They name the features: their lists, the types of their options, and what users import. */
+const NAME_FEATURES = new Set(['features.ts', 'agent-security.options.ts', 'index.ts']);
+
+/** Files of the root that import more than one feature, although their place is not to know any. */
+function knowsFeatures(imports: readonly Import[]): readonly string[] {
+  const known = new Map<string, Set<string>>();
+  for (const { from, to, local } of imports) {
+    if (!local || folderOf(from) !== '' || NAME_FEATURES.has(from)) continue;
+    const folder = folderOf(to);
+    if (folder === 'common' || WIRING.has(folder) || SHARED.has(folder)) continue;
+    known.set(from, (known.get(from) ?? new Set()).add(folder));
+  }
+  return [...known].filter(([, folders]) => folders.size > 1).map(([from]) => from);
+}
 
 const broken = (imports: readonly Import[], breaks: Rule): string[] =>
   imports.filter(breaks).map(({ from, to }) => `${from} imports ${to}`);
@@ -166,6 +181,12 @@ describe('the direction of imports', () => {
   });
 
   it.each(rules)('%s', (_title, breaks) => expect(broken(imports, breaks)).toEqual([]));
+
+  it('lets only features.ts name more than one feature', () => {
+    expect(knowsFeatures(imports)).toEqual([]);
+    const planted = importsOf('agent-security.module.ts', "import './auth/a.js'; import './mcp/b.js';");
+    expect(knowsFeatures(planted)).toEqual(['agent-security.module.ts']);
+  });
 
   it('goes in no circle', () => expect(findCycle(imports)).toEqual([]));
 

@@ -709,7 +709,7 @@ const options: Row[] = [
     { body: { duplicateKeys: false } },
     'ASEC_OPTION_TYPE',
     'body.duplicateKeys',
-    '"refuse"',
+    '"reject"',
   ],
   ['timeout: no unit', { timeout: '30' }, 'ASEC_OPTION_TYPE', 'timeout.handler', '"30"'],
   ['timeout: 0', { timeout: 0 }, 'ASEC_OPTION_RANGE', 'timeout.handler', 'received 0'],

@@ -1,6 +1,7 @@
 /* Verifies API keys. An unknown ID, a wrong secret and a revoked key take the same steps and cost the same; nothing is cached. */
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
+import type { Closable } from '../common/feature.js';
 import { looksLikeApiKey, readApiKey } from './api-key-format.js';
 import type { AgentRecord, ApiKeyRecord, ApiKeyStore } from '../identity/api-key-store.js';
 import type {
@@ -12,13 +13,18 @@ import type {
 import { agentOfKey } from '../identity/fresh-agent.js';
 import type { KeyDigests } from './key-digest.js';
 
-export class ApiKeyVerifier implements CredentialVerifier {
+export class ApiKeyVerifier implements CredentialVerifier, Closable {
   constructor(
     private readonly store: ApiKeyStore,
     private readonly digests: KeyDigests,
     private readonly prefix: string,
     private readonly clock: Clock,
   ) {}
+
+  /** Closes the store of the keys. */
+  async close(): Promise<void> {
+    await this.store.close?.();
+  }
 
   /** Whether a credential means to be an API key. */
   recognizes(credential: string): boolean {

@@ -5,19 +5,15 @@ import type { ResolvedErrors } from '../errors/errors.options.js';
 import type { ResolvedHosts } from '../host/host.options.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
-import type { ResolvedUrl } from '../url/url.options.js';
-import type { ResolvedMethods } from '../verb/methods.options.js';
 import type { ResolvedWebSockets } from '../websockets/websockets.options.js';
 
-/** The features' options that the edge enforces. */
+/** The features' options that the edge enforces itself. */
 export interface EdgeOptions {
   readonly requestId: ResolvedRequestId | false;
   readonly trustProxy: TrustFunction | undefined;
   readonly hosts: ResolvedHosts | false;
   readonly cors: ResolvedCors | false;
   readonly rateLimit: ResolvedRateLimit | false;
-  readonly url: ResolvedUrl | false;
-  readonly methods: ResolvedMethods | undefined;
   readonly body: ResolvedBody | false;
   readonly webSockets: ResolvedWebSockets;
   readonly errors: ResolvedErrors | false;

@@ -1,11 +1,9 @@
-/* What every request meets first, in this order: ID, headers, head, host, CORS, flood limit, URL, method, verb, declared body, known
- * refusals. All of it happens before the body parser, of Nest's own pipeline and of every route, whoever mounted it. */
+/* What every request meets first: its ID and headers, the checks (`CHECKS` in features.ts), then the stages that claim it (`STAGES`). All of it
+ * happens before the body parser, before Nest's own pipeline and before every route, whoever mounted it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { AnswerNow } from '../http/answer-now.js';
-import type { MayCarryAgent } from '../common/agent.js';
-import type { Clock } from '../common/clock.js';
 import {
   type PlatformRequest,
   type PlatformResponse,
@@ -19,71 +17,46 @@ import { attachUpgrade, requestState, RequestState } from '../common/request-sta
 import type { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
 import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
 import { attachState, fixedHeaders } from '../http/response-headers.js';
-import { checkDeclaredBody } from '../body/check-body.js';
 import { watchBody } from '../body/watch-body.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { type HeaderSettings, templateParts } from '../headers/header-settings.js';
-import type { DenialMemory } from '../limiter/denial-memory.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
-import { checkUrl, urlRejection } from '../url/check-url.js';
-import { checkVerb } from '../verb/check-verb.js';
 import type { EdgeOptions } from './edge.options.js';
 import { TLS_PROBLEM } from '../websockets/tls.problem.js';
 import { ClientReader } from './client-reader.js';
 import type { EdgeLog } from './edge-log.js';
+import { type EdgeCheck, type EdgeFinding, PREFLIGHT } from '../common/edge-check.js';
 import type { EdgeStage } from '../common/edge-stage.js';
-import { HostCheck } from './host-check.js';
-import { LimitCheck } from './limit-check.js';
-import { OriginCheck, PREFLIGHT } from './origin-check.js';
 import { answerOnSocket, answerPreflight, answerProblem, createAnswerNow } from './answer.js';
 import { closeWithConnection, hasResponseEnded } from '../common/response-end.js';
-import {
-  checkMethod,
-  checkRepeatedFields,
-  checkRequestHead,
-  EXPECTATION_PROBLEM,
-  EDGE_PROBLEM,
-  urlProblem,
-} from './request-head.js';
+import { EDGE_PROBLEM, EXPECTATION_PROBLEM, urlProblem } from './request-head.js';
 import { logLine } from '../common/log-text.js';
 
 export interface EdgeParts {
   readonly options: EdgeOptions;
   readonly settings: HeaderSettings;
-  readonly clock: Clock;
   readonly log: EdgeLog;
-  readonly denials: DenialMemory;
-  readonly mayCarryAgent: MayCarryAgent;
+  /** In the order in which they run. */
+  readonly checks: readonly EdgeCheck[];
   readonly stages: readonly EdgeStage[];
-  /** Of `@Verb()`. */
-  readonly verbs: ReadonlySet<string>;
   readonly handshakes: HandshakeAuthenticator | undefined;
-  /** Charges a request that no guard of the limits has seen. */
+  /** Charges a request that the guard of the limits has not seen. */
   readonly chargeFailed: ((state: RequestState) => void) | undefined;
 }
 
 export class Edge {
+  readonly #parts: EdgeParts;
   readonly #template: HeaderTemplate;
   readonly #answerNow: AnswerNow;
   readonly #clients: ClientReader;
-  readonly #hosts: HostCheck;
-  readonly #origins: OriginCheck;
-  readonly #limits: LimitCheck;
 
-  private readonly options: EdgeOptions;
-  private readonly log: EdgeLog;
-
-  constructor(private readonly parts: EdgeParts) {
-    const { options, settings, clock, log, stages } = parts;
-    this.options = options;
-    this.log = log;
+  constructor(parts: EdgeParts) {
+    this.#parts = parts;
+    const { options, settings, log } = parts;
     this.#answerNow = createAnswerNow(options.errors);
     this.#template = compileHeaderTemplate(templateParts(settings));
     this.#clients = new ClientReader(options.trustProxy, log);
-    this.#hosts = new HostCheck(options.hosts, clock, log);
-    this.#origins = new OriginCheck(options.cors, stages);
-    this.#limits = new LimitCheck(options.rateLimit, parts.denials, parts.mayCarryAgent, clock);
   }
 
   /**
@@ -98,14 +71,15 @@ export class Edge {
     const raw = rawRequest(request);
     const state = this.#begin(request, raw, rawResponse(response));
     if (sendContinue !== undefined) state.awaitContinue(sendContinue);
-    const problem = this.#check(raw, state) ?? this.#limits.checkKnown(raw, state);
+    const problem = this.#check(raw, state);
     if (problem === undefined) {
       const claiming = this.#claiming(raw);
       if (!claiming.some(stage => stage.readsBody)) this.#watchBody(raw, rawResponse(response), state);
       return claiming.length === 0 || this.#runStages(claiming, request, response, state);
     }
     takeOver(response);
-    if (problem === PREFLIGHT) answerPreflight(raw, rawResponse(response), this.options.cors as ResolvedCors);
+    if (problem === PREFLIGHT)
+      answerPreflight(raw, rawResponse(response), this.#parts.options.cors as ResolvedCors);
     else this.#answer(raw, rawResponse(response), state, problem);
     return false;
   }
@@ -113,13 +87,13 @@ export class Edge {
   /** Nearly every request is claimed by no stage, and then nothing is allocated. */
   #claiming(raw: IncomingMessage): readonly EdgeStage[] {
     let claiming: EdgeStage[] | undefined;
-    for (const stage of this.parts.stages) if (stage.claims(raw)) (claiming ??= []).push(stage);
+    for (const stage of this.#parts.stages) if (stage.claims(raw)) (claiming ??= []).push(stage);
     return claiming ?? NO_STAGES;
   }
 
   #answer(raw: IncomingMessage, response: ServerResponse, state: RequestState, problem: ProblemFields): void {
-    const stage = this.parts.stages.find(each => each.reject !== undefined && each.claims(raw));
-    if (stage === undefined) answerProblem(raw, response, problem, state.id, this.options.errors);
+    const stage = this.#parts.stages.find(each => each.reject !== undefined && each.claims(raw));
+    if (stage === undefined) answerProblem(raw, response, problem, state.id, this.#parts.options.errors);
     else stage.reject!(raw, response, state, problem);
   }
 
@@ -143,7 +117,7 @@ export class Edge {
       const problem = this.#failed(error);
       takeOver(response);
       if (rawAnswer.headersSent) rawAnswer.destroy();
-      else answerProblem(raw, rawAnswer, problem, state.id, this.options.errors);
+      else answerProblem(raw, rawAnswer, problem, state.id, this.#parts.options.errors);
       return false;
     }
   }
@@ -159,17 +133,17 @@ export class Edge {
       this.#rejectUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
       return false;
     }
-    if (this.parts.handshakes !== undefined) return this.#authenticate(raw, socket, state);
+    if (this.#parts.handshakes !== undefined) return this.#authenticate(raw, socket, state);
     attachUpgrade(raw, socket, state);
     return true;
   }
 
   #checkTls({ client }: RequestState): ProblemFields | undefined {
-    return this.options.webSockets.requireTls && !client.secure ? TLS_PROBLEM : undefined;
+    return this.#parts.options.webSockets.requireTls && !client.secure ? TLS_PROBLEM : undefined;
   }
 
   async #authenticate(raw: IncomingMessage, socket: Duplex, state: RequestState): Promise<boolean> {
-    const rejection = await this.parts.handshakes!.authenticate(raw, state).catch((error: unknown) => ({
+    const rejection = await this.#parts.handshakes!.authenticate(raw, state).catch((error: unknown) => ({
       problem: this.#failed(error),
       headers: [],
     }));
@@ -189,16 +163,16 @@ export class Edge {
     more: readonly string[] = [],
   ): void {
     const headers = [...fixedHeaders(state), ...(state.grant ?? []), ...(state.quota ?? []), ...more];
-    answerOnSocket(socket, fields, headers, state.id, this.options.errors);
+    answerOnSocket(socket, fields, headers, state.id, this.#parts.options.errors);
   }
 
   /** For bytes that Node's parser could not read as a request. */
   answerUnreadable(socket: Duplex, fields: ProblemFields): void {
-    const { requestId } = this.options;
+    const { requestId } = this.#parts.options;
     const id = requestId === false ? '' : requestId.generate();
     const secure = (socket as TLSSocket).encrypted === true;
     const headers = fixedHeaders({ id, template: this.#template, client: { secure } });
-    answerOnSocket(socket, fields, headers, id, this.options.errors);
+    answerOnSocket(socket, fields, headers, id, this.#parts.options.errors);
   }
 
   /**
@@ -224,44 +198,33 @@ export class Edge {
     const state = known ?? this.#begin(request, raw, response);
     const fields = known === undefined ? this.#check(raw, state) : undefined;
     const problem = fields === undefined || fields === PREFLIGHT ? problemOf(raw) : fields;
-    answerProblem(raw, response, problem, state.id, this.options.errors);
+    answerProblem(raw, response, problem, state.id, this.#parts.options.errors);
   }
 
   #begin(request: PlatformRequest, raw: IncomingMessage, response: ServerResponse): RequestState {
     closeWithConnection(response);
     const state = this.#newState(raw, response.writeHead);
     if (state.id !== '') setRequestId(request, state.id);
-    state.chargeFailed = this.parts.chargeFailed;
+    state.chargeFailed = this.#parts.chargeFailed;
     attachState(response, raw, state);
     return state;
   }
 
   #newState(raw: IncomingMessage, writeHead: ServerResponse['writeHead']): RequestState {
     const state = new RequestState(this.#template, writeHead);
-    const { requestId } = this.options;
+    const { requestId } = this.#parts.options;
     if (requestId !== false) state.id = chooseRequestId(raw.headers[requestId.lowerCaseHeader], requestId);
     return state;
   }
 
-  #check(
-    raw: IncomingMessage,
-    state: RequestState,
-    method = raw.method ?? '',
-  ): ProblemFields | typeof PREFLIGHT | undefined {
+  #check(raw: IncomingMessage, state: RequestState, method = raw.method ?? ''): EdgeFinding {
     try {
       state.client = this.#clients.read(raw);
-      const problem =
-        checkRequestHead(raw) ?? this.#hosts.check(raw, state) ?? this.#origins.check(raw, state, method);
-      return (
-        // Counts every request, also one that is rejected already or is a preflight.
-        this.#limits.checkFlood(raw, state) ??
-        problem ??
-        this.#checkUrl(raw) ??
-        checkMethod(raw.method ?? '', this.options.methods) ??
-        checkRepeatedFields(raw) ??
-        this.#checkVerb(raw, state) ??
-        this.#checkBody(raw)
-      );
+      let finding: EdgeFinding;
+      for (const check of this.#parts.checks)
+        if (finding === undefined || check.countsAll === true)
+          finding = check.check(raw, state, method) ?? finding;
+      return finding;
     } catch (error) {
       // A function of the app's own, such as trustProxy. Thrown out of the server's event, it would end the process.
       return this.#failed(error);
@@ -269,29 +232,12 @@ export class Edge {
   }
 
   #failed(error: unknown): ProblemFields {
-    this.log.error(logLine`A request could not be judged: ${error}`);
+    this.#parts.log.error(logLine`A request could not be judged: ${error}`);
     return EDGE_PROBLEM;
   }
 
-  #checkUrl({ url }: IncomingMessage): ProblemFields | undefined {
-    if (this.options.url === false) return undefined;
-    const decision = checkUrl(url ?? '', this.options.url);
-    return decision.allowed ? undefined : urlRejection(decision.reason, this.options.url.maxLength);
-  }
-
-  #checkVerb(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
-    const decision = checkVerb(raw, this.parts.verbs);
-    if (decision.kind === 'verb') state.verb = decision.verb;
-    return decision.kind === 'rejected' ? decision.problem : undefined;
-  }
-
-  #checkBody({ method, headers }: IncomingMessage): ProblemFields | undefined {
-    const { body } = this.options;
-    return body === false ? undefined : checkDeclaredBody(method ?? '', headers, body.maxBytes);
-  }
-
   #watchBody(raw: IncomingMessage, response: ServerResponse, state: RequestState): void {
-    const { body } = this.options;
+    const { body } = this.#parts.options;
     if (body === false) return;
     state.body = watchBody(raw, body, problem => this.#answerNow(raw, response, problem));
   }

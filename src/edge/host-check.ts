@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { readAuthority } from '../common/authority.js';
 import type { Clock } from '../common/clock.js';
+import type { EdgeCheck } from '../common/edge-check.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
@@ -15,7 +16,7 @@ import { logLine } from '../common/log-text.js';
 /** One refused host may be a mistake in the settings; a scan of thousands must not fill the log. */
 const LOG_INTERVAL_MS = 1_000;
 
-export class HostCheck {
+export class HostCheck implements EdgeCheck {
   readonly #patterns: HostPatterns | undefined;
   /** The last host that was served: nearly every request names the same one. */
   #servedHost = '';

@@ -1,11 +1,10 @@
 /* The verbs of `@Verb()` in each adapter's router. Express tries the routes of a path in turn, so each is asked whether the request is
  * its own; Fastify's router takes the verb as a constraint beside method and path. */
 import type { IncomingMessage } from 'node:http';
-import { type AbstractHttpAdapter, MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
 import { stateOfRequest } from '../common/request-state.js';
-import type { ResolvedCors } from '../cors/cors.options.js';
-import { checkVerb, OVERRIDE_HEADER, VERB_KEY } from '../verb/check-verb.js';
+import { checkVerb, VERB_KEY } from '../verb/check-verb.js';
 
 type RouteHandler = (request: PlatformRequest, response: unknown, next: () => void) => unknown;
 type Register = (...args: unknown[]) => unknown;
@@ -22,36 +21,6 @@ interface ConstraintStrategy {
   validate(verb: unknown): void;
   deriveConstraint(raw: IncomingMessage): string | undefined;
   readonly mustMatchWhenDerived: boolean;
-}
-
-/** Every verb that a controller of the app declares. */
-export function findVerbs(modules: ModulesContainer): ReadonlySet<string> {
-  const scanner = new MetadataScanner();
-  const verbs = new Set<string>();
-  for (const module of modules.values()) {
-    for (const { metatype } of module.controllers.values()) {
-      if (typeof metatype !== 'function') continue;
-      const prototype = metatype.prototype as Record<string, object>;
-      for (const name of scanner.getAllMethodNames(prototype)) {
-        const verb = Reflect.getMetadata(VERB_KEY, prototype[name]!) as string | undefined;
-        if (verb !== undefined) verbs.add(verb);
-      }
-    }
-  }
-  return verbs;
-}
-
-/** A script of an allowed origin may send the header that its verb needs. */
-export function allowOverride<T extends { readonly cors: ResolvedCors | false }>(
-  options: T,
-  verbs: ReadonlySet<string>,
-): T {
-  const { cors } = options;
-  if (cors === false || verbs.size === 0) return options;
-  const names = cors.allowHeaders.toLowerCase().split(', ');
-  if (names.includes(OVERRIDE_HEADER.toLowerCase())) return options;
-  const allowHeaders = [cors.allowHeaders, OVERRIDE_HEADER].filter(text => text !== '').join(', ');
-  return { ...options, cors: { ...cors, allowHeaders } };
 }
 
 export function installVerbs(adapter: AbstractHttpAdapter, verbs: ReadonlySet<string>): void {

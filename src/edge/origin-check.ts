@@ -1,36 +1,28 @@
 /* The origin of a request: what its page may read, whether it may change state, and whether it is a preflight. */
 import type { IncomingMessage } from 'node:http';
-import type { ProblemFields } from '../common/problem.js';
+import { type EdgeCheck, type EdgeFinding, PREFLIGHT } from '../common/edge-check.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { decideCors } from '../cors/decide-cors.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 import type { EdgeStage } from '../common/edge-stage.js';
 
-/** In place of a problem: the request asks what a page may send, and goes no further. */
-export const PREFLIGHT = 'preflight';
-
-export class OriginCheck {
+export class OriginCheck implements EdgeCheck {
   readonly #grants = new Map<string, readonly string[]>();
 
   constructor(
-    private readonly cors: ResolvedCors | false,
+    private readonly cors: ResolvedCors,
     private readonly stages: readonly EdgeStage[],
   ) {
-    if (cors) for (const origin of cors.exact) this.#grants.set(origin, grantPairs(origin, cors));
+    for (const origin of cors.exact) this.#grants.set(origin, grantPairs(origin, cors));
   }
 
   /**
    * Notes in the state what the page may read.
    * @param method `UPGRADE` for a WebSocket handshake
    */
-  check(
-    raw: IncomingMessage,
-    state: RequestState,
-    method: string,
-  ): ProblemFields | typeof PREFLIGHT | undefined {
+  check(raw: IncomingMessage, state: RequestState, method: string): EdgeFinding {
     const { cors } = this;
-    if (cors === false) return undefined;
     const { headers } = raw;
     const origin = headers.origin;
     const secFetchSite = headers['sec-fetch-site'] as string | undefined;

@@ -1,8 +1,8 @@
 /* What the head of a request may be, before anybody is asked whether it is allowed. */
 import type { IncomingMessage } from 'node:http';
+import type { EdgeCheck } from '../common/edge-check.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
-import type { ResolvedMethods } from '../verb/methods.options.js';
 
 /**
  * Node drops the lines behind its thousandth without a word, so that a client could hide a second Host, an Origin, or the address that
@@ -15,17 +15,6 @@ const METHOD_PROBLEM: ProblemFields = {
   code: 'method_not_allowed',
   detail: 'TRACE is not allowed.',
 };
-
-/** For a method that the app's own list leaves out. A preflight is answered in front of it. */
-export function checkMethod(method: string, methods: ResolvedMethods | undefined): ProblemFields | undefined {
-  if (methods === undefined || methods.names.has(method)) return undefined;
-  return {
-    status: 405,
-    code: 'method_not_allowed',
-    detail: 'The method is not allowed.',
-    allow: methods.allow,
-  };
-}
 
 const HEADERS_PROBLEM: ProblemFields = {
   status: 431,
@@ -53,7 +42,10 @@ export const EDGE_PROBLEM: ProblemFields = {
   detail: 'The request could not be answered.',
 };
 
-export function checkRequestHead(raw: IncomingMessage): ProblemFields | undefined {
+export const REQUEST_HEAD = Symbol('agent-security:request-head-check');
+export const REQUEST_HEAD_CHECK: EdgeCheck = { check: checkRequestHead };
+
+function checkRequestHead(raw: IncomingMessage): ProblemFields | undefined {
   if (raw.rawHeaders.length >= MAX_HEADER_LINES * 2) return HEADERS_PROBLEM;
   if (raw.method === 'TRACE') return METHOD_PROBLEM;
   return raw.httpVersionMajor > 1 && !('stream' in raw) ? VERSION_PROBLEM : undefined;
@@ -90,7 +82,10 @@ const SINGLE_FIELDS: ReadonlySet<string> = new Set([
  * Two lines of a field that has one value: whoever stands in front may have judged the one that the app does not read (RFC 9110
  * section 5.3). Lists, cookies and forwarding fields may come on several lines.
  */
-export function checkRepeatedFields(raw: IncomingMessage): ProblemFields | undefined {
+export const REPEATED_FIELDS = Symbol('agent-security:repeated-fields-check');
+export const REPEATED_FIELDS_CHECK: EdgeCheck = { check: checkRepeatedFields };
+
+function checkRepeatedFields(raw: IncomingMessage): ProblemFields | undefined {
   if (!hasRepeatedFields(raw)) return undefined;
   const { rawHeaders } = raw;
   const seen = new Set<string>();

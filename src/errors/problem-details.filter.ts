@@ -11,22 +11,13 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { CODED_PROBLEM } from '../body/check-body.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
-import { requestState, type RequestState } from '../common/request-state.js';
+import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import { answerPlainly, isPlainExpress } from './answer-plainly.js';
+import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
 import { describeError, isUnforeseen } from './describe-error.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
 import { logLine, logStack } from '../common/log-text.js';
-
-/** Limits requests that no guard of the limits has seen (a 404, a missing credential, a malformed body). */
-export interface UnguardedLimiter {
-  /** Charges the request when its head is written, if nobody has. */
-  chargeFailed?(state: RequestState): void;
-  /** Charges it at the error already. The exception to answer with instead, if the client is over its limit. A guard that a test puts in place lacks it. */
-  limitUnguarded?(host: ArgumentsHost): unknown;
-}
-
-export const UNGUARDED_LIMITER = Symbol('agent-security:unguarded-limiter');
 
 /** What a handler says of the content that it meant to send. */
 const OF_THE_ANSWER = [

@@ -4,7 +4,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
 import { callApp } from './app-function.js';
-import { type QuotaRequest, checkCost, checkPartitionKey, policiesOf } from './quota-request.js';
+import { type QuotaRequest, checkCost, checkPartitionKey, policiesOf } from '../limiter/quota-request.js';
 import { hashKey } from '../common/hash-key.js';
 import { type Charge, EVERY_POLICY } from '../limiter/consume.js';
 import type { RateLimitKey } from './limit-rule.js';

@@ -2,15 +2,30 @@
  * limits, on a path where the guard has just refused it. Only there: another path may be exempt, have limits of its own, or belong to a
  * library that no guard stands before. */
 import type { IncomingMessage } from 'node:http';
+import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
+import type { ApplicationConfig } from '@nestjs/core';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { Client } from '../common/request-state.js';
 import type { QuotaDecision } from '../limiter/consume.js';
+import { DenialMemory } from '../limiter/denial-memory.js';
 import { REQUESTS } from '../limiter/policy.js';
 
-/** Holds the refusals, about 250 bytes each. */
-export const KNOWN_DENIALS = Symbol('agent-security:known-refusals');
-export const MAX_KNOWN_DENIALS = 10_000;
+export const KNOWN_DENIALS = Symbol('agent-security:known-denials');
+/** Of about 250 bytes each. */
+const MAX_DENIALS = 10_000;
+
+export class KnownDenials extends DenialMemory implements OnApplicationBootstrap {
+  constructor(private readonly config: ApplicationConfig) {
+    super(MAX_DENIALS);
+  }
+
+  /** A denial of a path says nothing of the next request to it if headers choose the route. */
+  onApplicationBootstrap(): void {
+    const versioning = this.config.getVersioning();
+    if (versioning !== undefined && versioning.type !== VersioningType.URI) this.disable();
+  }
+}
 
 /** Bounds what one refusal takes: paths and hosts are the client's to choose. */
 const MAX_TEXT = 512;

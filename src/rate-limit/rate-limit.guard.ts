@@ -29,7 +29,7 @@ import {
   parts,
   policiesOf,
   takenOf,
-} from './quota-request.js';
+} from '../limiter/quota-request.js';
 import {
   type TrackerOverrides,
   createDefaultQuotaRequest,

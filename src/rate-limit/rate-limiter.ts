@@ -12,7 +12,7 @@ import {
   parts,
   policiesOf,
   takenOf,
-} from './quota-request.js';
+} from '../limiter/quota-request.js';
 import { GuardedStore } from '../limiter/store/guarded-store.js';
 import { hashKey } from '../common/hash-key.js';
 import {

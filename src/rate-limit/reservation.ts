@@ -1,5 +1,5 @@
 import type { RequestState } from '../common/request-state.js';
-import type { QuotaRequest } from './quota-request.js';
+import type { QuotaRequest } from '../limiter/quota-request.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 
 /** After this, an estimate stays charged: what was not settled by then is taken as spent. */

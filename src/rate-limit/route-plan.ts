@@ -7,7 +7,7 @@ import type { Clock } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
 import { RouteMemo } from '../common/route-memo.js';
 import { callApp } from './app-function.js';
-import { checkCost, isConcurrency } from './quota-request.js';
+import { checkCost, isConcurrency } from '../limiter/quota-request.js';
 import { DynamicLimit } from './dynamic-limits.js';
 import { EVERY_POLICY } from '../limiter/consume.js';
 import { checkLimit } from '../limiter/parse-limits.js';

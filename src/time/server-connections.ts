@@ -1,20 +1,41 @@
 /* The connections of the server, so that closing the app can end what is under way and wait until everybody has heard of it. */
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { type Closable, RESOLVED_OPTIONS } from '../common/feature.js';
+import { logLine } from '../common/log-text.js';
+import { TIMERS, type Timers } from '../common/timers.js';
 import { within } from '../common/within.js';
-import type { Timers } from '../common/timers.js';
+import { setServerLimits } from './server-limits.js';
+import type { ResolvedTimeout } from './timeout.options.js';
 
 /** A connection that is destroyed says so at once; this is for a server of another kind, which may not. */
 const CLOSED_WITHIN_MS = 1_000;
 
-export class ServerConnections {
+@Injectable()
+export class ServerConnections implements OnApplicationBootstrap, BeforeApplicationShutdown, Closable {
   readonly #sockets = new Set<Socket>();
   #onEmpty: (() => void) | undefined;
   #timer: unknown;
 
-  constructor(private readonly timers: Timers) {}
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: { readonly timeout: ResolvedTimeout | false },
+    @Inject(TIMERS) private readonly timers: Timers,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+  ) {}
 
-  /** Follows the connections that come from now on. */
-  follow(server: Pick<Server, 'on'>): void {
+  /** The server is there by now, and does not listen yet. */
+  onApplicationBootstrap(): void {
+    const server = this.host.httpAdapter?.getHttpServer();
+    if (typeof server?.listeners !== 'function') return;
+    const { timeout } = this.options;
+    if (timeout !== false) setServerLimits(server, timeout.server);
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => {
@@ -24,10 +45,16 @@ export class ServerConnections {
     });
   }
 
-  /** Cuts off what is still under way after so long. @param onCut told of how many connections that were */
-  cutAfter(ms: number, onCut: (count: number) => void): void {
-    this.#timer = this.timers.start(ms, () => {
-      onCut(this.#sockets.size);
+  /** Nest closes the server next, which waits for the requests that are under way: not longer than `timeout.shutdown`. */
+  beforeApplicationShutdown(): void {
+    const { timeout } = this.options;
+    if (timeout === false || timeout.shutdownMs === false) return;
+    this.#timer = this.timers.start(timeout.shutdownMs, () => {
+      const count = this.#sockets.size;
+      if (count > 0)
+        new Logger('AgentSecurity').warn(
+          logLine`${count} connections were still open at the end of timeout.shutdown, and were closed. Tool calls on them end as aborted.`,
+        );
       for (const socket of this.#sockets) socket.destroy();
     });
   }
@@ -36,7 +63,7 @@ export class ServerConnections {
    * Settles when every connection has closed and all listeners of their responses have run. A server says that it has closed when its last
    * connection is destroyed, which is before that connection's own 'close'.
    */
-  async closed(): Promise<void> {
+  async close(): Promise<void> {
     this.timers.stop(this.#timer);
     if (this.#sockets.size > 0) {
       const empty = new Promise<void>(resolve => (this.#onEmpty = resolve));

@@ -5,7 +5,7 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { addressBlock } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import type { QuotaClient } from '../rate-limit/quota-request.js';
+import type { QuotaClient } from '../limiter/quota-request.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { LIMITS_UNAVAILABLE } from '../limiter/limits-unavailable.js';

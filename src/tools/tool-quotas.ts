@@ -1,9 +1,10 @@
 /* The quota of one agent for one tool, counted where every other quota is counted. */
 import { joinKey } from '../common/join-key.js';
-import type { QuotaRequest, QuotaClient } from '../rate-limit/quota-request.js';
+import type { QuotaClient } from '../limiter/quota-request.js';
 import { hashKey } from '../common/hash-key.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
+import type { QuotaLimiter } from '../limiter/quota-limiter.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import type { StoreErrorPolicy } from '../rate-limit/rate-limit.options.js';
 import type { Tool } from './tool.js';
@@ -13,15 +14,6 @@ export interface ToolQuotaSettings {
   /** Judges and counts, and refuses nobody. */
   readonly shadow: boolean;
   readonly headers: boolean;
-}
-
-/** What it needs of a RateLimiter. */
-export interface QuotaLimiter {
-  createTable(policies: readonly Policy[]): QuotaTable;
-  /** `undefined` while the shared store fails, unless the process's own counts stand in for it. */
-  decide(quotaRequests: readonly QuotaRequest[]): Promise<{ readonly decision: QuotaDecision } | undefined>;
-  /** Emits what the app is told of a decision. */
-  emitEvents(quotaRequests: readonly QuotaRequest[], decision: QuotaDecision, quotaClient: QuotaClient): void;
 }
 
 export class ToolQuotas {

@@ -1,18 +1,17 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { readToolRequest } from './tool-request.js';
-import { ToolRoutes } from './tool-routes.js';
-import { ToolRuns } from './tool-runs.js';
+import type { ToolRoutes } from './tool-routes.js';
+import type { ToolRuns } from './tool-runs.js';
 
 /**
  * The first of all guards, where there are tools: it refuses nobody, and sees to it that a call of a tool which another guard refuses is
  * on record.
  */
-@Injectable()
 export class ToolWatchGuard implements CanActivate {
   constructor(
-    @Inject(ToolRoutes) private readonly routes: ToolRoutes,
-    @Inject(ToolRuns) private readonly runs: ToolRuns,
+    private readonly routes: ToolRoutes,
+    private readonly runs: ToolRuns,
   ) {}
 
   canActivate(context: ExecutionContext): boolean {

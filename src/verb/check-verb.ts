@@ -4,6 +4,9 @@ import { METHODS } from 'node:http';
 import type { ProblemFields } from '../common/problem.js';
 import { receivedError } from '../common/read-options.js';
 
+/** Token of the verbs of all handlers of the app, a set. */
+export const VERBS = Symbol('agent-security:verbs');
+
 /** Where `@Verb()` leaves a handler's verb. */
 export const VERB_KEY = 'agent-security:verb';
 

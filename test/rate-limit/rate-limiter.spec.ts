@@ -5,7 +5,7 @@ import { retryAfterSeconds } from '../../src/limiter/quota-headers.js';
 import { Logger } from '@nestjs/common';
 import type { QuotaDecision } from '../../src/limiter/consume.js';
 import type { QuotaStore, StoredCharge } from '../../src/limiter/store/quota-store.js';
-import { checkCost } from '../../src/rate-limit/quota-request.js';
+import { checkCost } from '../../src/limiter/quota-request.js';
 import { RateLimiter } from '../../src/rate-limit/rate-limiter.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import { RATE_LIMIT_OFF, type ResolvedRateLimit } from '../../src/rate-limit/rate-limit.options.js';

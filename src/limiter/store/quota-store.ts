@@ -39,3 +39,6 @@ export interface QuotaStore {
   /** Forgets what the policies have counted under the keys. */
   reset?(charges: readonly StoredCharge[]): Promise<void>;
 }
+
+/** The shared store that the module opens itself, for `REDIS_URL`; `undefined` where there is none. */
+export const OWN_STORE = Symbol('agent-security:own-store');

@@ -1,8 +1,8 @@
 /* What a request asks of all its quotas, in the two forms in which it may be judged. */
 import { show } from '../common/show-value.js';
-import type { Charge, QuotaDecision } from '../limiter/consume.js';
-import type { Policy } from '../limiter/policy.js';
-import type { StoredCharge } from '../limiter/store/quota-store.js';
+import type { Charge, QuotaDecision } from './consume.js';
+import type { Policy } from './policy.js';
+import type { StoredCharge } from './store/quota-store.js';
 
 export interface QuotaRequest {
   /** Whose quota it is, as events name it. */

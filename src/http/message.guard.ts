@@ -1,6 +1,6 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
-import { toMessageException } from '../http/message.exception.js';
+import { toMessageException } from './message.exception.js';
 
 /** A guard whose refusals of messages and of GraphQL operations say why, and when to come again. */
 export class MessageGuard implements CanActivate {

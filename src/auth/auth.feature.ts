@@ -1,0 +1,200 @@
+import { Logger } from '@nestjs/common';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { MAY_CARRY_AGENT } from '../common/agent.js';
+import { CLOCK, type Clock } from '../common/clock.js';
+import { type Feature, type GuardEntry, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
+import { logText } from '../common/log-text.js';
+import { TIMERS, type Timers } from '../common/timers.js';
+import { SecurityEvents } from '../events/security-events.js';
+import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+import { MetadataStage, TokenEndpoint } from '../tokens/token-endpoint.js';
+import { ApiKeyVerifier } from './api-key-verifier.js';
+import { bookError } from './api-keys.options.js';
+import { AuthGuard } from './auth.guard.js';
+import { RESOLVED_AUTH, type ResolvedAuth, resolveAuth } from './auth.options.js';
+import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './authenticator.js';
+import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './describe-openapi.js';
+import { Gateways } from './gateways.js';
+import { HandshakeAuthenticator } from './handshake-authenticator.js';
+import { mayCarryAgent } from './may-carry-agent.js';
+import { OpenConnections } from './open-connections.js';
+import { openTokens, type TokenServices } from './open-tokens.js';
+import { installOpenApi, OpenApiDescriber } from './openapi-describer.js';
+import { RouteAccesses } from './route-accesses.js';
+import { ScopesGuard } from './scopes.guard.js';
+
+export interface AuthFeatureOptions {
+  readonly auth: ResolvedAuth | false;
+}
+
+const TOKEN_SERVICES = Symbol('agent-security:token-services');
+
+export const AUTH: Feature<'auth', ResolvedAuth | false> = {
+  key: 'auth',
+  resolve: resolveAuth,
+  providers: [
+    provideOptions(RESOLVED_AUTH, ({ auth }: AuthFeatureOptions) => auth),
+    { provide: MAY_CARRY_AGENT, useFactory: mayCarryAgent, inject: [RESOLVED_AUTH] },
+    {
+      provide: OpenConnections,
+      useFactory: (clock: Clock, timers: Timers, events: SecurityEvents) =>
+        new OpenConnections(clock, timers, events),
+      inject: [CLOCK, TIMERS, SecurityEvents],
+    },
+    {
+      provide: ApiKeyVerifier,
+      useFactory: openKeys,
+      inject: [RESOLVED_OPTIONS, CLOCK, SecurityEvents, OpenConnections],
+    },
+    {
+      provide: TOKEN_SERVICES,
+      useFactory: async ({ auth }: AuthFeatureOptions, clock: Clock): Promise<TokenServices | undefined> => {
+        if (!auth) return undefined;
+        const log = new Logger('Tokens');
+        return openTokens(auth, clock, message => log.warn(logText(message)));
+      },
+      inject: [RESOLVED_OPTIONS, CLOCK],
+    },
+    {
+      provide: TOKEN_VERIFIER,
+      useFactory: (services: TokenServices | undefined): TokenVerifier | undefined => services?.verifier,
+      inject: [TOKEN_SERVICES],
+    },
+    {
+      provide: MetadataStage,
+      useFactory: (services: TokenServices | undefined): MetadataStage | undefined => services?.metadata,
+      inject: [TOKEN_SERVICES],
+    },
+    {
+      provide: TokenEndpoint,
+      useFactory: createTokenEndpoint,
+      inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, TOKEN_SERVICES, ApiKeyVerifier, Authenticator, CLOCK],
+    },
+    {
+      provide: Authenticator,
+      useFactory: (
+        { auth }: AuthFeatureOptions,
+        { maxClients, headers }: ResolvedRateLimit,
+        apiKeys: ApiKeyVerifier | undefined,
+        tokens: TokenVerifier | undefined,
+        clock: Clock,
+        events: SecurityEvents,
+        connections: OpenConnections,
+      ): Authenticator | undefined => {
+        if (!auth) return undefined;
+        const log = new Logger('AgentSecurity');
+        const parts = { apiKeys, tokens, clock, events, connections, maxClients, headers, log };
+        return new Authenticator({ options: auth, ...parts });
+      },
+      inject: [
+        RESOLVED_OPTIONS,
+        RESOLVED_RATE_LIMIT,
+        ApiKeyVerifier,
+        TOKEN_VERIFIER,
+        CLOCK,
+        SecurityEvents,
+        OpenConnections,
+      ],
+    },
+    {
+      provide: Gateways,
+      useFactory: ({ auth }: AuthFeatureOptions, modules: ModulesContainer, config: ApplicationConfig) =>
+        new Gateways(modules, config, auth ? auth.publicPaths : new Set()),
+      inject: [RESOLVED_OPTIONS, ModulesContainer, ApplicationConfig],
+    },
+    {
+      provide: HandshakeAuthenticator,
+      useFactory: (
+        { auth }: AuthFeatureOptions,
+        authenticator: Authenticator | undefined,
+        gateways: Gateways,
+      ): HandshakeAuthenticator | undefined =>
+        auth && authenticator
+          ? new HandshakeAuthenticator(authenticator, auth.urlParameters, gateways)
+          : undefined,
+      inject: [RESOLVED_OPTIONS, Authenticator, Gateways],
+    },
+    {
+      provide: OpenApiDescriber,
+      // Here and not at init: documents are made between NestFactory.create() and listen().
+      useFactory: async (
+        { auth }: AuthFeatureOptions,
+        limits: ResolvedRateLimit,
+        accesses: RouteAccesses,
+        tokens: TokenVerifier | undefined,
+        modules: ModulesContainer,
+      ): Promise<OpenApiDescriber | undefined> => {
+        if (!auth || !auth.openapi) return undefined;
+        await installOpenApi();
+        const schemes =
+          auth.apiKeys === undefined ? (tokens === undefined ? [] : TOKEN_SCHEMES) : API_KEY_SCHEMES;
+        return new OpenApiDescriber(modules, accesses, schemes, rejectsAny(limits));
+      },
+      inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, RouteAccesses, TOKEN_VERIFIER, ModulesContainer],
+    },
+    RouteAccesses,
+    AuthGuard,
+    ScopesGuard,
+  ],
+  exports: [Authenticator, ApiKeyVerifier, RouteAccesses, AuthGuard, ScopesGuard],
+};
+
+const isOn = ({ auth }: AuthFeatureOptions): boolean => auth !== false;
+
+export const AUTH_GUARD: GuardEntry<AuthFeatureOptions> = { token: AuthGuard, isOn, guardsMessages: true };
+export const SCOPES_GUARD: GuardEntry<AuthFeatureOptions> = {
+  token: ScopesGuard,
+  isOn,
+  guardsMessages: true,
+};
+
+async function openKeys(
+  { auth }: AuthFeatureOptions,
+  clock: Clock,
+  events: SecurityEvents,
+  connections: OpenConnections,
+): Promise<ApiKeyVerifier | undefined> {
+  if (!auth || auth.apiKeys === undefined) return undefined;
+  const { store, origin, digests, prefix } = auth.apiKeys;
+  const log = new Logger('ApiKeys');
+  try {
+    await store.open?.({
+      warn: message => log.warn(logText(message)),
+      revoked: (keyId, agent) => {
+        events.emit({ type: 'auth.key-revoked', timeMs: clock.epochMs(), agent, keyId });
+        connections.checkSoon();
+      },
+    });
+  } catch (error) {
+    throw bookError(origin, error);
+  }
+  return new ApiKeyVerifier(store, digests, prefix, clock);
+}
+
+function createTokenEndpoint(
+  { auth }: AuthFeatureOptions,
+  { maxClients, headers }: ResolvedRateLimit,
+  services: TokenServices | undefined,
+  clients: ApiKeyVerifier | undefined,
+  authenticator: Authenticator | undefined,
+  clock: Clock,
+): TokenEndpoint | undefined {
+  if (!auth || services === undefined || !clients || !authenticator) return undefined;
+  const { jose, issuer, issuerDpop: dpop } = services;
+  if (auth.tokenEndpoint === undefined || issuer === undefined) return undefined;
+  const log = new Logger('Tokens');
+  return new TokenEndpoint({
+    options: auth.tokenEndpoint,
+    clients,
+    countFailure: (state, reason, secret) =>
+      authenticator.countRejected(state, reason, undefined, secret)?.headers,
+    issuer,
+    dpop,
+    jose,
+    clock,
+    realm: auth.realm,
+    maxClients,
+    sendsQuota: headers,
+    logError: message => log.error(logText(message)),
+  });
+}

@@ -1,0 +1,8 @@
+import type { ResolvedCors } from './cors.options.js';
+
+/** The same with one more header that scripts of allowed origins may send. */
+export function allowHeader(cors: ResolvedCors, header: string): ResolvedCors {
+  const names = cors.allowHeaders.toLowerCase().split(', ');
+  if (names.includes(header.toLowerCase())) return cors;
+  return { ...cors, allowHeaders: [cors.allowHeaders, header].filter(text => text !== '').join(', ') };
+}

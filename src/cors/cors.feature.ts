@@ -1,0 +1,24 @@
+import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
+import type { ResolvedRequestId } from '../request-id/request-id.options.js';
+import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
+import { allowHeader } from './allow-header.js';
+import { type ResolvedCors, resolveCors } from './cors.options.js';
+
+/** The resolved option, with the header of `@Verb()` allowed where the app has verbs; `false` where CORS is off. */
+export const RESOLVED_CORS = Symbol('agent-security:cors-options');
+
+export const CORS: Feature<'cors', ResolvedCors | false> = {
+  key: 'cors',
+  resolve: (input, env, { requestId }) => {
+    const { header } = (requestId || {}) as Partial<ResolvedRequestId>;
+    return resolveCors(input, env, header);
+  },
+  providers: [
+    {
+      provide: RESOLVED_CORS,
+      useFactory: ({ cors }: { cors: ResolvedCors | false }, verbs: ReadonlySet<string>) =>
+        cors && verbs.size > 0 ? allowHeader(cors, OVERRIDE_HEADER) : cors,
+      inject: [RESOLVED_OPTIONS, VERBS],
+    },
+  ],
+};

@@ -1,0 +1,36 @@
+import { type Clock, CLOCK } from '../common/clock.js';
+import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
+import { SecurityEvents } from '../events/security-events.js';
+import { ANSWER_NOW, type AnswerNow } from '../http/answer-now.js';
+import { CspReportStage } from './csp-report-stage.js';
+import { CspReports } from './csp-reports.js';
+import { type ResolvedCspReports, resolveCspReports } from './csp-reports.options.js';
+
+interface Options {
+  readonly cspReports: ResolvedCspReports | false;
+}
+
+export const CSP_REPORTS: Feature<'cspReports', ResolvedCspReports | false> = {
+  key: 'cspReports',
+  resolve: resolveCspReports,
+  providers: [
+    {
+      provide: CspReports,
+      useFactory: ({ cspReports }: Options) => new CspReports(cspReports === false ? 0 : cspReports.maxKinds),
+      inject: [RESOLVED_OPTIONS],
+    },
+    {
+      provide: CspReportStage,
+      useFactory: (
+        { cspReports }: Options,
+        reports: CspReports,
+        events: SecurityEvents,
+        clock: Clock,
+        answerNow: AnswerNow,
+      ): CspReportStage | undefined =>
+        cspReports === false ? undefined : new CspReportStage(cspReports, reports, events, clock, answerNow),
+      inject: [RESOLVED_OPTIONS, CspReports, SecurityEvents, CLOCK, ANSWER_NOW],
+    },
+  ],
+  exports: [CspReports],
+};

@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Inject, Injectable, Logger, NotFoundException, type OnApplicationBootstrap } from '@nestjs/common';
+import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { RESOLVED_OPTIONS } from '../common/feature.js';
+import { ProblemDetailsFilter } from '../errors/problem-details.filter.js';
+import { VERBS } from '../verb/check-verb.js';
+import { Edge } from './edge.js';
+import type { EdgeOptions } from './edge.options.js';
+import { installEdge } from './install-in-adapter.js';
+import { installOnServer } from './install-on-server.js';
+import { installStreamErrors } from './install-stream-errors.js';
+import { installVerbs } from './install-verbs.js';
+import { markFailures } from './mark-failures.js';
+
+/** Installs the edge: in the adapter when the module is constructed, on the server when the app has started. */
+@Injectable()
+export class EdgeInstaller implements OnApplicationBootstrap {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: EdgeOptions,
+    @Inject(Edge) private readonly edge: Edge,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(ProblemDetailsFilter) private readonly filter: ProblemDetailsFilter,
+    @Inject(VERBS) private readonly verbs: ReadonlySet<string>,
+  ) {}
+
+  /** Call it while providers are constructed: later, Express has its routes and what is added stands behind them. */
+  install(): void {
+    // Filters of ApplicationConfig run after the app's own; given as APP_FILTER, it would be the other way round.
+    if (this.options.errors) this.config.useGlobalFilters(this.filter);
+    // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
+    if (this.host.httpAdapter) this.#installIn(this.host.httpAdapter);
+    else this.host.init$.subscribe(() => this.#installIn(this.host.httpAdapter));
+  }
+
+  /** The server is there by now, and does not listen yet. */
+  onApplicationBootstrap(): void {
+    const adapter = this.host.httpAdapter;
+    const server = adapter?.getHttpServer();
+    if (typeof server?.listeners !== 'function') return;
+    // Under a global prefix, Nest's own 404 and error handlers know that prefix alone; the rest, Express would answer with
+    // HTML that holds the path or the stack.
+    const answersAll = this.options.errors !== false && adapter.getType() === 'express';
+    installOnServer(server, this.edge, answersAll ? (...call) => this.#answerUnhandled(...call) : undefined);
+  }
+
+  #installIn(adapter: AbstractHttpAdapter | null | undefined): void {
+    if (!adapter) return;
+    installEdge(adapter, this.edge, this.options.cors !== false, new Logger('AgentSecurity'));
+    installVerbs(adapter, this.verbs);
+    markFailures(adapter);
+    if (this.options.errors) installStreamErrors(adapter, (...failed) => this.#answerUnhandled(...failed));
+  }
+
+  #answerUnhandled(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const exception =
+      error ?? new NotFoundException('No route matches the method and the path of the request.');
+    // oxlint-disable-next-line promise/valid-params -- an exception filter's catch(), not a promise's
+    this.filter.catch(exception, new ExecutionContextHost([request, response]));
+  }
+}

@@ -1,0 +1,117 @@
+/* What runs before routing. It has no option of its own: it enforces those of the features. */
+import { Logger, type Provider } from '@nestjs/common';
+import type { ResolvedAuth } from '../auth/auth.options.js';
+import { Gateways } from '../auth/gateways.js';
+import { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
+import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
+import { CLOCK, type Clock } from '../common/clock.js';
+import { EDGE_CHECKS, type EdgeCheck } from '../common/edge-check.js';
+import { EDGE_STAGES, type EdgeStage } from '../common/edge-stage.js';
+import { provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
+import { RESOLVED_CORS } from '../cors/cors.feature.js';
+import type { ResolvedCors } from '../cors/cors.options.js';
+import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
+import { HEADER_SETTINGS, type HeaderSettings } from '../headers/header-settings.js';
+import { ANSWER_NOW, type AnswerNow } from '../http/answer-now.js';
+import type { DenialMemory } from '../limiter/denial-memory.js';
+import { KNOWN_DENIALS } from '../rate-limit/known-denials.js';
+import { createAnswerNow } from './answer.js';
+import { DenialCheck } from './denial-check.js';
+import { EdgeInstaller } from './edge-installer.js';
+import { Edge } from './edge.js';
+import type { EdgeOptions } from './edge.options.js';
+import { FloodCheck } from './flood-check.js';
+import { HostCheck } from './host-check.js';
+import { OriginCheck } from './origin-check.js';
+import { PollingStage } from './polling-stage.js';
+import { REPEATED_FIELDS, REPEATED_FIELDS_CHECK, REQUEST_HEAD, REQUEST_HEAD_CHECK } from './request-head.js';
+import { UrlCredentialStage } from './url-credential-stage.js';
+
+const createLog = (): Logger => new Logger('AgentSecurity');
+
+const CHECK_PROVIDERS: readonly Provider[] = [
+  { provide: REQUEST_HEAD, useValue: REQUEST_HEAD_CHECK },
+  { provide: REPEATED_FIELDS, useValue: REPEATED_FIELDS_CHECK },
+  {
+    provide: HostCheck,
+    useFactory: ({ hosts }: EdgeOptions, clock: Clock) => new HostCheck(hosts, clock, createLog()),
+    inject: [RESOLVED_OPTIONS, CLOCK],
+  },
+  {
+    provide: OriginCheck,
+    useFactory: (cors: ResolvedCors | false, stages: readonly EdgeStage[]): OriginCheck | undefined =>
+      cors === false ? undefined : new OriginCheck(cors, stages),
+    inject: [RESOLVED_CORS, EDGE_STAGES],
+  },
+  {
+    provide: FloodCheck,
+    useFactory: ({ rateLimit }: EdgeOptions, clock: Clock): FloodCheck | undefined =>
+      rateLimit && rateLimit.flood ? new FloodCheck(rateLimit, rateLimit.flood, clock) : undefined,
+    inject: [RESOLVED_OPTIONS, CLOCK],
+  },
+  {
+    provide: DenialCheck,
+    useFactory: (
+      { rateLimit }: EdgeOptions,
+      denials: DenialMemory,
+      mayCarryAgent: MayCarryAgent,
+      clock: Clock,
+    ): DenialCheck | undefined =>
+      rateLimit ? new DenialCheck(rateLimit, denials, mayCarryAgent, clock) : undefined,
+    inject: [RESOLVED_OPTIONS, KNOWN_DENIALS, MAY_CARRY_AGENT, CLOCK],
+  },
+];
+
+const STAGE_PROVIDERS: readonly Provider[] = [
+  provideOptions(
+    UrlCredentialStage,
+    ({ auth, errors }: EdgeOptions & { auth: ResolvedAuth | false }): UrlCredentialStage | undefined =>
+      auth ? new UrlCredentialStage(auth.urlParameters, errors) : undefined,
+  ),
+  {
+    provide: PollingStage,
+    useFactory: (
+      { webSockets, errors }: EdgeOptions,
+      gateways: Gateways,
+      handshakes: HandshakeAuthenticator | undefined,
+    ) => new PollingStage(gateways, webSockets, handshakes, errors),
+    inject: [RESOLVED_OPTIONS, Gateways, HandshakeAuthenticator],
+  },
+];
+
+export const EDGE_PROVIDERS: readonly Provider[] = [
+  ...CHECK_PROVIDERS,
+  ...STAGE_PROVIDERS,
+  provideOptions(ANSWER_NOW, ({ errors }: EdgeOptions): AnswerNow => createAnswerNow(errors)),
+  {
+    provide: Edge,
+    useFactory: (
+      options: EdgeOptions,
+      cors: ResolvedCors | false,
+      settings: HeaderSettings,
+      checks: readonly EdgeCheck[],
+      stages: readonly EdgeStage[],
+      handshakes: HandshakeAuthenticator | undefined,
+      limiter: UnguardedLimiter,
+    ) =>
+      new Edge({
+        options: { ...options, cors },
+        settings,
+        log: createLog(),
+        checks,
+        stages,
+        handshakes,
+        chargeFailed: options.rateLimit ? state => limiter.chargeFailed?.(state) : undefined,
+      }),
+    inject: [
+      RESOLVED_OPTIONS,
+      RESOLVED_CORS,
+      HEADER_SETTINGS,
+      EDGE_CHECKS,
+      EDGE_STAGES,
+      HandshakeAuthenticator,
+      UNGUARDED_LIMITER,
+    ],
+  },
+  EdgeInstaller,
+];

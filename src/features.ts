@@ -1,0 +1,118 @@
+/* The one page that names features: what the module loops over, each list in its order. */
+import type { InjectionToken, Provider } from '@nestjs/common';
+import { AuditTrail } from './audit/audit-trail.js';
+import { AUDIT } from './audit/audit.feature.js';
+import { ApiKeyVerifier } from './auth/api-key-verifier.js';
+import { AUTH, AUTH_GUARD, SCOPES_GUARD } from './auth/auth.feature.js';
+import { BODY, BODY_GUARD } from './body/body.feature.js';
+import { DECLARED_BODY_CHECK } from './body/declared-body-check.js';
+import { TRUST_PROXY } from './client-address/client-address.feature.js';
+import { CORS } from './cors/cors.feature.js';
+import { CspReportStage } from './csp-reports/csp-report-stage.js';
+import { CSP_REPORTS } from './csp-reports/csp-reports.feature.js';
+import { DenialCheck } from './edge/denial-check.js';
+import { EDGE_PROVIDERS } from './edge/edge.feature.js';
+import { FloodCheck } from './edge/flood-check.js';
+import { HostCheck } from './edge/host-check.js';
+import { OriginCheck } from './edge/origin-check.js';
+import { PollingStage } from './edge/polling-stage.js';
+import { REPEATED_FIELDS, REQUEST_HEAD } from './edge/request-head.js';
+import { UrlCredentialStage } from './edge/url-credential-stage.js';
+import { ERRORS } from './errors/errors.feature.js';
+import { HEADERS, NO_STORE } from './headers/headers.feature.js';
+import { HOST_GUARD, HOSTS } from './host/host.feature.js';
+import { EndpointDetector } from './mcp/endpoint-detector.js';
+import { McpStage } from './mcp/mcp-stage.js';
+import { MCP } from './mcp/mcp.feature.js';
+import { NETWORK_PROVIDERS } from './network/network.feature.js';
+import { RATE_LIMIT, RATE_LIMIT_GUARD } from './rate-limit/rate-limit.feature.js';
+import { RateLimiter } from './rate-limit/rate-limiter.js';
+import { OwnRedis } from './redis/own-redis.js';
+import { REDIS_PROVIDERS } from './redis/redis.feature.js';
+import { REQUEST_ID } from './request-id/request-id.feature.js';
+import { ServerConnections } from './time/server-connections.js';
+import { TIMEOUT, TIMEOUT_GUARD } from './time/timeout.feature.js';
+import { MetadataStage, TokenEndpoint } from './tokens/token-endpoint.js';
+import { TOOL_AUDIT_GUARD, TOOLS } from './tools/tools.feature.js';
+import { URL_CHECK } from './url/url-check.js';
+import { URLS } from './url/url.feature.js';
+import { METHOD_CHECK } from './verb/method-check.js';
+import { METHODS } from './verb/methods.feature.js';
+import { VERB_CHECK } from './verb/verb-check.js';
+import { WEB_SOCKETS } from './websockets/websockets.feature.js';
+
+/** In the order in which their options are resolved; `resolve()` may read those of features that stand earlier. */
+export const FEATURES = [
+  HEADERS,
+  REQUEST_ID,
+  AUTH,
+  HOSTS,
+  CORS,
+  NO_STORE,
+  RATE_LIMIT,
+  TRUST_PROXY,
+  ERRORS,
+  BODY,
+  MCP,
+  WEB_SOCKETS,
+  TOOLS,
+  AUDIT,
+  URLS,
+  METHODS,
+  TIMEOUT,
+  CSP_REPORTS,
+] as const;
+
+/** Providers that belong to no option. */
+export const OTHER_PROVIDERS: readonly Provider[] = [
+  ...NETWORK_PROVIDERS,
+  ...REDIS_PROVIDERS,
+  ...EDGE_PROVIDERS,
+];
+
+/** What every request meets before routing, in this order. The first rejection is the answer, unless a check that counts all rejects too. */
+export const CHECKS: readonly InjectionToken[] = [
+  REQUEST_HEAD,
+  HostCheck,
+  OriginCheck,
+  FloodCheck,
+  URL_CHECK,
+  METHOD_CHECK,
+  REPEATED_FIELDS,
+  VERB_CHECK,
+  DECLARED_BODY_CHECK,
+  DenialCheck,
+];
+
+/** What requests that a stage claims meet behind the checks and before routing, in this order. */
+export const STAGES: readonly InjectionToken[] = [
+  McpStage,
+  EndpointDetector,
+  UrlCredentialStage,
+  CspReportStage,
+  PollingStage,
+  MetadataStage,
+  TokenEndpoint,
+];
+
+/** In the order in which they run. The time limit is the first, so that what the other guards wait for counts. */
+export const GUARDS = [
+  TIMEOUT_GUARD,
+  TOOL_AUDIT_GUARD,
+  HOST_GUARD,
+  AUTH_GUARD,
+  RATE_LIMIT_GUARD,
+  SCOPES_GUARD,
+  BODY_GUARD,
+] as const;
+
+/**
+ * In the order in which they close: responses have ended, then slots are released and outcomes recorded, then connections are closed.
+ */
+export const CLOSED_IN_ORDER: readonly InjectionToken[] = [
+  ServerConnections,
+  RateLimiter,
+  AuditTrail,
+  OwnRedis,
+  ApiKeyVerifier,
+];

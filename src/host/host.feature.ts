@@ -1,0 +1,12 @@
+import type { Feature, GuardEntry } from '../common/feature.js';
+import { HostGuard } from './host.guard.js';
+import { type ResolvedHosts, resolveHosts } from './host.options.js';
+
+export const HOSTS: Feature<'hosts', ResolvedHosts | false> = {
+  key: 'hosts',
+  resolve: resolveHosts,
+  providers: [HostGuard],
+  exports: [HostGuard],
+};
+
+export const HOST_GUARD: GuardEntry<unknown> = { token: HostGuard };

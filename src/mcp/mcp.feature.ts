@@ -1,0 +1,89 @@
+import { Logger } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { AuditTrail } from '../audit/audit-trail.js';
+import { Authenticator } from '../auth/authenticator.js';
+import { DEFAULT_MAX_KEYS, type ResolvedBody } from '../body/body.options.js';
+import { CLOCK, type Clock } from '../common/clock.js';
+import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
+import type { ResolvedErrors } from '../errors/errors.options.js';
+import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
+import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+import { ToolPolicy } from '../tools/tool-policy.js';
+import { EndpointDetector } from './endpoint-detector.js';
+import { McpAuthenticator } from './mcp-authenticator.js';
+import { McpPaths } from './mcp-path.js';
+import { MCP_PORTS, type McpPorts } from './mcp-ports.js';
+import { McpServer } from './mcp-server.js';
+import { McpStage } from './mcp-stage.js';
+import { McpToolGate } from './mcp-tools.js';
+import { type ResolvedMcp, resolveMcp } from './mcp.options.js';
+import { readMount, UnansweredPaths } from './unanswered-paths.js';
+
+interface Options {
+  /** `undefined` where the option is not set. */
+  readonly mcp: ResolvedMcp | false | undefined;
+  readonly errors: ResolvedErrors | false;
+  readonly body: ResolvedBody | false;
+  readonly rateLimit: ResolvedRateLimit | false;
+}
+
+export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
+  key: 'mcp',
+  resolve: resolveMcp,
+  providers: [
+    {
+      provide: McpPaths,
+      useFactory: ({ mcp }: Options, config: ApplicationConfig): McpPaths | undefined =>
+        mcp ? new McpPaths(mcp.paths, () => readMount(config)) : undefined,
+      inject: [RESOLVED_OPTIONS, ApplicationConfig],
+    },
+    {
+      provide: UnansweredPaths,
+      useFactory: (paths: McpPaths | undefined, host: HttpAdapterHost): UnansweredPaths | undefined =>
+        paths && new UnansweredPaths(paths, host, new Logger('AgentSecurity')),
+      inject: [McpPaths, HttpAdapterHost],
+    },
+    {
+      provide: McpServer,
+      useFactory: ({ mcp }: Options, host: HttpAdapterHost): McpServer | undefined =>
+        mcp ? new McpServer(mcp.network, host) : undefined,
+      inject: [RESOLVED_OPTIONS, HttpAdapterHost],
+    },
+    {
+      provide: MCP_PORTS,
+      useFactory: (
+        { rateLimit }: Options,
+        limiter: UnguardedLimiter,
+        policy: ToolPolicy,
+        audit: AuditTrail,
+        authenticator: Authenticator | undefined,
+      ): McpPorts => ({
+        identity: authenticator && new McpAuthenticator(authenticator),
+        limiter: rateLimit ? { limit: async (...call) => limiter.limitRaw?.(...call) } : undefined,
+        tools: new McpToolGate(policy, audit),
+      }),
+      inject: [RESOLVED_OPTIONS, UNGUARDED_LIMITER, ToolPolicy, AuditTrail, Authenticator],
+    },
+    {
+      provide: McpStage,
+      useFactory: (
+        { mcp, errors, body }: Options,
+        paths: McpPaths | undefined,
+        ports: McpPorts,
+        clock: Clock,
+      ): McpStage | undefined => {
+        if (!mcp || paths === undefined) return undefined;
+        const typeBase = errors ? errors.typeBase : undefined;
+        const maxKeys = body ? body.maxKeys : DEFAULT_MAX_KEYS;
+        return new McpStage(mcp, paths, ports, clock, new Logger('AgentSecurity'), typeBase, maxKeys);
+      },
+      inject: [RESOLVED_OPTIONS, McpPaths, MCP_PORTS, CLOCK],
+    },
+    {
+      provide: EndpointDetector,
+      useFactory: ({ mcp }: Options, paths: McpPaths | undefined): EndpointDetector | undefined =>
+        mcp === false ? undefined : new EndpointDetector(paths, new Logger('AgentSecurity')),
+      inject: [RESOLVED_OPTIONS, McpPaths],
+    },
+  ],
+};

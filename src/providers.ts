@@ -1,0 +1,74 @@
+/* The providers of the module: those of all features, and the lists that the module loops over. */
+import type { CanActivate, InjectionToken, Provider } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
+import { CLOCK, systemClock } from './common/clock.js';
+import { EDGE_CHECKS } from './common/edge-check.js';
+import { EDGE_STAGES } from './common/edge-stage.js';
+import { type Closable, type Feature, type GuardEntry, RESOLVED_OPTIONS } from './common/feature.js';
+import { systemTimers, TIMERS } from './common/timers.js';
+import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
+import { SecurityEvents } from './events/security-events.js';
+import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';
+import { ANSWER_NOW } from './http/answer-now.js';
+import { MessageGuard } from './http/message.guard.js';
+
+/** The options as the app gave them. */
+export const OPTIONS = Symbol('agent-security:options');
+/** The global guards that the options turn on, in the order in which they run. */
+export const ACTIVE_GUARDS = Symbol('agent-security:active-guards');
+/** What is closed with the app, in order. */
+export const CLOSABLES = Symbol('agent-security:closables');
+
+const features: readonly Feature<string, unknown>[] = FEATURES;
+const guards: readonly GuardEntry<ResolvedOptions>[] = GUARDS;
+
+/** Provides those of some providers that exist: a feature that is off provides `undefined`. */
+const provideList = (provide: symbol, tokens: readonly InjectionToken[]): Provider => ({
+  provide,
+  useFactory: (...found: unknown[]) => found.filter(each => each !== undefined && each !== null),
+  inject: [...tokens],
+});
+
+export const PROVIDERS: readonly Provider[] = [
+  {
+    provide: RESOLVED_OPTIONS,
+    useFactory: (options: AgentSecurityOptions, config: ConfigService) =>
+      resolveOptions(options, name => config.get<string>(name)),
+    inject: [OPTIONS, ConfigService],
+  },
+  { provide: CLOCK, useValue: systemClock },
+  { provide: TIMERS, useValue: systemTimers },
+  SecurityEvents,
+  ...features.flatMap(({ providers = [] }) => providers),
+  ...OTHER_PROVIDERS,
+  provideList(EDGE_CHECKS, CHECKS),
+  provideList(EDGE_STAGES, STAGES),
+  {
+    provide: CLOSABLES,
+    useFactory: (...found: (Partial<Closable> | undefined)[]) =>
+      found.filter(each => typeof each?.close === 'function'),
+    inject: [...CLOSED_IN_ORDER],
+  },
+  {
+    provide: ACTIVE_GUARDS,
+    useFactory: (
+      options: ResolvedOptions,
+      { typeBase }: ResolvedErrors,
+      ...found: (CanActivate | undefined)[]
+    ): readonly CanActivate[] =>
+      guards.flatMap(({ isOn, guardsMessages }, index) => {
+        const guard = found[index];
+        if (guard === undefined || isOn?.(options) === false) return [];
+        return guardsMessages === true ? new MessageGuard(guard, typeBase) : guard;
+      }),
+    inject: [RESOLVED_OPTIONS, RESOLVED_ERRORS, ...guards.map(({ token }) => token)],
+  },
+];
+
+export const EXPORTS: readonly InjectionToken[] = [
+  SecurityEvents,
+  TIMERS,
+  ANSWER_NOW,
+  ...features.flatMap(feature => feature.exports ?? []),
+];

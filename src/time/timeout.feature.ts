@@ -1,0 +1,29 @@
+import { type Feature, type GuardEntry, provideOptions } from '../common/feature.js';
+import { ServerConnections } from './server-connections.js';
+import { RESOLVED_TIMEOUT, TimeoutGuard } from './timeout.guard.js';
+import { type ResolvedRouteTimeout, type ResolvedTimeout, resolveTimeout } from './timeout.options.js';
+
+export interface TimeoutFeatureOptions {
+  readonly timeout: ResolvedTimeout | false;
+}
+
+const OFF: ResolvedRouteTimeout = { handlerMs: undefined, idleMs: undefined };
+
+export const TIMEOUT: Feature<'timeout', ResolvedTimeout | false> = {
+  key: 'timeout',
+  resolve: resolveTimeout,
+  providers: [
+    provideOptions(
+      RESOLVED_TIMEOUT,
+      ({ timeout }: TimeoutFeatureOptions): ResolvedRouteTimeout => timeout || OFF,
+    ),
+    TimeoutGuard,
+    ServerConnections,
+  ],
+  exports: [TimeoutGuard, RESOLVED_TIMEOUT],
+};
+
+export const TIMEOUT_GUARD: GuardEntry<TimeoutFeatureOptions> = {
+  token: TimeoutGuard,
+  isOn: ({ timeout }) => timeout !== false && Boolean(timeout.handlerMs || timeout.idleMs),
+};
