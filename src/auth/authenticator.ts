@@ -1,4 +1,5 @@
 /* Finds out who sends a request. It knows no framework: guards, stages before routing and WebSocket handshakes ask it. */
+import type { Log } from '../common/log.js';
 import type { IncomingMessage } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import type { Agent } from '../common/agent.js';
@@ -6,9 +7,8 @@ import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import { EVERY_POLICY, consume } from '../limiter/consume.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
-import { QuotaTable } from '../limiter/table/quota-table.js';
+import { ProcessLimit } from '../limiter/process-limit.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
 import type { IdentifiedAgent, ResolvedAuth } from './auth.options.js';
 import type {
@@ -67,7 +67,7 @@ export interface AuthenticatorParts {
   readonly maxClients: number;
   /** Whether X-RateLimit-* and RateLimit are sent. */
   readonly headers: boolean;
-  readonly log: { error(message: string): void; warn(message: string): void };
+  readonly log: Pick<Log, 'error' | 'warn'>;
 }
 
 const LOG_INTERVAL_MS = 1_000;
@@ -77,7 +77,7 @@ const REJECTED = Symbol('agent-security:refused');
 
 export class Authenticator {
   readonly rejections: AuthRejections;
-  readonly #failures: QuotaTable | undefined;
+  readonly #failures: ProcessLimit | undefined;
   /** What came of a request, so that whoever asks again hears the same and nothing is counted twice. */
   readonly #settled = new WeakMap<RequestState, Promise<Authentication>>();
   #loggedMs = -Infinity;
@@ -85,7 +85,8 @@ export class Authenticator {
   constructor(private readonly parts: AuthenticatorParts) {
     const { options, tokens, maxClients } = parts;
     this.rejections = new AuthRejections({ ...options, others: tokens?.challenges ?? [] });
-    this.#failures = options.failedAttempts && new QuotaTable([options.failedAttempts], maxClients);
+    this.#failures =
+      options.failedAttempts && new ProcessLimit(options.failedAttempts, maxClients, parts.clock);
   }
 
   /**
@@ -239,8 +240,7 @@ export class Authenticator {
   #countFailure(state: RequestState): Rejection | undefined {
     if (this.#failures === undefined) return undefined;
     const { clock, events, log, options } = this.parts;
-    const charge = { table: this.#failures, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
-    const decision = consume([charge], clock.monotonicMs());
+    const decision = this.#failures.consume(state.client.key);
     if (decision.granted) {
       // The last attempt that is free: once a window, however many follow.
       if (decision.policyStates[0]!.remaining === 0) {

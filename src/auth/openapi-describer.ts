@@ -1,4 +1,5 @@
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { eachHandler, type Handler } from '../common/each-handler.js';
 import {
   describeOpenApi,
   MARKER,
@@ -11,10 +12,6 @@ import type { RouteAccesses } from './route-accesses.js';
 /** Where Nest notes a handler's HTTP method, and @nestjs/swagger what `@ApiExtension()` says. */
 const METHOD_KEY = 'method';
 const EXTENSION_KEY = 'swagger/apiExtension';
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
-type Handler = Function;
-type Controller = abstract new (...args: never[]) => unknown;
 
 /** What is patched of @nestjs/swagger. */
 interface SwaggerModuleLike {
@@ -46,19 +43,11 @@ export class OpenApiDescriber {
 
   #mark(): () => void {
     const marks = new Map<Handler, Record<string, MarkedAccess[string]>>();
-    const scanner = new MetadataScanner();
-    for (const module of this.modules.values()) {
-      for (const { metatype } of module.controllers.values()) {
-        if (typeof metatype !== 'function') continue;
-        const prototype = metatype.prototype as Record<string, Handler>;
-        for (const name of scanner.getAllMethodNames(prototype)) {
-          const handler = prototype[name]!;
-          if (!Reflect.hasMetadata(METHOD_KEY, handler)) continue;
-          const accesses = marks.get(handler) ?? {};
-          accesses[metatype.name] = this.accesses.get(metatype as Controller, handler);
-          marks.set(handler, accesses);
-        }
-      }
+    for (const { controller, handler } of eachHandler(this.modules, new MetadataScanner())) {
+      if (!Reflect.hasMetadata(METHOD_KEY, handler)) continue;
+      const accesses = marks.get(handler) ?? {};
+      accesses[controller.name] = this.accesses.get(controller, handler);
+      marks.set(handler, accesses);
     }
     const before = new Map<Handler, unknown>();
     for (const [handler, accesses] of marks) {

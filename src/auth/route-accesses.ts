@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { eachHandler, type Handler, type HandlerClass } from '../common/each-handler.js';
 import { RouteMemo } from '../common/route-memo.js';
 import { RESOLVED_AUTH, type ResolvedAuth } from './auth.options.js';
 import {
@@ -12,10 +13,6 @@ import {
   type RouteAccess,
   SCOPES_KEY,
 } from './route-access.js';
-
-type Controller = abstract new (...args: never[]) => unknown;
-// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
-type Handler = Function;
 
 /** Who may call each route. All of them are read at start-up, so that a contradiction stops it there. */
 @Injectable()
@@ -32,23 +29,16 @@ export class RouteAccesses implements OnModuleInit {
     );
   }
 
-  get(controller: Controller, handler: Handler): RouteAccess {
+  get(controller: HandlerClass, handler: Handler): RouteAccess {
     return this.#memo.get(controller, handler);
   }
 
   onModuleInit(): void {
-    const scanner = new MetadataScanner();
-    for (const module of this.modules.values()) {
-      for (const { metatype } of [...module.controllers.values(), ...module.providers.values()]) {
-        const prototype: unknown = typeof metatype === 'function' ? metatype.prototype : undefined;
-        if (typeof prototype !== 'object' || prototype === null) continue;
-        for (const name of scanner.getAllMethodNames(prototype))
-          this.#check(metatype as Controller, (prototype as Record<string, Handler>)[name]!);
-      }
-    }
+    const handlers = eachHandler(this.modules, new MetadataScanner(), { withProviders: true });
+    for (const { controller, handler } of handlers) this.#check(controller, handler);
   }
 
-  #check(controller: Controller, handler: Handler): void {
+  #check(controller: HandlerClass, handler: Handler): void {
     if (this.auth !== false) {
       this.get(controller, handler);
     } else if (needsScopes(this.#read(handler)) || needsScopes(this.#read(controller))) {

@@ -1,6 +1,6 @@
 import { Reflector } from '@nestjs/core';
 import { readGiven } from '../common/read-options.js';
-import { readBytes } from './body.options.js';
+import { readBytes } from '../common/read-bytes.js';
 
 /**
  * The largest body of a controller or a handler, in bytes or as text (`'64kb'`). It narrows `body.maxBytes` and the parser's own limit, and

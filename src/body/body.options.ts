@@ -1,4 +1,11 @@
-import { readChoice, readInteger, readObject, receivedError } from '../common/read-options.js';
+import {
+  bytes,
+  choice,
+  integer,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
 
 export interface BodyOptions {
   /**
@@ -19,38 +26,17 @@ export interface BodyOptions {
   duplicateKeys?: 'reject' | 'allow';
 }
 
-export interface ResolvedBody {
-  readonly maxBytes: number;
-  readonly maxDepth: number;
-  readonly maxKeys: number;
-  readonly duplicateKeys: 'reject' | 'allow';
-}
-
 export const DEFAULT_MAX_KEYS = 10_000;
 
-const UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+const TABLE = {
+  maxBytes: bytes(10 * 1024 ** 2),
+  maxDepth: integer(64, 1, 10_000),
+  maxKeys: integer(DEFAULT_MAX_KEYS, 1, 1_000_000),
+  duplicateKeys: choice(['reject', 'allow'], 'reject'),
+} satisfies OptionTable<BodyOptions>;
+
+export type ResolvedBody = Resolved<typeof TABLE>;
 
 export function resolveBody(input: unknown): ResolvedBody | false {
-  if (input === false) return false;
-  const options = readObject('body', input, ['maxBytes', 'maxDepth', 'maxKeys', 'duplicateKeys']);
-  return {
-    maxBytes: readBytes('body.maxBytes', options.maxBytes, 10 * 1024 ** 2),
-    maxDepth: readInteger('body.maxDepth', options.maxDepth, 64, { min: 1, max: 10_000 }),
-    maxKeys: readInteger('body.maxKeys', options.maxKeys, DEFAULT_MAX_KEYS, { min: 1, max: 1_000_000 }),
-    duplicateKeys: readChoice('body.duplicateKeys', options.duplicateKeys, ['reject', 'allow'], 'reject'),
-  };
-}
-
-export function readBytes(option: string, value: unknown, fallback: number): number {
-  if (typeof value !== 'string')
-    return readInteger(option, value, fallback, { min: 0, max: Number.MAX_SAFE_INTEGER });
-  const match = /^(\d{1,12}) ?(b|kb|mb|gb)$/i.exec(value);
-  if (match) return Number(match[1]) * UNITS[match[2]!.toLowerCase()]!;
-  throw receivedError(
-    'ASEC_OPTION_TYPE',
-    option,
-    'must be a number of bytes or a size',
-    'Write for example "512kb" or "10mb".',
-    value,
-  );
+  return input === false ? false : readTable('body', input, TABLE);
 }

@@ -7,9 +7,8 @@ import { joinKey } from '../common/join-key.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvent } from '../events/security-event.js';
-import { EVERY_POLICY, consume } from '../limiter/consume.js';
 import { createPolicy } from '../limiter/policy.js';
-import { QuotaTable } from '../limiter/table/quota-table.js';
+import { ProcessLimit } from '../limiter/process-limit.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import type { CspReports } from './csp-reports.js';
 import type { ResolvedCspReports } from './csp-reports.options.js';
@@ -36,7 +35,7 @@ const EVENT_INTERVAL_MS = 1_000;
 export class CspReportStage {
   /** Pages of every origin may report, without credentials: the path is open to them, and to nothing else. */
   readonly isOpenToOrigins = true;
-  readonly #quota: QuotaTable;
+  readonly #limit: ProcessLimit;
   #toldMs = -Infinity;
   #untold = 0;
 
@@ -48,7 +47,7 @@ export class CspReportStage {
     private readonly answerNow: AnswerNow,
   ) {
     const policy = createPolicy({ name: 'csp-reports', limit: options.maxPerMinute, windowMs: 60_000 });
-    this.#quota = new QuotaTable([policy], MAX_ADDRESSES);
+    this.#limit = new ProcessLimit(policy, MAX_ADDRESSES, clock);
   }
 
   claims(raw: IncomingMessage): boolean {
@@ -74,8 +73,7 @@ export class CspReportStage {
         allow: 'POST, OPTIONS',
       };
     }
-    const charge = { table: this.#quota, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
-    const decision = consume([charge], this.clock.monotonicMs());
+    const decision = this.#limit.consume(state.client.key);
     if (!decision.granted) {
       state.quota = quotaHeaders(decision, this.clock.epochMs(), true);
       return quotaProblem(decision);

@@ -1,11 +1,11 @@
 /* Whose request it is: the peer of the connection, or whom trusted proxies name. */
 import type { IncomingMessage } from 'node:http';
+import type { Log } from '../common/log.js';
 import type { TLSSocket } from 'node:tls';
 import { addressKey, SHARED_KEY } from '../common/ip-address.js';
 import type { Client } from '../common/request-state.js';
 import type { TrustFunction } from '../client-address/client-address.options.js';
 import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';
-import type { EdgeLog } from './edge-log.js';
 import { logLine } from '../common/log-text.js';
 
 /** What a connection keeps between its requests: the peer does not change. */
@@ -17,7 +17,7 @@ export class ClientReader {
 
   constructor(
     private readonly trustProxy: TrustFunction | undefined,
-    private readonly log: EdgeLog,
+    private readonly log: Log,
   ) {}
 
   read(raw: IncomingMessage): Client {

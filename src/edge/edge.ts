@@ -1,6 +1,7 @@
 /* What every request meets first: its ID and headers, the checks (`CHECKS` in features.ts), then the stages that claim it (`STAGES`). All of it
  * happens before the body parser, before Nest's own pipeline and before every route, whoever mounted it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Log } from '../common/log.js';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { AnswerNow } from '../http/answer-now.js';
@@ -25,7 +26,6 @@ import { chooseRequestId } from '../request-id/choose-request-id.js';
 import type { EdgeOptions } from './edge.options.js';
 import { TLS_PROBLEM } from '../websockets/tls.problem.js';
 import { ClientReader } from './client-reader.js';
-import type { EdgeLog } from './edge-log.js';
 import { type EdgeCheck, type EdgeFinding, PREFLIGHT } from '../common/edge-check.js';
 import type { EdgeStage } from '../common/edge-stage.js';
 import { answerOnSocket, answerPreflight, answerProblem, createAnswerNow } from './answer.js';
@@ -36,7 +36,7 @@ import { logLine } from '../common/log-text.js';
 export interface EdgeParts {
   readonly options: EdgeOptions;
   readonly settings: HeaderSettings;
-  readonly log: EdgeLog;
+  readonly log: Log;
   /** In the order in which they run. */
   readonly checks: readonly EdgeCheck[];
   readonly stages: readonly EdgeStage[];

@@ -4,30 +4,28 @@ import type { EdgeCheck } from '../common/edge-check.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { consume, EVERY_POLICY } from '../limiter/consume.js';
 import type { Policy } from '../limiter/policy.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
-import { QuotaTable } from '../limiter/table/quota-table.js';
+import { ProcessLimit } from '../limiter/process-limit.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 
 /** The limit `rateLimit.flood` of each address: counts every request, rejected ones and preflights included. */
 export class FloodCheck implements EdgeCheck {
   readonly countsAll = true;
-  readonly #table: QuotaTable;
+  readonly #limit: ProcessLimit;
 
   constructor(
     private readonly limits: ResolvedRateLimit,
     flood: Policy,
     private readonly clock: Clock,
   ) {
-    this.#table = new QuotaTable([flood], limits.maxClients);
+    this.#limit = new ProcessLimit(flood, limits.maxClients, clock);
   }
 
   check(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
     const { exemptPaths, headers } = this.limits;
     if (exemptPaths.size > 0 && exemptPaths.has(requestPath(raw.url ?? ''))) return undefined;
-    const charge = { table: this.#table, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
-    const decision = consume([charge], this.clock.monotonicMs());
+    const decision = this.#limit.consume(state.client.key);
     if (decision.granted) return undefined;
     state.quota = quotaHeaders(decision, this.clock.epochMs(), headers);
     return quotaProblem(decision);

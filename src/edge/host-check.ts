@@ -1,5 +1,6 @@
 /* The host of a request against the module's list; a route may narrow it later (host.guard.ts). */
 import type { IncomingMessage } from 'node:http';
+import type { Log } from '../common/log.js';
 import { readAuthority } from '../common/authority.js';
 import type { Clock } from '../common/clock.js';
 import type { EdgeCheck } from '../common/edge-check.js';
@@ -9,7 +10,6 @@ import type { RequestState } from '../common/request-state.js';
 import { checkHost, type HostDecision } from '../host/check-host.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
 import { hostProblem } from '../host/host.problem.js';
-import type { EdgeLog } from './edge-log.js';
 import { countHostLines } from './request-head.js';
 import { logLine } from '../common/log-text.js';
 
@@ -26,7 +26,7 @@ export class HostCheck implements EdgeCheck {
   constructor(
     private readonly hosts: ResolvedHosts | false,
     private readonly clock: Clock,
-    private readonly log: EdgeLog,
+    private readonly log: Log,
   ) {
     this.#patterns = hosts && !hosts.anyHost ? hosts.patterns : undefined;
   }

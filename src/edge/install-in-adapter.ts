@@ -2,11 +2,11 @@
  * functions, further listening sockets). The request hook runs first for every request but those that Fastify refuses while
  * routing, and those reach the security hook alone. Each request meets the edge once: its response carries the state by then. */
 import type { ServerResponse } from 'node:http';
+import type { Log } from '../common/log.js';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { type PlatformRequest, type PlatformResponse, setRequestId } from '../common/http-request.js';
 import { requestState } from '../common/request-state.js';
 import type { Edge } from './edge.js';
-import type { EdgeLog } from './edge-log.js';
 
 type Done = (error?: unknown) => void;
 type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
@@ -21,7 +21,7 @@ interface AdapterSlots {
   getType(): string;
 }
 
-export function installEdge(adapter: AbstractHttpAdapter, edge: Edge, corsIsOn: boolean, log: EdgeLog): void {
+export function installEdge(adapter: AbstractHttpAdapter, edge: Edge, corsIsOn: boolean, log: Log): void {
   const slots = adapter as unknown as AdapterSlots;
   installRequestHook(slots, edge);
   if (slots.getType() === 'fastify') installSecurityHook(slots, edge);
@@ -73,7 +73,7 @@ function installSecurityHook(slots: AdapterSlots, edge: Edge): void {
   };
 }
 
-function warnOfSecondCors(slots: AdapterSlots, log: EdgeLog): void {
+function warnOfSecondCors(slots: AdapterSlots, log: Log): void {
   const enableCors = slots.enableCors.bind(slots);
   slots.enableCors = (...args) => {
     log.warn(

@@ -1,9 +1,9 @@
 /* Finds MCP endpoints that no configured path covers, by what they answer: their calls would be neither checked nor recorded. It changes
  * no answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Log } from '../common/log.js';
 import { logLine } from '../common/log-text.js';
 import { requestPath } from '../common/http-request.js';
-import type { McpLog } from './head-check.js';
 
 /** So many paths are named, so that a path with a parameter cannot fill the log. */
 const MAX_PATHS = 20;
@@ -17,7 +17,7 @@ export class EndpointDetector {
   constructor(
     /** `undefined` where the `mcp` option is not set. */
     private readonly paths: { has(target: string): boolean } | undefined,
-    private readonly log: McpLog,
+    private readonly log: Log,
   ) {}
 
   /** Whether an MCP client may have sent it: each of its POSTs accepts both kinds of answers (MCP, Streamable HTTP). */

@@ -1,6 +1,7 @@
 /* What is judged of a request to an MCP endpoint before anybody asks whose it is: origin → host → network → method → proxy's proof →
  * protocol version → credentials in the URL. */
 import type { IncomingMessage } from 'node:http';
+import type { Log } from '../common/log.js';
 import { namesParameter } from '../auth/read-credential.js';
 import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
 import type { Clock } from '../common/clock.js';
@@ -25,10 +26,6 @@ import type { McpRejection } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import { setRequestHeader } from './session-binding.js';
 
-export interface McpLog {
-  warn(message: string): void;
-}
-
 /** What has been found out about a request on its way. */
 export interface CheckedHead {
   readonly headers: ProtocolHeaders;
@@ -43,7 +40,7 @@ export class HeadCheck {
   constructor(
     private readonly options: ResolvedMcp,
     clock: Clock,
-    private readonly log: McpLog,
+    private readonly log: Log,
   ) {
     const { proxyProof } = options;
     this.#proofs = proxyProof && new ProxyProofs(proxyProof, () => clock.epochMs());

@@ -2,6 +2,7 @@
  * origin → host → network → proxy's proof → protocol version → identity → limits → tool by header → body → messages → agreement of headers
  * and body → tool by body. The body is put back for whoever serves the endpoint. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Log } from '../common/log.js';
 import { tooLargeProblem } from '../body/check-body.js';
 import type { Clock } from '../common/clock.js';
 import type { ProblemFields } from '../common/problem.js';
@@ -13,7 +14,7 @@ import {
   readProtocolHeaders,
   toolInHeaders,
 } from './check-protocol.js';
-import { HeadCheck, type CheckedHead, type McpLog, protocolRejection } from './head-check.js';
+import { HeadCheck, type CheckedHead, protocolRejection } from './head-check.js';
 import { answerRejection, type McpRejection } from './mcp-answer.js';
 import type { McpPaths } from './mcp-path.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
@@ -35,7 +36,7 @@ export class McpStage {
     private readonly paths: McpPaths,
     private readonly ports: McpPorts,
     clock: Clock,
-    private readonly log: McpLog,
+    private readonly log: Log,
     private readonly typeBase: string | undefined,
     /** `body.maxKeys`. */
     private readonly maxKeys: number,

@@ -1,5 +1,5 @@
 import { readAuthority } from '../common/authority.js';
-import { readBytes } from '../body/body.options.js';
+import { readBytes } from '../common/read-bytes.js';
 import { readChoice, readObject, readStringList, receivedError } from '../common/read-options.js';
 import { type Origin, readOrigin } from '../cors/origin.js';
 import { type HostPatterns, resolveHostPatterns } from '../host/host.options.js';

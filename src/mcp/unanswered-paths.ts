@@ -1,8 +1,8 @@
 /* Where the app mounts its routes, and which it has: read from Nest and from the two adapters, to warn of an MCP path that protects nothing. */
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
+import type { Log } from '../common/log.js';
 import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { logLine } from '../common/log-text.js';
-import type { McpLog } from './head-check.js';
 import type { McpPaths, RouteMount } from './mcp-path.js';
 
 export function readMount(config: ApplicationConfig): RouteMount {
@@ -45,7 +45,7 @@ export class UnansweredPaths implements OnApplicationBootstrap {
   constructor(
     private readonly paths: McpPaths,
     private readonly host: HttpAdapterHost,
-    private readonly log: McpLog,
+    private readonly log: Log,
   ) {
     const watch = (): void => {
       if (host.httpAdapter) this.#readRoutes = watchRoutes(host.httpAdapter);

@@ -1,5 +1,6 @@
 /* Functions of the app that a limit is asked by: `cost`, `key`, `tier`, a tracker. They see what clients send, and so a client may be able to
  * let them fail. Then the request is counted by what needs no function, answered with a 500, and logged once a minute. */
+import type { Log } from '../common/log.js';
 import type { Clock } from '../common/clock.js';
 import { logLine, logStack } from '../common/log-text.js';
 
@@ -41,7 +42,7 @@ export class AppFunctionFailures {
 
   constructor(
     private readonly clock: Clock,
-    private readonly log: { error(message: string, stack?: string): void },
+    private readonly log: Pick<Log, 'error'>,
   ) {}
 
   /** Logs a failure, once a minute and function. */

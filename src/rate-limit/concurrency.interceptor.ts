@@ -2,6 +2,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import { INTERCEPTORS_METADATA, SSE_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { Observable, Subscription } from 'rxjs';
+import { eachHandler } from '../common/each-handler.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { hasResponseEnded, REQUEST_ENDED } from '../common/response-end.js';
 import { countHandler, workOf } from './lease.js';
@@ -63,21 +64,15 @@ const rulesOf = (target: object): readonly AnyRule[] | undefined =>
  * @param rules of handlers that have none of their own
  */
 export function bindConcurrency(modules: ModulesContainer, rules: readonly AnyRule[]): void {
-  const scanner = new MetadataScanner();
-  for (const module of modules.values()) {
-    for (const { metatype } of [...module.controllers.values(), ...module.providers.values()]) {
-      const prototype: unknown = typeof metatype === 'function' ? metatype.prototype : undefined;
-      if (typeof prototype !== 'object' || prototype === null) continue;
-      for (const name of scanner.getAllMethodNames(prototype)) {
-        const handler = (prototype as Record<string, () => unknown>)[name]!;
-        // What is no handler has no metadata.
-        if (Reflect.getMetadataKeys(handler).length === 0) continue;
-        const own = rulesOf(handler) ?? rulesOf(metatype as object) ?? rules;
-        if (!own.some(limitsConcurrency)) continue;
-        const bound = (Reflect.getMetadata(INTERCEPTORS_METADATA, handler) ?? []) as readonly unknown[];
-        if (!bound.includes(INTERCEPTOR))
-          Reflect.defineMetadata(INTERCEPTORS_METADATA, [...bound, INTERCEPTOR], handler);
-      }
-    }
+  for (const { controller, handler } of eachHandler(modules, new MetadataScanner(), {
+    withProviders: true,
+  })) {
+    // What is no handler has no metadata.
+    if (Reflect.getMetadataKeys(handler).length === 0) continue;
+    const own = rulesOf(handler) ?? rulesOf(controller) ?? rules;
+    if (!own.some(limitsConcurrency)) continue;
+    const bound = (Reflect.getMetadata(INTERCEPTORS_METADATA, handler) ?? []) as readonly unknown[];
+    if (!bound.includes(INTERCEPTOR))
+      Reflect.defineMetadata(INTERCEPTORS_METADATA, [...bound, INTERCEPTOR], handler);
   }
 }

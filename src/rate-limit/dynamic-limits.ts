@@ -1,8 +1,10 @@
 /* Limits that are looked up, for each owner of a quota, and kept for a while. */
+import type { Log } from '../common/log.js';
 import type { ExecutionContext } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { Key64 } from '../common/ip-address.js';
+import { BoundedMap } from '../common/bounded-map.js';
 import { joinKey } from '../common/join-key.js';
 import { FollowingTable, putIn, takeOut, type Whereabouts } from '../limiter/table/following-table.js';
 import type { DynamicRule } from './limit-rule.js';
@@ -45,11 +47,11 @@ export class LimitUnknownError extends Error {
 
 export class DynamicLimit {
   /** By the owner's key: the owner's name may be long. */
-  readonly #known = new Map<string, Known>();
+  readonly #known = new BoundedMap<string, Known>(MAX_OWNERS);
   /** Until when nobody is asked about owners of whom nothing is known, since a lookup has hung. */
-  readonly #hung = new Map<string, number>();
+  readonly #hung = new BoundedMap<string, number>(MAX_OWNERS);
   readonly #lookups = new Map<string, Promise<void>>();
-  readonly #tables = new Map<string, FollowingTable>();
+  readonly #tables = new BoundedMap<string, FollowingTable>(MAX_LIMITS);
   /** Those that hang too, by their numbers, oldest first: when they began. */
   readonly #unanswered = new Map<number, number>();
   #resolutions = 0;
@@ -59,7 +61,7 @@ export class DynamicLimit {
     private readonly rule: DynamicRule,
     private readonly maxClients: number,
     private readonly clock: Clock,
-    private readonly log: { error(message: string): void },
+    private readonly log: Pick<Log, 'error'>,
   ) {}
 
   /** The counts under the owner's limit. @throws LimitUnknownError while no limit of the owner's is known */
@@ -84,7 +86,7 @@ export class DynamicLimit {
       const late = new Promise<void>(resolve => {
         timer = setTimeout(() => {
           this.#fail(id, `no limit within ${DEADLINE_MS} ms`);
-          if (!this.#known.has(id)) keep(this.#hung, id, this.clock.monotonicMs() + RETRY_MS, MAX_OWNERS);
+          if (!this.#known.has(id)) this.#hung.set(id, this.clock.monotonicMs() + RETRY_MS);
           resolve();
         }, DEADLINE_MS).unref();
       });
@@ -125,7 +127,7 @@ export class DynamicLimit {
     const used =
       before === undefined || before.table === table ? [] : takeOut(before.table, table, key, nowMs);
     const untilMs = nowMs + this.rule.ttlMs;
-    keep(this.#known, id, { text, table, untilMs, sinceMs: before?.sinceMs ?? nowMs, lookup }, MAX_OWNERS);
+    this.#known.set(id, { text, table, untilMs, sinceMs: before?.sinceMs ?? nowMs, lookup });
     this.#hung.delete(id);
     putIn(table, used, key, nowMs);
   }
@@ -146,17 +148,10 @@ export class DynamicLimit {
     if (table === undefined) {
       const locate = (key: Key64): Whereabouts | undefined => this.#known.get(idOf(key));
       table = new FollowingTable(this.rule.createPolicies(text), this.maxClients, locate);
-      keep(this.#tables, text, table, MAX_LIMITS);
+      this.#tables.set(text, table);
     }
     return table;
   }
 }
 
 const idOf = ({ hi, lo }: Key64): string => joinKey(hi, lo);
-
-/** As the newest of so many, in place of the oldest. */
-function keep<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
-  map.delete(key);
-  if (map.size >= max) map.delete(map.keys().next().value!);
-  map.set(key, value);
-}

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { type Clock, systemClock } from '../common/clock.js';
 import { show } from '../common/show-value.js';
+import { BoundedMap } from '../common/bounded-map.js';
 import { joinKey } from '../common/join-key.js';
 import { GuardedStore } from '../limiter/store/guarded-store.js';
 import { hashKey } from '../common/hash-key.js';
@@ -33,7 +34,7 @@ const MAX_MS = 10 * 365 * 86_400_000;
  * ThrottlerModule.forRoot({ throttlers, storage: new QuotaThrottlerStorage({ store: await createRedisStore(url) }) })
  */
 export class QuotaThrottlerStorage implements ThrottlerStorage {
-  readonly #tables = new Map<string, QuotaTable>();
+  readonly #tables = new BoundedMap<string, QuotaTable>(MAX_TABLES);
   readonly #store: GuardedStore | undefined;
   readonly #maxClients: number;
   readonly #clock: Clock;
@@ -87,7 +88,6 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
     const id = joinKey(windowMs, limit, blockMs);
     let table = this.#tables.get(id);
     if (table === undefined) {
-      if (this.#tables.size >= MAX_TABLES) this.#tables.delete(this.#tables.keys().next().value!);
       table = new QuotaTable([createPolicy({ limit, windowMs, blockMs })], this.#maxClients);
       this.#tables.set(id, table);
     }

@@ -12,6 +12,7 @@ import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
+import { eachHandler } from '../common/each-handler.js';
 import { rawRequest, rawResponse, requestPath } from '../common/http-request.js';
 import { addressBlock } from '../common/ip-address.js';
 import { DETAIL_OF_5XX, problemOf, type ProblemFields } from '../common/problem.js';
@@ -274,17 +275,9 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   /** Works out every route's plan at start-up, so that a bad `@Throttle()` stops it there and no request waits for it. */
   private resolvePlans(): void {
-    const scanner = new MetadataScanner();
-    for (const module of this.modules.values()) {
-      for (const { metatype } of module.controllers.values()) {
-        if (typeof metatype !== 'function') continue;
-        const prototype = metatype.prototype as Record<string, () => unknown>;
-        for (const name of scanner.getAllMethodNames(prototype)) {
-          const handler = prototype[name]!;
-          this.plans.get(metatype as Controller, handler);
-          if (Reflect.hasMetadata(ROUTE_CONSTRAINTS, handler)) this.denials?.disable();
-        }
-      }
+    for (const { controller, handler } of eachHandler(this.modules, new MetadataScanner())) {
+      this.plans.get(controller, handler);
+      if (Reflect.hasMetadata(ROUTE_CONSTRAINTS, handler)) this.denials?.disable();
     }
   }
 
@@ -514,8 +507,6 @@ export class RateLimitGuard extends ThrottlerGuard {
 
 /** Where Fastify's `@RouteConstraints()` leaves what a route is chosen by beside its path. */
 const ROUTE_CONSTRAINTS = '__fastify_route_constraints__';
-
-type Controller = abstract new (...args: never[]) => unknown;
 
 /**
  * What of a request is an estimate, all of it in the units of the first: what its work turns out to cost says nothing of what counts

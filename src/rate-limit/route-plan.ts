@@ -1,9 +1,11 @@
 /* Which quotas a route draws on: worked out once a route, from @RateLimit, @SkipRateLimit, @nestjs/throttler's decorators and
  * the module's limits. */
+import type { Log } from '../common/log.js';
 import type { ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import type { ThrottlerOptions } from '@nestjs/throttler';
 import type { Clock } from '../common/clock.js';
+import { BoundedMap } from '../common/bounded-map.js';
 import { joinKey } from '../common/join-key.js';
 import { RouteMemo } from '../common/route-memo.js';
 import { callApp } from './app-function.js';
@@ -75,7 +77,7 @@ export class RoutePlans {
   readonly #messageGroups: readonly AnyGroup[];
   readonly #tiersGroups: readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
   readonly #classGroups = new WeakMap<Constructor, readonly AnyGroup[]>();
-  readonly #throttleTables = new Map<string, QuotaTable>();
+  readonly #throttleTables = new BoundedMap<string, QuotaTable>(MAX_LATE_TABLES);
   readonly #plans: RouteMemo<RoutePlan>;
   readonly #scopes = new Map<string, number>();
 
@@ -84,7 +86,7 @@ export class RoutePlans {
     private readonly options: ResolvedRateLimit,
     private readonly createTable: (policies: readonly Policy[]) => QuotaTable,
     private readonly clock: Clock,
-    private readonly log: { error(message: string): void },
+    private readonly log: Pick<Log, 'error'>,
   ) {
     this.#modulesGroups = this.#groupRules('all', options.limits);
     this.#messageGroups = this.#groupRules('messages', options.messages);
@@ -272,9 +274,6 @@ export class RoutePlans {
     const id = joinKey(throttle.name, limit, windowMs, blockMs);
     let table = this.#throttleTables.get(id);
     if (table === undefined) {
-      if (this.#throttleTables.size >= MAX_LATE_TABLES) {
-        this.#throttleTables.delete(this.#throttleTables.keys().next().value!);
-      }
       table = this.#tableOf([createPolicy({ name: throttle.name, limit, windowMs, blockMs })]);
       this.#throttleTables.set(id, table);
     }

@@ -1,3 +1,4 @@
+import type { Log } from '../common/log.js';
 import type { Clock } from '../common/clock.js';
 import { logLine } from '../common/log-text.js';
 
@@ -10,7 +11,7 @@ export class ShadowReport {
 
   constructor(
     private readonly clock: Clock,
-    private readonly log: { warn(message: string): void },
+    private readonly log: Pick<Log, 'warn'>,
   ) {}
 
   note(): void {

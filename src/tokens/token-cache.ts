@@ -1,5 +1,6 @@
 /* What was verified a moment ago. Tokens are kept as digests: a copy of the memory must not hold what opens the API. */
 import { hash } from 'node:crypto';
+import { BoundedMap } from '../common/bounded-map.js';
 
 interface Entry<T> {
   readonly value: T;
@@ -8,9 +9,11 @@ interface Entry<T> {
 
 /** Holds the last `max` verified tokens, each no longer than its own life. */
 export class TokenCache<T> {
-  readonly #entries = new Map<string, Entry<T>>();
+  readonly #entries: BoundedMap<string, Entry<T>>;
 
-  constructor(private readonly max: number) {}
+  constructor(private readonly max: number) {
+    this.#entries = new BoundedMap(max);
+  }
 
   get(digest: string, nowMs: number): T | undefined {
     const entry = this.#entries.get(digest);
@@ -22,7 +25,6 @@ export class TokenCache<T> {
 
   set(digest: string, value: T, untilMs: number): void {
     if (this.max === 0) return;
-    if (this.#entries.size >= this.max) this.#entries.delete(this.#entries.keys().next().value!);
     this.#entries.set(digest, { value, untilMs });
   }
 

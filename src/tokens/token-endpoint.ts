@@ -6,9 +6,8 @@ import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import { hashKey } from '../common/hash-key.js';
-import { EVERY_POLICY, consume } from '../limiter/consume.js';
 import { quotaHeaders } from '../limiter/quota-headers.js';
-import { QuotaTable } from '../limiter/table/quota-table.js';
+import { ProcessLimit } from '../limiter/process-limit.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './jose.js';
 import { readBody } from '../common/read-body.js';
@@ -73,12 +72,12 @@ const bad = (description: string, status = 400): TokenError => ({
 });
 
 export class TokenEndpoint {
-  readonly #limits: QuotaTable;
+  readonly #limit: ProcessLimit;
   readonly #url: string;
 
   constructor(private readonly parts: TokenEndpointParts) {
-    const { options, maxClients } = parts;
-    this.#limits = new QuotaTable([options.limit], maxClients);
+    const { options, maxClients, clock } = parts;
+    this.#limit = new ProcessLimit(options.limit, maxClients, clock);
     this.#url = new URL(options.issuer).origin + options.path;
   }
 
@@ -174,8 +173,7 @@ export class TokenEndpoint {
 
   #charge(agentId: string, state: RequestState): Answer | undefined {
     const { clock, sendsQuota } = this.parts;
-    const charge = { table: this.#limits, mask: EVERY_POLICY, key: hashKey(agentId), cost: 1 };
-    const decision = consume([charge], clock.monotonicMs());
+    const decision = this.#limit.consume(hashKey(agentId));
     if (decision.granted && !sendsQuota) return undefined;
     state.quota = quotaHeaders(decision, clock.epochMs(), sendsQuota);
     return decision.granted ? undefined : rejection(TOO_MANY);

@@ -1,6 +1,7 @@
 /* The handlers that are tools: found once, before the app takes requests, so that two declarations that differ stop the start-up, and lists of
  * tools know them all. */
 import type { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import { eachHandler, type Handler } from '../common/each-handler.js';
 import { RouteMemo } from '../common/route-memo.js';
 import type { Tool } from './tool.js';
 import type { ToolPolicy } from './tool-policy.js';
@@ -22,17 +23,11 @@ export class ToolRoutes {
   ) {
     this.#tools = new RouteMemo((_controller, handler) => this.#read(handler) ?? null);
     let found = false;
-    for (const module of modules.values()) {
-      for (const { metatype } of [...module.controllers.values(), ...module.providers.values()]) {
-        const prototype: unknown = typeof metatype === 'function' ? metatype.prototype : undefined;
-        if (typeof prototype !== 'object' || prototype === null) continue;
-        for (const name of scanner.getAllMethodNames(prototype)) {
-          const tool = this.#read((prototype as Record<string, () => unknown>)[name]!);
-          if (tool === undefined) continue;
-          policy.define(tool, `${metatype!.name}.${name}`);
-          found = true;
-        }
-      }
+    for (const { controller, handler, name } of eachHandler(modules, scanner, { withProviders: true })) {
+      const tool = this.#read(handler);
+      if (tool === undefined) continue;
+      policy.define(tool, `${controller.name}.${name}`);
+      found = true;
     }
     this.found = found;
   }
@@ -42,8 +37,7 @@ export class ToolRoutes {
     return this.#tools.get(...route);
   }
 
-  // oxlint-disable-next-line typescript/no-unsafe-function-type -- as Nest hands handlers over
-  #read(handler: Function): Tool | undefined {
+  #read(handler: Handler): Tool | undefined {
     return this.reflector.get<Tool | undefined>(TOOL_KEY, handler as never);
   }
 }

@@ -1,6 +1,7 @@
 /* A shared store that is slow, dead or lying must cost the app neither its answers nor its limits: each decision has a deadline, and a
  * store that keeps failing is not asked until it answers again. */
 import type { Clock } from '../../common/clock.js';
+import type { Log } from '../../common/log.js';
 import { Deadlines } from '../../common/deadlines.js';
 import { isRecord } from '../../common/read-options.js';
 import type { SecurityEvents } from '../../events/security-events.js';
@@ -11,11 +12,6 @@ import type { QuotaStore, StoredCharge } from './quota-store.js';
 import { SlotReleases, slotsOf } from './slot-releases.js';
 import { within } from '../../common/within.js';
 import { logLine } from '../../common/log-text.js';
-
-export interface StoreLog {
-  log(message: string): void;
-  error(message: string): void;
-}
 
 /** What no store can be asked: the fault of who asks, and so no failure of the store. */
 export class InvalidChargeError extends RangeError {
@@ -43,7 +39,7 @@ export class GuardedStore {
   constructor(
     private readonly store: QuotaStore,
     private readonly clock: Clock,
-    private readonly log: StoreLog,
+    private readonly log: Pick<Log, 'log' | 'error'>,
     private readonly events?: SecurityEvents,
   ) {
     this.#releases = new SlotReleases(store, clock);

@@ -1,0 +1,103 @@
+/* Options as a table: each key with what reads it. The keys, their types, defaults and ranges stand in one place, and the resolved type
+ * follows from it. */
+import { readBytes } from './read-bytes.js';
+import { readTimerMs, readDuration } from './read-duration.js';
+import {
+  readBoolean,
+  readChoice,
+  readFunction,
+  readInteger,
+  readObject,
+  readRequired,
+  readString,
+  readStringList,
+} from './read-options.js';
+
+/** Reads one option. @param option its whole name, for errors; @param value `undefined` where it was left out */
+export type ReadOption<T> = (option: string, value: unknown) => T;
+
+/** A reader for each key of an interface of options, so that neither can drift from the other. */
+export type OptionTable<Options> = { readonly [K in keyof Required<Options>]: ReadOption<unknown> };
+
+/** What a table makes of its options. */
+export type Resolved<Table> = {
+  readonly [K in keyof Table]: Table[K] extends ReadOption<infer T> ? T : never;
+};
+
+/**
+ * Reads an object of options.
+ * @throws AgentSecurityConfigError for an unknown key, a value that is `undefined`, or one that its reader rejects
+ * @example
+ * const TABLE = { maxDepth: integer(64, 1, 10_000) } satisfies OptionTable<BodyOptions>;
+ * const resolved: Resolved<typeof TABLE> = readTable('body', input, TABLE);
+ */
+export function readTable<Table extends Readonly<Record<string, ReadOption<unknown>>>>(
+  option: string,
+  input: unknown,
+  table: Table,
+): Resolved<Table> {
+  const options = readObject(option, input, Object.keys(table));
+  const resolved: Record<string, unknown> = {};
+  for (const [key, read] of Object.entries(table))
+    resolved[key] = read(option === '' ? key : `${option}.${key}`, options[key]);
+  return resolved as Resolved<Table>;
+}
+
+/** A whole number. */
+export const integer =
+  (fallback: number, min: number, max: number): ReadOption<number> =>
+  (option, value) =>
+    readInteger(option, value, fallback, { min, max });
+
+export const boolean =
+  (fallback: boolean): ReadOption<boolean> =>
+  (option, value) =>
+    readBoolean(option, value, fallback);
+
+/** A text that is not empty. */
+export const text =
+  (fallback: string): ReadOption<string> =>
+  (option, value) =>
+    readString(option, value, fallback);
+
+/** A text that must be given. */
+export const requiredText: ReadOption<string> = readRequired;
+
+export const texts =
+  (fallback: readonly string[] = []): ReadOption<readonly string[]> =>
+  (option, value) =>
+    readStringList(option, value, fallback);
+
+/** One of some texts. */
+export const choice =
+  <const T extends string>(allowed: readonly T[], fallback: T): ReadOption<T> =>
+  (option, value) =>
+    readChoice(option, value, allowed, fallback);
+
+/** A function, or `undefined`. */
+export const fn =
+  <F>(): ReadOption<F | undefined> =>
+  (option, value) =>
+    readFunction<F>(option, value);
+
+/** A span of time as text, in milliseconds. */
+export const duration =
+  (fallback: string, min: string, max: string): ReadOption<number> =>
+  (option, value) =>
+    readDuration(option, value, fallback, { min, max });
+
+/** A size in bytes. */
+export const bytes =
+  (fallback: number): ReadOption<number> =>
+  (option, value) =>
+    readBytes(option, value, fallback);
+
+/** What a timer is to wait, in milliseconds; `false` for no limit, `undefined` where it was left out. */
+export const timeLimit: ReadOption<number | false | undefined> = (option, value) =>
+  value === undefined || value === false ? value : readTimerMs(option, value);
+
+/** The same reader for an option that may be left out. */
+export const optional =
+  <T>(read: ReadOption<T>): ReadOption<T | undefined> =>
+  (option, value) =>
+    value === undefined ? undefined : read(option, value);

@@ -1,4 +1,0 @@
-export interface EdgeLog {
-  warn(message: string): void;
-  error(message: string): void;
-}
