@@ -1,5 +1,5 @@
-/* What the request hook found out about a request, kept on Node's own response under a symbol: decided once, read by guards,
- * interceptors, filters and parameter decorators. */
+/* What is known of a request, kept on Node's own response under a symbol: found out once, read by guards, interceptors, filters and
+ * parameter decorators. Each feature writes its own part. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Agent } from './agent.js';
@@ -38,30 +38,48 @@ const UNKNOWN_CLIENT: Client = {
   forwardedHosts: undefined,
 };
 
-export class RequestState {
-  id = '';
-  host: Authority | undefined = undefined;
+/** What CORS has decided. */
+export class CorsState {
   /** Header pairs of an allowed origin, name and value in turn. */
   grant: readonly string[] | undefined = undefined;
-  /** Whether the request's origin may not read the answer. */
+  /** Whether the request's origin may not read the response. */
   unreadable = false;
+}
+
+/** What the limits have decided. */
+export class LimitState {
   /** Rate-limit header pairs, name and value in turn. */
   quota: readonly string[] | undefined = undefined;
-  /** Header pairs that say what a refused request lacks (`WWW-Authenticate`), name and value in turn. */
-  challenge: readonly string[] | undefined = undefined;
   /** Whether the module's quota was charged for this request, so that it is charged once. */
   charged = false;
   /** Charges a request that ends before the guard of the limits; called when its response's head is written. */
   chargeFailed: ((state: RequestState) => void) | undefined = undefined;
+  /** Remembers how this request was denied, so that its like is denied before routing; called if the module itself answers it. */
+  keepDenial: (() => void) | undefined = undefined;
+}
+
+/** How far the request has come, and how it ended. */
+export class OutcomeState {
+  /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
+  routed = false;
   /** Whether the request has ended in the framework's handler of unknown paths or of errors, whatever answers it then. */
   failed = false;
   /** The code of the problem that it was answered with, if the filter answered. */
   problem: string | undefined = undefined;
-  /** Notes that this request was refused and how, so that its like is refused at once; called if nobody but the module answers it. */
-  keepDenial: (() => void) | undefined = undefined;
   headersWritten = false;
-  /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
-  routed = false;
+}
+
+export class RequestState {
+  id = '';
+  host: Authority | undefined = undefined;
+  client: Client = UNKNOWN_CLIENT;
+  /** The verified identity, once there is one. */
+  agent: Agent | undefined = undefined;
+  /** Header pairs that say what a rejected request lacks (`WWW-Authenticate`), name and value in turn. */
+  challenge: readonly string[] | undefined = undefined;
+  readonly cors = new CorsState();
+  readonly limits = new LimitState();
+  readonly outcome = new OutcomeState();
 
   /** Whether its response may wait for long before anything of it is sent, as those of socket.io's polling do. */
   isLongPoll = false;
@@ -71,13 +89,10 @@ export class RequestState {
   /** What has come of a body whose length was not declared, whose JSON is looked at, or that is coded. */
   body: BodyProgress | undefined = undefined;
 
-  client: Client = UNKNOWN_CLIENT;
   /** Node's own request; `undefined` for an upgrade. */
   request: IncomingMessage | undefined = undefined;
   /** Node's own response; `undefined` for an upgrade. */
   response: ServerResponse | undefined = undefined;
-  /** The verified identity, once there is one. */
-  agent: Agent | undefined = undefined;
 
   /** Sends `100 Continue` to a client that waits for it. */
   #sendContinue: (() => void) | undefined = undefined;

@@ -75,7 +75,7 @@ export class CspReportStage {
     }
     const decision = this.#limit.consume(state.client.key);
     if (!decision.granted) {
-      state.quota = quotaHeaders(decision, this.clock.epochMs(), true);
+      state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), true);
       return quotaProblem(decision);
     }
     const type = (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
@@ -127,7 +127,7 @@ export class CspReportStage {
   }
 
   #answerPreflight(response: ServerResponse, state: RequestState): void {
-    state.grant = ['Access-Control-Allow-Origin', '*'];
+    state.cors.grant = ['Access-Control-Allow-Origin', '*'];
     response.writeHead(204, {
       'Access-Control-Allow-Methods': 'POST',
       'Access-Control-Allow-Headers': 'Content-Type',

@@ -23,7 +23,7 @@ export class DenialCheck implements EdgeCheck {
     const request = nameRequest(raw, state.client);
     const decision = request === undefined ? undefined : this.denials.find(request, this.clock.monotonicMs());
     if (decision === undefined) return undefined;
-    state.quota = quotaHeaders(decision, this.clock.epochMs(), this.limits.headers);
+    state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), this.limits.headers);
     return quotaProblem(decision);
   }
 }

@@ -162,7 +162,12 @@ export class Edge {
     fields: ProblemFields,
     more: readonly string[] = [],
   ): void {
-    const headers = [...fixedHeaders(state), ...(state.grant ?? []), ...(state.quota ?? []), ...more];
+    const headers = [
+      ...fixedHeaders(state),
+      ...(state.cors.grant ?? []),
+      ...(state.limits.quota ?? []),
+      ...more,
+    ];
     answerOnSocket(socket, fields, headers, state.id, this.#parts.options.errors);
   }
 
@@ -205,7 +210,7 @@ export class Edge {
     closeWithConnection(response);
     const state = this.#newState(raw, response.writeHead);
     if (state.id !== '') setRequestId(request, state.id);
-    state.chargeFailed = this.#parts.chargeFailed;
+    state.limits.chargeFailed = this.#parts.chargeFailed;
     attachState(response, raw, state);
     return state;
   }

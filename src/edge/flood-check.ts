@@ -27,7 +27,7 @@ export class FloodCheck implements EdgeCheck {
     if (exemptPaths.size > 0 && exemptPaths.has(requestPath(raw.url ?? ''))) return undefined;
     const decision = this.#limit.consume(state.client.key);
     if (decision.granted) return undefined;
-    state.quota = quotaHeaders(decision, this.clock.epochMs(), headers);
+    state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), headers);
     return quotaProblem(decision);
   }
 }

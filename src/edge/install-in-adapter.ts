@@ -35,7 +35,7 @@ function installRequestHook(slots: AdapterSlots, edge: Edge): void {
   const setSlot = slots.setOnRequestHook.bind(slots);
   setSlot(function (this: unknown, request, response, done) {
     const go = (): unknown => {
-      requestState(response)!.routed = true;
+      requestState(response)!.outcome.routed = true;
       if (inner === undefined) return done();
       return inner.call(this, request, response, done);
     };
@@ -58,7 +58,7 @@ function installSecurityHook(slots: AdapterSlots, edge: Edge): void {
   const hooks: SecurityHook[] = [];
   const setSlot = slots.registerSecurityHook.bind(slots);
   setSlot((request, response) => {
-    if (!requestState(response)?.routed) {
+    if (!requestState(response)?.outcome.routed) {
       edge.answerUnroutable(request, response);
       return undefined;
     }

@@ -42,5 +42,5 @@ export function markFailures(adapter: AbstractHttpAdapter): void {
 
 function mark(response: PlatformResponse): void {
   const state = requestState(response);
-  if (state !== undefined) state.failed = true;
+  if (state !== undefined) state.outcome.failed = true;
 }

@@ -47,10 +47,10 @@ export class OriginCheck implements EdgeCheck {
       decision = { kind: isPreflight ? 'preflight' : 'granted', origin };
     }
     if (decision.kind === 'granted' || decision.kind === 'preflight') {
-      state.grant = this.#grants.get(decision.origin) ?? grantPairs(decision.origin, cors);
+      state.cors.grant = this.#grants.get(decision.origin) ?? grantPairs(decision.origin, cors);
       return decision.kind === 'preflight' ? PREFLIGHT : undefined;
     }
-    state.unreadable = decision.kind !== 'none';
+    state.cors.unreadable = decision.kind !== 'none';
     if (decision.kind !== 'rejected' || (method === raw.method && this.#isOpenToOrigins(raw)))
       return undefined;
     return ORIGIN_PROBLEM;

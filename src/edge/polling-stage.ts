@@ -34,7 +34,7 @@ export class PollingStage implements EdgeStage {
 
   #checkHead(state: RequestState): ProblemFields | undefined {
     // To open a connection changes state, though it is a GET: CORS alone would only keep the answer from the page.
-    if (state.unreadable) return ORIGIN_PROBLEM;
+    if (state.cors.unreadable) return ORIGIN_PROBLEM;
     return this.options.requireTls && !state.client.secure ? TLS_PROBLEM : undefined;
   }
 

@@ -56,7 +56,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     // A parser that does not look at the coding calls the bytes malformed.
     const isUndecoded = state?.body?.isCoded === true && described.code === 'bad_request';
     const fields = isUndecoded ? CODED_PROBLEM : described;
-    if (state !== undefined) state.problem = fields.code;
+    if (state !== undefined) state.outcome.problem = fields.code;
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
     for (const name of OF_THE_ANSWER) response.removeHeader(name);
     if (adapter.getType() === 'express' && isPlainExpress(response)) {
@@ -66,7 +66,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
       adapter.reply(response, problem, problem.status);
     }
     // A subclass may have changed the answer; a filter of the user's would have kept it from coming here.
-    if (answered === exception && this.constructor === ProblemDetailsFilter) state?.keepDenial?.();
+    if (answered === exception && this.constructor === ProblemDetailsFilter) state?.limits.keepDenial?.();
     return undefined;
   }
 

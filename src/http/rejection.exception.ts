@@ -10,9 +10,9 @@ export function rejectionException(
 ): ProblemException {
   if (state !== undefined) {
     if (problem.status === 429) {
-      state.quota = headers;
+      state.limits.quota = headers;
       // One limit is enough: the module's own would write the same headers.
-      state.charged = true;
+      state.limits.charged = true;
     } else {
       state.challenge = headers;
     }

@@ -73,8 +73,8 @@ function writeHead(
   const state = this[REQUEST_STATE]!;
   const reason = typeof reasonOrHeaders === 'string' ? reasonOrHeaders : undefined;
   const own = reason === undefined ? (reasonOrHeaders as OwnHeaders | undefined) : headersAfterReason;
-  if (state.headersWritten || this.headersSent) return writeOriginal(this, status, reason, own);
-  state.headersWritten = true;
+  if (state.outcome.headersWritten || this.headersSent) return writeOriginal(this, status, reason, own);
+  state.outcome.headersWritten = true;
   chargeFailed(state, status);
   try {
     // Lists may name a header twice.
@@ -91,7 +91,7 @@ function writeHead(
     return writeOriginal(this, status, reason, undefined);
   } catch (error) {
     // Node refuses a header of the author's: another answer comes in place of this one.
-    state.headersWritten = false;
+    state.outcome.headersWritten = false;
     throw error;
   }
 }
@@ -101,8 +101,9 @@ function writeHead(
  * response passes here.
  */
 function chargeFailed(state: RequestState, status: number): void {
-  if (state.charged || !state.routed) return;
-  if (status >= 400 || state.failed || state.challenge !== undefined) state.chargeFailed?.(state);
+  if (state.limits.charged || !state.outcome.routed) return;
+  if (status >= 400 || state.outcome.failed || state.challenge !== undefined)
+    state.limits.chargeFailed?.(state);
 }
 
 function writeOriginal(
@@ -121,8 +122,8 @@ function coverHttp2Response(response: ServerResponse): void {
   const { end, flushHeaders } = response;
   const settle = (): void => {
     const state = (response as ResponseWithState)[REQUEST_STATE]!;
-    if (state.headersWritten || response.headersSent) return;
-    state.headersWritten = true;
+    if (state.outcome.headersWritten || response.headersSent) return;
+    state.outcome.headersWritten = true;
     chargeFailed(state, response.statusCode);
     addMissingHeaders(response, state, response.statusCode);
   };
@@ -163,8 +164,8 @@ function linesFor(
   }
   if (contentType !== withoutCharset(contentType)) return undefined;
   const { text, sharedText } = fixedHeadersOf(state, contentType, status);
-  let lines = state.grant === undefined ? text : sharedText;
-  for (const pairs of [requestIdPair(state), state.grant, state.quota, state.challenge]) {
+  let lines = state.cors.grant === undefined ? text : sharedText;
+  for (const pairs of [requestIdPair(state), state.cors.grant, state.limits.quota, state.challenge]) {
     if (pairs === undefined) continue;
     for (let index = 0; index < pairs.length; index += 2) {
       const value = pairs[index + 1]!;
@@ -175,7 +176,7 @@ function linesFor(
 }
 
 /** Whether a header of the author's has to be judged together with the module's. */
-function isEntangled(lower: string, { template, grant }: RequestState, status: number): boolean {
+function isEntangled(lower: string, { template, cors: { grant } }: RequestState, status: number): boolean {
   return (
     template.names.has(lower) ||
     LATE_HEADERS.has(lower) ||
@@ -200,14 +201,14 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
   }
   eachPair(fixedHeadersOf(state, contentType, status).pairs, (name, value) => {
     if (!response.hasHeader(name)) {
-      response.setHeader(name, state.grant === undefined ? value : sharedValue(name, value));
+      response.setHeader(name, state.cors.grant === undefined ? value : sharedValue(name, value));
     } else if (name === 'Vary') {
       response.setHeader(name, mergeVary(response.getHeader(name)!));
     } else if (name === 'Cache-Control' && state.template.forceNoStore) {
       response.setHeader(name, value);
     }
   });
-  for (const pairs of [requestIdPair(state), state.grant, state.quota, state.challenge]) {
+  for (const pairs of [requestIdPair(state), state.cors.grant, state.limits.quota, state.challenge]) {
     eachPair(pairs ?? [], (name, value) => {
       // To throw here would end the process: whoever writes a head is not prepared for an error of somebody else's header.
       if (!response.hasHeader(name) && isHeaderValue(value)) response.setHeader(name, value);
@@ -260,7 +261,7 @@ const GRANTED_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** CORS is decided in one place: what a handler or another middleware says of it is not sent, be it `*`. */
-function isForeignCorsHeader(lower: string, { grant, template }: RequestState): boolean {
+function isForeignCorsHeader(lower: string, { cors: { grant }, template }: RequestState): boolean {
   if (!CORS_NAMES.has(lower)) return false;
   return grant === undefined ? template.names.has(lower) : GRANTED_NAMES.has(lower);
 }

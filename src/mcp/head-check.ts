@@ -77,7 +77,7 @@ export class HeadCheck {
     const site = headers['sec-fetch-site'];
     const ownSite = site === undefined || site === 'same-origin' || site === 'none';
     if (origin === undefined) return ownSite;
-    if (state.grant !== undefined || isListedOrigin(origin, this.options)) return true;
+    if (state.cors.grant !== undefined || isListedOrigin(origin, this.options)) return true;
     const parsed = readOrigin(origin);
     const own =
       parsed !== undefined &&

@@ -86,7 +86,7 @@ export class McpStage {
     const { identity, limiter } = this.ports;
     const rejected = await identity?.identify(raw, state, this.options.publicTools !== undefined);
     if (rejected !== undefined) return rejected;
-    state.charged = true;
+    state.limits.charged = true;
     const fields = await limiter?.limit(raw, response, 1);
     return fields && { fields };
   }
@@ -236,7 +236,7 @@ export class McpStage {
     const named = toolInHeaders(readProtocolHeaders(raw.headers));
     const claimed: McpToolCall[] =
       named === undefined ? [] : [{ tool: named, id: undefined, params: undefined }];
-    state.problem = rejection.fields.code;
+    state.outcome.problem = rejection.fields.code;
     if (rejection.isRecorded !== true) {
       const calls = rejection.body ? callsIn(rejection.body.messages) : claimed;
       this.ports.tools.rejected(rejection.fields, raw, state, calls);

@@ -37,7 +37,7 @@ export class McpToolGate implements McpTools {
         requestId: state.id,
       });
       if (!decision.allowed) return { fields: decision.problem, headers: decision.headers };
-      state.quota = joinQuotas(state.quota, decision.headers);
+      state.limits.quota = joinQuotas(state.limits.quota, decision.headers);
     }
     const started: Started[] = [];
     for (const [index, { tool, id, params }] of calls.entries()) {
@@ -109,7 +109,7 @@ function finishWith(
     const status = headersSent ? statusCode : undefined;
     for (const [id, call] of started) {
       const outcome = isWhole ? outcomeOf(statusCode, outcomes.hasFailed(id)) : 'aborted';
-      call.finish({ outcome, status, code: state.problem });
+      call.finish({ outcome, status, code: state.outcome.problem });
     }
   });
 }

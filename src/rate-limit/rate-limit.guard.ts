@@ -140,7 +140,7 @@ export class RateLimitGuard extends ThrottlerGuard {
   override canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.handleRequest !== RateLimitGuard.prototype.handleRequest) {
       const state = readCall(context)?.state;
-      if (state !== undefined) state.charged = true;
+      if (state !== undefined) state.limits.charged = true;
       return super.canActivate(context);
     }
     if (context.getType() === 'ws') return this.limitMessage(context);
@@ -148,8 +148,8 @@ export class RateLimitGuard extends ThrottlerGuard {
     const isGraphql = context.getType<string>() === 'graphql';
     if (call === undefined && !isGraphql) return GRANTED;
     const plan = this.plans.get(context.getClass(), context.getHandler());
-    const isCharged = call?.state?.charged === true;
-    if (call?.state !== undefined) call.state.charged = true;
+    const isCharged = call?.state?.limits.charged === true;
+    if (call?.state !== undefined) call.state.limits.charged = true;
     if (plan.groups.length === 0 && plan.lateGroups.length === 0 && plan.tiers.size === 0) return GRANTED;
     if (call === undefined) return this.rejectUnknown();
     // A GraphQL operation asks once for each of its resolvers; the module's quota is taken once an operation.
@@ -211,15 +211,15 @@ export class RateLimitGuard extends ThrottlerGuard {
     // It says how the limit stands, and not to wait: this answer is no refusal.
     this.writeHeaders(call, { ...decision, granted: true });
     // What another library answers on a route of its own says nothing of the next request there.
-    if (!state.failed && state.challenge === undefined) return;
+    if (!state.outcome.failed && state.challenge === undefined) return;
     this.offerDenial(call, decision, this.clock.monotonicMs());
-    state.keepDenial?.();
+    state.limits.keepDenial?.();
   }
 
   private chargeUnguarded(call: Call): QuotaDecision | undefined {
     const { request, state } = call;
-    if (state === undefined || state.charged || this.isExempt(request)) return undefined;
-    state.charged = true;
+    if (state === undefined || state.limits.charged || this.isExempt(request)) return undefined;
+    state.limits.charged = true;
     const quotaRequests = this.plans.modulesGroups.map(group => createDefaultQuotaRequest(group, call));
     if (quotaRequests.length === 0) return undefined;
     const decision = this.limiter.consumeLocally(quotaRequests.flatMap(({ charges }) => charges));
@@ -240,7 +240,7 @@ export class RateLimitGuard extends ThrottlerGuard {
   ): Promise<ProblemFields | undefined> {
     const context = new ExecutionContextHost([request, response]);
     const call = readHttpCall(context);
-    if (call.state !== undefined) call.state.charged = true;
+    if (call.state !== undefined) call.state.limits.charged = true;
     if (this.isExempt(call.request)) return undefined;
     try {
       await this.decideAsync(context, this.plans.modulesPlan(cost), call);
@@ -290,7 +290,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (this.constructor !== RateLimitGuard || this.settings.partitionKeys || !isTimed(decision)) return;
     const { denials } = this;
     const name = nameRequest(rawRequest(request), state.client);
-    if (name !== undefined) state.keepDenial = () => denials.remember(name, [], decision, decidedMs);
+    if (name !== undefined) state.limits.keepDenial = () => denials.remember(name, [], decision, decidedMs);
   }
 
   private answer(
@@ -341,7 +341,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     const keys = partitionKeys && quotaRequests !== undefined ? partitionKeysOf(quotaRequests) : undefined;
     const headers = quotaHeaders(decision, this.clock.epochMs(), informative, keys);
     if (state !== undefined) {
-      state.quota = headers;
+      state.limits.quota = headers;
       return;
     }
     for (let index = 0; index < headers.length; index += 2)
@@ -442,7 +442,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (estimated.length === 0) return;
     const { decision, isShared, chargedMs } = decided;
     const onSettled = (settled: QuotaDecision): void => {
-      if (!state.headersWritten) this.writeHeaders(call, updated(decision, settled), quotaRequests);
+      if (!state.outcome.headersWritten) this.writeHeaders(call, updated(decision, settled), quotaRequests);
     };
     const units = estimated[0]!.charges[0]!.cost;
     keepForRequest(

@@ -175,7 +175,7 @@ export class TokenEndpoint {
     const { clock, sendsQuota } = this.parts;
     const decision = this.#limit.consume(hashKey(agentId));
     if (decision.granted && !sendsQuota) return undefined;
-    state.quota = quotaHeaders(decision, clock.epochMs(), sendsQuota);
+    state.limits.quota = quotaHeaders(decision, clock.epochMs(), sendsQuota);
     return decision.granted ? undefined : rejection(TOO_MANY);
   }
 

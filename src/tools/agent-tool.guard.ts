@@ -35,7 +35,7 @@ export class AgentToolGuard implements CanActivate {
     if (decision.allowed) {
       // A gateway's messages share one state, and have no headers.
       if (state !== undefined && context.getType() !== 'ws')
-        state.quota = joinQuotas(state.quota, decision.headers);
+        state.limits.quota = joinQuotas(state.limits.quota, decision.headers);
       return true;
     }
     // The answer of an HTTP request is watched, and recorded when it has ended.

@@ -82,7 +82,7 @@ export class ToolRuns {
   }
 }
 
-function endOf(response: ServerResponse, { problem }: RequestState, isWhole: boolean): AuditEnd {
+function endOf(response: ServerResponse, { outcome: { problem } }: RequestState, isWhole: boolean): AuditEnd {
   const { headersSent, statusCode } = response;
   return {
     outcome: isWhole ? outcomeOf(statusCode) : 'aborted',

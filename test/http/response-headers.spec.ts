@@ -167,7 +167,7 @@ describe('the headers of a response', () => {
 
   it('let an allowed origin read, whatever another middleware reflects', async () => {
     const grant = (state: RequestState): void => {
-      state.grant = ['Access-Control-Allow-Origin', 'https://app.test'];
+      state.cors.grant = ['Access-Control-Allow-Origin', 'https://app.test'];
     };
     for (const handler of [
       (response: ServerResponse) =>
@@ -269,7 +269,7 @@ describe('the headers of a response', () => {
 
   it('carry the quota once, and let a handler’s own stand', async () => {
     const quota = (state: RequestState): void =>
-      void (state.quota = ['X-RateLimit-Limit', '10', 'Retry-After', '1']);
+      void (state.limits.quota = ['X-RateLimit-Limit', '10', 'Retry-After', '1']);
     for (const handler of [
       (response: ServerResponse) => void response.writeHead(429, { 'retry-after': '7' }).end(),
       (response: ServerResponse) => void (response.setHeader('Retry-After', '7'), response.end()),
@@ -295,9 +295,14 @@ describe('the headers of a response', () => {
     );
   });
 
-  it.each(['quota', 'grant', 'challenge'] as const)('let no line of a %s begin another', async part => {
-    const forge = (state: RequestState): void =>
-      void (state[part] = ['X-Late', '1\r\nX-Forged: 1', 'X-Later', '1']);
+  const pairs = ['X-Late', '1\r\nX-Forged: 1', 'X-Later', '1'];
+  const forgeries: Record<string, (state: RequestState) => void> = {
+    quota: state => void (state.limits.quota = pairs),
+    grant: state => void (state.cors.grant = pairs),
+    challenge: state => void (state.challenge = pairs),
+  };
+  it.each(Object.keys(forgeries))('let no line of a %s begin another', async part => {
+    const forge = forgeries[part]!;
     for (const handler of [
       (response: ServerResponse) => void response.writeHead(200).end(),
       (response: ServerResponse) => void (response.setHeader('Vary', 'Accept'), response.end()),
