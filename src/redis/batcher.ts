@@ -1,7 +1,7 @@
 /* Decisions that wait in one turn of the event loop go to Redis as one call; in a Cluster, as one call for each slot. */
 import type { QuotaDecision } from '../limiter/consume.js';
 import { createScriptCall, type QuotaCall, readReply } from './quota-call.js';
-import { slotOf } from './quota-keys.js';
+import { groupBySlot } from './quota-keys.js';
 import type { ScriptRunner } from './redis-client.js';
 import { runScript } from './run-script.js';
 
@@ -52,7 +52,7 @@ export class Batcher {
     const waiting = this.#waiting;
     this.#waiting = [];
     if (!this.runner.isCluster) this.#split(waiting);
-    else for (const batch of groupBySlot(waiting)) this.#split(batch);
+    else for (const batch of groupBySlot(waiting, ({ quotaCall }) => quotaCall.keys[0]!)) this.#split(batch);
   }
 
   /** Sends a batch as few calls of about one size. */
@@ -90,15 +90,4 @@ export class Batcher {
 
 function fail(batch: readonly Waiting[], error: unknown): void {
   for (const { reject } of batch) reject(error);
-}
-
-function groupBySlot(waiting: readonly Waiting[]): Iterable<Waiting[]> {
-  const slots = new Map<number, Waiting[]>();
-  for (const each of waiting) {
-    const slot = slotOf(each.quotaCall.keys[0]!);
-    const others = slots.get(slot);
-    if (others === undefined) slots.set(slot, [each]);
-    else others.push(each);
-  }
-  return slots.values();
 }

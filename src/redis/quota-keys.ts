@@ -31,6 +31,18 @@ export function slotOf(key: string): number {
   return crc & 16_383;
 }
 
+/** Groups items by the slot of their key. */
+export function groupBySlot<T>(items: readonly T[], keyOfItem: (item: T) => string): readonly T[][] {
+  const slots = new Map<number, T[]>();
+  for (const item of items) {
+    const slot = slotOf(keyOfItem(item));
+    const group = slots.get(slot);
+    if (group === undefined) slots.set(slot, [item]);
+    else group.push(item);
+  }
+  return [...slots.values()];
+}
+
 const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, index) => {
   let crc = index << 8;
   for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021;

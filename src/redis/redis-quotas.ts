@@ -3,7 +3,7 @@ import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { QuotaStore, StoredCharge } from '../limiter/store/quota-store.js';
 import { Batcher } from './batcher.js';
 import { createQuotaCall, partOf, type QuotaCall, returnOf } from './quota-call.js';
-import { keyOf, slotOf } from './quota-keys.js';
+import { groupBySlot, keyOf } from './quota-keys.js';
 import { RecentDenials } from './recent-denials.js';
 import type { ScriptRunner } from './redis-client.js';
 import { RENEW, RESET, SETTLE } from './script/operations.js';
@@ -96,12 +96,8 @@ export class RedisQuotas implements QuotaStore {
   /** The charges of each slot, as indexes; `undefined` if one call can carry all of them. */
   #slotsOf({ keys }: QuotaCall): readonly (readonly number[])[] | undefined {
     if (!this.#isCluster || keys.length === 1) return undefined;
-    const slots = new Map<number, number[]>();
-    for (const [index, key] of keys.entries()) {
-      const slot = slotOf(key);
-      slots.set(slot, [...(slots.get(slot) ?? []), index]);
-    }
-    return slots.size > 1 ? [...slots.values()] : undefined;
+    const slots = groupBySlot([...keys.keys()], index => keys[index]!);
+    return slots.length > 1 ? slots : undefined;
   }
 
   /** A decision over several slots. Each decides on its part; if one denies or fails, the others give back what they took. */
