@@ -99,7 +99,8 @@ async function measure() {
 /** A Redis of its own for each, so that none inherits another's tables. */
 async function measureShape(parts, clients) {
   const { Redis } = await import('ioredis');
-  const { RedisQuotaStore } = await import('../dist/redis/index.js');
+  const { readClient } = await import('../dist/redis/redis-client.js');
+  const { RedisQuotas } = await import('../dist/redis/redis-quotas.js');
   const { createPolicy } = await import('../dist/limiter/policy.js');
   const port = await freePort();
   const server = await startRedis(port);
@@ -107,9 +108,9 @@ async function measureShape(parts, clients) {
   try {
     const policies = parts.map(createPolicy);
     let nowMs = Date.now();
-    const store = new RedisQuotaStore({
-      client: redis,
-      deadlineMs: 60_000,
+    const store = new RedisQuotas({
+      runner: readClient('client', redis),
+      prefix: 'asec:',
       maxDenials: 0,
       now: () => nowMs,
     });

@@ -220,9 +220,9 @@ export class RateLimiter {
     return { decision, isShared: false, chargedMs };
   }
 
-  /** Whether a refusal stands until its reset, although nobody is asked again. */
+  /** Whether a denial lasts until its reset: one of the process's own counts may end earlier, when a store that failed answers again. */
   remembers({ isShared }: Pick<Decided, 'isShared'>): boolean {
-    return isShared ? this.settings.store?.remembersDenials === true : !this.hasStore;
+    return isShared || !this.hasStore;
   }
 
   get hasStore(): boolean {

@@ -1,6 +1,6 @@
-/* Why a connection to Redis cannot be used, for a log: what an operator can change, and nothing of what the URL holds. */
+/* Explains in a log line why a connection to Redis cannot be used: what an operator can change, and no part of the URL. */
 
-/** @throws nothing: an error that is not known is told by its code alone, since its text may repeat what was sent, a password too */
+/** Describes an unknown error by its code only: its message may repeat what was sent, including a password. */
 export function describeRedisError(error: unknown, url: string): string {
   const { code = '', message = '' } = (error ?? {}) as { code?: unknown; message?: unknown };
   const text = `${String(code)} ${String(message)}`;
@@ -32,7 +32,7 @@ const CAUSES: readonly Cause[] = [
     /WRONGPASS|invalid password|invalid username-password/i,
     'the server rejects the user name or the password',
   ],
-  [/NOAUTH/, 'the server asks for a password, and the URL has none'],
+  [/NOAUTH/, 'the server requires a password, and the URL has none'],
   [DATABASE, 'the server has no database %'],
   [
     /RESP type|Protocol error/i,
@@ -49,7 +49,7 @@ const CAUSES: readonly Cause[] = [
 
 const databaseOf = (url: string): string => /^\w+:\/\/[^/]*\/(\d+)/.exec(url)?.[1] ?? '0';
 
-/** A connection of the module's own is not usable; the message says why. */
+/** A connection that the module opened cannot be used; the message says why. */
 export class RedisUnusableError extends Error {
   override readonly name = 'RedisUnusableError';
 
@@ -58,13 +58,13 @@ export class RedisUnusableError extends Error {
   }
 }
 
-/** What is known of a connection, from the events of its client. */
+/** The state of a connection, from the events of its client. */
 export class ConnectionState {
   #cause: string;
-  /** A client that could not select its database goes on with database 0, in which others count. */
+  /** A client that could not select its database continues with database 0, which belongs to others. */
   #wrongDatabase = false;
-  /** Whether this attempt's failure is known. */
-  #isTold = false;
+  /** Whether the cause of this attempt's failure is known. */
+  #isExplained = false;
 
   constructor(
     private readonly url: string,
@@ -75,13 +75,13 @@ export class ConnectionState {
   }
 
   onConnect(): void {
-    this.#wrongDatabase = this.#isTold = false;
+    this.#wrongDatabase = this.#isExplained = false;
   }
 
   onError(error: unknown): void {
-    // What closed it was told before.
-    if (this.#isTold && /closed/i.test(String((error as Error | undefined)?.message))) return;
-    this.#isTold = true;
+    // The cause of the close came before.
+    if (this.#isExplained && /closed/i.test(String((error as Error | undefined)?.message))) return;
+    this.#isExplained = true;
     this.#cause = describeRedisError(error, this.url);
     if (isDatabaseError(error)) this.#wrongDatabase = true;
   }
@@ -89,12 +89,12 @@ export class ConnectionState {
   onReady(): void {
     if (this.#wrongDatabase) return;
     this.#cause = 'the connection was lost';
-    this.#isTold = false;
+    this.#isExplained = false;
   }
 
-  /** Asks the client, if its connection can be used. */
-  async run<T>(quotaRequest: () => Promise<T>): Promise<T> {
+  /** Runs a command. @throws RedisUnusableError if the connection cannot be used */
+  async run<T>(command: () => Promise<T>): Promise<T> {
     if (this.#wrongDatabase || !this.isReady()) throw new RedisUnusableError(this.#cause);
-    return quotaRequest();
+    return command();
   }
 }

@@ -1,5 +1,5 @@
-/* API keys that several processes share. Each holds them in memory and asks Redis every other second whether they have changed, so
- * that verifying never waits, and costs the same for an unknown ID as for a known one. */
+/* API keys in Redis, which several processes share. Each process keeps them in memory and checks every two seconds whether they have
+ * changed, so verifying never waits, and costs the same for an unknown ID as for a known one. */
 import { randomUUID } from 'node:crypto';
 import type { KeyStoreHooks } from '../identity/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
@@ -7,32 +7,32 @@ import { KeyBookStore, MAX_STALE_MS } from '../auth/key-book-store.js';
 import { readInteger, readObject, readString } from '../common/read-options.js';
 import { RedisUnusableError } from './connection-cause.js';
 import { type OpenedClient, openClient } from './open-client.js';
-import { createRunner, type RedisClient, type ScriptRunner } from './redis-client.js';
+import { readClient, type RedisClient, type ScriptRunner } from './redis-client.js';
 import { checkRedisUrl } from '../common/redis-url.js';
 import { within } from '../common/within.js';
 import { logLine } from '../common/log-text.js';
 
 export interface RedisKeyStoreOptions {
   client: RedisClient;
-  /** The Redis key that holds them all. @default 'agent-security:keys' */
+  /** The Redis key that holds all API keys. @default 'agent-security:keys' */
   key?: string;
-  /** How often Redis is asked for changes: a revocation holds within this time. @default 2000 */
+  /** How often changes are read from Redis: a revocation takes effect within this time. @default 2000 */
   refreshMs?: number;
-  /** How long keys count while Redis does not answer; beyond it, no key can be verified (503). @default 60000 */
+  /** How long keys stay valid while Redis does not answer. Then requests with a key get 503. @default 60000 */
   maxStaleMs?: number;
-  /** Milliseconds that never go back. Tests replace it. @default performance.now */
+  /** A monotonic clock, for tests. @default performance.now */
   nowMs?: () => number;
 }
 
 const COMMAND_MS = 1_000;
 
-/** The version, and the book if it is another one. */
+/** Reads the version, and the book if the version has changed. */
 const READ = `
 local version = redis.call('HGET', KEYS[1], 'version') or '0'
 if version == ARGV[1] then return { version } end
 return { version, redis.call('HGET', KEYS[1], 'book') }`;
 
-/** Replaces the book if nobody else has since it was read. */
+/** Replaces the book, unless it has changed since it was read. */
 const WRITE = `
 if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'book', ARGV[2])
@@ -41,7 +41,7 @@ return 1`;
 const NO_VERSION = '';
 const NAME = 'RedisKeyStore';
 
-/** @throws TypeError for a client of neither library; AgentSecurityConfigError for other options */
+/** @throws AgentSecurityConfigError for a wrong option */
 export class RedisKeyStore extends KeyBookStore {
   readonly #run: ScriptRunner;
   readonly #key: string;
@@ -60,13 +60,13 @@ export class RedisKeyStore extends KeyBookStore {
       max: 86_400_000,
     });
     super(EMPTY_BOOK, { maxStaleMs, nowMs: options.nowMs ?? (() => performance.now()) });
-    this.#run = createRunner(options.client);
+    this.#run = readClient(`${NAME}.client`, options.client);
     this.#key = readString(`${NAME}.key`, options.key, 'agent-security:keys');
     this.#refreshMs = refreshMs;
     this.#maxStaleMs = maxStaleMs;
   }
 
-  /** An app starts also while Redis is away: its keys are then answered with 503 until it is back. */
+  /** The app starts even if Redis is down: requests with a key get 503 until Redis answers. */
   override async open(hooks: KeyStoreHooks): Promise<void> {
     await super.open(hooks);
     await this.refresh();
@@ -78,28 +78,28 @@ export class RedisKeyStore extends KeyBookStore {
     clearInterval(this.#timer);
   }
 
-  /** Follows Redis now. Never rejects; a failure is logged once, and the keys stay as they were. */
+  /** Reads the keys now. Never rejects: a failure is logged once, and the keys stay as they were. */
   refresh(): Promise<void> {
-    this.#refreshing ??= this.#follow().finally(() => (this.#refreshing = undefined));
+    this.#refreshing ??= this.#load().finally(() => (this.#refreshing = undefined));
     return this.#refreshing;
   }
 
-  /** The book as it is in Redis, for the command `keys`. */
+  /** Reads the book from Redis, for the command `keys`. */
   async read(): Promise<{ readonly book: KeyBook; readonly version: string }> {
     const [version, text] = await this.#fetch(NO_VERSION);
     return { version, book: text === undefined ? EMPTY_BOOK : parseKeyBook(text) };
   }
 
-  /** @throws KeyBookError if somebody else has changed the keys since they were read */
+  /** @throws KeyBookError if the keys have changed since they were read */
   async write(book: KeyBook, version: string): Promise<void> {
-    // Random, and no number that is counted up: a Redis that was restored to an older state would count up to the same one again.
+    // Random, not a counter: a Redis that was restored to an older state would reach the same number again.
     const next = randomUUID();
     const written = await inTime(this.#run.eval(WRITE, [this.#key], [version, JSON.stringify(book), next]));
     if (Number(written) !== 1)
       throw new KeyBookError('were changed by another command meanwhile: run it again');
   }
 
-  async #follow(): Promise<void> {
+  async #load(): Promise<void> {
     try {
       const [version, text] = await this.#fetch(this.#version);
       if (version !== this.#version) {
@@ -132,12 +132,12 @@ export class RedisKeyStore extends KeyBookStore {
   }
 }
 
-/** A client may queue while its server is away. */
+/** A client may queue commands while its server is down. */
 function inTime<T>(answer: Promise<T>): Promise<T> {
   return within(answer, COMMAND_MS, 'Redis does not answer');
 }
 
-/** The same with a connection of its own, which opens and closes with the app. */
+/** A key store with a connection of its own, which opens and closes with the app. */
 export class ConnectedRedisKeyStore extends RedisKeyStore {
   readonly #opened: OpenedClient;
 
@@ -146,7 +146,7 @@ export class ConnectedRedisKeyStore extends RedisKeyStore {
     this.#opened = opened;
   }
 
-  /** Connects, or goes on trying. Never rejects. */
+  /** Connects, or keeps trying in the background. Never rejects. */
   async connect(): Promise<void> {
     await inTime(this.#opened.connect()).catch(() => undefined);
   }
@@ -163,8 +163,8 @@ export class ConnectedRedisKeyStore extends RedisKeyStore {
 }
 
 /**
- * A store of keys for a URL, through ioredis or node-redis, whichever is installed.
- * @throws AgentSecurityConfigError for a URL that is none, or if neither client is installed
+ * Opens a key store for a URL, through ioredis or node-redis, whichever is installed.
+ * @throws AgentSecurityConfigError for an invalid URL, or if neither client is installed
  * @example
  * auth: { apiKeys: { store: await createRedisKeyStore('rediss://user:password@redis.internal:6380') } }
  */

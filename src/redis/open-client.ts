@@ -1,30 +1,30 @@
-/* A client of our own for a URL, with settings under which nothing waits for a Redis that is not there. */
+/* Opens a client for a URL, configured so that nothing waits for a Redis that is down. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { ConnectionState } from './connection-cause.js';
 import type { IoredisClient, NodeRedisClient, RedisClient } from './redis-client.js';
 
 export interface OpenedClient {
   readonly client: RedisClient;
-  /** Starts connecting; rejects if the first attempt fails, and goes on trying. */
+  /** Starts connecting. Rejects if the first attempt fails, and keeps trying. */
   connect(): Promise<unknown>;
   close(): void;
 }
 
-const COMMAND_TIMEOUT_MS = 1_000;
+const QUEUE_TIMEOUT_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 2_000;
-/** A connection that has been silent so long with a command under way is given up: its server may be gone without a word. */
+/** A connection that has been silent for so long while a command is open is closed: the server may have vanished. */
 const SOCKET_TIMEOUT_MS = 10_000;
 
 const retryMs = (attempts: number): number => Math.min(50 * 2 ** Math.min(attempts, 6), 2_000);
 
 /**
- * By ioredis, or by node-redis if that is what is installed.
- * @param hearsLate whether answers that take longer than a second are still wanted, as long as the connection lives
+ * Opens a client of ioredis, or of node-redis if ioredis is not installed. A command that Redis answers late still gets its answer, as
+ * long as the connection lives: leases that were granted late are given back.
  * @throws AgentSecurityConfigError if neither is installed
  */
-export async function openClient(option: string, url: string, hearsLate = false): Promise<OpenedClient> {
+export async function openClient(option: string, url: string): Promise<OpenedClient> {
   const opened =
-    (await ifInstalled(() => import('ioredis').then(module => openIoredis(module, url, hearsLate)))) ??
+    (await ifInstalled(() => import('ioredis').then(module => openIoredis(module, url)))) ??
     (await ifInstalled(() => import('redis').then(module => openNodeRedis(module, url))));
   if (opened !== undefined) return opened;
   throw new AgentSecurityConfigError(
@@ -44,8 +44,8 @@ async function ifInstalled<T>(load: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Without a listener, an error event ends the process. */
-function watch(
+/** An error event without a listener would end the process. */
+function addListeners(
   client: { on(event: string, listener: (error?: unknown) => void): unknown },
   state: ConnectionState,
 ): void {
@@ -54,27 +54,22 @@ function watch(
   client.on('ready', () => state.onReady());
 }
 
-function openIoredis(
-  { Redis }: Pick<typeof import('ioredis'), 'Redis'>,
-  url: string,
-  hearsLate: boolean,
-): OpenedClient {
+function openIoredis({ Redis }: Pick<typeof import('ioredis'), 'Redis'>, url: string): OpenedClient {
   const client = new Redis(url, {
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    ...(hearsLate ? {} : { commandTimeout: COMMAND_TIMEOUT_MS }),
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SOCKET_TIMEOUT_MS,
-    // How long its timer may hold an ending process, also where the connection is gone already.
+    // How long its timer may keep an ending process alive, even if the connection is closed already.
     disconnectTimeout: 100,
     retryStrategy: retryMs,
-    // After a failover the old master refuses to write; its name leads to the new one by now.
+    // After a failover the old master rejects writes, and its name resolves to the new one.
     reconnectOnError: error => error.message.startsWith('READONLY'),
   });
   const state = new ConnectionState(url, () => client.status === 'ready');
-  watch(client, state);
+  addListeners(client, state);
   const guarded: IoredisClient = {
     evalsha: (sha, keys, ...rest) => state.run(() => client.evalsha(sha, keys, ...rest)),
     eval: (script, keys, ...rest) => state.run(() => client.eval(script, keys, ...rest)),
@@ -93,7 +88,8 @@ function openNodeRedis(
   const client = createClient({
     url,
     disableOfflineQueue: true,
-    commandOptions: { timeout: COMMAND_TIMEOUT_MS },
+    // Only of commands that are not sent yet.
+    commandOptions: { timeout: QUEUE_TIMEOUT_MS },
     socket: {
       connectTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout: SOCKET_TIMEOUT_MS,
@@ -101,7 +97,7 @@ function openNodeRedis(
     },
   });
   const state = new ConnectionState(url, () => client.isReady);
-  watch(client, state);
+  addListeners(client, state);
   const guarded: NodeRedisClient = {
     evalSha: (sha, options) => state.run(() => client.evalSha(sha, options)),
     eval: (script, options) => state.run(() => client.eval(script, options)),

@@ -3,7 +3,7 @@ import { checkRedisUrl } from '../common/redis-url.js';
 import { within } from '../common/within.js';
 import { RedisQuotaStore, type RedisQuotaStoreOptions } from './redis-store.js';
 
-/** A start waits no longer than this for a Redis that does not answer. */
+/** How long the start-up waits for a Redis that does not answer. */
 const START_MS = 1_000;
 
 /** A store with a connection of its own. As a provider of an app it connects and closes with the app. */
@@ -15,31 +15,31 @@ export class ConnectedRedisStore extends RedisQuotaStore {
     this.#opened = opened;
   }
 
-  /** Connects, or goes on trying without keeping the caller. Never rejects. */
+  /** Connects, or keeps trying in the background. Never rejects. */
   async connect(): Promise<void> {
     await within(this.#opened.connect(), START_MS).catch(() => undefined);
   }
 
-  /** Closes the connection; decisions that are under way reject. */
+  /** Closes the connection; open decisions reject. */
   close(): void {
     this.#opened.close();
   }
 
-  // Not earlier: a start that fails before must not leave a connection that keeps the process alive.
+  // Not earlier: a start-up that fails must not leave a connection that keeps the process alive.
   onApplicationBootstrap(): Promise<void> {
     return this.connect();
   }
 
-  // Not earlier: requests that are still answered are still limited.
+  // Not earlier: requests that are still being answered are still limited.
   onApplicationShutdown(): void {
     this.close();
   }
 }
 
 /**
- * A store for a URL, through ioredis or node-redis, whichever is installed. Its client never queues: while Redis is away,
+ * Opens a store for a URL, through ioredis or node-redis, whichever is installed. Its client never queues commands: while Redis is down,
  * decisions fail at once. Close it with your app.
- * @throws AgentSecurityConfigError for a URL that is none, or if neither client is installed
+ * @throws AgentSecurityConfigError for an invalid URL, or if neither client is installed
  * @example
  * const store = await createRedisStore('rediss://user:password@redis.internal:6380');
  */
@@ -52,13 +52,12 @@ export async function createRedisStore(
   return store;
 }
 
-/** The same before it connects. */
+/** The same, not yet connected. */
 export async function openRedisStore(
   option: string,
   url: string,
   options: Omit<RedisQuotaStoreOptions, 'client'> = {},
 ): Promise<ConnectedRedisStore> {
   checkRedisUrl(option, url);
-  // Slots that Redis grants late are given back.
-  return new ConnectedRedisStore(await openClient(option, url, true), options);
+  return new ConnectedRedisStore(await openClient(option, url), options);
 }

@@ -1,34 +1,31 @@
-/* How policies are named to the script: what of them a stored count depends on, and the numbers that may change under it. */
+/* How policies are encoded for the script: an ID of the properties that a stored count depends on, and the numbers that may change. */
 import { createHash } from 'node:crypto';
 import type { Policy } from '../limiter/policy.js';
 
-/** Policies that are judged together under one key. */
+/** Policies that one request draws on under one key. */
 export interface PolicySet {
   readonly policies: readonly Policy[];
-  /** One number for each different set of this process. */
-  readonly number: number;
-  /** What the script is told of each. */
+  /** Each policy as the script reads it. */
   readonly codes: readonly string[];
-  /** Under which each count is stored: the same in every process, and under every limit. */
+  /** The ID of each stored count: the same in every process, and under every limit. */
   readonly ids: readonly string[];
 }
 
-/** Changes when stored states change their form, so that old ones are not misread. */
+/** Changes with the format of stored states, so that old ones are not misread. */
 const FORM = 2;
 const ID_LENGTH = 5;
-/** A script keeps moments exactly up to here; a block this long is one for ever. */
+/** The script stores moments exactly up to here. A longer block never ends. */
 const MAX_BLOCK_MS = 2 ** 47;
 
 const RULES = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't', concurrency: 'c' } as const;
 
-/** By the list, and by its first policy: a list that is made for each request has the same ones. */
+/** By the list, and by its first policy: a list that is created for each request holds the same policies. */
 const byList = new WeakMap<readonly Policy[], PolicySet>();
 const byFirst = new WeakMap<Policy, PolicySet[]>();
-/** Of one first policy. Where limits come from elsewhere, every set may be a new one. */
+/** Sets with one first policy. With dynamic limits every set may be a new one. */
 const MAX_SIBLINGS = 64;
-let sets = 0;
 
-/** Two policies of a set that are alike, and that the user did not name, are told apart by their order. */
+/** Equal policies of one set that have no name are distinguished by their order. */
 export function policySetOf(policies: readonly Policy[]): PolicySet {
   const known = byList.get(policies);
   if (known !== undefined && isListOf(known.policies, policies)) return known;
@@ -67,13 +64,13 @@ export function createSet(policies: readonly Policy[], taken: readonly string[])
     ids.push(id);
     codes.push(encode(policy, id));
   }
-  return { policies, number: ++sets, codes, ids };
+  return { policies, codes, ids };
 }
 
-/** Those of a set that a test picks, under the IDs that they have there. */
+/** Some policies of a set, under the IDs that they have there. */
 export function subsetOf(set: PolicySet, isPicked: (index: number) => boolean): PolicySet {
   const pick = <T>(list: readonly T[]): T[] => list.filter((_each, index) => isPicked(index));
-  return { policies: pick(set.policies), number: ++sets, codes: pick(set.codes), ids: pick(set.ids) };
+  return { policies: pick(set.policies), codes: pick(set.codes), ids: pick(set.ids) };
 }
 
 const blocks = ({ blockMs }: Policy): boolean => blockMs !== undefined && blockMs > 0;
@@ -81,8 +78,9 @@ const blocks = ({ blockMs }: Policy): boolean => blockMs !== undefined && blockM
 const letterOf = (policy: Policy): string => (blocks(policy) ? 'b' : RULES[policy.rule]);
 
 /**
- * Not by the limit: a count goes on under another one. A count of another window or in other units would mean nothing. A policy in shadow mode is most often like
- * the one that it is to replace, and must not depend on its place beside that.
+ * The limit is not part of the ID, so a count continues under a new limit. A count of another window or unit would mean nothing. Shadow
+ * mode is part of it: a policy in shadow mode often equals the one that it is to replace, and must not depend on its place beside that
+ * one.
  */
 function idOf(policy: Policy, turn: number): string {
   const name = policy.named ? policy.name : '';

@@ -1,35 +1,33 @@
-/* Decisions as one call of the script, and its reply as their verdicts. */
-import { joinKey } from '../common/join-key.js';
+/* Decisions and corrections, encoded as one call of the script, and its reply, decoded as decisions. */
 import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { StoredCharge } from '../limiter/store/quota-store.js';
 import { createSet, type PolicySet, policySetOf, subsetOf } from './policy-code.js';
-import { CONSUME, NEVER, RETURN } from './quota-script.js';
+import { CONSUME, RETURN } from './script/operations.js';
+import { NEVER } from './script/quota-script.js';
 
-/** What is judged, or done, together. */
+/** One decision or correction. */
 export interface QuotaCall {
   readonly charges: readonly StoredCharge[];
-  /** Of each charge. */
+  /** The key of each charge. */
   readonly keys: readonly string[];
   readonly sets: readonly PolicySet[];
-  /** CONSUME and its like. */
-  readonly deed: number;
+  /** `CONSUME` or another operation of the script. */
+  readonly operation: number;
   /** Units to settle. */
   readonly units: number;
   /** How long ago what is settled was charged. */
   readonly ageMs: number;
-  /** Whether other charges of the same request are decided elsewhere. */
-  readonly isPart: boolean;
 }
 
 export function createQuotaCall(
   charges: readonly StoredCharge[],
   keys: readonly string[],
-  deed: number = CONSUME,
+  operation: number = CONSUME,
   units = 0,
   ageMs = 0,
 ): QuotaCall {
   const sets = charges.length === 1 ? [policySetOf(charges[0]!.policies)] : setsOf(charges, keys);
-  return { charges, keys, sets, deed, units, ageMs, isPart: false };
+  return { charges, keys, sets, operation, units, ageMs };
 }
 
 function setsOf(charges: readonly StoredCharge[], keys: readonly string[]): PolicySet[] {
@@ -42,7 +40,7 @@ function setsOf(charges: readonly StoredCharge[], keys: readonly string[]): Poli
   return sets;
 }
 
-/** Some of its charges. */
+/** The part of a call that lies in one slot. */
 export function partOf(quotaCall: QuotaCall, indexes: readonly number[]): QuotaCall {
   const pick = <T>(list: readonly T[]): T[] => indexes.map(index => list[index]!);
   return {
@@ -50,11 +48,10 @@ export function partOf(quotaCall: QuotaCall, indexes: readonly number[]): QuotaC
     charges: pick(quotaCall.charges),
     keys: pick(quotaCall.keys),
     sets: pick(quotaCall.sets),
-    isPart: true,
   };
 }
 
-/** Gives a granted decision back. A policy in shadow mode that could not give has taken nothing. */
+/** Gives back what a granted decision took. A violated policy in shadow mode took nothing. */
 export function returnOf(
   quotaCall: QuotaCall,
   policyStates: readonly PolicyState[],
@@ -67,17 +64,7 @@ export function returnOf(
     return subsetOf(set, index => !policyStates[begin + index]!.violated);
   });
   const charges = quotaCall.charges.map((charge, index) => ({ ...charge, policies: sets[index]!.policies }));
-  return { ...quotaCall, charges, sets, deed: RETURN, ageMs };
-}
-
-/** What is asked, as text; `undefined` where the answer depends on a cost. */
-export function nameCall({ charges, keys, sets }: QuotaCall): string | undefined {
-  const parts: (string | number)[] = [];
-  for (let index = 0; index < charges.length; index++) {
-    if (charges[index]!.cost !== 1) return undefined;
-    parts.push(keys[index]!, sets[index]!.number);
-  }
-  return joinKey(...parts);
+  return { ...quotaCall, charges, sets, operation: RETURN, ageMs };
 }
 
 export interface ScriptCall {
@@ -95,8 +82,8 @@ export function createScriptCall(quotaCalls: readonly QuotaCall[]): ScriptCall {
     let to = from;
     for (; to < quotaCalls.length && isAlike(first, quotaCalls[to]!); to++)
       keys.push(...quotaCalls[to]!.keys);
-    const { charges, sets, deed, units, ageMs } = first;
-    runs += `${runs === '' ? '' : ','}${deed},${to - from},${charges.length},${ageMs},${units}`;
+    const { charges, sets, operation, units, ageMs } = first;
+    runs += `${runs === '' ? '' : ','}${operation},${to - from},${charges.length},${ageMs},${units}`;
     for (const [index, { cost }] of charges.entries()) {
       const { codes } = sets[index]!;
       runs += `,${cost},${codes.length}`;
@@ -107,10 +94,11 @@ export function createScriptCall(quotaCalls: readonly QuotaCall[]): ScriptCall {
   return { keys, input: `[[${[...policyNumbers.keys()].join(',')}],[${runs}]]` };
 }
 
-/** Whether two differ by their keys only. */
+/** Whether two calls differ by their keys only. */
 function isAlike(first: QuotaCall, other: QuotaCall): boolean {
   if (first === other) return true;
-  if (first.deed !== other.deed || first.units !== other.units || first.ageMs !== other.ageMs) return false;
+  if (first.operation !== other.operation || first.units !== other.units || first.ageMs !== other.ageMs)
+    return false;
   const count = first.sets.length;
   if (other.sets.length !== count) return false;
   for (let index = 0; index < count; index++) {
@@ -120,16 +108,16 @@ function isAlike(first: QuotaCall, other: QuotaCall): boolean {
   return true;
 }
 
-/** As Lua counts: from 1. */
+/** Numbers start at 1, as Lua's indexes do. */
 function numberOf(numbers: Map<string, number>, text: string): number {
   let number = numbers.get(text);
   if (number === undefined) numbers.set(text, (number = numbers.size + 1));
   return number;
 }
 
-/** The verdicts of a call's decisions. @throws Error for a reply that is not the script's */
+/** @throws Error for a reply that the script cannot have given */
 export function readReply(quotaCalls: readonly QuotaCall[], reply: unknown): QuotaDecision[] {
-  if (!Array.isArray(reply)) throw new Error('The rate-limit script gave no list');
+  if (!Array.isArray(reply)) throw new Error('The rate-limit script returned no list');
   let at = 0;
   const decisions: QuotaDecision[] = [];
   for (const { charges } of quotaCalls) {
@@ -137,13 +125,13 @@ export function readReply(quotaCalls: readonly QuotaCall[], reply: unknown): Quo
     let granted = true;
     for (const { policies } of charges) {
       for (const policy of policies) {
-        // A client may be set to give numbers as text.
+        // Clients can be configured to return numbers as text.
         const remaining = Number(reply[at]);
         const reset = Number(reply[at + 1]);
         at += 2;
-        // `NaN` would pass for granted.
+        // `NaN` would count as granted.
         if (Number.isNaN(remaining) || Number.isNaN(reset))
-          throw new Error('The rate-limit script gave something else than numbers');
+          throw new Error('The rate-limit script returned something other than numbers');
         const violated = reset < 0;
         if (violated && !policy.shadow) granted = false;
         const resetMs = reset === NEVER ? Infinity : violated ? -1 - reset : reset;
@@ -152,6 +140,6 @@ export function readReply(quotaCalls: readonly QuotaCall[], reply: unknown): Quo
     }
     decisions.push({ granted, policyStates });
   }
-  if (at !== reply.length) throw new Error('The rate-limit script gave another number of answers');
+  if (at !== reply.length) throw new Error('The rate-limit script returned another number of results');
   return decisions;
 }

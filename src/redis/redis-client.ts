@@ -1,10 +1,11 @@
-/* The two clients that people use, seen as the two commands that the store needs. */
+/* The clients of ioredis and node-redis, reduced to the two commands that the stores need. */
+import { receivedError } from '../common/read-options.js';
 
 /** An ioredis client (`Redis` or `Cluster`, from 5). */
 export interface IoredisClient {
   evalsha(sha: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
   eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
-  /** Whether it speaks to a Cluster. */
+  /** Whether it is connected to a Redis Cluster. */
   readonly isCluster?: boolean;
 }
 
@@ -22,14 +23,14 @@ export interface NodeRedisClient {
 export type RedisClient = IoredisClient | NodeRedisClient;
 
 export interface ScriptRunner {
-  /** Whether keys of one call must lie in one slot. */
+  /** Whether the server is a Redis Cluster: all keys of one call must lie in one slot. */
   readonly isCluster: boolean;
   evalsha(sha: string, keys: string[], args: string[]): Promise<unknown>;
   eval(script: string, keys: string[], args: string[]): Promise<unknown>;
 }
 
-/** @throws TypeError for what is neither client */
-export function createRunner(client: RedisClient): ScriptRunner {
+/** Reads an option that takes a client. @throws AgentSecurityConfigError for anything else */
+export function readClient(option: string, client: unknown): ScriptRunner {
   if (isIoredis(client)) {
     return {
       isCluster: client.isCluster === true,
@@ -39,13 +40,19 @@ export function createRunner(client: RedisClient): ScriptRunner {
   }
   if (isNodeRedis(client)) {
     return {
-      // Only its cluster client knows masters.
+      // Only the cluster client has `masters`.
       isCluster: 'masters' in client,
       evalsha: (sha, keys, args) => client.evalSha(sha, { keys, arguments: args }),
       eval: (script, keys, args) => client.eval(script, { keys, arguments: args }),
     };
   }
-  throw new TypeError('RedisQuotaStore: client must be a client of ioredis or of redis (node-redis)');
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be a client of ioredis or of redis (node-redis)',
+    'Pass what `new Redis()` or `createClient()` returns.',
+    client,
+  );
 }
 
 const has = (client: unknown, method: string): boolean =>

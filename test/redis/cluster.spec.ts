@@ -8,7 +8,7 @@ import { CLUSTER_CLIENTS, type ConnectedClient } from '../support/redis-clients.
 const remaining = ({ policyStates }: QuotaDecision): number[] =>
   policyStates.map(policyState => policyState.remaining);
 
-describeWithRedis('a Cluster of three nodes', () => {
+describeWithRedis('a Redis Cluster of three nodes', () => {
   let nodes: readonly RedisServer[];
   beforeAll(async () => void (nodes = await startCluster()), 60_000);
 
@@ -17,7 +17,7 @@ describeWithRedis('a Cluster of three nodes', () => {
     let store: RedisQuotaStore;
     beforeAll(async () => {
       connected = await connect(nodes.map(({ port }) => port));
-      store = new RedisQuotaStore({ client: connected.client, prefix: `${title}:`, deadlineMs: 5_000 });
+      store = new RedisQuotaStore({ client: connected.client, prefix: `${title}:` });
       await until(async () => {
         try {
           return (await store.consume([{ key: 'warm', policies: [], cost: 1 }])).granted;
@@ -30,13 +30,13 @@ describeWithRedis('a Cluster of three nodes', () => {
     const three = [1_000_000, 2_000_000, 3_000_000].map(windowMs => createPolicy({ limit: 10, windowMs }));
 
     it('counts clients on every node', async () => {
-      const ask = (client: string): Promise<QuotaDecision> =>
+      const consume = (client: string): Promise<QuotaDecision> =>
         store.consume([
           { key: `all:${client}`, scope: 'all', partitionKey: client, policies: three, cost: 1 },
         ]);
       const clients = Array.from({ length: 60 }, (_, index) => `192.0.2.${index}`);
       for (const left of [9, 8]) {
-        const decisions = await Promise.all(clients.map(ask));
+        const decisions = await Promise.all(clients.map(consume));
         expect(decisions.map(remaining)).toEqual(clients.map(() => [left, left, left]));
       }
       for (const node of nodes) {
@@ -46,7 +46,7 @@ describeWithRedis('a Cluster of three nodes', () => {
       }
     });
 
-    it('judges all quotas of one owner as one', async () => {
+    it('decides on all quotas of one partition key together', async () => {
       const charge = (scope: string, limit: number) => ({
         key: `${scope}:198.51.100.1`,
         scope,
@@ -65,7 +65,7 @@ describeWithRedis('a Cluster of three nodes', () => {
       ]);
     });
 
-    it('gives back what one owner took where another refuses', async () => {
+    it('gives back the units of one partition key if another denies', async () => {
       const agent = createPolicy({ limit: 100, windowMs: 1_000_000 });
       const bucket = createPolicy({ limit: 50, windowMs: 1_000_000, algorithm: 'token-bucket' });
       const fixed = createPolicy({ limit: 50, windowMs: 1_000_000, algorithm: 'fixed-window' });
@@ -98,19 +98,19 @@ describeWithRedis('a Cluster of three nodes', () => {
       expect(decisions[7]!.policyStates.map(({ policy }) => policy)).toEqual([agent, bucket, fixed, tenant]);
     });
 
-    it('gives back nothing that a policy on trial did not take', async () => {
-      const trial = createPolicy({ limit: 2, windowMs: 1_000_000, shadow: true });
+    it('gives back nothing for a policy in shadow mode that took nothing', async () => {
+      const shadow = createPolicy({ limit: 2, windowMs: 1_000_000, shadow: true });
       const agent = createPolicy({ limit: 100, windowMs: 1_000_000 });
       const tenant = createPolicy({ limit: 3, windowMs: 1_000_000 });
       const charges = [
         {
-          key: 'trial:198.51.100.3',
-          scope: 'trial',
+          key: 'shadow:198.51.100.3',
+          scope: 'shadow',
           partitionKey: '198.51.100.3',
-          policies: [trial, agent],
+          policies: [shadow, agent],
           cost: 1,
         },
-        { key: 'trial:initech', scope: 'trial', partitionKey: 'initech', policies: [tenant], cost: 1 },
+        { key: 'shadow:initech', scope: 'shadow', partitionKey: 'initech', policies: [tenant], cost: 1 },
       ];
       const decisions = [];
       for (let turn = 0; turn < 5; turn++) decisions.push(await store.consume(charges));
@@ -126,7 +126,7 @@ describeWithRedis('a Cluster of three nodes', () => {
 
     it('settles, renews and resets in every slot', async () => {
       const budget = createPolicy({ limit: 100, windowMs: 1_000_000 });
-      const slots = createPolicy({ limit: 4, windowMs: 60_000, algorithm: 'concurrency' });
+      const concurrent = createPolicy({ limit: 4, windowMs: 60_000, algorithm: 'concurrency' });
       const charges = (cost: number) => [
         {
           key: 'budget:198.51.100.4',
@@ -140,7 +140,7 @@ describeWithRedis('a Cluster of three nodes', () => {
           key: 'budget:hooli',
           scope: 'budget',
           partitionKey: 'hooli',
-          policies: [slots],
+          policies: [concurrent],
           cost: Math.min(cost, 1),
         },
       ];
@@ -154,18 +154,18 @@ describeWithRedis('a Cluster of three nodes', () => {
     });
 
     it('loads the script again on nodes that lost it', async () => {
-      const ask = (client: string): Promise<QuotaDecision> =>
+      const consume = (client: string): Promise<QuotaDecision> =>
         store.consume([
           { key: `lost:${client}`, scope: 'lost', partitionKey: client, policies: three, cost: 1 },
         ]);
       const clients = Array.from({ length: 30 }, (_, index) => `192.0.2.${index}`);
-      await Promise.all(clients.map(ask));
+      await Promise.all(clients.map(consume));
       for (const node of nodes) await node.command('SCRIPT', 'FLUSH');
-      const decisions = await Promise.all(clients.map(ask));
+      const decisions = await Promise.all(clients.map(consume));
       expect(decisions.map(remaining)).toEqual(clients.map(() => [8, 8, 8]));
     });
 
-    it('knows the slots that the nodes know', async () => {
+    it('computes the same slots as the nodes', async () => {
       for (const tag of ['192.0.2.1', 'global', '~aZ09-_', '2001:db8::/64']) {
         expect(slotOf(`asec:{${tag}}all`)).toBe(
           Number(await nodes[0]!.command('CLUSTER', 'KEYSLOT', `asec:{${tag}}all`)),

@@ -1,4 +1,4 @@
-/* Connections that cannot be used, to real servers: the log says why, and never the password. */
+/* Connections to real servers that cannot be used: the log says why, and never shows the password. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo } from 'node:net';
@@ -72,7 +72,7 @@ describeWithRedis('a connection that cannot be used', () => {
       () => `redis://:wrong-${PASSWORD}@127.0.0.1:${ports.locked}`,
       'rejects the user name or the password',
     ],
-    ['no password', () => `redis://127.0.0.1:${ports.locked}`, 'asks for a password, and the URL has none'],
+    ['no password', () => `redis://127.0.0.1:${ports.locked}`, 'requires a password, and the URL has none'],
     ['a database that does not exist', () => `redis://127.0.0.1:${ports.plain}/99`, 'has no database 99'],
     [
       'TLS to a plain port',
@@ -90,7 +90,7 @@ describeWithRedis('a connection that cannot be used', () => {
       'is not trusted',
     ],
     ['a server of another protocol', () => `redis://127.0.0.1:${ports.http}`, 'the protocol of Redis'],
-    ['nobody at the port', () => `redis://127.0.0.1:${ports.none}`, 'nothing listens'],
+    ['no server at the port', () => `redis://127.0.0.1:${ports.none}`, 'nothing listens'],
   ];
 
   describe.each(['ioredis', 'redis'])('by %s', client => {
@@ -131,7 +131,7 @@ describeWithRedis('a connection that cannot be used', () => {
     }
   });
 
-  it('is told by the store of keys', async () => {
+  it('is reported by the key store', async () => {
     const store = await createRedisKeyStore(`redis://:wrong-${PASSWORD}@127.0.0.1:${ports.locked}`);
     const warn = jest.fn();
     await store.open({ warn, revoked: jest.fn() });
@@ -169,7 +169,7 @@ describe('describeRedisError', () => {
     [undefined, 'the connection fails'],
     ['text', 'the connection fails'],
     [Object.assign(new Error('x'), { code: 'EHOSTUNREACH' }), 'the connection fails (EHOSTUNREACH)'],
-  ])('tells of %p nothing but its code', (error, cause) => {
+  ])('shows only the code of %p', (error, cause) => {
     expect(describeRedisError(error, 'redis://a')).toBe(cause);
   });
 });

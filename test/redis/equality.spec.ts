@@ -1,10 +1,11 @@
-/* The same random steps in this process's memory and in Redis: every verdict is the same, to its last number. */
+/* The same random steps in this process's memory and in Redis: all decisions are equal, to the last number. */
 import { adjust, type Charge, EVERY_POLICY, consume, type QuotaDecision } from '../../src/limiter/consume.js';
 import { hashKey } from '../../src/common/hash-key.js';
 import { createPolicy, type Policy, type PolicyParts } from '../../src/limiter/policy.js';
 import type { StoredCharge } from '../../src/limiter/store/quota-store.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
-import { RedisQuotaStore } from '../../src/redis/redis-store.js';
+import { readClient } from '../../src/redis/redis-client.js';
+import { RedisQuotas } from '../../src/redis/redis-quotas.js';
 import { seededNumbers } from '../fixtures/cells.js';
 import { describeWithRedis, startRedis, type RedisServer } from '../support/redis.js';
 import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
@@ -57,7 +58,7 @@ const rows: Row[] = [
     1,
   ],
   [
-    'three rules under one key',
+    'three algorithms under one key',
     [
       [
         { limit: 10, windowMs: second },
@@ -80,7 +81,7 @@ const rows: Row[] = [
     1,
   ],
   [
-    'two owners',
+    'two partition keys',
     [
       [{ limit: 10, windowMs: second }],
       [
@@ -92,7 +93,7 @@ const rows: Row[] = [
     2,
   ],
   [
-    'a policy on trial beside one like it',
+    'a policy in shadow mode beside an equal one',
     [
       [
         { limit: 5, windowMs: second, shadow: true },
@@ -103,7 +104,7 @@ const rows: Row[] = [
     2,
   ],
   [
-    'trials of every rule',
+    'every algorithm in shadow mode',
     [
       [
         { limit: 15, windowMs: second },
@@ -115,8 +116,14 @@ const rows: Row[] = [
     120,
     2,
   ],
-  ['slots', [[{ limit: 5, windowMs: 12_000, algorithm: 'concurrency' }]], 700, 2],
-  ['slots, released', [[{ limit: 5, windowMs: 12_000, algorithm: 'concurrency' }]], 300, 2, true],
+  ['a concurrency limit', [[{ limit: 5, windowMs: 12_000, algorithm: 'concurrency' }]], 700, 2],
+  [
+    'a concurrency limit with releases',
+    [[{ limit: 5, windowMs: 12_000, algorithm: 'concurrency' }]],
+    300,
+    2,
+    true,
+  ],
   ['a settled window', [[{ limit: 10, windowMs: second }]], 60, 3, true],
   ['a settled window of batches', [[{ limit: 100, windowMs: minute }]], 300, 9, true],
   ['a settled window of ticks', [[{ limit: 50, windowMs: day }]], 900_000, 5, true],
@@ -137,7 +144,7 @@ const rows: Row[] = [
   ],
   ['a settled block', [[{ limit: 8, windowMs: second, blockMs: 2_000 }]], 70, 2, true],
   [
-    'a settled budget beside slots',
+    'a settled budget beside a concurrency limit',
     [
       [
         { limit: 8, windowMs: second },
@@ -176,15 +183,14 @@ describeWithRedis('memory and Redis', () => {
     let connected: ConnectedClient;
     beforeAll(async () => void (connected = await connect([redis.port])));
 
-    it.each(rows)('%s: the same verdicts', async (title, groups, stepMs, maxCost, settles = false) => {
+    it.each(rows)('%s: the same decisions', async (title, groups, stepMs, maxCost, settles = false) => {
       // Memory's clock is monotonic and small; at today's date its bucket would lose fractions of milliseconds.
       let nowMs = 5_000_000;
       const below = seededNumbers(title.length);
-      const store = new RedisQuotaStore({
-        client: connected.client,
+      const store = new RedisQuotas({
+        runner: readClient('client', connected.client),
         prefix: `${title}:${_title}:`,
         now: () => nowMs,
-        deadlineMs: 10_000,
         maxDenials: 0,
       });
       const tables = groups.map(parts => new QuotaTable(parts.map(createPolicy), 1_000));
@@ -208,11 +214,11 @@ describeWithRedis('memory and Redis', () => {
           })),
         ];
       };
-      // What was charged, to be settled later.
+      // Charges to settle later.
       const charged: { charges: Charge[]; stored: StoredCharge[]; atMs: number; units: number }[] = [];
       let rejections = 0;
       for (let at = 0; at < STEPS;) {
-        // Some at one moment share a call.
+        // Steps of the same moment share a call.
         const together = 1 + below(40);
         const expected: QuotaDecision[] = [];
         const answers: Promise<QuotaDecision>[] = [];
@@ -220,7 +226,7 @@ describeWithRedis('memory and Redis', () => {
           const settled = settles && below(3) === 0 ? charged[below(charged.length)] : undefined;
           if (settled !== undefined) {
             const { atMs } = settled;
-            // Now and then it was more than was reserved.
+            // Sometimes the actual cost exceeds the estimate.
             const units = below(6) === 0 ? 1 + below(4) : -(1 + below(settled.units));
             settled.units += Math.min(0, units);
             if (settled.units === 0) charged.splice(charged.indexOf(settled), 1);

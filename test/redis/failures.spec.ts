@@ -1,4 +1,4 @@
-/* An app whose Redis fails in every way that a Redis can: each request is answered in time, limits hold by themselves, and it heals. */
+/* An app whose Redis fails in every possible way: each request is answered in time, local limits apply, and the app recovers. */
 import { Controller, Get } from '@nestjs/common';
 import { type AgentSecurityOptions, type RateLimitOptions, SecurityEvents } from '../../src/index.js';
 import { type ConnectedRedisStore, createRedisStore, RedisQuotaStore } from '../../src/redis/index.js';
@@ -97,7 +97,7 @@ describeWithRedis('an app whose Redis fails', () => {
     };
     return start(platform, { options, controllers: [HelloController] });
   };
-  /** On a busy machine this process stands still at times, which is nobody's wait. */
+  /** Does not count pauses of this process, which a busy machine causes. */
   const timed = async <T>(work: () => Promise<T>): Promise<[T, tookMs: number]> => {
     let lastMs = performance.now();
     const startMs = lastMs;
@@ -113,7 +113,7 @@ describeWithRedis('an app whose Redis fails', () => {
     look();
     return [result, performance.now() - startMs - stoodMs];
   };
-  const ask = async (app: RunningApp, client: string): Promise<Answer> => {
+  const get = async (app: RunningApp, client: string): Promise<Answer> => {
     const [answer, tookMs] = await timed(() => app.send('/', { headers: { 'X-Forwarded-For': client } }));
     expect(tookMs).toBeLessThan(ANSWERED_WITHIN_MS);
     return answer;
@@ -123,22 +123,22 @@ describeWithRedis('an app whose Redis fails', () => {
 
   describe.each(apps)('%s', (_title, platform, connect) => {
     it.each(failures)(
-      '%s: answers in time, limits by itself, says so once, heals',
+      '%s: answers in time, limits locally, logs once, recovers',
       async (_name, { fail, heal }) => {
         const app = await launch(platform, await connect(redis.port));
         const changes: string[] = [];
         app.app.get(SecurityEvents).on('limit.store', ({ state }) => changes.push(state));
-        expect((await ask(app, '192.0.2.1')).header('X-RateLimit-Remaining')).toBe('4');
+        expect((await get(app, '192.0.2.1')).header('X-RateLimit-Remaining')).toBe('4');
         expect(await isCounted('192.0.2.1')).toBe(true);
 
         await fail(redis);
         const statuses: number[] = [];
         for (let request = 0; request < LIMIT + 3; request++)
-          statuses.push((await ask(app, '192.0.2.2')).status);
+          statuses.push((await get(app, '192.0.2.2')).status);
         expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429, 429]);
-        // The circuit is open: nobody waits for the store.
+        // The circuit is open: requests do not wait for the store.
         const [, tookMs] = await timed(async () => {
-          for (let request = 0; request < 10; request++) await ask(app, '192.0.2.3');
+          for (let request = 0; request < 10; request++) await get(app, '192.0.2.3');
         });
         expect(tookMs).toBeLessThan(500);
         expect(app.logger.find('The rate-limit store fails', 'error')).toHaveLength(1);
@@ -146,10 +146,10 @@ describeWithRedis('an app whose Redis fails', () => {
         await heal(redis);
         await until(async () => {
           app.clock.advance(1_000);
-          expect((await ask(app, '192.0.2.4')).status).toBeLessThan(500);
+          expect((await get(app, '192.0.2.4')).status).toBeLessThan(500);
           return app.logger.find('The rate-limit store answers again').length > 0;
         });
-        expect((await ask(app, '192.0.2.5')).header('X-RateLimit-Remaining')).toBe('4');
+        expect((await get(app, '192.0.2.5')).header('X-RateLimit-Remaining')).toBe('4');
         expect(await isCounted('192.0.2.5')).toBe(true);
         expect(app.logger.find('The rate-limit store fails', 'error')).toHaveLength(1);
         expect(app.logger.find('The rate-limit store answers again')).toHaveLength(1);
@@ -158,14 +158,14 @@ describeWithRedis('an app whose Redis fails', () => {
       },
     );
 
-    it('restarted empty between two requests: the counts are gone and nothing else', async () => {
+    it('restarted empty between two requests: only the counts are lost', async () => {
       const app = await launch(platform, await connect(redis.port));
-      await ask(app, '192.0.2.1');
+      await get(app, '192.0.2.1');
       await redis.kill();
       await redis.start();
       await until(async () => {
         app.clock.advance(1_000);
-        expect((await ask(app, '192.0.2.6')).status).toBeLessThan(500);
+        expect((await get(app, '192.0.2.6')).status).toBeLessThan(500);
         return isCounted('192.0.2.6');
       });
       expect(await isCounted('192.0.2.1')).toBe(false);
@@ -177,11 +177,11 @@ describeWithRedis('an app whose Redis fails', () => {
       const allowing = await launch(platform, store, { onStoreError: 'allow' });
       await redis.kill();
       for (let request = 0; request < LIMIT + 3; request++) {
-        const denied = await ask(denying, '192.0.2.1');
+        const denied = await get(denying, '192.0.2.1');
         expect(denied.status).toBe(503);
         expect(denied.header('Retry-After')).toBe('1');
         expect(denied.json()).toMatchObject({ code: 'limits_unavailable', retryable: true });
-        expect((await ask(allowing, '192.0.2.1')).status).toBe(200);
+        expect((await get(allowing, '192.0.2.1')).status).toBe(200);
       }
     });
   });
@@ -192,32 +192,32 @@ describeWithRedis('an app whose Redis fails', () => {
     ['deny', [503, 503, 503, 503, 503, 503, 503]],
   ];
   it.each(onErrors)(
-    "behind a slow line, with '%s': answers in time, and heals",
+    "behind a slow line, with '%s': answers in time, and recovers",
     async (onStoreError, expected) => {
       const line = await startLine(redis.port);
       const app = await launch(FASTIFY, await throughUrl(line.port), { onStoreError });
-      expect((await ask(app, '192.0.2.1')).header('X-RateLimit-Remaining')).toBe('4');
+      expect((await get(app, '192.0.2.1')).header('X-RateLimit-Remaining')).toBe('4');
       line.delayMs = 400;
       const statuses: number[] = [];
       for (let request = 0; request < LIMIT + 2; request++)
-        statuses.push((await ask(app, '192.0.2.2')).status);
+        statuses.push((await get(app, '192.0.2.2')).status);
       expect(statuses).toEqual(expected);
       expect(app.logger.find('The rate-limit store fails', 'error')).toHaveLength(1);
       line.delayMs = 0;
       await until(async () => {
         app.clock.advance(1_000);
-        await ask(app, '192.0.2.4');
+        await get(app, '192.0.2.4');
         return app.logger.find('The rate-limit store answers again').length > 0;
       });
-      expect((await ask(app, '192.0.2.5')).header('X-RateLimit-Remaining')).toBe('4');
+      expect((await get(app, '192.0.2.5')).header('X-RateLimit-Remaining')).toBe('4');
     },
   );
 
-  it('limits by itself from the first request where Redis was never there', async () => {
+  it('limits locally from the first request if Redis never answered', async () => {
     await redis.kill();
     const app = await launch(EXPRESS, await throughUrl(redis.port));
     const statuses: number[] = [];
-    for (let request = 0; request < LIMIT + 1; request++) statuses.push((await ask(app, '192.0.2.2')).status);
+    for (let request = 0; request < LIMIT + 1; request++) statuses.push((await get(app, '192.0.2.2')).status);
     expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
   });
 });

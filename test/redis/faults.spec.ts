@@ -1,5 +1,5 @@
-/* Faults of Redis, and of the processes, while two processes that share it are under hostile load: whatever fails, both live, every tool
- * call that ran has one audit outcome, and every slot of a concurrency limit comes back. `ABUSE_SEED` repeats a run. */
+/* Faults of Redis and of the processes while two processes that share it are under hostile load. Whatever fails, both stay alive, every
+ * tool call that ran has one audit outcome, and every lease of a concurrency limit is given back. `ABUSE_SEED` repeats a run. */
 import { once } from 'node:events';
 import { Random } from '../support/abuse/client.js';
 import { AbusedApp, attack, build, KEY, type Result } from '../support/abuse/process.js';
@@ -33,8 +33,8 @@ describeWithRedis('two processes over one Redis, under hostile load', () => {
     await Promise.all(attacks);
   };
 
-  /** How many of the slots that both share can be taken at once; asked again while some are on their way back. */
-  const freeSlots = async (): Promise<number> => {
+  /** How many leases of the shared limit can be acquired at once; repeated while some are being given back. */
+  const freeLeases = async (): Promise<number> => {
     const { concurrency } = apps[0]!;
     for (let attempt = 0; ; attempt++) {
       const answers = await Promise.all(
@@ -80,7 +80,7 @@ describeWithRedis('two processes over one Redis, under hostile load', () => {
         expect(app.isAlive).toBe(true);
         expect(await app.settle()).toEqual({ running: 0, streams: 0, connections: 0 });
       }
-      expect(await freeSlots()).toBe(apps[0]!.concurrency);
+      expect(await freeLeases()).toBe(apps[0]!.concurrency);
       for (const app of apps) {
         await app.settle();
         const { found, faults: own } = await app.ask<Result>('result');

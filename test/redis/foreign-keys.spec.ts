@@ -1,4 +1,5 @@
-/* What stands under a key of the store may be somebody else's: a list, a text. It costs its owner a count, and nobody else anything. */
+/* A key of the store may hold a value of another program: a list, a text. Its client starts a new count, and no other client is
+ * affected. */
 import { joinKey } from '../../src/common/join-key.js';
 import { createPolicy, type PolicyParts } from '../../src/limiter/policy.js';
 import { policySetOf } from '../../src/redis/policy-code.js';
@@ -8,7 +9,7 @@ import { describeWithRedis, type RedisServer, startRedis } from '../support/redi
 import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
 
 const windowMs = 60_000;
-const RULES: readonly (readonly [title: string, parts: readonly PolicyParts[]])[] = [
+const ALGORITHMS: readonly (readonly [title: string, parts: readonly PolicyParts[]])[] = [
   ['a sliding window', [{ limit: 5, windowMs }]],
   [
     'two sliding windows',
@@ -20,7 +21,7 @@ const RULES: readonly (readonly [title: string, parts: readonly PolicyParts[]])[
   ['a fixed window', [{ limit: 5, windowMs, algorithm: 'fixed-window' }]],
   ['a token bucket', [{ limit: 5, windowMs, algorithm: 'token-bucket' }]],
   ['a blocking window', [{ limit: 5, windowMs, blockMs: windowMs }]],
-  ['slots', [{ limit: 5, windowMs, algorithm: 'concurrency' }]],
+  ['a concurrency limit', [{ limit: 5, windowMs, algorithm: 'concurrency' }]],
 ];
 
 const TYPES: readonly (readonly [title: string, command: (key: string) => readonly string[]])[] = [
@@ -40,7 +41,7 @@ describeWithRedis.each(CLIENTS)('a foreign key through %s', (_title, connect) =>
   });
   beforeEach(() => redis.command('FLUSHALL'));
 
-  describe.each(RULES)('of %s', (_rule, parts) => {
+  describe.each(ALGORITHMS)('of %s', (_rule, parts) => {
     const policies = parts.map(createPolicy);
     const charge = (partitionKey: string) => ({
       key: joinKey('all', partitionKey),
@@ -50,22 +51,21 @@ describeWithRedis.each(CLIENTS)('a foreign key through %s', (_title, connect) =>
       policies,
       cost: 1,
     });
-    const create = (): RedisQuotaStore =>
-      new RedisQuotaStore({ client: connected.client, deadlineMs: 5_000 });
+    const create = (): RedisQuotaStore => new RedisQuotaStore({ client: connected.client });
 
-    it.each(TYPES)('that is %s fails no decision, its own included', async (_type, command) => {
+    it.each(TYPES)('that is %s fails no decision', async (_type, command) => {
       const store = create();
-      const owners = ['192.0.2.1', '192.0.2.2'];
-      await redis.command(...command(keyOf('asec:', charge(owners[0]!))));
+      const clients = ['192.0.2.1', '192.0.2.2'];
+      await redis.command(...command(keyOf('asec:', charge(clients[0]!))));
       // Alone, and with another in one call.
-      expect((await store.consume([charge(owners[0]!)])).granted).toBe(true);
-      const decisions = await Promise.all(owners.map(partitionKey => store.consume([charge(partitionKey)])));
+      expect((await store.consume([charge(clients[0]!)])).granted).toBe(true);
+      const decisions = await Promise.all(clients.map(partitionKey => store.consume([charge(partitionKey)])));
       expect(decisions.map(({ granted }) => granted)).toEqual([true, true]);
       expect(decisions[0]!.policyStates[0]!.remaining).toBe(3);
-      expect(Number(await redis.command('PTTL', keyOf('asec:', charge(owners[0]!))))).toBeGreaterThan(0);
+      expect(Number(await redis.command('PTTL', keyOf('asec:', charge(clients[0]!))))).toBeGreaterThan(0);
     });
 
-    it('that is another text fails no decision', async () => {
+    it('that is an arbitrary text fails no decision', async () => {
       const store = create();
       const ids = policySetOf(policies).ids;
       let seed = 36;
@@ -77,7 +77,7 @@ describeWithRedis.each(CLIENTS)('a foreign key through %s', (_title, connect) =>
         Array.from({ length: count }, () => 'aZ0~'.charAt(random(4))).join('');
       for (let turn = 0; turn < 120; turn++) {
         const partitionKey = `10.0.0.${turn}`;
-        // Every other one begins as a record of the policy does.
+        // Every other text begins like a record of the policy.
         const text = turn % 2 === 0 ? letters(turn / 2) : `${letters(5)}${ids[0]!}${letters(random(60))}`;
         await redis.command('SET', keyOf('asec:', charge(partitionKey)), text);
         expect((await store.consume([charge(partitionKey)])).policyStates).toHaveLength(policies.length);

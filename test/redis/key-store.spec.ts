@@ -53,7 +53,7 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     expect(revoked).toEqual([id]);
   });
 
-  it('refuses a change of what somebody else has changed meanwhile', async () => {
+  it('rejects a write if the keys have changed since they were read', async () => {
     const [one, other] = [create(), create()];
     const { version } = await one.read();
     await other.write(book, version);
@@ -61,7 +61,7 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     expect((await one.read()).book).toEqual(book);
   });
 
-  it('follows a Redis that was restored to an older version and changed from there', async () => {
+  it('reads the keys of a Redis that was restored to an older state and then changed', async () => {
     const [reader, writer] = [create(), create()];
     const { version: none } = await writer.read();
     await writer.write(book, none);
@@ -77,7 +77,7 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     expect(revoked).toContain(id);
   });
 
-  it('never gives two books the same version', async () => {
+  it('gives each book a version of its own', async () => {
     const writer = create();
     const versions = new Set<string>();
     for (let round = 0; round < 3; round++) {
@@ -90,7 +90,7 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     expect(versions.size).toBe(9);
   });
 
-  it('asks for the keys only when they have changed', async () => {
+  it('reads the keys only if they have changed', async () => {
     const store = create();
     await store.write(book, (await store.read()).version);
     await store.open(hooks);
@@ -99,7 +99,7 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     expect(store.find(id)).toBe(before);
   });
 
-  it('keeps the last good keys while the entry is broken, and says so once', async () => {
+  it('keeps the last good keys while the entry is broken, with one warning', async () => {
     const store = create();
     await store.write(book, (await store.read()).version);
     await store.open(hooks);
@@ -110,7 +110,7 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     expect(warnings).toEqual([expect.stringContaining('is not JSON')]);
   });
 
-  it('counts no key that was not confirmed for too long', async () => {
+  it('rejects every key once the keys have not been read for too long', async () => {
     const store = create({ maxStaleMs: 60_000 });
     await store.write(book, (await store.read()).version);
     await store.open(hooks);
@@ -119,7 +119,6 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     nowMs = 60_001;
     expect(() => store.find(id)).toThrow('too long');
     expect(() => store.find('unknown')).toThrow('too long');
-    // What the verifier asks.
     expect(() => store.candidates(id)).toThrow('too long');
     expect(() => store.findAgent('bot')).toThrow('too long');
     const verifier = new ApiKeyVerifier(store, digests, 'ask', new ManualClock());
@@ -130,7 +129,7 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
 });
 
 describeWithRedis('createRedisKeyStore', () => {
-  it('connects and closes with the app, and starts also while Redis is away', async () => {
+  it('connects and closes with the app, and starts even if Redis is down', async () => {
     const redis = await startRedis();
     const hooks = { warn: jest.fn(), revoked: jest.fn() };
     const store = await createRedisKeyStore(redis.url);

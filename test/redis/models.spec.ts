@@ -1,10 +1,11 @@
-/* Each algorithm against its model, in this process's memory and in Redis, by the same table of cases. `MODEL_STEPS=1000000` makes it a
+/* Compares each algorithm with its model, in this process's memory and in Redis, over the same table of cases. `MODEL_STEPS=1000000` runs a
  * million steps for each algorithm and place. */
 import { adjust, EVERY_POLICY, consume, type QuotaDecision } from '../../src/limiter/consume.js';
 import { hashKey } from '../../src/common/hash-key.js';
 import { createPolicy, type Policy } from '../../src/limiter/policy.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
-import { RedisQuotaStore } from '../../src/redis/redis-store.js';
+import { readClient } from '../../src/redis/redis-client.js';
+import { RedisQuotas } from '../../src/redis/redis-quotas.js';
 import { seededNumbers } from '../fixtures/cells.js';
 import { MODEL_CASES, type Model, type ModelCase, type ModelCharge } from '../fixtures/quota-models.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
@@ -27,7 +28,7 @@ function inMemory(policy: Policy, now: () => number): Counts {
   };
 }
 
-function inRedis(store: RedisQuotaStore, policy: Policy, now: () => number): Counts {
+function inRedis(store: RedisQuotas, policy: Policy, now: () => number): Counts {
   const charge = (client: string, cost: number) => ({
     key: `all:${client}`,
     scope: 'all',
@@ -59,7 +60,7 @@ async function compare(
   let rejected = 0;
   for (let step = 0; step < steps;) {
     nowMs += below(50) === 0 ? below(stepMs * 100) : below(stepMs * 8);
-    // Some at one moment share a call, one for each client: what one may do depends on what the last was answered.
+    // The clients' steps of one moment share a call. A client waits for its last decision.
     const round = models.map(async ([model, charges], index) => {
       const client = `10.0.0.${index}`;
       const where = `step ${step} of ${title}`;
@@ -110,11 +111,12 @@ function check(
 
 describeWithRedis('the algorithms against their models', () => {
   let redis: RedisServer;
-  let store: (prefix: string, now: () => number) => RedisQuotaStore;
+  let store: (prefix: string, now: () => number) => RedisQuotas;
   beforeAll(async () => {
     redis = await startRedis();
     const { client } = await CLIENTS[0]![1]([redis.port]);
-    store = (prefix, now) => new RedisQuotaStore({ client, prefix, now, deadlineMs: 10_000, maxDenials: 0 });
+    const runner = readClient('client', client);
+    store = (prefix, now) => new RedisQuotas({ runner, prefix, now, maxDenials: 0 });
   });
 
   const places: [title: string, create: Create][] = [

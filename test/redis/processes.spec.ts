@@ -1,5 +1,5 @@
-/* Several processes hammer one quota at once, over 20 windows, and one of them is killed midway. The moments come from here, so that what is
- * admitted can be counted exactly however busy the machine is. */
+/* Several processes consume one quota at the same time, over 20 windows, and one of them is killed midway. This process sets their
+ * clocks, so that the number of grants is exact however busy the machine is. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -35,11 +35,11 @@ class Crowd {
   }
 
   /**
-   * All of them ask at this moment until they are refused.
+   * All processes consume at this moment until they are denied.
    * @param kills whether one of them dies in the middle of it
    * @returns what was granted, by process
    */
-  async ask(nowMs: number, { kills = false, releases = 0, ageMs = 0 } = {}): Promise<readonly number[]> {
+  async consume(nowMs: number, { kills = false, releases = 0, ageMs = 0 } = {}): Promise<readonly number[]> {
     const answers = this.workers.map(({ child }, index) => {
       const done = kills && index === 0 ? once(child, 'close') : once(child, 'message');
       child.send({ nowMs, releases, ageMs });
@@ -81,7 +81,7 @@ describeWithRedis('several processes on one quota', () => {
     ['two', 2, false],
     ['eight, one killed midway', 8, true],
   ];
-  /** What the one that was killed was granted and did not live to write down. */
+  /** Grants that the killed process could not write down. */
   const lostOf = (kills: boolean): number => (kills ? CALLERS : 0);
 
   it.each(crowds)(
@@ -91,7 +91,7 @@ describeWithRedis('several processes on one quota', () => {
       const crowd = await Crowd.start(redis.url, { limit, windowMs, algorithm: 'fixed-window' }, processes);
       for (let window = 0; window < 20; window++) {
         const dies = kills && window === 10;
-        const granted = sum(await crowd.ask(BEGIN_MS + window * windowMs, { kills: dies }));
+        const granted = sum(await crowd.consume(BEGIN_MS + window * windowMs, { kills: dies }));
         expect(granted).toBeLessThanOrEqual(limit);
         expect(granted).toBeGreaterThanOrEqual(limit - lostOf(dies));
       }
@@ -107,7 +107,7 @@ describeWithRedis('several processes on one quota', () => {
       const crowd = await Crowd.start(redis.url, parts, processes);
       for (let half = 0; half < 40; half++) {
         const dies = kills && half === 20;
-        const granted = sum(await crowd.ask(BEGIN_MS + (half * windowMs) / 2, { kills: dies }));
+        const granted = sum(await crowd.consume(BEGIN_MS + (half * windowMs) / 2, { kills: dies }));
         const expected = half === 0 ? 25 : 20;
         expect(granted).toBeLessThanOrEqual(expected);
         expect(granted).toBeGreaterThanOrEqual(expected - lostOf(dies));
@@ -126,32 +126,32 @@ describeWithRedis('several processes on one quota', () => {
       const quarters = 80;
       for (let quarter = 0; quarter < quarters; quarter++) {
         const dies = kills && quarter === 40;
-        granted.push(sum(await crowd.ask(BEGIN_MS + (quarter * windowMs) / 4, { kills: dies })));
+        granted.push(sum(await crowd.consume(BEGIN_MS + (quarter * windowMs) / 4, { kills: dies })));
         // Full batches of 8: a window admits the limit and at most a batch less one.
         expect(sum(granted.slice(-4))).toBeLessThanOrEqual(limit + 7);
       }
-      // Whoever an exact log would let in is let in.
+      // Whatever an exact log would grant is granted.
       expect(sum(granted)).toBeGreaterThanOrEqual((quarters / 4) * limit - lostOf(kills));
       crowd.stop();
     },
     120_000,
   );
 
-  it('eight, one killed midway: exactly so many slots, and those of the dead come free', async () => {
+  it('eight, one killed midway: a concurrency limit grants exactly its leases, and those of the killed process end', async () => {
     const limit = 40;
     const leaseMs = 12_000;
     const crowd = await Crowd.start(redis.url, { limit, windowMs: leaseMs, algorithm: 'concurrency' }, 8);
-    const first = await crowd.ask(BEGIN_MS, { kills: true });
-    const held = sum(first);
-    expect(held).toBeLessThanOrEqual(limit);
-    expect(held).toBeGreaterThanOrEqual(limit - CALLERS);
-    // Until the leases of the dead one end, its slots are missing; a twelfth of a lease later they are not.
-    expect(sum(await crowd.ask(BEGIN_MS + leaseMs - 1))).toBe(0);
-    expect(sum(await crowd.ask(BEGIN_MS + (leaseMs * 13) / 12))).toBe(limit);
-    // Each of the seven releases one.
-    expect(sum(await crowd.ask(BEGIN_MS + (leaseMs * 14) / 12, { releases: 1, ageMs: leaseMs / 12 }))).toBe(
-      7,
-    );
+    const first = await crowd.consume(BEGIN_MS, { kills: true });
+    const leased = sum(first);
+    expect(leased).toBeLessThanOrEqual(limit);
+    expect(leased).toBeGreaterThanOrEqual(limit - CALLERS);
+    // The leases of the killed process are missing until they end, at most a twelfth of a lease later.
+    expect(sum(await crowd.consume(BEGIN_MS + leaseMs - 1))).toBe(0);
+    expect(sum(await crowd.consume(BEGIN_MS + (leaseMs * 13) / 12))).toBe(limit);
+    // Each of the seven processes releases one lease.
+    expect(
+      sum(await crowd.consume(BEGIN_MS + (leaseMs * 14) / 12, { releases: 1, ageMs: leaseMs / 12 })),
+    ).toBe(7);
     crowd.stop();
   }, 120_000);
 });

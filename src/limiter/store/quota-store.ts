@@ -1,44 +1,43 @@
-/* Counts that several processes share. */
+/* The interface of a store of counts that several processes share. */
 import type { QuotaDecision } from '../consume.js';
 import type { Policy } from '../policy.js';
 
-/** What a request asks of a shared quota. */
+/** What a request consumes of a shared quota. */
 export interface StoredCharge {
-  /** Names the quota: no other scope or owner has this key. The same in every process. */
+  /** Identifies the quota: no other scope or partition has this key. The same in every process. */
   readonly key: string;
-  /** Whose limits they are: a route's, the module's, a tool's. Given together with `owner`. */
+  /** Where the limits are defined: a route, the module, a tool. Given together with `partitionKey`. */
   readonly scope?: string;
-  /** Who is counted. A store may keep an owner's counts together by it. */
+  /** Whom the counter belongs to. A store may use it to keep the counts of one client together. */
   readonly partitionKey?: string;
-  /** Whether the owner is an address (or everybody), which may stand in a store as it is: whatever else names somebody may be a secret. */
+  /** Whether the partition key is an address or `global`, which a store may keep as plain text. Any other partition key may be a secret. */
   readonly isAddress?: boolean;
   readonly policies: readonly Policy[];
   /** Units, a whole number from 0. */
   readonly cost: number;
 }
 
-/** A store that decides over all policies of a request together. */
+/** A store that decides on all policies of a request together. */
 export interface QuotaStore {
+  /** Milliseconds that a request waits for this store, at most and by default 100. */
+  readonly deadlineMs?: number;
   /**
-   * Whether a refusal stands until the reset that it names, whatever happens to the counts meanwhile, as in a store that answers a refused
-   * client from memory. The guard then need not ask it either.
-   */
-  readonly remembersDenials?: boolean;
-  /**
-   * Takes every charge or none; policies in shadow mode refuse nobody. A cost of 0 only looks. The standings come in the order of the
-   * charges and their policies. It may reject or hang: who calls it has a deadline and limits by other means.
+   * Consumes every charge or none; a policy in shadow mode denies no request. A cost of 0 consumes nothing. The policy states come in
+   * the order of the charges and their policies; the store may leave out policies that were charged nothing, and those after one that
+   * denies. The store may reject or hang: then `rateLimit.onStoreError` applies. Leases that it grants after the deadline are given back
+   * through `settle`.
    */
   consume(charges: readonly StoredCharge[]): Promise<QuotaDecision>;
   /**
-   * Charges `units` more (above 0, also beyond the limit), or gives back as many (below 0) of what was charged `ageMs` ago, in every
-   * policy of every charge; `cost` does not count. Without it, estimates of this store are never corrected.
+   * Corrects what was charged `ageMs` ago, in every policy of every charge: charges `units` more (above 0, also beyond the limit), or gives
+   * them back (below 0). `cost` is ignored. Without this method, estimates are never corrected.
    */
   settle?(charges: readonly StoredCharge[], units: number, ageMs: number): Promise<QuotaDecision>;
-  /** Lets leases of `cost` slots that began `ageMs` ago begin now. Never refuses. */
+  /** Lets `cost` leases that began `ageMs` ago begin now. Denies nothing. */
   renew?(charges: readonly StoredCharge[], ageMs: number): Promise<QuotaDecision>;
-  /** Forgets what the policies have counted under the keys. */
+  /** Deletes the counts of the policies under the keys. */
   reset?(charges: readonly StoredCharge[]): Promise<void>;
 }
 
-/** The shared store that the module opens itself, for `REDIS_URL`; `undefined` where there is none. */
+/** The shared store that the module opens itself for `REDIS_URL`; `undefined` without one. */
 export const OWN_STORE = Symbol('agent-security:own-store');

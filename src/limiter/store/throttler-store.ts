@@ -8,12 +8,12 @@ import type { QuotaStore, StoredCharge } from './quota-store.js';
 
 type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
-/** A unit is a call. No storage does more in the time that a decision has, and one in memory would keep the process busy with them. */
+/** Each unit is a call. No storage answers more within the deadline, and one in memory would block the event loop. */
 const MAX_COST = 10_000;
 
 /**
- * A storage of @nestjs/throttler's interface as a store. It knows one limit at a time, so the policies are asked in turn, and the
- * first that refuses ends it; what the ones before it have counted stays counted.
+ * Makes a store of a `ThrottlerStorage` (@nestjs/throttler). A storage decides on one limit at a time, so the policies are consumed in
+ * turn. The first that denies ends the decision; what the policies before it have counted stays counted.
  */
 export class ThrottlerQuotaStore implements QuotaStore {
   constructor(
@@ -21,12 +21,12 @@ export class ThrottlerQuotaStore implements QuotaStore {
     private readonly nowMs: () => number = () => performance.now(),
   ) {}
 
-  /** @throws UnaskableError for a cost that is more calls than a storage can be asked for */
+  /** @throws InvalidChargeError for a cost of more calls than a storage can answer in time */
   consume(charges: readonly StoredCharge[]): Promise<QuotaDecision> {
     for (const { policies, cost } of charges) {
       if (cost > MAX_COST && policies.some(({ limit }) => cost <= limit))
         throw new InvalidChargeError(
-          `A ThrottlerStorage counts one unit a call: a cost must be at most ${MAX_COST}, received ${cost}`,
+          `A ThrottlerStorage counts one unit per call: a cost must be at most ${MAX_COST}, received ${cost}`,
         );
     }
     return this.#consume(charges);
@@ -36,10 +36,10 @@ export class ThrottlerQuotaStore implements QuotaStore {
     const lateMs = this.nowMs() + DEADLINE_MS;
     const policyStates: PolicyState[] = [];
     for (const { key, policies, cost } of charges) {
-      // The interface can only take: a request that costs nothing is not asked about.
+      // The interface can only consume: a cost of 0 makes no call.
       if (cost === 0) continue;
       for (const policy of policies) {
-        const policyState = await this.#take(key, policy, cost, lateMs);
+        const policyState = await this.#consumePolicy(key, policy, cost, lateMs);
         policyStates.push(policyState);
         if (denies(policyState)) return { granted: false, policyStates };
       }
@@ -47,9 +47,9 @@ export class ThrottlerQuotaStore implements QuotaStore {
     return { granted: true, policyStates };
   }
 
-  async #take(key: string, policy: Policy, cost: number, lateMs: number): Promise<PolicyState> {
+  async #consumePolicy(key: string, policy: Policy, cost: number, lateMs: number): Promise<PolicyState> {
     const { name, limit, windowMs, blockMs } = policy;
-    // Asked unit by unit, it would use up the whole limit to be refused.
+    // Consumed unit by unit, a denied request would use up the whole limit.
     if (cost > limit) return { policy, remaining: 0, resetMs: Infinity, violated: true };
     const increment = async (): Promise<ThrottlerStorageRecord> =>
       checkRecord(
@@ -71,7 +71,7 @@ export class ThrottlerQuotaStore implements QuotaStore {
   }
 }
 
-/** @throws TypeError for what would pass for granted and is no record. Of the two times only the one that counts need be one. */
+/** @throws TypeError for anything that is not a record: it could count as granted. Of the two times only the one in use is checked. */
 function checkRecord(value: unknown): ThrottlerStorageRecord {
   if (isRecord(value) && typeof value['isBlocked'] === 'boolean') {
     const { isBlocked, totalHits, timeToBlockExpire, timeToExpire } = value;
@@ -79,5 +79,5 @@ function checkRecord(value: unknown): ThrottlerStorageRecord {
     if (isCounted && Number.isFinite(isBlocked ? timeToBlockExpire : timeToExpire))
       return value as unknown as ThrottlerStorageRecord;
   }
-  throw new TypeError('its answer is no record of a ThrottlerStorage');
+  throw new TypeError('its answer is not a record of a ThrottlerStorage');
 }

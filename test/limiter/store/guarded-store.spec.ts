@@ -69,12 +69,12 @@ describe('GuardedStore', () => {
     for (let time = 0; time < 5; time++) await guarded.consume([]);
   };
 
-  it('hands on what the store decides', async () => {
+  it('returns the decision of the store', async () => {
     expect(await guarded.consume([])).toBe(GRANTED);
     expect(lines).toEqual([]);
   });
 
-  it.each(['reject', 'throw'] as const)('has no decision where the store would %s', async behaviour => {
+  it.each(['reject', 'throw'] as const)('returns no decision if the store would %s', async behaviour => {
     store.behaviour = behaviour;
     expect(await guarded.consume([])).toBeUndefined();
   });
@@ -89,15 +89,35 @@ describe('GuardedStore', () => {
     expect(await decision).toBeUndefined();
   });
 
-  it('leaves no timer behind an answer', async () => {
+  const deadlines: [deadlineMs: number, waitsMs: number][] = [
+    [20, 20],
+    [5_000, DEADLINE_MS],
+    [0, DEADLINE_MS],
+    [Number.NaN, DEADLINE_MS],
+  ];
+  it.each(deadlines)('waits for a store with a deadline of %d ms for %d ms', async (deadlineMs, waitsMs) => {
+    guarded = new GuardedStore(
+      Object.assign(new ScriptedStore(), { behaviour: 'hang', deadlineMs }),
+      clock,
+      log,
+    );
+    let settled = false;
+    const decision = guarded.consume([]).finally(() => (settled = true));
+    await jest.advanceTimersByTimeAsync(waitsMs - 1);
+    expect(settled).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(await decision).toBeUndefined();
+  });
+
+  it('clears its timer after an answer', async () => {
     await guarded.consume([]);
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('does not ask a store that keeps failing', async () => {
+  it('sends nothing to a store that keeps failing', async () => {
     await failOften();
     const { calls } = store;
-    await guarded.consume([]); // the first decision behind the failures tries it, without waiting
+    await guarded.consume([]); // the first decision after the failures probes the store, without waiting
     for (let time = 0; time < 10; time++) expect(await guarded.consume([])).toBeUndefined();
     expect(store.calls).toBe(calls + 1);
   });
@@ -108,7 +128,7 @@ describe('GuardedStore', () => {
     expect(await guarded.consume([])).toBeUndefined();
   });
 
-  it('heals by itself, with one line for each change', async () => {
+  it('recovers, with one log line for each change', async () => {
     await failOften();
     store.behaviour = 'answer';
     clock.advance(1_000);
@@ -121,20 +141,20 @@ describe('GuardedStore', () => {
     ]);
   });
 
-  it('does not take an answer that comes late for health, nor its failure for another one', async () => {
+  it('ignores a late answer: it is neither a success nor a second failure', async () => {
     const late: ((decision: QuotaDecision) => void)[] = [];
     const slow = new GuardedStore({ consume: () => new Promise(resolve => late.push(resolve)) }, clock, log);
-    const asked = [1, 2, 3, 4, 5].map(() => slow.consume([]));
+    const decisions = [1, 2, 3, 4, 5].map(() => slow.consume([]));
     await jest.advanceTimersByTimeAsync(DEADLINE_MS);
-    await Promise.all(asked);
+    await Promise.all(decisions);
     for (const answer of late) answer(GRANTED);
     await jest.advanceTimersByTimeAsync(0);
     expect(lines).toEqual([expect.stringMatching(/^error The rate-limit store fails/)]);
-    // The circuit is still open: the next one is not waited for.
+    // The circuit is still open: the next decision does not wait.
     expect(await slow.consume([])).toBeUndefined();
   });
 
-  it('closes the circuit only for failures in a row', async () => {
+  it('opens the circuit only after failures in a row', async () => {
     for (let time = 0; time < 20; time++) {
       store.behaviour = time % 2 === 0 ? 'reject' : 'answer';
       await guarded.consume([]);
@@ -144,7 +164,7 @@ describe('GuardedStore', () => {
 
   const methods: [
     title: string,
-    ask: (store: GuardedStore) => Promise<unknown>,
+    call: (store: GuardedStore) => Promise<unknown>,
     failed: unknown,
     done: unknown,
   ][] = [
@@ -152,40 +172,40 @@ describe('GuardedStore', () => {
     ['renew', store => store.renew([], 0), undefined, GRANTED],
     ['reset', store => store.reset([]), false, true],
   ];
-  describe.each(methods)('%s', (_title, ask, failed, done) => {
-    it('hands on what the store answers', async () => {
-      expect(await ask(guarded)).toBe(done);
+  describe.each(methods)('%s', (_title, call, failed, done) => {
+    it('returns what the store answers', async () => {
+      expect(await call(guarded)).toBe(done);
     });
 
-    it.each(['reject', 'throw'] as const)('rejects not where the store would %s', async behaviour => {
+    it.each(['reject', 'throw'] as const)('does not reject if the store would %s', async behaviour => {
       store.behaviour = behaviour;
-      expect(await ask(guarded)).toBe(failed);
+      expect(await call(guarded)).toBe(failed);
       expect(lines).toHaveLength(1);
     });
 
     it('waits for a store that hangs until the deadline and no longer', async () => {
       store.behaviour = 'hang';
-      const answer = ask(guarded);
+      const answer = call(guarded);
       await jest.advanceTimersByTimeAsync(DEADLINE_MS);
       expect(await answer).toBe(failed);
     });
 
-    it('asks no store that keeps failing', async () => {
+    it('sends nothing to a store that keeps failing', async () => {
       await failOften();
       await guarded.consume([]);
       const { calls } = store;
-      expect(await ask(guarded)).toBe(failed);
+      expect(await call(guarded)).toBe(failed);
       expect(store.calls).toBe(calls);
     });
 
-    it('is left out where the store has none', async () => {
+    it('does nothing if the store has no such method', async () => {
       const bare = new GuardedStore({ consume: () => Promise.resolve(GRANTED) }, clock, log);
-      expect(await ask(bare)).toBe(failed);
+      expect(await call(bare)).toBe(failed);
       expect(lines).toEqual([]);
     });
   });
 
-  it('tells of each change once', async () => {
+  it('emits one event for each change', async () => {
     const events = new SecurityEvents();
     const seen: unknown[] = [];
     events.on('limit.store', event => seen.push(event));
@@ -205,16 +225,16 @@ describe('GuardedStore', () => {
 
 const few = createPolicy({ limit: 5, windowMs: 1_000 });
 const many = createPolicy({ limit: 50, windowMs: 60_000 });
-const trial = createPolicy({ limit: 5, windowMs: 2_000, shadow: true });
-const stands = (policy = few, parts: Partial<PolicyState> = {}): PolicyState => ({
+const shadow = createPolicy({ limit: 5, windowMs: 2_000, shadow: true });
+const stateOf = (policy = few, parts: Partial<PolicyState> = {}): PolicyState => ({
   policy,
   remaining: 3,
   resetMs: 700,
   violated: false,
   ...parts,
 });
-const refusing = { remaining: 0, violated: true };
-const asking = (cost = 1, policies = [few, many]): StoredCharge => ({ key: 'all:a', policies, cost });
+const denying = { remaining: 0, violated: true };
+const chargeOf = (cost = 1, policies = [few, many]): StoredCharge => ({ key: 'all:a', policies, cost });
 
 function setUp(store: QuotaStore) {
   const lines: string[] = [];
@@ -223,54 +243,47 @@ function setUp(store: QuotaStore) {
   return { guarded, lines };
 }
 
-describe('GuardedStore over a store that lies', () => {
-  const both = [stands(few), stands(many)];
+describe('GuardedStore over a faulty store', () => {
+  const both = [stateOf(few), stateOf(many)];
   const lies: [title: string, answer: unknown, charges?: StoredCharge[]][] = [
     ['nothing', undefined],
     ['a list', [both]],
     ['granted in words', { granted: 'yes', policyStates: both }],
-    ['no standings', { granted: true }],
-    ['a grant without standings', { granted: true, policyStates: [] }],
-    ['a refusal without standings', { granted: false, policyStates: [] }],
-    ['a standing too few', { granted: true, policyStates: [stands(few)] }],
-    ['a standing too many', { granted: true, policyStates: [...both, stands(few)] }],
-    ['null for a standing', { granted: true, policyStates: [null, null] }],
-    ['empty standings', { granted: true, policyStates: [{}, {}] }],
+    ['no policy states', { granted: true }],
+    ['a grant without policy states', { granted: true, policyStates: [] }],
+    ['a denial without policy states', { granted: false, policyStates: [] }],
+    ['too few policy states', { granted: true, policyStates: [stateOf(few)] }],
+    ['too many policy states', { granted: true, policyStates: [...both, stateOf(few)] }],
+    ['the state of one policy twice', { granted: true, policyStates: [stateOf(few), stateOf(few)] }],
+    ['null as a policy state', { granted: true, policyStates: [null, null] }],
+    ['empty policy states', { granted: true, policyStates: [{}, {}] }],
     [
-      'nothing for a standing behind a refusal',
-      { granted: false, policyStates: [stands(few, refusing), undefined] },
+      'undefined as a policy state after a denial',
+      { granted: false, policyStates: [stateOf(few, denying), undefined] },
     ],
     ['another order', { granted: true, policyStates: both.toReversed() }],
-    ['the standing of another policy', { granted: true, policyStates: [stands(few), stands(trial)] }],
-    ['a refusal in which no limit refuses', { granted: false, policyStates: both }],
+    ['the state of another policy', { granted: true, policyStates: [stateOf(few), stateOf(shadow)] }],
+    ['a denial in which no policy denies', { granted: false, policyStates: both }],
     [
-      'a refusal by a limit on trial',
-      { granted: false, policyStates: [stands(trial, refusing)] },
-      [asking(1, [trial])],
-    ],
-    [
-      'a grant in which a limit refuses',
-      { granted: true, policyStates: [stands(few), stands(many, refusing)] },
+      'a denial by a policy in shadow mode',
+      { granted: false, policyStates: [stateOf(shadow, denying)] },
+      [chargeOf(1, [shadow])],
     ],
     ...[Number.NaN, -5, 1.5, 1e300, Infinity, '3', undefined].map((remaining): [string, unknown] => [
       `${String(remaining)} units left`,
-      { granted: true, policyStates: [stands(few), stands(many, { remaining: remaining as number })] },
+      { granted: true, policyStates: [stateOf(few), stateOf(many, { remaining: remaining as number })] },
     ]),
     ...[Number.NaN, -1, 1e300, Infinity, '700', undefined].map((resetMs): [string, unknown] => [
       `a reset in ${String(resetMs)} ms`,
-      { granted: true, policyStates: [stands(few, { resetMs: resetMs as number }), stands(many)] },
+      { granted: true, policyStates: [stateOf(few, { resetMs: resetMs as number }), stateOf(many)] },
     ]),
     [
-      'never, of a request that is within the limit',
-      { granted: false, policyStates: [stands(few, { ...refusing, resetMs: Infinity }), stands(many)] },
-    ],
-    [
       '1 for violated',
-      { granted: false, policyStates: [stands(few, { violated: 1 as never }), stands(many)] },
+      { granted: false, policyStates: [stateOf(few, { violated: 1 as never }), stateOf(many)] },
     ],
   ];
 
-  it.each(lies)('takes %s for a failure', async (_title, answer, charges = [asking()]) => {
+  it.each(lies)('treats %s as a failure', async (_title, answer, charges = [chargeOf()]) => {
     const { guarded, lines } = setUp({
       consume: () => Promise.resolve(answer as QuotaDecision),
       settle: () => Promise.resolve(answer as QuotaDecision),
@@ -280,60 +293,64 @@ describe('GuardedStore over a store that lies', () => {
     expect(lines).toEqual([expect.stringMatching(/^The rate-limit store fails \(it/)]);
   });
 
-  it('opens the circuit as any failure does', async () => {
+  it('opens the circuit for such failures', async () => {
     let calls = 0;
     const { guarded } = setUp({
       consume: () => (calls++, Promise.resolve({ granted: true, policyStates: [null as never] })),
     });
-    for (let time = 0; time < 10; time++) await guarded.consume([asking()]);
-    expect(calls).toBe(6); // the sixth tries it, and nobody waits
+    for (let time = 0; time < 10; time++) await guarded.consume([chargeOf()]);
+    expect(calls).toBe(6); // the sixth probes the store
   });
 
   const truths: [title: string, decision: QuotaDecision, charges?: StoredCharge[]][] = [
     ['a grant', { granted: true, policyStates: both }],
-    ['a refusal', { granted: false, policyStates: [stands(few), stands(many, refusing)] }],
+    ['a denial', { granted: false, policyStates: [stateOf(few), stateOf(many, denying)] }],
     [
-      'a refusal that ends with the limit that refuses',
-      { granted: false, policyStates: [stands(few, refusing)] },
+      'a denial that ends with the policy that denies',
+      { granted: false, policyStates: [stateOf(few, denying)] },
     ],
     [
-      'a refusal for ever, of what costs more than the limit',
-      { granted: false, policyStates: [stands(few, { ...refusing, resetMs: Infinity }), stands(many)] },
-      [asking(6)],
+      'a denial without a reset, of a cost above the limit',
+      { granted: false, policyStates: [stateOf(few, { ...denying, resetMs: Infinity }), stateOf(many)] },
+      [chargeOf(6)],
     ],
     [
-      'a grant that a limit on trial would have refused',
-      { granted: true, policyStates: [stands(trial, refusing), stands(many)] },
-      [asking(1, [trial, many])],
+      'a grant that a policy in shadow mode would have denied',
+      { granted: true, policyStates: [stateOf(shadow, denying), stateOf(many)] },
+      [chargeOf(1, [shadow, many])],
     ],
-    ['what costs nothing, told', { granted: true, policyStates: both }, [asking(0)]],
-    ['what costs nothing, left out', { granted: true, policyStates: both }, [asking(0, [trial]), asking(1)]],
+    ['the state of a policy that was charged nothing', { granted: true, policyStates: both }, [chargeOf(0)]],
     [
-      'the charges of several owners',
+      'no state of a policy that was charged nothing',
+      { granted: true, policyStates: both },
+      [chargeOf(0, [shadow]), chargeOf(1)],
+    ],
+    [
+      'the charges of several partition keys',
       { granted: true, policyStates: [...both, ...both] },
-      [asking(), asking()],
+      [chargeOf(), chargeOf()],
     ],
   ];
 
-  it.each(truths)('believes %s', async (_title, decision, charges = [asking()]) => {
+  it.each(truths)('accepts %s', async (_title, decision, charges = [chargeOf()]) => {
     const { guarded, lines } = setUp({ consume: () => Promise.resolve(decision) });
     expect(await guarded.consume(charges)).toBe(decision);
     expect(lines).toEqual([]);
   });
 });
 
-describe('GuardedStore and questions that cannot be asked', () => {
-  const unaskable: [title: string, charge: Partial<Record<keyof StoredCharge, unknown>>][] = [
-    ['a key that is no text', { key: 5 }],
-    ['an owner that is no text', { partitionKey: { id: 5 } }],
+describe('GuardedStore and invalid charges', () => {
+  const invalid: [title: string, charge: Partial<Record<keyof StoredCharge, unknown>>][] = [
+    ['a key that is not a string', { key: 5 }],
+    ['a partition key that is not a string', { partitionKey: { id: 5 } }],
     ['a cost of NaN', { cost: Number.NaN }],
     ['a negative cost', { cost: -1 }],
     ['a part of a unit', { cost: 0.5 }],
   ];
 
-  it.each(unaskable)('tells the caller of %s, and no failure of the store', async (_title, parts) => {
+  it.each(invalid)('rejects %s, which is no failure of the store', async (_title, parts) => {
     const consume = jest.fn(() =>
-      Promise.resolve({ granted: true, policyStates: [stands(few), stands(many)] }),
+      Promise.resolve({ granted: true, policyStates: [stateOf(few), stateOf(many)] }),
     );
     const { guarded, lines } = setUp({
       consume,
@@ -341,7 +358,7 @@ describe('GuardedStore and questions that cannot be asked', () => {
       renew: consume,
       reset: async () => undefined,
     });
-    const charges = [{ ...asking(), ...parts } as StoredCharge];
+    const charges = [{ ...chargeOf(), ...parts } as StoredCharge];
     for (let time = 0; time < 6; time++) {
       await expect(guarded.consume(charges)).rejects.toThrow(InvalidChargeError);
       await expect(guarded.settle(charges, 1, 0)).rejects.toThrow(InvalidChargeError);
@@ -349,64 +366,67 @@ describe('GuardedStore and questions that cannot be asked', () => {
       await expect(guarded.reset(charges)).rejects.toThrow(InvalidChargeError);
     }
     expect(consume).not.toHaveBeenCalled();
-    expect(await guarded.consume([asking()])).toMatchObject({ granted: true });
+    expect(await guarded.consume([chargeOf()])).toMatchObject({ granted: true });
     expect(lines).toEqual([]);
   });
 
   it('shows no key in its message', async () => {
-    const { guarded } = setUp({ consume: () => Promise.reject(new Error('not asked')) });
-    const charge = { ...asking(), partitionKey: ['secret'] as never };
+    const { guarded } = setUp({ consume: () => Promise.reject(new Error('not called')) });
+    const charge = { ...chargeOf(), partitionKey: ['secret'] as never };
     await expect(guarded.consume([charge])).rejects.toThrow('must be a text, received one of type object');
   });
 
-  it.each([Number.NaN, 0.5, 1e300])('tells the caller of %p units to settle', async units => {
+  it.each([Number.NaN, 0.5, 1e300])('rejects %p units to settle', async units => {
     const { guarded, lines } = setUp({
-      consume: () => Promise.reject(new Error('not asked')),
-      settle: () => Promise.reject(new Error('not asked')),
+      consume: () => Promise.reject(new Error('not called')),
+      settle: () => Promise.reject(new Error('not called')),
     });
-    await expect(guarded.settle([asking()], units, 0)).rejects.toThrow(InvalidChargeError);
+    await expect(guarded.settle([chargeOf()], units, 0)).rejects.toThrow(InvalidChargeError);
     expect(lines).toEqual([]);
   });
 
-  it('tells the caller what a store says that it cannot be asked', async () => {
+  it('passes on an InvalidChargeError of the store', async () => {
     const { guarded, lines } = setUp({
       consume: () => {
         throw new InvalidChargeError('too much');
       },
     });
     for (let time = 0; time < 6; time++)
-      await expect(guarded.consume([asking()])).rejects.toThrow(new InvalidChargeError('too much'));
+      await expect(guarded.consume([chargeOf()])).rejects.toThrow(new InvalidChargeError('too much'));
     expect(lines).toEqual([]);
   });
 
   it.each([new TypeError('no text'), new Error('not connected')])(
-    'opens no circuit for what a store throws at once: %s',
+    'keeps the circuit closed if the store throws at once: %s',
     async error => {
       const { guarded, lines } = setUp({
         consume: ([charge]) => {
           if (charge!.key === 'bad') throw error;
-          return Promise.resolve({ granted: true, policyStates: [stands(few), stands(many)] });
+          return Promise.resolve({ granted: true, policyStates: [stateOf(few), stateOf(many)] });
         },
       });
       for (let time = 0; time < 6; time++)
-        expect(await guarded.consume([{ ...asking(), key: 'bad' }])).toBeUndefined();
+        expect(await guarded.consume([{ ...chargeOf(), key: 'bad' }])).toBeUndefined();
       expect(lines).toEqual([expect.stringContaining(error.message)]);
-      expect(await guarded.consume([asking()])).toMatchObject({ granted: true });
+      expect(await guarded.consume([chargeOf()])).toMatchObject({ granted: true });
     },
   );
 });
 
-describe('slots of a store that is late or fails', () => {
-  const slots = createPolicy({ limit: 5, windowMs: 60_000, algorithm: 'concurrency' });
+describe('leases of a store that is late or fails', () => {
+  const concurrent = createPolicy({ limit: 5, windowMs: 60_000, algorithm: 'concurrency' });
   const window = createPolicy({ limit: 5, windowMs: 60_000 });
-  const charges: StoredCharge[] = [{ key: 'a', policies: [window, slots], cost: 1 }];
-  const policyState = (policy: typeof slots, violated = false): PolicyState => ({
+  const charges: StoredCharge[] = [{ key: 'a', policies: [window, concurrent], cost: 1 }];
+  const policyState = (policy: typeof concurrent, violated = false): PolicyState => ({
     policy,
     remaining: 4,
     resetMs: 0,
     violated,
   });
-  const granted: QuotaDecision = { granted: true, policyStates: [policyState(window), policyState(slots)] };
+  const granted: QuotaDecision = {
+    granted: true,
+    policyStates: [policyState(window), policyState(concurrent)],
+  };
   const log = { log: (): void => undefined, error: (): void => undefined };
 
   let taken = 0;
@@ -447,7 +467,7 @@ describe('slots of a store that is late or fails', () => {
     for (let time = 0; time < 5; time++) await guarded.consume(charges);
   };
 
-  it('gives back what was granted after the deadline, and nothing else', async () => {
+  it('gives back leases that were granted after the deadline, and nothing else', async () => {
     isHeld = true;
     const decision = guarded.consume(charges);
     await jest.advanceTimersByTimeAsync(DEADLINE_MS);
@@ -458,7 +478,7 @@ describe('slots of a store that is late or fails', () => {
     expect(settled).toEqual([[['concurrency'], -1, 0]]);
   });
 
-  it('gives back what was granted to find out whether the store answers again', async () => {
+  it('gives back leases that were granted to the probe', async () => {
     await openCircuit();
     fails = false;
     clock.advance(1_000);
@@ -468,10 +488,10 @@ describe('slots of a store that is late or fails', () => {
     expect(await guarded.consume(charges)).toBe(granted);
   });
 
-  it('sends a release that fell into a failure when the store answers again', async () => {
+  it('sends a release again when the store answers again', async () => {
     expect(await guarded.consume(charges)).toBe(granted);
     const leasedMs = clock.monotonicMs();
-    const leased = [{ ...charges[0]!, policies: [slots] }];
+    const leased = [{ ...charges[0]!, policies: [concurrent] }];
     await openCircuit();
     guarded.release(leased, leasedMs);
     await turn();
@@ -480,7 +500,7 @@ describe('slots of a store that is late or fails', () => {
     clock.advance(1_000);
     await guarded.consume(charges);
     await turn();
-    // And one for what was granted to find out.
+    // The second is the lease of the probe.
     expect(settled).toEqual([
       [['concurrency'], -1, 1_000],
       [['concurrency'], -1, 0],
@@ -488,10 +508,10 @@ describe('slots of a store that is late or fails', () => {
     expect(taken).toBe(0);
   });
 
-  it('sends a release once that the store does late', async () => {
+  it('sends a release once, even if the store is late', async () => {
     await guarded.consume(charges);
     isHeld = true;
-    guarded.release([{ ...charges[0]!, policies: [slots] }], clock.monotonicMs());
+    guarded.release([{ ...charges[0]!, policies: [concurrent] }], clock.monotonicMs());
     await jest.advanceTimersByTimeAsync(10 * DEADLINE_MS);
     isHeld = false;
     await guarded.consume(charges);
@@ -500,17 +520,17 @@ describe('slots of a store that is late or fails', () => {
     expect(settled).toHaveLength(1);
   });
 
-  it('gives up a release that the store never takes', async () => {
-    const refusing = new GuardedStore(
+  it('drops a release that the store never accepts', async () => {
+    const denying = new GuardedStore(
       { ...store, settle: () => Promise.reject(new Error('WRONGTYPE')) },
       clock,
       log,
     );
-    const settle = jest.spyOn(refusing['store'], 'settle');
-    refusing.release(charges, clock.monotonicMs());
+    const settle = jest.spyOn(denying['store'], 'settle');
+    denying.release(charges, clock.monotonicMs());
     for (let time = 0; time < 10; time++) {
       await turn();
-      await refusing.consume(charges);
+      await denying.consume(charges);
     }
     expect(settle).toHaveBeenCalledTimes(5);
   });

@@ -11,14 +11,14 @@ const BLOCKED: Answer = { totalHits: 6, timeToExpire: 60, isBlocked: true, timeT
 
 const few = createPolicy({ limit: 5, windowMs: 60_000 });
 const many = createPolicy({ limit: 1_000_000, windowMs: 3_600_000 });
-const trial = createPolicy({ limit: 5, windowMs: 60_000, shadow: true });
+const shadow = createPolicy({ limit: 5, windowMs: 60_000, shadow: true });
 
 function setUp(answer: (limit: number) => unknown = () => GRANTED) {
-  const asked: number[] = [];
+  const calls: number[] = [];
   const time = { nowMs: 0, perCallMs: 0 };
   const storage: ThrottlerStorage = {
     increment: async (_key, _ttl, limit) => {
-      asked.push(limit);
+      calls.push(limit);
       time.nowMs += time.perCallMs;
       return answer(limit) as Answer;
     },
@@ -27,44 +27,44 @@ function setUp(answer: (limit: number) => unknown = () => GRANTED) {
   const note = (line: string): void => void lines.push(line);
   const store = new ThrottlerQuotaStore(storage, () => time.nowMs);
   const guarded = new GuardedStore(store, new ManualClock(), { log: note, error: note });
-  const ask = (cost = 1, policies = [few, many]) => guarded.consume([{ key: 'all:a', policies, cost }]);
-  return { asked, time, lines, ask };
+  const consume = (cost = 1, policies = [few, many]) => guarded.consume([{ key: 'all:a', policies, cost }]);
+  return { calls, time, lines, consume };
 }
 
 describe('ThrottlerQuotaStore', () => {
-  it('asks about one limit after the other', async () => {
-    const { asked, ask } = setUp();
-    expect(await ask()).toEqual({
+  it('consumes one limit after the other', async () => {
+    const { calls, consume } = setUp();
+    expect(await consume()).toEqual({
       granted: true,
       policyStates: [
         { policy: few, remaining: 4, resetMs: 60_000, violated: false },
         { policy: many, remaining: 999_999, resetMs: 60_000, violated: false },
       ],
     });
-    expect(asked).toEqual([5, 1_000_000]);
+    expect(calls).toEqual([5, 1_000_000]);
   });
 
-  it('ends with the first limit that refuses', async () => {
-    const { asked, ask } = setUp(() => BLOCKED);
-    expect(await ask()).toEqual({
+  it('ends with the first limit that denies', async () => {
+    const { calls, consume } = setUp(() => BLOCKED);
+    expect(await consume()).toEqual({
       granted: false,
       policyStates: [{ policy: few, remaining: 0, resetMs: 30_000, violated: true }],
     });
-    expect(asked).toEqual([5]);
+    expect(calls).toEqual([5]);
   });
 
-  it('refuses nobody for a limit on trial', async () => {
-    const { ask } = setUp(limit => (limit === trial.limit ? BLOCKED : GRANTED));
-    expect(await ask(1, [trial, many])).toMatchObject({
+  it('denies no request for a policy in shadow mode', async () => {
+    const { consume } = setUp(limit => (limit === shadow.limit ? BLOCKED : GRANTED));
+    expect(await consume(1, [shadow, many])).toMatchObject({
       granted: true,
       policyStates: [{ violated: true }, { violated: false }],
     });
   });
 
-  it('asks nothing about what costs nothing', async () => {
-    const { asked, ask } = setUp();
-    expect(await ask(0)).toEqual({ granted: true, policyStates: [] });
-    expect(asked).toEqual([]);
+  it('makes no call for a cost of 0', async () => {
+    const { calls, consume } = setUp();
+    expect(await consume(0)).toEqual({ granted: true, policyStates: [] });
+    expect(calls).toEqual([]);
   });
 
   const lies: [title: string, answer: unknown][] = [
@@ -82,51 +82,51 @@ describe('ThrottlerQuotaStore', () => {
     ['a block until NaN', { ...BLOCKED, timeToBlockExpire: Number.NaN }],
     ['an endless block', { ...BLOCKED, timeToBlockExpire: Infinity }],
   ];
-  it.each(lies)('takes %s for a failure', async (_title, answer) => {
-    const { lines, ask } = setUp(() => answer);
-    expect(await ask()).toBeUndefined();
+  it.each(lies)('treats %s as a failure', async (_title, answer) => {
+    const { lines, consume } = setUp(() => answer);
+    expect(await consume()).toBeUndefined();
     expect(lines).toEqual([expect.stringMatching(/^The rate-limit store fails \(its/)]);
   });
 
-  it('does not mind the time that does not count, nor one that is over', async () => {
+  it('ignores the time that is not in use, and takes a past one as now', async () => {
     const answers = [
       { ...GRANTED, timeToBlockExpire: -1_700_000_000 },
       { ...GRANTED, timeToExpire: -2 },
     ];
-    const { ask } = setUp(() => answers.shift());
-    expect((await ask())!.policyStates.map(({ resetMs }) => resetMs)).toEqual([60_000, 0]);
+    const { consume } = setUp(() => answers.shift());
+    expect((await consume())!.policyStates.map(({ resetMs }) => resetMs)).toEqual([60_000, 0]);
   });
 
-  it('counts a unit a call', async () => {
-    const { asked, ask } = setUp();
-    await ask(3);
-    expect(asked).toEqual([5, 5, 5, 1_000_000, 1_000_000, 1_000_000]);
+  it('makes one call per unit', async () => {
+    const { calls, consume } = setUp();
+    await consume(3);
+    expect(calls).toEqual([5, 5, 5, 1_000_000, 1_000_000, 1_000_000]);
   });
 
-  it('takes nothing for what costs more than the limit', async () => {
-    const { asked, ask } = setUp();
-    expect(await ask(6)).toEqual({
+  it('makes no call for a cost above the limit', async () => {
+    const { calls, consume } = setUp();
+    expect(await consume(6)).toEqual({
       granted: false,
       policyStates: [{ policy: few, remaining: 0, resetMs: Infinity, violated: true }],
     });
-    expect((await ask(5_000_000, [many]))!.granted).toBe(false);
-    expect(asked).toEqual([]);
+    expect((await consume(5_000_000, [many]))!.granted).toBe(false);
+    expect(calls).toEqual([]);
   });
 
-  it('refuses what is more calls than anybody can wait for, and stays in use for others', async () => {
-    const { asked, lines, ask } = setUp();
+  it('rejects a cost of more calls than fit the deadline, and keeps working', async () => {
+    const { calls, lines, consume } = setUp();
     for (let time = 0; time < 6; time++)
-      await expect(ask(10_001, [many])).rejects.toThrow('a cost must be at most 10000, received 10001');
-    expect(asked).toEqual([]);
-    expect((await ask(1))!.granted).toBe(true);
+      await expect(consume(10_001, [many])).rejects.toThrow('a cost must be at most 10000, received 10001');
+    expect(calls).toEqual([]);
+    expect((await consume(1))!.granted).toBe(true);
     expect(lines).toEqual([]);
   });
 
-  it('stops once nobody waits for it any more', async () => {
-    const { asked, time, lines, ask } = setUp();
+  it('stops at the deadline', async () => {
+    const { calls, time, lines, consume } = setUp();
     time.perCallMs = 10;
-    expect(await ask(10_000, [many])).toBeUndefined();
-    expect(asked).toHaveLength(10);
+    expect(await consume(10_000, [many])).toBeUndefined();
+    expect(calls).toHaveLength(10);
     expect(lines).toEqual([expect.stringContaining('10 of 10000 units took more than 100 ms')]);
   });
 });

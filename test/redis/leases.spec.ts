@@ -1,4 +1,4 @@
-/* Slots of a concurrency limit over a Redis that stands still now and then: what is granted is held or released. */
+/* Leases of a concurrency limit over a Redis that pauses now and then: each lease that was granted is in use or given back. */
 import { Controller, Get } from '@nestjs/common';
 import { RateLimit } from '../../src/index.js';
 import { createRedisStore, RedisQuotaStore } from '../../src/redis/index.js';
@@ -15,7 +15,7 @@ import { CLIENTS } from '../support/redis-clients.js';
 import { start } from '../support/start.js';
 
 @Controller()
-class Slots {
+class Limited {
   @RateLimit({ limit: 5, algorithm: 'concurrency', key: 'global' })
   @Get()
   get(): string {
@@ -23,7 +23,7 @@ class Slots {
   }
 }
 
-describeWithRedis('slots over a Redis that stands still', () => {
+describeWithRedis('leases over a Redis that pauses', () => {
   let redis: RedisServer;
   beforeEach(async () => void (redis = await startRedis()));
   afterEach(() => redis.kill());
@@ -48,7 +48,7 @@ describeWithRedis('slots over a Redis that stands still', () => {
     'are all free again after pauses with one request in flight: %s',
     async (_title, connect) => {
       const app = await start(FASTIFY, {
-        controllers: [Slots],
+        controllers: [Limited],
         options: { rateLimit: { limits: false, flood: false, store: await connect() } },
       });
       for (let round = 0; round < 12; round++) {
@@ -62,14 +62,14 @@ describeWithRedis('slots over a Redis that stands still', () => {
           return (await app.send('/')).header('RateLimit') !== undefined;
         });
       }
-      // Each of them alone: what was forgotten would count.
+      // One request at a time: a lease that was not given back would count.
       await until(async () => /;r=4\b/.test((await app.send('/')).header('RateLimit') ?? ''));
     },
   );
 
   it.each(stores)('are all free again after a longer freeze: %s', async (_title, connect) => {
     const app = await start(FASTIFY, {
-      controllers: [Slots],
+      controllers: [Limited],
       options: { rateLimit: { limits: false, flood: false, store: await connect() } },
     });
     expect((await app.send('/')).header('RateLimit')).toMatch(/;r=4\b/);

@@ -1,11 +1,11 @@
-/* The part of the script that most calls are all of: decisions over sliding windows under one key each, as written by the rule in window-rules.ts,
- * to the same bytes. What is unusual about a string (another order or number of records, a changed limit, a debt, a clock that was
- * set back) leaves its decision to the rules. It avoids calls, closures and struct.unpack: those were four fifths of the time. */
+/* The fast path of the script, for the usual call: decisions over sliding windows under one key each. It writes the same bytes as the
+ * rule in window-rules.ts. An unusual text (another order or number of records, a changed limit, a debt, a clock that was set back) is
+ * left to that rule. The code avoids calls, closures and struct.unpack, which took four fifths of the time. */
 
 export const WINDOW_RUN = `
--- Judges one decision after the other over one window each, as long as all is as usual: a batch has room, nothing has left, and the key
--- lives long enough. Then ten bytes change. Returns how many it has judged.
-local function judgeUsual(place, most, cost, policy)
+-- Makes decisions over one window each, for as long as they are simple: the newest batch has room, no batch has left the window, and the
+-- key lives long enough. Such a decision changes ten bytes. Returns the number of decisions made.
+local function consumeUsual(place, most, cost, policy)
   local tick, low16, ticks, tickMs, batch, limit = policy.tick, policy.low16, policy.ticks, policy.tickMs, policy.batch, policy.limit
   local i1, i2, i3, i4, i5 = byte(policy.id, 1, 5)
   local until100, done = (now + policy.lasting) / 100, 0
@@ -32,11 +32,11 @@ local function judgeUsual(place, most, cost, policy)
   return done
 end
 
--- The other decisions over windows, made when a call has one.
+-- The other decisions over sliding windows. Created on demand.
 local function createWindows()
 local froms, counts, newests, ages, uses, lasts, offers = {}, {}, {}, {}, {}, {}, {}
 
--- Whether a text is what the policies first..last have written; if so, their states are read from it.
+-- Reads the states of the policies first..last. Returns false for a text that these policies have not written.
 local function readWindows(text, first, last)
   local at = 6
   for index = first, last do
@@ -76,7 +76,7 @@ local function chargeWindows(key, text, cost, first, last)
   for index = first, last do
     local policy = policies[runs[index]]
     local batch, count, newest, moment, more = policy.batch, counts[index], newests[index], lasts[index], 0
-    -- One in shadow mode that has no room is left as it is.
+    -- A policy in shadow mode without room is not charged.
     if uses[index] + cost <= policy.limit then
       more = ceil((newest + cost) / batch) - 1
       newest, moment = newest + cost - more * batch, policy.tick
@@ -100,8 +100,8 @@ local function chargeWindows(key, text, cost, first, last)
   if at > 1 then put(key, text, at, lasting) end
 end
 
--- Decides over one key. False, and nothing is done, if its text is unusual.
-local function judgeWindows(place, cost, first, last)
+-- Decides over one key. Returns false, and does nothing, for an unusual text.
+local function consumeWindows(place, cost, first, last)
   local key, text = KEYS[place], recordsAt(place)
   if text == '' then
     for index = first, last do
@@ -137,6 +137,6 @@ local function judgeWindows(place, cost, first, last)
   return true
 end
 
-return judgeWindows
+return consumeWindows
 end
 `;

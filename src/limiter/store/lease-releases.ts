@@ -1,5 +1,5 @@
-/* Slots of a shared store that are to be given back. What the store does not take is kept, and sent again when it answers: a slot that is
- * forgotten locks its client out until the lease ends. */
+/* Leases of concurrency limits that a shared store must get back. A release that fails is kept and sent again when the store answers:
+ * without it, the client would miss the lease until it ends. */
 import type { Clock } from '../../common/clock.js';
 import type { QuotaDecision } from '../consume.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
@@ -11,12 +11,12 @@ interface Release {
   tries: number;
 }
 
-/** The oldest beyond it are dropped; their leases end by themselves. */
+/** Beyond it the oldest releases are dropped; their leases end by themselves. */
 const MAX_KEPT = 10_000;
-/** One key that the store can never write must not cost a call for ever. */
+/** A key that the store can never write must not cost a call for ever. */
 const MAX_TRIES = 5;
 
-export class SlotReleases {
+export class LeaseReleases {
   readonly #kept: Release[] = [];
   readonly #sending = new Set<Promise<void>>();
 
@@ -26,11 +26,11 @@ export class SlotReleases {
   ) {}
 
   /** Keeps releases until `send()`. */
-  keep(charges: readonly StoredCharge[], leasedMs: number): void {
+  add(charges: readonly StoredCharge[], leasedMs: number): void {
     for (const charge of charges) this.#keep({ charge, leasedMs, tries: 0 });
   }
 
-  /** Sends what is kept. Never rejects, and waits for nothing. */
+  /** Sends the releases that are kept. Does not wait for the store. */
   send(): void {
     for (const release of this.#kept.splice(0)) this.#send(release);
   }
@@ -39,7 +39,7 @@ export class SlotReleases {
     return this.#kept.length === 0;
   }
 
-  /** Settles when the store has answered everything that was sent. */
+  /** Settles when the store has answered every release that was sent. */
   async sent(): Promise<void> {
     while (this.#sending.size > 0) await Promise.all(this.#sending);
   }
@@ -53,7 +53,7 @@ export class SlotReleases {
   #send(release: Release): void {
     release.tries++;
     const sending = this.#settle(release)
-      // Only what has failed is sent again. What is late has been sent, and the store does it when it can: twice would free another's slot.
+      // Only a failed release is sent again. A late one will still be carried out; sent twice, it would end the lease of another request.
       .catch(() => this.#keep(release))
       .finally(() => this.#sending.delete(sending));
     this.#sending.add(sending);
@@ -65,8 +65,8 @@ export class SlotReleases {
   }
 }
 
-/** The slots that a decision has taken, as charges of their own. */
-export function slotsOf(
+/** The leases that a decision has granted, as charges of their own. */
+export function leasesOf(
   charges: readonly StoredCharge[],
   { granted, policyStates }: QuotaDecision,
 ): StoredCharge[] {
@@ -75,7 +75,7 @@ export function slotsOf(
   return charges.flatMap(charge => {
     const policies = charge.policies.filter(policy => {
       const policyState = policyStates[at];
-      // A store may leave out how a policy stands that was charged nothing.
+      // A store may leave out the state of a policy that was charged nothing.
       if (policyState?.policy !== policy) return false;
       at++;
       return policy.rule === 'concurrency' && charge.cost > 0 && !policyState.violated;

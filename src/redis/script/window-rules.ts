@@ -1,7 +1,7 @@
-/* The part of the script that keeps windows: sliding-window.ts and blocking-window.ts of src/rate-limit, in Lua. A rule opens a state from the
- * numbers of its record (nil where there is none) and returns what it offers; the record's ring of ticks is text from..to. */
+/* sliding-window.ts and blocking-window.ts of src/limiter/algorithms, in Lua. A rule opens a state from the numbers of its record (nil
+ * if there is none) and returns the units that remain. The record's ring of ticks is text from..to. */
 
-/** What the newest batch can hold, debts included; as in sliding-window.ts. */
+/** The most hits of the newest batch, debts included; as in sliding-window.ts. */
 const MAX_NEWEST = 2 ** 28 - 1;
 
 export const WINDOW_RULES = `
@@ -15,7 +15,7 @@ function RULES.s()
 
   function Window.open(state, policy, text, from, to, size, last, newest)
     local tick, ticks = policy.tick, policy.ticks
-    -- A clock that was set back stands still here; one that was set back by more than a window leaves a state that means nothing.
+    -- If the clock was set back, time stands still here. If it was set back by more than a window, the state is dropped.
     if last and last > tick and last - tick <= ticks then tick = last end
     state.tick, state.last = tick, last or 0
     if not last or size == 0 or last > tick or tick - last >= ticks then
@@ -43,11 +43,11 @@ function RULES.s()
     return (state.tick - high * 256 - low) % 65536
   end
 
-  -- Cuts the hits that stay into full batches of a size, when count of them are taken out behind the first before. One that is made of
-  -- several batches leaves with the last of them.
+  -- Removes count hits behind the first before hits, and cuts the rest into full batches of a size. A batch that is made of several old
+  -- ones leaves the window with the last of them.
   function Window.cut(state, policy, size, before, count)
     local used = state.used - count
-    local batches = min(ceil(used / size), policy.slots)
+    local batches = min(ceil(used / size), policy.maxBatches)
     local ring = {}
     for batch = 1, batches do
       local hit = (batch == batches and used or batch * size) - 1
@@ -56,7 +56,7 @@ function RULES.s()
       ring[batch] = sub(state.text, at, at + 1)
     end
     if batches == 0 then return Window.empty(state, policy) end
-    -- What joins it from now on must not leave with hits from before, or hits could pass for older ones again and again.
+    -- Later hits must not leave the window with these older ones, or hits could count as older again and again.
     if count > 0 and used < batches * size then
       local low = state.tick % 65536
       ring[batches] = char(floor(low / 256), low % 256)
@@ -77,13 +77,13 @@ function RULES.s()
       state.newest = newest + cost
       return
     end
-    local slots, added, low = policy.slots, '', state.tick % 65536
+    local maxBatches, added, low = policy.maxBatches, '', state.tick % 65536
     local moment = char(floor(low / 256), low % 256)
     if batches == 0 then
       added, batches, state.age = moment, 1, 0
-    elseif newest > size and batches < slots then
-      -- A debt stands in the newest batch until there is room for batches of it.
-      local more = min(ceil(newest / size) - 1, slots - batches)
+    elseif newest > size and batches < maxBatches then
+      -- A debt stays in the newest batch until there is room for batches.
+      local more = min(ceil(newest / size) - 1, maxBatches - batches)
       added = rep(sub(state.text, state.to - 1, state.to), more)
       batches, newest = batches + more, newest - more * size
     end
@@ -91,12 +91,12 @@ function RULES.s()
     local left = cost - taken
     newest = newest + taken
     if left > 0 then
-      local more = min(ceil(left / size), slots - batches)
+      local more = min(ceil(left / size), maxBatches - batches)
       if more > 0 then
         added = added .. rep(moment, more)
         batches, newest = batches + more, left - (more - 1) * size
       else
-        -- Nothing of a debt leaves before the last of it would.
+        -- A debt leaves the window as a whole, with its last hit.
         newest = newest + left
         if added == '' then state.to = state.to - 2 else added = sub(added, 1, -3) end
         added = added .. moment
@@ -172,7 +172,7 @@ function RULES.b()
     return offered
   end
 
-  function Blocking.refused(state, policy)
+  function Blocking.denied(state, policy)
     if state.till <= now then state.till = now + policy.blockMs end
   end
 

@@ -1,6 +1,6 @@
-/* The part of the script that keeps single numbers: fixed-window.ts, token-bucket.ts and concurrency.ts of src/rate-limit, in Lua. */
+/* fixed-window.ts, token-bucket.ts and concurrency.ts of src/limiter/algorithms, in Lua. */
 
-/** Periods that a lease spans, and one in which it ends; as in concurrency.ts. */
+/** Periods of a lease, which ends during the next one; as in concurrency.ts. */
 const PERIODS = 12;
 
 export const COUNT_RULES = `
@@ -61,13 +61,13 @@ function RULES.t()
     state.owed = state.owed + cost
   end
 
-  -- What the bucket has gained since may have gone over its brim had the tokens been there: that much is not given back.
+  -- The tokens that the bucket has gained since the charge are not given back: a fuller bucket might have overflowed.
   function Bucket.refund(state, policy, cost, moment)
     state.owed = max(0, state.owed - max(0, cost - (now - moment) / policy.msPerToken))
   end
 
   function Bucket.offered(state, policy)
-    -- A sum of fractions may miss a whole token by a rounding error; a millionth of one is forgiven.
+    -- Rounding errors may leave a sum just below a whole token: a millionth is tolerated.
     return floor(policy.burst - state.owed + 1e-6)
   end
 
@@ -92,12 +92,12 @@ function RULES.t()
 end
 
 function RULES.c()
-  local Slots = { format = '>c5BI6', size = 12 }
+  local Leases = { format = '>c5BI6', size = 12 }
 
-  -- Leases are kept by their age in periods.
-  function Slots.open(state, policy, text, from, to, last)
-    local period, begun, held = floor(now / (policy.windowMs / ${PERIODS})), {}, 0
-    -- A clock that was set back stands still here.
+  -- Leases are counted by their age in periods.
+  function Leases.open(state, policy, text, from, to, last)
+    local period, begun, leased = floor(now / (policy.windowMs / ${PERIODS})), {}, 0
+    -- If the clock was set back, time stands still here.
     if last and last > period and last - period <= ${PERIODS} then period = last end
     if last and last <= period then
       while from < to do
@@ -105,45 +105,45 @@ function RULES.c()
         age = age + period - last
         if age <= ${PERIODS} then
           begun[age] = count
-          held = held + count
+          leased = leased + count
         end
         from = from + 5
       end
     end
-    state.period, state.begun, state.held = period, begun, held
-    return policy.limit - held
+    state.period, state.begun, state.leased = period, begun, leased
+    return policy.limit - leased
   end
 
-  function Slots.charge(state, _, cost)
+  function Leases.charge(state, _, cost)
     local before = state.begun[0] or 0
     local after = min(before + cost, MOST)
-    state.begun[0], state.held = after, state.held + after - before
+    state.begun[0], state.leased = after, state.leased + after - before
   end
 
-  -- Who releases a slot knows to some milliseconds when it was taken: what is not in that period is in one beside it.
-  function Slots.refund(state, policy, cost, moment)
+  -- The age of a lease is known to some milliseconds: a lease that is not in its period is in one beside it.
+  function Leases.refund(state, policy, cost, moment)
     local age = max(0, state.period - floor(moment / (policy.windowMs / ${PERIODS})))
     if age > ${PERIODS} then return end
     for _, each in ipairs({ age, age + 1, age - 1 }) do
       local taken = min(cost, state.begun[each] or 0)
       if taken > 0 then
-        state.begun[each], state.held = state.begun[each] - taken, state.held - taken
+        state.begun[each], state.leased = state.begun[each] - taken, state.leased - taken
         cost = cost - taken
       end
     end
   end
 
-  function Slots.offered(state, policy)
-    return policy.limit - state.held
+  function Leases.offered(state, policy)
+    return policy.limit - state.leased
   end
 
   local function ends(state, policy, age)
     return (state.period - age + ${PERIODS + 1}) * (policy.windowMs / ${PERIODS}) - now
   end
 
-  function Slots.wait(state, policy, cost)
+  function Leases.wait(state, policy, cost)
     if cost > policy.limit then return nil end
-    local missing = state.held + cost - policy.limit
+    local missing = state.leased + cost - policy.limit
     for age = ${PERIODS}, 0, -1 do
       if missing <= 0 then return 0 end
       missing = missing - (state.begun[age] or 0)
@@ -152,14 +152,14 @@ function RULES.c()
     return 0
   end
 
-  function Slots.reset(state, policy)
+  function Leases.reset(state, policy)
     for age = ${PERIODS}, 0, -1 do
       if (state.begun[age] or 0) > 0 then return ends(state, policy, age) end
     end
     return 0
   end
 
-  function Slots.write(state, policy, count)
+  function Leases.write(state, policy, count)
     local lasting, length, head = 0, 6, count + 1
     for age = ${PERIODS}, 0, -1 do
       local leases = state.begun[age] or 0
@@ -175,6 +175,6 @@ function RULES.c()
     return count, lasting
   end
 
-  return Slots
+  return Leases
 end
 `;
