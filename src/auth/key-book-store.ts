@@ -1,5 +1,4 @@
-/* Keys of a book that is held in memory: the base of the stores for files, the environment and Redis. Looking up costs the same for a
- * known and an unknown ID, and never waits. */
+/* The key book in memory: the base class of the stores for files, the environment and Redis. Look-ups are synchronous. */
 import { logLine, logText } from '../common/log-text.js';
 import type { AgentRecord, ApiKeyRecord, ApiKeyStore, KeyStoreHooks } from '../identity/api-key-store.js';
 import { indexKeyBook, type KeyBook, type KeyIndex } from './key-book.js';
@@ -33,11 +32,6 @@ export class KeyBookStore implements ApiKeyStore {
   find(id: string): ApiKeyRecord | undefined {
     this.#requireFresh();
     return this.#index.keys.get(id);
-  }
-
-  candidates(id: string): readonly ApiKeyRecord[] {
-    this.#requireFresh();
-    return this.#index.table.candidates(id);
   }
 
   findAgent(id: string): AgentRecord | undefined {

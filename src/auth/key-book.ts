@@ -1,6 +1,5 @@
 /* The keys and agents of an app as one document: what the JSON file, the environment variable and Redis hold, and what the command
  * `keys` changes. Every change makes a new book. */
-import { KeyTable } from './key-table.js';
 import { isRecord } from '../common/read-options.js';
 import { show } from '../common/show-value.js';
 import { createApiKey, ID_LENGTH } from './api-key-format.js';
@@ -141,7 +140,6 @@ function readTime(text: string): number {
 export interface KeyIndex {
   readonly keys: ReadonlyMap<string, ApiKeyRecord>;
   readonly agents: ReadonlyMap<string, AgentRecord>;
-  readonly table: KeyTable;
 }
 
 /** The records of a book, ready to be looked up. */
@@ -166,7 +164,7 @@ export function indexKeyBook(book: KeyBook): KeyIndex {
       },
     ]),
   );
-  return { keys, agents, table: new KeyTable([...keys.values()]) };
+  return { keys, agents };
 }
 
 /* ---- changes ---- */

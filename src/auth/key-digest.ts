@@ -16,12 +16,12 @@ export function isKeyDigest(text: string): boolean {
 
 /**
  * Makes and compares digests with HMAC-SHA-256. The first pepper is used for new ones; the others are those that older digests were
- * made with. Comparing costs one HMAC for each pepper, however many digests are compared.
+ * made with.
  */
 export class KeyDigests {
   readonly #peppers: ReadonlyMap<string, KeyObject>;
   readonly #newest: string;
-  /** What is compared where there is nothing to compare. */
+  /** Compared in place of a missing digest. */
   readonly #dummy: string;
 
   constructor(peppers: readonly string[]) {
@@ -42,24 +42,17 @@ export class KeyDigests {
     return match !== null && this.#peppers.has(match[1]!);
   }
 
-  /** Whether `stored` is the digest of the key. */
-  matches(stored: string | undefined, parts: ApiKeyParts): boolean {
-    return this.read(parts)(stored);
-  }
-
   /**
-   * Makes the key's digests, one with each pepper, and returns what compares them with stored ones. That takes as long for a digest that
-   * is missing, or of a pepper that is not known, as for one that differs.
+   * Whether `stored` is the digest of the key. A missing digest, and one of an unknown pepper, is compared in the same steps as one that
+   * differs: with the dummy digest, and with one HMAC per pepper.
    */
-  read(parts: ApiKeyParts): (stored: string | undefined) => boolean {
+  matches(stored: string | undefined, parts: ApiKeyParts): boolean {
     const own = new Map<string, Buffer>();
     for (const [id, pepper] of this.#peppers) own.set(id, hmac(pepper, parts));
-    return stored => {
-      const match = FORM.exec(stored ?? this.#dummy) ?? FORM.exec(this.#dummy)!;
-      const known = own.get(match[1]!);
-      const equal = timingSafeEqual(known ?? own.get(this.#newest)!, Buffer.from(match[2]!, 'base64url'));
-      return equal && stored !== undefined && known !== undefined;
-    };
+    const match = FORM.exec(stored ?? this.#dummy) ?? FORM.exec(this.#dummy)!;
+    const known = own.get(match[1]!);
+    const equal = timingSafeEqual(known ?? own.get(this.#newest)!, Buffer.from(match[2]!, 'base64url'));
+    return equal && stored !== undefined && known !== undefined;
   }
 }
 

@@ -28,7 +28,6 @@ export interface TokenServices {
 
 /** Between the clocks of the processes of one app. */
 const OWN_TOLERANCE_MS = 5_000;
-const OWN_CACHE_SIZE = 10_000;
 const DEFAULT_METADATA_MAX_AGE_MS = 300_000;
 
 /** `undefined` where no tokens are configured. @throws AgentSecurityConfigError for signing keys that cannot be used */
@@ -55,10 +54,9 @@ export async function openTokens(
       dpop: openDpop(tokenEndpoint.dpop, OWN_TOLERANCE_MS),
     });
   }
-  const cacheSize = tokens?.cacheSize ?? OWN_CACHE_SIZE;
   return {
     jose,
-    verifier: new SignedTokenVerifier(trusts, jose, clock, cacheSize),
+    verifier: new SignedTokenVerifier(trusts, jose, clock),
     metadata: openMetadata(auth, issuer, clock),
     issuer,
     issuerDpop,

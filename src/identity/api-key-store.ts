@@ -35,15 +35,10 @@ export interface KeyStoreHooks {
 /** Records are trusted to be immutable: the verifier copies what it hands out. */
 export interface ApiKeyStore {
   /**
-   * The key of an ID. It should take as long for an unknown ID as for a known one.
-   * A rejection means that the store cannot tell, and is answered with 503.
+   * Returns the record of a key ID. Key IDs are public, so an unknown ID need not take as long as a known one.
+   * An error or a rejection means that the store is unavailable: the request gets 503.
    */
   find(id: string): ApiKeyRecord | undefined | Promise<ApiKeyRecord | undefined>;
-  /**
-   * The records that the key of an ID may be, always as many, found in the same steps for a known and an unknown ID. The secret tells
-   * which it is. Where a store has it, it is asked in place of `find`.
-   */
-  candidates?(id: string): readonly ApiKeyRecord[];
   /** The agent of an ID: whether it still exists, and is enabled. For credentials that were made from a key. */
   findAgent?(id: string): AgentRecord | undefined | Promise<AgentRecord | undefined>;
   /** Called once before the first request. What it throws stops the start-up. */

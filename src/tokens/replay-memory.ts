@@ -1,5 +1,8 @@
 /* What was seen already, for as long as it could be shown again. */
 
+/** About 20 MB at most, in two generations. Per process. */
+const MAX_ENTRIES = 100_000;
+
 /**
  * Two generations: what was added in the last `windowMs` is always known, and nothing is kept longer than twice that. What is full
  * rejects new entries: to forget one would let it be shown again.
@@ -16,7 +19,7 @@ export class ReplayMemory {
 
   constructor(
     private readonly windowMs: number,
-    private readonly max: number,
+    private readonly max = MAX_ENTRIES,
   ) {}
 
   /** Whether it is new, and its holder has room for it; it is known from then on. */

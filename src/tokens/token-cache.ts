@@ -11,7 +11,7 @@ interface Entry<T> {
 export class TokenCache<T> {
   readonly #entries: BoundedMap<string, Entry<T>>;
 
-  constructor(private readonly max: number) {
+  constructor(max: number) {
     this.#entries = new BoundedMap(max);
   }
 
@@ -24,7 +24,6 @@ export class TokenCache<T> {
   }
 
   set(digest: string, value: T, untilMs: number): void {
-    if (this.max === 0) return;
     this.#entries.set(digest, { value, untilMs });
   }
 

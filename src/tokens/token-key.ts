@@ -137,28 +137,4 @@ function checkModulus(key: KeyObject): void {
   // With an exponent of 1, everybody can sign.
   if (publicExponent < 3n || publicExponent % 2n === 0n)
     throw new UnusableKeyError('has a public exponent of no use');
-  const { n } = key.export({ format: 'jwk' }) as { n: string };
-  if (isRocaModulus(BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`))) {
-    throw new UnusableKeyError('was made by a generator whose keys can be broken (CVE-2017-15361)');
-  }
-}
-
-/** Primes whose group of units 65537 does not generate. */
-const ROCA_PRIMES = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
-
-/**
- * The primes of a certain chip are powers of 65537 modulo many small primes, and so is their product; of other moduli, one in
- * 100 million is by chance (Nemec et al., The Return of Coppersmith's Attack, 2017).
- */
-function isRocaModulus(modulus: bigint): boolean {
-  return ROCA_PRIMES.every(prime => {
-    const residue = Number(modulus % BigInt(prime));
-    const step = 65_537 % prime;
-    let power = 1;
-    do {
-      if (power === residue) return true;
-      power = (power * step) % prime;
-    } while (power !== 1);
-    return false;
-  });
 }

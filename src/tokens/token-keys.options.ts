@@ -27,15 +27,11 @@ export interface ResolvedTokenKeys {
     | {
         readonly uri: URL;
         readonly maxAgeMs: number;
-        readonly cooldownMs: number;
-        readonly timeoutMs: number;
       }
     | undefined;
 }
 
-type KeyOptions = Partial<
-  Record<'keys' | 'secret' | 'jwksUri' | 'jwksMaxAge' | 'jwksCooldown' | 'jwksTimeout', unknown>
->;
+type KeyOptions = Partial<Record<'keys' | 'secret' | 'jwksUri' | 'jwksMaxAge', unknown>>;
 
 const MAX_KEYS = 100;
 
@@ -65,14 +61,6 @@ export function readTokenKeys(
         maxAgeMs: readDuration(`${option}.jwksMaxAge`, options.jwksMaxAge, '10 minutes', {
           min: '10s',
           max: '1 day',
-        }),
-        cooldownMs: readDuration(`${option}.jwksCooldown`, options.jwksCooldown, '30 seconds', {
-          min: '1s',
-          max: '10 minutes',
-        }),
-        timeoutMs: readDuration(`${option}.jwksTimeout`, options.jwksTimeout, '5 seconds', {
-          min: '100ms',
-          max: '30s',
         }),
       },
     };

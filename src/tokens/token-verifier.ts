@@ -49,6 +49,9 @@ interface Signer extends Pick<Jws, 'alg' | 'kid'> {
 /** A token without a key ID is tried with so many keys: each try is work that a stranger has ordered. */
 const MAX_TRIES = 4;
 
+/** How many verified tokens are cached. */
+const CACHE_SIZE = 10_000;
+
 const rejected = (reason: RejectedCredential): Verification => ({ verified: false, reason });
 
 export class SignedTokenVerifier implements CredentialVerifier {
@@ -62,7 +65,7 @@ export class SignedTokenVerifier implements CredentialVerifier {
     trusts: readonly TokenTrust[],
     private readonly jose: Jose,
     private readonly clock: Clock,
-    cacheSize: number,
+    cacheSize = CACHE_SIZE,
   ) {
     this.#trusts = new Map(trusts.map(trust => [trust.issuer, trust]));
     const proofs = new Set(trusts.flatMap(({ dpop }) => dpop?.algorithms ?? []));

@@ -2,7 +2,6 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   readBoolean,
   readFunction,
-  readInteger,
   readObject,
   readRequired,
   readString,
@@ -30,11 +29,6 @@ export interface DpopOptions {
   algorithms?: readonly string[];
   /** How old a proof may be, from 5 seconds to 5 minutes. @default '1 minute' */
   maxAge?: string;
-  /**
-   * How many proofs are remembered for as long as each could be shown again; one agent takes at most half of the room. Further ones are
-   * rejected meanwhile. They are remembered per process. @default 100,000
-   */
-  maxProofs?: number;
 }
 
 /** Which signed tokens are trusted, and what is read from them. */
@@ -53,10 +47,6 @@ export interface TokensOptions {
   jwksUri?: string;
   /** How long a fetched set is used before it is fetched again. @default '10 minutes' */
   jwksMaxAge?: string;
-  /** The least time between two fetches, whatever keys tokens name. @default '30 seconds' */
-  jwksCooldown?: string;
-  /** How long a fetch may take. @default '5 seconds' */
-  jwksTimeout?: string;
   /** How old a token may be, counted from its `iat`, however long it says it lives. @default '15 minutes' */
   maxAge?: string;
   /** By how much clocks may differ, up to 5 minutes. @default '5 seconds' */
@@ -69,15 +59,12 @@ export interface TokensOptions {
   agent?: (claims: TokenClaims) => AgentFields | undefined;
   /** Tokens that are bound to a key of the agent's. @default false: a bound token is refused */
   dpop?: boolean | DpopOptions;
-  /** How many verified tokens are remembered; 0 for none. @default 10,000 */
-  cacheSize?: number;
 }
 
 export interface ResolvedDpop {
   readonly required: boolean;
   readonly algorithms: readonly string[];
   readonly maxAgeMs: number;
-  readonly maxProofs: number;
 }
 
 export interface ResolvedTokens extends ResolvedTokenKeys {
@@ -90,7 +77,6 @@ export interface ResolvedTokens extends ResolvedTokenKeys {
   readonly claims: ClaimNames;
   readonly agent: TokensOptions['agent'];
   readonly dpop: ResolvedDpop | undefined;
-  readonly cacheSize: number;
 }
 
 const KNOWN = [
@@ -101,15 +87,12 @@ const KNOWN = [
   'secret',
   'jwksUri',
   'jwksMaxAge',
-  'jwksCooldown',
-  'jwksTimeout',
   'maxAge',
   'clockTolerance',
   'type',
   'claims',
   'agent',
   'dpop',
-  'cacheSize',
 ] as const;
 
 /** @param resource `auth.resource` */
@@ -135,7 +118,6 @@ export function resolveTokens(option: string, input: unknown, resource?: string)
     claims: readClaimNames(`${option}.claims`, options.claims),
     agent: readFunction<NonNullable<TokensOptions['agent']>>(`${option}.agent`, options.agent),
     dpop: resolveDpop(`${option}.dpop`, options.dpop),
-    cacheSize: readInteger(`${option}.cacheSize`, options.cacheSize, 10_000, { min: 0, max: 1_000_000 }),
   };
 }
 
@@ -143,12 +125,7 @@ export const DPOP_ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256'];
 
 export function resolveDpop(option: string, input: unknown): ResolvedDpop | undefined {
   if (input === undefined || input === false) return undefined;
-  const options = readObject(option, input === true ? {} : input, [
-    'required',
-    'algorithms',
-    'maxAge',
-    'maxProofs',
-  ]);
+  const options = readObject(option, input === true ? {} : input, ['required', 'algorithms', 'maxAge']);
   const algorithms =
     options.algorithms === undefined
       ? DPOP_ALGORITHMS
@@ -160,7 +137,6 @@ export function resolveDpop(option: string, input: unknown): ResolvedDpop | unde
     required: readBoolean(`${option}.required`, options.required, false),
     algorithms,
     maxAgeMs: readDuration(`${option}.maxAge`, options.maxAge, '1 minute', { min: '5s', max: '5 minutes' }),
-    maxProofs: readInteger(`${option}.maxProofs`, options.maxProofs, 100_000, { min: 1, max: 10_000_000 }),
   };
 }
 

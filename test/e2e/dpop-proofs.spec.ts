@@ -8,6 +8,22 @@ import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
 import { AUDIENCE, EC, ISSUER, NOW_S, sign } from '../tokens/support.js';
 
+const MAX_PROOFS = 8;
+
+/** The real memory, with room for few proofs. */
+jest.mock('../../src/tokens/replay-memory.js', () => {
+  const { ReplayMemory } = jest.requireActual<typeof import('../../src/tokens/replay-memory.js')>(
+    '../../src/tokens/replay-memory.js',
+  );
+  return {
+    ReplayMemory: class extends ReplayMemory {
+      constructor(windowMs: number) {
+        super(windowMs, 8);
+      }
+    },
+  };
+});
+
 @Controller()
 class Routes {
   @Get('me')
@@ -21,7 +37,6 @@ interface Pair {
   readonly privateKey: KeyObject;
 }
 const makePair = (): Pair => generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const MAX_PROOFS = 8;
 const OWN_ISSUER = 'https://api.example.com';
 
 describe.each(PLATFORMS)('%s', (_title, platform) => {
@@ -41,7 +56,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         issuer: ISSUER,
         algorithms: ['ES256'],
         keys: EC.publicKey,
-        dpop: { maxProofs: MAX_PROOFS },
+        dpop: true,
       },
     });
   const prove = async (by: Pair, claims: Record<string, unknown>): Promise<string> =>
@@ -101,7 +116,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       tokenEndpoint: {
         issuer: OWN_ISSUER,
         insecureEphemeralKey: true,
-        dpop: { maxProofs: MAX_PROOFS },
+        dpop: true,
       },
     });
     const ask = async (client: keyof typeof clients): Promise<number> => {

@@ -35,7 +35,7 @@ function verifier(
     ...options,
   })!;
   const trust = createTrust(tokens, clock, () => undefined, isRevoked);
-  return new SignedTokenVerifier([trust], jose, clock, tokens.cacheSize);
+  return new SignedTokenVerifier([trust], jose, clock);
 }
 
 const verify = (token: string, options?: Partial<TokensOptions>): Promise<Verification> =>
@@ -293,7 +293,6 @@ describe('what was verified a moment ago', () => {
       audience: AUDIENCE,
       algorithms: ['ES256'],
       keys: EC.publicKey,
-      cacheSize,
     })!;
     const trust = createTrust(tokens, clock, () => undefined, isRevoked);
     return { ...counter, verifier: new SignedTokenVerifier([trust], counter.jose, clock, cacheSize) };
