@@ -1,7 +1,7 @@
 /* What a request is answered whose identity or scopes do not suffice: RFC 6750 section 3, RFC 9728 section 5.1. */
 import type { ProblemFields } from '../common/problem.js';
 import type { Rejection } from '../common/rejection.js';
-import { bearerChallenge, type ChallengeParameter } from '../identity/bearer-challenge.js';
+import { bearerChallenge, type ChallengeParameter } from '../identity/challenge.js';
 
 export interface ChallengeSettings {
   readonly realm: string;

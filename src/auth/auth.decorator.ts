@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestj
 import type { Agent } from '../common/agent.js';
 import { readArgument, readBoolean, receivedError } from '../common/read-options.js';
 import { stateOfCall } from './auth-call.js';
-import { SCOPE } from './key-book.js';
+import { isScope } from '../identity/names.js';
 import { ANY_SCOPE_KEY, PUBLIC_KEY, SCOPES_KEY } from './route-access.js';
 
 type Decorator = ClassDecorator & MethodDecorator;
@@ -35,8 +35,7 @@ export function AnyScope(...scopes: string[]): Decorator {
 }
 
 function checkScopes(option: string, scopes: readonly unknown[]): readonly string[] {
-  if (scopes.length > 0 && scopes.every(scope => typeof scope === 'string' && SCOPE.test(scope)))
-    return Object.freeze([...new Set(scopes as string[])]);
+  if (scopes.length > 0 && scopes.every(isScope)) return Object.freeze([...new Set(scopes)]);
   throw receivedError(
     'ASEC_OPTION_TYPE',
     option,

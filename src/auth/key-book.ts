@@ -4,6 +4,7 @@ import { isRecord } from '../common/read-options.js';
 import { show } from '../common/show-value.js';
 import { createApiKey, ID_LENGTH } from './api-key-format.js';
 import type { AgentRecord, ApiKeyRecord } from '../identity/api-key-store.js';
+import { isAgentId, isScope } from '../identity/names.js';
 import { isKeyDigest, type KeyDigests } from './key-digest.js';
 
 export interface KeyBookAgent {
@@ -44,11 +45,6 @@ export class KeyBookError extends Error {
 const AGENT_FIELDS = ['scopes', 'tier', 'tenant', 'tools', 'claims', 'disabled'];
 const KEY_FIELDS = ['id', 'agent', 'digest', 'created', 'notBefore', 'expires', 'revoked', 'scopes'];
 
-/** What names an agent: it stands in logs, events and quota keys. */
-export const AGENT_ID = /^[\x21-\x7e]{1,256}$/;
-/** RFC 6749 section 3.3: no space, no quote, no backslash. */
-export const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
-
 /** @throws KeyBookError for a text that is no book */
 export function parseKeyBook(text: string): KeyBook {
   let value: unknown;
@@ -79,7 +75,7 @@ export function checkKeyBook(value: unknown): KeyBook {
 
 function checkAgent(id: string, agent: unknown): void {
   const at = `agents[${show(id)}]`;
-  if (!AGENT_ID.test(id)) throw new KeyBookError(`${at} is no name: visible ASCII, at most 256`);
+  if (!isAgentId(id)) throw new KeyBookError(`${at} is no name: visible ASCII, at most 256`);
   if (!isRecord(agent)) throw new KeyBookError(`${at} must be an object`);
   rejectOthers(`${at}.`, agent, AGENT_FIELDS);
   checkScopes(`${at}.scopes`, agent['scopes']);
@@ -110,7 +106,7 @@ function checkKey(at: string, key: unknown, agents: Record<string, unknown>): vo
 
 function checkScopes(at: string, value: unknown): void {
   checkTexts(at, value);
-  if (value !== undefined && !(value as string[]).every(scope => SCOPE.test(scope)))
+  if (value !== undefined && !(value as string[]).every(isScope))
     throw new KeyBookError(`${at} holds no scope: visible ASCII without quotes and backslashes`);
 }
 

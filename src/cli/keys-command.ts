@@ -14,6 +14,8 @@ import {
 } from '../auth/key-book.js';
 import { KeyDigests } from '../auth/key-digest.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { parseDuration } from '../common/read-duration.js';
+import { UNIT_MS } from '../common/time-units.js';
 
 export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -261,12 +263,13 @@ const readList = (text: string | undefined): string[] | undefined =>
     .map(part => part.trim())
     .filter(part => part !== '');
 
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Beyond it, `Date` would not hold the time. */
+const MAX_DURATION_MS = 1_000_000 * UNIT_MS.day;
 
 function readDuration(option: string, text: string): number {
-  const match = /^(\d{1,6})(s|min|h|d)$/.exec(text);
-  if (match === null) throw new UsageError(`${option} is no time span: write 30min, 12h or 90d`);
-  return Number(match[1]) * UNITS[match[2]!]!;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms < MAX_DURATION_MS) return ms;
+  throw new UsageError(`${option} is not a duration: write 30min, 12h or 90d`);
 }
 
 /** A span from now, or a time with its zone. */

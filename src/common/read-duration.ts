@@ -1,21 +1,6 @@
 /* Spans of time in options: "15 minutes", "30s". */
 import { receivedError } from './read-options.js';
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  second: 1_000,
-  seconds: 1_000,
-  min: 60_000,
-  minute: 60_000,
-  minutes: 60_000,
-  h: 3_600_000,
-  hour: 3_600_000,
-  hours: 3_600_000,
-  d: 86_400_000,
-  day: 86_400_000,
-  days: 86_400_000,
-};
+import { TIME_UNITS, UNIT_MS } from './time-units.js';
 
 /**
  * A span as text, in milliseconds. A bare number is refused: some read it as seconds, some as milliseconds.
@@ -78,8 +63,12 @@ export function readTimerMs(option: string, value: unknown): number {
   );
 }
 
-function parseDuration(text: string): number | undefined {
+/** A duration in milliseconds, whatever its length; `undefined` for text that is none. */
+export function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,12}) ?([a-z]+)$/i.exec(text.trim());
-  const unit = match && Object.hasOwn(UNIT_MS, match[2]!.toLowerCase()) && UNIT_MS[match[2]!.toLowerCase()];
-  return unit ? Number(match![1]) * unit : undefined;
+  if (match === null) return undefined;
+  const name = match[2]!.toLowerCase();
+  const unit = TIME_UNITS.get(name);
+  if (unit === undefined && name !== 'ms') return undefined;
+  return Number(match[1]) * (unit === undefined ? 1 : UNIT_MS[unit]);
 }

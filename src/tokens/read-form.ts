@@ -1,4 +1,5 @@
 /* What a client sends to the token endpoint: a form (RFC 6749 section 4.4.2) and, for itself, Basic credentials (section 2.3.1). */
+import { isScope } from '../identity/names.js';
 
 const MAX_PARAMETERS = 32;
 
@@ -60,10 +61,11 @@ export function decodeFormText(text: string): string | undefined {
   }
 }
 
-const SCOPES = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
 const MAX_SCOPES_LENGTH = 4_096;
 
 /** A list of scopes, each once (RFC 6749 section 3.3); `undefined` for text that is none. */
 export function readScopes(text: string): readonly string[] | undefined {
-  return text.length <= MAX_SCOPES_LENGTH && SCOPES.test(text) ? [...new Set(text.split(' '))] : undefined;
+  if (text.length > MAX_SCOPES_LENGTH) return undefined;
+  const scopes = text.split(' ');
+  return scopes.every(isScope) ? [...new Set(scopes)] : undefined;
 }

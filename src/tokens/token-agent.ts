@@ -1,5 +1,6 @@
 /* From a token's claims to the agent that it speaks of. */
 import type { Agent } from '../common/agent.js';
+import { isAgentId } from '../identity/names.js';
 
 export type TokenClaims = Readonly<Record<string, unknown>>;
 export type AgentFields = Pick<Agent, 'id'> & Partial<Pick<Agent, 'scopes' | 'tier' | 'tenant' | 'tools'>>;
@@ -21,9 +22,6 @@ export const DEFAULT_CLAIM_NAMES: ClaimNames = {
   tools: 'tools',
 };
 
-/** Visible ASCII: an ID stands in logs, events and quota keys. */
-const ID = /^[\x21-\x7e]{1,256}$/;
-
 /** `undefined` where the claims do not name an agent, or say of it what cannot be understood. */
 export function readAgent(claims: TokenClaims, names: ClaimNames): AgentFields | undefined {
   const id = claims[names.id];
@@ -31,14 +29,10 @@ export function readAgent(claims: TokenClaims, names: ClaimNames): AgentFields |
   const tools = claims[names.tools] === undefined ? [] : readList(claims[names.tools]);
   const [tier, tenant] = [claims[names.tier], claims[names.tenant]];
   // A claim that narrows must not be passed over because it is misspelt.
-  if (!isId(id) || scopes === undefined || tools === undefined || !isText(tier) || !isText(tenant)) {
+  if (!isAgentId(id) || scopes === undefined || tools === undefined || !isText(tier) || !isText(tenant)) {
     return undefined;
   }
   return { id, scopes, tier, tenant, ...(claims[names.tools] === undefined ? {} : { tools }) };
-}
-
-export function isId(value: unknown): value is string {
-  return typeof value === 'string' && ID.test(value);
 }
 
 function isText(value: unknown): value is string | undefined {

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CredentialRequest, RejectedCredential, Verification } from '../identity/credential.js';
+import { challenge } from '../identity/challenge.js';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
@@ -167,7 +168,10 @@ export class TokenEndpoint {
     // Always, and not only to who has used the header: a 401 names what would do (RFC 9110 section 15.5.2).
     return rejection(INVALID_CLIENT, [
       'WWW-Authenticate',
-      `Basic realm="${this.parts.realm}", charset="UTF-8"`,
+      challenge('Basic', [
+        ['realm', this.parts.realm],
+        ['charset', 'UTF-8'],
+      ]),
     ]);
   }
 

@@ -16,7 +16,9 @@ import type { Jose } from './jose.js';
 import type { TokenKeys } from './key-set.js';
 import { type Jws, readJws } from './read-jws.js';
 import { readJsonObject } from './read-json.js';
-import { type AgentFields, isId, type TokenClaims } from './token-agent.js';
+import { challenge } from '../identity/challenge.js';
+import { isAgentId } from '../identity/names.js';
+import { type AgentFields, type TokenClaims } from './token-agent.js';
 import { digestOf, TokenCache } from './token-cache.js';
 
 /** One issuer that is trusted, and in what. */
@@ -70,7 +72,7 @@ export class SignedTokenVerifier implements CredentialVerifier {
     this.#trusts = new Map(trusts.map(trust => [trust.issuer, trust]));
     const proofs = new Set(trusts.flatMap(({ dpop }) => dpop?.algorithms ?? []));
     this.acceptsDpop = proofs.size > 0;
-    this.challenges = proofs.size > 0 ? [`DPoP algs="${[...proofs].join(' ')}"`] : [];
+    this.challenges = proofs.size > 0 ? [challenge('DPoP', [['algs', [...proofs].join(' ')]])] : [];
     this.#cache = new TokenCache(cacheSize);
   }
 
@@ -137,7 +139,7 @@ export class SignedTokenVerifier implements CredentialVerifier {
     if (!decision.valid) return decision;
     const boundTo = readBinding(claims['cnf']);
     const agent = trust.toAgent(claims);
-    if (boundTo === 'unknown' || agent === undefined || !isId(agent.id)) return { reason: 'invalid' };
+    if (boundTo === 'unknown' || agent === undefined || !isAgentId(agent.id)) return { reason: 'invalid' };
     const { expiresMs } = decision;
     return { trust, ...signed, agent: { ...agent, claims }, expiresMs, boundTo: boundTo?.jkt };
   }

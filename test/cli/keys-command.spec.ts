@@ -74,7 +74,7 @@ describe('keys create', () => {
     ['no secret', 'keys create bot', { AUTH_KEY_SECRET: '' }, 1, 'AUTH_KEY_SECRET must hold'],
     ['a short secret', 'keys create bot', { AUTH_KEY_SECRET: 'short' }, 1, 'at least 32 characters'],
     ['no agent', 'keys create', {}, 2, 'Which agent?'],
-    ['a bad span', 'keys create bot --expires 3m', {}, 2, '--expires is no time span'],
+    ['a bad span', 'keys create bot --expires 3m', {}, 2, '--expires is not a duration'],
     ['a time without zone', 'keys create bot --expires 2030-01-02T00:00:00', {}, 2, '--expires is no time'],
     ['a bad scope', 'keys create bot --scopes a"b', {}, 1, 'holds no scope'],
     ['an unknown option', 'keys create bot --scope a', {}, 2, '--scope'],
