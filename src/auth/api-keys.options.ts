@@ -1,12 +1,14 @@
 /* Where API keys are, and what they are made with. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
-  isRecord,
-  type ReadEnvironment,
-  readObject,
-  readString,
-  receivedError,
-} from '../common/read-options.js';
+  asGiven,
+  optional,
+  type OptionTable,
+  readTable,
+  requiredText,
+  type Resolved,
+} from '../common/option-table.js';
+import { isRecord, type ReadEnvironment, readString, receivedError } from '../common/read-options.js';
 import { DEFAULT_PREFIX, PREFIX_FORM } from './api-key-format.js';
 import type { ApiKeyStore } from '../identity/api-key-store.js';
 import { FileKeyStore } from './file-key-store.js';
@@ -38,9 +40,17 @@ export interface ResolvedApiKeys {
   readonly prefix: string;
 }
 
+const TABLE = {
+  store: optional(readStore),
+  file: optional(requiredText),
+  book: asGiven,
+  secret: asGiven,
+  prefix: readPrefix,
+} satisfies OptionTable<ApiKeysOptions>;
+
 export function resolveApiKeys(input: unknown, env: ReadEnvironment): ResolvedApiKeys | undefined {
   if (input === false) return undefined;
-  const options = readObject('auth.apiKeys', input, ['store', 'file', 'book', 'secret', 'prefix']);
+  const options = readTable('auth.apiKeys', input, TABLE);
   const found = resolveStore(options, env);
   if (found === undefined) {
     if (input === undefined) return undefined;
@@ -54,12 +64,12 @@ export function resolveApiKeys(input: unknown, env: ReadEnvironment): ResolvedAp
   return {
     ...found,
     digests: new KeyDigests(resolveSecrets(options.secret, env)),
-    prefix: readPrefix('auth.apiKeys.prefix', options.prefix),
+    prefix: options.prefix,
   };
 }
 
 function resolveStore(
-  { store, file, book }: Partial<Record<keyof ApiKeysOptions, unknown>>,
+  { store, file, book }: Pick<Resolved<typeof TABLE>, 'store' | 'file' | 'book'>,
   env: ReadEnvironment,
 ): Pick<ResolvedApiKeys, 'store' | 'origin'> | undefined {
   const given = Object.entries({ store, file, book }).filter(([, value]) => value !== undefined);
@@ -71,18 +81,8 @@ function resolveStore(
       'Give one of store, file and book.',
     );
   }
-  if (store !== undefined) {
-    if (isRecord(store) && typeof store['find'] === 'function')
-      return { store: store as unknown as ApiKeyStore, origin: 'auth.apiKeys.store' };
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      'auth.apiKeys.store',
-      'must be an ApiKeyStore',
-      'Pass an object with the method find(id).',
-      store,
-    );
-  }
-  if (file !== undefined) return fileStore('auth.apiKeys.file', file);
+  if (store !== undefined) return { store, origin: 'auth.apiKeys.store' };
+  if (file !== undefined) return { store: new FileKeyStore(file), origin: 'auth.apiKeys.file' };
   if (book !== undefined) return bookStore('auth.apiKeys.book', () => checkKeyBook(book));
   const text = env('AUTH_API_KEYS')?.trim();
   const path = env('AUTH_KEYS_FILE')?.trim();
@@ -95,11 +95,18 @@ function resolveStore(
     );
   }
   if (text) return bookStore('AUTH_API_KEYS', () => parseKeyBook(text));
-  return path ? fileStore('AUTH_KEYS_FILE', path) : undefined;
+  return path ? { store: new FileKeyStore(path), origin: 'AUTH_KEYS_FILE' } : undefined;
 }
 
-function fileStore(origin: string, path: unknown): Pick<ResolvedApiKeys, 'store' | 'origin'> {
-  return { store: new FileKeyStore(readString(origin, path, '')), origin };
+function readStore(option: string, value: unknown): ApiKeyStore {
+  if (isRecord(value) && typeof value['find'] === 'function') return value as unknown as ApiKeyStore;
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be an ApiKeyStore',
+    'Pass an object with the method find(id).',
+    value,
+  );
 }
 
 /** The message names the place of the mistake and shows nothing of the value. */

@@ -2,21 +2,25 @@ import type { ExecutionContext } from '@nestjs/common';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import {
-  readBoolean,
+  asGiven,
+  boolean,
+  fn,
+  optional,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
+import {
   type ReadEnvironment,
-  readFunction,
-  readObject,
   readPaths,
   readString,
   readStringList,
   receivedError,
 } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
-import { limitTypeError } from '../rate-limit/limit-rule.js';
 import { type ApiKeysOptions, type ResolvedApiKeys, resolveApiKeys } from './api-keys.options.js';
 import { parameterName } from './read-credential.js';
-import { parseLimits } from '../limiter/parse-limits.js';
-import { createPolicy, type Policy } from '../limiter/policy.js';
+import { singleLimit } from '../limiter/single-limit.js';
 import {
   type ResolvedTokenEndpoint,
   resolveTokenEndpoint,
@@ -74,66 +78,45 @@ export interface AuthOptions {
   openapi?: boolean;
 }
 
-export interface ResolvedAuth {
+const DEFAULT_URL_PARAMETERS = ['api_key', 'access_token', 'token'];
+
+const readFailedAttempts = singleLimit('failed-attempts', '10/minute');
+
+const TABLE = {
+  apiKeys: asGiven,
+  tokens: asGiven,
+  tokenEndpoint: asGiven,
+  identify: fn<Identify>(),
+  failedAttempts: (option, value) => (value === false ? undefined : readFailedAttempts(option, value)),
+  realm: readRealm,
+  resource: optional(readHttpsUrl),
+  resourceMetadata: optional(readHttpsUrl),
+  urlParameters: (option, value): ReadonlySet<string> =>
+    new Set(readStringList(option, value, DEFAULT_URL_PARAMETERS).map(parameterName)),
+  publicPaths: readPaths,
+  openapi: boolean(true),
+} satisfies OptionTable<AuthOptions>;
+
+export interface ResolvedAuth extends Omit<Resolved<typeof TABLE>, 'apiKeys' | 'tokens' | 'tokenEndpoint'> {
   readonly apiKeys: ResolvedApiKeys | undefined;
   readonly tokens: ResolvedTokens | undefined;
   readonly tokenEndpoint: ResolvedTokenEndpoint | undefined;
-  readonly identify: Identify | undefined;
-  readonly failedAttempts: Policy | undefined;
-  readonly realm: string;
-  readonly resource: string | undefined;
-  readonly resourceMetadata: string | undefined;
-  readonly urlParameters: ReadonlySet<string>;
-  readonly publicPaths: ReadonlySet<string>;
-  readonly openapi: boolean;
 }
 
 export const RESOLVED_AUTH = Symbol('agent-security:auth');
 
-const DEFAULT_FAILED_ATTEMPTS = '10/minute';
-const DEFAULT_URL_PARAMETERS = ['api_key', 'access_token', 'token'];
-
 export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth | false {
   if (input === undefined || input === false) return false;
-  const options = readObject('auth', input === true ? {} : input, [
-    'apiKeys',
-    'tokens',
-    'tokenEndpoint',
-    'identify',
-    'failedAttempts',
-    'realm',
-    'resource',
-    'resourceMetadata',
-    'urlParameters',
-    'publicPaths',
-    'openapi',
-  ]);
+  const options = readTable('auth', input === true ? {} : input, TABLE);
   const apiKeys = resolveApiKeys(options.apiKeys, env);
-  const identify = readFunction<Identify>('auth.identify', options.identify);
-  const named = readOptionalUrl('auth.resource', options.resource);
-  const tokens = resolveTokens('auth.tokens', options.tokens, named);
-  const tokenEndpoint = resolveTokenEndpoint('auth.tokenEndpoint', options.tokenEndpoint, named);
+  const tokens = resolveTokens('auth.tokens', options.tokens, options.resource);
+  const tokenEndpoint = resolveTokenEndpoint('auth.tokenEndpoint', options.tokenEndpoint, options.resource);
   if (tokenEndpoint !== undefined) checkTokenEndpoint(tokenEndpoint, tokens, apiKeys);
-  if (apiKeys === undefined && tokens === undefined && identify === undefined)
+  if (apiKeys === undefined && tokens === undefined && options.identify === undefined)
     throw noIdentityError(options.apiKeys);
-  const resource = named ?? tokenEndpoint?.resources[0];
-  return {
-    apiKeys,
-    tokens,
-    tokenEndpoint,
-    identify,
-    failedAttempts: resolveFailedAttempts(options.failedAttempts),
-    realm: readRealm(options.realm),
-    resource,
-    resourceMetadata:
-      readOptionalUrl('auth.resourceMetadata', options.resourceMetadata) ??
-      (resource === undefined ? undefined : metadataUrl(resource)),
-    urlParameters: new Set(
-      readStringList('auth.urlParameters', options.urlParameters, DEFAULT_URL_PARAMETERS).map(parameterName),
-    ),
-    publicPaths: readPaths('auth.publicPaths', options.publicPaths),
-    openapi: readBoolean('auth.openapi', options.openapi, true),
-  };
+  const resource = options.resource ?? tokenEndpoint?.resources[0];
+  const resourceMetadata = options.resourceMetadata ?? (resource && metadataUrl(resource));
+  return { ...options, apiKeys, tokens, tokenEndpoint, resource, resourceMetadata };
 }
 
 function checkTokenEndpoint(
@@ -171,34 +154,18 @@ function noIdentityError(apiKeys: unknown): AgentSecurityConfigError {
   );
 }
 
-function resolveFailedAttempts(value: unknown): Policy | undefined {
-  if (value === false) return undefined;
-  const text = value === undefined ? DEFAULT_FAILED_ATTEMPTS : value;
-  if (typeof text !== 'string') throw limitTypeError('auth.failedAttempts', text, 'must be a limit or false');
-  const parsed = parseLimits('auth.failedAttempts', text);
-  if (parsed.length > 1) throw limitTypeError('auth.failedAttempts', text, 'must be one limit');
-  return createPolicy({
-    name: 'failed-attempts',
-    limit: parsed[0]!.limit,
-    windowMs: parsed[0]!.windowMs,
-  });
-}
-
 /** A quoted string of RFC 9110 section 5.6.4 that needs no escapes. */
-function readRealm(value: unknown): string {
-  const realm = readString('auth.realm', value, 'api');
+function readRealm(option: string, value: unknown): string {
+  const realm = readString(option, value, 'api');
   if (/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/.test(realm)) return realm;
   throw receivedError(
     'ASEC_OPTION_TYPE',
-    'auth.realm',
+    option,
     'must be ASCII text without quotes and backslashes',
     'Write for example "api".',
     realm,
   );
 }
-
-const readOptionalUrl = (option: string, value: unknown): string | undefined =>
-  value === undefined ? undefined : readHttpsUrl(option, value);
 
 /** RFC 9728 section 3.1: the well-known path goes between host and path. */
 export function metadataUrl(resource: string): string {

@@ -1,9 +1,9 @@
 /* The keys that tokens are verified with: given ones, or a set behind a URL. */
 import { createPublicKey, KeyObject } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readDuration } from '../common/read-duration.js';
 import { isRecord } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
+import { SECRET_ALGORITHMS } from './algorithms.js';
 import { show } from '../common/show-value.js';
 import {
   isOfType,
@@ -23,25 +23,23 @@ export type SecretInput = string | Uint8Array | KeyObject | Jwk;
 
 export interface ResolvedTokenKeys {
   readonly keys: readonly TokenKey[];
-  readonly jwks:
-    | {
-        readonly uri: URL;
-        readonly maxAgeMs: number;
-      }
-    | undefined;
+  readonly jwks: { readonly uri: URL; readonly maxAgeMs: number } | undefined;
 }
 
-type KeyOptions = Partial<Record<'keys' | 'secret' | 'jwksUri' | 'jwksMaxAge', unknown>>;
+interface KeyOptions {
+  readonly algorithms: readonly string[];
+  readonly keys: unknown;
+  readonly secret: unknown;
+  readonly jwksUri: unknown;
+  readonly jwksMaxAge: number;
+}
 
 const MAX_KEYS = 100;
 
 /** @throws AgentSecurityConfigError, which shows nothing of a key */
-export function readTokenKeys(
-  option: string,
-  options: KeyOptions,
-  algorithms: readonly string[],
-  symmetric: boolean,
-): ResolvedTokenKeys {
+export function readTokenKeys(option: string, options: KeyOptions): ResolvedTokenKeys {
+  const { algorithms } = options;
+  const symmetric = SECRET_ALGORITHMS.has(algorithms[0]!);
   const given = (['keys', 'secret', 'jwksUri'] as const).filter(name => options[name] !== undefined);
   const fitting = symmetric ? ['secret'] : ['keys', 'jwksUri'];
   if (given.length !== 1 || !fitting.includes(given[0]!)) {
@@ -54,16 +52,7 @@ export function readTokenKeys(
   }
   if (options.jwksUri !== undefined) {
     const uri = new URL(readHttpsUrl(`${option}.jwksUri`, options.jwksUri));
-    return {
-      keys: [],
-      jwks: {
-        uri,
-        maxAgeMs: readDuration(`${option}.jwksMaxAge`, options.jwksMaxAge, '10 minutes', {
-          min: '10s',
-          max: '1 day',
-        }),
-      },
-    };
+    return { keys: [], jwks: { uri, maxAgeMs: options.jwksMaxAge } };
   }
   const name = given[0]!;
   const inputs = listOf(options[name]);

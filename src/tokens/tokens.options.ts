@@ -1,15 +1,16 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
-  readBoolean,
-  readFunction,
-  readObject,
-  readRequired,
-  readString,
-  readStringList,
-  readTexts,
-  receivedError,
-} from '../common/read-options.js';
-import { readDuration } from '../common/read-duration.js';
+  asGiven,
+  boolean,
+  duration,
+  fn,
+  type OptionTable,
+  readTable,
+  requiredText,
+  type Resolved,
+  text,
+} from '../common/option-table.js';
+import { readStringList, readTexts, receivedError } from '../common/read-options.js';
 import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS } from './algorithms.js';
 import { normalizeType } from './read-jws.js';
 import { type AgentFields, type ClaimNames, DEFAULT_CLAIM_NAMES, type TokenClaims } from './token-agent.js';
@@ -61,89 +62,87 @@ export interface TokensOptions {
   dpop?: boolean | DpopOptions;
 }
 
+const DPOP_ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256'];
+
+const DPOP_TABLE = {
+  required: boolean(false),
+  algorithms: readProofAlgorithms,
+  maxAge: duration('1 minute', '5s', '5 minutes'),
+} satisfies OptionTable<DpopOptions>;
+
 export interface ResolvedDpop {
   readonly required: boolean;
   readonly algorithms: readonly string[];
   readonly maxAgeMs: number;
 }
 
-export interface ResolvedTokens extends ResolvedTokenKeys {
-  readonly issuer: string;
+const CLAIM_TABLE = {
+  id: text(DEFAULT_CLAIM_NAMES.id),
+  scopes: text(DEFAULT_CLAIM_NAMES.scopes),
+  tier: text(DEFAULT_CLAIM_NAMES.tier),
+  tenant: text(DEFAULT_CLAIM_NAMES.tenant),
+  tools: text(DEFAULT_CLAIM_NAMES.tools),
+} satisfies OptionTable<ClaimNames>;
+
+const TABLE = {
+  issuer: requiredText,
+  audience: asGiven,
+  algorithms: readAlgorithms,
+  keys: asGiven,
+  secret: asGiven,
+  jwksUri: asGiven,
+  jwksMaxAge: duration('10 minutes', '10s', '1 day'),
+  maxAge: duration('15 minutes', '1s', '31 days'),
+  clockTolerance: duration('5 seconds', '0s', '5 minutes'),
+  type: (option, value = 'at+jwt'): readonly string[] => readTexts(option, value).map(normalizeType),
+  claims: (option, value): ClaimNames => readTable(option, value, CLAIM_TABLE),
+  agent: fn<NonNullable<TokensOptions['agent']>>(),
+  dpop: resolveDpop,
+} satisfies OptionTable<TokensOptions>;
+
+export interface ResolvedTokens
+  extends
+    ResolvedTokenKeys,
+    Pick<Resolved<typeof TABLE>, 'issuer' | 'algorithms' | 'claims' | 'agent' | 'dpop'> {
   readonly audiences: readonly string[];
-  readonly algorithms: readonly string[];
   readonly types: readonly string[];
   readonly maxAgeMs: number;
   readonly clockToleranceMs: number;
-  readonly claims: ClaimNames;
-  readonly agent: TokensOptions['agent'];
-  readonly dpop: ResolvedDpop | undefined;
 }
-
-const KNOWN = [
-  'issuer',
-  'audience',
-  'algorithms',
-  'keys',
-  'secret',
-  'jwksUri',
-  'jwksMaxAge',
-  'maxAge',
-  'clockTolerance',
-  'type',
-  'claims',
-  'agent',
-  'dpop',
-] as const;
 
 /** @param resource `auth.resource` */
 export function resolveTokens(option: string, input: unknown, resource?: string): ResolvedTokens | undefined {
   if (input === undefined || input === false) return undefined;
-  const options = readObject(option, input, KNOWN);
-  const audiences = readTexts(`${option}.audience`, options.audience ?? resource);
-  const { algorithms, symmetric } = readAlgorithms(`${option}.algorithms`, options.algorithms);
-  const keys = readTokenKeys(option, options, algorithms, symmetric);
+  const options = readTable(option, input, TABLE);
+  const { issuer, algorithms, claims, agent, dpop } = options;
   return {
-    issuer: readRequired(`${option}.issuer`, options.issuer),
-    audiences,
+    issuer,
+    audiences: readTexts(`${option}.audience`, options.audience ?? resource),
     algorithms,
-    types: (options.type === undefined ? ['at+jwt'] : readTexts(`${option}.type`, options.type)).map(
-      normalizeType,
-    ),
-    ...keys,
-    maxAgeMs: readDuration(`${option}.maxAge`, options.maxAge, '15 minutes', { min: '1s', max: '31 days' }),
-    clockToleranceMs: readDuration(`${option}.clockTolerance`, options.clockTolerance, '5 seconds', {
-      min: '0s',
-      max: '5 minutes',
-    }),
-    claims: readClaimNames(`${option}.claims`, options.claims),
-    agent: readFunction<NonNullable<TokensOptions['agent']>>(`${option}.agent`, options.agent),
-    dpop: resolveDpop(`${option}.dpop`, options.dpop),
+    types: options.type,
+    ...readTokenKeys(option, options),
+    maxAgeMs: options.maxAge,
+    clockToleranceMs: options.clockTolerance,
+    claims,
+    agent,
+    dpop,
   };
 }
-
-export const DPOP_ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256'];
 
 export function resolveDpop(option: string, input: unknown): ResolvedDpop | undefined {
   if (input === undefined || input === false) return undefined;
-  const options = readObject(option, input === true ? {} : input, ['required', 'algorithms', 'maxAge']);
-  const algorithms =
-    options.algorithms === undefined
-      ? DPOP_ALGORITHMS
-      : readStringList(`${option}.algorithms`, options.algorithms, []);
-  for (const [index, alg] of algorithms.entries()) {
-    if (!PUBLIC_KEY_ALGORITHMS.has(alg)) throw algorithmError(`${option}.algorithms[${index}]`, alg);
-  }
-  return {
-    required: readBoolean(`${option}.required`, options.required, false),
-    algorithms,
-    maxAgeMs: readDuration(`${option}.maxAge`, options.maxAge, '1 minute', { min: '5s', max: '5 minutes' }),
-  };
+  const { required, algorithms, maxAge } = readTable(option, input === true ? {} : input, DPOP_TABLE);
+  return { required, algorithms, maxAgeMs: maxAge };
 }
 
-function readAlgorithms(
-  option: string,
-  value: unknown,
-): { readonly algorithms: readonly string[]; readonly symmetric: boolean } {
+function readProofAlgorithms(option: string, value: unknown): readonly string[] {
+  const algorithms = readStringList(option, value, DPOP_ALGORITHMS);
+  for (const [index, alg] of algorithms.entries())
+    if (!PUBLIC_KEY_ALGORITHMS.has(alg)) throw algorithmError(`${option}[${index}]`, alg);
+  return algorithms;
+}
+
+function readAlgorithms(option: string, value: unknown): readonly string[] {
   const algorithms = readStringList(option, value, []);
   if (algorithms.length === 0) {
     throw receivedError(
@@ -169,7 +168,7 @@ function readAlgorithms(
       value,
     );
   }
-  return { algorithms, symmetric };
+  return algorithms;
 }
 
 function algorithmError(option: string, value: string): AgentSecurityConfigError {
@@ -180,15 +179,4 @@ function algorithmError(option: string, value: string): AgentSecurityConfigError
     `Known: ${[...PUBLIC_KEY_ALGORITHMS.keys(), ...SECRET_ALGORITHMS.keys()].join(', ')}.`,
     value,
   );
-}
-
-function readClaimNames(option: string, value: unknown): ClaimNames {
-  const names = readObject(option, value, ['id', 'scopes', 'tier', 'tenant', 'tools']);
-  return {
-    id: readString(`${option}.id`, names.id, DEFAULT_CLAIM_NAMES.id),
-    scopes: readString(`${option}.scopes`, names.scopes, DEFAULT_CLAIM_NAMES.scopes),
-    tier: readString(`${option}.tier`, names.tier, DEFAULT_CLAIM_NAMES.tier),
-    tenant: readString(`${option}.tenant`, names.tenant, DEFAULT_CLAIM_NAMES.tenant),
-    tools: readString(`${option}.tools`, names.tools, DEFAULT_CLAIM_NAMES.tools),
-  };
 }
