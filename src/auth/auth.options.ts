@@ -103,6 +103,10 @@ export interface ResolvedAuth extends Omit<Resolved<typeof TABLE>, 'apiKeys' | '
   readonly tokenEndpoint: ResolvedTokenEndpoint | undefined;
 }
 
+export interface AuthFeatureOptions {
+  readonly auth: ResolvedAuth | false;
+}
+
 export const RESOLVED_AUTH = Symbol('agent-security:auth');
 
 export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth | false {

@@ -66,7 +66,7 @@ export class OpenConnections {
   }
 
   /** Notes a request whose credential was verified. On a connection that is kept, it takes the place of the one before. */
-  follow(raw: IncomingMessage, state: RequestState, verification: VerifiedCredential): void {
+  track(raw: IncomingMessage, state: RequestState, verification: VerifiedCredential): void {
     const connection = connectionOf(raw);
     // The client has gone while its credential was verified.
     if (connection === undefined || connection.destroyed) return;

@@ -9,7 +9,7 @@ import { type Jose, loadJose } from '../tokens/jose.js';
 import { KeySet } from '../tokens/key-set.js';
 import { metadataDocuments } from '../tokens/metadata.js';
 import { SIGNING_KEY_TIMES, type SigningKey } from '../tokens/signing-keys.js';
-import { MetadataStage } from '../tokens/token-endpoint.js';
+import { MetadataStage } from '../tokens/metadata-stage.js';
 import type { ResolvedTokenEndpoint } from '../tokens/token-endpoint.options.js';
 import { DEFAULT_CLAIM_NAMES, readAgent, type TokenClaims } from '../tokens/token-agent.js';
 import { KEY_ID_CLAIM, TokenIssuer } from '../tokens/token-issuer.js';

@@ -1,4 +1,5 @@
-/* The token endpoint and the documents about it, answered before routing: no prefix, body parser or guard of the app is asked. */
+/* The token endpoint: OAuth 2.0 client credentials (RFC 6749 section 4.4), answered before routing, so that no prefix, body parser or guard
+ * of the app applies. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CredentialRequest, RejectedCredential, Verification } from '../identity/credential.js';
@@ -12,7 +13,7 @@ import { ProcessLimit } from '../limiter/process-limit.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './jose.js';
 import { readBody } from '../common/read-body.js';
-import { publicKeySet } from './signing-keys.js';
+import { sendJson } from './send-json.js';
 import type { ResolvedTokenEndpoint } from './token-endpoint.options.js';
 import { KEY_ID_CLAIM, type TokenIssuer } from './token-issuer.js';
 import {
@@ -207,17 +208,9 @@ export class TokenEndpoint {
   }
 
   #send(raw: IncomingMessage, response: ServerResponse, { status, headers, body }: Answer): void {
-    const text = JSON.stringify(body);
-    response.writeHead(status, {
-      'Content-Type': 'application/json',
-      'Content-Length': Buffer.byteLength(text),
-      // RFC 6749 section 5.1.
-      'Cache-Control': 'no-store',
-      Pragma: 'no-cache',
-      ...pairs(headers),
-      ...(hasUnreadBody(raw) ? { Connection: 'close' } : {}),
-    });
-    response.end(raw.method === 'HEAD' ? undefined : text);
+    // RFC 6749 section 5.1.
+    const fields = { 'Cache-Control': 'no-store', Pragma: 'no-cache', ...pairs(headers) };
+    sendJson(raw, response, status, fields, body);
   }
 }
 
@@ -243,62 +236,4 @@ function authorizationsOf({ rawHeaders }: IncomingMessage): readonly string[] {
   return rawHeaders.filter(
     (_value, index) => index % 2 === 1 && rawHeaders[index - 1]!.toLowerCase() === 'authorization',
   );
-}
-
-/** On a connection that is kept, what is left of a body would have to be read to its end. */
-function hasUnreadBody(raw: IncomingMessage): boolean {
-  return raw.httpVersionMajor === 1 && !raw.complete && !raw.readableEnded;
-}
-
-/** The documents, made at start-up, and the public keys. */
-export class MetadataStage {
-  readonly #documents: ReadonlyMap<string, Buffer>;
-  readonly #headers: Readonly<Record<string, string>>;
-
-  constructor(
-    documents: ReadonlyMap<string, unknown>,
-    maxAgeMs: number,
-    private readonly keys: { readonly path: string; readonly issuer: TokenIssuer } | undefined,
-    private readonly clock: Clock,
-  ) {
-    this.#documents = new Map(
-      [...documents].map(([path, document]) => [path, Buffer.from(JSON.stringify(document))]),
-    );
-    this.#headers = { 'Cache-Control': `public, max-age=${Math.floor(maxAgeMs / 1_000)}` };
-  }
-
-  claims(raw: IncomingMessage): boolean {
-    const path = requestPath(raw.url ?? '');
-    return this.#documents.has(path) || path === this.keys?.path;
-  }
-
-  async run(raw: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    if (raw.method !== 'GET' && raw.method !== 'HEAD') {
-      const text = JSON.stringify({ error: 'invalid_request', error_description: 'The method is GET.' });
-      response.writeHead(405, {
-        'Content-Type': 'application/json',
-        'Content-Length': Buffer.byteLength(text),
-        Allow: 'GET, HEAD',
-        ...(hasUnreadBody(raw) ? { Connection: 'close' } : {}),
-      });
-      response.end(text);
-      return false;
-    }
-    const document = this.#documents.get(requestPath(raw.url ?? ''));
-    const body = document ?? Buffer.from(JSON.stringify(await this.#publicKeys()));
-    response.writeHead(200, {
-      // RFC 7517 section 8.5.
-      'Content-Type': document === undefined ? 'application/jwk-set+json' : 'application/json',
-      'Content-Length': body.length,
-      ...this.#headers,
-    });
-    response.end(raw.method === 'HEAD' ? undefined : body);
-    return false;
-  }
-
-  async #publicKeys(): Promise<unknown> {
-    const { keys } = this.keys!.issuer;
-    await keys.refresh(this.clock.monotonicMs());
-    return publicKeySet(keys.keys, this.clock.epochMs());
-  }
 }
