@@ -3,14 +3,14 @@ import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import type { Closable } from '../common/feature.js';
 import { looksLikeApiKey, readApiKey } from './api-key-format.js';
-import type { AgentRecord, ApiKeyRecord, ApiKeyStore } from '../identity/api-key-store.js';
+import type { ApiKeyRecord, ApiKeyStore } from '../identity/api-key-store.js';
 import type {
   CredentialVerifier,
   RejectedCredential,
   Verification,
   VerifiedCredential,
 } from '../identity/credential.js';
-import { agentOfKey } from '../identity/fresh-agent.js';
+import { agentOfKey } from '../identity/create-agent.js';
 import type { KeyDigests } from './key-digest.js';
 
 export class ApiKeyVerifier implements CredentialVerifier, Closable {
@@ -21,22 +21,22 @@ export class ApiKeyVerifier implements CredentialVerifier, Closable {
     private readonly clock: Clock,
   ) {}
 
-  /** Closes the store of the keys. */
+  /** Closes the key store. */
   async close(): Promise<void> {
     await this.store.close?.();
   }
 
-  /** Whether a credential means to be an API key. */
+  /** Whether a credential has the prefix of an API key. */
   recognizes(credential: string): boolean {
     return looksLikeApiKey(credential, this.prefix);
   }
 
-  /** The public ID of a key, for logs and events; `undefined` for what is no key. */
+  /** The public ID of a key, for logs and events; `undefined` for anything else. */
   keyIdOf(credential: string): string | undefined {
     return readApiKey(credential, this.prefix)?.id;
   }
 
-  /** Rejects only if the store cannot tell. */
+  /** Rejects only if the store is unavailable. */
   async verify(credential: string): Promise<Verification> {
     const parts = readApiKey(credential, this.prefix);
     if (parts === undefined) return { verified: false, reason: 'malformed' };
@@ -49,7 +49,7 @@ export class ApiKeyVerifier implements CredentialVerifier, Closable {
     return reason === undefined ? new VerifiedKey(record, this) : { verified: false, reason };
   }
 
-  /** A key as it is now, by the record that it was verified with. Throws or rejects only if the store cannot tell. */
+  /** Verifies a key again, by the record that it was verified with. Throws or rejects only if the store is unavailable. */
   recheck(verified: VerifiedKey, before: ApiKeyRecord): Verification | Promise<Verification> {
     const found = this.store.find(before.id);
     const decide = (record: ApiKeyRecord | undefined): Verification => {
@@ -61,12 +61,6 @@ export class ApiKeyVerifier implements CredentialVerifier, Closable {
       return record === before ? verified : new VerifiedKey(record, this);
     };
     return found instanceof Promise ? found.then(decide) : decide(found);
-  }
-
-  /** The agent behind credentials that were made from a key, as it is now; `undefined` if there is none or it is disabled. */
-  async currentAgent(id: string): Promise<AgentRecord | undefined> {
-    const agent = await this.store.findAgent?.(id);
-    return agent?.disabled === true ? undefined : agent;
   }
 }
 

@@ -36,7 +36,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
     },
     {
       provide: ApiKeyVerifier,
-      useFactory: openKeys,
+      useFactory: openApiKeys,
       inject: [RESOLVED_OPTIONS, CLOCK, SecurityEvents, OpenConnections],
     },
     ...TOKEN_PROVIDERS,
@@ -86,7 +86,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
     },
     {
       provide: OpenApiDescriber,
-      // Here and not at init: documents are made between NestFactory.create() and listen().
+      // Not in onModuleInit: documents are created between NestFactory.create() and listen().
       useFactory: async (
         { auth }: AuthFeatureOptions,
         limits: ResolvedRateLimit,
@@ -118,7 +118,7 @@ export const SCOPES_GUARD: GuardEntry<AuthFeatureOptions> = {
   guardsMessages: true,
 };
 
-async function openKeys(
+async function openApiKeys(
   { auth }: AuthFeatureOptions,
   clock: Clock,
   events: SecurityEvents,

@@ -28,9 +28,9 @@ import {
 } from '../tokens/token-endpoint.options.js';
 import { type ResolvedTokens, resolveTokens, type TokensOptions } from '../tokens/tokens.options.js';
 
-/** An agent that the app's own authentication knows. */
+/** An agent that the app's own authentication has verified. */
 export interface IdentifiedAgent {
-  /** Stable, and unique over all kinds of credentials: limits, audit lines and events name the agent by it. */
+  /** Stable and unique across all kinds of credentials: limits, audit records and events use it. */
   id: string;
   /** @default [] */
   scopes?: readonly string[];
@@ -42,8 +42,8 @@ export interface IdentifiedAgent {
 }
 
 /**
- * Whom the app's own authentication finds behind a request; `undefined` for nobody. It is asked where the request carries no
- * credential of a kind that is configured here, before the limits. `context` is missing before routing.
+ * The app's own authentication: returns the agent of a request, or `undefined` if there is none. It is called before the rate limits, for
+ * requests without a credential of a configured kind. `context` is `undefined` before routing.
  */
 export type Identify = (
   request: PlatformRequest,
@@ -51,30 +51,30 @@ export type Identify = (
 ) => IdentifiedAgent | undefined | Promise<IdentifiedAgent | undefined>;
 
 export interface AuthOptions {
-  /** API keys. `false` takes none, whatever the environment says. @default what the environment names */
+  /** API keys. `false` accepts none, whatever the environment says. @default from the environment */
   apiKeys?: false | ApiKeysOptions;
-  /** Signed tokens of another issuer (RFC 9068). @default none */
+  /** Access tokens of another issuer (RFC 9068). @default none */
   tokens?: false | TokensOptions;
-  /** Gives agents short-lived tokens for their keys (OAuth 2.0 client credentials), and takes these tokens. @default none */
+  /** Issues short-lived tokens for API keys (OAuth 2.0 client credentials), and accepts these tokens. @default none */
   tokenEndpoint?: false | TokenEndpointOptions;
   /** The app's own authentication. @default none */
   identify?: Identify;
-  /** How many bad credentials an address may send; `false` for any number. @default '10/minute' */
+  /** How many invalid credentials an address may send; `false` for no limit. @default '10/minute' */
   failedAttempts?: false | string;
-  /** What challenges call this API. @default 'api' */
+  /** The `realm` of `WWW-Authenticate` challenges. @default 'api' */
   realm?: string;
   /**
-   * The URL of this API: what tokens must name in `aud`, and what its metadata describes (RFC 8707, RFC 9728).
+   * The URL of this API: the audience that tokens must have, and the resource that the metadata describes (RFC 8707, RFC 9728).
    * @default the first of `tokenEndpoint.resources`
    */
   resource?: string;
-  /** The URL of its metadata, which challenges name. @default the well-known path of `resource` */
+  /** The URL of the resource metadata, which challenges contain. @default the well-known path of `resource` */
   resourceMetadata?: string;
-  /** Query parameters that are refused on every path. @default ['api_key', 'access_token', 'token'] */
+  /** Query parameters that are rejected with 400 on every path. @default ['api_key', 'access_token', 'token'] */
   urlParameters?: readonly string[];
-  /** Exact paths of WebSockets that need no agent. @default [] */
+  /** Exact paths of WebSockets that need no credential. @default [] */
   publicPaths?: readonly string[];
-  /** Describes schemes and refusals in documents of @nestjs/swagger, where it is installed. @default true */
+  /** Adds security schemes and error responses to documents of @nestjs/swagger, where it is installed. @default true */
   openapi?: boolean;
 }
 
@@ -132,8 +132,8 @@ function checkTokenEndpoint(
     throw new AgentSecurityConfigError(
       'ASEC_AUTH_KEYS',
       'auth.tokenEndpoint',
-      'gives tokens for API keys, and there are none',
-      'Give apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS).',
+      'issues tokens for API keys, but no API keys are configured',
+      'Set apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS).',
     );
   }
   if (tokens?.issuer === issuer) {
@@ -141,7 +141,7 @@ function checkTokenEndpoint(
       'ASEC_AUTH_URL',
       'auth.tokens.issuer',
       'must not be the issuer of auth.tokenEndpoint',
-      'The tokens of the endpoint are taken without it; auth.tokens is for another issuer.',
+      'Tokens of the endpoint are accepted without auth.tokens, which is for another issuer.',
       issuer,
     );
   }
@@ -151,14 +151,14 @@ function noIdentityError(apiKeys: unknown): AgentSecurityConfigError {
   return new AgentSecurityConfigError(
     'ASEC_AUTH_NONE',
     'auth',
-    'is on, and nothing could identify an agent, so that every request would be refused',
+    'is on, but no kind of credential is configured, so that every request would be rejected',
     apiKeys === false
-      ? 'Give tokens or identify, or leave apiKeys to the environment.'
-      : 'Give apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS), tokens or identify, or set auth to false.',
+      ? 'Set tokens or identify, or leave apiKeys to the environment.'
+      : 'Set apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS), tokens or identify, or set auth to false.',
   );
 }
 
-/** A quoted string of RFC 9110 section 5.6.4 that needs no escapes. */
+/** A quoted string that needs no escapes (RFC 9110 section 5.6.4). */
 function readRealm(option: string, value: unknown): string {
   const realm = readString(option, value, 'api');
   if (/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/.test(realm)) return realm;
@@ -171,7 +171,7 @@ function readRealm(option: string, value: unknown): string {
   );
 }
 
-/** RFC 9728 section 3.1: the well-known path goes between host and path. */
+/** RFC 9728 section 3.1: the well-known path is inserted between host and path. */
 export function metadataUrl(resource: string): string {
   const { origin, pathname, search } = new URL(resource);
   return `${origin}/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}${search}`;

@@ -1,11 +1,11 @@
 import type { Agent } from '../common/agent.js';
 import type { IdentifiedAgent } from './auth.options.js';
-import { freshAgent } from '../identity/fresh-agent.js';
+import { createAgent } from '../identity/create-agent.js';
 import { isAgentId, isScope } from '../identity/names.js';
 
 const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
 
-/** The agent that `auth.identify` returned. @throws TypeError for one that is made up wrongly, which must not pass as somebody */
+/** Validates what `auth.identify` returned. @throws TypeError for an invalid agent, which must not count as authenticated */
 export function checkIdentified(found: IdentifiedAgent): Agent {
   const { id, scopes = [], tier, tenant, tools, claims = {} } = found;
   if (!isAgentId(id))
@@ -16,5 +16,5 @@ export function checkIdentified(found: IdentifiedAgent): Agent {
     throw new TypeError('auth.identify must return tier and tenant as strings');
   if (tools !== undefined && !(Array.isArray(tools) && tools.every(isText)))
     throw new TypeError('auth.identify must return tools as a list of strings');
-  return freshAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });
+  return createAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });
 }

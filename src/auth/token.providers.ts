@@ -9,7 +9,7 @@ import { TokenEndpoint } from '../tokens/token-endpoint.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import type { AuthFeatureOptions } from './auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './authenticator.js';
-import { openTokens, type TokenServices } from './open-tokens.js';
+import { createTokenServices, type TokenServices } from './create-token-services.js';
 
 const TOKEN_SERVICES = Symbol('agent-security:token-services');
 
@@ -19,7 +19,7 @@ export const TOKEN_PROVIDERS: readonly Provider[] = [
     useFactory: async ({ auth }: AuthFeatureOptions, clock: Clock): Promise<TokenServices | undefined> => {
       if (!auth) return undefined;
       const log = new Logger('Tokens');
-      return openTokens(auth, clock, message => log.warn(logText(message)));
+      return createTokenServices(auth, clock, message => log.warn(logText(message)));
     },
     inject: [RESOLVED_OPTIONS, CLOCK],
   },

@@ -10,7 +10,7 @@ import {
   KeyBookError,
   revokeKey,
   rotateKey,
-  switchAgent,
+  setAgentDisabled,
 } from '../auth/key-book.js';
 import { KeyDigests } from '../auth/key-digest.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
@@ -150,7 +150,7 @@ async function runIn(
     case 'disable':
     case 'enable': {
       const agentId = named('agent');
-      await place.change(book => ({ book: switchAgent(book, agentId, command === 'disable') }));
+      await place.change(book => ({ book: setAgentDisabled(book, agentId, command === 'disable') }));
       io.tell(`Agent ${agentId} is ${command}d.`);
       return;
     }

@@ -28,15 +28,15 @@ export function createTrust(
     types,
     maxAgeMs,
     clockToleranceMs,
-    keys: openKeys(tokens, clock, warn),
-    dpop: openDpop(tokens.dpop, clockToleranceMs),
+    keys: createTokenKeys(tokens, clock, warn),
+    dpop: createDpopRules(tokens.dpop, clockToleranceMs),
     toAgent: agent ?? ((claims: TokenClaims) => readAgent(claims, names)),
     isRevoked,
   };
 }
 
 /** Fetched with the first token, so that an app starts also while its issuer does not answer. */
-function openKeys({ keys, jwks }: ResolvedTokens, clock: Clock, warn: (message: string) => void): TokenKeys {
+function createTokenKeys({ keys, jwks }: ResolvedTokens, clock: Clock, warn: (message: string) => void): TokenKeys {
   if (jwks === undefined) return new FixedKeys(keys);
   const { uri, maxAgeMs } = jwks;
   const times = { maxAgeMs, cooldownMs: COOLDOWN_MS, staleMs: maxAgeMs + STALE_MS, patient: false };
@@ -48,7 +48,7 @@ function openKeys({ keys, jwks }: ResolvedTokens, clock: Clock, warn: (message: 
   );
 }
 
-export function openDpop(dpop: ResolvedDpop | undefined, clockToleranceMs: number): DpopRules | undefined {
+export function createDpopRules(dpop: ResolvedDpop | undefined, clockToleranceMs: number): DpopRules | undefined {
   if (dpop === undefined) return undefined;
   const { required, algorithms, maxAgeMs } = dpop;
   // A proof from the edge of the future can be shown until it is too old.

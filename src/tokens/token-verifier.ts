@@ -9,7 +9,7 @@ import type {
   Verification,
   VerifiedCredential,
 } from '../identity/credential.js';
-import { freshAgent } from '../identity/fresh-agent.js';
+import { createAgent } from '../identity/create-agent.js';
 import { checkClaims, type ClaimRules } from './check-claims.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './jose.js';
@@ -205,7 +205,7 @@ class VerifiedToken implements VerifiedCredential {
   readonly #verifier: SignedTokenVerifier;
 
   constructor(digest: string, verified: Verified, verifier: SignedTokenVerifier) {
-    this.agent = freshAgent({ scopes: [], ...verified.agent, kind: 'token' });
+    this.agent = createAgent({ scopes: [], ...verified.agent, kind: 'token' });
     this.expiresMs = verified.expiresMs;
     this.#digest = digest;
     this.#verified = verified;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileKeyStore } from '../../src/auth/file-key-store.js';
-import { addKey, EMPTY_BOOK, switchAgent } from '../../src/auth/key-book.js';
+import { addKey, EMPTY_BOOK, setAgentDisabled } from '../../src/auth/key-book.js';
 import { digests, NOW_MS } from '../support/keys.js';
 
 // As file systems with coarse clocks answer: two changes within one step have the same times.
@@ -23,7 +23,7 @@ it('follows a change that leaves the inode, the size and the times of the file a
     const before = store.find(id);
     await store.refresh();
     expect(store.find(id)).toBe(before);
-    writeFileSync(path, JSON.stringify(switchAgent(book, 'bot', true)));
+    writeFileSync(path, JSON.stringify(setAgentDisabled(book, 'bot', true)));
     await store.refresh();
     expect(store.find(id)!.agent.disabled).toBe(true);
     expect(revoked).toEqual([id]);

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileLock } from '../../src/common/file-lock.js';
 import { changeKeyFile, FileKeyStore, readKeyFile } from '../../src/auth/file-key-store.js';
-import { addKey, EMPTY_BOOK, KeyBookError, revokeKey, switchAgent } from '../../src/auth/key-book.js';
+import { addKey, EMPTY_BOOK, KeyBookError, revokeKey, setAgentDisabled } from '../../src/auth/key-book.js';
 import { runKeysCommand } from '../../src/cli/keys-command.js';
 import { digests, NOW_MS } from '../support/keys.js';
 
@@ -66,7 +66,7 @@ describe('the file of keys', () => {
     store = new FileKeyStore(path, { pollMs: 20 });
     await store.open(hooks);
     const told = new Promise<string>(resolve => (hooks.revoked = resolve));
-    write(JSON.stringify(switchAgent(book, 'bot', true)));
+    write(JSON.stringify(setAgentDisabled(book, 'bot', true)));
     expect(await told).toBe(id);
     expect(store.find(id)!.agent.disabled).toBe(true);
     hooks.revoked = keyId => void revoked.push(keyId);
@@ -84,7 +84,7 @@ describe('the file of keys', () => {
     await store.refresh();
     expect(store.find(id)).toBeDefined();
     expect(warnings).toEqual([expect.stringContaining(says)]);
-    write(JSON.stringify(switchAgent(book, 'bot', true)));
+    write(JSON.stringify(setAgentDisabled(book, 'bot', true)));
     await store.refresh();
     expect(store.find(id)!.agent.disabled).toBe(true);
     expect(revoked).toEqual([id]);

@@ -6,7 +6,7 @@ import {
   parseKeyBook,
   revokeKey,
   rotateKey,
-  switchAgent,
+  setAgentDisabled,
   indexKeyBook,
 } from '../../src/auth/key-book.js';
 import { digests, NOW_MS } from '../support/keys.js';
@@ -26,7 +26,7 @@ describe('a book of keys', () => {
     const before = JSON.stringify(book);
     rotateKey(book, id, HOUR, digests, options);
     revokeKey(book, id, NOW_MS);
-    switchAgent(book, 'bot', true);
+    setAgentDisabled(book, 'bot', true);
     expect(JSON.stringify(book)).toBe(before);
   });
 
@@ -51,13 +51,13 @@ describe('a book of keys', () => {
   });
 
   it('switches an agent off and on', () => {
-    const off = switchAgent(book, 'bot', true);
+    const off = setAgentDisabled(book, 'bot', true);
     expect(indexKeyBook(off).keys.get(id)!.agent.disabled).toBe(true);
-    expect(switchAgent(off, 'bot', false)).toEqual(book);
+    expect(setAgentDisabled(off, 'bot', false)).toEqual(book);
   });
 
   it.each(['nobody', '__proto__', 'constructor'])('knows no agent %s', name =>
-    expect(() => switchAgent(book, name, true)).toThrow(KeyBookError),
+    expect(() => setAgentDisabled(book, name, true)).toThrow(KeyBookError),
   );
 
   it('takes __proto__ as a name and changes no prototype', () => {
@@ -71,21 +71,21 @@ describe('a book of keys', () => {
   const wrong: [title: string, value: unknown, says: string][] = [
     ['a text', 'x', 'must be an object'],
     ['no keys', { agents: {} }, 'must be an object'],
-    ['another field', { ...book, key: [] }, 'key is not known here'],
-    ['an agent with a typo', { ...book, agents: { bot: { scope: [] } } }, 'scope is not known here'],
-    ['an agent with a space', { ...book, agents: { 'a b': {} } }, 'is no name'],
-    ['a scope with a quote', { ...book, agents: { bot: { scopes: ['a"b'] } } }, 'holds no scope'],
+    ['another field', { ...book, key: [] }, 'key is not a known field'],
+    ['an agent with a typo', { ...book, agents: { bot: { scope: [] } } }, 'scope is not a known field'],
+    ['an agent with a space', { ...book, agents: { 'a b': {} } }, 'is not a valid agent ID'],
+    ['a scope with a quote', { ...book, agents: { bot: { scopes: ['a"b'] } } }, 'has an invalid scope'],
     ['disabled as text', { ...book, agents: { bot: { disabled: 'yes' } } }, 'true or false'],
-    ['a key of nobody', { ...book, keys: [{ ...entry, agent: 'other' }] }, 'names no agent'],
-    ['a key of a prototype', { ...book, keys: [{ ...entry, agent: 'toString' }] }, 'names no agent'],
-    ['a key twice', { ...book, keys: [entry, entry] }, 'comes twice'],
-    ['a raw key as digest', { ...book, keys: [{ ...entry, digest: key }] }, 'is no digest'],
+    ['a key of nobody', { ...book, keys: [{ ...entry, agent: 'other' }] }, 'is not in "agents"'],
+    ['a key of a prototype', { ...book, keys: [{ ...entry, agent: 'toString' }] }, 'is not in "agents"'],
+    ['a key twice', { ...book, keys: [entry, entry] }, 'is a duplicate'],
+    ['a raw key as digest', { ...book, keys: [{ ...entry, digest: key }] }, 'is not the digest'],
     [
       'a time without its zone',
       { ...book, keys: [{ ...entry, expires: '2030-01-31T12:00:00' }] },
-      'is no time',
+      'is not a time',
     ],
-    ['a time as a number', { ...book, keys: [{ ...entry, expires: 5 }] }, 'is no time'],
+    ['a time as a number', { ...book, keys: [{ ...entry, expires: 5 }] }, 'is not a time'],
     [
       'a field that would not hold',
       { ...book, keys: [{ ...entry, expire: '2030-01-31T12:00:00Z' }] },

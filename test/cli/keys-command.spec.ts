@@ -76,7 +76,7 @@ describe('keys create', () => {
     ['no agent', 'keys create', {}, 2, 'Which agent?'],
     ['a bad span', 'keys create bot --expires 3m', {}, 2, '--expires is not a duration'],
     ['a time without zone', 'keys create bot --expires 2030-01-02T00:00:00', {}, 2, '--expires is no time'],
-    ['a bad scope', 'keys create bot --scopes a"b', {}, 1, 'holds no scope'],
+    ['a bad scope', 'keys create bot --scopes a"b', {}, 1, 'has an invalid scope'],
     ['an unknown option', 'keys create bot --scope a', {}, 2, '--scope'],
     ['an unknown command', 'keys destroy', {}, 2, '"destroy"'],
     ['another area', 'secrets list', {}, 2, 'Which command?'],

@@ -12,7 +12,7 @@ import {
   Scopes,
   SecurityEvents,
   type SecurityEvent,
-  switchAgent,
+  setAgentDisabled,
 } from '../../src/index.js';
 import type { Answer, HeaderLine } from '../support/http.js';
 import { exchange } from '../support/http.js';
@@ -234,9 +234,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const status = async (): Promise<unknown[]> =>
         rejection(await app.send('/me', { headers: { 'X-API-Key': key } }));
       expect((await app.send('/me', { headers: { 'X-API-Key': key } })).status).toBe(200);
-      keys.set(switchAgent(keys.book, 'billing-bot', true));
+      keys.set(setAgentDisabled(keys.book, 'billing-bot', true));
       expect(await status()).toEqual(invalid);
-      keys.set(switchAgent(keys.book, 'billing-bot', false));
+      keys.set(setAgentDisabled(keys.book, 'billing-bot', false));
       expect((await app.send('/me', { headers: { 'X-API-Key': key } })).status).toBe(200);
       keys.set(revokeKey(keys.book, id, NOW_MS));
       expect(await status()).toEqual(invalid);

@@ -24,7 +24,7 @@ import {
   Scopes,
   type SecurityEvent,
   SecurityEvents,
-  switchAgent,
+  setAgentDisabled,
   TIMERS,
 } from '../../src/index.js';
 import { NOW_MS, SECRET, TestKeys } from '../support/keys.js';
@@ -236,7 +236,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       'a key whose agent is disabled',
       'revoked',
       withKeys,
-      () => change(book => switchAgent(book, 'bot', true)),
+      () => change(book => setAgentDisabled(book, 'bot', true)),
     ],
     ['a key that expires', 'expired', withKeys, () => app.clock.advance(3_600_000)],
     ['a token that expires', 'expired', withTokens, () => app.clock.advance(60_000)],
@@ -244,7 +244,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       'a token whose agent is disabled',
       'revoked',
       withTokens,
-      () => change(book => switchAgent(book, 'bot', true)),
+      () => change(book => setAgentDisabled(book, 'bot', true)),
     ],
     ['a token of the own endpoint that expires', 'expired', withOwnTokens, () => app.clock.advance(600_000)],
     ['a token of the own endpoint whose key is revoked', 'revoked', withOwnTokens, () => revoke()],
@@ -295,7 +295,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     await launch({ apiKeys: { store, secret: SECRET } });
     const socket = await connectWs(key);
     expect((await ask(socket, 'delete')).data).toBe('deleted');
-    change(book => switchAgent(book, 'bot', true));
+    change(book => setAgentDisabled(book, 'bot', true));
     for (const event of ['delete', 'news', 'admin']) {
       expect(await ask(socket, event)).toMatchObject({
         event: 'exception',
@@ -303,7 +303,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       });
     }
     expect(calls).toEqual(['delete']);
-    change(book => switchAgent(book, 'bot', false));
+    change(book => setAgentDisabled(book, 'bot', false));
     expect((await ask(socket, 'delete')).data).toBe('deleted');
   });
 

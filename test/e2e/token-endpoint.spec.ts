@@ -11,7 +11,7 @@ import {
   CurrentAgent,
   revokeKey,
   Scopes,
-  switchAgent,
+  setAgentDisabled,
   type TokenEndpointOptions,
 } from '../../src/index.js';
 import type { Answer, HeaderLine, RequestOptions } from '../support/http.js';
@@ -402,7 +402,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
 
     const ends: [title: string, end: () => void][] = [
-      ['the switch of its agent', () => keys.set(switchAgent(keys.book, 'bot-1', true))],
+      ['the switch of its agent', () => keys.set(setAgentDisabled(keys.book, 'bot-1', true))],
       ['its key, revoked', () => keys.set(revokeKey(keys.book, keyId, NOW_MS))],
       ['its agent, gone', () => keys.set({ agents: {}, keys: [] })],
     ];

@@ -8,7 +8,7 @@ import {
   type AuthOptions,
   CurrentAgent,
   Scopes,
-  switchAgent,
+  setAgentDisabled,
   type TokensOptions,
 } from '../../src/index.js';
 import { loadCases } from '../fixtures/load-cases.js';
@@ -157,9 +157,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const app = await launch({}, { apiKeys: { store: keys.store, secret: SECRET } });
     const headers = bearer(await sign());
     expect((await app.send('/me', { headers })).status).toBe(200);
-    keys.set(switchAgent(keys.book, 'agent-7', true));
+    keys.set(setAgentDisabled(keys.book, 'agent-7', true));
     expect((await app.send('/me', { headers })).status).toBe(401);
-    keys.set(switchAgent(keys.book, 'agent-7', false));
+    keys.set(setAgentDisabled(keys.book, 'agent-7', false));
     expect((await app.send('/me', { headers })).status).toBe(200);
   });
 

@@ -1,6 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import * as jose from 'jose';
-import { openDpop } from '../../src/tokens/create-trust.js';
+import { createDpopRules } from '../../src/tokens/create-trust.js';
 import { checkProof } from '../../src/tokens/dpop.js';
 import { ReplayMemory } from '../../src/tokens/replay-memory.js';
 import { resolveDpop } from '../../src/tokens/tokens.options.js';
@@ -18,7 +18,7 @@ const REQUEST = {
   holder: 'agent-7',
 };
 
-const rules = () => openDpop(resolveDpop('dpop', true), 5_000)!;
+const rules = () => createDpopRules(resolveDpop('dpop', true), 5_000)!;
 
 interface Parts {
   claims?: Record<string, unknown>;
