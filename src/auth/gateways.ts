@@ -55,8 +55,8 @@ export class Gateways {
   }
 
   /**
-   * Whether a request names a socket.io session that another agent has opened, or one that does not exist; the response does not tell which.
-   * A session belongs to an agent and not to one of its keys, so that keys can be rotated.
+   * Whether a request names a socket.io session of another agent, or one that does not exist; the response does not tell which. A session
+   * belongs to an agent and not to one of its keys, so that keys can be rotated.
    */
   isForeignSession(target: string, state: RequestState): boolean {
     if (!this.isPolling(target)) return false;

@@ -55,7 +55,7 @@ function createTokenEndpoint(
   return new TokenEndpoint({
     options: auth.tokenEndpoint,
     clients,
-    countFailure: (state, reason, secret) =>
+    countFailedAttempt: (state, reason, secret) =>
       authenticator.countFailedAttempt(state, reason, undefined, secret)?.headers,
     issuer,
     dpop,

@@ -1,4 +1,4 @@
-/* From what the options say of an issuer to what its tokens are verified with. */
+/* Creates the rules by which an issuer's tokens are verified, from the options. */
 import type { Clock } from '../common/clock.js';
 import type { DpopRules } from './dpop.js';
 import { FixedKeys, KeySet, type TokenKeys } from './key-set.js';
@@ -35,8 +35,12 @@ export function createTrust(
   };
 }
 
-/** Fetched with the first token, so that an app starts also while its issuer does not answer. */
-function createTokenKeys({ keys, jwks }: ResolvedTokens, clock: Clock, warn: (message: string) => void): TokenKeys {
+/** A remote set is fetched with the first token, so that an app starts while its issuer does not answer. */
+function createTokenKeys(
+  { keys, jwks }: ResolvedTokens,
+  clock: Clock,
+  warn: (message: string) => void,
+): TokenKeys {
   if (jwks === undefined) return new FixedKeys(keys);
   const { uri, maxAgeMs } = jwks;
   const times = { maxAgeMs, cooldownMs: COOLDOWN_MS, staleMs: maxAgeMs + STALE_MS, patient: false };
@@ -48,10 +52,13 @@ function createTokenKeys({ keys, jwks }: ResolvedTokens, clock: Clock, warn: (me
   );
 }
 
-export function createDpopRules(dpop: ResolvedDpop | undefined, clockToleranceMs: number): DpopRules | undefined {
+export function createDpopRules(
+  dpop: ResolvedDpop | undefined,
+  clockToleranceMs: number,
+): DpopRules | undefined {
   if (dpop === undefined) return undefined;
   const { required, algorithms, maxAgeMs } = dpop;
-  // A proof from the edge of the future can be shown until it is too old.
+  // A proof whose `iat` lies in the future by the tolerance is valid for the longest time.
   const seen = new ReplayMemory(maxAgeMs + 2 * clockToleranceMs);
   return { required, algorithms, maxAgeMs, clockToleranceMs, seen };
 }

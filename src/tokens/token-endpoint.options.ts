@@ -24,35 +24,35 @@ import { UnusableKeyError } from './token-key.js';
 import { keyError } from './token-keys.options.js';
 import { type DpopOptions, resolveDpop } from './tokens.options.js';
 
-/** Where agents get tokens for their keys: OAuth 2.0, client credentials. */
+/** An endpoint that issues tokens for API keys: OAuth 2.0 client credentials. */
 export interface TokenEndpointOptions {
-  /** The URL that names the issuer, such as `https://api.example.com`. Required. @see RFC 8414 section 2 */
+  /** The issuer identifier, such as `https://api.example.com`. Required. @see RFC 8414 section 2 */
   issuer: string;
   /** @default '/oauth/token' */
   path?: string;
   /**
-   * The APIs that tokens may be issued for; the first is the default. This API accepts only those for itself: `auth.resource`, or the
-   * first of these where that is not set. @default `auth.resource`, else the issuer @see RFC 8707
+   * The APIs that tokens may be issued for; the first is the default. This API accepts only tokens for itself: for `auth.resource`, or the
+   * first of these if that is not set. @default `auth.resource`, else the issuer @see RFC 8707
    */
   resources?: string | readonly string[];
-  /** How long a token lives, from 5 to 15 minutes. @default '10 minutes' */
+  /** The lifetime of a token, from 5 to 15 minutes. @default '10 minutes' */
   lifetime?: string;
   /**
-   * The private keys: in place, `{ file }` (PEM, a JWK or a JWK set), or a function that is asked again and again. The newest signs, by
-   * `iat`; a key signs from its `nbf` on and is published until its `exp`.
+   * The private keys: the keys themselves, `{ file }` (PEM, a JWK or a JWK set), or a function. Files and functions are read again every 10
+   * seconds. The key with the newest `iat` signs. A key signs from its `nbf` on and is published until its `exp`.
    */
   signingKeys?: SigningKeySet | { readonly file: string } | (() => SigningKeySet | Promise<SigningKeySet>);
-  /** Signs with a key that is made at start: for demonstrations. Tokens of one process are refused by every other, and after a restart. */
+  /** Signs with a key that is created at start-up, for demonstrations: other processes, and the next start, reject its tokens. */
   insecureEphemeralKey?: boolean;
-  /** How many tokens a client may get. @default '60/minute' */
+  /** How many tokens a client may request. @default '60/minute' */
   limit?: string;
-  /** Tokens that are bound to the client's key (RFC 9449). @default false */
+  /** Allows tokens that are bound to a key of the client (DPoP, RFC 9449). @default false */
   dpop?: boolean | DpopOptions;
-  /** Where the public keys are. @default '/.well-known/jwks.json' */
+  /** The path of the public keys. @default '/.well-known/jwks.json' */
   jwksPath?: string;
   /** How long the public keys and the metadata may be cached. @default '5 minutes' */
   metadataMaxAge?: string;
-  /** What metadata lists under `scopes_supported`. @default nothing */
+  /** The `scopes_supported` of the metadata. @default none */
   scopes?: readonly string[];
 }
 
@@ -102,7 +102,7 @@ export function resolveTokenEndpoint(
   };
 }
 
-/** As it is written: clients compare it character by character (RFC 8414 section 3.3). */
+/** Not normalized: clients compare the issuer as a string (RFC 8414 section 3.3). */
 function readIssuer(option: string, value: unknown): string {
   const issuer = readHttpsUrl(option, value);
   if (!issuer.includes('?')) return issuer;
@@ -134,7 +134,7 @@ function readKeySource(option: string, keys: unknown, ephemeral: boolean): Resol
     throw new AgentSecurityConfigError(
       'ASEC_TOKEN_KEY',
       option,
-      keys === undefined ? 'is missing' : 'is given beside insecureEphemeralKey',
+      keys === undefined ? 'is missing' : 'is set together with insecureEphemeralKey',
       'Pass private keys, { file }, or a function; insecureEphemeralKey is for demonstrations.',
     );
   }

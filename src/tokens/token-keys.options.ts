@@ -1,4 +1,4 @@
-/* The keys that tokens are verified with: given ones, or a set behind a URL. */
+/* The keys of `auth.tokens`: public keys, shared secrets, or the URL of a key set. */
 import { createPublicKey, KeyObject } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { isRecord } from '../common/read-options.js';
@@ -18,7 +18,7 @@ import {
 
 /** A public key: a JWK, PEM text or a KeyObject. */
 export type PublicKeyInput = string | KeyObject | Jwk;
-/** A shared secret: text, bytes, a KeyObject or a JWK of the type `oct`. */
+/** A shared secret: text, bytes, a KeyObject or a JWK of type `oct`. */
 export type SecretInput = string | Uint8Array | KeyObject | Jwk;
 
 export interface ResolvedTokenKeys {
@@ -36,7 +36,7 @@ interface KeyOptions {
 
 const MAX_KEYS = 100;
 
-/** @throws AgentSecurityConfigError, which shows nothing of a key */
+/** @throws AgentSecurityConfigError, whose message contains no key */
 export function readTokenKeys(option: string, options: KeyOptions): ResolvedTokenKeys {
   const { algorithms } = options;
   const symmetric = SECRET_ALGORITHMS.has(algorithms[0]!);
@@ -46,8 +46,8 @@ export function readTokenKeys(option: string, options: KeyOptions): ResolvedToke
     throw new AgentSecurityConfigError(
       'ASEC_TOKEN_KEY',
       option,
-      `must name the keys of ${algorithms.join(', ')} in one way, received ${given.join(' and ') || 'none'}`,
-      `Set ${fitting.map(name => `"${name}"`).join(' or ')}, and nothing else.`,
+      `must have one source of keys for ${algorithms.join(', ')}, received ${given.join(' and ') || 'none'}`,
+      `Set ${fitting.map(name => `"${name}"`).join(' or ')} only.`,
     );
   }
   if (options.jwksUri !== undefined) {
@@ -64,7 +64,7 @@ export function readTokenKeys(option: string, options: KeyOptions): ResolvedToke
   });
   for (const [index, { alg, key }] of keys.entries()) {
     if (!algorithms.some(each => (alg === undefined || alg === each) && isOfType(key, each))) {
-      throw keyError(`${option}.${name}[${index}]`, 'fits none of the algorithms');
+      throw keyError(`${option}.${name}[${index}]`, 'matches none of the algorithms');
     }
   }
   const [repeated] = repeatedKeyIds(keys);
@@ -88,12 +88,11 @@ function readPublicKey(input: unknown): TokenKey {
   try {
     key = createPublicKey(input);
   } catch {
-    throw new UnusableKeyError('is no PEM text of a public key');
+    throw new UnusableKeyError('is not a public key in PEM');
   }
   return toTokenKey(key, none);
 }
 
-/** What a key is, is never shown. */
 function readKey(option: string, read: () => TokenKey): TokenKey {
   try {
     return read();

@@ -22,43 +22,43 @@ import {
   type SecretInput,
 } from './token-keys.options.js';
 
-/** Proofs of possession (RFC 9449). */
+/** DPoP: proofs of possession (RFC 9449). */
 export interface DpopOptions {
-  /** Whether tokens that are bound to no key are refused. @default false */
+  /** Whether tokens that are not bound to a key are rejected. @default false */
   required?: boolean;
   /** @default ['ES256', 'EdDSA', 'Ed25519', 'PS256'] */
   algorithms?: readonly string[];
-  /** How old a proof may be, from 5 seconds to 5 minutes. @default '1 minute' */
+  /** The maximum age of a proof, from 5 seconds to 5 minutes. @default '1 minute' */
   maxAge?: string;
 }
 
-/** Which signed tokens are trusted, and what is read from them. */
+/** Access tokens of another issuer: which are valid, and how the agent is read from them. */
 export interface TokensOptions {
-  /** The `iss` of the tokens, exactly. Required. */
+  /** The exact `iss` of the tokens. Required. */
   issuer: string;
-  /** The API's own identifier: a token must name it, or one of several, in `aud`. Required. @default `auth.resource` */
+  /** The identifier of this API: `aud` must contain it, or one of several. Required. @default `auth.resource` */
   audience?: string | readonly string[];
-  /** The signature algorithms that are taken. Required: a list that nobody chose would take what an attacker chooses. @see RFC 8725 section 3.1 */
+  /** The allowed signature algorithms. Required, so that the choice is not left to the token. @see RFC 8725 section 3.1 */
   algorithms: readonly string[];
   /** The issuer's public keys; also a JWK set. */
   keys?: PublicKeyInput | readonly PublicKeyInput[] | { readonly keys: readonly Jwk[] };
-  /** Secrets shared with the issuer, for HS256, HS384 and HS512. Never together with public keys. */
+  /** Secrets that are shared with the issuer, for HS256, HS384 and HS512. Excludes public keys. */
   secret?: SecretInput | readonly SecretInput[];
-  /** Where the issuer publishes its keys: https, or http on a loopback address. */
+  /** The URL of the issuer's key set: https, or http on a loopback address. */
   jwksUri?: string;
-  /** How long a fetched set is used before it is fetched again. @default '10 minutes' */
+  /** How long a fetched key set is used before it is fetched again. @default '10 minutes' */
   jwksMaxAge?: string;
-  /** How old a token may be, counted from its `iat`, however long it says it lives. @default '15 minutes' */
+  /** The maximum age of a token, counted from its `iat`, whatever its `exp` says. @default '15 minutes' */
   maxAge?: string;
-  /** By how much clocks may differ, up to 5 minutes. @default '5 seconds' */
+  /** The tolerated difference between clocks, up to 5 minutes. @default '5 seconds' */
   clockTolerance?: string;
-  /** What `typ` may be. An ID token, or any other JWT of the issuer, is no access token. @default 'at+jwt' @see RFC 9068 section 2.1 */
+  /** The allowed `typ`, so that ID tokens and other JWTs of the issuer are rejected. @default 'at+jwt' @see RFC 9068 section 2.1 */
   type?: string | readonly string[];
   /** The names of the claims that are read. @default sub, scope, tier, tenant, tools */
   claims?: Partial<ClaimNames>;
-  /** Reads the agent from verified claims by itself, in place of `claims`. `undefined` refuses the token. */
+  /** Reads the agent from verified claims, in place of `claims`. `undefined` rejects the token. */
   agent?: (claims: TokenClaims) => AgentFields | undefined;
-  /** Tokens that are bound to a key of the agent's. @default false: a bound token is refused */
+  /** Accepts tokens that are bound to a key of the agent. @default false: bound tokens are rejected */
   dpop?: boolean | DpopOptions;
 }
 
@@ -148,7 +148,7 @@ function readAlgorithms(option: string, value: unknown): readonly string[] {
     throw receivedError(
       'ASEC_TOKEN_ALGORITHM',
       option,
-      'must name the algorithms of the issuer',
+      'must name the signature algorithms of the issuer',
       "Write for example ['ES256'].",
       value,
     );
@@ -163,8 +163,8 @@ function readAlgorithms(option: string, value: unknown): readonly string[] {
     throw receivedError(
       'ASEC_TOKEN_ALGORITHM',
       option,
-      'must not mix secrets and public keys',
-      'A public key that is taken for a secret lets everybody sign. Choose one kind.',
+      'must not mix algorithms of secrets and of public keys',
+      'If a public key is used as a secret, anyone can forge tokens. Choose one kind.',
       value,
     );
   }
@@ -175,7 +175,7 @@ function algorithmError(option: string, value: string): AgentSecurityConfigError
   return receivedError(
     'ASEC_TOKEN_ALGORITHM',
     option,
-    'is not an algorithm for tokens',
+    'is not a supported signature algorithm',
     `Known: ${[...PUBLIC_KEY_ALGORITHMS.keys(), ...SECRET_ALGORITHMS.keys()].join(', ')}.`,
     value,
   );

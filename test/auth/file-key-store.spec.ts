@@ -208,7 +208,7 @@ describe('the file of keys', () => {
           env: {},
           nowMs: NOW_MS,
           out: () => undefined,
-          tell: (text: string) => void said.push(text),
+          err: (text: string) => void said.push(text),
         };
         expect(await runKeysCommand(['keys', 'revoke', id, '--file', path], io)).toBe(1);
         expect(said).toEqual([expect.stringMatching(/^Failed: .*its owner, group and mode \(EPERM\)/)]);

@@ -14,18 +14,18 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 interface Run {
   readonly status: number;
   readonly out: string;
-  readonly told: string;
+  readonly err: string;
 }
 
 async function keys(args: string, env: Record<string, string> = {}): Promise<Run> {
-  const lines: Record<'out' | 'tell', string[]> = { out: [], tell: [] };
+  const lines: Record<'out' | 'err', string[]> = { out: [], err: [] };
   const status = await runKeysCommand(args === '' ? [] : args.split(' '), {
     env: { AUTH_KEY_SECRET: SECRET, AUTH_KEYS_FILE: join(folder, 'keys.json'), ...env },
     nowMs: NOW_MS,
     out: text => void lines.out.push(text),
-    tell: text => void lines.tell.push(text),
+    err: text => void lines.err.push(text),
   });
-  return { status, out: lines.out.join('\n'), told: lines.tell.join('\n') };
+  return { status, out: lines.out.join('').trimEnd(), err: lines.err.join('') };
 }
 
 const idOf = (key: string): string => key.slice(4, 20);
@@ -47,9 +47,9 @@ describe('keys create', () => {
   it('prints the key once and alone, and an app takes it', async () => {
     const options =
       '--scopes data:read,data:write --tier free --tenant acme --tools read_*,run --expires 90d';
-    const { status, out, told } = await keys(`keys create bot ${options}`);
+    const { status, out, err } = await keys(`keys create bot ${options}`);
     expect([status, out]).toEqual([0, expect.stringMatching(/^ask_\w{16}_\w{49}$/)]);
-    expect(told).not.toContain(out);
+    expect(err).not.toContain(out);
     expect(readFileSync(join(folder, 'keys.json'), 'utf8')).not.toContain(out.slice(21, 64));
     expect(await verify(out)).toMatchObject({
       id: 'bot',
@@ -75,7 +75,13 @@ describe('keys create', () => {
     ['a short secret', 'keys create bot', { AUTH_KEY_SECRET: 'short' }, 1, 'at least 32 characters'],
     ['no agent', 'keys create', {}, 2, 'Which agent?'],
     ['a bad span', 'keys create bot --expires 3m', {}, 2, '--expires is not a duration'],
-    ['a time without zone', 'keys create bot --expires 2030-01-02T00:00:00', {}, 2, '--expires is no time'],
+    [
+      'a time without zone',
+      'keys create bot --expires 2030-01-02T00:00:00',
+      {},
+      2,
+      '--expires is not a time',
+    ],
     ['a bad scope', 'keys create bot --scopes a"b', {}, 1, 'has an invalid scope'],
     ['an unknown option', 'keys create bot --scope a', {}, 2, '--scope'],
     ['an unknown command', 'keys destroy', {}, 2, '"destroy"'],
@@ -87,8 +93,8 @@ describe('keys create', () => {
   ])('refuses %s', async (_title, args, env, status, says) => {
     const run = await keys(args, env as Record<string, string>);
     expect([run.status, run.out]).toEqual([status, '']);
-    expect(run.told).toContain(says);
-    expect(run.told).not.toContain(SECRET);
+    expect(run.err).toContain(says);
+    expect(run.err).not.toContain(SECRET);
   });
 });
 

@@ -573,7 +573,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         writeFileSync(file, '{"keys":');
         app.clock.advance(10_001);
         expect([await kids(app), await kidOf(app)]).toEqual([['first', 'second'], 'second']);
-        expect(app.logger.find('The keys of tokens cannot be read', 'warn')).toHaveLength(1);
+        expect(app.logger.find('The token keys cannot be read', 'warn')).toHaveLength(1);
 
         write(second);
         app.clock.advance(10_001);

@@ -263,7 +263,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       app.clock.advance(1_800_000);
       expect(await get(app, 'a')).toBe(200);
       expect(await get(app, 'a')).toBe(200);
-      expect(app.logger.find('The keys of tokens cannot be read', 'warn')).toHaveLength(1);
+      expect(app.logger.find('The token keys cannot be read', 'warn')).toHaveLength(1);
       app.clock.advance(2_400_000);
       expect(await get(app, 'a')).toBe(503);
       serve(publicJwk(EC.publicKey, { kid: 'a' }));
