@@ -24,7 +24,7 @@ const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 const options = { prefix: 'ask', nowMs: NOW_MS };
 const { book, id } = addKey(EMPTY_BOOK, 'bot', {}, digests, options);
 
-describe('the file of keys', () => {
+describe('FileKeyStore', () => {
   let folder = '';
   let path = '';
   let store: FileKeyStore;
@@ -50,7 +50,7 @@ describe('the file of keys', () => {
     renameSync(`${path}.draft`, path);
   };
 
-  it('is followed, and a revocation is told', async () => {
+  it('reads changes and reports a revocation', async () => {
     write(JSON.stringify(book));
     await store.open(hooks);
     expect(store.find(id)).toMatchObject({ id, revoked: false });
@@ -61,7 +61,7 @@ describe('the file of keys', () => {
     expect(revoked).toEqual([id]);
   });
 
-  it('is followed by itself when it is replaced', async () => {
+  it('reads a replaced file by itself', async () => {
     write(JSON.stringify(book));
     store = new FileKeyStore(path, { pollMs: 20 });
     await store.open(hooks);
@@ -90,7 +90,7 @@ describe('the file of keys', () => {
     expect(revoked).toEqual([id]);
   });
 
-  it('says nothing once it is closed, not of a look that was under way either', async () => {
+  it('reports nothing after it is closed, also from a pending reading', async () => {
     write(JSON.stringify(book));
     await store.open(hooks);
     rmSync(path);
@@ -100,11 +100,11 @@ describe('the file of keys', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('must be there at the start', async () => {
+  it('requires the file at start-up', async () => {
     await expect(store.open(hooks)).rejects.toThrow(KeyBookError);
   });
 
-  it('is replaced as a whole, for its owner only, and leaves nothing behind', async () => {
+  it('replaces the file atomically, readable for its owner only, without leftovers', async () => {
     expect(await readKeyFile(path)).toEqual(EMPTY_BOOK);
     await changeKeyFile(path, () => ({ book }));
     expect(await readKeyFile(path)).toEqual(book);
@@ -112,7 +112,7 @@ describe('the file of keys', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  it('is changed by one command at a time', async () => {
+  it('allows one change at a time', async () => {
     const lock = await FileLock.acquire(`${path}.lock`);
     await expect(changeKeyFile(path, () => ({ book }))).rejects.toThrow('another command');
     await lock.release();
@@ -126,7 +126,7 @@ describe('the file of keys', () => {
     expect(made).toBeGreaterThan(0);
   });
 
-  it('keeps its mode, and a symbolic link that leads to it', async () => {
+  it('keeps the mode of the file and a symbolic link to it', async () => {
     write(JSON.stringify(EMPTY_BOOK));
     chmodSync(path, 0o640);
     const link = join(folder, 'link.json');
@@ -137,7 +137,7 @@ describe('the file of keys', () => {
     expect(statSync(path).mode & 0o777).toBe(0o640);
   });
 
-  it('serves no key any more that it could not read again for a minute, and says so', async () => {
+  it('throws and warns after a minute without a successful reading', async () => {
     let nowMs = 0;
     store = new FileKeyStore(path, { nowMs: () => nowMs });
     write(JSON.stringify(book));
@@ -158,7 +158,7 @@ describe('the file of keys', () => {
     expect(warnings.at(-1)).toContain('can be read again');
   });
 
-  it('counts for longer while it is read and found unchanged', async () => {
+  it('stays fresh while the file is read and unchanged', async () => {
     let nowMs = 0;
     store = new FileKeyStore(path, { nowMs: () => nowMs });
     write(JSON.stringify(book));
@@ -169,7 +169,7 @@ describe('the file of keys', () => {
     expect(store.find(id)).toBeDefined();
   });
 
-  it('stays as it was when a change fails', async () => {
+  it('keeps the file if a change fails', async () => {
     write(JSON.stringify(book));
     await expect(
       changeKeyFile(path, () => {
@@ -199,7 +199,7 @@ describe('the file of keys', () => {
       expect((await readKeyFile(path)).keys[0]!.revoked).toBeDefined();
     });
 
-    it('stays as it was where the owner cannot be kept, and the command fails', async () => {
+    it('keeps the file, and the command fails, if the owner cannot be kept', async () => {
       chmodSync(path, 0o644);
       process.seteuid!(stranger);
       try {

@@ -30,7 +30,7 @@ async function keys(args: string, env: Record<string, string> = {}): Promise<Run
 
 const idOf = (key: string): string => key.slice(4, 20);
 
-/** What an app that reads the file says to a key. */
+/** Verifies a key as an app with this file does. */
 async function verify(key: string, laterMs = 0): Promise<unknown> {
   const store = new FileKeyStore(join(folder, 'keys.json'));
   const clock = new ManualClock(NOW_MS);
@@ -44,7 +44,7 @@ async function verify(key: string, laterMs = 0): Promise<unknown> {
 const DAY = 86_400_000;
 
 describe('keys create', () => {
-  it('prints the key once and alone, and an app takes it', async () => {
+  it('prints only the key to standard output, and an app accepts it', async () => {
     const options =
       '--scopes data:read,data:write --tier free --tenant acme --tools read_*,run --expires 90d';
     const { status, out, err } = await keys(`keys create bot ${options}`);
@@ -61,7 +61,7 @@ describe('keys create', () => {
     expect(await verify(out, 90 * DAY)).toBe('expired');
   });
 
-  it('takes times, a part of the scopes, and another prefix', async () => {
+  it('accepts times, a subset of the scopes, and another prefix', async () => {
     const { out } = await keys(
       'keys create bot --scopes a,b --key-scopes b --not-before 2030-01-02T00:00:00Z --prefix acme',
     );
@@ -90,7 +90,7 @@ describe('keys create', () => {
     ['an unknown key', 'keys revoke nothing', {}, 1, 'There is no key "nothing"'],
     ['--redis without a URL', 'keys list --redis', {}, 2, 'REDIS_URL'],
     ['one argument too many', 'keys create a b', {}, 2, 'Too many arguments: b'],
-  ])('refuses %s', async (_title, args, env, status, says) => {
+  ])('rejects %s', async (_title, args, env, status, says) => {
     const run = await keys(args, env as Record<string, string>);
     expect([run.status, run.out]).toEqual([status, '']);
     expect(run.err).toContain(says);
@@ -107,7 +107,7 @@ describe('the other commands', () => {
     expect(json).not.toContain('digest');
   });
 
-  it('rotate lets both keys live for the overlap', async () => {
+  it('rotate keeps both keys valid for the overlap', async () => {
     const { out: old } = await keys('keys create bot --scopes a');
     const { out: next, status } = await keys(`keys rotate ${idOf(old)} --overlap 1d`);
     expect(status).toBe(0);
@@ -117,7 +117,7 @@ describe('the other commands', () => {
     expect(await verify(next, DAY)).toMatchObject({ id: 'bot' });
   });
 
-  it('revoke ends one key, disable all of an agent', async () => {
+  it('revoke rejects one key, disable all keys of an agent', async () => {
     const [{ out: one }, { out: other }] = [await keys('keys create bot'), await keys('keys create bot')];
     await keys(`keys revoke ${idOf(one)}`);
     expect([await verify(one), await verify(other)]).toEqual([
@@ -131,7 +131,7 @@ describe('the other commands', () => {
     expect(await verify(one)).toBe('revoked');
   });
 
-  it('--help is an answer', async () => {
+  it('--help prints the usage', async () => {
     expect(await keys('--help')).toMatchObject({ status: 0, out: expect.stringContaining('Usage:') });
   });
 });

@@ -1,4 +1,4 @@
-/* One holder of bound tokens cannot use up the memory of DPoP proofs, without which nobody's proof is accepted. */
+/* An agent with bound tokens cannot fill the replay memory of DPoP proofs, which would reject the proofs of all agents. */
 import { createHash, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { Controller, Get } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, SignJWT } from 'jose';
@@ -99,7 +99,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(await call(await tokenOf('two', pair), pair)).toBe(200);
   });
 
-  it('proofs of other keys than the one of the token take no room', async () => {
+  it('proofs of keys other than the token’s use no room', async () => {
     await withTokens();
     const pair = makePair();
     const token = await tokenOf('one', pair);
