@@ -103,7 +103,7 @@ function ours(alg) {
     () => undefined,
     () => false,
   );
-  const verifier = new SignedTokenVerifier([trust], jose, systemClock, resolved.cacheSize);
+  const verifier = new SignedTokenVerifier([trust], jose, systemClock);
   return async token => {
     const { verified } = await verifier.verify(token, REQUEST);
     if (!verified) throw new Error('rejected');

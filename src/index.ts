@@ -36,7 +36,7 @@ export {
   parseKeyBook,
   revokeKey,
   rotateKey,
-  switchAgent,
+  setAgentDisabled,
 } from './auth/key-book.js';
 export { KeyBookStore } from './auth/key-book-store.js';
 export { KeyDigests } from './auth/key-digest.js';

@@ -540,7 +540,13 @@ const options: Row[] = [
   ['auth: null', { auth: null }, 'ASEC_OPTIONS_MISSING', 'auth', 'is null'],
   ['auth: nothing to verify with', { auth: {} }, 'ASEC_AUTH_NONE', 'auth', 'AUTH_KEYS_FILE'],
   ['auth: keys switched off', { auth: { apiKeys: false } }, 'ASEC_AUTH_NONE', 'auth', 'or identify'],
-  ['auth.apiKeys: no place', { auth: { apiKeys: {} } }, 'ASEC_AUTH_KEYS', 'auth.apiKeys', 'nowhere'],
+  [
+    'auth.apiKeys: no place',
+    { auth: { apiKeys: {} } },
+    'ASEC_AUTH_KEYS',
+    'auth.apiKeys',
+    'names no source of keys',
+  ],
   [
     'auth.apiKeys: two places',
     { auth: { apiKeys: { file: 'a.json', book: { agents: {}, keys: [] } } } },
@@ -560,7 +566,7 @@ const options: Row[] = [
     { auth: { apiKeys: { book: { agents: { a: { scope: ['x'] } }, keys: [] } } } },
     'ASEC_AUTH_KEYS',
     'auth.apiKeys.book',
-    'agents["a"].scope is not known here',
+    'agents["a"].scope is not a known field',
   ],
   [
     'auth.apiKeys.secret: short',

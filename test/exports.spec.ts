@@ -55,9 +55,9 @@ const NAMES = [
   'parseKeyBook',
   'revokeKey',
   'rotateKey',
+  'setAgentDisabled',
   'signProxyRequest',
   'strictValidation',
-  'switchAgent',
 ];
 
 describe('the public surface', () => {

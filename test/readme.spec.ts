@@ -73,6 +73,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'README.md title=login.service.ts': 'own',
   'README.md title=app.e2e-spec.ts': 'own',
   'docs/authentication.md title=auth.module.ts': 'type',
+  'docs/authentication.md title=key-store.ts': 'type',
   'docs/authentication.md title=tokens.module.ts': 'type',
   'docs/authentication.md title=token-endpoint.module.ts': 'type',
   'docs/authentication.md title=identify.module.ts': 'start',

@@ -1,5 +1,5 @@
-/* The text of an API key: `ask_<id>_<secret><checksum>`. The prefix lets secret scanners find it in a repository, the checksum tells
- * a key from a look-alike and a typo from a guess before anything is looked up. */
+/* The format of an API key: `ask_<id>_<secret><checksum>`. Secret scanners find keys by the prefix. The checksum rejects typos and
+ * look-alikes before the store is asked. */
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
@@ -8,13 +8,13 @@ export const ID_LENGTH = 16;
 export const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 const SECRET_BYTES = 32;
-/** 95 bits' worth: what 16 digits hold of it. */
+/** 16 base62 digits hold 95 of these 96 bits. */
 const ID_BYTES = 12;
 
 export const DEFAULT_PREFIX = 'ask';
 
 export interface ApiKeyParts {
-  /** Public: it names the key in stores, logs and events. */
+  /** Public: it identifies the key in stores, logs and events. */
   readonly id: string;
   /** 256 bits. Never stored, never logged. */
   readonly secret: string;
@@ -22,10 +22,10 @@ export interface ApiKeyParts {
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** What a prefix may be: nothing that would be read as a part of what follows. */
+/** A prefix contains no underscore, which separates it from the ID. */
 export const PREFIX_FORM = /^[a-z][a-z0-9]{1,15}$/;
 
-/** @param id of a key that exists, for another secret of it */
+/** @param id the ID of an existing key, to create another secret for it */
 export function createApiKey(
   prefix: string,
   id = encode(randomBytes(ID_BYTES), ID_LENGTH),
@@ -35,7 +35,7 @@ export function createApiKey(
   return { id, secret, text: body + checksum(body) };
 }
 
-/** Reads a key of a prefix; `undefined` for every other text. Only characters and checksum are looked at. */
+/** Reads a key with the given prefix; `undefined` for any other text. Only characters and checksum are checked. */
 export function readApiKey(text: string, prefix: string): ApiKeyParts | undefined {
   const idAt = prefix.length + 1;
   const secretAt = idAt + ID_LENGTH + 1;
@@ -49,7 +49,7 @@ export function readApiKey(text: string, prefix: string): ApiKeyParts | undefine
   return isBase62(id) && isBase62(secret) ? { id, secret } : undefined;
 }
 
-/** Whether a credential means to be a key, so that nobody else is asked about it. */
+/** Whether a credential has the prefix of a key, so that it is not verified as a token. */
 export function looksLikeApiKey(text: string, prefix: string): boolean {
   return text.charCodeAt(prefix.length) === 0x5f && text.startsWith(prefix);
 }

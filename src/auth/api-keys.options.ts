@@ -1,12 +1,14 @@
-/* Where API keys are, and what they are made with. */
+/* `auth.apiKeys`: where API keys are stored, and the secret of their digests. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
-  isRecord,
-  type ReadEnvironment,
-  readObject,
-  readString,
-  receivedError,
-} from '../common/read-options.js';
+  asGiven,
+  optional,
+  type OptionTable,
+  readTable,
+  requiredText,
+  type Resolved,
+} from '../common/option-table.js';
+import { isRecord, type ReadEnvironment, readString, receivedError } from '../common/read-options.js';
 import { DEFAULT_PREFIX, PREFIX_FORM } from './api-key-format.js';
 import type { ApiKeyStore } from '../identity/api-key-store.js';
 import { FileKeyStore } from './file-key-store.js';
@@ -15,51 +17,59 @@ import { KeyBookStore } from './key-book-store.js';
 import { KeyDigests, MIN_PEPPER_LENGTH } from './key-digest.js';
 
 export interface ApiKeysOptions {
-  /** Where the keys are: an object with `find(id)`. Excludes `file` and `book`. */
+  /** A key store of your own: an object with `find(id)`. Excludes `file` and `book`. */
   store?: ApiKeyStore;
-  /** The JSON file that `npx nestjs-agent-security keys` writes. It is watched. Environment: `AUTH_KEYS_FILE`. */
+  /** The JSON file that `npx nestjs-agent-security keys` writes. Changes are read within a second. Environment: `AUTH_KEYS_FILE`. */
   file?: string;
-  /** The content of such a file, from a secrets manager. Environment: `AUTH_API_KEYS`, as JSON. */
+  /** The content of such a file, for example from a secrets manager. Environment: `AUTH_API_KEYS`, as JSON. */
   book?: KeyBook;
   /**
-   * What digests of keys are made with, at least 32 characters each; several, the newest first, while keys of an older one
-   * are in use. Environment: `AUTH_KEY_SECRET`, separated by commas.
+   * The secret of the key digests, at least 32 characters. To rotate it, list the newest first and keep the old one while its keys are in
+   * use. Environment: `AUTH_KEY_SECRET`, separated by commas.
    */
   secret?: string | readonly string[];
-  /** What keys begin with, so that secret scanners find them. @default 'ask' */
+  /** The prefix of keys, by which secret scanners find them. @default 'ask' */
   prefix?: string;
 }
 
 export interface ResolvedApiKeys {
   readonly store: ApiKeyStore;
-  /** The option or variable that the store comes from. */
+  /** The option or environment variable that the store comes from. */
   readonly origin: string;
   readonly digests: KeyDigests;
   readonly prefix: string;
 }
 
+const TABLE = {
+  store: optional(readStore),
+  file: optional(requiredText),
+  book: asGiven,
+  secret: asGiven,
+  prefix: readPrefix,
+} satisfies OptionTable<ApiKeysOptions>;
+
 export function resolveApiKeys(input: unknown, env: ReadEnvironment): ResolvedApiKeys | undefined {
   if (input === false) return undefined;
-  const options = readObject('auth.apiKeys', input, ['store', 'file', 'book', 'secret', 'prefix']);
+  const options = readTable('auth.apiKeys', input, TABLE);
   const found = resolveStore(options, env);
   if (found === undefined) {
     if (input === undefined) return undefined;
     throw new AgentSecurityConfigError(
       'ASEC_AUTH_KEYS',
       'auth.apiKeys',
-      'says nowhere where the keys are',
-      'Give store, file (AUTH_KEYS_FILE) or book (AUTH_API_KEYS).',
+      'names no source of keys',
+      'Set store, file (AUTH_KEYS_FILE) or book (AUTH_API_KEYS).',
     );
   }
   return {
     ...found,
     digests: new KeyDigests(resolveSecrets(options.secret, env)),
-    prefix: readPrefix('auth.apiKeys.prefix', options.prefix),
+    prefix: options.prefix,
   };
 }
 
 function resolveStore(
-  { store, file, book }: Partial<Record<keyof ApiKeysOptions, unknown>>,
+  { store, file, book }: Pick<Resolved<typeof TABLE>, 'store' | 'file' | 'book'>,
   env: ReadEnvironment,
 ): Pick<ResolvedApiKeys, 'store' | 'origin'> | undefined {
   const given = Object.entries({ store, file, book }).filter(([, value]) => value !== undefined);
@@ -67,22 +77,12 @@ function resolveStore(
     throw new AgentSecurityConfigError(
       'ASEC_AUTH_KEYS',
       'auth.apiKeys',
-      `names several places of keys: ${given.map(([name]) => name).join(', ')}`,
-      'Give one of store, file and book.',
+      `names several sources of keys: ${given.map(([name]) => name).join(', ')}`,
+      'Set one of store, file and book.',
     );
   }
-  if (store !== undefined) {
-    if (isRecord(store) && typeof store['find'] === 'function')
-      return { store: store as unknown as ApiKeyStore, origin: 'auth.apiKeys.store' };
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      'auth.apiKeys.store',
-      'must be an ApiKeyStore',
-      'Pass an object with the method find(id).',
-      store,
-    );
-  }
-  if (file !== undefined) return fileStore('auth.apiKeys.file', file);
+  if (store !== undefined) return { store, origin: 'auth.apiKeys.store' };
+  if (file !== undefined) return { store: new FileKeyStore(file), origin: 'auth.apiKeys.file' };
   if (book !== undefined) return bookStore('auth.apiKeys.book', () => checkKeyBook(book));
   const text = env('AUTH_API_KEYS')?.trim();
   const path = env('AUTH_KEYS_FILE')?.trim();
@@ -90,19 +90,26 @@ function resolveStore(
     throw new AgentSecurityConfigError(
       'ASEC_AUTH_KEYS',
       'AUTH_API_KEYS',
-      'is set beside AUTH_KEYS_FILE',
+      'is set together with AUTH_KEYS_FILE',
       'Set one of them.',
     );
   }
   if (text) return bookStore('AUTH_API_KEYS', () => parseKeyBook(text));
-  return path ? fileStore('AUTH_KEYS_FILE', path) : undefined;
+  return path ? { store: new FileKeyStore(path), origin: 'AUTH_KEYS_FILE' } : undefined;
 }
 
-function fileStore(origin: string, path: unknown): Pick<ResolvedApiKeys, 'store' | 'origin'> {
-  return { store: new FileKeyStore(readString(origin, path, '')), origin };
+function readStore(option: string, value: unknown): ApiKeyStore {
+  if (isRecord(value) && typeof value['find'] === 'function') return value as unknown as ApiKeyStore;
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be an ApiKeyStore',
+    'Pass an object with the method find(id).',
+    value,
+  );
 }
 
-/** The message names the place of the mistake and shows nothing of the value. */
+/** The error message contains the path of the invalid field and no value. */
 function bookStore(origin: string, read: () => KeyBook): Pick<ResolvedApiKeys, 'store' | 'origin'> {
   try {
     return { store: new KeyBookStore(read()), origin };
@@ -111,14 +118,14 @@ function bookStore(origin: string, read: () => KeyBook): Pick<ResolvedApiKeys, '
   }
 }
 
-/** What a store could not read, as an error of the configuration. */
+/** Converts an error of a key book to a configuration error. */
 export function bookError(option: string, error: unknown): unknown {
   if (!(error instanceof KeyBookError)) return error;
   return new AgentSecurityConfigError(
     'ASEC_AUTH_KEYS',
     option,
-    `is no book of keys: ${error.message}`,
-    'Make it with "npx nestjs-agent-security keys create".',
+    `is not a valid key book: ${error.message}`,
+    'Create it with "npx nestjs-agent-security keys create".',
   );
 }
 
@@ -133,7 +140,7 @@ function resolveSecrets(value: unknown, env: ReadEnvironment): readonly string[]
   return checkSecrets(option, given);
 }
 
-/** @throws AgentSecurityConfigError, which shows nothing of a secret */
+/** @throws AgentSecurityConfigError, whose message contains no secret */
 export function checkSecrets(option: string, secrets: unknown): readonly string[] {
   const fits =
     Array.isArray(secrets) &&
@@ -145,7 +152,7 @@ export function checkSecrets(option: string, secrets: unknown): readonly string[
     'ASEC_AUTH_SECRET',
     option,
     `must hold one or several different secrets of at least ${MIN_PEPPER_LENGTH} characters`,
-    'Make one with "openssl rand -base64 48", and keep it apart from the keys.',
+    'Create one with "openssl rand -base64 48", and store it apart from the keys.',
   );
 }
 
@@ -155,7 +162,7 @@ export function readPrefix(option: string, value: unknown): string {
   throw receivedError(
     'ASEC_OPTION_TYPE',
     option,
-    'must be 2 to 16 lower-case letters and digits that begin with a letter',
+    'must be 2 to 16 lower-case letters and digits, beginning with a letter',
     'Write for example "acme".',
     prefix,
   );

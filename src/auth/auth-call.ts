@@ -1,24 +1,11 @@
-/* The state of the request behind whatever context a guard is called in, WebSocket messages included. */
 import type { ArgumentsHost } from '@nestjs/common';
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import {
-  REQUEST_STATE,
-  type RequestState,
-  type SocketWithState,
-  stateOfRequest,
-} from '../common/request-state.js';
 import { readCall } from '../common/read-call.js';
+import { handshakeOf, type RequestState, stateOfRequest } from '../common/request-state.js';
 
-/** What socket.io (`request`) and ws (`_socket`) show of the handshake that a client came by. */
-interface WebSocketClient {
-  readonly request?: IncomingMessage;
-  readonly _socket?: Duplex;
-}
-
-/** `undefined` where no request was judged: microservices, gateways on a port of their own. */
+/**
+ * The request state of a guard's context; for a WebSocket message, the state of its handshake. `undefined` for contexts without a request
+ * that the module has seen: microservices, and gateways on a port of their own.
+ */
 export function stateOfCall(host: ArgumentsHost): RequestState | undefined {
-  if (host.getType() !== 'ws') return readCall(host)?.state;
-  const client = host.getArgByIndex<WebSocketClient | undefined>(0);
-  return stateOfRequest(client?.request) ?? (client?._socket as SocketWithState | undefined)?.[REQUEST_STATE];
+  return host.getType() === 'ws' ? stateOfRequest(handshakeOf(host.getArgByIndex(0))) : readCall(host)?.state;
 }

@@ -1,11 +1,11 @@
-/* What a request is answered whose identity or scopes do not suffice: RFC 6750 section 3, RFC 9728 section 5.1. */
+/* The responses to requests without a valid credential or the required scopes (RFC 6750 section 3, RFC 9728 section 5.1). */
 import type { ProblemFields } from '../common/problem.js';
 import type { Rejection } from '../common/rejection.js';
-import { bearerChallenge, type ChallengeParameter } from '../identity/bearer-challenge.js';
+import { bearerChallenge, type ChallengeParameter } from '../identity/challenge.js';
 
 export interface ChallengeSettings {
   readonly realm: string;
-  /** The URL of the protected resource metadata. */
+  /** The URL of the protected resource metadata (RFC 9728). */
   readonly resourceMetadata: string | undefined;
   /** Further challenges, such as `DPoP algs="ES256"`. */
   readonly others: readonly string[];
@@ -74,7 +74,7 @@ export class AuthRejections {
   }
 }
 
-/** Two credentials: one of them is somebody else's, or a proxy's. */
+/** Two credentials, one of which may come from a proxy or from another client. */
 export const CREDENTIAL_AMBIGUOUS: Rejection = {
   problem: {
     status: 400,
@@ -84,12 +84,12 @@ export const CREDENTIAL_AMBIGUOUS: Rejection = {
   headers: [],
 };
 
-/** A session of socket.io that is not the caller's, whether there is one or not. */
+/** A socket.io session of another agent, or one that does not exist. */
 export const SESSION_UNKNOWN: Rejection = {
   problem: {
     status: 400,
     code: 'session_unknown',
-    detail: 'There is no such session. Open another one.',
+    detail: 'The session does not exist. Open a new one.',
   },
   headers: [],
 };
@@ -98,10 +98,10 @@ export const CREDENTIAL_IN_URL_PROBLEM: ProblemFields = {
   status: 400,
   code: 'credential_in_url',
   detail:
-    'A credential does not belong in a URL: URLs are logged. Send it in a header, and replace this one.',
+    'Credentials must not be sent in a URL, because URLs are logged. Send it in a header, and rotate this one.',
 };
 
-/** The store of credentials, or an issuer's keys, cannot be reached. */
+/** The key store, or the keys of a token issuer, are unavailable. */
 export const IDENTITY_UNAVAILABLE: Rejection = {
   problem: {
     status: 503,

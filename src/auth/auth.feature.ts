@@ -7,27 +7,20 @@ import { logText } from '../common/log-text.js';
 import { TIMERS, type Timers } from '../common/timers.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
-import { MetadataStage, TokenEndpoint } from '../tokens/token-endpoint.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import { bookError } from './api-keys.options.js';
 import { AuthGuard } from './auth.guard.js';
-import { RESOLVED_AUTH, type ResolvedAuth, resolveAuth } from './auth.options.js';
+import { type AuthFeatureOptions, RESOLVED_AUTH, type ResolvedAuth, resolveAuth } from './auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './authenticator.js';
 import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './describe-openapi.js';
 import { Gateways } from './gateways.js';
 import { HandshakeAuthenticator } from './handshake-authenticator.js';
 import { mayCarryAgent } from './may-carry-agent.js';
 import { OpenConnections } from './open-connections.js';
-import { openTokens, type TokenServices } from './open-tokens.js';
 import { installOpenApi, OpenApiDescriber } from './openapi-describer.js';
 import { RouteAccesses } from './route-accesses.js';
 import { ScopesGuard } from './scopes.guard.js';
-
-export interface AuthFeatureOptions {
-  readonly auth: ResolvedAuth | false;
-}
-
-const TOKEN_SERVICES = Symbol('agent-security:token-services');
+import { TOKEN_PROVIDERS } from './token.providers.js';
 
 export const AUTH: Feature<'auth', ResolvedAuth | false> = {
   key: 'auth',
@@ -43,33 +36,10 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
     },
     {
       provide: ApiKeyVerifier,
-      useFactory: openKeys,
+      useFactory: openApiKeys,
       inject: [RESOLVED_OPTIONS, CLOCK, SecurityEvents, OpenConnections],
     },
-    {
-      provide: TOKEN_SERVICES,
-      useFactory: async ({ auth }: AuthFeatureOptions, clock: Clock): Promise<TokenServices | undefined> => {
-        if (!auth) return undefined;
-        const log = new Logger('Tokens');
-        return openTokens(auth, clock, message => log.warn(logText(message)));
-      },
-      inject: [RESOLVED_OPTIONS, CLOCK],
-    },
-    {
-      provide: TOKEN_VERIFIER,
-      useFactory: (services: TokenServices | undefined): TokenVerifier | undefined => services?.verifier,
-      inject: [TOKEN_SERVICES],
-    },
-    {
-      provide: MetadataStage,
-      useFactory: (services: TokenServices | undefined): MetadataStage | undefined => services?.metadata,
-      inject: [TOKEN_SERVICES],
-    },
-    {
-      provide: TokenEndpoint,
-      useFactory: createTokenEndpoint,
-      inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, TOKEN_SERVICES, ApiKeyVerifier, Authenticator, CLOCK],
-    },
+    ...TOKEN_PROVIDERS,
     {
       provide: Authenticator,
       useFactory: (
@@ -116,7 +86,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
     },
     {
       provide: OpenApiDescriber,
-      // Here and not at init: documents are made between NestFactory.create() and listen().
+      // Not in onModuleInit: documents are created between NestFactory.create() and listen().
       useFactory: async (
         { auth }: AuthFeatureOptions,
         limits: ResolvedRateLimit,
@@ -148,7 +118,7 @@ export const SCOPES_GUARD: GuardEntry<AuthFeatureOptions> = {
   guardsMessages: true,
 };
 
-async function openKeys(
+async function openApiKeys(
   { auth }: AuthFeatureOptions,
   clock: Clock,
   events: SecurityEvents,
@@ -169,32 +139,4 @@ async function openKeys(
     throw bookError(origin, error);
   }
   return new ApiKeyVerifier(store, digests, prefix, clock);
-}
-
-function createTokenEndpoint(
-  { auth }: AuthFeatureOptions,
-  { maxClients, headers }: ResolvedRateLimit,
-  services: TokenServices | undefined,
-  clients: ApiKeyVerifier | undefined,
-  authenticator: Authenticator | undefined,
-  clock: Clock,
-): TokenEndpoint | undefined {
-  if (!auth || services === undefined || !clients || !authenticator) return undefined;
-  const { jose, issuer, issuerDpop: dpop } = services;
-  if (auth.tokenEndpoint === undefined || issuer === undefined) return undefined;
-  const log = new Logger('Tokens');
-  return new TokenEndpoint({
-    options: auth.tokenEndpoint,
-    clients,
-    countFailure: (state, reason, secret) =>
-      authenticator.countRejected(state, reason, undefined, secret)?.headers,
-    issuer,
-    dpop,
-    jose,
-    clock,
-    realm: auth.realm,
-    maxClients,
-    sendsQuota: headers,
-    logError: message => log.error(logText(message)),
-  });
 }

@@ -7,7 +7,7 @@ import { Authenticator } from './authenticator.js';
 import { rejectionException } from '../http/rejection.exception.js';
 import { RouteAccesses } from './route-accesses.js';
 
-/** Finds out which agent calls, before the limits. A route that is not `@Public()` needs one. */
+/** Authenticates requests and messages, before the rate limits. Routes that are not `@Public()` require an agent. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
@@ -16,11 +16,11 @@ export class AuthGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    // Brokers have credentials of their own: no agent sends these messages.
+    // Message brokers have credentials of their own: agents do not send these messages.
     if (context.getType() === 'rpc') return true;
     const { isPublic } = this.accesses.get(context.getClass(), context.getHandler());
     const call = readCall(context);
-    // A message of a WebSocket, a GraphQL operation on one among them: what is asked is its handshake, which had no response.
+    // A WebSocket message, including a GraphQL operation on a WebSocket, is authenticated by its handshake, which has no response.
     if (call?.state?.response === undefined) return this.#checkMessage(stateOfCall(context), isPublic);
     const { request, state } = call;
     const found = await this.authenticator.authenticate(rawRequest(request), state, { request, context });
@@ -29,7 +29,6 @@ export class AuthGuard implements CanActivate {
   }
 
   async #checkMessage(state: RequestState | undefined, isPublic: boolean): Promise<boolean> {
-    // Without a request at all, nobody can be the agent.
     if (state?.agent === undefined) {
       if (isPublic) return true;
       throw rejectionException(this.authenticator.rejections.missing, state);

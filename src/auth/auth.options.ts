@@ -2,21 +2,25 @@ import type { ExecutionContext } from '@nestjs/common';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import {
-  readBoolean,
+  asGiven,
+  boolean,
+  fn,
+  optional,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
+import {
   type ReadEnvironment,
-  readFunction,
-  readObject,
   readPaths,
   readString,
   readStringList,
   receivedError,
 } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
-import { limitTypeError } from '../rate-limit/limit-rule.js';
 import { type ApiKeysOptions, type ResolvedApiKeys, resolveApiKeys } from './api-keys.options.js';
 import { parameterName } from './read-credential.js';
-import { parseLimits } from '../limiter/parse-limits.js';
-import { createPolicy, type Policy } from '../limiter/policy.js';
+import { singleLimit } from '../limiter/single-limit.js';
 import {
   type ResolvedTokenEndpoint,
   resolveTokenEndpoint,
@@ -24,9 +28,9 @@ import {
 } from '../tokens/token-endpoint.options.js';
 import { type ResolvedTokens, resolveTokens, type TokensOptions } from '../tokens/tokens.options.js';
 
-/** An agent that the app's own authentication knows. */
+/** An agent that the app's own authentication has verified. */
 export interface IdentifiedAgent {
-  /** Stable, and unique over all kinds of credentials: limits, audit lines and events name the agent by it. */
+  /** Stable and unique across all kinds of credentials: limits, audit records and events use it. */
   id: string;
   /** @default [] */
   scopes?: readonly string[];
@@ -38,8 +42,8 @@ export interface IdentifiedAgent {
 }
 
 /**
- * Whom the app's own authentication finds behind a request; `undefined` for nobody. It is asked where the request carries no
- * credential of a kind that is configured here, before the limits. `context` is missing before routing.
+ * The app's own authentication: returns the agent of a request, or `undefined` if there is none. It is called before the rate limits, for
+ * requests without a credential of a configured kind. `context` is `undefined` before routing.
  */
 export type Identify = (
   request: PlatformRequest,
@@ -47,93 +51,76 @@ export type Identify = (
 ) => IdentifiedAgent | undefined | Promise<IdentifiedAgent | undefined>;
 
 export interface AuthOptions {
-  /** API keys. `false` takes none, whatever the environment says. @default what the environment names */
+  /** API keys. `false` accepts none, whatever the environment says. @default from the environment */
   apiKeys?: false | ApiKeysOptions;
-  /** Signed tokens of another issuer (RFC 9068). @default none */
+  /** Access tokens of another issuer (RFC 9068). @default none */
   tokens?: false | TokensOptions;
-  /** Gives agents short-lived tokens for their keys (OAuth 2.0 client credentials), and takes these tokens. @default none */
+  /** Issues short-lived tokens for API keys (OAuth 2.0 client credentials), and accepts these tokens. @default none */
   tokenEndpoint?: false | TokenEndpointOptions;
   /** The app's own authentication. @default none */
   identify?: Identify;
-  /** How many bad credentials an address may send; `false` for any number. @default '10/minute' */
+  /** How many invalid credentials an address may send; `false` for no limit. @default '10/minute' */
   failedAttempts?: false | string;
-  /** What challenges call this API. @default 'api' */
+  /** The `realm` of `WWW-Authenticate` challenges. @default 'api' */
   realm?: string;
   /**
-   * The URL of this API: what tokens must name in `aud`, and what its metadata describes (RFC 8707, RFC 9728).
+   * The URL of this API: the audience that tokens must have, and the resource that the metadata describes (RFC 8707, RFC 9728).
    * @default the first of `tokenEndpoint.resources`
    */
   resource?: string;
-  /** The URL of its metadata, which challenges name. @default the well-known path of `resource` */
+  /** The URL of the resource metadata, which challenges contain. @default the well-known path of `resource` */
   resourceMetadata?: string;
-  /** Query parameters that are refused on every path. @default ['api_key', 'access_token', 'token'] */
+  /** Query parameters that are rejected with 400 on every path. @default ['api_key', 'access_token', 'token'] */
   urlParameters?: readonly string[];
-  /** Exact paths of WebSockets that need no agent. @default [] */
+  /** Exact paths of WebSockets that need no credential. @default [] */
   publicPaths?: readonly string[];
-  /** Describes schemes and refusals in documents of @nestjs/swagger, where it is installed. @default true */
+  /** Adds security schemes and error responses to documents of @nestjs/swagger, where it is installed. @default true */
   openapi?: boolean;
 }
 
-export interface ResolvedAuth {
+const DEFAULT_URL_PARAMETERS = ['api_key', 'access_token', 'token'];
+
+const readFailedAttempts = singleLimit('failed-attempts', '10/minute');
+
+const TABLE = {
+  apiKeys: asGiven,
+  tokens: asGiven,
+  tokenEndpoint: asGiven,
+  identify: fn<Identify>(),
+  failedAttempts: (option, value) => (value === false ? undefined : readFailedAttempts(option, value)),
+  realm: readRealm,
+  resource: optional(readHttpsUrl),
+  resourceMetadata: optional(readHttpsUrl),
+  urlParameters: (option, value): ReadonlySet<string> =>
+    new Set(readStringList(option, value, DEFAULT_URL_PARAMETERS).map(parameterName)),
+  publicPaths: readPaths,
+  openapi: boolean(true),
+} satisfies OptionTable<AuthOptions>;
+
+export interface ResolvedAuth extends Omit<Resolved<typeof TABLE>, 'apiKeys' | 'tokens' | 'tokenEndpoint'> {
   readonly apiKeys: ResolvedApiKeys | undefined;
   readonly tokens: ResolvedTokens | undefined;
   readonly tokenEndpoint: ResolvedTokenEndpoint | undefined;
-  readonly identify: Identify | undefined;
-  readonly failedAttempts: Policy | undefined;
-  readonly realm: string;
-  readonly resource: string | undefined;
-  readonly resourceMetadata: string | undefined;
-  readonly urlParameters: ReadonlySet<string>;
-  readonly publicPaths: ReadonlySet<string>;
-  readonly openapi: boolean;
+}
+
+export interface AuthFeatureOptions {
+  readonly auth: ResolvedAuth | false;
 }
 
 export const RESOLVED_AUTH = Symbol('agent-security:auth');
 
-const DEFAULT_FAILED_ATTEMPTS = '10/minute';
-const DEFAULT_URL_PARAMETERS = ['api_key', 'access_token', 'token'];
-
 export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth | false {
   if (input === undefined || input === false) return false;
-  const options = readObject('auth', input === true ? {} : input, [
-    'apiKeys',
-    'tokens',
-    'tokenEndpoint',
-    'identify',
-    'failedAttempts',
-    'realm',
-    'resource',
-    'resourceMetadata',
-    'urlParameters',
-    'publicPaths',
-    'openapi',
-  ]);
+  const options = readTable('auth', input === true ? {} : input, TABLE);
   const apiKeys = resolveApiKeys(options.apiKeys, env);
-  const identify = readFunction<Identify>('auth.identify', options.identify);
-  const named = readOptionalUrl('auth.resource', options.resource);
-  const tokens = resolveTokens('auth.tokens', options.tokens, named);
-  const tokenEndpoint = resolveTokenEndpoint('auth.tokenEndpoint', options.tokenEndpoint, named);
+  const tokens = resolveTokens('auth.tokens', options.tokens, options.resource);
+  const tokenEndpoint = resolveTokenEndpoint('auth.tokenEndpoint', options.tokenEndpoint, options.resource);
   if (tokenEndpoint !== undefined) checkTokenEndpoint(tokenEndpoint, tokens, apiKeys);
-  if (apiKeys === undefined && tokens === undefined && identify === undefined)
+  if (apiKeys === undefined && tokens === undefined && options.identify === undefined)
     throw noIdentityError(options.apiKeys);
-  const resource = named ?? tokenEndpoint?.resources[0];
-  return {
-    apiKeys,
-    tokens,
-    tokenEndpoint,
-    identify,
-    failedAttempts: resolveFailedAttempts(options.failedAttempts),
-    realm: readRealm(options.realm),
-    resource,
-    resourceMetadata:
-      readOptionalUrl('auth.resourceMetadata', options.resourceMetadata) ??
-      (resource === undefined ? undefined : metadataUrl(resource)),
-    urlParameters: new Set(
-      readStringList('auth.urlParameters', options.urlParameters, DEFAULT_URL_PARAMETERS).map(parameterName),
-    ),
-    publicPaths: readPaths('auth.publicPaths', options.publicPaths),
-    openapi: readBoolean('auth.openapi', options.openapi, true),
-  };
+  const resource = options.resource ?? tokenEndpoint?.resources[0];
+  const resourceMetadata = options.resourceMetadata ?? (resource && metadataUrl(resource));
+  return { ...options, apiKeys, tokens, tokenEndpoint, resource, resourceMetadata };
 }
 
 function checkTokenEndpoint(
@@ -145,8 +132,8 @@ function checkTokenEndpoint(
     throw new AgentSecurityConfigError(
       'ASEC_AUTH_KEYS',
       'auth.tokenEndpoint',
-      'gives tokens for API keys, and there are none',
-      'Give apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS).',
+      'issues tokens for API keys, but no API keys are configured',
+      'Set apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS).',
     );
   }
   if (tokens?.issuer === issuer) {
@@ -154,7 +141,7 @@ function checkTokenEndpoint(
       'ASEC_AUTH_URL',
       'auth.tokens.issuer',
       'must not be the issuer of auth.tokenEndpoint',
-      'The tokens of the endpoint are taken without it; auth.tokens is for another issuer.',
+      'Tokens of the endpoint are accepted without auth.tokens, which is for another issuer.',
       issuer,
     );
   }
@@ -164,43 +151,27 @@ function noIdentityError(apiKeys: unknown): AgentSecurityConfigError {
   return new AgentSecurityConfigError(
     'ASEC_AUTH_NONE',
     'auth',
-    'is on, and nothing could identify an agent, so that every request would be refused',
+    'is on, but no kind of credential is configured, so that every request would be rejected',
     apiKeys === false
-      ? 'Give tokens or identify, or leave apiKeys to the environment.'
-      : 'Give apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS), tokens or identify, or set auth to false.',
+      ? 'Set tokens or identify, or leave apiKeys to the environment.'
+      : 'Set apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS), tokens or identify, or set auth to false.',
   );
 }
 
-function resolveFailedAttempts(value: unknown): Policy | undefined {
-  if (value === false) return undefined;
-  const text = value === undefined ? DEFAULT_FAILED_ATTEMPTS : value;
-  if (typeof text !== 'string') throw limitTypeError('auth.failedAttempts', text, 'must be a limit or false');
-  const parsed = parseLimits('auth.failedAttempts', text);
-  if (parsed.length > 1) throw limitTypeError('auth.failedAttempts', text, 'must be one limit');
-  return createPolicy({
-    name: 'failed-attempts',
-    limit: parsed[0]!.limit,
-    windowMs: parsed[0]!.windowMs,
-  });
-}
-
-/** A quoted string of RFC 9110 section 5.6.4 that needs no escapes. */
-function readRealm(value: unknown): string {
-  const realm = readString('auth.realm', value, 'api');
+/** A quoted string that needs no escapes (RFC 9110 section 5.6.4). */
+function readRealm(option: string, value: unknown): string {
+  const realm = readString(option, value, 'api');
   if (/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/.test(realm)) return realm;
   throw receivedError(
     'ASEC_OPTION_TYPE',
-    'auth.realm',
+    option,
     'must be ASCII text without quotes and backslashes',
     'Write for example "api".',
     realm,
   );
 }
 
-const readOptionalUrl = (option: string, value: unknown): string | undefined =>
-  value === undefined ? undefined : readHttpsUrl(option, value);
-
-/** RFC 9728 section 3.1: the well-known path goes between host and path. */
+/** RFC 9728 section 3.1: the well-known path is inserted between host and path. */
 export function metadataUrl(resource: string): string {
   const { origin, pathname, search } = new URL(resource);
   return `${origin}/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}${search}`;

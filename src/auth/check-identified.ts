@@ -1,20 +1,20 @@
 import type { Agent } from '../common/agent.js';
 import type { IdentifiedAgent } from './auth.options.js';
-import { freshAgent } from '../identity/fresh-agent.js';
-import { AGENT_ID, SCOPE } from './key-book.js';
+import { createAgent } from '../identity/create-agent.js';
+import { isAgentId, isScope } from '../identity/names.js';
 
 const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
 
-/** The agent that `auth.identify` returned. @throws TypeError for one that is made up wrongly, which must not pass as somebody */
+/** Validates what `auth.identify` returned. @throws TypeError for an invalid agent, which must not count as authenticated */
 export function checkIdentified(found: IdentifiedAgent): Agent {
   const { id, scopes = [], tier, tenant, tools, claims = {} } = found;
-  if (typeof id !== 'string' || !AGENT_ID.test(id))
+  if (!isAgentId(id))
     throw new TypeError('auth.identify must return an agent with an id of 1 to 256 visible ASCII characters');
-  if (!Array.isArray(scopes) || !scopes.every(scope => typeof scope === 'string' && SCOPE.test(scope)))
+  if (!Array.isArray(scopes) || !scopes.every(isScope))
     throw new TypeError('auth.identify must return scopes as a list of scopes');
   if (!isText(tier) || !isText(tenant))
     throw new TypeError('auth.identify must return tier and tenant as strings');
   if (tools !== undefined && !(Array.isArray(tools) && tools.every(isText)))
     throw new TypeError('auth.identify must return tools as a list of strings');
-  return freshAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });
+  return createAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });
 }

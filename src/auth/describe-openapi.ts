@@ -1,7 +1,8 @@
-/* What documents of @nestjs/swagger say of identity: the security schemes, which routes need them, and the answers to who is not let in. */
+/* Adds authentication to OpenAPI documents of @nestjs/swagger: the security schemes, the routes that need them, and the 401, 403 and 429
+ * responses. */
 import type { RouteAccess } from './route-access.js';
 
-/** A scheme by the name that routes refer to it by. */
+/** A security scheme and the name that operations reference. */
 export interface SecurityScheme {
   readonly name: string;
   readonly scheme: Readonly<Record<string, unknown>>;
@@ -19,10 +20,10 @@ export const TOKEN_SCHEMES: readonly SecurityScheme[] = [
   { name: 'Bearer', scheme: { type: 'http', scheme: 'bearer', description: 'A token of this API.' } },
 ];
 
-/** Under this name an operation carries the accesses of its route until it is described. */
+/** The extension that carries the access rules of an operation until it is described. */
 export const MARKER = 'x-agent-security';
 
-/** The accesses of one handler by the name of its class: inherited handlers have several. */
+/** The access rules of one handler by class name: an inherited handler has several. */
 export type MarkedAccess = Readonly<Record<string, RouteAccess>>;
 
 interface Operation {
@@ -47,13 +48,13 @@ const PROBLEM_SCHEMA = {
     title: { type: 'string' },
     status: { type: 'integer' },
     detail: { type: 'string' },
-    code: { type: 'string', description: 'Stable: what went wrong, for programs.' },
+    code: { type: 'string', description: 'A stable identifier of the problem.' },
     requestId: { type: 'string' },
   },
   additionalProperties: true,
 };
 
-/** Completes a document whose operations are marked. What its author has said already stays. */
+/** Completes a document whose operations are marked. It does not overwrite what the document already contains. */
 export function describeOpenApi<T extends OpenApiDocument>(
   document: T,
   schemes: readonly SecurityScheme[],
@@ -107,12 +108,12 @@ function describeOperation(
     if (hasGlobalSecurity) operation.security ??= [];
   } else {
     if (schemes.length > 0) operation.security ??= schemes.map(({ name }) => ({ [name]: [] }));
-    add(401, 'No credential, or one that is not valid');
+    add(401, 'The credential is missing or invalid');
     const needs = [
       ...(all.length > 0 ? [`all of ${all.join(', ')}`] : []),
       ...(any.length > 0 ? [`one of ${any.join(', ')}`] : []),
     ];
     if (needs.length > 0) add(403, `A scope is missing: needs ${needs.join(' and ')}`);
   }
-  if (isLimited) add(429, 'Over a limit: wait for Retry-After');
+  if (isLimited) add(429, 'A rate limit is exceeded: wait for Retry-After');
 }

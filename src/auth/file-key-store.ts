@@ -1,5 +1,5 @@
-/* Keys of a JSON file, which may change while the app runs: the command `keys` replaces it as a whole, and every process that
- * watches it follows within a second. */
+/* A key store in a JSON file. The command `keys` replaces the file as a whole, and every process that watches it reads the change within a
+ * second. */
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
@@ -11,13 +11,13 @@ import { FileLock, FileLockedError } from '../common/file-lock.js';
 import { readObject } from '../common/read-options.js';
 import { logLine } from '../common/log-text.js';
 
-/** A change is followed within this time, also where the system's notices of changes do not come (network file systems). */
+/** How often the file is read, for file systems without change notifications (network file systems). */
 export const FILE_POLL_MS = 1_000;
 
 export interface FileKeyStoreOptions {
-  /** How often the file is looked at, beside the system's own notices. @default 1000 */
+  /** How often the file is read, in addition to the system's change notifications. @default 1000 */
   pollMs?: number;
-  /** Milliseconds that never go back. Tests replace it. @default performance.now */
+  /** A monotonic clock, for tests. @default performance.now */
   nowMs?: () => number;
 }
 
@@ -39,7 +39,7 @@ export class FileKeyStore extends KeyBookStore {
     this.#pollMs = options.pollMs ?? FILE_POLL_MS;
   }
 
-  /** @throws KeyBookError for a file that is missing or no book: an app must not start without its keys */
+  /** @throws KeyBookError for a file that is missing or invalid: an app must not start without its keys */
   override async open(hooks: KeyStoreHooks): Promise<void> {
     await super.open(hooks);
     await this.#load();
@@ -48,14 +48,14 @@ export class FileKeyStore extends KeyBookStore {
       void this.refresh();
     }, this.#pollMs).unref();
     try {
-      // The folder, since a file that is replaced takes its watcher with it.
+      // The folder is watched: a watcher of the file ends when the file is replaced.
       const name = basename(this.path);
       this.#watcher = watch(dirname(this.path), { persistent: false }, (_event, changed) => {
         if (changed === null || changed === name) void this.refresh();
       });
       this.#watcher.on('error', () => this.#watcher?.close());
     } catch {
-      // Polling alone keeps the promise.
+      // Polling finds the change as well.
     }
   }
 
@@ -66,19 +66,19 @@ export class FileKeyStore extends KeyBookStore {
   }
 
   /**
-   * Follows the file if it has changed. A broken or missing file leaves the last good keys in force for a minute, and is logged; beyond
-   * it no key can be verified (503).
+   * Reads the file again. While it is invalid or missing, which is logged, the last good keys stay valid for a minute; after that, requests
+   * with a key get 503.
    */
   refresh(): Promise<void> {
-    // One waits for the one under way, however many ask: a file system that hangs must not make a queue of them.
+    // At most one reading waits for the current one: a file system that hangs must not build up a queue.
     this.#next ??= this.#loading.then(() => {
       this.#next = undefined;
-      return this.#follow();
+      return this.#reload();
     });
     return (this.#loading = this.#next);
   }
 
-  async #follow(): Promise<void> {
+  async #reload(): Promise<void> {
     try {
       await this.#load();
       this.#reported = '';
@@ -86,7 +86,7 @@ export class FileKeyStore extends KeyBookStore {
       const message = error instanceof Error ? error.message : String(error);
       if (message !== this.#reported) {
         this.warn(
-          logLine`The API keys of ${this.path} cannot be followed: the file ${message}. They count for ${MAX_STALE_MS / 1_000} s from the last good reading.`,
+          logLine`The API keys cannot be reloaded: ${this.path} ${message}. The last good keys stay valid for ${MAX_STALE_MS / 1_000} s.`,
         );
       }
       this.#reported = message;
@@ -96,7 +96,7 @@ export class FileKeyStore extends KeyBookStore {
 
   async #load(): Promise<void> {
     const content = await readContent(this.path);
-    // Size and times would not do: two changes within one step of the file system's clock can leave both equal.
+    // Sizes and times are not compared: two changes within one step of the file system's clock can leave both equal.
     if (!this.#content?.equals(content)) {
       this.replace(parseKeyBook(content.toString('utf8')));
       this.#content = content;
@@ -120,10 +120,10 @@ function cannotRead(error: unknown): KeyBookError {
 /* ---- changes ---- */
 
 /**
- * Changes the book of a file. A reader sees the old one or the new one and nothing between; two who change it at once are told so.
- * Owner, group and mode of the file stay what they are, whoever runs the command: else the service could no longer read it, and a key
- * that was revoked would stay valid. A new file is readable for its owner only. A symbolic link stays, and its target is replaced.
- * @throws KeyBookError if the file cannot be changed; the old one is in place then
+ * Changes the key book of a file atomically: readers see the old book or the new one. A concurrent change is an error. The file keeps its
+ * owner, group and mode, whoever runs the command: otherwise the service could no longer read it, and a revoked key would stay valid. A
+ * new file is readable for its owner only. A symbolic link stays, and its target is replaced.
+ * @throws KeyBookError if the file cannot be changed; the old file is then in place
  */
 export async function changeKeyFile<T extends { readonly book: KeyBook }>(
   path: string,
@@ -167,7 +167,7 @@ async function keepAccess(file: FileHandle, { uid, gid, mode }: Stats): Promise<
   try {
     const own = await file.stat();
     if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid);
-    // After the owner: a change of owner takes bits of the mode away.
+    // After chown, which clears some bits of the mode.
     await file.chmod(mode & 0o7777);
   } catch (error) {
     throw new KeyBookError(
@@ -181,7 +181,7 @@ const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoExceptio
 const cannotWrite = (error: unknown): KeyBookError =>
   new KeyBookError(`cannot be written (${codeOf(error)})`);
 
-/** The book of a file; an empty one where there is no file yet. */
+/** Reads the key book of a file; an empty book if there is no file. */
 export async function readKeyFile(path: string): Promise<KeyBook> {
   try {
     return parseKeyBook(await readFile(path, 'utf8'));

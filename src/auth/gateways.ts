@@ -3,15 +3,15 @@ import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { type RequestState, stateOfRequest } from '../common/request-state.js';
 import { PUBLIC_KEY } from './route-access.js';
 
-/** Where @nestjs/websockets notes what a gateway is; read without importing it. */
+/** The metadata keys of @nestjs/websockets, which is not imported. */
 const GATEWAY_KEY = 'websockets:is_gateway';
 const GATEWAY_OPTIONS_KEY = 'websockets:gateway_options';
 const SOCKET_IO_PATH = '/socket.io';
 
 interface Paths {
-  /** Exact paths of handshakes that need no agent. */
-  readonly open: ReadonlySet<string>;
-  /** What paths begin with that socket.io answers over plain HTTP, past every hook and guard. */
+  /** Exact paths of handshakes that need no credential. */
+  readonly public: ReadonlySet<string>;
+  /** Prefixes of the paths that socket.io answers over plain HTTP, without any hook or guard. */
   readonly polling: readonly string[];
 }
 
@@ -20,11 +20,11 @@ interface GatewayOptions {
   readonly addTrailingSlash?: boolean;
 }
 
-/** A server of socket.io, as an adapter makes it. */
+/** The parts of a socket.io server that are read. */
 interface SocketIoServer {
   path(): string;
   readonly opts?: GatewayOptions;
-  /** Of engine.io: its sessions by their ID, each with the request that opened it. */
+  /** engine.io's sessions by ID, each with the request that opened it. */
   readonly engine?: { readonly clients?: Readonly<Record<string, { readonly request?: IncomingMessage }>> };
 }
 
@@ -47,7 +47,7 @@ export class Gateways {
   }
 
   isPublic(path: string): boolean {
-    return this.#read().open.has(path);
+    return this.#read().public.has(path);
   }
 
   isPolling(target: string): boolean {
@@ -55,12 +55,12 @@ export class Gateways {
   }
 
   /**
-   * Whether a request names a session of socket.io that another identity has opened, or that nobody has: whoever asks is not told
-   * which. A session belongs to an agent, and not to one of its keys, so that keys can be rotated.
+   * Whether a request names a socket.io session of another agent, or one that does not exist; the response does not tell which. A session
+   * belongs to an agent and not to one of its keys, so that keys can be rotated.
    */
   isForeignSession(target: string, state: RequestState): boolean {
     if (!this.isPolling(target)) return false;
-    // As engine.io reads it: without the fragment, escapes undone, and the last of several.
+    // As engine.io reads it: without the fragment, decoded, and the last of several.
     const [, query = ''] = /^[^#?]*\?([^#]*)/.exec(target) ?? [];
     const sid = new URLSearchParams(query).getAll('sid').at(-1);
     if (!sid) return false;
@@ -72,7 +72,7 @@ export class Gateways {
     return true;
   }
 
-  /** Sees each server that the app's adapter makes. The adapter is chosen in main.ts, or by Nest, behind this. */
+  /** Collects the servers that the app's adapter creates. The adapter is set in main.ts, or by Nest, after this. */
   #observeAdapter(): void {
     const { config } = this;
     const observe = (adapter: SocketIoAdapter | undefined): void => {
@@ -93,7 +93,7 @@ export class Gateways {
     };
   }
 
-  /** When the first request asks, all gateways have their servers. */
+  /** Called with the first request, when all gateways have their servers. */
   #read(): Paths {
     return (this.#paths ??= this.#find());
   }
@@ -101,24 +101,25 @@ export class Gateways {
   #find(): Paths {
     const adapter = this.config.getIoAdapter() as SocketIoAdapter | undefined;
     const isSocketIo = typeof adapter?.createIOServer === 'function';
-    const open = new Set(this.publicPaths);
+    const publicPaths = new Set(this.publicPaths);
     const polling = new Set(this.#servers.map(server => pollingPrefix(server.path(), server.opts)));
     for (const module of this.modules.values()) {
       for (const { metatype } of module.providers.values()) {
         if (typeof metatype !== 'function' || Reflect.getMetadata(GATEWAY_KEY, metatype) !== true) continue;
         const options = Reflect.getMetadata(GATEWAY_OPTIONS_KEY, metatype) as GatewayOptions | undefined;
         const path = options?.path ?? (isSocketIo ? SOCKET_IO_PATH : '/');
-        // socket.io adds the slash itself; both forms lead to it.
+        // socket.io adds the trailing slash itself and answers both forms.
         const paths = isSocketIo ? [path.replace(/\/$/, ''), `${path.replace(/\/$/, '')}/`] : [path];
         if (isSocketIo) polling.add(pollingPrefix(path, options));
-        if (Reflect.getMetadata(PUBLIC_KEY, metatype) === true) for (const each of paths) open.add(each);
+        if (Reflect.getMetadata(PUBLIC_KEY, metatype) === true)
+          for (const each of paths) publicPaths.add(each);
       }
     }
-    return { open, polling: [...polling] };
+    return { public: publicPaths, polling: [...polling] };
   }
 }
 
-/** engine.io takes every target that begins with its path, `/wsx` for `/ws` too where the slash is left out. */
+/** engine.io answers every target that begins with its path; without the trailing slash, also `/wsx` for `/ws`. */
 function pollingPrefix(path: string, { addTrailingSlash = true }: GatewayOptions = {}): string {
   return path.replace(/\/$/, '') + (addTrailingSlash ? '/' : '');
 }

@@ -1,5 +1,5 @@
-/* WebSocket handshakes, and the requests of socket.io's polling: the credentials of every other request, and, for browsers, which cannot set headers there, a subprotocol
- * `bearer.<credential>`. */
+/* Authenticates WebSocket handshakes and socket.io's polling requests. They carry the same credentials as other requests; browsers, which
+ * cannot set headers on a WebSocket, send the subprotocol `bearer.<credential>`. */
 import type { IncomingMessage } from 'node:http';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
@@ -18,7 +18,7 @@ export class HandshakeAuthenticator {
     },
   ) {}
 
-  /** @returns what to answer with, if the connection is not to be opened */
+  /** @returns the rejection, if the connection must not be opened */
   async authenticate(raw: IncomingMessage, state: RequestState): Promise<Rejection | undefined> {
     const url = raw.url ?? '';
     if (namesParameter(url, this.urlParameters)) return { problem: CREDENTIAL_IN_URL_PROBLEM, headers: [] };
@@ -31,7 +31,7 @@ export class HandshakeAuthenticator {
   }
 }
 
-/** A server that answers with the first subprotocol offered would send the credential back. */
+/** Removes the credential's subprotocol: a server that accepts the first one offered would send the credential back. */
 function hideCredential({ headers }: IncomingMessage): void {
   const offered = headers['sec-websocket-protocol'];
   if (offered === undefined) return;

@@ -1,29 +1,28 @@
-/* Keys of a book that is held in memory: the base of the stores for files, the environment and Redis. Looking up costs the same for a
- * known and an unknown ID, and never waits. */
+/* The key book in memory: the base class of the stores for files, the environment and Redis. Look-ups are synchronous. */
 import { logLine, logText } from '../common/log-text.js';
 import type { AgentRecord, ApiKeyRecord, ApiKeyStore, KeyStoreHooks } from '../identity/api-key-store.js';
 import { indexKeyBook, type KeyBook, type KeyIndex } from './key-book.js';
 
 /**
- * How long keys count that cannot be read again where they are kept. A process that has lost its file or its Redis must not go on serving
+ * How long the last good keys stay valid while their source cannot be read. A process that has lost its file or its Redis must not accept
  * keys that were revoked long ago.
  */
 export const MAX_STALE_MS = 60_000;
 
-/** For a store whose book changes elsewhere: how long the last reading counts. */
+/** How long the last reading of a book stays valid, for a store whose source can change. */
 export interface Freshness {
   readonly maxStaleMs: number;
   readonly nowMs: () => number;
 }
 
-/** Keys that do not change while the app runs: from the environment, or from a secrets manager through `useFactory`. */
+/** A store whose keys do not change while the app runs: from the environment, or from a secrets manager through `useFactory`. */
 export class KeyBookStore implements ApiKeyStore {
   readonly #freshness: Freshness | undefined;
   #index: KeyIndex;
   #hooks: KeyStoreHooks | undefined;
-  /** When the book was last known to be the one that is kept. */
+  /** When the book was last read, or found unchanged. */
   #freshMs = -Infinity;
-  #toldStale = false;
+  #isStaleReported = false;
 
   constructor(book: KeyBook, freshness?: Freshness) {
     this.#index = indexKeyBook(book);
@@ -35,11 +34,6 @@ export class KeyBookStore implements ApiKeyStore {
     return this.#index.keys.get(id);
   }
 
-  candidates(id: string): readonly ApiKeyRecord[] {
-    this.#requireFresh();
-    return this.#index.table.candidates(id);
-  }
-
   findAgent(id: string): AgentRecord | undefined {
     this.#requireFresh();
     return this.#index.agents.get(id);
@@ -49,7 +43,7 @@ export class KeyBookStore implements ApiKeyStore {
     this.#hooks = hooks;
   }
 
-  /** What is still under way tells nobody from here on. */
+  /** Pending readings no longer call the hooks. */
   close(): void | Promise<void> {
     this.#hooks = undefined;
   }
@@ -58,7 +52,7 @@ export class KeyBookStore implements ApiKeyStore {
     this.#hooks?.warn(logText(message));
   }
 
-  /** Takes another book in, from the next request on. */
+  /** Replaces the book; the next request uses the new one. */
   protected replace(book: KeyBook): void {
     const before = this.#index;
     this.#index = indexKeyBook(book);
@@ -68,20 +62,20 @@ export class KeyBookStore implements ApiKeyStore {
     }
   }
 
-  /** The book was just read, or found unchanged. */
+  /** Call it when the book was read, or found unchanged. */
   protected markFresh(): void {
     if (this.#freshness === undefined) return;
     this.#freshMs = this.#freshness.nowMs();
-    if (this.#toldStale) this.warn('The API keys can be read again, and count.');
-    this.#toldStale = false;
+    if (this.#isStaleReported) this.warn('The API keys can be read again.');
+    this.#isStaleReported = false;
   }
 
-  /** Says once that no key counts any more. */
+  /** Warns once when the last reading is too old. */
   protected warnIfStale(): void {
-    if (this.#toldStale || !this.#isStale()) return;
-    this.#toldStale = true;
+    if (this.#isStaleReported || !this.#isStale()) return;
+    this.#isStaleReported = true;
     this.warn(
-      logLine`The API keys have not been read for ${this.#freshness!.maxStaleMs / 1_000} s: every request with a key gets 503 until they can be read again.`,
+      logLine`The API keys have not been read for ${this.#freshness!.maxStaleMs / 1_000} s: every request with a key gets 503 until they can be read.`,
     );
   }
 

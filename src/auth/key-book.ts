@@ -1,10 +1,10 @@
-/* The keys and agents of an app as one document: what the JSON file, the environment variable and Redis hold, and what the command
- * `keys` changes. Every change makes a new book. */
-import { KeyTable } from './key-table.js';
+/* The key book: the agents and keys of an app as one JSON document. The file, the environment variable and Redis hold one, and the command
+ * `keys` changes it. Books are immutable: each change returns a new one. */
 import { isRecord } from '../common/read-options.js';
 import { show } from '../common/show-value.js';
 import { createApiKey, ID_LENGTH } from './api-key-format.js';
 import type { AgentRecord, ApiKeyRecord } from '../identity/api-key-store.js';
+import { isAgentId, isScope } from '../identity/names.js';
 import { isKeyDigest, type KeyDigests } from './key-digest.js';
 
 export interface KeyBookAgent {
@@ -13,7 +13,7 @@ export interface KeyBookAgent {
   tenant?: string;
   tools?: readonly string[];
   claims?: Readonly<Record<string, unknown>>;
-  /** The kill switch. */
+  /** Rejects all keys and tokens of the agent. */
   disabled?: boolean;
 }
 
@@ -21,12 +21,12 @@ export interface KeyBookKey {
   id: string;
   agent: string;
   digest: string;
-  /** ISO 8601, all of them. */
+  /** This and the following times are ISO 8601 with a time zone. */
   created?: string;
   notBefore?: string;
   expires?: string;
   revoked?: string;
-  /** A part of the agent's scopes. */
+  /** A subset of the agent's scopes. @default all of them */
   scopes?: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export interface KeyBook {
 
 export const EMPTY_BOOK: KeyBook = { agents: {}, keys: [] };
 
-/** What is wrong with a book; its text repeats no digest. */
+/** Says what is wrong with a key book. The message contains no digest. */
 export class KeyBookError extends Error {
   override readonly name = 'KeyBookError';
 }
@@ -45,12 +45,7 @@ export class KeyBookError extends Error {
 const AGENT_FIELDS = ['scopes', 'tier', 'tenant', 'tools', 'claims', 'disabled'];
 const KEY_FIELDS = ['id', 'agent', 'digest', 'created', 'notBefore', 'expires', 'revoked', 'scopes'];
 
-/** What names an agent: it stands in logs, events and quota keys. */
-export const AGENT_ID = /^[\x21-\x7e]{1,256}$/;
-/** RFC 6749 section 3.3: no space, no quote, no backslash. */
-export const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
-
-/** @throws KeyBookError for a text that is no book */
+/** @throws KeyBookError for text that is not a valid key book */
 export function parseKeyBook(text: string): KeyBook {
   let value: unknown;
   try {
@@ -61,7 +56,7 @@ export function parseKeyBook(text: string): KeyBook {
   return checkKeyBook(value);
 }
 
-/** @throws KeyBookError for a value that is no book */
+/** @throws KeyBookError for a value that is not a valid key book */
 export function checkKeyBook(value: unknown): KeyBook {
   if (!isRecord(value) || !isRecord(value['agents']) || !Array.isArray(value['keys'])) {
     throw new KeyBookError('must be an object with "agents" and "keys"');
@@ -72,7 +67,7 @@ export function checkKeyBook(value: unknown): KeyBook {
   for (const [index, key] of value['keys'].entries()) {
     checkKey(`keys[${index}]`, key, value['agents']);
     const { id } = key as KeyBookKey;
-    if (ids.has(id)) throw new KeyBookError(`keys[${index}].id comes twice`);
+    if (ids.has(id)) throw new KeyBookError(`keys[${index}].id is a duplicate`);
     ids.add(id);
   }
   return value as unknown as KeyBook;
@@ -80,7 +75,8 @@ export function checkKeyBook(value: unknown): KeyBook {
 
 function checkAgent(id: string, agent: unknown): void {
   const at = `agents[${show(id)}]`;
-  if (!AGENT_ID.test(id)) throw new KeyBookError(`${at} is no name: visible ASCII, at most 256`);
+  if (!isAgentId(id))
+    throw new KeyBookError(`${at} is not a valid agent ID: 1 to 256 visible ASCII characters`);
   if (!isRecord(agent)) throw new KeyBookError(`${at} must be an object`);
   rejectOthers(`${at}.`, agent, AGENT_FIELDS);
   checkScopes(`${at}.scopes`, agent['scopes']);
@@ -96,23 +92,23 @@ function checkKey(at: string, key: unknown, agents: Record<string, unknown>): vo
   if (!isRecord(key)) throw new KeyBookError(`${at} must be an object`);
   rejectOthers(`${at}.`, key, KEY_FIELDS);
   const { id, agent, digest } = key;
-  if (typeof id !== 'string' || id.length !== ID_LENGTH) throw new KeyBookError(`${at}.id is no key's ID`);
+  if (typeof id !== 'string' || id.length !== ID_LENGTH) throw new KeyBookError(`${at}.id is not a key ID`);
   if (typeof agent !== 'string' || !Object.hasOwn(agents, agent))
-    throw new KeyBookError(`${at}.agent names no agent of "agents"`);
+    throw new KeyBookError(`${at}.agent is not in "agents"`);
   if (typeof digest !== 'string' || !isKeyDigest(digest))
-    throw new KeyBookError(`${at}.digest is no digest of a key`);
+    throw new KeyBookError(`${at}.digest is not the digest of a key`);
   checkScopes(`${at}.scopes`, key['scopes']);
   for (const name of ['created', 'notBefore', 'expires', 'revoked']) {
     const time = key[name];
     if (time !== undefined && (typeof time !== 'string' || Number.isNaN(readTime(time))))
-      throw new KeyBookError(`${at}.${name} is no time: write it as 2030-01-31T12:00:00Z`);
+      throw new KeyBookError(`${at}.${name} is not a time: write it as 2030-01-31T12:00:00Z`);
   }
 }
 
 function checkScopes(at: string, value: unknown): void {
   checkTexts(at, value);
-  if (value !== undefined && !(value as string[]).every(scope => SCOPE.test(scope)))
-    throw new KeyBookError(`${at} holds no scope: visible ASCII without quotes and backslashes`);
+  if (value !== undefined && !(value as string[]).every(isScope))
+    throw new KeyBookError(`${at} has an invalid scope: use visible ASCII without quotes and backslashes`);
 }
 
 function checkTexts(at: string, value: unknown): void {
@@ -125,13 +121,13 @@ function checkText(at: string, value: unknown): void {
     throw new KeyBookError(`${at} must be a non-empty string`);
 }
 
-/** A field with a typo would be one that does not hold: `expire` never expires. */
+/** A misspelt field must not be ignored: a key with `expire` would never expire. */
 function rejectOthers(at: string, value: object, known: readonly string[]): void {
   const other = Object.keys(value).find(name => !known.includes(name));
-  if (other !== undefined) throw new KeyBookError(`${at}${other} is not known here: ${known.join(', ')}`);
+  if (other !== undefined) throw new KeyBookError(`${at}${other} is not a known field: ${known.join(', ')}`);
 }
 
-/** A time of ISO 8601 with its zone: without one it would mean another moment on another machine. */
+/** An ISO 8601 time with its zone: without a zone it would be another moment on another machine. `NaN` for other text. */
 function readTime(text: string): number {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/.test(text)
     ? Date.parse(text)
@@ -141,10 +137,9 @@ function readTime(text: string): number {
 export interface KeyIndex {
   readonly keys: ReadonlyMap<string, ApiKeyRecord>;
   readonly agents: ReadonlyMap<string, AgentRecord>;
-  readonly table: KeyTable;
 }
 
-/** The records of a book, ready to be looked up. */
+/** Indexes the records of a book by their IDs. */
 export function indexKeyBook(book: KeyBook): KeyIndex {
   const agents = new Map(
     Object.entries(book.agents).map(([id, agent]): [string, AgentRecord] => [
@@ -166,7 +161,7 @@ export function indexKeyBook(book: KeyBook): KeyIndex {
       },
     ]),
   );
-  return { keys, agents, table: new KeyTable([...keys.values()]) };
+  return { keys, agents };
 }
 
 /* ---- changes ---- */
@@ -182,11 +177,11 @@ export interface NewKey {
 export interface CreatedKey {
   readonly book: KeyBook;
   readonly id: string;
-  /** The whole key. This is the only time that it exists. */
+  /** The whole key, with its secret. It is stored nowhere. */
   readonly key: string;
 }
 
-/** A new key for an agent, which is added, or changed, by what `agent` says. */
+/** Creates a key for an agent. The agent is added, or updated with the fields of `agent`. */
 export function addKey(
   book: KeyBook,
   agentId: string,
@@ -212,7 +207,7 @@ export function addKey(
   return { book: changed, id: created.id, key: created.text };
 }
 
-/** A new key in place of another, which goes on for `overlapMs` and then expires. */
+/** Creates a key that replaces another. The old key expires after `overlapMs`. */
 export function rotateKey(
   book: KeyBook,
   id: string,
@@ -234,8 +229,8 @@ export function revokeKey(book: KeyBook, id: string, nowMs: number): KeyBook {
   return changeKey(book, id, { revoked: revoked ?? isoTime(nowMs) });
 }
 
-/** The kill switch of an agent: all of its keys at once, and back. */
-export function switchAgent(book: KeyBook, agentId: string, disabled: boolean): KeyBook {
+/** Disables an agent, with all of its keys and tokens, or enables it again. */
+export function setAgentDisabled(book: KeyBook, agentId: string, disabled: boolean): KeyBook {
   if (!Object.hasOwn(book.agents, agentId)) throw new KeyBookError(`There is no agent ${show(agentId)}`);
   const { disabled: _disabled, ...rest } = book.agents[agentId]!;
   const agent = disabled ? { ...rest, disabled } : rest;

@@ -1,27 +1,26 @@
-/* Keyed digests of API keys: what a store holds in place of a secret. Whoever steals the store has no key, and cannot try guesses
- * without the pepper, which lives elsewhere. */
+/* Keyed digests of API keys, which a store holds in place of secrets. A stolen store contains no key, and guesses cannot be tested without
+ * the pepper, which is kept elsewhere. */
 import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiKeyParts } from './api-key-format.js';
 
 const FORM = /^v1\.([A-Za-z0-9_-]{8})\.([A-Za-z0-9_-]{43})$/;
 const DIGEST_BYTES = 32;
 
-/** The texts of a pepper: at least this many characters, so that it cannot be guessed. */
+/** The shortest pepper, in characters, that cannot be guessed. */
 export const MIN_PEPPER_LENGTH = 32;
 
-/** Whether a text has the form of a stored digest. */
+/** Whether a text has the format of a stored digest. */
 export function isKeyDigest(text: string): boolean {
   return FORM.test(text);
 }
 
 /**
- * Makes and compares digests with HMAC-SHA-256. The first pepper is used for new ones; the others are those that older digests were
- * made with. Comparing costs one HMAC for each pepper, however many digests are compared.
+ * Creates and compares HMAC-SHA-256 digests. New digests use the first pepper; the others are those of older digests.
  */
 export class KeyDigests {
   readonly #peppers: ReadonlyMap<string, KeyObject>;
   readonly #newest: string;
-  /** What is compared where there is nothing to compare. */
+  /** Compared in place of a missing digest. */
   readonly #dummy: string;
 
   constructor(peppers: readonly string[]) {
@@ -36,39 +35,26 @@ export class KeyDigests {
     return `v1.${this.#newest}.${digest}`;
   }
 
-  /** Whether a digest was made with a pepper that is known here. */
-  isReadable(text: string): boolean {
-    const match = FORM.exec(text);
-    return match !== null && this.#peppers.has(match[1]!);
-  }
-
-  /** Whether `stored` is the digest of the key. */
-  matches(stored: string | undefined, parts: ApiKeyParts): boolean {
-    return this.read(parts)(stored);
-  }
-
   /**
-   * Makes the key's digests, one with each pepper, and returns what compares them with stored ones. That takes as long for a digest that
-   * is missing, or of a pepper that is not known, as for one that differs.
+   * Whether `stored` is the digest of the key. A missing digest, and one of an unknown pepper, is compared in the same steps as one that
+   * differs: with the dummy digest, and with one HMAC per pepper.
    */
-  read(parts: ApiKeyParts): (stored: string | undefined) => boolean {
+  matches(stored: string | undefined, parts: ApiKeyParts): boolean {
     const own = new Map<string, Buffer>();
     for (const [id, pepper] of this.#peppers) own.set(id, hmac(pepper, parts));
-    return stored => {
-      const match = FORM.exec(stored ?? this.#dummy) ?? FORM.exec(this.#dummy)!;
-      const known = own.get(match[1]!);
-      const equal = timingSafeEqual(known ?? own.get(this.#newest)!, Buffer.from(match[2]!, 'base64url'));
-      return equal && stored !== undefined && known !== undefined;
-    };
+    const match = FORM.exec(stored ?? this.#dummy) ?? FORM.exec(this.#dummy)!;
+    const known = own.get(match[1]!);
+    const equal = timingSafeEqual(known ?? own.get(this.#newest)!, Buffer.from(match[2]!, 'base64url'));
+    return equal && stored !== undefined && known !== undefined;
   }
 }
 
-/** The ID is part of what is signed: a digest that is copied to another key's record opens nothing. */
+/** The ID is part of the message: a digest that is copied to another key's record matches no key. */
 function hmac(key: KeyObject, { id, secret }: ApiKeyParts): Buffer {
   return createHmac('sha256', key).update(`${id}.${secret}`, 'latin1').digest();
 }
 
-/** Tells peppers apart without saying anything about them. */
+/** Identifies a pepper without revealing it. */
 function pepperId(key: KeyObject): string {
   return createHmac('sha256', key).update('nestjs-agent-security pepper id').digest('base64url').slice(0, 8);
 }

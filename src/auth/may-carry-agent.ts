@@ -1,7 +1,7 @@
 import type { MayCarryAgent } from '../common/agent.js';
 import type { ResolvedAuth } from './auth.options.js';
 
-/** An app's own `identify` may look anywhere; everything else reads two headers. */
+/** `auth.identify` may read any part of a request; all other credentials come in two headers. */
 export function mayCarryAgent(auth: ResolvedAuth | false): MayCarryAgent {
   if (auth === false) return () => false;
   if (auth.identify !== undefined) return () => true;

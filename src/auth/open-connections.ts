@@ -1,6 +1,6 @@
-/* Connections that outlive the check of their credential: WebSockets, event streams, downloads, long polls. Each request with a verified
- * credential is noted with its connection; once a second, what is still open is checked again, and is closed when its key was revoked, its
- * agent was disabled, or its token has expired. */
+/* Closes connections whose credential is no longer valid: WebSockets, event streams, downloads, long polls. Each request with a verified
+ * credential is tracked with its connection. Once a second, the credentials of open requests are verified again; the connection is closed
+ * when its key was revoked, its agent disabled, or its token has expired. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { joinKey } from '../common/join-key.js';
@@ -11,15 +11,15 @@ import type { SecurityEvents } from '../events/security-events.js';
 import type { Timers } from '../common/timers.js';
 import type { Verification, VerifiedCredential } from '../identity/credential.js';
 
-/** How often open connections are checked. */
+/** How often the credentials of open connections are verified again. */
 const CHECK_MS = 1_000;
 
-/** How long a connection stays open whose store cannot tell whether its credential counts. */
+/** How long a connection stays open while its credential cannot be verified. */
 const UNCONFIRMED_MS = 10_000;
 
 type CloseReason = 'revoked' | 'expired' | 'unavailable';
 
-/** RFC 6455 section 7.4.1: the message, or here the peer, violates a policy. */
+/** RFC 6455 section 7.4.1. */
 const POLICY_VIOLATION = 1_008;
 
 const CLOSE_FRAMES: Readonly<Record<CloseReason, Buffer>> = {
@@ -28,11 +28,11 @@ const CLOSE_FRAMES: Readonly<Record<CloseReason, Buffer>> = {
   unavailable: closeFrame('The credential cannot be verified.'),
 };
 
-/** A request whose credential was verified. The object is used again for the next one on its connection. */
+/** A request whose credential was verified. The object is reused for the next request on its connection. */
 interface OpenRequest {
   state: RequestState;
   verification: VerifiedCredential;
-  /** When it was last found to be valid; `undefined` until the first check. */
+  /** When the credential was last verified; `undefined` until the first check. */
   confirmedMs: number | undefined;
 }
 
@@ -45,11 +45,11 @@ type Connection = Duplex & {
 };
 
 export class OpenConnections {
-  /** Those that had such a request since the last check, or have one that is open. Each leaves when it closes. */
+  /** Connections with an authenticated request that is open or was handled since the last check. A connection is removed when it closes. */
   readonly #connections = new Set<Connection>();
-  /** WebSockets that were told to close, until the next check. */
+  /** WebSockets that were sent a close frame, until the next check. */
   readonly #closing = new Set<Connection>();
-  /** Checks that wait for a store, by credential. */
+  /** Pending verifications by credential. */
   readonly #pending = new Map<string, Promise<Verification | undefined>>();
   #isWaiting = false;
   #isDue = false;
@@ -60,15 +60,15 @@ export class OpenConnections {
     private readonly events: SecurityEvents,
   ) {}
 
-  /** How many connections are followed. */
+  /** The number of tracked connections. */
   get size(): number {
     return this.#connections.size;
   }
 
-  /** Notes a request whose credential was verified. On a connection that is kept, it takes the place of the one before. */
-  follow(raw: IncomingMessage, state: RequestState, verification: VerifiedCredential): void {
+  /** Tracks a request whose credential was verified. On a kept-alive connection, it replaces the previous request. */
+  track(raw: IncomingMessage, state: RequestState, verification: VerifiedCredential): void {
     const connection = connectionOf(raw);
-    // The client has gone while its credential was verified.
+    // The client has disconnected during verification.
     if (connection === undefined || connection.destroyed) return;
     const requests = (connection[REQUESTS] ??= this.#open(connection));
     let request: OpenRequest | undefined;
@@ -82,7 +82,7 @@ export class OpenConnections {
   }
 
   #open(connection: Connection): OpenRequest[] {
-    // Absent from the sockets that serverless adapters and app.inject() make up: the next check forgets those.
+    // Missing on the socket stand-ins of serverless adapters and app.inject(): the next check removes those.
     connection.once?.('close', () => {
       this.#connections.delete(connection);
       this.#closing.delete(connection);
@@ -90,7 +90,7 @@ export class OpenConnections {
     return [];
   }
 
-  /** Checks everything that is open before anything else happens: a store has just learned of a revocation. */
+  /** Checks all open connections in a microtask: a store has just read a revocation. */
   checkSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
@@ -107,7 +107,7 @@ export class OpenConnections {
 
   #tick(): void {
     this.#isWaiting = false;
-    // They have had time to read why. Who does not read is not waited for.
+    // Their clients had a check interval to read the close frame.
     for (const connection of this.#closing) connection.destroy();
     this.check();
     if (this.#connections.size > 0 && !this.#isWaiting) this.#wait();
@@ -123,7 +123,7 @@ export class OpenConnections {
         this.#check(connection, request);
       }
       if (open > 0 || this.#closing.has(connection)) continue;
-      // Idle: nothing of its last request is kept until there is a next one.
+      // Idle: the last request is released until there is a next one.
       requests.length = 0;
       this.#connections.delete(connection);
     }
@@ -133,8 +133,8 @@ export class OpenConnections {
     const { verification } = request;
     const confirmedMs = (request.confirmedMs ??= this.clock.monotonicMs());
     const isUnconfirmed = (): boolean => this.clock.monotonicMs() - confirmedMs > UNCONFIRMED_MS;
-    const settle = (current: Verification | undefined): void => {
-      // Another request may have taken its place meanwhile.
+    const apply = (current: Verification | undefined): void => {
+      // Another request may have replaced it meanwhile.
       if (request.verification !== verification || !isOpen(connection, request)) return;
       if (current?.verified) request.confirmedMs = this.clock.monotonicMs();
       else if (current !== undefined)
@@ -142,13 +142,13 @@ export class OpenConnections {
       else if (isUnconfirmed()) this.#end(connection, request, 'unavailable');
     };
     const current = this.#recheck(verification);
-    if (!(current instanceof Promise)) return settle(current);
-    void current.then(settle);
-    // A store that never answers must not keep a connection open either.
-    if (isUnconfirmed()) settle(undefined);
+    if (!(current instanceof Promise)) return apply(current);
+    void current.then(apply);
+    // A store that never answers must not keep a connection open.
+    if (isUnconfirmed()) apply(undefined);
   }
 
-  /** `undefined` where the store cannot tell. A store that makes callers wait is asked once about each credential. */
+  /** `undefined` while the store is unavailable. An asynchronous store has at most one pending verification per credential. */
   #recheck(verification: VerifiedCredential): Verification | undefined | Promise<Verification | undefined> {
     const id = joinKey(verification.agent.kind, verification.credentialId);
     const pending = this.#pending.get(id);
@@ -156,13 +156,13 @@ export class OpenConnections {
     try {
       const current = verification.recheck();
       if (!(current instanceof Promise)) return current;
-      const asked = current
+      const checking = current
         .catch(() => undefined)
         .finally(() => {
           this.#pending.delete(id);
         });
-      this.#pending.set(id, asked);
-      return asked;
+      this.#pending.set(id, checking);
+      return checking;
     } catch {
       return undefined;
     }
@@ -170,7 +170,7 @@ export class OpenConnections {
 
   #end(connection: Connection, request: OpenRequest, reason: CloseReason): void {
     const { state, verification } = request;
-    // It was in time: its answer may begin. A stream and a long poll would go on.
+    // The request arrived before the token expired, and its response may still begin. Streams and long polls would continue.
     if (reason === 'expired' && state.response?.headersSent === false && !state.isLongPoll) return;
     if (this.#closing.has(connection)) return;
     this.events.emit({
@@ -189,11 +189,11 @@ export class OpenConnections {
     }
   }
 
-  /** Frames are written whole, so that another one may stand between them, whichever library owns the socket. */
+  /** WebSocket libraries write whole frames, so that this frame can follow any of them. */
   #closeWebSocket(connection: Connection, reason: CloseReason): void {
     this.#closing.add(connection);
     connection.on('error', ignore);
-    // What still comes is not heard.
+    // Further messages are discarded.
     connection.removeAllListeners('data').resume();
     connection.end(CLOSE_FRAMES[reason]);
   }
@@ -205,7 +205,7 @@ function connectionOf(raw: IncomingMessage): Connection | undefined {
   return raw.httpVersionMajor >= 2 ? (raw as { stream?: Duplex }).stream : raw.socket;
 }
 
-/** An upgrade is open as long as its connection. A response may wait behind others for its connection, and end with it. */
+/** An upgrade is open as long as its connection. A pipelined response may wait for others and end with its connection. */
 function isOpen({ destroyed }: Connection, { state: { response } }: OpenRequest): boolean {
   return !destroyed && (response === undefined || !hasResponseEnded(response));
 }

@@ -9,11 +9,11 @@ import {
 } from './describe-openapi.js';
 import type { RouteAccesses } from './route-accesses.js';
 
-/** Where Nest notes a handler's HTTP method, and @nestjs/swagger what `@ApiExtension()` says. */
+/** The metadata keys of Nest's method decorators and of `@ApiExtension()`. */
 const METHOD_KEY = 'method';
 const EXTENSION_KEY = 'swagger/apiExtension';
 
-/** What is patched of @nestjs/swagger. */
+/** The part of @nestjs/swagger that is patched. */
 interface SwaggerModuleLike {
   createDocument(app: AppLike, ...rest: unknown[]): OpenApiDocument;
 }
@@ -22,7 +22,7 @@ interface AppLike {
   get(token: unknown, options: { strict: boolean }): unknown;
 }
 
-/** Describes the routes of one app in its OpenAPI documents. */
+/** Adds authentication to the OpenAPI documents of one app. */
 export class OpenApiDescriber {
   constructor(
     private readonly modules: ModulesContainer,
@@ -31,7 +31,7 @@ export class OpenApiDescriber {
     private readonly isLimited: boolean,
   ) {}
 
-  /** Handlers are marked while the document is made, and only then: another app may have the same classes. */
+  /** Marks the handlers only while the document is created: another app may have the same classes. */
   describe(create: () => OpenApiDocument): OpenApiDocument {
     const restore = this.#mark();
     try {
@@ -67,8 +67,7 @@ export class OpenApiDescriber {
 const PATCHED = Symbol.for('agent-security:openapi');
 
 /**
- * Lets `SwaggerModule.createDocument()` describe apps that have a describer, where @nestjs/swagger is installed. Its document knows no
- * place to add to from outside, so that the function is wrapped, once a process.
+ * Wraps `SwaggerModule.createDocument()`, once per process, where @nestjs/swagger is installed: it has no extension point for documents.
  */
 export async function installOpenApi(): Promise<void> {
   let swagger: SwaggerModuleLike & { [PATCHED]?: true };
@@ -93,7 +92,7 @@ function describerOf(app: AppLike): OpenApiDescriber | undefined {
   try {
     return (app.get(OpenApiDescriber, { strict: false }) as OpenApiDescriber | null | undefined) ?? undefined;
   } catch {
-    // An app without the module.
+    // The app does not use the module.
     return undefined;
   }
 }

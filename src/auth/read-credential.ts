@@ -1,15 +1,15 @@
-/* Where a request carries its credential. Everything that could be read in two ways is refused: Node keeps the first of two
- * Authorization lines without a word, and another server on the way may keep the other. */
+/* Reads the credential of a request. Ambiguous requests are rejected: Node silently keeps the first of two Authorization lines, and another
+ * server on the way may keep the other. */
 
 export type CredentialScheme = 'api-key' | 'bearer' | 'dpop';
 
 export type CredentialReading =
-  /** Nothing, or a scheme that is not ours (Basic): RFC 6750 section 3.1 calls both the lack of authentication information. */
+  /** No credential, or an unsupported scheme such as Basic: RFC 6750 section 3.1 treats both as a lack of authentication information. */
   | { readonly kind: 'none' }
   | { readonly kind: 'credential'; readonly scheme: CredentialScheme; readonly credential: string }
-  /** A credential that cannot be one: refused as a bad one is. */
+  /** An empty or invalid value, which is rejected like an invalid credential. */
   | { readonly kind: 'malformed' }
-  /** More than one, so that nobody can say whose request it is. */
+  /** More than one credential. */
   | { readonly kind: 'ambiguous' };
 
 export interface CredentialSource {
@@ -21,18 +21,18 @@ const NONE: CredentialReading = { kind: 'none' };
 const MALFORMED: CredentialReading = { kind: 'malformed' };
 const AMBIGUOUS: CredentialReading = { kind: 'ambiguous' };
 
-/** Longer than any key or token that is meant to be sent with each request. */
+/** Longer than any key or token that is sent with each request. */
 const MAX_CREDENTIAL_LENGTH = 16_384;
 
 /** RFC 9110 section 11.2 (token68), which is RFC 6750's b64token. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 
-/** What a browser, which cannot set headers on a WebSocket, offers as a subprotocol in front of the credential's own. */
+/** Browsers cannot set headers on a WebSocket: they send the credential as a subprotocol with this prefix. */
 export const WEBSOCKET_CREDENTIAL_PREFIX = 'bearer.';
 
 /**
  * Reads the credential of a request: `Authorization: Bearer` (or `DPoP`) or `X-API-Key`.
- * @param handshake whether the request opens a WebSocket: a subprotocol `bearer.<credential>` counts as well then
+ * @param handshake whether the request opens a WebSocket, which may carry the subprotocol `bearer.<credential>`
  */
 export function readCredential({ rawHeaders }: CredentialSource, handshake = false): CredentialReading {
   let authorization: string | undefined;
@@ -55,18 +55,18 @@ export function readCredential({ rawHeaders }: CredentialSource, handshake = fal
   const given =
     Number(authorization !== undefined) + Number(apiKey !== undefined) + Number(protocol !== undefined);
   if (given > 1) return AMBIGUOUS;
-  if (apiKey !== undefined) return checked('api-key', apiKey);
-  if (protocol !== undefined) return checked('bearer', protocol);
+  if (apiKey !== undefined) return checkCredential('api-key', apiKey);
+  if (protocol !== undefined) return checkCredential('bearer', protocol);
   return authorization === undefined ? NONE : readAuthorization(authorization);
 }
 
 function readAuthorization(value: string): CredentialReading {
   const match = /^(bearer|dpop)(?:[ \t]+([^ \t].*)?)?$/i.exec(value);
   if (match === null) return NONE;
-  return checked(match[1]!.toLowerCase() as 'bearer' | 'dpop', match[2] ?? '');
+  return checkCredential(match[1]!.toLowerCase() as 'bearer' | 'dpop', match[2] ?? '');
 }
 
-function checked(scheme: CredentialScheme, credential: string): CredentialReading {
+function checkCredential(scheme: CredentialScheme, credential: string): CredentialReading {
   return credential.length <= MAX_CREDENTIAL_LENGTH && TOKEN68.test(credential)
     ? { kind: 'credential', scheme, credential }
     : MALFORMED;
@@ -81,9 +81,9 @@ function credentialProtocols(value: string): string[] {
 }
 
 /**
- * Whether the query of a target names one of the parameters, in any case and however it is encoded. URLs end up in logs, histories and
- * Referer headers (RFC 6750 section 5.3, RFC 9700 section 4.3.2).
- * @param names as `parameterName` writes them
+ * Whether the query of a target has one of the parameters, in any case and encoding. URLs appear in logs, histories and Referer headers
+ * (RFC 6750 section 5.3, RFC 9700 section 4.3.2).
+ * @param names names that were normalized by `parameterName`
  */
 export function namesParameter(target: string, names: ReadonlySet<string>): boolean {
   const query = target.indexOf('?');
@@ -97,19 +97,22 @@ export function namesParameter(target: string, names: ReadonlySet<string>): bool
   return false;
 }
 
-/** A name as `namesParameter` compares it: in lower case, a character for each byte of UTF-8. */
+/** Normalizes a name for `namesParameter`: lower case, one character per UTF-8 byte. */
 export function parameterName(name: string): string {
   return Buffer.from(name.toLowerCase()).toString('latin1').toLowerCase();
 }
 
-/** `token[]` and `token[0]` are `token` to a query parser. */
+/** Query parsers read `token[]` and `token[0]` as `token`. */
 function plainName(name: string): string {
   const text = /[%+]/.test(name) ? decodeName(name) : name;
   const bracket = text.indexOf('[');
   return (bracket > 0 ? text.slice(0, bracket) : text).trim().toLowerCase();
 }
 
-/** A character for each byte; what is no escape stays as it stands. By hand: a query may hold a thousand names, and each error of decodeURIComponent takes microseconds. */
+/**
+ * Decodes to one character per byte; invalid escapes stay as they are. `decodeURIComponent` is not used: a query may hold a thousand names,
+ * and each of its errors takes microseconds.
+ */
 function decodeName(name: string): string {
   let bytes = '';
   for (let index = 0; index < name.length; index++) {

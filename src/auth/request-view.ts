@@ -3,7 +3,7 @@ import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import type { CredentialRequest } from '../identity/credential.js';
 
-/** What verifiers may see of a request, worked out only if one asks. */
+/** The part of a request that verifiers may read, computed on access. */
 export class RequestView implements CredentialRequest {
   constructor(
     private readonly raw: IncomingMessage,

@@ -1,20 +1,20 @@
-/* Who may call a route: worked out once a route, from @Public, @Scopes and @AnyScope. */
+/* Which agents may call a route, resolved once per route from @Public, @Scopes and @AnyScope. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 
 export interface RouteAccess {
   readonly isPublic: boolean;
-  /** Scopes that an agent must have, every one of them. */
+  /** Scopes of which the agent needs all. */
   readonly all: readonly string[];
-  /** Scopes of which it must have one; empty for none. */
+  /** Scopes of which the agent needs one; empty for no such requirement. */
   readonly any: readonly string[];
 }
 
-/** Where the decorators leave what they say. */
+/** The metadata keys of the decorators. */
 export const PUBLIC_KEY = 'agent-security:public';
 export const SCOPES_KEY = 'agent-security:scopes';
 export const ANY_SCOPE_KEY = 'agent-security:any-scope';
 
-/** What stands on a class or on a handler. */
+/** The metadata of a class or a handler. */
 export interface AccessMetadata {
   readonly isPublic: boolean | undefined;
   readonly all: readonly string[] | undefined;
@@ -24,8 +24,8 @@ export interface AccessMetadata {
 export const needsScopes = ({ all, any }: AccessMetadata): boolean => all !== undefined || any !== undefined;
 
 /**
- * A handler's word counts over its class's: its scopes replace all of the class's scopes, and end the class's @Public().
- * @throws AgentSecurityConfigError for a route that is public and needs scopes
+ * A handler's metadata takes precedence over its class's: its scopes replace the class's scopes and its @Public().
+ * @throws AgentSecurityConfigError for a route that is public and requires scopes
  */
 export function resolveAccess(
   route: string,
@@ -40,7 +40,7 @@ export function resolveAccess(
     throw new AgentSecurityConfigError(
       'ASEC_AUTH_ROUTE',
       '@Public()',
-      `stands beside scopes on ${name}: nobody would be asked for them`,
+      `is combined with scopes on ${name}, which a public route does not check`,
       'Remove one of the two.',
     );
   }

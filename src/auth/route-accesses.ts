@@ -14,7 +14,7 @@ import {
   SCOPES_KEY,
 } from './route-access.js';
 
-/** Who may call each route. All of them are read at start-up, so that a contradiction stops it there. */
+/** The access rules of all routes. They are read at start-up, so that a contradiction stops the start-up. */
 @Injectable()
 export class RouteAccesses implements OnModuleInit {
   readonly #memo: RouteMemo<RouteAccess>;
@@ -42,11 +42,11 @@ export class RouteAccesses implements OnModuleInit {
     if (this.auth !== false) {
       this.get(controller, handler);
     } else if (needsScopes(this.#read(handler)) || needsScopes(this.#read(controller))) {
-      // Served to everybody, though it says otherwise.
+      // Without auth, the route would be open to all clients.
       throw new AgentSecurityConfigError(
         'ASEC_AUTH_ROUTE',
         '@Scopes()',
-        `stands on ${controller.name}.${handler.name}, and auth is off: nobody would be asked for them`,
+        `is used on ${controller.name}.${handler.name}, but auth is off, so that scopes are not checked`,
         'Set auth, or remove the decorator.',
       );
     }

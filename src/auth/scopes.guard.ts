@@ -5,7 +5,7 @@ import { hasAccess } from './route-access.js';
 import { rejectionException } from '../http/rejection.exception.js';
 import { RouteAccesses } from './route-accesses.js';
 
-/** Asks for the scopes of a route, behind the limits: who is told what it lacks is counted first. */
+/** Checks the scopes of a route, after the rate limits, so that requests without the scopes are counted. */
 @Injectable()
 export class ScopesGuard implements CanActivate {
   constructor(

@@ -1,4 +1,4 @@
-/* `nestjs-agent-security audit verify FILE`: 0 for a chain that is whole, 1 for one that is not, 2 for a command that is none. */
+/* `nestjs-agent-security audit verify FILE`. The exit status is 0 for an intact chain, 1 for a broken one, 2 for wrong usage. */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type ChainReport, verifyChain } from '../audit/verify-chain.js';
@@ -29,7 +29,7 @@ export const auditVerify: Command = async (args, { env, out, err }) => {
       out(USAGE);
       return 0;
     }
-    if (positionals.length !== 1) throw new Error('One file is to be named.');
+    if (positionals.length !== 1) throw new Error('Name one file.');
     [path] = positionals as [string];
     from = readNumber(values.from ?? '1');
     const keyFile = values['key-file'];

@@ -1,9 +1,11 @@
-/** What a command is given, so that a test can give it something else. */
-export interface Surroundings {
+/** The environment and the output streams of a command, which tests replace. */
+export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Writes to standard output. */
   out(text: string): void;
+  /** Writes to standard error. */
   err(text: string): void;
 }
 
-/** @returns the exit status */
-export type Command = (args: readonly string[], surroundings: Surroundings) => Promise<number>;
+/** @returns the exit status: 0 for success, 1 for a failure, 2 for wrong usage */
+export type Command = (args: readonly string[], io: CommandIo) => Promise<number>;

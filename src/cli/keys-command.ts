@@ -1,5 +1,5 @@
-/* The command `keys`: makes, lists, rotates and revokes API keys. The key itself goes to standard output, once; what is said about it
- * to standard error, so that `KEY=$(… keys create bot)` holds the key alone. */
+/* The command `keys`: creates, lists, rotates and revokes API keys. A new key is printed once to standard output and all messages to standard
+ * error, so that `KEY=$(… keys create bot)` contains only the key. */
 import { parseArgs } from 'node:util';
 import { checkSecrets, readPrefix } from '../auth/api-keys.options.js';
 import { changeKeyFile, readKeyFile } from '../auth/file-key-store.js';
@@ -10,35 +10,34 @@ import {
   KeyBookError,
   revokeKey,
   rotateKey,
-  switchAgent,
+  setAgentDisabled,
 } from '../auth/key-book.js';
 import { KeyDigests } from '../auth/key-digest.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { parseDuration } from '../common/read-duration.js';
+import { UNIT_MS } from '../common/time-units.js';
+import type { CommandIo } from './command.js';
 
-export interface CommandIo {
-  readonly env: Readonly<Record<string, string | undefined>>;
+export interface KeysCommandIo extends CommandIo {
   readonly nowMs: number;
-  /** A line of standard output. */
-  out(text: string): void;
-  /** A line of standard error. */
-  tell(text: string): void;
 }
 
 const USAGE = `Usage: nestjs-agent-security keys <command>
 
-  create <agent>    a new key; adds the agent, or changes it where options say so
-      --scopes a,b      the agent's scopes          --tier name    its limits in rateLimit.tiers
+  create <agent>    Creates a key. Adds the agent, or updates it with the given options.
+      --scopes a,b      scopes of the agent         --tier name    its limits in rateLimit.tiers
       --tools a,b       tools that it may call      --tenant name
-      --key-scopes a    a part of the scopes for this key alone
-      --expires 90d     also a time: 2030-01-31T12:00:00Z
-      --not-before 1h
+      --key-scopes a    a subset of the scopes, for this key only
+      --expires 90d     a duration, or a time: 2030-01-31T12:00:00Z
+      --not-before 1h   the same
       --prefix ask
-  list              agents and keys, no secrets     --json
-  rotate <key id>   a second key; the first expires behind --overlap (7d)   --expires
-  revoke <key id>   ends a key at once
-  disable <agent>   ends all keys of an agent at once; enable <agent> undoes it
+  list              Lists agents and keys, without secrets. --json
+  rotate <key id>   Creates a second key; the first expires after --overlap (7d). --expires
+  revoke <key id>   Revokes a key.
+  disable <agent>   Disables an agent with all of its keys. "enable <agent>" enables it again.
 
-Where: --file keys.json (AUTH_KEYS_FILE), or --redis (REDIS_URL). Digests need AUTH_KEY_SECRET.`;
+Keys are stored in --file keys.json (AUTH_KEYS_FILE), or with --redis in Redis (REDIS_URL). AUTH_KEY_SECRET is required.
+`;
 
 const OPTIONS = {
   scopes: { type: 'string' },
@@ -60,10 +59,12 @@ type Values = {
   [K in keyof typeof OPTIONS]?: (typeof OPTIONS)[K]['type'] extends 'boolean' ? boolean : string;
 };
 
+const SHOWN_ONCE = 'The key is shown only once:\n';
+
 class UsageError extends Error {}
 
-/** Runs the command. @returns the exit status: 0, 1 for what could not be done, 2 for a command that is none */
-export async function runKeysCommand(args: readonly string[], io: CommandIo): Promise<number> {
+/** Runs the command. @returns the exit status: 0 for success, 1 for a failure, 2 for wrong usage */
+export async function runKeysCommand(args: readonly string[], io: KeysCommandIo): Promise<number> {
   try {
     const { values, positionals } = parse(args);
     if (values.help === true) io.out(USAGE);
@@ -71,11 +72,11 @@ export async function runKeysCommand(args: readonly string[], io: CommandIo): Pr
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      io.tell(`${error.message}\n\n${USAGE}`);
+      io.err(`${error.message}\n\n${USAGE}`);
       return 2;
     }
     const known = error instanceof KeyBookError || error instanceof AgentSecurityConfigError;
-    io.tell(known ? `Failed: ${error.message}` : `Failed: ${String(error)}`);
+    io.err(`Failed: ${known ? error.message : String(error)}\n`);
     return 1;
   }
 }
@@ -91,91 +92,88 @@ function parse(args: readonly string[]): { values: Values; positionals: string[]
 async function run(
   [area, command, subject, ...more]: string[],
   values: Values,
-  io: CommandIo,
+  io: KeysCommandIo,
 ): Promise<void> {
   if (area !== 'keys' || command === undefined) throw new UsageError('Which command?');
   if (more.length > 0) throw new UsageError(`Too many arguments: ${more.join(' ')}`);
-  const place = await openPlace(values, io);
+  const storage = await openStorage(values, io);
   try {
-    await runIn(place, command, subject, values, io);
+    await runIn(storage, command, subject, values, io);
   } finally {
-    place.close();
+    storage.close();
   }
 }
 
 async function runIn(
-  place: KeyPlace,
+  storage: KeyStorage,
   command: string,
   subject: string | undefined,
   values: Values,
-  io: CommandIo,
+  io: KeysCommandIo,
 ): Promise<void> {
-  const named = (what: string): string => {
+  const requireSubject = (what: string): string => {
     if (subject === undefined || subject === '') throw new UsageError(`Which ${what}?`);
     return subject;
   };
   switch (command) {
     case 'create': {
-      const agentId = named('agent');
+      const agentId = requireSubject('agent');
       const options = newKey(values, io);
-      const { key, id } = await place.change(book =>
-        addKey(book, agentId, agentOf(values), readDigests(io), options),
+      const { key, id } = await storage.change(book =>
+        addKey(book, agentId, agentFieldsOf(values), readDigests(io), options),
       );
-      io.tell(`Key ${id} of ${agentId}, in ${place.name}. It is shown this once:`);
-      io.out(key);
+      io.err(`Created key ${id} of ${agentId} in ${storage.name}. ${SHOWN_ONCE}`);
+      io.out(`${key}\n`);
       return;
     }
     case 'rotate': {
-      const old = named('key id');
+      const old = requireSubject('key id');
       const overlapMs = readDuration('--overlap', values.overlap ?? '7d');
       const options = newKey(values, io);
-      const { key, id } = await place.change(book =>
+      const { key, id } = await storage.change(book =>
         rotateKey(book, old, overlapMs, readDigests(io), options),
       );
-      io.tell(
-        `Key ${id} takes the place of ${old}, which expires ${iso(io.nowMs + overlapMs)} at the latest.`,
-      );
-      io.tell('It is shown this once:');
-      io.out(key);
+      io.err(`Created key ${id}. ${old} expires at ${iso(io.nowMs + overlapMs)} or earlier. ${SHOWN_ONCE}`);
+      io.out(`${key}\n`);
       return;
     }
     case 'revoke': {
-      const id = named('key id');
-      await place.change(book => ({ book: revokeKey(book, id, io.nowMs) }));
-      io.tell(`Key ${id} is revoked.`);
+      const id = requireSubject('key id');
+      await storage.change(book => ({ book: revokeKey(book, id, io.nowMs) }));
+      io.err(`Key ${id} is revoked.\n`);
       return;
     }
     case 'disable':
     case 'enable': {
-      const agentId = named('agent');
-      await place.change(book => ({ book: switchAgent(book, agentId, command === 'disable') }));
-      io.tell(`Agent ${agentId} is ${command}d.`);
+      const agentId = requireSubject('agent');
+      await storage.change(book => ({ book: setAgentDisabled(book, agentId, command === 'disable') }));
+      io.err(`Agent ${agentId} is ${command}d.\n`);
       return;
     }
     case 'list': {
       if (subject !== undefined) throw new UsageError(`Too many arguments: ${subject}`);
-      list(await place.read(), values.json === true, io);
+      list(await storage.read(), values.json === true, io);
       return;
     }
     default:
-      throw new UsageError(`There is no command ${JSON.stringify(command)}`);
+      throw new UsageError(`Unknown command ${JSON.stringify(command)}`);
   }
 }
 
-function list(book: KeyBook, asJson: boolean, io: CommandIo): void {
+function list(book: KeyBook, asJson: boolean, io: KeysCommandIo): void {
   const keys = book.keys.map(({ digest: _digest, ...key }) => ({
     ...key,
     state: stateOf(key, book.agents[key.agent]!, io.nowMs),
   }));
   if (asJson) {
-    io.out(JSON.stringify({ agents: book.agents, keys }, null, 2));
+    io.out(`${JSON.stringify({ agents: book.agents, keys }, null, 2)}\n`);
     return;
   }
   for (const { id, agent, state, expires, scopes } of keys) {
     const granted = scopes ?? book.agents[agent]!.scopes ?? [];
-    io.out([id, agent, state, expires ?? 'never expires', granted.join(',') || '-'].join('\t'));
+    io.out(`${[id, agent, state, expires ?? 'never expires', granted.join(',') || '-'].join('\t')}\n`);
   }
-  io.tell(`${keys.length} keys of ${Object.keys(book.agents).length} agents`);
+  io.err(`${keys.length} keys of ${Object.keys(book.agents).length} agents\n`);
 }
 
 function stateOf(
@@ -189,16 +187,16 @@ function stateOf(
   return key.notBefore !== undefined && Date.parse(key.notBefore) > nowMs ? 'not yet valid' : 'live';
 }
 
-/* ---- where the keys are ---- */
+/* ---- storage ---- */
 
-interface KeyPlace {
+interface KeyStorage {
   readonly name: string;
   read(): Promise<KeyBook>;
   change<T extends { readonly book: KeyBook }>(change: (book: KeyBook) => T): Promise<T>;
   close(): void;
 }
 
-async function openPlace({ file, redis }: Values, io: CommandIo): Promise<KeyPlace> {
+async function openStorage({ file, redis }: Values, io: KeysCommandIo): Promise<KeyStorage> {
   const env = (name: string): string | undefined => io.env[name]?.trim() || undefined;
   if (redis !== true) {
     const path = file ?? env('AUTH_KEYS_FILE') ?? 'keys.json';
@@ -227,14 +225,14 @@ async function openPlace({ file, redis }: Values, io: CommandIo): Promise<KeyPla
   };
 }
 
-/* ---- what the options say ---- */
+/* ---- options ---- */
 
-function readDigests({ env }: CommandIo): KeyDigests {
+function readDigests({ env }: KeysCommandIo): KeyDigests {
   const secrets = (env['AUTH_KEY_SECRET'] ?? '').split(',').map(part => part.trim());
   return new KeyDigests(checkSecrets('AUTH_KEY_SECRET', secrets));
 }
 
-function newKey(values: Values, { nowMs }: CommandIo): Parameters<typeof addKey>[4] {
+function newKey(values: Values, { nowMs }: KeysCommandIo): Parameters<typeof addKey>[4] {
   return {
     prefix: readPrefix('--prefix', values.prefix),
     nowMs,
@@ -244,7 +242,7 @@ function newKey(values: Values, { nowMs }: CommandIo): Parameters<typeof addKey>
   };
 }
 
-function agentOf(values: Values): KeyBookAgent {
+function agentFieldsOf(values: Values): KeyBookAgent {
   const { tier, tenant } = values;
   const [scopes, tools] = [readList(values.scopes), readList(values.tools)];
   return {
@@ -261,20 +259,21 @@ const readList = (text: string | undefined): string[] | undefined =>
     .map(part => part.trim())
     .filter(part => part !== '');
 
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+/** `Date` cannot represent times far beyond it. */
+const MAX_DURATION_MS = 1_000_000 * UNIT_MS.day;
 
 function readDuration(option: string, text: string): number {
-  const match = /^(\d{1,6})(s|min|h|d)$/.exec(text);
-  if (match === null) throw new UsageError(`${option} is no time span: write 30min, 12h or 90d`);
-  return Number(match[1]) * UNITS[match[2]!]!;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms < MAX_DURATION_MS) return ms;
+  throw new UsageError(`${option} is not a duration: write 30min, 12h or 90d`);
 }
 
-/** A span from now, or a time with its zone. */
+/** Parses a duration from now, or a time with its zone. */
 function readMoment(option: string, text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined) return undefined;
   if (!text.includes('T')) return nowMs + readDuration(option, text);
   const ms = /(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms)) throw new UsageError(`${option} is no time: write 2030-01-31T12:00:00Z`);
+  if (Number.isNaN(ms)) throw new UsageError(`${option} is not a time: write 2030-01-31T12:00:00Z`);
   return ms;
 }
 

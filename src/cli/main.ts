@@ -7,20 +7,11 @@ import type { Command } from './command.js';
 import { runKeysCommand } from './keys-command.js';
 
 const GROUPS: ReadonlyMap<string, Command> = new Map<string, Command>([
-  [
-    'keys',
-    (args, { env, out, err }) =>
-      runKeysCommand(['keys', ...args], {
-        env,
-        nowMs: Date.now(),
-        out: text => out(`${text}\n`),
-        tell: text => err(`${text}\n`),
-      }),
-  ],
+  ['keys', (args, io) => runKeysCommand(['keys', ...args], { ...io, nowMs: Date.now() })],
   ['audit', ([command, ...rest], io) => (command === 'verify' ? auditVerify(rest, io) : usage())],
 ]);
 
-/** As the app reads them: the environment wins over `.env`. */
+/** Reads variables as the app does: the environment takes precedence over `.env`. */
 function readEnvironment(): NodeJS.ProcessEnv {
   try {
     return { ...parseEnv(readFileSync('.env', 'utf8')), ...process.env };
@@ -31,7 +22,7 @@ function readEnvironment(): NodeJS.ProcessEnv {
 
 async function usage(): Promise<number> {
   process.stderr.write(
-    'Commands:\n  nestjs-agent-security keys create|list|rotate|revoke|disable|enable\n  nestjs-agent-security audit verify\n',
+    'Usage:\n  nestjs-agent-security keys create|list|rotate|revoke|disable|enable\n  nestjs-agent-security audit verify\n',
   );
   return 2;
 }

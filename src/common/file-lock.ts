@@ -1,25 +1,25 @@
-/* One process a file: a lock file that names its holder. Of a holder on this machine its process tells whether it lives; of another, a
- * heartbeat. */
+/* A lock file, so that one process at a time writes a file. Whether the holder is alive is known from its process on the same machine, and
+ * from a heartbeat on another. */
 import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** A holder elsewhere that has not been heard of for so long is gone. */
+/** A holder on another machine is gone after this time without a heartbeat. */
 const LEASE_MS = 10_000;
 
 interface Holder {
   readonly nonce: string;
   readonly pid: number;
   readonly host: string;
-  /** The PID namespace: containers may share a host's name. `''` where there is none. */
+  /** The PID namespace, since containers may share a host name; `''` if there is none. */
   readonly space: string;
-  /** When the process began, in the kernel's ticks: the same PID may be another process. `''` where it is not known. */
+  /** The start time of the process in kernel ticks, since PIDs are reused; `''` if unknown. */
   readonly began: string;
 }
 
-/** The locks of this process, by their nonces. */
+/** The nonces of the locks that this process holds. */
 const HELD = new Set<string>();
 
 export class FileLockedError extends Error {
@@ -38,16 +38,16 @@ export class FileLock {
     this.#heartbeat = setInterval(beat, leaseMs / 5).unref();
   }
 
-  /** @throws FileLockedError if another process holds it */
+  /** @throws FileLockedError if another process holds the lock */
   static async acquire(path: string, leaseMs = LEASE_MS): Promise<FileLock> {
     const holder: Holder = {
       nonce: randomUUID(),
       pid: process.pid,
       host: hostname(),
-      space: pidSpace(),
-      began: beginOf(process.pid),
+      space: pidNamespace(),
+      began: startOf(process.pid),
     };
-    // Before the file exists: another call of this process would take a nonce that it does not know for one of an earlier process.
+    // Before the file exists: a concurrent call would take an unknown nonce of this PID for that of an earlier process.
     HELD.add(holder.nonce);
     try {
       await take(path, JSON.stringify(holder), leaseMs);
@@ -58,7 +58,7 @@ export class FileLock {
     return new FileLock(path, holder.nonce, leaseMs);
   }
 
-  /** Whether the lock is still this one's: a process that was stopped for long may have lost it. */
+  /** Whether the lock is still held: a process that was suspended may have lost it. */
   async isHeld(): Promise<boolean> {
     const text = await readFile(this.path, 'utf8').catch(() => '');
     return readHolder(text)?.nonce === this.nonce;
@@ -95,8 +95,8 @@ async function create(path: string, text: string): Promise<boolean> {
 async function isGone(path: string, seen: string, leaseMs: number): Promise<boolean> {
   const holder = readHolder(seen);
   if (holder !== undefined && HELD.has(holder.nonce)) return false;
-  if (holder !== undefined && holder.host === hostname() && holder.space === pidSpace()) {
-    // A process of the same PID that does not know the lock is a later one.
+  if (holder !== undefined && holder.host === hostname() && holder.space === pidNamespace()) {
+    // A lock of the same PID that is not in HELD belongs to an earlier process.
     return holder.pid === process.pid || !isAlive(holder);
   }
   return isSilent(path, leaseMs);
@@ -108,11 +108,11 @@ function isAlive({ pid, began }: Holder): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  const now = beginOf(pid);
+  const now = startOf(pid);
   return began === '' || now === '' || began === now;
 }
 
-/** Watches the heartbeat for the whole lease: two machines' clocks need not agree. */
+/** Observes the heartbeat for the whole lease, because the clocks of two machines may differ. */
 async function isSilent(path: string, leaseMs: number): Promise<boolean> {
   const timeOf = async (): Promise<number> => (await stat(path).catch(() => undefined))?.mtimeMs ?? -1;
   const first = await timeOf();
@@ -124,8 +124,8 @@ async function isSilent(path: string, leaseMs: number): Promise<boolean> {
 }
 
 /**
- * Replaces the lock of a holder that is gone. Several processes may find so at once: they take turns by a lock that is this holder's
- * alone, so that none replaces the lock of a later holder. A turn that is left behind is taken over in the same way.
+ * Replaces the lock of a holder that is gone. Concurrent processes are serialized by a second lock, named after this holder, so that none
+ * replaces the lock of a later holder. An abandoned second lock is taken over in the same way.
  */
 async function takeOver(path: string, seen: string, text: string, leaseMs: number): Promise<boolean> {
   const holder = createHash('sha256').update(seen).digest('hex').slice(0, 16);
@@ -139,7 +139,7 @@ async function takeOver(path: string, seen: string, text: string, leaseMs: numbe
   }
   try {
     if ((await readFile(path, 'utf8').catch(() => undefined)) !== seen) return false;
-    // Made anew: a link that somebody has put there would lead to another file.
+    // Created anew: an existing symbolic link could lead to another file.
     await rm(`${path}.new`, { force: true });
     await writeFile(`${path}.new`, text, { flag: 'wx', mode: 0o600 });
     await rename(`${path}.new`, path);
@@ -162,10 +162,10 @@ function readHolder(text: string): Holder | undefined {
 
 function describe(text: string): string {
   const holder = readHolder(text);
-  return holder === undefined ? 'not named' : `PID ${holder.pid} on ${holder.host}`;
+  return holder === undefined ? 'unknown' : `PID ${holder.pid} on ${holder.host}`;
 }
 
-function pidSpace(): string {
+function pidNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid');
   } catch {
@@ -173,10 +173,10 @@ function pidSpace(): string {
   }
 }
 
-function beginOf(pid: number): string {
+function startOf(pid: number): string {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name of the program, in parentheses, may hold anything.
+    // The program name, in parentheses, may contain any character.
     return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
   } catch {
     return '';

@@ -80,6 +80,9 @@ export const fn =
   (option, value) =>
     readFunction<F>(option, value);
 
+/** The value as it was given, for options whose meaning depends on others. */
+export const asGiven: ReadOption<unknown> = (_option, value) => value;
+
 /** A span of time as text, in milliseconds. */
 export const duration =
   (fallback: string, min: string, max: string): ReadOption<number> =>

@@ -1,25 +1,10 @@
-/* Spans of time in options: "15 minutes", "30s". */
+/* Durations in options: "15 minutes", "30s". */
 import { receivedError } from './read-options.js';
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  second: 1_000,
-  seconds: 1_000,
-  min: 60_000,
-  minute: 60_000,
-  minutes: 60_000,
-  h: 3_600_000,
-  hour: 3_600_000,
-  hours: 3_600_000,
-  d: 86_400_000,
-  day: 86_400_000,
-  days: 86_400_000,
-};
+import { TIME_UNITS, UNIT_MS } from './time-units.js';
 
 /**
- * A span as text, in milliseconds. A bare number is refused: some read it as seconds, some as milliseconds.
- * @throws AgentSecurityConfigError for what is no span, or is outside the range
+ * Reads a duration, in milliseconds. A number without a unit is rejected, because it could be seconds or milliseconds.
+ * @throws AgentSecurityConfigError for an invalid duration, or one outside the range
  */
 export function readDuration(
   option: string,
@@ -33,7 +18,7 @@ export function readDuration(
     throw receivedError(
       'ASEC_OPTION_TYPE',
       option,
-      'must be a span of time',
+      'must be a duration',
       'Write for example "15 minutes" or "30s"; units are ms, s, min, h, d or their names.',
       value,
     );
@@ -43,19 +28,19 @@ export function readDuration(
       'ASEC_OPTION_RANGE',
       option,
       `must be from ${range.min} to ${range.max}`,
-      'Choose a span in that range.',
+      'Choose a duration in that range.',
       value,
     );
   }
   return ms;
 }
 
-/** The longest that a timer of Node's can wait. */
+/** The longest delay of a Node timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * What a timer is to wait, in milliseconds: a number of them, or a span as text.
- * @throws AgentSecurityConfigError for what is neither, or longer than a timer can wait
+ * Reads the delay of a timer, in milliseconds: a number, or a duration as text.
+ * @throws AgentSecurityConfigError for anything else, or a delay that is longer than a timer's maximum
  */
 export function readTimerMs(option: string, value: unknown): number {
   const ms = typeof value === 'string' ? parseDuration(value) : value;
@@ -78,8 +63,12 @@ export function readTimerMs(option: string, value: unknown): number {
   );
 }
 
-function parseDuration(text: string): number | undefined {
+/** Parses a duration, in milliseconds; `undefined` for invalid text. */
+export function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,12}) ?([a-z]+)$/i.exec(text.trim());
-  const unit = match && Object.hasOwn(UNIT_MS, match[2]!.toLowerCase()) && UNIT_MS[match[2]!.toLowerCase()];
-  return unit ? Number(match![1]) * unit : undefined;
+  if (match === null) return undefined;
+  const name = match[2]!.toLowerCase();
+  const unit = TIME_UNITS.get(name);
+  if (unit === undefined && name !== 'ms') return undefined;
+  return Number(match[1]) * (unit === undefined ? 1 : UNIT_MS[unit]);
 }

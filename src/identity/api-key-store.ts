@@ -1,6 +1,6 @@
-/* Where API keys are kept, as a verifier needs it. */
+/* The interface of a key store. Implement it to keep API keys in a database of your own. */
 
-/** What an operator says about an agent. */
+/** An agent as it is configured by its operator. */
 export interface AgentRecord {
   readonly id: string;
   readonly scopes: readonly string[];
@@ -8,16 +8,16 @@ export interface AgentRecord {
   readonly tenant?: string | undefined;
   readonly tools?: readonly string[] | undefined;
   readonly claims?: Readonly<Record<string, unknown>> | undefined;
-  /** The kill switch: none of its credentials counts any more. */
+  /** Rejects all credentials of the agent. */
   readonly disabled?: boolean | undefined;
 }
 
 export interface ApiKeyRecord {
   readonly id: string;
-  /** `v1.<pepper>.<HMAC>`, as `KeyDigests` makes it; never the secret. */
+  /** `v1.<pepper>.<HMAC>`, created by `KeyDigests`; never the secret. */
   readonly digest: string;
   readonly agent: AgentRecord;
-  /** The part of the agent's scopes that this key has. @default all of them */
+  /** A subset of the agent's scopes. @default all of them */
   readonly scopes?: readonly string[] | undefined;
   /** Milliseconds since the epoch. */
   readonly notBeforeMs?: number | undefined;
@@ -25,28 +25,23 @@ export interface ApiKeyRecord {
   readonly revoked?: boolean | undefined;
 }
 
-/** What a store may tell while it is open. */
+/** Callbacks of an open store. */
 export interface KeyStoreHooks {
   warn(message: string): void;
-  /** A key was found revoked, or its agent disabled, that was in use before. */
+  /** Call it when a key was revoked or its agent disabled: open connections with this key are closed. */
   revoked(keyId: string, agent: string): void;
 }
 
-/** Records are trusted to be immutable: the verifier copies what it hands out. */
+/** Return new records for changes and do not mutate old ones. The verifier copies what it passes on. */
 export interface ApiKeyStore {
   /**
-   * The key of an ID. It should take as long for an unknown ID as for a known one.
-   * A rejection means that the store cannot tell, and is answered with 503.
+   * Returns the record of a key ID. Key IDs are public, so an unknown ID need not take as long as a known one.
+   * An error or a rejection means that the store is unavailable: the request gets 503.
    */
   find(id: string): ApiKeyRecord | undefined | Promise<ApiKeyRecord | undefined>;
-  /**
-   * The records that the key of an ID may be, always as many, found in the same steps for a known and an unknown ID. The secret tells
-   * which it is. Where a store has it, it is asked in place of `find`.
-   */
-  candidates?(id: string): readonly ApiKeyRecord[];
-  /** The agent of an ID: whether it still exists, and is enabled. For credentials that were made from a key. */
+  /** Returns the agent of an ID, to verify that it still exists and is enabled. Used for tokens that were issued for a key. */
   findAgent?(id: string): AgentRecord | undefined | Promise<AgentRecord | undefined>;
-  /** Called once before the first request. What it throws stops the start-up. */
+  /** Called once before the first request. An error stops the start-up. */
   open?(hooks: KeyStoreHooks): void | Promise<void>;
   close?(): void | Promise<void>;
 }

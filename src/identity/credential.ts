@@ -1,15 +1,15 @@
-/* What every kind of credential is verified by, and what comes of it. */
+/* The interface of verifiers of API keys and tokens. */
 import type { Agent } from '../common/agent.js';
 
-/** What a verifier may look at beside the credential itself. */
+/** The part of a request that a verifier may read. */
 export interface CredentialRequest {
   readonly method: string;
-  /** As the client named it: `https://api.example.com/tools`, without query and fragment. */
+  /** As the client sent it: `https://api.example.com/tools`, without query and fragment. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** Why a credential was refused. Clients hear `invalid_token` for all of them; only `expired` is told apart (`X-Token-Expired`). */
+/** Why a credential was rejected. Clients get `invalid_token` for each reason; `expired` adds the header `X-Token-Expired`. */
 export type RejectedCredential =
   'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
 
@@ -19,18 +19,18 @@ export type Verification =
 export interface VerifiedCredential {
   readonly verified: true;
   readonly agent: Agent;
-  /** Until when the credential itself is valid, in milliseconds since the epoch; `undefined` for no end. */
+  /** When the credential expires, in milliseconds since the epoch; `undefined` if it does not. */
   readonly expiresMs: number | undefined;
-  /** Equal for all verifications of one credential. It reveals nothing of its secret. */
+  /** Identifies the credential across verifications, without revealing its secret. */
   readonly credentialId: string;
   /**
-   * Verifies the credential again as it is now, for a connection that outlives its request: keys are revoked and expire, agents are
-   * disabled and lose scopes. The text of the credential is not needed. Throws or rejects only if the store cannot tell.
+   * Verifies the credential again, for connections that stay open: keys are revoked and expire, agents are disabled and lose scopes. The
+   * text of the credential is not needed. Throws or rejects only if the store is unavailable.
    */
   recheck(): Verification | Promise<Verification>;
 }
 
 export interface CredentialVerifier {
-  /** Never rejects because of what a client sent. */
+  /** Rejects only if the credential cannot be verified at the moment, which is answered with 503; never because of what a client sent. */
   verify(credential: string, request: CredentialRequest): Promise<Verification>;
 }

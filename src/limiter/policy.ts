@@ -1,4 +1,5 @@
 /* A policy: so much in so long, by which algorithm, under which name. */
+import { UNIT_MS } from '../common/time-units.js';
 import type { Algorithm } from './algorithms/algorithm.js';
 import { BlockingWindow } from './algorithms/blocking-window.js';
 import { Concurrency } from './algorithms/concurrency.js';
@@ -54,19 +55,15 @@ export interface PolicyParts {
 export const REQUESTS = 'requests';
 export const CONCURRENT_REQUESTS = 'concurrent-requests';
 
-const UNITS = [
-  ['day', 86_400_000],
-  ['hour', 3_600_000],
-  ['minute', 60_000],
-  ['second', 1_000],
-] as const;
+/** The longest first. */
+const PERIODS = Object.entries(UNIT_MS).toReversed();
 
 export function createPolicy(parts: PolicyParts): Policy {
   const { limit, windowMs } = parts;
   const rule = parts.algorithm ?? 'sliding-window';
   const isConcurrency = rule === 'concurrency';
   const unit = parts.unit ?? (isConcurrency ? CONCURRENT_REQUESTS : REQUESTS);
-  const [period, periodMs] = UNITS.find(([, ms]) => windowMs % ms === 0) ?? ['millisecond', 1];
+  const [period, periodMs] = PERIODS.find(([, ms]) => windowMs % ms === 0) ?? ['millisecond', 1];
   const count = windowMs / periodMs;
   const name = isConcurrency
     ? `${limit}-concurrent`

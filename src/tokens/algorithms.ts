@@ -23,7 +23,7 @@ export const PUBLIC_KEY_ALGORITHMS: ReadonlyMap<string, PublicKeyAlgorithm> = ne
   } as const),
 );
 
-/** With the bytes that a secret must have at least (RFC 7518 section 3.2). */
+/** Each with the minimum length of its secret, in bytes (RFC 7518 section 3.2). */
 export const SECRET_ALGORITHMS: ReadonlyMap<string, number> = new Map([
   ['HS256', 32],
   ['HS384', 48],

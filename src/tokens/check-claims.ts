@@ -1,4 +1,4 @@
-/* What a token says of itself, compared with what is asked of it (RFC 7519 section 4.1, RFC 9068 section 4). */
+/* Validates the registered claims of a token (RFC 7519 section 4.1, RFC 9068 section 4). */
 import type { RejectedCredential } from '../identity/credential.js';
 
 export interface ClaimRules {
@@ -11,7 +11,7 @@ export interface ClaimRules {
 export type ClaimDecision =
   | {
       readonly valid: true;
-      /** The first moment at which the token is too old, by its own claims or by `maxAge`. */
+      /** When the token expires, by its own `exp` or by `maxAge`. */
       readonly expiresMs: number;
     }
   | {
@@ -33,7 +33,7 @@ export function checkClaims(
   if (exp === undefined || iat === undefined || nbf === undefined) return INVALID;
   const expiresMs = Math.min(exp * 1_000, iat * 1_000 + rules.maxAgeMs);
   if (expiresMs + rules.clockToleranceMs <= nowMs) return { valid: false, reason: 'expired' };
-  // A token from the future would outlive its maximum age.
+  // A token with a future `iat` would outlive its maximum age.
   if (Math.max(nbf, iat) * 1_000 - rules.clockToleranceMs > nowMs) {
     return { valid: false, reason: 'not-yet-valid' };
   }
@@ -45,7 +45,7 @@ function namesAudience(aud: unknown, audiences: readonly string[]): boolean {
   return Array.isArray(aud) && aud.some(each => typeof each === 'string' && audiences.includes(each));
 }
 
-/** A NumericDate (RFC 7519 section 2): a number, and not a text that looks like one. */
+/** A NumericDate (RFC 7519 section 2): a number, not a numeric string. */
 function readSeconds(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && Math.abs(value) < 1e12 ? value : undefined;
 }

@@ -1,4 +1,4 @@
-/* Proofs of possession (RFC 9449): a token that is bound to a key is of no use to whoever only copied the token. */
+/* Verifies DPoP proofs (RFC 9449): a token that is bound to a key cannot be used by an attacker who has only the token. */
 import { hash, type KeyObject } from 'node:crypto';
 import { isRecord } from '../common/read-options.js';
 import type { Jose } from './jose.js';
@@ -21,18 +21,18 @@ export interface DpopRequest {
   readonly url: string;
   /** The value of the `DPoP` header. Several lines arrive joined by a comma, which no proof holds. */
   readonly proof: string;
-  /** What the proof must have been made for; `undefined` where the token is only being asked for. */
+  /** The token that `ath` must hash; `undefined` at the token endpoint. */
   readonly accessToken: string | undefined;
-  /** The thumbprint of the key that it must have been made with; `undefined` for any key. */
+  /** The thumbprint of the key that must have signed the proof; `undefined` for any key. */
   readonly boundTo: string | undefined;
-  /** Whose share of the memory of proofs it takes room in: the agent, which may have any number of keys. */
+  /** The agent whose share of the replay memory the proof uses. An agent may have any number of keys. */
   readonly holder: string;
 }
 
 const MAX_PROOF_LENGTH = 4_096;
 const MAX_ID_LENGTH = 256;
 
-/** The thumbprint of the key that the proof was made with (RFC 7638); `undefined` for a proof that proves nothing. */
+/** The thumbprint of the key that signed the proof (RFC 7638); `undefined` for an invalid proof. */
 export async function checkProof(
   jose: Jose,
   request: DpopRequest,
@@ -58,13 +58,13 @@ export async function checkProof(
   } catch {
     return undefined;
   }
-  // Last, so that only proofs of the right key's holder take room.
+  // Last, so that only valid proofs use room in the memory.
   const id = hash('sha256', `${thumbprint} ${jti}`, 'base64url');
   return rules.seen.add(holder, id, nowMs) ? thumbprint : undefined;
 }
 
 function proofKey(jwk: Jwk, alg: string): KeyObject | undefined {
-  // A private key that is sent around proves nothing (RFC 9449 section 4.3, step 7).
+  // The proof must not contain a private key (RFC 9449 section 4.3, step 7).
   if ('d' in jwk) return undefined;
   try {
     const { key, alg: own } = readPublicJwk(jwk);
@@ -78,7 +78,7 @@ function isRecent(iatMs: number, { maxAgeMs, clockToleranceMs }: DpopRules, nowM
   return iatMs > nowMs - maxAgeMs - clockToleranceMs && iatMs <= nowMs + clockToleranceMs;
 }
 
-/** RFC 9449 section 4.3, step 9: query and fragment do not count. */
+/** Without query and fragment (RFC 9449 section 4.3, step 9). */
 function isSameTarget(htu: string, url: string): boolean {
   try {
     const [proof, own] = [new URL(htu), new URL(url)];

@@ -1,4 +1,4 @@
-/** What is used of `jose`. The package is loaded only where tokens are configured. */
+/** The functions of `jose` that are used. The package is loaded only if tokens are configured. */
 export type Jose = Pick<
   typeof import('jose'),
   'compactVerify' | 'CompactSign' | 'calculateJwkThumbprint' | 'exportJWK'

@@ -1,20 +1,20 @@
-/* Sets of keys that change while the app runs: read again when they have become old, or when a token names a key that is not there. */
+/* Key sets that change while the app runs. A set is read again when it is too old, or when a token names a key ID that is not in it. */
 import type { KeyObject } from 'node:crypto';
 import { findKeys, type TokenKey } from './token-key.js';
 import { logLine } from '../common/log-text.js';
 
-/** Where a verifier has its keys from. */
+/** The source of a verifier's keys. */
 export interface TokenKeys {
-  /** Changes whenever the keys do: what was verified by a withdrawn key counts no longer. */
+  /** Changes with the keys: cached tokens of a withdrawn key are not valid any more. */
   readonly version: number;
-  /** What to wait for until the keys are as new as promised; `undefined` where they are. */
+  /** Resolves when the keys are fresh; `undefined` if they are. */
   refresh(nowMs: number): Promise<void> | undefined;
-  /** What to wait for before a key is called unknown; `undefined` where asking again is too soon or of no use. */
+  /** Reads the keys again because a key is unknown; `undefined` during the cooldown, or if the keys never change. */
   reload(nowMs: number): Promise<void> | undefined;
   find(alg: string, kid: string | undefined): readonly KeyObject[];
 }
 
-/** Keys that stand in the options. */
+/** Keys from the options, which never change. */
 export class FixedKeys implements TokenKeys {
   readonly version = 0;
 
@@ -34,23 +34,23 @@ export class FixedKeys implements TokenKeys {
 }
 
 export interface KeySetTimes {
-  /** The set is read again when it is so old. */
+  /** The set is read again at this age. */
   readonly maxAgeMs: number;
-  /** No two readings are nearer than this, whatever tokens name. */
+  /** The least time between two readings, whatever key IDs tokens name. */
   readonly cooldownMs: number;
-  /** How long the last good set holds while readings fail; then there are no keys. */
+  /** How long the last good set is used while readings fail. After that, there are no keys. */
   readonly staleMs: number;
-  /** Whether requests wait also for a source that failed last time: for one that is near. */
+  /** Whether requests wait for a source whose last reading failed: for local files. */
   readonly patient: boolean;
 }
 
-/** A source that fails is asked again so soon: until then, there may be no keys at all. */
+/** The cooldown of a failing source: meanwhile, there may be no keys at all. */
 const RETRY_MS = 2_000;
 
-/** No keys, and why is not the client's fault. */
+/** There are no keys to verify with, which is answered with 503. */
 export class KeysUnavailableError extends Error {}
 
-/** A set that `load` reads. One reading at a time, whoever waits for it. */
+/** A set that `load` reads, one reading at a time. */
 export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
   #keys: readonly K[] = [];
   #fingerprint = '';
@@ -78,7 +78,7 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
   refresh(nowMs: number): Promise<void> | undefined {
     if (nowMs - this.#loadedMs < this.times.maxAgeMs) return undefined;
     const reading = this.reload(nowMs);
-    // Who has good keys does not wait for a source that has just failed.
+    // With good keys, requests do not wait for a source whose last reading failed.
     if (nowMs - this.#loadedMs < this.times.staleMs)
       return this.#failing && !this.times.patient ? undefined : reading;
     if (reading !== undefined) return reading.then(() => this.#requireKeys());
@@ -104,7 +104,7 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
       .map(({ key }) => key);
   }
 
-  /** The first reading, at the start of the app: what is wrong then stops it. */
+  /** The first reading. An error stops the start-up. */
   async open(): Promise<void> {
     this.#attemptedMs = this.now();
     this.#take(await this.load());
@@ -113,11 +113,11 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
   async #read(): Promise<void> {
     try {
       this.#take(await this.load());
-      if (this.#failing) this.warn('The keys of tokens can be read again.');
+      if (this.#failing) this.warn('The token keys can be read again.');
       this.#failing = false;
     } catch (error) {
       if (!this.#failing)
-        this.warn(logLine`The keys of tokens cannot be read; the last ones hold meanwhile: ${error}`);
+        this.warn(logLine`The token keys cannot be read; the last ones are used meanwhile: ${error}`);
       this.#failing = true;
     }
   }

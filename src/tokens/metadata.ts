@@ -1,4 +1,4 @@
-/* What clients can find out by themselves: RFC 8414 (the authorization server) and RFC 9728 (the API as its resource). */
+/* Metadata documents: of the authorization server (RFC 8414) and of the protected resource (RFC 9728). */
 import type { ResolvedDpop } from './tokens.options.js';
 
 export const AUTHORIZATION_SERVER_PATH = '/.well-known/oauth-authorization-server';
@@ -22,7 +22,7 @@ export function describeServer(server: ServerDescription): Document {
     token_endpoint: origin + server.path,
     jwks_uri: origin + server.jwksPath,
     grant_types_supported: ['client_credentials'],
-    // Required, though no grant of this server has one.
+    // Required by RFC 8414, though the only grant has none.
     response_types_supported: [],
     token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
     ...(server.scopes.length > 0 ? { scopes_supported: server.scopes } : {}),
@@ -53,15 +53,13 @@ export function describeResource({ resource, issuers, scopes, dpop }: ResourceDe
   };
 }
 
-/** Where the metadata of a URL is: the well-known path goes in front of the URL's own (RFC 8414 section 3.1, RFC 9728 section 3.1). */
+/** The path of a URL's metadata: the well-known path precedes the URL's own (RFC 8414 section 3.1, RFC 9728 section 3.1). */
 export function metadataPath(wellKnown: string, url: string): string {
   const { pathname } = new URL(url);
   return pathname === '/' ? wellKnown : wellKnown + pathname.replace(/\/$/, '');
 }
 
-/**
- * The documents by path. The document of a URL with a path is served at the path without it too, for clients that look only there.
- */
+/** The documents by path. That of a URL with a path is also served at the plain well-known path, where some clients look. */
 export function metadataDocuments(
   server: ServerDescription | undefined,
   resource: ResourceDescription | undefined,

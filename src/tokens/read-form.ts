@@ -1,10 +1,11 @@
-/* What a client sends to the token endpoint: a form (RFC 6749 section 4.4.2) and, for itself, Basic credentials (section 2.3.1). */
+/* Parses the form of a token request (RFC 6749 section 4.4.2) and the client's Basic credentials (section 2.3.1). */
+import { isScope } from '../identity/names.js';
 
 const MAX_PARAMETERS = 32;
 
 export type Form = ReadonlyMap<string, readonly string[]>;
 
-/** The parameters of `application/x-www-form-urlencoded`, with every value that came; `undefined` for text that is none. */
+/** The parameters of `application/x-www-form-urlencoded` with all of their values; `undefined` for invalid text. */
 export function readForm(body: string): Form | undefined {
   const form = new Map<string, string[]>();
   if (body === '') return form;
@@ -30,7 +31,7 @@ export interface ClientCredentials {
 const BASIC = /^Basic ([A-Za-z0-9+/]+={0,2})$/i;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The credentials of an `Authorization` header, both form-encoded (RFC 6749 section 2.3.1); `undefined` for anything else. */
+/** The form-encoded credentials of an `Authorization` header (RFC 6749 section 2.3.1); `undefined` for anything else. */
 export function readBasic(authorization: string): ClientCredentials | undefined {
   const match = authorization.length > 1_024 ? null : BASIC.exec(authorization);
   if (match === null) return undefined;
@@ -50,7 +51,7 @@ export function readBasic(authorization: string): ClientCredentials | undefined 
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
-/** One name or value of a form; `undefined` where its escapes are none, or spell no text. */
+/** Decodes a name or value of a form; `undefined` for invalid escapes or invalid UTF-8. */
 export function decodeFormText(text: string): string | undefined {
   if (!/[+%]/.test(text)) return text;
   try {
@@ -60,10 +61,11 @@ export function decodeFormText(text: string): string | undefined {
   }
 }
 
-const SCOPES = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
 const MAX_SCOPES_LENGTH = 4_096;
 
-/** A list of scopes, each once (RFC 6749 section 3.3); `undefined` for text that is none. */
+/** Parses a list of scopes and removes duplicates (RFC 6749 section 3.3); `undefined` for an invalid list. */
 export function readScopes(text: string): readonly string[] | undefined {
-  return text.length <= MAX_SCOPES_LENGTH && SCOPES.test(text) ? [...new Set(text.split(' '))] : undefined;
+  if (text.length > MAX_SCOPES_LENGTH) return undefined;
+  const scopes = text.split(' ');
+  return scopes.every(isScope) ? [...new Set(scopes)] : undefined;
 }

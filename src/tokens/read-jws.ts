@@ -1,4 +1,4 @@
-/* The outer form of a signed token (JWS compact serialization, RFC 7515 section 7.1), read strictly: one token, one spelling. */
+/* Parses a signed token (JWS compact serialization, RFC 7515 section 7.1) strictly, so that each token has one spelling. */
 import { readJsonObject } from './read-json.js';
 
 export interface Jws {
@@ -10,13 +10,13 @@ export interface Jws {
   readonly payload: Buffer;
 }
 
-/** Far above what a token with a list of tools needs, far below what would make its parsing a cost. */
+/** Enough for a token with a list of tools, and too little to make parsing expensive. */
 const MAX_LENGTH = 8_192;
 const MAX_KEY_ID_LENGTH = 256;
 
 const COMPACT = /^([\w-]+)\.([\w-]*)\.([\w-]+)$/;
 
-/** `undefined` for everything that is no token, or that asks for what is not understood. */
+/** `undefined` for invalid tokens and for unsupported extensions. */
 export function readJws(token: string): Jws | undefined {
   const parts = token.length > MAX_LENGTH ? null : COMPACT.exec(token);
   if (parts === null) return undefined;
@@ -25,7 +25,7 @@ export function readJws(token: string): Jws | undefined {
   const header = readJsonObject(Buffer.from(headerPart, 'base64url'));
   if (header === undefined) return undefined;
   const { alg, kid, typ } = header;
-  // An extension that must be understood (RFC 7515 section 4.1.11), or a payload that is signed in another form (RFC 7797).
+  // Critical extensions (RFC 7515 section 4.1.11) and unencoded payloads (RFC 7797) are not supported.
   if (header['crit'] !== undefined || header['b64'] !== undefined) return undefined;
   if (typeof alg !== 'string') return undefined;
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KEY_ID_LENGTH)) return undefined;
@@ -39,13 +39,13 @@ export function readJws(token: string): Jws | undefined {
   };
 }
 
-/** `application/at+jwt` and `AT+JWT` are `at+jwt`. */
+/** `application/at+jwt` and `AT+JWT` become `at+jwt`. */
 export function normalizeType(typ: string): string {
   const lower = typ.toLowerCase();
   return lower.startsWith('application/') ? lower.slice('application/'.length) : lower;
 }
 
-/** Base64url whose unused bits are zero: else many spellings would be one token, and lists of seen or revoked ones would miss. */
+/** Whether the unused bits of base64url are zero. Otherwise one token would have many spellings, which caches and deny lists miss. */
 function isCanonical(part: string): boolean {
   const last = part.at(-1)!;
   switch (part.length % 4) {

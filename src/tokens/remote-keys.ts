@@ -1,15 +1,15 @@
-/* An issuer's key set on the network (RFC 7517 section 5), read with bounds: an address of the options, never of a token. */
+/* Fetches an issuer's key set (RFC 7517 section 5) with bounds on time and size. The URL comes from the options, never from a token. */
 import { isRecord } from '../common/read-options.js';
 import { readPublicJwk, repeatedKeyIds, type TokenKey, UnusableKeyError } from './token-key.js';
 
 const MAX_BYTES = 256 * 1024;
 const MAX_KEYS = 100;
 
-/** @throws Error for an answer that is no key set, is too large, or comes too late */
+/** @throws Error for a response that is not a key set, too large or too slow */
 export async function fetchKeys(uri: URL, timeoutMs: number): Promise<readonly TokenKey[]> {
   const response = await fetch(uri, {
     headers: { Accept: 'application/jwk-set+json, application/json' },
-    // A redirect could lead to where the options did not allow.
+    // A redirect could lead to an address that the options do not allow.
     redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
   });
@@ -20,9 +20,10 @@ export async function fetchKeys(uri: URL, timeoutMs: number): Promise<readonly T
   return readKeySet(JSON.parse(await readText(response)));
 }
 
-/** The keys of a set that can be used; what else it holds is left out (RFC 7517 section 5). @throws Error if it is no key set */
+/** The usable keys of a set; others are ignored (RFC 7517 section 5). @throws Error if it is not a key set */
 export function readKeySet(set: unknown): readonly TokenKey[] {
-  if (!isRecord(set) || !Array.isArray(set['keys'])) throw new Error('The answer is no JSON Web Key Set');
+  if (!isRecord(set) || !Array.isArray(set['keys']))
+    throw new Error('The response is not a JSON Web Key Set');
   if (set['keys'].length > MAX_KEYS) throw new Error(`The key set has more than ${MAX_KEYS} keys`);
   const keys = set['keys'].flatMap(jwk => {
     try {

@@ -1,25 +1,28 @@
-/* What was seen already, for as long as it could be shown again. */
+/* Remembers the IDs of DPoP proofs, so that none is accepted twice. */
+
+/** About 20 MB at most, in two generations. Per process. */
+const MAX_ENTRIES = 100_000;
 
 /**
- * Two generations: what was added in the last `windowMs` is always known, and nothing is kept longer than twice that. What is full
- * rejects new entries: to forget one would let it be shown again.
+ * Two generations: an ID is remembered for at least `windowMs` and at most twice that. A full memory rejects new IDs, because forgetting
+ * one would allow its replay.
  *
- * A holder may have as many entries as there is room left: one alone takes at most half, the next half of the rest. To fill 100,000
- * entries takes 17 holders that act together, and lasts until the generation ends.
+ * A holder may have as many entries as there is room left: one alone uses at most half, the next half of the rest. Filling 100,000 entries
+ * takes 17 holders, and lasts until the generation ends.
  */
 export class ReplayMemory {
   #young = new Set<string>();
   #old = new Set<string>();
-  /** How many of the young entries each holder has. */
+  /** The number of young entries of each holder. */
   readonly #held = new Map<string, number>();
   #turnedMs = -Infinity;
 
   constructor(
     private readonly windowMs: number,
-    private readonly max: number,
+    private readonly max = MAX_ENTRIES,
   ) {}
 
-  /** Whether it is new, and its holder has room for it; it is known from then on. */
+  /** Adds an ID. @returns false if it is known, or if its holder has no room left */
   add(holder: string, id: string, nowMs: number): boolean {
     const sinceTurnMs = nowMs - this.#turnedMs;
     if (sinceTurnMs >= this.windowMs) {

@@ -1,5 +1,5 @@
-/* The keys that sign this app's own tokens. Several at once, so that they can be exchanged while tokens are in use: a new one is published
- * before it signs, an old one until the last of its tokens has expired. */
+/* The private keys that sign the tokens of this app. There may be several, for rotation: a new key is published before it signs, and an old
+ * one until the last of its tokens has expired. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isRecord } from '../common/read-options.js';
@@ -15,30 +15,30 @@ import {
 
 /** A private key: a JWK, PEM text or a KeyObject. */
 export type SigningKeyInput = string | KeyObject | Jwk;
-/** Keys, or a JWK set. */
+/** A key, several keys, or a JWK set. */
 export type SigningKeySet = SigningKeyInput | readonly SigningKeyInput[] | { readonly keys: readonly Jwk[] };
 
 export interface SigningKey extends TokenKey {
   readonly kid: string;
   readonly alg: string;
-  /** The public part; `TokenKey` verifies with it. */
+  /** The public key, for verification. */
   readonly key: KeyObject;
   readonly privateKey: KeyObject;
-  /** When it was made; the newest one signs. */
+  /** When the key was created; the newest key signs. */
   readonly issuedMs: number;
-  /** Published from the start, signing from here on. */
+  /** When the key begins to sign. It is published before. */
   readonly notBeforeMs: number;
-  /** Neither published nor taken from here on. */
+  /** When the key is neither published nor accepted any more. */
   readonly expiresMs: number;
 }
 
-/** A withdrawn key is taken no longer than this, beside the time of one reading. */
+/** A withdrawn key is accepted for at most this long, plus the time of one reading. */
 export const SIGNING_KEYS_MAX_AGE_MS = 10_000;
 
 export const SIGNING_KEY_TIMES: KeySetTimes = {
   maxAgeMs: SIGNING_KEYS_MAX_AGE_MS,
   cooldownMs: 1_000,
-  // The app's own file: as long as it cannot be read, what was read before is the best that is known.
+  // While the app's own file cannot be read, the last good keys are used.
   staleMs: Infinity,
   patient: true,
 };
@@ -62,7 +62,7 @@ export function readSigningKeys(set: unknown): readonly SigningKey[] {
   return keys;
 }
 
-/** A set as text: PEM, or JSON with a JWK or a JWK set. @throws UnusableKeyError */
+/** Reads a file of keys: PEM, a JWK or a JWK set. @throws UnusableKeyError */
 export async function readSigningKeyFile(path: string): Promise<readonly SigningKey[]> {
   let text: string;
   try {
@@ -80,17 +80,17 @@ export async function readSigningKeyFile(path: string): Promise<readonly Signing
   return readSigningKeys(set);
 }
 
-/** A key that nobody else has and that ends with the process. */
+/** A key that only this process has. */
 export function createEphemeralKey(): SigningKey {
   return readSigningKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
 }
 
-/** The key that signs: the newest of those that may. `undefined` where every key is before or behind its time. */
+/** The newest key that is valid now; `undefined` if there is none. */
 export function chooseSigningKey(keys: readonly SigningKey[], nowMs: number): SigningKey | undefined {
   let chosen: SigningKey | undefined;
   for (const key of keys) {
     if (key.notBeforeMs > nowMs || key.expiresMs <= nowMs) continue;
-    // Of equally old ones, the last: new keys are added at the end.
+    // Of keys of the same age, the last: new keys are appended.
     if (chosen === undefined || key.issuedMs >= chosen.issuedMs) chosen = key;
   }
   return chosen;
@@ -111,14 +111,14 @@ function readSigningKey(input: unknown): SigningKey {
   const alg = jwk['alg'] ?? algorithmOf(key);
   if (typeof alg !== 'string') throw new UnusableKeyError('is of a type that is not supported');
   const kid = jwk['kid'] ?? thumbprint(key);
-  if (typeof kid !== 'string' || kid === '') throw new UnusableKeyError('has a "kid" that is no text');
+  if (typeof kid !== 'string' || kid === '') throw new UnusableKeyError('has a "kid" that is not a string');
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig')
     throw new UnusableKeyError('is not for signatures ("use")');
   const operations = jwk['key_ops'];
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('sign'))) {
     throw new UnusableKeyError('is not for signing ("key_ops")');
   }
-  if (!isOfType(key, alg)) throw new UnusableKeyError('does not fit its "alg"');
+  if (!isOfType(key, alg)) throw new UnusableKeyError('does not match its "alg"');
   return {
     ...toTokenKey(key, { kid, alg }),
     kid,
@@ -137,18 +137,18 @@ function readPrivateKey(input: unknown): KeyObject {
     else if (typeof input === 'string') key = createPrivateKey(input);
     else key = createPrivateKey({ key: input as import('node:crypto').JsonWebKey, format: 'jwk' });
   } catch {
-    throw new UnusableKeyError('is no private key that can be read');
+    throw new UnusableKeyError('is not a readable private key');
   }
-  if (key.type !== 'private') throw new UnusableKeyError('is no private key');
+  if (key.type !== 'private') throw new UnusableKeyError('is not a private key');
   return key;
 }
 
-/** Seconds since the epoch, as in a token. */
+/** A NumericDate, in milliseconds. */
 function readTime(jwk: Jwk, name: string, fallback: number): number {
   const value = jwk[name];
   if (value === undefined) return fallback;
   if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new UnusableKeyError(`has a "${name}" that is no number of seconds`);
+    throw new UnusableKeyError(`has a "${name}" that is not a number of seconds`);
   }
   return value * 1_000;
 }
@@ -166,7 +166,7 @@ function algorithmOf(key: KeyObject): string | undefined {
   }
 }
 
-/** RFC 7638: the required members in the order of their names. */
+/** RFC 7638: the required members in lexicographic order. */
 function thumbprint(key: KeyObject): string {
   const { crv, e, kty, n, x, y } = key.export({ format: 'jwk' });
   const members = kty === 'RSA' ? { e, kty, n } : { crv, kty, x, ...(y === undefined ? {} : { y }) };

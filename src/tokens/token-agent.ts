@@ -1,10 +1,11 @@
-/* From a token's claims to the agent that it speaks of. */
+/* Reads the agent from the claims of a token. */
 import type { Agent } from '../common/agent.js';
+import { isAgentId } from '../identity/names.js';
 
 export type TokenClaims = Readonly<Record<string, unknown>>;
 export type AgentFields = Pick<Agent, 'id'> & Partial<Pick<Agent, 'scopes' | 'tier' | 'tenant' | 'tools'>>;
 
-/** The names of the claims that say who and what an agent is. */
+/** The names of the claims that describe the agent. */
 export interface ClaimNames {
   readonly id: string;
   readonly scopes: string;
@@ -21,31 +22,24 @@ export const DEFAULT_CLAIM_NAMES: ClaimNames = {
   tools: 'tools',
 };
 
-/** Visible ASCII: an ID stands in logs, events and quota keys. */
-const ID = /^[\x21-\x7e]{1,256}$/;
-
-/** `undefined` where the claims do not name an agent, or say of it what cannot be understood. */
+/** `undefined` if the claims have no valid agent ID, or a claim of the wrong type. */
 export function readAgent(claims: TokenClaims, names: ClaimNames): AgentFields | undefined {
   const id = claims[names.id];
   const scopes = readList(claims[names.scopes]);
   const tools = claims[names.tools] === undefined ? [] : readList(claims[names.tools]);
   const [tier, tenant] = [claims[names.tier], claims[names.tenant]];
-  // A claim that narrows must not be passed over because it is misspelt.
-  if (!isId(id) || scopes === undefined || tools === undefined || !isText(tier) || !isText(tenant)) {
+  // An invalid claim must not be ignored: it may restrict the agent.
+  if (!isAgentId(id) || scopes === undefined || tools === undefined || !isText(tier) || !isText(tenant)) {
     return undefined;
   }
   return { id, scopes, tier, tenant, ...(claims[names.tools] === undefined ? {} : { tools }) };
-}
-
-export function isId(value: unknown): value is string {
-  return typeof value === 'string' && ID.test(value);
 }
 
 function isText(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string';
 }
 
-/** `"a b"` (RFC 8693 section 4.2), or a list, as several issuers write it. */
+/** `"a b"` (RFC 8693 section 4.2), or an array, as several issuers send it. */
 function readList(value: unknown): readonly string[] | undefined {
   if (value === undefined) return [];
   if (typeof value === 'string') return value.split(' ').filter(Boolean);

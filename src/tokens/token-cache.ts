@@ -1,4 +1,4 @@
-/* What was verified a moment ago. Tokens are kept as digests: a copy of the memory must not hold what opens the API. */
+/* Caches verified tokens by their digests, so that a memory dump contains no valid token. */
 import { hash } from 'node:crypto';
 import { BoundedMap } from '../common/bounded-map.js';
 
@@ -7,11 +7,11 @@ interface Entry<T> {
   readonly untilMs: number;
 }
 
-/** Holds the last `max` verified tokens, each no longer than its own life. */
+/** Holds the last `max` verified tokens, each until it expires. */
 export class TokenCache<T> {
   readonly #entries: BoundedMap<string, Entry<T>>;
 
-  constructor(private readonly max: number) {
+  constructor(max: number) {
     this.#entries = new BoundedMap(max);
   }
 
@@ -24,7 +24,6 @@ export class TokenCache<T> {
   }
 
   set(digest: string, value: T, untilMs: number): void {
-    if (this.max === 0) return;
     this.#entries.set(digest, { value, untilMs });
   }
 

@@ -1,17 +1,18 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
-  isRecord,
-  readObject,
-  readPaths,
-  readString,
-  readStringList,
-  readTexts,
-  receivedError,
-} from '../common/read-options.js';
-import { readDuration } from '../common/read-duration.js';
+  asGiven,
+  boolean,
+  duration,
+  type OptionTable,
+  type ReadOption,
+  readTable,
+  requiredText,
+  type Resolved,
+  texts,
+} from '../common/option-table.js';
+import { isRecord, readPaths, readString, readTexts, receivedError } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
-import { parseLimits } from '../limiter/parse-limits.js';
-import { createPolicy, type Policy } from '../limiter/policy.js';
+import { singleLimit } from '../limiter/single-limit.js';
 import {
   createEphemeralKey,
   readSigningKeyFile,
@@ -21,52 +22,63 @@ import {
 } from './signing-keys.js';
 import { UnusableKeyError } from './token-key.js';
 import { keyError } from './token-keys.options.js';
-import { type DpopOptions, type ResolvedDpop, resolveDpop } from './tokens.options.js';
+import { type DpopOptions, resolveDpop } from './tokens.options.js';
 
-/** Where agents get tokens for their keys: OAuth 2.0, client credentials. */
+/** An endpoint that issues tokens for API keys: OAuth 2.0 client credentials. */
 export interface TokenEndpointOptions {
-  /** The URL that names the issuer, such as `https://api.example.com`. Required. @see RFC 8414 section 2 */
+  /** The issuer identifier, such as `https://api.example.com`. Required. @see RFC 8414 section 2 */
   issuer: string;
   /** @default '/oauth/token' */
   path?: string;
   /**
-   * The APIs that tokens may be issued for; the first is the default. This API accepts only those for itself: `auth.resource`, or the
-   * first of these where that is not set. @default `auth.resource`, else the issuer @see RFC 8707
+   * The APIs that tokens may be issued for; the first is the default. This API accepts only tokens for itself: for `auth.resource`, or the
+   * first of these if that is not set. @default `auth.resource`, else the issuer @see RFC 8707
    */
   resources?: string | readonly string[];
-  /** How long a token lives, from 5 to 15 minutes. @default '10 minutes' */
+  /** The lifetime of a token, from 5 to 15 minutes. @default '10 minutes' */
   lifetime?: string;
   /**
-   * The private keys: in place, `{ file }` (PEM, a JWK or a JWK set), or a function that is asked again and again. The newest signs, by
-   * `iat`; a key signs from its `nbf` on and is published until its `exp`.
+   * The private keys: the keys themselves, `{ file }` (PEM, a JWK or a JWK set), or a function. Files and functions are read again every 10
+   * seconds. The key with the newest `iat` signs. A key signs from its `nbf` on and is published until its `exp`.
    */
   signingKeys?: SigningKeySet | { readonly file: string } | (() => SigningKeySet | Promise<SigningKeySet>);
-  /** Signs with a key that is made at start: for demonstrations. Tokens of one process are refused by every other, and after a restart. */
+  /** Signs with a key that is created at start-up, for demonstrations: other processes, and the next start, reject its tokens. */
   insecureEphemeralKey?: boolean;
-  /** How many tokens a client may get. @default '60/minute' */
+  /** How many tokens a client may request. @default '60/minute' */
   limit?: string;
-  /** Tokens that are bound to the client's key (RFC 9449). @default false */
+  /** Allows tokens that are bound to a key of the client (DPoP, RFC 9449). @default false */
   dpop?: boolean | DpopOptions;
-  /** Where the public keys are. @default '/.well-known/jwks.json' */
+  /** The path of the public keys. @default '/.well-known/jwks.json' */
   jwksPath?: string;
   /** How long the public keys and the metadata may be cached. @default '5 minutes' */
   metadataMaxAge?: string;
-  /** What metadata lists under `scopes_supported`. @default nothing */
+  /** The `scopes_supported` of the metadata. @default none */
   scopes?: readonly string[];
 }
 
-export interface ResolvedTokenEndpoint {
-  readonly issuer: string;
-  readonly path: string;
+const TABLE = {
+  issuer: readIssuer,
+  path: path('/oauth/token'),
+  resources: asGiven,
+  lifetime: duration('10 minutes', '5 minutes', '15 minutes'),
+  signingKeys: asGiven,
+  insecureEphemeralKey: boolean(false),
+  limit: singleLimit('tokens', '60/minute'),
+  dpop: resolveDpop,
+  jwksPath: path('/.well-known/jwks.json'),
+  metadataMaxAge: duration('5 minutes', '0s', '1 day'),
+  scopes: texts(),
+} satisfies OptionTable<TokenEndpointOptions>;
+
+export interface ResolvedTokenEndpoint extends Pick<
+  Resolved<typeof TABLE>,
+  'issuer' | 'path' | 'limit' | 'dpop' | 'jwksPath' | 'scopes'
+> {
   readonly resources: readonly string[];
   readonly lifetimeMs: number;
-  /** Reads the keys; whether it may be asked again. */
+  /** Reads the keys; may be called again. */
   readonly readKeys: () => Promise<readonly SigningKey[]>;
-  readonly limit: Policy;
-  readonly dpop: ResolvedDpop | undefined;
-  readonly jwksPath: string;
   readonly metadataMaxAgeMs: number;
-  readonly scopes: readonly string[];
 }
 
 /** @param resource `auth.resource` */
@@ -76,41 +88,21 @@ export function resolveTokenEndpoint(
   resource: string | undefined,
 ): ResolvedTokenEndpoint | undefined {
   if (input === undefined || input === false) return undefined;
-  const options = readObject(option, input, [
-    'issuer',
-    'path',
-    'resources',
-    'lifetime',
-    'signingKeys',
-    'insecureEphemeralKey',
-    'limit',
-    'dpop',
-    'jwksPath',
-    'metadataMaxAge',
-    'scopes',
-  ]);
-  const issuer = readIssuer(`${option}.issuer`, options.issuer);
+  const { resources, lifetime, signingKeys, insecureEphemeralKey, metadataMaxAge, ...rest } = readTable(
+    option,
+    input,
+    TABLE,
+  );
   return {
-    issuer,
-    path: readPath(`${option}.path`, options.path, '/oauth/token'),
-    resources: readResources(`${option}.resources`, options.resources ?? resource ?? issuer),
-    lifetimeMs: readDuration(`${option}.lifetime`, options.lifetime, '10 minutes', {
-      min: '5 minutes',
-      max: '15 minutes',
-    }),
-    readKeys: readKeySource(option, options.signingKeys, options.insecureEphemeralKey),
-    limit: readLimit(`${option}.limit`, options.limit),
-    dpop: resolveDpop(`${option}.dpop`, options.dpop),
-    jwksPath: readPath(`${option}.jwksPath`, options.jwksPath, '/.well-known/jwks.json'),
-    metadataMaxAgeMs: readDuration(`${option}.metadataMaxAge`, options.metadataMaxAge, '5 minutes', {
-      min: '0s',
-      max: '1 day',
-    }),
-    scopes: readStringList(`${option}.scopes`, options.scopes, []),
+    ...rest,
+    resources: readResources(`${option}.resources`, resources ?? resource ?? rest.issuer),
+    lifetimeMs: lifetime,
+    readKeys: readKeySource(`${option}.signingKeys`, signingKeys, insecureEphemeralKey),
+    metadataMaxAgeMs: metadataMaxAge,
   };
 }
 
-/** As it is written: clients compare it character by character (RFC 8414 section 3.3). */
+/** Not normalized: clients compare the issuer as a string (RFC 8414 section 3.3). */
 function readIssuer(option: string, value: unknown): string {
   const issuer = readHttpsUrl(option, value);
   if (!issuer.includes('?')) return issuer;
@@ -129,31 +121,20 @@ function readResources(option: string, value: unknown): readonly string[] {
   return resources;
 }
 
-function readPath(option: string, value: unknown, fallback: string): string {
-  const path = readString(option, value, fallback);
-  readPaths(option, [path]);
-  return path;
+function path(fallback: string): ReadOption<string> {
+  return (option, value) => {
+    const text = readString(option, value, fallback);
+    readPaths(option, [text]);
+    return text;
+  };
 }
 
-function readLimit(option: string, value: unknown): Policy {
-  const limits = parseLimits(option, readString(option, value, '60/minute'));
-  if (limits.length === 1)
-    return createPolicy({ name: 'tokens', limit: limits[0]!.limit, windowMs: limits[0]!.windowMs });
-  throw receivedError(
-    'ASEC_LIMIT_SYNTAX',
-    option,
-    'must be one limit',
-    'Write for example "60/minute".',
-    value,
-  );
-}
-
-function readKeySource(option: string, keys: unknown, ephemeral: unknown): ResolvedTokenEndpoint['readKeys'] {
-  if ((keys === undefined) === (ephemeral !== true)) {
+function readKeySource(option: string, keys: unknown, ephemeral: boolean): ResolvedTokenEndpoint['readKeys'] {
+  if ((keys === undefined) !== ephemeral) {
     throw new AgentSecurityConfigError(
       'ASEC_TOKEN_KEY',
-      `${option}.signingKeys`,
-      keys === undefined ? 'is missing' : 'is given beside insecureEphemeralKey',
+      option,
+      keys === undefined ? 'is missing' : 'is set together with insecureEphemeralKey',
       'Pass private keys, { file }, or a function; insecureEphemeralKey is for demonstrations.',
     );
   }
@@ -163,15 +144,14 @@ function readKeySource(option: string, keys: unknown, ephemeral: unknown): Resol
   }
   if (typeof keys === 'function') return async () => readSigningKeys(await keys());
   if (isRecord(keys) && 'file' in keys) {
-    const { file } = readObject(`${option}.signingKeys`, keys, ['file']);
-    const path = readString(`${option}.signingKeys.file`, file, '');
-    return () => readSigningKeyFile(path);
+    const { file } = readTable(option, keys, { file: requiredText });
+    return () => readSigningKeyFile(file);
   }
   try {
     const fixed = readSigningKeys(keys);
     return () => Promise.resolve(fixed);
   } catch (error) {
-    if (error instanceof UnusableKeyError) throw keyError(`${option}.signingKeys`, error.message);
+    if (error instanceof UnusableKeyError) throw keyError(option, error.message);
     throw error;
   }
 }

@@ -1,7 +1,9 @@
-/* The token endpoint and the documents about it, answered before routing: no prefix, body parser or guard of the app is asked. */
+/* The token endpoint: OAuth 2.0 client credentials (RFC 6749 section 4.4), answered before routing, so that no prefix, body parser or guard
+ * of the app applies. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CredentialRequest, RejectedCredential, Verification } from '../identity/credential.js';
+import { challenge } from '../identity/challenge.js';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
@@ -11,7 +13,7 @@ import { ProcessLimit } from '../limiter/process-limit.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './jose.js';
 import { readBody } from '../common/read-body.js';
-import { publicKeySet } from './signing-keys.js';
+import { sendJson } from './send-json.js';
 import type { ResolvedTokenEndpoint } from './token-endpoint.options.js';
 import { KEY_ID_CLAIM, type TokenIssuer } from './token-issuer.js';
 import {
@@ -24,7 +26,7 @@ import {
   type TokenRequest,
 } from './token-request.js';
 
-/** Who knows the agents' keys. */
+/** Verifies the API keys of clients. */
 export interface ClientVerifier {
   verify(credential: string, request: CredentialRequest): Promise<Verification>;
 }
@@ -32,8 +34,8 @@ export interface ClientVerifier {
 export interface TokenEndpointParts {
   readonly options: ResolvedTokenEndpoint;
   readonly clients: ClientVerifier;
-  /** Counts a failed attempt of an address. @returns the headers of a refusal, if it has made too many */
-  readonly countFailure: (
+  /** Counts a failed attempt of the client's address. @returns the headers of a 429, if it has made too many */
+  readonly countFailedAttempt: (
     state: RequestState,
     reason: RejectedCredential,
     secret: string | undefined,
@@ -44,7 +46,7 @@ export interface TokenEndpointParts {
   readonly clock: Clock;
   readonly realm: string;
   readonly maxClients: number;
-  /** Whether answers carry the fields of their limit. */
+  /** Whether responses have rate limit headers. */
   readonly sendsQuota: boolean;
   readonly logError: (message: string) => void;
 }
@@ -62,7 +64,7 @@ const TOO_MANY: TokenError = {
 const UNAVAILABLE: TokenError = {
   status: 503,
   error: 'temporarily_unavailable',
-  description: 'Tokens cannot be given at the moment. Try again later.',
+  description: 'Tokens cannot be issued at the moment. Try again later.',
 };
 
 const bad = (description: string, status = 400): TokenError => ({
@@ -92,9 +94,9 @@ export class TokenEndpoint {
   }
 
   async #answer(raw: IncomingMessage, state: RequestState): Promise<Answer | undefined> {
-    if (raw.method !== 'POST') return rejection(bad('The method is POST.', 405), ['Allow', 'POST']);
-    // Secrets in a URL are logged; that they are there is all that may be said (RFC 6749 section 3.2).
-    if ((raw.url ?? '').includes('?')) return rejection(bad('Parameters belong in the body.'));
+    if (raw.method !== 'POST') return rejection(bad('The method must be POST.', 405), ['Allow', 'POST']);
+    // URLs are logged: parameters, secrets among them, must be in the body (RFC 6749 section 3.2).
+    if ((raw.url ?? '').includes('?')) return rejection(bad('Parameters must be sent in the body.'));
     const { headers } = raw;
     if (!FORM_TYPE.test(headers['content-type'] ?? '') || headers['content-encoding'] !== undefined) {
       return rejection(OTHER_BODY);
@@ -115,7 +117,7 @@ export class TokenEndpoint {
       try {
         return await this.#grant(decision.request, raw, state);
       } catch (error) {
-        this.parts.logError(`A token could not be given: ${String(error)}`);
+        this.parts.logError(`A token could not be issued: ${String(error)}`);
         return rejection(UNAVAILABLE, ['Retry-After', '1']);
       }
     }
@@ -134,12 +136,12 @@ export class TokenEndpoint {
     });
     if (!verification.verified) return this.#rejectClient(state, verification.reason, client.secret);
     const { agent, expiresMs } = verification;
-    // A secret under another name is a mix-up, or a guess.
+    // The client ID must belong to the secret: the agent's ID, or the key's.
     if (client.id !== agent.id && client.id !== agent.claims[KEY_ID_CLAIM]) {
       return this.#rejectClient(state, 'unknown', client.secret);
     }
     state.agent = agent;
-    const limited = this.#charge(agent.id, state);
+    const limited = this.#consumeLimit(agent.id, state);
     if (limited !== undefined) return limited;
     const scopes = grantScopes(request.scopes, agent.scopes);
     if ('error' in scopes) return rejection(scopes);
@@ -162,16 +164,19 @@ export class TokenEndpoint {
   }
 
   #rejectClient(state: RequestState, reason: RejectedCredential, secret: string | undefined): Answer {
-    const limited = this.parts.countFailure(state, reason, secret);
+    const limited = this.parts.countFailedAttempt(state, reason, secret);
     if (limited !== undefined) return rejection(TOO_MANY, limited);
-    // Always, and not only to who has used the header: a 401 names what would do (RFC 9110 section 15.5.2).
+    // Also for clients that have not used the header: a 401 needs a challenge (RFC 9110 section 15.5.2).
     return rejection(INVALID_CLIENT, [
       'WWW-Authenticate',
-      `Basic realm="${this.parts.realm}", charset="UTF-8"`,
+      challenge('Basic', [
+        ['realm', this.parts.realm],
+        ['charset', 'UTF-8'],
+      ]),
     ]);
   }
 
-  #charge(agentId: string, state: RequestState): Answer | undefined {
+  #consumeLimit(agentId: string, state: RequestState): Answer | undefined {
     const { clock, sendsQuota } = this.parts;
     const decision = this.#limit.consume(hashKey(agentId));
     if (decision.granted && !sendsQuota) return undefined;
@@ -179,7 +184,7 @@ export class TokenEndpoint {
     return decision.granted ? undefined : rejection(TOO_MANY);
   }
 
-  /** The thumbprint that the token is to be bound to, if the client has sent a proof (RFC 9449 section 5). */
+  /** The thumbprint that the token is bound to, if the client has sent a DPoP proof (RFC 9449 section 5). */
   async #readProof(raw: IncomingMessage, holder: string): Promise<string | undefined | TokenError> {
     const { dpop, jose, clock } = this.parts;
     const proof = raw.headers['dpop'];
@@ -197,23 +202,15 @@ export class TokenEndpoint {
       thumbprint ?? {
         status: 400,
         error: 'invalid_dpop_proof',
-        description: 'The DPoP proof is missing, is not valid, or was used before.',
+        description: 'The DPoP proof is missing, invalid or already used.',
       }
     );
   }
 
   #send(raw: IncomingMessage, response: ServerResponse, { status, headers, body }: Answer): void {
-    const text = JSON.stringify(body);
-    response.writeHead(status, {
-      'Content-Type': 'application/json',
-      'Content-Length': Buffer.byteLength(text),
-      // RFC 6749 section 5.1.
-      'Cache-Control': 'no-store',
-      Pragma: 'no-cache',
-      ...pairs(headers),
-      ...(hasUnreadBody(raw) ? { Connection: 'close' } : {}),
-    });
-    response.end(raw.method === 'HEAD' ? undefined : text);
+    // RFC 6749 section 5.1.
+    const fields = { 'Cache-Control': 'no-store', Pragma: 'no-cache', ...pairs(headers) };
+    sendJson(raw, response, status, fields, body);
   }
 }
 
@@ -234,67 +231,9 @@ function pairs(headers: readonly string[]): Record<string, string> {
   return object;
 }
 
-/** Every line, since Node keeps the first of several without a word. */
+/** All header lines: Node silently keeps only the first of several. */
 function authorizationsOf({ rawHeaders }: IncomingMessage): readonly string[] {
   return rawHeaders.filter(
     (_value, index) => index % 2 === 1 && rawHeaders[index - 1]!.toLowerCase() === 'authorization',
   );
-}
-
-/** On a connection that is kept, what is left of a body would have to be read to its end. */
-function hasUnreadBody(raw: IncomingMessage): boolean {
-  return raw.httpVersionMajor === 1 && !raw.complete && !raw.readableEnded;
-}
-
-/** The documents, made at start-up, and the public keys. */
-export class MetadataStage {
-  readonly #documents: ReadonlyMap<string, Buffer>;
-  readonly #headers: Readonly<Record<string, string>>;
-
-  constructor(
-    documents: ReadonlyMap<string, unknown>,
-    maxAgeMs: number,
-    private readonly keys: { readonly path: string; readonly issuer: TokenIssuer } | undefined,
-    private readonly clock: Clock,
-  ) {
-    this.#documents = new Map(
-      [...documents].map(([path, document]) => [path, Buffer.from(JSON.stringify(document))]),
-    );
-    this.#headers = { 'Cache-Control': `public, max-age=${Math.floor(maxAgeMs / 1_000)}` };
-  }
-
-  claims(raw: IncomingMessage): boolean {
-    const path = requestPath(raw.url ?? '');
-    return this.#documents.has(path) || path === this.keys?.path;
-  }
-
-  async run(raw: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    if (raw.method !== 'GET' && raw.method !== 'HEAD') {
-      const text = JSON.stringify({ error: 'invalid_request', error_description: 'The method is GET.' });
-      response.writeHead(405, {
-        'Content-Type': 'application/json',
-        'Content-Length': Buffer.byteLength(text),
-        Allow: 'GET, HEAD',
-        ...(hasUnreadBody(raw) ? { Connection: 'close' } : {}),
-      });
-      response.end(text);
-      return false;
-    }
-    const document = this.#documents.get(requestPath(raw.url ?? ''));
-    const body = document ?? Buffer.from(JSON.stringify(await this.#publicKeys()));
-    response.writeHead(200, {
-      // RFC 7517 section 8.5.
-      'Content-Type': document === undefined ? 'application/jwk-set+json' : 'application/json',
-      'Content-Length': body.length,
-      ...this.#headers,
-    });
-    response.end(raw.method === 'HEAD' ? undefined : body);
-    return false;
-  }
-
-  async #publicKeys(): Promise<unknown> {
-    const { keys } = this.keys!.issuer;
-    await keys.refresh(this.clock.monotonicMs());
-    return publicKeySet(keys.keys, this.clock.epochMs());
-  }
 }

@@ -1,4 +1,4 @@
-/* Gives agents tokens for their keys. */
+/* Issues access tokens (RFC 9068) to agents that have authenticated with their API key. */
 import { randomUUID } from 'node:crypto';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
@@ -11,9 +11,9 @@ export interface TokenGrant {
   readonly clientId: string;
   readonly scopes: readonly string[];
   readonly audiences: readonly string[];
-  /** When the agent's own credential ends: no token outlives it. */
+  /** When the API key expires: no token outlives it. */
   readonly notAfterMs: number | undefined;
-  /** The thumbprint of the key that the token is bound to. */
+  /** The thumbprint of the DPoP key that the token is bound to. */
   readonly boundTo: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface IssuedToken {
   readonly expiresInSeconds: number;
 }
 
-/** The claim that says which of an agent's keys a token was given for: it ends with that key. */
+/** The claim with the ID of the API key that a token was issued for: the token is revoked with the key. */
 export const KEY_ID_CLAIM = 'key_id';
 
 export class TokenIssuer {
@@ -34,13 +34,13 @@ export class TokenIssuer {
     private readonly clock: Clock,
   ) {}
 
-  /** @throws Error while no key may sign */
+  /** @throws Error while no signing key is valid */
   async issue(grant: TokenGrant): Promise<IssuedToken> {
     await this.keys.refresh(this.clock.monotonicMs());
     const nowMs = this.clock.epochMs();
     const key = chooseSigningKey(this.keys.keys, nowMs);
-    if (key === undefined) throw new Error('No signing key is within its time');
-    // A token of a key that is taken no more would be refused before its end.
+    if (key === undefined) throw new Error('No signing key is valid at this time');
+    // No token outlives its signing key.
     const endMs = Math.min(nowMs + this.lifetimeMs, grant.notAfterMs ?? Infinity, key.expiresMs);
     const iat = Math.floor(nowMs / 1_000);
     const exp = Math.floor(endMs / 1_000);

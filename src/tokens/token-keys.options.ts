@@ -1,9 +1,9 @@
-/* The keys that tokens are verified with: given ones, or a set behind a URL. */
+/* The keys of `auth.tokens`: public keys, shared secrets, or the URL of a key set. */
 import { createPublicKey, KeyObject } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readDuration } from '../common/read-duration.js';
 import { isRecord } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
+import { SECRET_ALGORITHMS } from './algorithms.js';
 import { show } from '../common/show-value.js';
 import {
   isOfType,
@@ -18,64 +18,41 @@ import {
 
 /** A public key: a JWK, PEM text or a KeyObject. */
 export type PublicKeyInput = string | KeyObject | Jwk;
-/** A shared secret: text, bytes, a KeyObject or a JWK of the type `oct`. */
+/** A shared secret: text, bytes, a KeyObject or a JWK of type `oct`. */
 export type SecretInput = string | Uint8Array | KeyObject | Jwk;
 
 export interface ResolvedTokenKeys {
   readonly keys: readonly TokenKey[];
-  readonly jwks:
-    | {
-        readonly uri: URL;
-        readonly maxAgeMs: number;
-        readonly cooldownMs: number;
-        readonly timeoutMs: number;
-      }
-    | undefined;
+  readonly jwks: { readonly uri: URL; readonly maxAgeMs: number } | undefined;
 }
 
-type KeyOptions = Partial<
-  Record<'keys' | 'secret' | 'jwksUri' | 'jwksMaxAge' | 'jwksCooldown' | 'jwksTimeout', unknown>
->;
+interface KeyOptions {
+  readonly algorithms: readonly string[];
+  readonly keys: unknown;
+  readonly secret: unknown;
+  readonly jwksUri: unknown;
+  readonly jwksMaxAge: number;
+}
 
 const MAX_KEYS = 100;
 
-/** @throws AgentSecurityConfigError, which shows nothing of a key */
-export function readTokenKeys(
-  option: string,
-  options: KeyOptions,
-  algorithms: readonly string[],
-  symmetric: boolean,
-): ResolvedTokenKeys {
+/** @throws AgentSecurityConfigError, whose message contains no key */
+export function readTokenKeys(option: string, options: KeyOptions): ResolvedTokenKeys {
+  const { algorithms } = options;
+  const symmetric = SECRET_ALGORITHMS.has(algorithms[0]!);
   const given = (['keys', 'secret', 'jwksUri'] as const).filter(name => options[name] !== undefined);
   const fitting = symmetric ? ['secret'] : ['keys', 'jwksUri'];
   if (given.length !== 1 || !fitting.includes(given[0]!)) {
     throw new AgentSecurityConfigError(
       'ASEC_TOKEN_KEY',
       option,
-      `must name the keys of ${algorithms.join(', ')} in one way, received ${given.join(' and ') || 'none'}`,
-      `Set ${fitting.map(name => `"${name}"`).join(' or ')}, and nothing else.`,
+      `must have one source of keys for ${algorithms.join(', ')}, received ${given.join(' and ') || 'none'}`,
+      `Set ${fitting.map(name => `"${name}"`).join(' or ')} only.`,
     );
   }
   if (options.jwksUri !== undefined) {
     const uri = new URL(readHttpsUrl(`${option}.jwksUri`, options.jwksUri));
-    return {
-      keys: [],
-      jwks: {
-        uri,
-        maxAgeMs: readDuration(`${option}.jwksMaxAge`, options.jwksMaxAge, '10 minutes', {
-          min: '10s',
-          max: '1 day',
-        }),
-        cooldownMs: readDuration(`${option}.jwksCooldown`, options.jwksCooldown, '30 seconds', {
-          min: '1s',
-          max: '10 minutes',
-        }),
-        timeoutMs: readDuration(`${option}.jwksTimeout`, options.jwksTimeout, '5 seconds', {
-          min: '100ms',
-          max: '30s',
-        }),
-      },
-    };
+    return { keys: [], jwks: { uri, maxAgeMs: options.jwksMaxAge } };
   }
   const name = given[0]!;
   const inputs = listOf(options[name]);
@@ -87,7 +64,7 @@ export function readTokenKeys(
   });
   for (const [index, { alg, key }] of keys.entries()) {
     if (!algorithms.some(each => (alg === undefined || alg === each) && isOfType(key, each))) {
-      throw keyError(`${option}.${name}[${index}]`, 'fits none of the algorithms');
+      throw keyError(`${option}.${name}[${index}]`, 'matches none of the algorithms');
     }
   }
   const [repeated] = repeatedKeyIds(keys);
@@ -111,12 +88,11 @@ function readPublicKey(input: unknown): TokenKey {
   try {
     key = createPublicKey(input);
   } catch {
-    throw new UnusableKeyError('is no PEM text of a public key');
+    throw new UnusableKeyError('is not a public key in PEM');
   }
   return toTokenKey(key, none);
 }
 
-/** What a key is, is never shown. */
 function readKey(option: string, read: () => TokenKey): TokenKey {
   try {
     return read();

@@ -1,4 +1,4 @@
-/* Signed tokens (RFC 9068) as credentials. */
+/* Verifies signed access tokens (RFC 9068). */
 import type { KeyObject } from 'node:crypto';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
@@ -9,36 +9,38 @@ import type {
   Verification,
   VerifiedCredential,
 } from '../identity/credential.js';
-import { freshAgent } from '../identity/fresh-agent.js';
+import { createAgent } from '../identity/create-agent.js';
 import { checkClaims, type ClaimRules } from './check-claims.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './jose.js';
 import type { TokenKeys } from './key-set.js';
 import { type Jws, readJws } from './read-jws.js';
 import { readJsonObject } from './read-json.js';
-import { type AgentFields, isId, type TokenClaims } from './token-agent.js';
+import { challenge } from '../identity/challenge.js';
+import { isAgentId } from '../identity/names.js';
+import { type AgentFields, type TokenClaims } from './token-agent.js';
 import { digestOf, TokenCache } from './token-cache.js';
 
-/** One issuer that is trusted, and in what. */
+/** A trusted issuer, and the rules for its tokens. */
 export interface TokenTrust extends ClaimRules {
   readonly algorithms: readonly string[];
-  /** Of the `typ` header, normalized. */
+  /** Allowed values of the `typ` header, normalized. */
   readonly types: readonly string[];
   readonly keys: TokenKeys;
   readonly dpop: DpopRules | undefined;
   toAgent(claims: TokenClaims): AgentFields | undefined;
-  /** Asked for every request, also of a token that was verified a moment ago: a revoked agent's tokens are still well signed. */
+  /** Called for every request, also for cached tokens: the signature of a revoked agent's token stays valid. */
   isRevoked(agentId: string, claims: TokenClaims): boolean | Promise<boolean>;
 }
 
 interface Verified {
   readonly trust: TokenTrust;
   readonly keysVersion: number;
-  /** The key that has signed the token, and what found it. */
+  /** The key that has signed the token, and the header by which it was found. */
   readonly signer: Signer;
   readonly agent: AgentFields & { readonly claims: TokenClaims };
   readonly expiresMs: number;
-  /** The thumbprint of the key that the token is bound to. */
+  /** The thumbprint of the DPoP key that the token is bound to. */
   readonly boundTo: string | undefined;
 }
 
@@ -46,8 +48,11 @@ interface Signer extends Pick<Jws, 'alg' | 'kid'> {
   readonly key: KeyObject;
 }
 
-/** A token without a key ID is tried with so many keys: each try is work that a stranger has ordered. */
+/** How many keys are tried for a token without a key ID: unauthenticated clients cause this work. */
 const MAX_TRIES = 4;
+
+/** How many verified tokens are cached. */
+const CACHE_SIZE = 10_000;
 
 const rejected = (reason: RejectedCredential): Verification => ({ verified: false, reason });
 
@@ -62,25 +67,25 @@ export class SignedTokenVerifier implements CredentialVerifier {
     trusts: readonly TokenTrust[],
     private readonly jose: Jose,
     private readonly clock: Clock,
-    cacheSize: number,
+    cacheSize = CACHE_SIZE,
   ) {
     this.#trusts = new Map(trusts.map(trust => [trust.issuer, trust]));
     const proofs = new Set(trusts.flatMap(({ dpop }) => dpop?.algorithms ?? []));
     this.acceptsDpop = proofs.size > 0;
-    this.challenges = proofs.size > 0 ? [`DPoP algs="${[...proofs].join(' ')}"`] : [];
+    this.challenges = proofs.size > 0 ? [challenge('DPoP', [['algs', [...proofs].join(' ')]])] : [];
     this.#cache = new TokenCache(cacheSize);
   }
 
-  /** Rejects only while there are no keys to verify with, which is no client's fault. */
+  /** Rejects only while there are no keys to verify with, or if the key store is unavailable. */
   async verify(token: string, request: CredentialRequest): Promise<Verification> {
     const digest = digestOf(token);
-    // What needs no wait does not wait: each turn of the queue costs a request that is remembered as much as the look-up.
+    // Synchronous results are not awaited: a turn of the microtask queue costs as much as the look-up of a cached token.
     const recalled = this.#recall(digest);
     const known = recalled instanceof Promise ? await recalled : recalled;
-    const verified = known ?? (await this.#verifyAnew(token));
+    const verified = known ?? (await this.#verifyUncached(token));
     if ('reason' in verified) return rejected(verified.reason);
     if (known === undefined) this.#cache.set(digest, verified, verified.expiresMs);
-    const held = this.#isHeldBy(verified, token, request);
+    const held = this.#isPossessed(verified, token, request);
     if (!(typeof held === 'boolean' ? held : await held)) return rejected('invalid');
     const { trust, agent } = verified;
     const revoked = trust.isRevoked(agent.id, agent.claims);
@@ -89,19 +94,19 @@ export class SignedTokenVerifier implements CredentialVerifier {
   }
 
   /**
-   * A token as it is now, whose text is not kept: whether it has expired, its signing key was withdrawn, or its agent or API key was
-   * revoked. Rejects only while there are no keys, or if the store cannot tell.
+   * Verifies a token again without its text: whether it has expired, its signing key was withdrawn, or its agent or API key was revoked.
+   * Rejects only while there are no keys, or if the key store is unavailable.
    */
   recheck(token: VerifiedToken, verified: Verified): Verification | Promise<Verification> {
     const { trust, agent } = verified;
-    // At `exp` itself: the tolerance is for accepting a request, not for holding a connection open.
+    // Without the clock tolerance, which is for accepting a request and not for keeping a connection open.
     if (verified.expiresMs <= this.clock.epochMs()) return rejected('expired');
     const refreshing = trust.keys.refresh(this.clock.monotonicMs());
     const decide = (): Verification | Promise<Verification> => {
       if (!isStillSigned(verified)) return rejected('revoked');
       const revoked = trust.isRevoked(agent.id, agent.claims);
-      const settle = (isRevoked: boolean): Verification => (isRevoked ? rejected('revoked') : token);
-      return typeof revoked === 'boolean' ? settle(revoked) : revoked.then(settle);
+      const verificationOf = (isRevoked: boolean): Verification => (isRevoked ? rejected('revoked') : token);
+      return typeof revoked === 'boolean' ? verificationOf(revoked) : revoked.then(verificationOf);
     };
     return refreshing === undefined ? decide() : refreshing.then(decide);
   }
@@ -109,16 +114,16 @@ export class SignedTokenVerifier implements CredentialVerifier {
   #recall(digest: string): Verified | undefined | Promise<Verified | undefined> {
     const known = this.#cache.get(digest, this.clock.epochMs());
     if (known === undefined) return undefined;
-    const settle = (): Verified | undefined => {
+    const current = (): Verified | undefined => {
       if (known.keysVersion === known.trust.keys.version) return known;
       this.#cache.delete(digest);
       return undefined;
     };
     const refreshing = known.trust.keys.refresh(this.clock.monotonicMs());
-    return refreshing === undefined ? settle() : refreshing.then(settle);
+    return refreshing === undefined ? current() : refreshing.then(current);
   }
 
-  async #verifyAnew(token: string): Promise<Verified | { readonly reason: RejectedCredential }> {
+  async #verifyUncached(token: string): Promise<Verified | { readonly reason: RejectedCredential }> {
     const jws = readJws(token);
     const claims = jws && readJsonObject(jws.payload);
     if (jws === undefined || claims === undefined) return { reason: 'malformed' };
@@ -134,12 +139,12 @@ export class SignedTokenVerifier implements CredentialVerifier {
     if (!decision.valid) return decision;
     const boundTo = readBinding(claims['cnf']);
     const agent = trust.toAgent(claims);
-    if (boundTo === 'unknown' || agent === undefined || !isId(agent.id)) return { reason: 'invalid' };
+    if (boundTo === 'unknown' || agent === undefined || !isAgentId(agent.id)) return { reason: 'invalid' };
     const { expiresMs } = decision;
     return { trust, ...signed, agent: { ...agent, claims }, expiresMs, boundTo: boundTo?.jkt };
   }
 
-  /** The key that has signed, and the version of the keys among which it is; `undefined` if none has. */
+  /** The key that has signed the token, and the version of its key set; `undefined` if there is none. */
   async #findSigner(
     token: string,
     { alg, kid }: Jws,
@@ -154,10 +159,10 @@ export class SignedTokenVerifier implements CredentialVerifier {
       await reloading;
       candidates = keys.find(alg, kid);
     }
-    // Before the next wait: the keys may change behind it.
+    // Read before the next await: the keys may change during it.
     const keysVersion = keys.version;
     for (const key of candidates.slice(0, MAX_TRIES)) {
-      // One after another: most often, the first one is it.
+      // Sequential: the first candidate is usually the right one.
       // oxlint-disable-next-line no-await-in-loop
       if (await this.#isSignedWith(token, key, alg)) return { keysVersion, signer: { alg, kid, key } };
     }
@@ -173,8 +178,8 @@ export class SignedTokenVerifier implements CredentialVerifier {
     }
   }
 
-  /** A bound token needs a proof (RFC 9449 section 7.2), and a proof a bound token. */
-  #isHeldBy(
+  /** A bound token requires a proof (RFC 9449 section 7.2), and a proof requires a bound token. */
+  #isPossessed(
     { trust, boundTo, agent }: Verified,
     token: string,
     request: CredentialRequest,
@@ -200,7 +205,7 @@ class VerifiedToken implements VerifiedCredential {
   readonly #verifier: SignedTokenVerifier;
 
   constructor(digest: string, verified: Verified, verifier: SignedTokenVerifier) {
-    this.agent = freshAgent({ scopes: [], ...verified.agent, kind: 'token' });
+    this.agent = createAgent({ scopes: [], ...verified.agent, kind: 'token' });
     this.expiresMs = verified.expiresMs;
     this.#digest = digest;
     this.#verified = verified;
@@ -216,12 +221,12 @@ class VerifiedToken implements VerifiedCredential {
   }
 }
 
-/** Whether the key that has signed is still one of the issuer's: a key set may have changed since. */
+/** Whether the key that has signed the token is still in the issuer's key set. */
 function isStillSigned({ trust: { keys }, keysVersion, signer: { alg, kid, key } }: Verified): boolean {
   return keysVersion === keys.version || keys.find(alg, kid).some(each => each.equals(key));
 }
 
-/** A token that is bound in a way that cannot be checked must not pass as one that is not bound (RFC 7800 section 3.1). */
+/** A token with an unsupported binding must not be accepted as an unbound one (RFC 7800 section 3.1). */
 function readBinding(cnf: unknown): { readonly jkt: string } | undefined | 'unknown' {
   if (cnf === undefined) return undefined;
   if (typeof cnf !== 'object' || cnf === null || Object.keys(cnf).join() !== 'jkt') return 'unknown';

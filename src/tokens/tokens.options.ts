@@ -1,16 +1,16 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
-  readBoolean,
-  readFunction,
-  readInteger,
-  readObject,
-  readRequired,
-  readString,
-  readStringList,
-  readTexts,
-  receivedError,
-} from '../common/read-options.js';
-import { readDuration } from '../common/read-duration.js';
+  asGiven,
+  boolean,
+  duration,
+  fn,
+  type OptionTable,
+  readTable,
+  requiredText,
+  type Resolved,
+  text,
+} from '../common/option-table.js';
+import { readStringList, readTexts, receivedError } from '../common/read-options.js';
 import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS } from './algorithms.js';
 import { normalizeType } from './read-jws.js';
 import { type AgentFields, type ClaimNames, DEFAULT_CLAIM_NAMES, type TokenClaims } from './token-agent.js';
@@ -22,158 +22,133 @@ import {
   type SecretInput,
 } from './token-keys.options.js';
 
-/** Proofs of possession (RFC 9449). */
+/** DPoP: proofs of possession (RFC 9449). */
 export interface DpopOptions {
-  /** Whether tokens that are bound to no key are refused. @default false */
+  /** Whether tokens that are not bound to a key are rejected. @default false */
   required?: boolean;
   /** @default ['ES256', 'EdDSA', 'Ed25519', 'PS256'] */
   algorithms?: readonly string[];
-  /** How old a proof may be, from 5 seconds to 5 minutes. @default '1 minute' */
+  /** The maximum age of a proof, from 5 seconds to 5 minutes. @default '1 minute' */
   maxAge?: string;
-  /**
-   * How many proofs are remembered for as long as each could be shown again; one agent takes at most half of the room. Further ones are
-   * rejected meanwhile. They are remembered per process. @default 100,000
-   */
-  maxProofs?: number;
 }
 
-/** Which signed tokens are trusted, and what is read from them. */
+/** Access tokens of another issuer: which are valid, and how the agent is read from them. */
 export interface TokensOptions {
-  /** The `iss` of the tokens, exactly. Required. */
+  /** The exact `iss` of the tokens. Required. */
   issuer: string;
-  /** The API's own identifier: a token must name it, or one of several, in `aud`. Required. @default `auth.resource` */
+  /** The identifier of this API: `aud` must contain it, or one of several. Required. @default `auth.resource` */
   audience?: string | readonly string[];
-  /** The signature algorithms that are taken. Required: a list that nobody chose would take what an attacker chooses. @see RFC 8725 section 3.1 */
+  /** The allowed signature algorithms. Required, so that the choice is not left to the token. @see RFC 8725 section 3.1 */
   algorithms: readonly string[];
   /** The issuer's public keys; also a JWK set. */
   keys?: PublicKeyInput | readonly PublicKeyInput[] | { readonly keys: readonly Jwk[] };
-  /** Secrets shared with the issuer, for HS256, HS384 and HS512. Never together with public keys. */
+  /** Secrets that are shared with the issuer, for HS256, HS384 and HS512. Excludes public keys. */
   secret?: SecretInput | readonly SecretInput[];
-  /** Where the issuer publishes its keys: https, or http on a loopback address. */
+  /** The URL of the issuer's key set: https, or http on a loopback address. */
   jwksUri?: string;
-  /** How long a fetched set is used before it is fetched again. @default '10 minutes' */
+  /** How long a fetched key set is used before it is fetched again. @default '10 minutes' */
   jwksMaxAge?: string;
-  /** The least time between two fetches, whatever keys tokens name. @default '30 seconds' */
-  jwksCooldown?: string;
-  /** How long a fetch may take. @default '5 seconds' */
-  jwksTimeout?: string;
-  /** How old a token may be, counted from its `iat`, however long it says it lives. @default '15 minutes' */
+  /** The maximum age of a token, counted from its `iat`, whatever its `exp` says. @default '15 minutes' */
   maxAge?: string;
-  /** By how much clocks may differ, up to 5 minutes. @default '5 seconds' */
+  /** The tolerated difference between clocks, up to 5 minutes. @default '5 seconds' */
   clockTolerance?: string;
-  /** What `typ` may be. An ID token, or any other JWT of the issuer, is no access token. @default 'at+jwt' @see RFC 9068 section 2.1 */
+  /** The allowed `typ`, so that ID tokens and other JWTs of the issuer are rejected. @default 'at+jwt' @see RFC 9068 section 2.1 */
   type?: string | readonly string[];
   /** The names of the claims that are read. @default sub, scope, tier, tenant, tools */
   claims?: Partial<ClaimNames>;
-  /** Reads the agent from verified claims by itself, in place of `claims`. `undefined` refuses the token. */
+  /** Reads the agent from verified claims, in place of `claims`. `undefined` rejects the token. */
   agent?: (claims: TokenClaims) => AgentFields | undefined;
-  /** Tokens that are bound to a key of the agent's. @default false: a bound token is refused */
+  /** Accepts tokens that are bound to a key of the agent. @default false: bound tokens are rejected */
   dpop?: boolean | DpopOptions;
-  /** How many verified tokens are remembered; 0 for none. @default 10,000 */
-  cacheSize?: number;
 }
+
+const DPOP_ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256'];
+
+const DPOP_TABLE = {
+  required: boolean(false),
+  algorithms: readProofAlgorithms,
+  maxAge: duration('1 minute', '5s', '5 minutes'),
+} satisfies OptionTable<DpopOptions>;
 
 export interface ResolvedDpop {
   readonly required: boolean;
   readonly algorithms: readonly string[];
   readonly maxAgeMs: number;
-  readonly maxProofs: number;
 }
 
-export interface ResolvedTokens extends ResolvedTokenKeys {
-  readonly issuer: string;
+const CLAIM_TABLE = {
+  id: text(DEFAULT_CLAIM_NAMES.id),
+  scopes: text(DEFAULT_CLAIM_NAMES.scopes),
+  tier: text(DEFAULT_CLAIM_NAMES.tier),
+  tenant: text(DEFAULT_CLAIM_NAMES.tenant),
+  tools: text(DEFAULT_CLAIM_NAMES.tools),
+} satisfies OptionTable<ClaimNames>;
+
+const TABLE = {
+  issuer: requiredText,
+  audience: asGiven,
+  algorithms: readAlgorithms,
+  keys: asGiven,
+  secret: asGiven,
+  jwksUri: asGiven,
+  jwksMaxAge: duration('10 minutes', '10s', '1 day'),
+  maxAge: duration('15 minutes', '1s', '31 days'),
+  clockTolerance: duration('5 seconds', '0s', '5 minutes'),
+  type: (option, value = 'at+jwt'): readonly string[] => readTexts(option, value).map(normalizeType),
+  claims: (option, value): ClaimNames => readTable(option, value, CLAIM_TABLE),
+  agent: fn<NonNullable<TokensOptions['agent']>>(),
+  dpop: resolveDpop,
+} satisfies OptionTable<TokensOptions>;
+
+export interface ResolvedTokens
+  extends
+    ResolvedTokenKeys,
+    Pick<Resolved<typeof TABLE>, 'issuer' | 'algorithms' | 'claims' | 'agent' | 'dpop'> {
   readonly audiences: readonly string[];
-  readonly algorithms: readonly string[];
   readonly types: readonly string[];
   readonly maxAgeMs: number;
   readonly clockToleranceMs: number;
-  readonly claims: ClaimNames;
-  readonly agent: TokensOptions['agent'];
-  readonly dpop: ResolvedDpop | undefined;
-  readonly cacheSize: number;
 }
-
-const KNOWN = [
-  'issuer',
-  'audience',
-  'algorithms',
-  'keys',
-  'secret',
-  'jwksUri',
-  'jwksMaxAge',
-  'jwksCooldown',
-  'jwksTimeout',
-  'maxAge',
-  'clockTolerance',
-  'type',
-  'claims',
-  'agent',
-  'dpop',
-  'cacheSize',
-] as const;
 
 /** @param resource `auth.resource` */
 export function resolveTokens(option: string, input: unknown, resource?: string): ResolvedTokens | undefined {
   if (input === undefined || input === false) return undefined;
-  const options = readObject(option, input, KNOWN);
-  const audiences = readTexts(`${option}.audience`, options.audience ?? resource);
-  const { algorithms, symmetric } = readAlgorithms(`${option}.algorithms`, options.algorithms);
-  const keys = readTokenKeys(option, options, algorithms, symmetric);
+  const options = readTable(option, input, TABLE);
+  const { issuer, algorithms, claims, agent, dpop } = options;
   return {
-    issuer: readRequired(`${option}.issuer`, options.issuer),
-    audiences,
+    issuer,
+    audiences: readTexts(`${option}.audience`, options.audience ?? resource),
     algorithms,
-    types: (options.type === undefined ? ['at+jwt'] : readTexts(`${option}.type`, options.type)).map(
-      normalizeType,
-    ),
-    ...keys,
-    maxAgeMs: readDuration(`${option}.maxAge`, options.maxAge, '15 minutes', { min: '1s', max: '31 days' }),
-    clockToleranceMs: readDuration(`${option}.clockTolerance`, options.clockTolerance, '5 seconds', {
-      min: '0s',
-      max: '5 minutes',
-    }),
-    claims: readClaimNames(`${option}.claims`, options.claims),
-    agent: readFunction<NonNullable<TokensOptions['agent']>>(`${option}.agent`, options.agent),
-    dpop: resolveDpop(`${option}.dpop`, options.dpop),
-    cacheSize: readInteger(`${option}.cacheSize`, options.cacheSize, 10_000, { min: 0, max: 1_000_000 }),
+    types: options.type,
+    ...readTokenKeys(option, options),
+    maxAgeMs: options.maxAge,
+    clockToleranceMs: options.clockTolerance,
+    claims,
+    agent,
+    dpop,
   };
 }
-
-export const DPOP_ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256'];
 
 export function resolveDpop(option: string, input: unknown): ResolvedDpop | undefined {
   if (input === undefined || input === false) return undefined;
-  const options = readObject(option, input === true ? {} : input, [
-    'required',
-    'algorithms',
-    'maxAge',
-    'maxProofs',
-  ]);
-  const algorithms =
-    options.algorithms === undefined
-      ? DPOP_ALGORITHMS
-      : readStringList(`${option}.algorithms`, options.algorithms, []);
-  for (const [index, alg] of algorithms.entries()) {
-    if (!PUBLIC_KEY_ALGORITHMS.has(alg)) throw algorithmError(`${option}.algorithms[${index}]`, alg);
-  }
-  return {
-    required: readBoolean(`${option}.required`, options.required, false),
-    algorithms,
-    maxAgeMs: readDuration(`${option}.maxAge`, options.maxAge, '1 minute', { min: '5s', max: '5 minutes' }),
-    maxProofs: readInteger(`${option}.maxProofs`, options.maxProofs, 100_000, { min: 1, max: 10_000_000 }),
-  };
+  const { required, algorithms, maxAge } = readTable(option, input === true ? {} : input, DPOP_TABLE);
+  return { required, algorithms, maxAgeMs: maxAge };
 }
 
-function readAlgorithms(
-  option: string,
-  value: unknown,
-): { readonly algorithms: readonly string[]; readonly symmetric: boolean } {
+function readProofAlgorithms(option: string, value: unknown): readonly string[] {
+  const algorithms = readStringList(option, value, DPOP_ALGORITHMS);
+  for (const [index, alg] of algorithms.entries())
+    if (!PUBLIC_KEY_ALGORITHMS.has(alg)) throw algorithmError(`${option}[${index}]`, alg);
+  return algorithms;
+}
+
+function readAlgorithms(option: string, value: unknown): readonly string[] {
   const algorithms = readStringList(option, value, []);
   if (algorithms.length === 0) {
     throw receivedError(
       'ASEC_TOKEN_ALGORITHM',
       option,
-      'must name the algorithms of the issuer',
+      'must name the signature algorithms of the issuer',
       "Write for example ['ES256'].",
       value,
     );
@@ -188,31 +163,20 @@ function readAlgorithms(
     throw receivedError(
       'ASEC_TOKEN_ALGORITHM',
       option,
-      'must not mix secrets and public keys',
-      'A public key that is taken for a secret lets everybody sign. Choose one kind.',
+      'must not mix algorithms of secrets and of public keys',
+      'If a public key is used as a secret, anyone can forge tokens. Choose one kind.',
       value,
     );
   }
-  return { algorithms, symmetric };
+  return algorithms;
 }
 
 function algorithmError(option: string, value: string): AgentSecurityConfigError {
   return receivedError(
     'ASEC_TOKEN_ALGORITHM',
     option,
-    'is not an algorithm for tokens',
+    'is not a supported signature algorithm',
     `Known: ${[...PUBLIC_KEY_ALGORITHMS.keys(), ...SECRET_ALGORITHMS.keys()].join(', ')}.`,
     value,
   );
-}
-
-function readClaimNames(option: string, value: unknown): ClaimNames {
-  const names = readObject(option, value, ['id', 'scopes', 'tier', 'tenant', 'tools']);
-  return {
-    id: readString(`${option}.id`, names.id, DEFAULT_CLAIM_NAMES.id),
-    scopes: readString(`${option}.scopes`, names.scopes, DEFAULT_CLAIM_NAMES.scopes),
-    tier: readString(`${option}.tier`, names.tier, DEFAULT_CLAIM_NAMES.tier),
-    tenant: readString(`${option}.tenant`, names.tenant, DEFAULT_CLAIM_NAMES.tenant),
-    tools: readString(`${option}.tools`, names.tools, DEFAULT_CLAIM_NAMES.tools),
-  };
 }

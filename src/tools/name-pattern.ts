@@ -1,11 +1,10 @@
 /* Names and `read_*` patterns of tools and agents. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { isAgentId } from '../identity/names.js';
 import { readStringList, receivedError } from '../common/read-options.js';
 
 /** As MCP 2025-11-25 allows them, and `:` and `/` for names in folders. */
 const TOOL_NAME = /^[\w.:/-]{1,128}$/;
-/** Anything printable: agents are named by whoever issues their credentials. */
-const AGENT_PATTERN = /^[\x21-\x7e]{1,256}$/;
 const TOOL_PATTERN = /^[\w.:/*-]{1,128}$/;
 
 export function readToolName(option: string, value: unknown): string {
@@ -26,7 +25,7 @@ export function checkToolPattern(option: string, pattern: string): void {
 }
 
 export function checkAgentPattern(option: string, pattern: string): void {
-  if (!AGENT_PATTERN.test(pattern))
+  if (!isAgentId(pattern))
     throw nameError(option, pattern, 'must be the ID of an agent or a pattern such as "reporting-*"');
 }
 

@@ -1,5 +1,5 @@
 /* What a call is answered whose identity does not suffice (RFC 6750 section 3), where the module verifies none itself. */
-import { bearerChallenge } from '../identity/bearer-challenge.js';
+import { bearerChallenge } from '../identity/challenge.js';
 import type { Rejection } from '../common/rejection.js';
 
 /** The answers of whoever verifies credentials, so that one API has one challenge. */

@@ -3,6 +3,7 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { type Impact, IMPACTS } from '../common/impact.js';
 import { isRecord, readChoice, readObject, readStringList, receivedError } from '../common/read-options.js';
 import { isDynamic, limitTypeError, resolveRules } from '../rate-limit/limit-rule.js';
+import { isScope } from '../identity/names.js';
 import { type AlgorithmName, createPolicy, type Policy } from '../limiter/policy.js';
 import { readToolName } from './name-pattern.js';
 
@@ -49,9 +50,6 @@ export interface Tool {
 
 /** A tool of which nothing is declared. */
 export const UNDECLARED: Tool = { name: '', policies: [], alerts: [], scopes: [], impact: 'low', redact: [] };
-
-/** A scope of OAuth (RFC 6749 section 3.3): it stands in a header, between quotes. */
-const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
 
 /** @throws AgentSecurityConfigError for the first part that is wrong */
 export function resolveTool(option: string, name: unknown, input: unknown): Tool {
@@ -159,7 +157,7 @@ function alertError(option: string, value: unknown, problem: string): AgentSecur
 function readScopes(option: string, value: unknown): readonly string[] {
   const scopes = readStringList(option, value, []);
   for (const [index, scope] of scopes.entries()) {
-    if (SCOPE.test(scope)) continue;
+    if (isScope(scope)) continue;
     throw receivedError(
       'ASEC_TOOL_SCOPE',
       `${option}[${index}]`,

@@ -71,8 +71,8 @@ it('reports lines that are not there, but those that are kept elsewhere', async 
 it.each([
   ['--from 0', ['a', '--from', '0'], '--from takes the number of a line, received "0".'],
   ['--from x', ['a', '--from', 'x'], '--from takes the number of a line'],
-  ['no file', [], 'One file is to be named.'],
-  ['two files', ['a', 'b'], 'One file is to be named.'],
+  ['no file', [], 'Name one file.'],
+  ['two files', ['a', 'b'], 'Name one file.'],
   ['an option that is none', ['a', '--keys'], 'Usage:'],
   ['a file that is not there', ['/nowhere/audit.log'], 'ENOENT'],
   ['a key that is not there', ['a', '--key-file', '/nowhere/key'], 'ENOENT'],

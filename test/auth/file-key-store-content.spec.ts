@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileKeyStore } from '../../src/auth/file-key-store.js';
-import { addKey, EMPTY_BOOK, switchAgent } from '../../src/auth/key-book.js';
+import { addKey, EMPTY_BOOK, setAgentDisabled } from '../../src/auth/key-book.js';
 import { digests, NOW_MS } from '../support/keys.js';
 
-// As file systems with coarse clocks answer: two changes within one step have the same times.
+// As on file systems with coarse clocks: two changes within one step have the same times.
 jest.mock('node:fs/promises', () => ({
   ...jest.requireActual<object>('node:fs/promises'),
   stat: async () => ({ ino: 1, size: 1, mtimeMs: 1, ctimeMs: 1, mode: 0o600, uid: 0, gid: 0 }),
 }));
 
-it('follows a change that leaves the inode, the size and the times of the file as they were', async () => {
+it('reads a change that keeps the inode, the size and the times of the file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'keys-'));
   const path = join(folder, 'keys.json');
   const { book, id } = addKey(EMPTY_BOOK, 'bot', {}, digests, { prefix: 'ask', nowMs: NOW_MS });
@@ -23,7 +23,7 @@ it('follows a change that leaves the inode, the size and the times of the file a
     const before = store.find(id);
     await store.refresh();
     expect(store.find(id)).toBe(before);
-    writeFileSync(path, JSON.stringify(switchAgent(book, 'bot', true)));
+    writeFileSync(path, JSON.stringify(setAgentDisabled(book, 'bot', true)));
     await store.refresh();
     expect(store.find(id)!.agent.disabled).toBe(true);
     expect(revoked).toEqual([id]);

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileLock } from '../../src/common/file-lock.js';
 import { changeKeyFile, FileKeyStore, readKeyFile } from '../../src/auth/file-key-store.js';
-import { addKey, EMPTY_BOOK, KeyBookError, revokeKey, switchAgent } from '../../src/auth/key-book.js';
+import { addKey, EMPTY_BOOK, KeyBookError, revokeKey, setAgentDisabled } from '../../src/auth/key-book.js';
 import { runKeysCommand } from '../../src/cli/keys-command.js';
 import { digests, NOW_MS } from '../support/keys.js';
 
@@ -24,7 +24,7 @@ const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 const options = { prefix: 'ask', nowMs: NOW_MS };
 const { book, id } = addKey(EMPTY_BOOK, 'bot', {}, digests, options);
 
-describe('the file of keys', () => {
+describe('FileKeyStore', () => {
   let folder = '';
   let path = '';
   let store: FileKeyStore;
@@ -50,7 +50,7 @@ describe('the file of keys', () => {
     renameSync(`${path}.draft`, path);
   };
 
-  it('is followed, and a revocation is told', async () => {
+  it('reads changes and reports a revocation', async () => {
     write(JSON.stringify(book));
     await store.open(hooks);
     expect(store.find(id)).toMatchObject({ id, revoked: false });
@@ -61,12 +61,12 @@ describe('the file of keys', () => {
     expect(revoked).toEqual([id]);
   });
 
-  it('is followed by itself when it is replaced', async () => {
+  it('reads a replaced file by itself', async () => {
     write(JSON.stringify(book));
     store = new FileKeyStore(path, { pollMs: 20 });
     await store.open(hooks);
     const told = new Promise<string>(resolve => (hooks.revoked = resolve));
-    write(JSON.stringify(switchAgent(book, 'bot', true)));
+    write(JSON.stringify(setAgentDisabled(book, 'bot', true)));
     expect(await told).toBe(id);
     expect(store.find(id)!.agent.disabled).toBe(true);
     hooks.revoked = keyId => void revoked.push(keyId);
@@ -84,13 +84,13 @@ describe('the file of keys', () => {
     await store.refresh();
     expect(store.find(id)).toBeDefined();
     expect(warnings).toEqual([expect.stringContaining(says)]);
-    write(JSON.stringify(switchAgent(book, 'bot', true)));
+    write(JSON.stringify(setAgentDisabled(book, 'bot', true)));
     await store.refresh();
     expect(store.find(id)!.agent.disabled).toBe(true);
     expect(revoked).toEqual([id]);
   });
 
-  it('says nothing once it is closed, not of a look that was under way either', async () => {
+  it('reports nothing after it is closed, also from a pending reading', async () => {
     write(JSON.stringify(book));
     await store.open(hooks);
     rmSync(path);
@@ -100,11 +100,11 @@ describe('the file of keys', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('must be there at the start', async () => {
+  it('requires the file at start-up', async () => {
     await expect(store.open(hooks)).rejects.toThrow(KeyBookError);
   });
 
-  it('is replaced as a whole, for its owner only, and leaves nothing behind', async () => {
+  it('replaces the file atomically, readable for its owner only, without leftovers', async () => {
     expect(await readKeyFile(path)).toEqual(EMPTY_BOOK);
     await changeKeyFile(path, () => ({ book }));
     expect(await readKeyFile(path)).toEqual(book);
@@ -112,7 +112,7 @@ describe('the file of keys', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  it('is changed by one command at a time', async () => {
+  it('allows one change at a time', async () => {
     const lock = await FileLock.acquire(`${path}.lock`);
     await expect(changeKeyFile(path, () => ({ book }))).rejects.toThrow('another command');
     await lock.release();
@@ -126,7 +126,7 @@ describe('the file of keys', () => {
     expect(made).toBeGreaterThan(0);
   });
 
-  it('keeps its mode, and a symbolic link that leads to it', async () => {
+  it('keeps the mode of the file and a symbolic link to it', async () => {
     write(JSON.stringify(EMPTY_BOOK));
     chmodSync(path, 0o640);
     const link = join(folder, 'link.json');
@@ -137,7 +137,7 @@ describe('the file of keys', () => {
     expect(statSync(path).mode & 0o777).toBe(0o640);
   });
 
-  it('serves no key any more that it could not read again for a minute, and says so', async () => {
+  it('throws and warns after a minute without a successful reading', async () => {
     let nowMs = 0;
     store = new FileKeyStore(path, { nowMs: () => nowMs });
     write(JSON.stringify(book));
@@ -145,15 +145,11 @@ describe('the file of keys', () => {
     rmSync(path);
     nowMs = 60_000;
     await store.refresh();
-    expect([store.find(id)!.id, store.candidates(id).length, store.findAgent('bot')!.id]).toEqual([
-      id,
-      2,
-      'bot',
-    ]);
+    expect([store.find(id)!.id, store.findAgent('bot')!.id]).toEqual([id, 'bot']);
     nowMs = 60_001;
     await store.refresh();
     await store.refresh();
-    const looks = [() => store.find(id), () => store.candidates(id), () => store.findAgent('bot')];
+    const looks = [() => store.find(id), () => store.findAgent('bot')];
     for (const look of looks) expect(look).toThrow('have not been read for too long');
     expect(warnings.filter(text => text.includes('gets 503'))).toHaveLength(1);
     write(JSON.stringify(book));
@@ -162,7 +158,7 @@ describe('the file of keys', () => {
     expect(warnings.at(-1)).toContain('can be read again');
   });
 
-  it('counts for longer while it is read and found unchanged', async () => {
+  it('stays fresh while the file is read and unchanged', async () => {
     let nowMs = 0;
     store = new FileKeyStore(path, { nowMs: () => nowMs });
     write(JSON.stringify(book));
@@ -173,7 +169,7 @@ describe('the file of keys', () => {
     expect(store.find(id)).toBeDefined();
   });
 
-  it('stays as it was when a change fails', async () => {
+  it('keeps the file if a change fails', async () => {
     write(JSON.stringify(book));
     await expect(
       changeKeyFile(path, () => {
@@ -203,7 +199,7 @@ describe('the file of keys', () => {
       expect((await readKeyFile(path)).keys[0]!.revoked).toBeDefined();
     });
 
-    it('stays as it was where the owner cannot be kept, and the command fails', async () => {
+    it('keeps the file, and the command fails, if the owner cannot be kept', async () => {
       chmodSync(path, 0o644);
       process.seteuid!(stranger);
       try {
@@ -212,7 +208,7 @@ describe('the file of keys', () => {
           env: {},
           nowMs: NOW_MS,
           out: () => undefined,
-          tell: (text: string) => void said.push(text),
+          err: (text: string) => void said.push(text),
         };
         expect(await runKeysCommand(['keys', 'revoke', id, '--file', path], io)).toBe(1);
         expect(said).toEqual([expect.stringMatching(/^Failed: .*its owner, group and mode \(EPERM\)/)]);

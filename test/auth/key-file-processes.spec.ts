@@ -1,4 +1,4 @@
-/* Several processes change one key file at once, behind the lock of a command that was killed. */
+/* Several processes change one key file concurrently, after a command was killed that held its lock. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -26,7 +26,7 @@ const LEFT_BEHIND = JSON.stringify({
   began: '',
 });
 
-test('no change is lost, however many find the lock left behind', async () => {
+test('no change is lost when several processes find an abandoned lock', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'keys-'));
   const workers: ChildProcess[] = Array.from({ length: PROCESSES }, () =>
     spawn(process.execPath, [join(__dirname, 'change-key-file.mjs')], {

@@ -12,7 +12,7 @@ import { ManualTimers } from '../support/timers.js';
 const read = (lines: readonly string[], handshake = false) =>
   readCredential({ rawHeaders: lines }, handshake);
 
-describe('where a credential is read from', () => {
+describe('readCredential()', () => {
   it.each([
     [['Authorization', 'Bearer a.b-c_d~e+f/g=='], 'bearer', 'a.b-c_d~e+f/g=='],
     [['AUTHORIZATION', 'BEARER \t x'], 'bearer', 'x'],
@@ -32,11 +32,11 @@ describe('where a credential is read from', () => {
     value => expect(read(['Authorization', value])).toEqual({ kind: 'malformed' }),
   );
 
-  it('none that is too long', () => {
+  it('rejects a credential that is too long', () => {
     expect(read(['X-API-Key', 'a'.repeat(16_385)])).toEqual({ kind: 'malformed' });
   });
 
-  it('a subprotocol counts in a handshake, and nowhere else', () => {
+  it('reads a subprotocol only in a handshake', () => {
     const lines = ['Sec-WebSocket-Protocol', 'agent.v1, bearer.abc'];
     expect(read(lines)).toEqual({ kind: 'none' });
     expect(read(lines, true)).toEqual({ kind: 'credential', scheme: 'bearer', credential: 'abc' });
@@ -46,7 +46,7 @@ describe('where a credential is read from', () => {
   });
 });
 
-describe('a URL', () => {
+describe('namesParameter()', () => {
   const names = new Set(['api_key', 'token', 'Schlüssel'].map(parameterName));
   it.each([
     '/?token=',
@@ -76,7 +76,7 @@ describe('a URL', () => {
   ])('%s names none', target => expect(namesParameter(target, names)).toBe(false));
 });
 
-describe('no header yields an identity without a valid credential', () => {
+describe('headers without a valid credential authenticate no agent', () => {
   const keys = new TestKeys();
   const { key } = keys.add('real', { scopes: ['a'] });
   const gone = keys.add('gone', { disabled: true }).key;
@@ -123,7 +123,7 @@ describe('no header yields an identity without a valid credential', () => {
   const value = fc.array(token, { maxLength: 5 }).map(tokens => tokens.join(''));
   const lines = fc.array(fc.tuple(name, value), { maxLength: 4 }).map(pairs => pairs.flat());
 
-  it('whatever is put together from parts of credentials', async () => {
+  it('for any combination of credential fragments', async () => {
     await fc.assert(
       fc.asyncProperty(lines, fc.boolean(), async (rawHeaders, handshake) => {
         // Parts can make up the whole key again: that one is valid.
@@ -134,7 +134,7 @@ describe('no header yields an identity without a valid credential', () => {
     );
   });
 
-  it('and the valid one does', async () => {
+  it('and a valid credential authenticates its agent', async () => {
     expect(await authenticate(['Authorization', `Bearer ${key}`], false)).toBe('real');
     expect(await authenticate(['X-API-Key', key], false)).toBe('real');
     expect(await authenticate(['Sec-WebSocket-Protocol', `a, bearer.${key}`], true)).toBe('real');

@@ -14,23 +14,23 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 interface Run {
   readonly status: number;
   readonly out: string;
-  readonly told: string;
+  readonly err: string;
 }
 
 async function keys(args: string, env: Record<string, string> = {}): Promise<Run> {
-  const lines: Record<'out' | 'tell', string[]> = { out: [], tell: [] };
+  const lines: Record<'out' | 'err', string[]> = { out: [], err: [] };
   const status = await runKeysCommand(args === '' ? [] : args.split(' '), {
     env: { AUTH_KEY_SECRET: SECRET, AUTH_KEYS_FILE: join(folder, 'keys.json'), ...env },
     nowMs: NOW_MS,
     out: text => void lines.out.push(text),
-    tell: text => void lines.tell.push(text),
+    err: text => void lines.err.push(text),
   });
-  return { status, out: lines.out.join('\n'), told: lines.tell.join('\n') };
+  return { status, out: lines.out.join('').trimEnd(), err: lines.err.join('') };
 }
 
 const idOf = (key: string): string => key.slice(4, 20);
 
-/** What an app that reads the file says to a key. */
+/** Verifies a key as an app with this file does. */
 async function verify(key: string, laterMs = 0): Promise<unknown> {
   const store = new FileKeyStore(join(folder, 'keys.json'));
   const clock = new ManualClock(NOW_MS);
@@ -44,12 +44,12 @@ async function verify(key: string, laterMs = 0): Promise<unknown> {
 const DAY = 86_400_000;
 
 describe('keys create', () => {
-  it('prints the key once and alone, and an app takes it', async () => {
+  it('prints only the key to standard output, and an app accepts it', async () => {
     const options =
       '--scopes data:read,data:write --tier free --tenant acme --tools read_*,run --expires 90d';
-    const { status, out, told } = await keys(`keys create bot ${options}`);
+    const { status, out, err } = await keys(`keys create bot ${options}`);
     expect([status, out]).toEqual([0, expect.stringMatching(/^ask_\w{16}_\w{49}$/)]);
-    expect(told).not.toContain(out);
+    expect(err).not.toContain(out);
     expect(readFileSync(join(folder, 'keys.json'), 'utf8')).not.toContain(out.slice(21, 64));
     expect(await verify(out)).toMatchObject({
       id: 'bot',
@@ -61,7 +61,7 @@ describe('keys create', () => {
     expect(await verify(out, 90 * DAY)).toBe('expired');
   });
 
-  it('takes times, a part of the scopes, and another prefix', async () => {
+  it('accepts times, a subset of the scopes, and another prefix', async () => {
     const { out } = await keys(
       'keys create bot --scopes a,b --key-scopes b --not-before 2030-01-02T00:00:00Z --prefix acme',
     );
@@ -74,9 +74,15 @@ describe('keys create', () => {
     ['no secret', 'keys create bot', { AUTH_KEY_SECRET: '' }, 1, 'AUTH_KEY_SECRET must hold'],
     ['a short secret', 'keys create bot', { AUTH_KEY_SECRET: 'short' }, 1, 'at least 32 characters'],
     ['no agent', 'keys create', {}, 2, 'Which agent?'],
-    ['a bad span', 'keys create bot --expires 3m', {}, 2, '--expires is no time span'],
-    ['a time without zone', 'keys create bot --expires 2030-01-02T00:00:00', {}, 2, '--expires is no time'],
-    ['a bad scope', 'keys create bot --scopes a"b', {}, 1, 'holds no scope'],
+    ['a bad span', 'keys create bot --expires 3m', {}, 2, '--expires is not a duration'],
+    [
+      'a time without zone',
+      'keys create bot --expires 2030-01-02T00:00:00',
+      {},
+      2,
+      '--expires is not a time',
+    ],
+    ['a bad scope', 'keys create bot --scopes a"b', {}, 1, 'has an invalid scope'],
     ['an unknown option', 'keys create bot --scope a', {}, 2, '--scope'],
     ['an unknown command', 'keys destroy', {}, 2, '"destroy"'],
     ['another area', 'secrets list', {}, 2, 'Which command?'],
@@ -84,11 +90,11 @@ describe('keys create', () => {
     ['an unknown key', 'keys revoke nothing', {}, 1, 'There is no key "nothing"'],
     ['--redis without a URL', 'keys list --redis', {}, 2, 'REDIS_URL'],
     ['one argument too many', 'keys create a b', {}, 2, 'Too many arguments: b'],
-  ])('refuses %s', async (_title, args, env, status, says) => {
+  ])('rejects %s', async (_title, args, env, status, says) => {
     const run = await keys(args, env as Record<string, string>);
     expect([run.status, run.out]).toEqual([status, '']);
-    expect(run.told).toContain(says);
-    expect(run.told).not.toContain(SECRET);
+    expect(run.err).toContain(says);
+    expect(run.err).not.toContain(SECRET);
   });
 });
 
@@ -101,7 +107,7 @@ describe('the other commands', () => {
     expect(json).not.toContain('digest');
   });
 
-  it('rotate lets both keys live for the overlap', async () => {
+  it('rotate keeps both keys valid for the overlap', async () => {
     const { out: old } = await keys('keys create bot --scopes a');
     const { out: next, status } = await keys(`keys rotate ${idOf(old)} --overlap 1d`);
     expect(status).toBe(0);
@@ -111,7 +117,7 @@ describe('the other commands', () => {
     expect(await verify(next, DAY)).toMatchObject({ id: 'bot' });
   });
 
-  it('revoke ends one key, disable all of an agent', async () => {
+  it('revoke rejects one key, disable all keys of an agent', async () => {
     const [{ out: one }, { out: other }] = [await keys('keys create bot'), await keys('keys create bot')];
     await keys(`keys revoke ${idOf(one)}`);
     expect([await verify(one), await verify(other)]).toEqual([
@@ -125,7 +131,7 @@ describe('the other commands', () => {
     expect(await verify(one)).toBe('revoked');
   });
 
-  it('--help is an answer', async () => {
+  it('--help prints the usage', async () => {
     expect(await keys('--help')).toMatchObject({ status: 0, out: expect.stringContaining('Usage:') });
   });
 });

@@ -1,4 +1,4 @@
-/* Documents that @nestjs/swagger makes by itself, with the app's main.ts as its users write it. */
+/* OpenAPI documents of @nestjs/swagger, with a main.ts as in its documentation. */
 import { Controller, Get, Post } from '@nestjs/common';
 import {
   ApiExtension,
@@ -65,7 +65,7 @@ describe.each(PLATFORMS_AND_MODES)('%s', (_title, platform) => {
   };
   const either = [{ ApiKey: [] }, { Bearer: [] }];
 
-  test('schemes and refusals appear by themselves', async () => {
+  test('adds security schemes and error responses', async () => {
     const { paths, components } = await documentOf(keyed());
     expect(components.securitySchemes).toMatchObject({
       ApiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
@@ -85,7 +85,7 @@ describe.each(PLATFORMS_AND_MODES)('%s', (_title, platform) => {
     expect(JSON.stringify(paths)).not.toContain('x-agent-security');
   });
 
-  test('what the author has said stays', async () => {
+  test('keeps what the document already contains', async () => {
     const { paths } = await documentOf(keyed());
     expect(paths['/data/own'].get.security).toEqual([{ mtls: [] }]);
     expect(paths['/data/own'].get.responses['401'].description).toBe('mine');
@@ -97,13 +97,13 @@ describe.each(PLATFORMS_AND_MODES)('%s', (_title, platform) => {
     expect(paths['/open/shared'].get.security).toBeUndefined();
   });
 
-  test('a public route says so where the document asks for credentials everywhere', async () => {
+  test('a public route overrides a global security requirement', async () => {
     const { paths } = await documentOf(keyed(), true);
     expect(paths['/data/open'].get.security).toEqual([]);
     expect(paths['/data'].get.security).toEqual(either);
   });
 
-  test('without auth, and with openapi: false, nothing appears', async () => {
+  test('adds nothing without auth or with openapi: false', async () => {
     for (const auth of [false, { ...keyed(), openapi: false }] as const) {
       const document = await documentOf(auth);
       expect(document.components.securitySchemes).toBeUndefined();

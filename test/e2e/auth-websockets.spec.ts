@@ -1,4 +1,4 @@
-/* WebSockets: handshakes take the same credentials, and messages know the agent. */
+/* Authentication of WebSocket handshakes and messages. */
 import { Controller, Get, Injectable } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
@@ -89,7 +89,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       });
     };
 
-    test('refuses handshakes as it refuses requests', async () => {
+    test('rejects handshakes like requests', async () => {
       const app = await launch(WsAdapter);
       const challenge = 'Bearer realm="api"';
       expect(await status(app, '/agents')).toEqual([401, 'credential_missing', challenge]);
@@ -110,7 +110,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(app.logger.text).not.toContain(key);
     });
 
-    test('knows the agent in messages, by header and by subprotocol, which is not sent back', async () => {
+    test('authenticates messages by header and by subprotocol, which is not echoed', async () => {
       const app = await launch(WsAdapter);
       expect(await ask(app, '/agents', 'me', [], { 'X-API-Key': key })).toEqual([
         { event: 'me', data: 'bot' },
@@ -122,13 +122,13 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ]);
     });
 
-    test('holds messages to their scopes', async () => {
+    test('checks the scopes of messages', async () => {
       const app = await launch(WsAdapter);
       const [message] = await ask(app, '/agents', 'admin', [], { 'X-API-Key': key });
       expect(message.event).toBe('exception');
     });
 
-    test('a public gateway, and a public path, open without an agent, and not with a bad credential', async () => {
+    test('a public gateway and a public path need no credential, and reject an invalid one', async () => {
       const app = await launch(WsAdapter);
       expect(await ask(app, '/news', 'news', [])).toEqual([{ event: 'news', data: null }, '']);
       expect(await ask(app, '/news', 'news', [], { 'X-API-Key': key })).toEqual([
@@ -176,7 +176,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(await connect(app, '/news', transport)).toBeNull();
     });
 
-    test('a refused poll is answered as every refusal', async () => {
+    test('a rejected polling request gets the same problem', async () => {
       const app = await launch(IoAdapter);
       const answer = await app.send('/agents/?EIO=4&transport=polling');
       expect([answer.status, answer.json().code, answer.header('WWW-Authenticate')]).toEqual([

@@ -1,4 +1,4 @@
-/* Who is let in, who is refused, and with what: every answer over real HTTP. */
+/* Authentication and authorization over HTTP: every response. */
 import { Controller, Get, Post, UnauthorizedException, UseGuards } from '@nestjs/common';
 import {
   type Agent,
@@ -12,7 +12,7 @@ import {
   Scopes,
   SecurityEvents,
   type SecurityEvent,
-  switchAgent,
+  setAgentDisabled,
 } from '../../src/index.js';
 import type { Answer, HeaderLine } from '../support/http.js';
 import { exchange } from '../support/http.js';
@@ -130,7 +130,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     claims: { team: 7 },
   };
 
-  test('a key names its agent, in either header', async () => {
+  test('authenticates the agent of a key in either header', async () => {
     const { key, id } = keys.add('billing-bot', agent);
     const app = await launch();
     const expected = {
@@ -150,7 +150,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     }
   });
 
-  describe('refusals', () => {
+  describe('rejections', () => {
     type Row = [title: string, headers: (key: string) => HeaderLine[], expected: unknown[]];
     const missing = [401, 'credential_missing', CHALLENGE];
     const invalid = [401, 'invalid_token', INVALID];
@@ -164,7 +164,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ['an empty Authorization', () => [['Authorization', '']], missing],
       ['a scheme alone', () => [['Authorization', 'Bearer']], invalid],
       ['two tokens on a line', key => [['Authorization', `Bearer ${key} ${key}`]], invalid],
-      ['a key with a comma behind it', key => [['X-API-Key', `${key}, ${key}`]], invalid],
+      ['a key followed by a comma', key => [['X-API-Key', `${key}, ${key}`]], invalid],
       ['an empty X-API-Key', () => [['X-API-Key', '']], invalid],
       ['a key with a typo', key => [['X-API-Key', `${key.slice(0, -1)}!`]], invalid],
       ['a key with one character changed', key => [['X-API-Key', flip(key, 30)]], invalid],
@@ -228,21 +228,21 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       }
     });
 
-    test('a revoked key, and a key of a disabled agent, from the next request on', async () => {
+    test('rejects a revoked key, and a key of a disabled agent, from the next request on', async () => {
       const { key, id } = keys.add('billing-bot', agent);
       const app = await launch();
       const status = async (): Promise<unknown[]> =>
         rejection(await app.send('/me', { headers: { 'X-API-Key': key } }));
       expect((await app.send('/me', { headers: { 'X-API-Key': key } })).status).toBe(200);
-      keys.set(switchAgent(keys.book, 'billing-bot', true));
+      keys.set(setAgentDisabled(keys.book, 'billing-bot', true));
       expect(await status()).toEqual(invalid);
-      keys.set(switchAgent(keys.book, 'billing-bot', false));
+      keys.set(setAgentDisabled(keys.book, 'billing-bot', false));
       expect((await app.send('/me', { headers: { 'X-API-Key': key } })).status).toBe(200);
       keys.set(revokeKey(keys.book, id, NOW_MS));
       expect(await status()).toEqual(invalid);
     });
 
-    test('a key before its time, and behind it', async () => {
+    test('rejects a key before notBefore and after its expiry', async () => {
       const { key } = keys.add('billing-bot', agent, {
         notBeforeMs: NOW_MS + 1000,
         expiresMs: NOW_MS + 3000,
@@ -260,7 +260,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(answer.header('X-Token-Expired')).toBe('true');
     });
 
-    test('an expired key with a wrong secret is not told that it has expired', async () => {
+    test('does not reveal the expiry of a key to a wrong secret', async () => {
       const { key } = keys.add('billing-bot', agent, { expiresMs: NOW_MS - 1 });
       const app = await launch();
       const answer = await app.send('/me', { headers: { 'X-API-Key': forge(key) } });
@@ -281,14 +281,14 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       },
     );
 
-    test('a parameter that only resembles one passes', async () => {
+    test('accepts a query parameter with a similar name', async () => {
       const { key } = keys.add('billing-bot', agent);
       const app = await launch();
       const answer = await app.send('/me?tokens=3&my_token=1&x=token', { headers: { 'X-API-Key': key } });
       expect(answer.status).toBe(200);
     });
 
-    test('a store that fails', async () => {
+    test('answers 503 if the store fails', async () => {
       const failing = { find: () => Promise.reject(new Error('the vault is sealed')) };
       const app = await launch({ apiKeys: { store: failing, secret: SECRET } });
       const answer = await app.send('/me', { headers: { 'X-API-Key': other } });
@@ -325,7 +325,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       `${CHALLENGE}, error="insufficient_scope", scope="${scope}"`,
     ];
 
-    test('all of them, one of them, and the handler over its class', async () => {
+    test('requires all of @Scopes() and one of @AnyScope(), and a handler replaces its class', async () => {
       const { key } = keys.add('reader', { scopes: ['data:read'] });
       const app = await launch();
       const send = (path: string): Promise<Answer> => app.send(path, { headers: { 'X-API-Key': key } });
@@ -342,7 +342,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await send('/doors/scoped')).status).toBe(200);
     });
 
-    test('an agent without any of several is told of all of them', async () => {
+    test('lists all required scopes in the 403', async () => {
       const { key } = keys.add('nobody', {});
       const app = await launch();
       const answer = await app.send('/either', { headers: { 'X-API-Key': key } });
@@ -350,7 +350,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(answer.json().any_of_scopes).toEqual(['admin', 'data:read']);
     });
 
-    test('a key has no scope that its agent has lost', async () => {
+    test('a key loses the scopes that its agent loses', async () => {
       const { key } = keys.add(
         'narrow',
         { scopes: ['data:read', 'admin'] },
@@ -361,7 +361,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(answer.json().scopes).toEqual(['data:read']);
     });
 
-    test('challenges name realm and metadata', async () => {
+    test('challenges contain realm and resource_metadata', async () => {
       const { key } = keys.add('nobody', {});
       const app = await launch({ realm: 'agents', resource: 'https://api.example.com/v1' });
       const metadata = 'https://api.example.com/.well-known/oauth-protected-resource/v1';
@@ -375,7 +375,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   describe('a public route', () => {
-    test('knows the agent whose credential is valid, and refuses one that is not', async () => {
+    test('authenticates a valid credential and rejects an invalid one', async () => {
       const { key } = keys.add('billing-bot', agent);
       const app = await launch();
       expect((await app.send('/open')).json()).toEqual({ id: null });
@@ -387,7 +387,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   describe('order and limits', () => {
-    test('two agents of one address have a quota each, and two keys of one agent share it', async () => {
+    test('two agents of one address have separate quotas, and two keys of one agent share one', async () => {
       const [one, again, other] = [keys.add('one'), keys.add('one'), keys.add('other')];
       const app = await launch();
       const post = async ({ key }: { key: string }): Promise<number> =>
@@ -398,7 +398,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect([await post(other), await post(other), await post(other)]).toEqual([201, 201, 429]);
     });
 
-    test('the tier of the agent chooses its limits', async () => {
+    test('the tier of the agent selects its limits', async () => {
       const [free, paid, none] = [
         keys.add('free', { tier: 'free' }),
         keys.add('paid', { tier: 'paid' }),
@@ -414,7 +414,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await app.send('/me', { headers: { 'X-API-Key': free.key } })).status).toBe(429);
     });
 
-    test('limits come in front of scopes', async () => {
+    test('rate limits are checked before scopes', async () => {
       const { key } = keys.add('nobody');
       const app = await launch({}, { options: { rateLimit: { limits: '2/minute' } } });
       const get = async (): Promise<number> =>
@@ -422,7 +422,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect([await get(), await get(), await get()]).toEqual([403, 403, 429]);
     });
 
-    test('failed attempts are limited by address, and never hinder a valid key', async () => {
+    test('failed attempts are limited per address and never reject a valid key', async () => {
       const { key } = keys.add('billing-bot', agent);
       const app = await launch({ failedAttempts: '3/minute' });
       const events: SecurityEvent[] = [];
@@ -453,20 +453,20 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await bad()).status).toBe(401);
     });
 
-    test('refusals without a credential count against the address', async () => {
+    test('requests without a credential are counted per address', async () => {
       const app = await launch({}, { options: { rateLimit: { limits: '2/minute' } } });
       const get = async (): Promise<number> => (await app.send('/me')).status;
       expect([await get(), await get(), await get()]).toEqual([401, 401, 429]);
     });
 
-    test('an unknown path is a 404 to everybody', async () => {
+    test('an unknown path is a 404 for all clients', async () => {
       const app = await launch();
       expect((await app.send('/nowhere')).status).toBe(404);
     });
   });
 
   describe('identify', () => {
-    test('names the agent of an app that has its own authentication', async () => {
+    test('returns the agent of the app’s own authentication', async () => {
       const app = await launch({
         apiKeys: false,
         identify: request => {
@@ -489,7 +489,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(app.logger.find('auth.identify must return an agent with an id', 'error')).toHaveLength(1);
     });
 
-    test('is not asked about a key, and sees what middleware left on the request', async () => {
+    test('is not called for an API key, and reads what middleware has set', async () => {
       const { key } = keys.add('billing-bot', agent);
       const asked: unknown[] = [];
       const app = await launch(
@@ -527,21 +527,21 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     Scopes('a')(Contradiction.prototype, 'get', handler);
     Public()(Contradiction.prototype, 'get', handler);
 
-    test('a route that is public and needs scopes stops it', async () => {
+    test('a public route with scopes stops the start-up', async () => {
       await expect(launch({}, { controllers: [Contradiction] })).rejects.toMatchObject({
         code: 'ASEC_AUTH_ROUTE',
         option: '@Public()',
       });
     });
 
-    test('scopes without auth stop it', async () => {
+    test('scopes without auth stop the start-up', async () => {
       await expect(start(platform, { controllers: [Inherited] })).rejects.toMatchObject({
         code: 'ASEC_AUTH_ROUTE',
         option: '@Scopes()',
       });
     });
 
-    test('@Public() without auth does not', async () => {
+    test('@Public() without auth does not stop the start-up', async () => {
       @Controller('plain')
       @Public()
       class Plain {
@@ -555,7 +555,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
   });
 
-  test('a guard put on by hand asks no second time', async () => {
+  test('a guard that is applied twice verifies once', async () => {
     @Controller('more')
     class More {
       @Get()
@@ -575,7 +575,7 @@ function flip(key: string, at: number): string {
   return key.slice(0, at) + (key[at] === 'A' ? 'B' : 'A') + key.slice(at + 1);
 }
 
-/** A key of the same ID with another secret, whose checksum fits. */
+/** A key of the same ID with another secret and a valid checksum. */
 function forge(key: string): string {
   return createApiKey('ask', key.slice(4, 20)).text;
 }

@@ -1,4 +1,4 @@
-/* One holder of bound tokens cannot use up the memory of DPoP proofs, without which nobody's proof is accepted. */
+/* An agent with bound tokens cannot fill the replay memory of DPoP proofs, which would reject the proofs of all agents. */
 import { createHash, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { Controller, Get } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, SignJWT } from 'jose';
@@ -7,6 +7,22 @@ import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
 import { AUDIENCE, EC, ISSUER, NOW_S, sign } from '../tokens/support.js';
+
+const MAX_PROOFS = 8;
+
+/** The real memory, with room for few proofs. */
+jest.mock('../../src/tokens/replay-memory.js', () => {
+  const { ReplayMemory } = jest.requireActual<typeof import('../../src/tokens/replay-memory.js')>(
+    '../../src/tokens/replay-memory.js',
+  );
+  return {
+    ReplayMemory: class extends ReplayMemory {
+      constructor(windowMs: number) {
+        super(windowMs, 8);
+      }
+    },
+  };
+});
 
 @Controller()
 class Routes {
@@ -21,7 +37,6 @@ interface Pair {
   readonly privateKey: KeyObject;
 }
 const makePair = (): Pair => generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const MAX_PROOFS = 8;
 const OWN_ISSUER = 'https://api.example.com';
 
 describe.each(PLATFORMS)('%s', (_title, platform) => {
@@ -41,7 +56,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         issuer: ISSUER,
         algorithms: ['ES256'],
         keys: EC.publicKey,
-        dpop: { maxProofs: MAX_PROOFS },
+        dpop: true,
       },
     });
   const prove = async (by: Pair, claims: Record<string, unknown>): Promise<string> =>
@@ -84,7 +99,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(await call(await tokenOf('two', pair), pair)).toBe(200);
   });
 
-  it('proofs of other keys than the one of the token take no room', async () => {
+  it('proofs of keys other than the token’s use no room', async () => {
     await withTokens();
     const pair = makePair();
     const token = await tokenOf('one', pair);
@@ -101,7 +116,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       tokenEndpoint: {
         issuer: OWN_ISSUER,
         insecureEphemeralKey: true,
-        dpop: { maxProofs: MAX_PROOFS },
+        dpop: true,
       },
     });
     const ask = async (client: keyof typeof clients): Promise<number> => {

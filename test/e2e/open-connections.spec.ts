@@ -1,4 +1,4 @@
-/* What happens to connections that are open when the identity behind them ends: messages on them are rejected, and they are closed. */
+/* Open connections whose credential is revoked or expires: messages on them are rejected, and they are closed. */
 import type { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
@@ -24,7 +24,7 @@ import {
   Scopes,
   type SecurityEvent,
   SecurityEvents,
-  switchAgent,
+  setAgentDisabled,
   TIMERS,
 } from '../../src/index.js';
 import { NOW_MS, SECRET, TestKeys } from '../support/keys.js';
@@ -96,7 +96,7 @@ afterEach(() => {
   for (const each of open.splice(0)) each.terminate();
 });
 
-/** Keys that a store hands out anew each time, after a wait: what changes in it, it tells nobody. */
+/** An asynchronous store that creates a record for each call and reports no changes. */
 class RemoteStore implements ApiKeyStore {
   answers: 'in time' | 'never' | 'with an error' = 'in time';
   asked = 0;
@@ -236,7 +236,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       'a key whose agent is disabled',
       'revoked',
       withKeys,
-      () => change(book => switchAgent(book, 'bot', true)),
+      () => change(book => setAgentDisabled(book, 'bot', true)),
     ],
     ['a key that expires', 'expired', withKeys, () => app.clock.advance(3_600_000)],
     ['a token that expires', 'expired', withTokens, () => app.clock.advance(60_000)],
@@ -244,7 +244,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       'a token whose agent is disabled',
       'revoked',
       withTokens,
-      () => change(book => switchAgent(book, 'bot', true)),
+      () => change(book => setAgentDisabled(book, 'bot', true)),
     ],
     ['a token of the own endpoint that expires', 'expired', withOwnTokens, () => app.clock.advance(600_000)],
     ['a token of the own endpoint whose key is revoked', 'revoked', withOwnTokens, () => revoke()],
@@ -295,7 +295,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     await launch({ apiKeys: { store, secret: SECRET } });
     const socket = await connectWs(key);
     expect((await ask(socket, 'delete')).data).toBe('deleted');
-    change(book => switchAgent(book, 'bot', true));
+    change(book => setAgentDisabled(book, 'bot', true));
     for (const event of ['delete', 'news', 'admin']) {
       expect(await ask(socket, event)).toMatchObject({
         event: 'exception',
@@ -303,7 +303,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       });
     }
     expect(calls).toEqual(['delete']);
-    change(book => switchAgent(book, 'bot', false));
+    change(book => setAgentDisabled(book, 'bot', false));
     expect((await ask(socket, 'delete')).data).toBe('deleted');
   });
 
@@ -317,7 +317,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(calls).toEqual(['delete']);
   });
 
-  it('takes a scope away from open sockets with the next message', async () => {
+  it('removes a scope from open sockets with the next message', async () => {
     await launch();
     const socket = await connectWs(key);
     expect((await ask(socket, 'admin')).data).toBe('done');
@@ -326,7 +326,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(calls).toEqual(['admin']);
   });
 
-  it('does not take the key of another agent, or another secret, for the key that opened the socket', async () => {
+  it('does not accept the key of another agent, or another secret, for the key that opened the socket', async () => {
     await launch();
     const [one, two] = [await connectWs(key), await connectWs(other)];
     const [first, second] = [closing(one), closing(two)];
@@ -401,7 +401,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(events).toMatchObject([{ agent: 'bot', reason: 'revoked' }]);
   });
 
-  describe('a request that is not answered yet', () => {
+  describe('a pending request', () => {
     const started = async (): Promise<void> => {
       while (waiting.length === 0) await new Promise(resolve => setImmediate(resolve));
     };
@@ -409,7 +409,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       for (const each of waiting) (each.raw ?? each).end('slow');
     };
 
-    it('is answered when its key has expired meanwhile', async () => {
+    it('is answered if its key expires meanwhile', async () => {
       await launch();
       const slow = app.send('/slow', { headers: bearer(key) });
       await started();
@@ -421,7 +421,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(events).toEqual([]);
     });
 
-    it('is cut off when its key is revoked', async () => {
+    it('is aborted when its key is revoked', async () => {
       await launch();
       const slow = app.send('/slow', { headers: bearer(key) });
       await started();
@@ -430,7 +430,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
   });
 
-  it('finds a stream that has pipelined requests of another identity behind it', async () => {
+  it('closes a stream that is followed by pipelined requests of another agent', async () => {
     await launch();
     const socket = connect(app.port, '127.0.0.1');
     open.push({ terminate: () => socket.destroy() });
@@ -449,8 +449,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(events).toMatchObject([{ agent: 'bot', reason: 'revoked' }]);
   });
 
-  describe('a store that makes callers wait', () => {
-    it('is asked once a second about a key, however many connections it has', async () => {
+  describe('an asynchronous store', () => {
+    it('is called once a second per key, however many connections it has', async () => {
       const store = new RemoteStore(keys);
       await launch({ apiKeys: { store, secret: SECRET } });
       const sockets = await Promise.all(Array.from({ length: 5 }, () => connectWs(key)));
@@ -486,7 +486,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     );
   });
 
-  it('keeps nothing of requests and connections that have ended, and waits for nothing then', async () => {
+  it('releases requests and connections that have ended, and stops its timer', async () => {
     await launch();
     for (let count = 0; count < 3; count++) await app.send('/plain', { headers: bearer(key) });
     await app.send('/plain');
@@ -503,7 +503,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect([followed(), timers.size]).toEqual([0, 0]);
   });
 
-  it('forgets an idle connection that is kept, and follows it again', async () => {
+  it('releases an idle kept-alive connection, and tracks it again', async () => {
     await launch();
     const socket = connect(app.port, '127.0.0.1');
     open.push({ terminate: () => socket.destroy() });
@@ -519,7 +519,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 });
 
-it('closes one stream of an HTTP/2 session, and leaves the others', async () => {
+it('closes one stream of an HTTP/2 session and keeps the others', async () => {
   const keys = new TestKeys();
   const { key, id } = keys.add('bot');
   const other = keys.add('other').key;

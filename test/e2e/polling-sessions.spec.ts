@@ -1,4 +1,4 @@
-/* Sessions of socket.io's HTTP polling belong to the identity that opened them. */
+/* Sessions of socket.io's HTTP polling belong to the agent that has opened them. */
 import type { INestApplication } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { type OnGatewayConnection, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
@@ -99,7 +99,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     );
   });
 
-  it('answers another agent as if there were no such session', async () => {
+  it('answers another agent as if the session did not exist', async () => {
     await launch();
     const sid = await openSession(alice);
     const unknown = '&sid=AAAAAAAAAAAAAAAAAAAA';
@@ -158,7 +158,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await post(key, sid, WHO)).status).toBe(status);
   });
 
-  it('asks for a credential before it looks at the session', async () => {
+  it('requires a credential before it reads the session', async () => {
     await launch();
     const sid = await openSession(alice);
     expect((await post(undefined, sid, WHO)).status).toBe(401);
@@ -169,7 +169,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     ['a path without its slash', BareGateway, IoAdapter, '/ws?EIO=4&transport=polling'],
     ['a path that begins alike', BareGateway, IoAdapter, '/wsx?EIO=4&transport=polling'],
     ['a path that the adapter chose', Gateway, OwnAdapter, '/own/?EIO=4&transport=polling'],
-  ] as const)('judges polling on %s', async (_path, gateway, Adapter, base) => {
+  ] as const)('authenticates polling on %s', async (_path, gateway, Adapter, base) => {
     await launch(gateway, Adapter);
     const answer = await poll(undefined, '', base);
     expect([answer.status, answer.json().code]).toEqual([401, 'credential_missing']);
@@ -178,7 +178,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(heard).toEqual([]);
   });
 
-  it('has no sessions to tell apart without auth', async () => {
+  it('does not separate sessions without auth', async () => {
     await launch(Gateway, IoAdapter, { auth: false });
     const sid = await openSession(undefined);
     expect((await post(undefined, sid, '42["raw","x"]')).status).toBe(200);

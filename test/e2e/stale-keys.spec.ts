@@ -1,4 +1,4 @@
-/* Keys whose file cannot be read any more: revoked ones must not go on counting for ever. */
+/* A key file that becomes unreadable: revoked keys must not stay valid forever. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,8 +16,8 @@ class HomeController {
   }
 }
 
-describe.each(PLATFORMS)('a key file that is lost on %s', (_title, platform) => {
-  it('stops counting after a minute, with 503 and a line in the log, and counts again when it is back', async () => {
+describe.each(PLATFORMS)('a key file that is missing on %s', (_title, platform) => {
+  it('answers 503 and logs a warning after a minute, until the file can be read again', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'keys-'));
     try {
       const path = join(folder, 'keys.json');

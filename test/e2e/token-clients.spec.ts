@@ -1,4 +1,4 @@
-/* Real clients, unmodified, against the endpoint, its metadata and its keys. Their clock is the machine's, and so is the app's. */
+/* OAuth client libraries against the token endpoint, its metadata and its keys. Clients and app use the system clock. */
 import { Controller, Get } from '@nestjs/common';
 import { calculateJwkThumbprint, createRemoteJWKSet, decodeJwt, exportJWK, jwtVerify, SignJWT } from 'jose';
 import * as oauth from 'oauth4webapi';
@@ -78,7 +78,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     },
   );
 
-  test('oauth4webapi finds the resource, and understands refusals', async () => {
+  test('oauth4webapi discovers the resource and parses errors', async () => {
     await launch();
     const resource = new URL(issuer);
     const metadata = await oauth.processResourceDiscoveryResponse(
@@ -177,7 +177,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       }
     });
 
-    test('a bound token without its proof, or with a stale or borrowed one, is refused', async () => {
+    test('a bound token without a proof, or with a stale or foreign one, is rejected', async () => {
       await launch({ dpop: true });
       const pair = await oauth.generateKeyPair('ES256', { extractable: true });
       const other = await oauth.generateKeyPair('ES256', { extractable: true });
@@ -237,7 +237,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ]);
     });
 
-    test('a token that is bound to nothing is refused where proofs are required', async () => {
+    test('an unbound token is rejected where proofs are required', async () => {
       await launch({ dpop: { required: true } });
       const answer = await app.send('/oauth/token', {
         method: 'POST',

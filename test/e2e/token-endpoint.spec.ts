@@ -1,4 +1,4 @@
-/* Tokens for keys, as clients get and lose them: every answer over real HTTP. */
+/* The token endpoint over HTTP: every response, and the end of tokens. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import {
   CurrentAgent,
   revokeKey,
   Scopes,
-  switchAgent,
+  setAgentDisabled,
   type TokenEndpointOptions,
 } from '../../src/index.js';
 import type { Answer, HeaderLine, RequestOptions } from '../support/http.js';
@@ -111,7 +111,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     return answer.json().access_token as string;
   };
 
-  test('a key gets a token, and the token names the same agent', async () => {
+  test('issues a token for a key, with the same agent', async () => {
     const app = await launch();
     const answer = await ask(app);
     expect(answer.status).toBe(200);
@@ -151,7 +151,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
   });
 
-  test('the client names itself by its agent or its key, in the header or in the body', async () => {
+  test('accepts the agent ID or the key ID as the client ID, in the header or in the body', async () => {
     const app = await launch();
     const secret = encodeURIComponent(key);
     const ways: [string, Record<string, string>][] = [
@@ -164,7 +164,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     for (const [body, headers] of ways) expect((await ask(app, body, headers)).status).toBe(200);
   });
 
-  describe('refusals', () => {
+  describe('errors', () => {
     type Row = [
       title: string,
       expected: readonly [status: number, error: string, challenge?: string],
@@ -246,7 +246,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ['scopes with two spaces', [400, 'invalid_scope'], `${GRANT}&scope=data:read++data:write`, good],
       ['a scope with a quote', [400, 'invalid_scope'], `${GRANT}&scope=%22`, good],
       [
-        'a resource of somebody else',
+        'a resource that is not listed',
         [400, 'invalid_target'],
         `${GRANT}&resource=https://other.example`,
         good,
@@ -285,13 +285,13 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(app.logger.text).not.toContain(key);
     });
 
-    test('a credential in the query', async () => {
+    test('rejects a credential in the query', async () => {
       const app = await launch();
       const answer = await app.send(`/oauth/token?token=${key}`, { method: 'POST', body: GRANT });
       expect([answer.status, answer.json().code]).toEqual([400, 'credential_in_url']);
     });
 
-    test('a chunked body beyond the bound', async () => {
+    test('rejects a chunked body that is too large', async () => {
       const app = await launch();
       const answer = await app.send('/oauth/token', {
         method: 'POST',
@@ -306,13 +306,13 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
   });
 
-  test('a client that waits to be asked for its body is asked', async () => {
+  test('answers Expect: 100-continue', async () => {
     const app = await launch();
     const answer = await ask(app, GRANT, { Authorization: basic('bot-1', key), Expect: '100-continue' });
     expect(answer.status).toBe(200);
   });
 
-  test('scopes are as narrow as they are asked for', async () => {
+  test('issues the requested scopes', async () => {
     const app = await launch();
     const answer = await ask(app, `${GRANT}&scope=data:read`);
     expect(answer.json().scope).toBe('data:read');
@@ -325,7 +325,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     );
   });
 
-  test('a key with fewer scopes than its agent gives no more', async () => {
+  test('issues no more scopes than the key has', async () => {
     const { key: narrow } = keys.add('bot-1', {}, { scopes: ['data:read'] });
     const app = await launch();
     const headers = { Authorization: basic('bot-1', narrow) };
@@ -333,7 +333,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect((await ask(app, `${GRANT}&scope=data:write`, headers)).json().error).toBe('invalid_scope');
   });
 
-  test('the audience is what the client asks for', async () => {
+  test('issues the requested audience', async () => {
     const app = await launch();
     const jobs = decodeJwt(await tokenOf(app, `${GRANT}&resource=${encodeURIComponent(JOBS)}`));
     expect(jobs.aud).toBe(JOBS);
@@ -343,7 +343,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(both.aud).toEqual([ISSUER, JOBS]);
   });
 
-  describe('tokens are accepted for this API alone', () => {
+  describe('tokens are accepted for this API only', () => {
     const BILLING = 'https://billing.example.net';
     const asked = (...resources: string[]): string =>
       [GRANT, ...resources.map(name => `resource=${encodeURIComponent(name)}`)].join('&');
@@ -370,7 +370,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ]);
     });
 
-    it('describes no other API as this one', async () => {
+    it('describes no other API', async () => {
       const app = await launch({ resources: [BILLING, ISSUER, JOBS] }, { resource: ISSUER });
       const path = '/.well-known/oauth-protected-resource';
       expect((await app.send(path)).json().resource).toBe(ISSUER);
@@ -378,8 +378,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
   });
 
-  describe('the end of a token', () => {
-    test('its time', async () => {
+  describe('a token ends', () => {
+    test('at its expiry', async () => {
       const app = await launch({ lifetime: '5 minutes' });
       const headers = bearer(await tokenOf(app));
       app.clock.advance(299_000);
@@ -394,7 +394,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await app.send('/me', { headers: bearer(await tokenOf(app)) })).status).toBe(200);
     });
 
-    test('the time of its key', async () => {
+    test('at the expiry of its key', async () => {
       const { key: short } = keys.add('bot-1', {}, { expiresMs: NOW_MS + 90_000 });
       const app = await launch();
       const answer = await ask(app, GRANT, { Authorization: basic('bot-1', short) });
@@ -402,11 +402,11 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
 
     const ends: [title: string, end: () => void][] = [
-      ['the switch of its agent', () => keys.set(switchAgent(keys.book, 'bot-1', true))],
+      ['the switch of its agent', () => keys.set(setAgentDisabled(keys.book, 'bot-1', true))],
       ['its key, revoked', () => keys.set(revokeKey(keys.book, keyId, NOW_MS))],
       ['its agent, gone', () => keys.set({ agents: {}, keys: [] })],
     ];
-    it.each(ends)('%s: at once, and none is given any more', async (_ended, end) => {
+    it.each(ends)('at once, and no more are issued, after %s', async (_ended, end) => {
       const app = await launch();
       const headers = bearer(await tokenOf(app));
       expect((await app.send('/me', { headers })).status).toBe(200);
@@ -417,7 +417,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   describe('limits', () => {
-    test('of a client, whatever its keys', async () => {
+    test('apply per client, across its keys', async () => {
       const app = await launch({ limit: '2/minute' });
       const { key: other } = keys.add('bot-1');
       expect((await ask(app)).header('X-RateLimit-Remaining')).toBe('1');
@@ -429,7 +429,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await ask(app)).status).toBe(200);
     });
 
-    test('of failed attempts, which are counted with all others and hinder no good key', async () => {
+    test('count failed attempts and reject no valid key', async () => {
       const app = await launch({}, { failedAttempts: '2/minute' });
       const bad = { Authorization: basic('bot-1', createApiKey('ask').text) };
       expect((await ask(app, GRANT, bad)).status).toBe(401);
@@ -441,7 +441,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
   });
 
-  describe('what clients find out', () => {
+  describe('metadata', () => {
     const server = {
       issuer: ISSUER,
       token_endpoint: `${ISSUER}/oauth/token`,
@@ -479,7 +479,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect([posted.status, posted.header('Allow')]).toEqual([405, 'GET, HEAD']);
     });
 
-    test('of an issuer with a path, at both places', async () => {
+    test('of an issuer with a path is served at both paths', async () => {
       const app = await launch({ issuer: `${ISSUER}/tenant-1` });
       for (const path of ['', '/tenant-1']) {
         const answer = await app.send(`/.well-known/oauth-authorization-server${path}`);
@@ -490,7 +490,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       }
     });
 
-    test('stands before prefix, version and guards of the app', async () => {
+    test('is served without prefix, version and guards of the app', async () => {
       const app = await launch(
         { path: '/token' },
         {},
@@ -521,7 +521,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       return answer.json();
     };
 
-    test('are published without their private part, and verify', async () => {
+    test('are published without the private key, and verify tokens', async () => {
       const app = await launch();
       const { keys: set } = await published(app);
       expect(set).toEqual([
@@ -544,7 +544,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(payload.sub).toBe('bot-1');
     });
 
-    test('are exchanged while tokens are in use', async () => {
+    test('can be rotated while tokens are in use', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'signing-'));
       const file = join(folder, 'keys.json');
       const write = (...set: unknown[]): void => writeFileSync(file, JSON.stringify({ keys: set }));
@@ -573,7 +573,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         writeFileSync(file, '{"keys":');
         app.clock.advance(10_001);
         expect([await kids(app), await kidOf(app)]).toEqual([['first', 'second'], 'second']);
-        expect(app.logger.find('The keys of tokens cannot be read', 'warn')).toHaveLength(1);
+        expect(app.logger.find('The token keys cannot be read', 'warn')).toHaveLength(1);
 
         write(second);
         app.clock.advance(10_001);
@@ -585,7 +585,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       }
     });
 
-    test('are retired by their own end', async () => {
+    test('are not used after their exp', async () => {
       const first = jwk(FIRST, { kid: 'first', iat: NOW_S + 1, exp: NOW_S + 120 });
       const app = await launch({
         signingKeys: { keys: [jwk(SECOND, { kid: 'second', iat: NOW_S }), first] as never },
@@ -599,7 +599,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await app.send('/me', { headers: bearer(await tokenOf(app)) })).status).toBe(200);
     });
 
-    test('come from a function, asked again and again', async () => {
+    test('are read from a function repeatedly', async () => {
       let current: KeyObject = FIRST;
       const app = await launch({ signingKeys: () => Promise.resolve(current as never) });
       const old = await tokenOf(app);
@@ -608,7 +608,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await app.send('/me', { headers: bearer(old) })).status).toBe(401);
     });
 
-    test('that are all out of their time give no token', async () => {
+    test('issue no token while none is valid', async () => {
       const app = await launch({ signingKeys: jwk(FIRST, { nbf: NOW_S + 60 }) });
       const answer = await ask(app);
       expect([answer.status, answer.json().error, answer.header('Retry-After')]).toEqual([
@@ -618,7 +618,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ]);
     });
 
-    test('of one process, where that is asked for by name', async () => {
+    test('may be ephemeral', async () => {
       const [one, two] = [
         await launch({ insecureEphemeralKey: true }),
         await launch({ insecureEphemeralKey: true }),
@@ -629,7 +629,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
   });
 
-  test('a store that cannot tell gives no token, and no refusal', async () => {
+  test('answers 503 if the store fails', async () => {
     const store = { find: () => Promise.reject(new Error('down')) };
     const app = await launch({}, { apiKeys: { store, secret: SECRET } });
     const answer = await ask(app);

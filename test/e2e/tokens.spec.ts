@@ -1,4 +1,4 @@
-/* Tokens of another issuer, over real HTTP: the guard cases of test/fixtures/cases/jwt.json, and what stands behind each. */
+/* Tokens of another issuer over HTTP: the guard cases of test/fixtures/cases/jwt.json. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Controller, Get } from '@nestjs/common';
@@ -8,7 +8,7 @@ import {
   type AuthOptions,
   CurrentAgent,
   Scopes,
-  switchAgent,
+  setAgentDisabled,
   type TokensOptions,
 } from '../../src/index.js';
 import { loadCases } from '../fixtures/load-cases.js';
@@ -130,7 +130,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       },
     };
 
-    test('are all here', () => {
+    test('are complete', () => {
       expect(Object.keys(cases).toSorted()).toEqual(guard.map(({ name }) => name).toSorted());
     });
 
@@ -142,7 +142,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     );
   });
 
-  test('the algorithm none', async () => {
+  test('rejects the algorithm none', async () => {
     const app = await launch();
     const token = forge({ alg: 'none', typ: 'at+jwt' });
     for (const text of [token, token.slice(0, token.lastIndexOf('.') + 1)]) {
@@ -151,15 +151,15 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     }
   });
 
-  test('an agent that was switched off has no token of any issuer', async () => {
+  test('rejects tokens of any issuer for a disabled agent', async () => {
     const keys = new TestKeys();
     keys.add('agent-7');
     const app = await launch({}, { apiKeys: { store: keys.store, secret: SECRET } });
     const headers = bearer(await sign());
     expect((await app.send('/me', { headers })).status).toBe(200);
-    keys.set(switchAgent(keys.book, 'agent-7', true));
+    keys.set(setAgentDisabled(keys.book, 'agent-7', true));
     expect((await app.send('/me', { headers })).status).toBe(401);
-    keys.set(switchAgent(keys.book, 'agent-7', false));
+    keys.set(setAgentDisabled(keys.book, 'agent-7', false));
     expect((await app.send('/me', { headers })).status).toBe(200);
   });
 
@@ -184,7 +184,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
   });
 
-  test('what clients find out of an API whose tokens come from elsewhere', async () => {
+  test('serves the metadata of an API whose tokens another issuer issues', async () => {
     const app = await launch();
     const answer = await app.send('/.well-known/oauth-protected-resource');
     expect(answer.json()).toEqual({
@@ -197,7 +197,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect((await app.send('/oauth/token', { method: 'POST', body: 'a=b' })).status).toBe(404);
   });
 
-  describe('keys on the network', () => {
+  describe('a remote key set', () => {
     let server: Server;
     let fetched: number;
     let answer: () => { status?: number; headers?: Record<string, string>; body: string };
@@ -225,14 +225,14 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       return (await app.send('/me', { headers: bearer(token) })).status;
     };
 
-    test('are fetched once, however many ask', async () => {
+    test('is fetched once for concurrent requests', async () => {
       const app = await launch({ jwksUri: uri() });
       expect(fetched).toBe(0);
       expect(await Promise.all(Array.from({ length: 8 }, () => get(app, 'a')))).toEqual(Array(8).fill(200));
       expect(fetched).toBe(1);
     });
 
-    test('are fetched again for a key that is not there, but not at once, whatever tokens name', async () => {
+    test('is fetched again for an unknown key ID, after the cooldown', async () => {
       const app = await launch({ jwksUri: uri() });
       expect(await get(app, 'a')).toBe(200);
       serve(publicJwk(EC.publicKey, { kid: 'a' }), publicJwk(OTHER_EC.publicKey, { kid: 'b' }));
@@ -245,7 +245,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(fetched).toBe(2);
     });
 
-    test('that were withdrawn are taken no longer than the set’s age, also by tokens that were verified', async () => {
+    test('rejects cached tokens of a withdrawn key after its maximum age', async () => {
       const app = await launch({ jwksUri: uri() });
       const headers = bearer(await sign({ header: { kid: 'a' }, claims: { exp: NOW_S + 840 } }));
       expect((await app.send('/me', { headers })).status).toBe(200);
@@ -256,14 +256,14 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await app.send('/me', { headers })).status).toBe(401);
     });
 
-    test('hold while their issuer does not answer, for an hour; then nothing can be verified', async () => {
+    test('is used for an hour while the issuer does not answer; then requests get 503', async () => {
       const app = await launch({ jwksUri: uri() });
       expect(await get(app, 'a')).toBe(200);
       answer = () => ({ status: 500, body: '' });
       app.clock.advance(1_800_000);
       expect(await get(app, 'a')).toBe(200);
       expect(await get(app, 'a')).toBe(200);
-      expect(app.logger.find('The keys of tokens cannot be read', 'warn')).toHaveLength(1);
+      expect(app.logger.find('The token keys cannot be read', 'warn')).toHaveLength(1);
       app.clock.advance(2_400_000);
       expect(await get(app, 'a')).toBe(503);
       serve(publicJwk(EC.publicKey, { kid: 'a' }));
@@ -281,14 +281,14 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ['too many bytes', () => ({ body: JSON.stringify({ keys: [ec], x: 'x'.repeat(300_000) }) })],
       ['too many keys', () => ({ body: JSON.stringify({ keys: Array(101).fill(ec) }) })],
     ];
-    it.each(bad)('%s are no keys', async (_what, give) => {
+    it.each(bad)('is rejected: %s', async (_what, give) => {
       answer = give;
       const app = await launch({ jwksUri: uri() });
       const rejection = await app.send('/me', { headers: bearer(await sign({ header: { kid: 'a' } })) });
       expect([rejection.status, rejection.json().code]).toEqual([503, 'identity_unavailable']);
     });
 
-    test('of no use are passed over', async () => {
+    test('is used without its unsupported keys', async () => {
       serve(
         7,
         { kty: 'oct', k: 'c2VjcmV0', kid: 'a' },

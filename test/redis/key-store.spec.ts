@@ -119,7 +119,6 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     nowMs = 60_001;
     expect(() => store.find(id)).toThrow('too long');
     expect(() => store.find('unknown')).toThrow('too long');
-    expect(() => store.candidates(id)).toThrow('too long');
     expect(() => store.findAgent('bot')).toThrow('too long');
     const verifier = new ApiKeyVerifier(store, digests, 'ask', new ManualClock());
     await expect(verifier.verify(key)).rejects.toThrow('too long');

@@ -1,4 +1,4 @@
-/* Keys for tests, made as an operator makes them. */
+/* API keys for tests, created as an operator creates them. */
 import {
   addKey,
   EMPTY_BOOK,
@@ -11,10 +11,10 @@ import {
 
 export const SECRET = 'a secret of tests that is long enough';
 export const digests = new KeyDigests([SECRET]);
-/** When `ManualClock` begins. */
+/** The start of `ManualClock`. */
 export const NOW_MS = Date.UTC(2030, 0, 1);
 
-/** A book that is changed from test to test, and the store that follows it at once. */
+/** A key book that tests change, and a store that uses it at once. */
 export class TestKeys {
   book: KeyBook = EMPTY_BOOK;
   readonly store = new LiveStore(EMPTY_BOOK);
@@ -46,5 +46,5 @@ class LiveStore extends KeyBookStore {
   }
 }
 
-/** A key with another secret and a checksum that fits. */
+/** Creates a key with another secret and a valid checksum. */
 export { createApiKey } from '../../src/auth/api-key-format.js';

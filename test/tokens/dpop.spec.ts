@@ -1,6 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import * as jose from 'jose';
-import { openDpop } from '../../src/tokens/create-trust.js';
+import { createDpopRules } from '../../src/tokens/create-trust.js';
 import { checkProof } from '../../src/tokens/dpop.js';
 import { ReplayMemory } from '../../src/tokens/replay-memory.js';
 import { resolveDpop } from '../../src/tokens/tokens.options.js';
@@ -18,7 +18,7 @@ const REQUEST = {
   holder: 'agent-7',
 };
 
-const rules = () => openDpop(resolveDpop('dpop', true), 5_000)!;
+const rules = () => createDpopRules(resolveDpop('dpop', true), 5_000)!;
 
 interface Parts {
   claims?: Record<string, unknown>;
@@ -49,12 +49,12 @@ const good: [title: string, parts: Parts, request?: object][] = [
   ['made by a clock that is a little ahead', { claims: { iat: NOW_S + 5 } }],
   ['for asking for a token', { claims: { ath: undefined } }, { accessToken: undefined }],
 ];
-it.each(good)('a proof that is %s proves its key', async (...[, parts, request]) => {
+it.each(good)('accepts a proof that is %s', async (...[, parts, request]) => {
   const thumbprint = await jose.calculateJwkThumbprint(await jose.exportJWK(EC.publicKey));
   expect(await check(await prove(parts), request)).toBe(thumbprint);
 });
 
-it('takes the keys of its algorithms', async () => {
+it('accepts the keys of its algorithms', async () => {
   const proof = await prove({ key: ED.privateKey, header: { alg: 'EdDSA', jwk: publicJwk(ED.publicKey) } });
   expect(await check(proof)).toBe(await jose.calculateJwkThumbprint(await jose.exportJWK(ED.publicKey)));
 });
@@ -87,11 +87,11 @@ const bad: [title: string, parts: Parts, request?: object][] = [
     { key: RSA.privateKey, header: { alg: 'RS256', jwk: publicJwk(RSA.publicKey) } },
   ],
 ];
-it.each(bad)('a proof %s proves nothing', async (...[, parts, request]) => {
+it.each(bad)('rejects a proof %s', async (...[, parts, request]) => {
   expect(await check(await prove(parts), request)).toBeUndefined();
 });
 
-it('proves nothing a second time, and another key may use the same ID', async () => {
+it('rejects a replay, and accepts the same ID of another key', async () => {
   const seen = rules();
   const proof = await prove();
   const again = (text: string): Promise<string | undefined> =>
@@ -105,14 +105,14 @@ it('proves nothing a second time, and another key may use the same ID', async ()
   expect(seen.seen.size).toBe(2);
 });
 
-it('takes no room for a proof that proves nothing', async () => {
+it('stores no invalid proof', async () => {
   const seen = rules();
   await checkProof(jose, { ...REQUEST, proof: await prove({ key: OTHER_EC.privateKey }) }, seen, NOW_MS);
   expect(seen.seen.size).toBe(0);
 });
 
-describe('the memory of proofs', () => {
-  it('knows each for its window, whenever it came', () => {
+describe('ReplayMemory', () => {
+  it('remembers each ID for its window', () => {
     for (let atMs = 0; atMs < 200; atMs += 7) {
       const memory = new ReplayMemory(100, 1_000);
       memory.add('one', 'first', 0);
@@ -122,14 +122,14 @@ describe('the memory of proofs', () => {
     }
   });
 
-  it('forgets what is older than twice its window', () => {
+  it('forgets IDs that are older than twice the window', () => {
     const memory = new ReplayMemory(100, 1_000);
     memory.add('one', 'x', 0);
     expect(memory.add('one', 'x', 200)).toBe(true);
     expect(memory.size).toBe(1);
   });
 
-  it('rejects what is beyond a holder’s share, and has room again', () => {
+  it('rejects IDs beyond a holder’s share, and accepts them later', () => {
     const memory = new ReplayMemory(100, 4);
     const add = (id: string, atMs: number): boolean => memory.add('one', id, atMs);
     expect([add('a', 0), add('b', 0), add('c', 0)]).toEqual([true, true, false]);
@@ -137,7 +137,7 @@ describe('the memory of proofs', () => {
     expect(add('a', 100)).toBe(false);
   });
 
-  it('gives each holder half of the room that the ones before have left', () => {
+  it('allows each holder half of the remaining room', () => {
     const memory = new ReplayMemory(100, 64);
     const taken = [0, 1, 2, 3, 4].map(
       holder =>

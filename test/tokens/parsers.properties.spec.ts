@@ -1,4 +1,4 @@
-/* Parsers of what strangers send, on texts of meaningful tokens. */
+/* Property tests of the parsers of untrusted input. */
 import fc from 'fast-check';
 import { readBasic, readForm, readScopes } from '../../src/tokens/read-form.js';
 import { readJsonObject } from '../../src/tokens/read-json.js';
@@ -7,7 +7,7 @@ import { readJws } from '../../src/tokens/read-jws.js';
 const textOf = (...tokens: string[]): fc.Arbitrary<string> =>
   fc.array(fc.constantFrom(...tokens), { maxLength: 24 }).map(parts => parts.join(''));
 
-describe('a form', () => {
+describe('readForm()', () => {
   const alphabet = textOf(
     'grant_type',
     'client_id',
@@ -28,7 +28,7 @@ describe('a form', () => {
     '__proto__',
   );
 
-  it('is read as URLSearchParams reads it, or refused', () => {
+  it('reads a form as URLSearchParams does, or rejects it', () => {
     fc.assert(
       fc.property(alphabet, text => {
         const form = readForm(text);
@@ -45,7 +45,7 @@ describe('a form', () => {
     );
   });
 
-  it('that was written by URLSearchParams comes back', () => {
+  it('reads what URLSearchParams has serialized', () => {
     const name = fc.string({ minLength: 1, maxLength: 8, unit: 'grapheme' });
     fc.assert(
       fc.property(
@@ -59,7 +59,7 @@ describe('a form', () => {
     );
   });
 
-  it('holds so many parameters', () => {
+  it('limits the number of parameters', () => {
     const of = (count: number): string =>
       Array.from({ length: count }, (_each, index) => `a${index}=1`).join('&');
     expect(readForm(of(32))!.size).toBe(32);
@@ -67,8 +67,8 @@ describe('a form', () => {
   });
 });
 
-describe('Basic credentials', () => {
-  it('come back as they were written', () => {
+describe('readBasic()', () => {
+  it('reads the credentials that were encoded', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 40 });
     fc.assert(
       fc.property(
@@ -84,7 +84,7 @@ describe('Basic credentials', () => {
     );
   });
 
-  it('of any other form are none, and never an error', () => {
+  it('returns undefined for anything else and never throws', () => {
     const alphabet = textOf(
       'Basic',
       'basic',
@@ -123,12 +123,12 @@ describe('Basic credentials', () => {
     ['of bytes that are no text', 'Basic /zph', undefined],
     ['of base64url', 'Basic Ym90OmE_', undefined],
     ['with two spaces', 'Basic  Ym90OmE6Yg==', undefined],
-    ['with something behind', 'Basic Ym90OmE6Yg== x', undefined],
+    ['with trailing text', 'Basic Ym90OmE6Yg== x', undefined],
   ];
   it.each(rows)('%s', (_title, header, expected) => expect(readBasic(header)).toEqual(expected));
 });
 
-test('scopes are what RFC 6749 calls scopes, each once', () => {
+test('readScopes() accepts RFC 6749 scopes and removes duplicates', () => {
   const alphabet = textOf('data:read', 'a', ' ', '  ', '"', '\\', '\t', 'ü', '!', '~', '\x7f');
   const token = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
   fc.assert(
@@ -141,7 +141,7 @@ test('scopes are what RFC 6749 calls scopes, each once', () => {
   );
 });
 
-describe('JSON', () => {
+describe('readJsonObject()', () => {
   /** A slow model: writes an object with the names as given, repeated ones too. */
   const value = fc.letrec(tie => ({
     node: fc.oneof(
@@ -157,11 +157,11 @@ describe('JSON', () => {
     ),
   })).node as fc.Arbitrary<string>;
 
-  it('with each name once repeats none', () => {
+  it('accepts unique names', () => {
     fc.assert(fc.property(value, text => expect(readJsonObject(Buffer.from(`{"x":${text}}`))).toBeDefined()));
   });
 
-  it('with a name twice, at any depth and in any spelling, repeats it', () => {
+  it('rejects a duplicate name at any depth and in any spelling', () => {
     const again = fc.constantFrom('"a"', '"\\u0061"', '"\\u0061" ');
     fc.assert(
       fc.property(value, value, again, fc.integer({ min: 0, max: 3 }), (one, two, name, depth) => {
@@ -172,7 +172,7 @@ describe('JSON', () => {
     );
   });
 
-  it('of any bytes is read or refused, never an error', () => {
+  it('never throws for any bytes', () => {
     const alphabet = textOf(
       '{',
       '}',
@@ -200,7 +200,7 @@ describe('JSON', () => {
   });
 });
 
-test('a token is one spelling of its bytes, or none', () => {
+test('readJws() accepts only one spelling of a token', () => {
   const header = Buffer.from('{"alg":"ES256"}').toString('base64url');
   const alphabet = textOf(header, 'e30', 'c2ln', '.', '=', '-', '_', 'A', ' ', '\n', '?', 'W10', 'eyJh');
   fc.assert(

@@ -1,11 +1,11 @@
-/* Tokens as an issuer makes them, and as somebody who is none does. */
+/* Valid and forged tokens for tests. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { CompactSign } from 'jose';
 
 export const ISSUER = 'https://issuer.example';
 export const AUDIENCE = 'https://api.example.com';
 
-/** Of `ManualClock`. */
+/** The start of `ManualClock`. */
 export const NOW_S = Date.UTC(2030, 0, 1) / 1_000;
 
 export const EC = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -44,7 +44,7 @@ export function sign({ header, claims, payload, key = EC.privateKey }: TokenPart
     .sign(key);
 }
 
-/** A token of which only the text is made: header and claims as given, and any signature. */
+/** Serializes a token with the given header and claims, and an arbitrary signature. */
 export function forge(header: unknown, claims: unknown = CLAIMS, signature = 'c2lnbmF0dXJl'): string {
   const part = (value: unknown): string =>
     Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');

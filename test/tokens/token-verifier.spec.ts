@@ -35,14 +35,14 @@ function verifier(
     ...options,
   })!;
   const trust = createTrust(tokens, clock, () => undefined, isRevoked);
-  return new SignedTokenVerifier([trust], jose, clock, tokens.cacheSize);
+  return new SignedTokenVerifier([trust], jose, clock);
 }
 
 const verify = (token: string, options?: Partial<TokensOptions>): Promise<Verification> =>
   verifier(options).verify(token, REQUEST);
 
-describe('a good token', () => {
-  it('names its agent', async () => {
+describe('a valid token', () => {
+  it('authenticates its agent', async () => {
     const claims = { tier: 'gold', tenant: 'acme', tools: ['read_*'], extra: { deep: [1] } };
     expect(await verify(await sign({ claims }))).toEqual({
       verified: true,
@@ -59,7 +59,7 @@ describe('a good token', () => {
     });
   });
 
-  it('is another object for each request, and nothing of it is shared', async () => {
+  it('creates a new agent for each request, which shares nothing', async () => {
     const one = verifier();
     const token = await sign({ claims: { tools: ['a'], extra: { deep: [1] } } });
     const [first, second] = [await one.verify(token, REQUEST), await one.verify(token, REQUEST)];
@@ -110,7 +110,7 @@ describe('a good token', () => {
     });
   });
 
-  it('is signed with a secret where one is shared', async () => {
+  it('may be signed with a shared secret', async () => {
     const secret = 'a secret of more than thirty-two bytes';
     const token = await new jose.CompactSign(Buffer.from(JSON.stringify(CLAIMS)))
       .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
@@ -124,7 +124,7 @@ describe('a good token', () => {
     expect(await verify(confused, { keys: pem })).toEqual({ verified: false, reason: 'invalid' });
   });
 
-  it('is read by other names of claims', async () => {
+  it('may have other claim names', async () => {
     const claims = { client_id: 'c-1', scp: 'a', plan: 'free', org: 'o', allowed: 'x y' };
     const names = { id: 'client_id', scopes: 'scp', tier: 'plan', tenant: 'org', tools: 'allowed' };
     expect(await verify(await sign({ claims }), { claims: names })).toMatchObject({
@@ -147,7 +147,7 @@ describe('a good token', () => {
   });
 });
 
-describe('a bad token', () => {
+describe('an invalid token', () => {
   type Row = [title: string, parts: TokenParts, reason: string, options?: Partial<TokensOptions>];
   const rows: Row[] = [
     ['expired', { claims: { exp: NOW_S - 6 } }, 'expired'],
@@ -206,7 +206,7 @@ describe('a bad token', () => {
       { keys: publicJwk(RSA.publicKey, { alg: 'PS256' }), algorithms: ['RS256', 'PS256'] },
     ],
     [
-      'with a key ID that nobody has',
+      'with an unknown key ID',
       { header: { kid: 'c' } },
       'invalid',
       { keys: publicJwk(EC.publicKey, { kid: 'a' }) },
@@ -234,7 +234,7 @@ describe('a bad token', () => {
     ],
     ['with claims that are no object', { payload: '["sub"]' }, 'malformed'],
     ['that is bound to a certificate', { claims: { cnf: { 'x5t#S256': 'abc' } } }, 'invalid'],
-    ['that is bound to a key, where nobody looks at proofs', { claims: { cnf: { jkt: 'abc' } } }, 'invalid'],
+    ['that is bound to a key, without DPoP', { claims: { cnf: { jkt: 'abc' } } }, 'invalid'],
   ];
   it.each(rows)('%s', async (...[, parts, reason, options]) => {
     expect(await verify(await sign(parts), options)).toEqual({ verified: false, reason });
@@ -269,14 +269,14 @@ describe('a bad token', () => {
     expect(await verify(make(await sign()))).toEqual({ verified: false, reason });
   });
 
-  it('has one character of its signature changed', async () => {
+  it('is rejected if one character of its signature is changed', async () => {
     const token = await sign();
     const changed = token.slice(0, -3) + (token.at(-3) === 'A' ? 'B' : 'A') + token.slice(-2);
     expect(await verify(changed)).toEqual({ verified: false, reason: 'invalid' });
   });
 });
 
-describe('what was verified a moment ago', () => {
+describe('a cached token', () => {
   const counting = (): { jose: typeof jose; tries: () => number } => {
     let tries = 0;
     const compactVerify = ((...call: Parameters<typeof jose.compactVerify>) => {
@@ -293,7 +293,6 @@ describe('what was verified a moment ago', () => {
       audience: AUDIENCE,
       algorithms: ['ES256'],
       keys: EC.publicKey,
-      cacheSize,
     })!;
     const trust = createTrust(tokens, clock, () => undefined, isRevoked);
     return { ...counter, verifier: new SignedTokenVerifier([trust], counter.jose, clock, cacheSize) };
@@ -306,7 +305,7 @@ describe('what was verified a moment ago', () => {
     expect(tries()).toBe(1);
   });
 
-  it('counts no longer than the token lives', async () => {
+  it('is rejected after its expiry', async () => {
     const clock = new ManualClock();
     const { verifier: one } = cached(10, clock);
     const token = await sign({ claims: { exp: NOW_S + 60 } });
@@ -315,7 +314,7 @@ describe('what was verified a moment ago', () => {
     expect(await one.verify(token, REQUEST)).toEqual({ verified: false, reason: 'expired' });
   });
 
-  it('is bounded: the oldest one makes room', async () => {
+  it('is evicted when the cache is full', async () => {
     const { verifier: one, tries } = cached(2, new ManualClock());
     const tokens = await Promise.all(['a', 'b', 'c'].map(jti => sign({ claims: { jti } })));
     for (const token of tokens) await one.verify(token, REQUEST);
@@ -325,7 +324,7 @@ describe('what was verified a moment ago', () => {
     expect(tries()).toBe(4);
   });
 
-  it('holds nothing that was refused', async () => {
+  it('is never a rejected one', async () => {
     const { verifier: one, tries } = cached(10, new ManualClock());
     const token = await sign({ key: OTHER_EC.privateKey });
     await one.verify(token, REQUEST);
@@ -333,7 +332,7 @@ describe('what was verified a moment ago', () => {
     expect(tries()).toBe(2);
   });
 
-  it('does not outlive the switch that stops its agent', async () => {
+  it('is rejected when its agent is disabled', async () => {
     const revoked = new Set<string>();
     const { verifier: one } = cached(10, new ManualClock(), id => revoked.has(id));
     const token = await sign();
@@ -342,7 +341,7 @@ describe('what was verified a moment ago', () => {
     expect(await one.verify(token, REQUEST)).toEqual({ verified: false, reason: 'revoked' });
   });
 
-  it('waits for a store that answers later', async () => {
+  it('waits for an asynchronous store', async () => {
     const one = verifier({}, new ManualClock(), () => Promise.resolve(true));
     expect(await one.verify(await sign(), REQUEST)).toEqual({ verified: false, reason: 'revoked' });
   });

@@ -1,8 +1,8 @@
 import type { Agent } from '../common/agent.js';
 import type { ApiKeyRecord } from './api-key-store.js';
 
-/** An agent for one request: frozen through and through, and nothing in it is shared with the next. */
-export function freshAgent(parts: {
+/** Creates the agent of one request: deeply frozen, and sharing nothing with other requests. */
+export function createAgent(parts: {
   readonly id: string;
   readonly kind: Agent['kind'];
   readonly scopes: readonly string[];
@@ -23,9 +23,9 @@ export function freshAgent(parts: {
   });
 }
 
-/** The agent of a key. A key may have fewer scopes than its agent, never more. */
+/** The agent of an API key. A key may have fewer scopes than its agent, never more. */
 export function agentOfKey({ id: keyId, agent, scopes }: ApiKeyRecord): Agent {
-  return freshAgent({
+  return createAgent({
     ...agent,
     kind: 'api-key',
     scopes: scopes === undefined ? agent.scopes : agent.scopes.filter(scope => scopes.includes(scope)),
@@ -33,7 +33,7 @@ export function agentOfKey({ id: keyId, agent, scopes }: ApiKeyRecord): Agent {
   });
 }
 
-/** Copies what JSON can hold; whatever else there is (an entity of the app's own) stays the object that it is. */
+/** Copies plain objects and arrays. Instances of classes, such as an entity of the app, are passed on as they are. */
 function frozenCopy(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy));

@@ -1,15 +1,15 @@
-/* Makes what the options say of tokens: their verifier, their issuer and what is answered before routing. */
+/* Creates the services of tokens from the options: the verifier, the issuer and the metadata. */
 import type { ApiKeyStore } from '../identity/api-key-store.js';
 import type { ResolvedAuth } from './auth.options.js';
 import type { Clock } from '../common/clock.js';
 import { PUBLIC_KEY_ALGORITHMS } from '../tokens/algorithms.js';
-import { createTrust, openDpop } from '../tokens/create-trust.js';
+import { createTrust, createDpopRules } from '../tokens/create-trust.js';
 import type { DpopRules } from '../tokens/dpop.js';
 import { type Jose, loadJose } from '../tokens/jose.js';
 import { KeySet } from '../tokens/key-set.js';
 import { metadataDocuments } from '../tokens/metadata.js';
 import { SIGNING_KEY_TIMES, type SigningKey } from '../tokens/signing-keys.js';
-import { MetadataStage } from '../tokens/token-endpoint.js';
+import { MetadataStage } from '../tokens/metadata-stage.js';
 import type { ResolvedTokenEndpoint } from '../tokens/token-endpoint.options.js';
 import { DEFAULT_CLAIM_NAMES, readAgent, type TokenClaims } from '../tokens/token-agent.js';
 import { KEY_ID_CLAIM, TokenIssuer } from '../tokens/token-issuer.js';
@@ -21,18 +21,17 @@ export interface TokenServices {
   readonly jose: Jose;
   readonly verifier: SignedTokenVerifier;
   readonly metadata: MetadataStage | undefined;
-  /** With `auth.tokenEndpoint`. */
+  /** Only with `auth.tokenEndpoint`. */
   readonly issuer: TokenIssuer | undefined;
   readonly issuerDpop: DpopRules | undefined;
 }
 
-/** Between the clocks of the processes of one app. */
+/** The clock tolerance between the processes of one app. */
 const OWN_TOLERANCE_MS = 5_000;
-const OWN_CACHE_SIZE = 10_000;
 const DEFAULT_METADATA_MAX_AGE_MS = 300_000;
 
 /** `undefined` where no tokens are configured. @throws AgentSecurityConfigError for signing keys that cannot be used */
-export async function openTokens(
+export async function createTokenServices(
   auth: ResolvedAuth,
   clock: Clock,
   warn: (message: string) => void,
@@ -47,25 +46,24 @@ export async function openTokens(
   let issuer: TokenIssuer | undefined;
   let issuerDpop: DpopRules | undefined;
   if (tokenEndpoint !== undefined) {
-    const keys = await openSigningKeys(tokenEndpoint, clock, warn);
+    const keys = await loadSigningKeys(tokenEndpoint, clock, warn);
     issuer = new TokenIssuer(tokenEndpoint.issuer, tokenEndpoint.lifetimeMs, keys, jose, clock);
-    issuerDpop = openDpop(tokenEndpoint.dpop, OWN_TOLERANCE_MS);
+    issuerDpop = createDpopRules(tokenEndpoint.dpop, OWN_TOLERANCE_MS);
     trusts.push({
       ...ownTrust(tokenEndpoint, resource!, keys, apiKeys!.store, clock),
-      dpop: openDpop(tokenEndpoint.dpop, OWN_TOLERANCE_MS),
+      dpop: createDpopRules(tokenEndpoint.dpop, OWN_TOLERANCE_MS),
     });
   }
-  const cacheSize = tokens?.cacheSize ?? OWN_CACHE_SIZE;
   return {
     jose,
-    verifier: new SignedTokenVerifier(trusts, jose, clock, cacheSize),
-    metadata: openMetadata(auth, issuer, clock),
+    verifier: new SignedTokenVerifier(trusts, jose, clock),
+    metadata: createMetadataStage(auth, issuer, clock),
     issuer,
     issuerDpop,
   };
 }
 
-async function openSigningKeys(
+async function loadSigningKeys(
   { readKeys }: ResolvedTokenEndpoint,
   clock: Clock,
   warn: (message: string) => void,
@@ -80,7 +78,7 @@ async function openSigningKeys(
   return keys;
 }
 
-/** The endpoint's own tokens: signed by its keys, for this API, of agents and keys that are still good. */
+/** Trusts the endpoint's own tokens: signed by its keys, for this API, while their agent and API key are valid. */
 function ownTrust(
   { issuer, lifetimeMs }: ResolvedTokenEndpoint,
   resource: string,
@@ -90,7 +88,7 @@ function ownTrust(
 ): Omit<TokenTrust, 'dpop'> {
   return {
     issuer,
-    // Not every resource of the endpoint: a token for another API must not work here (RFC 8707 section 2, RFC 9700 section 2.3).
+    // Not all resources of the endpoint: tokens for another API are invalid here (RFC 8707 section 2, RFC 9700 section 2.3).
     audiences: [resource],
     algorithms: [...PUBLIC_KEY_ALGORITHMS.keys()],
     types: ['at+jwt'],
@@ -102,11 +100,11 @@ function ownTrust(
       },
       refresh: nowMs => keys.refresh(nowMs),
       reload: nowMs => keys.reload(nowMs),
-      // A key is retired by its own end, also while the set stays as it is.
+      // A key also expires while the set does not change.
       find: (alg, kid) => keys.find(alg, kid, ({ expiresMs }) => expiresMs > clock.epochMs()),
     },
     toAgent: claims => readAgent(claims, DEFAULT_CLAIM_NAMES),
-    isRevoked: (id, claims) => isWithdrawn(store, id, claims, clock.epochMs()),
+    isRevoked: (id, claims) => isRevoked(store, id, claims, clock.epochMs()),
   };
 }
 
@@ -115,8 +113,8 @@ function isDisabled(store: ApiKeyStore | undefined, id: string): boolean | Promi
   return found instanceof Promise ? found.then(agent => agent?.disabled === true) : found?.disabled === true;
 }
 
-/** Whether the agent or the key that a token was given for has gone since. */
-function isWithdrawn(
+/** Whether the agent or the API key that a token was issued for was revoked, disabled or removed since. */
+function isRevoked(
   store: ApiKeyStore,
   id: string,
   claims: TokenClaims,
@@ -138,13 +136,13 @@ function isWithdrawn(
     : decide([key, agent]);
 }
 
-function openMetadata(
+function createMetadataStage(
   { resource, tokens, tokenEndpoint }: ResolvedAuth,
   issuer: TokenIssuer | undefined,
   clock: Clock,
 ): MetadataStage | undefined {
   const issuesOwn = resource !== undefined && tokenEndpoint?.resources.includes(resource) === true;
-  // Of the resources that the endpoint issues tokens for, only this API is described here: the others describe themselves.
+  // Of the endpoint's resources, only this API is described here: the others serve their own metadata.
   const described = resource !== undefined && {
     resource,
     issuers: [
