@@ -8,15 +8,11 @@ const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-ex
 /** For limits that no well-behaved client meets. */
 export const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected';
 
-/**
- * Header pairs, name and value in turn.
- * @param partitionKeys whose quota each standing is, as `pk` tells it; `undefined` for no `pk`
- */
+/** Header pairs, name and value in turn. */
 export function quotaHeaders(
   { granted, policyStates: all }: QuotaDecision,
   epochMs: number,
   informative: boolean,
-  partitionKeys?: readonly string[],
 ): readonly string[] {
   // Clients are not told of a policy in shadow mode: they would slow down for it, and distort the trial.
   const policyStates = all.filter(({ policy }) => !policy.shadow);
@@ -30,9 +26,8 @@ export function quotaHeaders(
     const separator = state === '' ? '"' : ', "';
     const { policy } = policyState;
     const seconds = secondsToReset(policyState);
-    const pk = partitionKeys === undefined ? '' : `;pk=:${partitionKeys[all.indexOf(policyState)]!}:`;
-    state += `${separator}${policy.name}";r=${policyState.remaining}${seconds === undefined ? '' : `;t=${seconds}`}${pk}`;
-    policies += `${separator}${policy.name}";q=${policy.limit}${describeWindow(policy)}${pk}`;
+    state += `${separator}${policy.name}";r=${policyState.remaining}${seconds === undefined ? '' : `;t=${seconds}`}`;
+    policies += `${separator}${policy.name}";q=${policy.limit}${describeWindow(policy)}`;
   }
   headers.push(
     'X-RateLimit-Limit',

@@ -5,12 +5,12 @@ import { Observable, Subscription } from 'rxjs';
 import { eachHandler } from '../common/each-handler.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { hasResponseEnded, REQUEST_ENDED } from '../common/response-end.js';
-import { countHandler, workOf } from './lease.js';
+import { countHandler, workOf } from './release-when-done.js';
 import { type AnyRule, limitsConcurrency } from './limit-rule.js';
 import { RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { readCall } from '../common/read-call.js';
 
-/** Keeps the slots of a concurrency limit until the handler has ended, and runs no handler whose request holds no slot any more. */
+/** Keeps the lease of a concurrency limit until the handler has ended, and does not start a handler whose response has ended. */
 class ConcurrencyInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const work = workOf(readCall(context)?.state);

@@ -1,5 +1,6 @@
 import { SetMetadata } from '@nestjs/common';
-import { type AnyRule, type RateLimitInput, resolveRules } from './limit-rule.js';
+import { type AnyRule, resolveRules } from './limit-rule.js';
+import type { RateLimitInput } from './policy-options.js';
 import { RATE_LIMIT_KEY, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
 
 type Decorator = ClassDecorator & MethodDecorator;

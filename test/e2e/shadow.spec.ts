@@ -112,7 +112,6 @@ describe.each(PLATFORMS)('shadow mode on %s', (_title, platform) => {
       ALL,
       { extras: { providers: [{ provide: RateLimitGuard, useClass: SlowGuard }] } },
     ],
-    ['the module, with partition keys', '/module', { ...ALL, partitionKeys: true }, {}],
   ];
   it.each(rows)('is told in no header: %s', async (_row, path, rateLimit, more) => {
     const app = await start(platform, {

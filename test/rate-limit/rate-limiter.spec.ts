@@ -5,6 +5,8 @@ import { retryAfterSeconds } from '../../src/limiter/quota-headers.js';
 import { Logger } from '@nestjs/common';
 import type { QuotaDecision } from '../../src/limiter/consume.js';
 import type { QuotaStore, StoredCharge } from '../../src/limiter/store/quota-store.js';
+import { QuotaEngine } from '../../src/limiter/quota-engine.js';
+import type { Clock } from '../../src/common/clock.js';
 import { checkCost } from '../../src/limiter/quota-request.js';
 import { RateLimiter } from '../../src/rate-limit/rate-limiter.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
@@ -16,7 +18,12 @@ function setUp(maxClients = 1_000) {
   const time = { nowMs: 0 };
   const clock = { monotonicMs: () => time.nowMs, epochMs: () => 0 };
   const events = new SecurityEvents();
-  return { limiter: new RateLimiter({ ...RATE_LIMIT_OFF, maxClients }, clock, events), time, events };
+  return { ...createLimiter({ ...RATE_LIMIT_OFF, maxClients }, clock, events), time, events };
+}
+
+function createLimiter(settings: ResolvedRateLimit, clock: Clock, events: SecurityEvents) {
+  const engine = new QuotaEngine(settings, clock, new Logger(), events);
+  return { engine, limiter: new RateLimiter(engine, settings, clock) };
 }
 
 describe('RateLimiter', () => {
@@ -114,7 +121,7 @@ describe('RateLimiter', () => {
   });
 });
 
-describe('RateLimiter, settling', () => {
+describe('RateLimiter.settle() and its events', () => {
   it('gives back and charges the difference, once', async () => {
     const { limiter } = setUp();
     const { reservation } = await limiter.consume('1000/day', 'alice', 400);
@@ -233,9 +240,9 @@ describe('RateLimiter, settling', () => {
   });
 
   it('tells each quota of a request for itself where the first of them is everybody’s', () => {
-    const { limiter, heard } = hear();
+    const { engine, heard } = hear();
     const [all, own] = [10, 2].map(limit =>
-      limiter.createTable([createPolicy({ limit, windowMs: 60_000, alertAt: [1] })]),
+      engine.createTable([createPolicy({ limit, windowMs: 60_000, alertAt: [1] })]),
     );
     for (const partitionKey of ['a', 'b']) {
       const charges = [
@@ -243,7 +250,7 @@ describe('RateLimiter, settling', () => {
         { table: own!, mask: EVERY_POLICY, key: { hi: 0, lo: partitionKey.charCodeAt(0) }, cost: 2 },
       ];
       const stored = ['all', partitionKey].map(key => ({ key, policies: [], cost: 2 }));
-      limiter.emitEvents([{ partitionKey, charges, stored }], limiter.consumeLocally(charges), {});
+      engine.emitEvents([{ partitionKey, charges, stored }], engine.consumeLocally(charges), {});
     }
     expect(heard).toEqual([
       ['a', 1, 2],
@@ -252,11 +259,11 @@ describe('RateLimiter, settling', () => {
   });
 
   it('tells a quota once that is asked of by way of the store and without it', () => {
-    const { limiter, heard } = hear();
-    const table = limiter.createTable([createPolicy({ limit: 4, windowMs: 60_000, alertAt: [0.5] })]);
+    const { engine, heard } = hear();
+    const table = engine.createTable([createPolicy({ limit: 4, windowMs: 60_000, alertAt: [0.5] })]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 2 }];
     for (const stored of [[{ key: 'all:a', policies: table.policies, cost: 2 }], []])
-      limiter.emitEvents([{ partitionKey: 'a', charges, stored }], limiter.consumeLocally(charges), {});
+      engine.emitEvents([{ partitionKey: 'a', charges, stored }], engine.consumeLocally(charges), {});
     expect(heard).toEqual([['a', 0.5, 2]]);
   });
 
@@ -273,14 +280,14 @@ describe('RateLimiter, settling', () => {
   });
 
   it('passes over a limit of which the store does not say how it stands', () => {
-    const { limiter, heard } = hear();
+    const { engine, heard } = hear();
     const [free, paid] = [[1], undefined].map(alertAt =>
       createPolicy({ limit: 5, windowMs: 60_000, alertAt }),
     );
-    const table = limiter.createTable([free!, paid!]);
+    const table = engine.createTable([free!, paid!]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 0 }];
     const policyStates = [{ policy: paid!, remaining: 0, resetMs: 9, violated: false }];
-    limiter.emitEvents([{ partitionKey: 'a', charges, stored: [] }], { granted: true, policyStates }, {});
+    engine.emitEvents([{ partitionKey: 'a', charges, stored: [] }], { granted: true, policyStates }, {});
     expect(heard).toEqual([]);
   });
 
@@ -321,10 +328,10 @@ describe('RateLimiter, settling', () => {
   });
 
   function hear(maxClients?: number) {
-    const { limiter, events, time } = setUp(maxClients);
+    const { limiter, engine, events, time } = setUp(maxClients);
     const heard: unknown[] = [];
     events.on('limit.threshold', event => heard.push([event.key, event.share, event.used]));
-    return { limiter, heard, time };
+    return { limiter, engine, heard, time };
   }
 
   it('emits a threshold that was reached by hand', async () => {
@@ -360,8 +367,8 @@ describe('RateLimiter over a shared store', () => {
     const time = { nowMs: 0 };
     const clock = { monotonicMs: () => time.nowMs, epochMs: () => 0 };
     jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
-    const limiter = new RateLimiter({ ...RATE_LIMIT_OFF, ...settings, store }, clock, new SecurityEvents());
-    return { limiter, calls, time, state };
+    const all = { ...RATE_LIMIT_OFF, ...settings, store };
+    return { ...createLimiter(all, clock, new SecurityEvents()), calls, time, state };
   }
 
   it('asks the store, settles with it, looks without a charge, and forgets there too', async () => {
@@ -412,9 +419,9 @@ describe('RateLimiter over a shared store', () => {
   it('releases a slot whose renewal failed where its lease began', async () => {
     jest.useFakeTimers();
     try {
-      const { limiter, calls, time, state } = setUpStore();
+      const { engine, calls, time, state } = setUpStore();
       const policy = createPolicy({ limit: 1, windowMs: 12_000, algorithm: 'concurrency' });
-      const table = limiter.createTable([policy]);
+      const table = engine.createTable([policy]);
       const charge = { table, mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 };
       const asks = [
         {
@@ -423,8 +430,8 @@ describe('RateLimiter over a shared store', () => {
           stored: [{ key: 'r:a', scope: 'r', partitionKey: 'a', policies: [policy], cost: 1 }],
         },
       ];
-      const decided = (await limiter.decide(asks))!;
-      const lease = limiter.lease(asks, decided)!;
+      const decided = (await engine.decide(asks))!;
+      const lease = engine.lease(asks, decided)!;
       state.fails = true;
       time.nowMs = 4_000;
       await jest.advanceTimersByTimeAsync(4_000);
@@ -433,7 +440,7 @@ describe('RateLimiter over a shared store', () => {
       lease.release();
       await jest.advanceTimersByTimeAsync(0);
       expect(calls.at(-1)).toEqual(['settle', 'r:a', -1, 5_000]);
-      const again = limiter.lease(asks, { ...decided, chargedMs: 5_000 })!;
+      const again = engine.lease(asks, { ...decided, chargedMs: 5_000 })!;
       time.nowMs = 9_000;
       await jest.advanceTimersByTimeAsync(4_000);
       time.nowMs = 10_000;
@@ -448,16 +455,16 @@ describe('RateLimiter over a shared store', () => {
   it('waits for the limits that refuse, and not for one on trial', async () => {
     const events = new SecurityEvents();
     const clock = { monotonicMs: () => 0, epochMs: () => 0 };
-    const limiter = new RateLimiter(RATE_LIMIT_OFF, clock, events);
+    const { engine } = createLimiter(RATE_LIMIT_OFF, clock, events);
     const policies = [
       { limit: 1, windowMs: 3_600_000, shadow: true },
       { limit: 1, windowMs: 10_000 },
     ].map(createPolicy);
     const charges = [
-      { table: limiter.createTable(policies), mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 },
+      { table: engine.createTable(policies), mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 },
     ];
-    limiter.consumeLocally(charges);
-    const decision = limiter.consumeLocally(charges);
+    engine.consumeLocally(charges);
+    const decision = engine.consumeLocally(charges);
     expect([decision.granted, retryAfterSeconds(decision.policyStates)]).toEqual([false, 10]);
   });
 });

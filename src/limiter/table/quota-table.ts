@@ -7,7 +7,8 @@
  * At the bound, of eight rows the one that has used the least gives way to a newcomer. A client that has used up a limit
  * never gives way: if all eight have, the newcomer shares one row with all such newcomers. So a flood of new keys cannot free
  * an old offender; it can only make newcomers share. */
-import type { Cells } from '../algorithms/algorithm.js';
+import type { Algorithm, Cells } from '../algorithms/algorithm.js';
+import { createAlgorithm } from '../algorithms/create-algorithm.js';
 import { KeyIndex } from './key-index.js';
 import { MAX_LIMIT } from '../parse-limits.js';
 import type { Policy } from '../policy.js';
@@ -24,6 +25,7 @@ export class QuotaTable {
   /** What each policy had to offer when it was asked last. */
   readonly offered: number[];
 
+  readonly #algorithms: readonly Algorithm[];
   /** Where each policy's cells begin in a row. */
   readonly #offsets: readonly number[];
   readonly #rows: QuotaRows;
@@ -41,7 +43,8 @@ export class QuotaTable {
     for (const policy of policies) checkPolicy(policy);
     const offsets: number[] = [];
     let stride = KEY_CELLS;
-    for (const { algorithm } of policies) {
+    this.#algorithms = policies.map(createAlgorithm);
+    for (const algorithm of this.#algorithms) {
       if (algorithm.aligned) stride += stride % 2;
       offsets.push(stride);
       stride += algorithm.cells;
@@ -94,28 +97,28 @@ export class QuotaTable {
   }
 
   available(policy: number, nowMs: number): number {
-    return this.policies[policy]!.algorithm.available(this.cells, this.at + this.#offsets[policy]!, nowMs);
+    return this.#algorithms[policy]!.available(this.cells, this.at + this.#offsets[policy]!, nowMs);
   }
 
   charge(policy: number, nowMs: number, cost: number): void {
-    this.policies[policy]!.algorithm.charge(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
+    this.#algorithms[policy]!.charge(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
   }
 
   refund(policy: number, nowMs: number, cost: number, chargedMs: number): void {
     const at = this.at + this.#offsets[policy]!;
-    this.policies[policy]!.algorithm.refund(this.cells, at, nowMs, cost, chargedMs);
+    this.#algorithms[policy]!.refund(this.cells, at, nowMs, cost, chargedMs);
   }
 
   waitMs(policy: number, nowMs: number, cost: number): number {
-    return this.policies[policy]!.algorithm.waitMs(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
+    return this.#algorithms[policy]!.waitMs(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
   }
 
   resetMs(policy: number, nowMs: number): number {
-    return this.policies[policy]!.algorithm.resetMs(this.cells, this.at + this.#offsets[policy]!, nowMs);
+    return this.#algorithms[policy]!.resetMs(this.cells, this.at + this.#offsets[policy]!, nowMs);
   }
 
   denied(policy: number, nowMs: number): void {
-    this.policies[policy]!.algorithm.denied?.(this.cells, this.at + this.#offsets[policy]!, nowMs);
+    this.#algorithms[policy]!.denied?.(this.cells, this.at + this.#offsets[policy]!, nowMs);
   }
 
   #insert(hi: number, lo: number, hash: number, nowMs: number): void {
@@ -163,7 +166,8 @@ export class QuotaTable {
     const begin = this.#rows.offsetOf(row);
     let most = 0;
     for (let policy = 0; policy < this.policies.length; policy++) {
-      const { burst, algorithm } = this.policies[policy]!;
+      const { burst } = this.policies[policy]!;
+      const algorithm = this.#algorithms[policy]!;
       const at = begin + this.#offsets[policy]!;
       const available = algorithm.available(cells, at, nowMs);
       if (algorithm.resetMs(cells, at, nowMs) === 0) continue;

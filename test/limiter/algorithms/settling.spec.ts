@@ -1,10 +1,10 @@
 /* Charges that are given back, and debts, against models that keep every charge. */
-import { Concurrency } from '../../src/limiter/algorithms/concurrency.js';
-import { FixedWindow } from '../../src/limiter/algorithms/fixed-window.js';
-import { SlidingWindow } from '../../src/limiter/algorithms/sliding-window.js';
-import { TokenBucket } from '../../src/limiter/algorithms/token-bucket.js';
-import { Row, seededNumbers } from '../fixtures/cells.js';
-import { RUNS, STEPS_PER_RUN } from '../fixtures/model-steps.js';
+import { Concurrency } from '../../../src/limiter/algorithms/concurrency.js';
+import { FixedWindow } from '../../../src/limiter/algorithms/fixed-window.js';
+import { SlidingWindow } from '../../../src/limiter/algorithms/sliding-window.js';
+import { TokenBucket } from '../../../src/limiter/algorithms/token-bucket.js';
+import { Row, seededNumbers } from '../../fixtures/cells.js';
+import { RUNS, STEPS_PER_RUN } from '../../fixtures/model-steps.js';
 
 interface Charge {
   readonly atMs: number;
