@@ -1,4 +1,4 @@
-/* The decision about one request, where it takes more than the counts of this process: functions of the app, a shared store, further work. */
+/* Decides about a request that needs more than the counts of this process: functions of the app, a shared store, a lease, an event. */
 import type { ExecutionContext } from '@nestjs/common';
 import type { Call } from '../common/read-call.js';
 import type { QuotaDecision } from '../limiter/consume.js';
@@ -19,6 +19,7 @@ import type { WriteQuota } from './write-quota.js';
 /** What a subclass of the guard overrides. */
 export interface GuardOverrides extends TrackerOverrides {
   readonly shouldSkip: ((context: ExecutionContext) => Promise<boolean>) | undefined;
+  readonly hasAny: boolean;
 }
 
 export type RequestDecision =

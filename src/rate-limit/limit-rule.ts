@@ -1,4 +1,4 @@
-/* One limit as users write it, `'5/minute'` or `{ limit: '5/minute', name, key, cost, algorithm }`, resolved to the rule that guards use. */
+/* Resolves one limit as users write it, `'5/minute'` or `{ limit: '5/minute', name, key, cost, algorithm }`, to the rule of a guard. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   boolean,

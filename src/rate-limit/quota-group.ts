@@ -42,6 +42,10 @@ export interface RoutePlan {
   readonly tiers: ReadonlyMap<string, readonly AnyGroup[]>;
 }
 
+/** Whether a plan limits nothing. */
+export const isEmpty = ({ groups, lateGroups, tiers }: RoutePlan): boolean =>
+  groups.length === 0 && lateGroups.length === 0 && tiers.size === 0;
+
 export const NO_TIERS: RoutePlan['tiers'] = new Map();
 
 /** The group without the policies of some names. */

@@ -41,7 +41,7 @@ import { chargeOf } from './create-quota-request.js';
 import { chargeUnguarded, type DeciderParts, decideRequest, type GuardOverrides } from './decide-request.js';
 import { faultException, unknownRequestException } from './fault.exception.js';
 import { isDynamic } from './limit-rule.js';
-import type { QuotaGroup, RoutePlan } from './quota-group.js';
+import { isEmpty, type QuotaGroup, type RoutePlan } from './quota-group.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { denialException } from './rate-limit.exception.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
@@ -131,12 +131,12 @@ export class RateLimitGuard extends ThrottlerGuard {
     const plan = this.#plans.get(context.getClass(), context.getHandler());
     const isCharged = call?.state?.limits.charged === true;
     if (call?.state !== undefined) call.state.limits.charged = true;
-    if (plan.groups.length === 0 && plan.lateGroups.length === 0 && plan.tiers.size === 0) return GRANTED;
+    if (isEmpty(plan)) return GRANTED;
     if (call === undefined) return Promise.reject(unknownRequestException(this.#failures));
     // The guard runs for each resolver of a GraphQL operation; the module's quota is taken once for the operation.
     if (plan.isModules && (isGraphql ? !this.#isFirst(context) : isCharged)) return GRANTED;
     if (this.#isExempt(call.request)) return GRANTED;
-    if (!plan.isImmediate || this.#engine.hasStore || this.#hasOverrides())
+    if (!plan.isImmediate || this.#engine.hasStore || this.#readOverrides().hasAny)
       return this.#decide(context, plan, call);
     const client = clientKey(call);
     const address = addressKeyOf(call);
@@ -179,11 +179,11 @@ export class RateLimitGuard extends ThrottlerGuard {
    * @internal
    */
   async limitRaw(
-    request: IncomingMessage,
+    raw: IncomingMessage,
     response: ServerResponse,
     cost = 1,
   ): Promise<ProblemFields | undefined> {
-    const context = new ExecutionContextHost([request, response]);
+    const context = new ExecutionContextHost([raw, response]);
     const call = readHttpCall(context);
     if (call.state !== undefined) call.state.limits.charged = true;
     if (this.#isExempt(call.request)) return undefined;
@@ -227,8 +227,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     const call = readMessageCall(context);
     if (call === undefined) return GRANTED;
     const plan = this.#plans.messagePlan(this.#plans.get(context.getClass(), context.getHandler()));
-    if (plan.groups.length === 0 && plan.lateGroups.length === 0) return GRANTED;
-    return this.#decide(context, plan, call);
+    return isEmpty(plan) ? GRANTED : this.#decide(context, plan, call);
   }
 
   #chargeUnguarded(call: Call): QuotaDecision | undefined {
@@ -263,14 +262,9 @@ export class RateLimitGuard extends ThrottlerGuard {
     this.#denials?.offer(rawRequest(request), state, decision, decidedMs);
   }
 
-  #answer(
-    context: ExecutionContext,
-    call: Call,
-    decision: QuotaDecision,
-    partitionKey?: string,
-  ): Promise<boolean> {
+  #answer(context: ExecutionContext, call: Call, decision: QuotaDecision, key?: string): Promise<boolean> {
     this.#parts.write(call, decision);
-    return decision.granted ? GRANTED : this.#deny(context, decision, partitionKey ?? clientName(call));
+    return decision.granted ? GRANTED : this.#deny(context, decision, key ?? clientName(call));
   }
 
   async #deny(context: ExecutionContext, decision: QuotaDecision, tracker: string): Promise<never> {
@@ -288,18 +282,17 @@ export class RateLimitGuard extends ThrottlerGuard {
     return exemptPaths.size > 0 && exemptPaths.has(requestPath(rawRequest(request).url ?? ''));
   }
 
-  #hasOverrides(): boolean {
-    const { getTracker, generateKey, shouldSkip } = this.#readOverrides();
-    return getTracker !== undefined || generateKey !== undefined || shouldSkip !== undefined;
-  }
-
   /** Not read before the first request: a subclass may override in fields, which are set after this class's constructor. */
   #readOverrides(): GuardOverrides {
-    const { prototype } = RateLimitGuard;
-    return (this.#overrides ??= {
-      getTracker: this.getTracker === prototype.getTracker ? undefined : this.getTracker.bind(this),
-      generateKey: this.generateKey === prototype.generateKey ? undefined : this.generateKey.bind(this),
-      shouldSkip: this.shouldSkip === prototype.shouldSkip ? undefined : this.shouldSkip.bind(this),
-    });
+    if (this.#overrides === undefined) {
+      const { prototype } = RateLimitGuard;
+      const getTracker = this.getTracker === prototype.getTracker ? undefined : this.getTracker.bind(this);
+      const generateKey =
+        this.generateKey === prototype.generateKey ? undefined : this.generateKey.bind(this);
+      const shouldSkip = this.shouldSkip === prototype.shouldSkip ? undefined : this.shouldSkip.bind(this);
+      const hasAny = (getTracker ?? generateKey ?? shouldSkip) !== undefined;
+      this.#overrides = { getTracker, generateKey, shouldSkip, hasAny };
+    }
+    return this.#overrides;
   }
 }

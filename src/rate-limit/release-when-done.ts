@@ -17,7 +17,7 @@ interface Work {
 const works = new WeakMap<RequestState, Work>();
 
 /**
- * Releases a lease when the response and the handlers of its request have ended. A handler that is still running when the response has ended
+ * Releases a lease when the response and the handlers of its request have ended. A handler that still runs when the response has ended
  * (the client has closed the connection, or a timeout has answered) keeps the lease for one more lease time at most: it is not renewed.
  */
 export function releaseWhenDone(state: RequestState, response: ServerResponse, lease: Lease): void {

@@ -1,5 +1,5 @@
-/* Which quotas apply to a route: worked out once for each route from `@RateLimit()`, `@SkipRateLimit()`, the decorators of @nestjs/throttler
- * and the module's limits. */
+/* Which quotas apply to a route: determined once for each route from `@RateLimit()`, `@SkipRateLimit()`, @nestjs/throttler's decorators and
+ * the module's limits. */
 import type { Reflector } from '@nestjs/core';
 import type { Clock } from '../common/clock.js';
 import type { Handler } from '../common/each-handler.js';
@@ -59,7 +59,7 @@ export class RoutePlans {
     return this.#plans.get(controller, handler);
   }
 
-  /** The module's quotas for requests that match no route: without dynamic limits and, since such requests end at once, concurrency limits. */
+  /** The module's quotas for requests that match no route: without dynamic limits and concurrency limits. */
   get modulesGroups(): readonly QuotaGroup[] {
     return withoutConcurrency(this.#modulesGroups.filter(isFixed));
   }

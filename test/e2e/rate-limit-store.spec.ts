@@ -86,7 +86,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect(await statuses(app, '/', 3)).toEqual([200, 200, 429]);
     expect(app.logger.find('store answers again')).toHaveLength(1);
     store.failing = true;
-    expect(await statuses(app, '/', 1)).toEqual([200]);
+    expect(await statuses(app, '/other', 1)).toEqual([200]);
     expect(app.logger.find('store is down')).toHaveLength(2);
   });
 
