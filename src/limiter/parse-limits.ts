@@ -69,7 +69,7 @@ export function checkLimit(option: string, limit: number, windowMs: number, rece
     option,
     `must allow 1 to ${MAX_LIMIT} in a window of up to 31 days`,
     limit === 0
-      ? 'To close a route, remove it or guard it; a limit of 0 is not possible.'
+      ? 'To close a route, leave it out or guard it; a limit of 0 is none.'
       : 'Write for example "100/minute".',
     received,
   );

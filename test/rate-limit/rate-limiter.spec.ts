@@ -58,7 +58,7 @@ describe('RateLimiter', () => {
     expect([retryAfterSeconds, (await limiter.consume('1/10 seconds', 'alice')).granted]).toEqual([8, true]);
   });
 
-  it('judges several limits together', async () => {
+  it('decides several limits together', async () => {
     const { limiter } = setUp();
     await limiter.consume('1/second, 5/minute', 'alice');
     await limiter.consume('1/second, 5/minute', 'alice');
@@ -90,7 +90,7 @@ describe('RateLimiter', () => {
     expect((await limiter.consume('10/minute', 'alice', 0)).granted).toBe(true);
   });
 
-  it('tells policies apart by all that they say', async () => {
+  it('counts policies apart that differ in any option', async () => {
     const { limiter } = setUp();
     const policies = [
       '1/minute',
@@ -101,19 +101,19 @@ describe('RateLimiter', () => {
     expect((await limiter.consume({ limit: '1/minute', name: 'login' }, 'alice')).granted).toBe(false);
   });
 
-  it.each([NaN, -1, 1.5, Infinity, '2', null, 2 ** 53])('refuses a cost of %p', async cost => {
+  it.each([NaN, -1, 1.5, Infinity, '2', null, 2 ** 53])('rejects a cost of %p', async cost => {
     const { limiter } = setUp();
     await expect(limiter.consume('1/minute', 'alice', cost as number)).rejects.toThrow(RangeError);
     expect(() => checkCost(cost)).toThrow(/whole number from 0/);
   });
 
-  it('refuses a policy that is none', async () => {
+  it('rejects an invalid policy', async () => {
     const { limiter } = setUp();
     await expect(limiter.consume('1/fortnight', 'alice')).rejects.toThrow(AgentSecurityConfigError);
     await expect(limiter.peek({} as never, 'alice')).rejects.toThrow(AgentSecurityConfigError);
   });
 
-  it('refuses to make up policies without end', async () => {
+  it('bounds the number of policies', async () => {
     const { limiter } = setUp(10);
     for (let limit = 1; limit <= 1_000; limit++) await limiter.consume(`${limit}/minute`, 'alice');
     await expect(limiter.consume('1001/minute', 'alice')).rejects.toThrow(/what varies belongs in the key/);
@@ -145,7 +145,7 @@ describe('RateLimiter.settle() and its events', () => {
     expect((await limiter.settle(more.reservation!, 150)).limits[0]!.remaining).toBe(750);
   });
 
-  it('gives nothing back to a policy on trial that took nothing', async () => {
+  it('gives nothing back to a policy in shadow mode that took nothing', async () => {
     const { limiter } = setUp();
     const slots = { limit: 1, algorithm: 'concurrency', shadow: true } as const;
     await limiter.consume(slots, 'alice');
@@ -173,7 +173,7 @@ describe('RateLimiter.settle() and its events', () => {
     },
   );
 
-  it('releases slots of the row that newcomers share where all rows are taken', async () => {
+  it('releases leases of the row that new clients share while the table is full', async () => {
     const { limiter } = setUp(1);
     const policy = { limit: 1, algorithm: 'concurrency' } as const;
     await limiter.consume(policy, 'alice');
@@ -193,7 +193,7 @@ describe('RateLimiter.settle() and its events', () => {
     }
   });
 
-  it('refuses what is no reservation, and a cost below 0', async () => {
+  it('rejects what is no reservation, and a cost below 0', async () => {
     const { limiter } = setUp();
     await expect(limiter.settle({ units: 1 }, 0)).rejects.toThrow(TypeError);
     const { reservation } = await limiter.consume('5/minute', 'alice');
@@ -221,7 +221,7 @@ describe('RateLimiter.settle() and its events', () => {
     ]);
   });
 
-  it('tells thresholds of quotas apart that have one name', async () => {
+  it('emits thresholds of each quota of one name', async () => {
     const { limiter, heard } = hear();
     await limiter.consume({ limit: '5/minute', alertAt: [1] }, 'queue', 5);
     await limiter.consume({ limit: '5/minute', alertAt: [1], algorithm: 'fixed-window' }, 'queue', 5);
@@ -229,7 +229,7 @@ describe('RateLimiter.settle() and its events', () => {
     expect(heard).toHaveLength(3);
   });
 
-  it('tells buckets of one limit apart that hold more or less, and limits that one name is given to', async () => {
+  it('emits thresholds of each bucket of one limit, and of each limit of one name', async () => {
     const { limiter, heard } = hear();
     const bucket = { limit: '5/minute', algorithm: 'token-bucket', alertAt: [0.5] } as const;
     for (const burst of [10, 20]) await limiter.consume({ ...bucket, burst }, 'queue', 10);
@@ -239,7 +239,7 @@ describe('RateLimiter.settle() and its events', () => {
     expect(heard).toHaveLength(6);
   });
 
-  it('tells each quota of a request for itself where the first of them is everybody’s', () => {
+  it('emits thresholds of each quota of a request, the first of which is global', () => {
     const { engine, heard } = hear();
     const [all, own] = [10, 2].map(limit =>
       engine.createTable([createPolicy({ limit, windowMs: 60_000, alertAt: [1] })]),
@@ -258,7 +258,7 @@ describe('RateLimiter.settle() and its events', () => {
     ]);
   });
 
-  it('tells a quota once that is asked of by way of the store and without it', () => {
+  it('emits a threshold once for a quota that is charged with and without the store', () => {
     const { engine, heard } = hear();
     const table = engine.createTable([createPolicy({ limit: 4, windowMs: 60_000, alertAt: [0.5] })]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 2 }];
@@ -267,7 +267,7 @@ describe('RateLimiter.settle() and its events', () => {
     expect(heard).toEqual([['a', 0.5, 2]]);
   });
 
-  it('tells the row that newcomers share once, and not each of them', async () => {
+  it('emits a threshold once for the row that new clients share', async () => {
     const { limiter, heard } = hear(1);
     const policy = { limit: '10/minute', alertAt: [0.5] } as const;
     await limiter.consume(policy, 'old', 10);
@@ -279,7 +279,7 @@ describe('RateLimiter.settle() and its events', () => {
     ]);
   });
 
-  it('passes over a limit of which the store does not say how it stands', () => {
+  it('skips a limit whose state the store leaves out', () => {
     const { engine, heard } = hear();
     const [free, paid] = [[1], undefined].map(alertAt =>
       createPolicy({ limit: 5, windowMs: 60_000, alertAt }),
@@ -291,7 +291,7 @@ describe('RateLimiter.settle() and its events', () => {
     expect(heard).toEqual([]);
   });
 
-  it('emits a trial’s refusal in each fixed window, and once in it', async () => {
+  it('emits a denial in shadow mode once in each fixed window', async () => {
     const { limiter, events, time } = setUp();
     const heard: number[] = [];
     events.on('limit.shadow', () => heard.push(time.nowMs));
@@ -314,7 +314,7 @@ describe('RateLimiter.settle() and its events', () => {
     expect(heard).toEqual([800, 1_100, 2_500, 3_600]);
   });
 
-  it('emits a threshold in each fixed window, and once in it', async () => {
+  it('emits a threshold once in each fixed window', async () => {
     const { limiter, heard, time } = hear();
     const policy = { limit: '2/second', algorithm: 'fixed-window', alertAt: [1] } as const;
     for (const nowMs of [0, 800, 1_000, 1_100, 1_200]) {
@@ -334,7 +334,7 @@ describe('RateLimiter.settle() and its events', () => {
     return { limiter, engine, heard, time };
   }
 
-  it('emits a threshold that was reached by hand', async () => {
+  it('emits a threshold that consume() has reached', async () => {
     const { limiter, heard } = hear();
     const policy = { limit: '10/minute', alertAt: [5, 0.8] } as const;
     await limiter.consume(policy, 'queue', 4);
@@ -371,7 +371,7 @@ describe('RateLimiter over a shared store', () => {
     return { ...createLimiter(all, clock, new SecurityEvents()), calls, time, state };
   }
 
-  it('asks the store, settles with it, looks without a charge, and forgets there too', async () => {
+  it('consumes, settles, peeks and resets in the store', async () => {
     const { limiter, calls, time } = setUpStore();
     const { reservation } = await limiter.consume('5/minute', 'a', 2);
     time.nowMs = 50;
@@ -416,7 +416,7 @@ describe('RateLimiter over a shared store', () => {
     expect(ids[0]).not.toBe(ids[1]);
   });
 
-  it('releases a slot whose renewal failed where its lease began', async () => {
+  it('releases a lease whose renewal failed as of its last renewal', async () => {
     jest.useFakeTimers();
     try {
       const { engine, calls, time, state } = setUpStore();
@@ -452,7 +452,7 @@ describe('RateLimiter over a shared store', () => {
     }
   });
 
-  it('waits for the limits that refuse, and not for one on trial', async () => {
+  it('waits for the limits that deny, not for one in shadow mode', async () => {
     const events = new SecurityEvents();
     const clock = { monotonicMs: () => 0, epochMs: () => 0 };
     const { engine } = createLimiter(RATE_LIMIT_OFF, clock, events);

@@ -62,7 +62,7 @@ describe('RoutePlans', () => {
     expect(groupsOf(plan)[0]!.table).toBe(groupsOf(made.get(Plain, Plain.prototype.write))[0]!.table);
   });
 
-  it("lets a handler's own replace them", () => {
+  it("replaces them by a handler's own", () => {
     const plan = plans().get(Plain, Plain.prototype.own);
     expect([plan.isModules, applying(plan)]).toEqual([false, ['5-per-minute']]);
   });
