@@ -161,7 +161,7 @@ export function adjust(
       if ((mask & (1 << index)) === 0) continue;
       const before = table.available(index, nowMs);
       if (units > 0) table.charge(index, nowMs, units);
-      // An estimate is not told apart in the amount that was carried over, and stays charged. A lease began anew with it.
+      // The amount that was carried over does not show single estimates: they stay charged. Leases began anew with it.
       else if (
         units < 0 &&
         (chargedMs >= movedMs || (policy.rule === 'concurrency' && chargedMs >= knownSinceMs))

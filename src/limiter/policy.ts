@@ -84,7 +84,7 @@ export function windowSeconds(policy: Policy): number {
   return wholeSeconds(policy.windowMs);
 }
 
-/** Whole seconds, rounded up, at least 1: a client that is told to wait 0 seconds retries at once. */
+/** Whole seconds, rounded up, at least 1: a client that may retry after 0 seconds does so at once. */
 export function wholeSeconds(milliseconds: number): number {
   return Math.max(1, Math.ceil(milliseconds / 1000));
 }

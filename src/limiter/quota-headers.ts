@@ -84,7 +84,7 @@ function secondsToReset(policyState: PolicyState): number | undefined {
 }
 
 /**
- * A request that costs more than the whole limit is never granted: the window is what can be told. A client over a concurrency limit may
+ * A request that costs more than the whole limit is never granted: the whole window is sent. A client over a concurrency limit may
  * retry in a second.
  */
 function finiteMs({ resetMs, policy }: PolicyState): number {

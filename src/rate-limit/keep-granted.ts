@@ -50,8 +50,8 @@ export function keepEstimates(
       .filter(policy => isEstimated(policy, cost) && !isConcurrency(policy));
     return [...new Set(policies.map(({ unit }) => unit))].map(unit => {
       const ofUnit = policies.filter(policy => policy.unit === unit);
-      const ask = taken[index] && restrict(taken[index], policy => ofUnit.includes(policy));
-      const details = { quotaRequest: ask, isShared, chargedMs, onSettled };
+      const its = taken[index] && restrict(taken[index], policy => ofUnit.includes(policy));
+      const details = { quotaRequest: its, isShared, chargedMs, onSettled };
       const reservation = createReservation(quotaRequest.charges[0]!.cost, details);
       return { names: ofUnit.map(({ name }) => name), unit, reservation };
     });
