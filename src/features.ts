@@ -10,7 +10,7 @@ import { TRUST_PROXY } from './client-address/client-address.feature.js';
 import { CORS } from './cors/cors.feature.js';
 import { CspReportStage } from './csp-reports/csp-report-stage.js';
 import { CSP_REPORTS } from './csp-reports/csp-reports.feature.js';
-import { DenialCheck } from './edge/denial-check.js';
+import { DenialCache } from './edge/denial-cache.js';
 import { EDGE_PROVIDERS } from './edge/edge.feature.js';
 import { FloodCheck } from './edge/flood-check.js';
 import { HostCheck } from './edge/host-check.js';
@@ -21,12 +21,12 @@ import { UrlCredentialStage } from './edge/url-credential-stage.js';
 import { ERRORS } from './errors/errors.feature.js';
 import { HEADERS, NO_STORE } from './headers/headers.feature.js';
 import { HOST_GUARD, HOSTS } from './host/host.feature.js';
+import { QUOTA_LIMITER } from './limiter/quota-limiter.js';
 import { EndpointDetector } from './mcp/endpoint-detector.js';
 import { McpStage } from './mcp/mcp-stage.js';
 import { MCP } from './mcp/mcp.feature.js';
 import { NETWORK_PROVIDERS } from './network/network.feature.js';
 import { RATE_LIMIT, RATE_LIMIT_GUARD } from './rate-limit/rate-limit.feature.js';
-import { RateLimiter } from './rate-limit/rate-limiter.js';
 import { OwnRedis } from './redis/own-redis.js';
 import { REDIS_PROVIDERS } from './redis/redis.feature.js';
 import { REQUEST_ID } from './request-id/request-id.feature.js';
@@ -82,7 +82,7 @@ export const CHECKS: readonly InjectionToken[] = [
   REPEATED_FIELDS,
   VERB_CHECK,
   DECLARED_BODY_CHECK,
-  DenialCheck,
+  DenialCache,
 ];
 
 /** What requests that a stage claims meet behind the checks and before routing, in this order. */
@@ -112,7 +112,7 @@ export const GUARDS = [
  */
 export const CLOSED_IN_ORDER: readonly InjectionToken[] = [
   ServerConnections,
-  RateLimiter,
+  QUOTA_LIMITER,
   AuditTrail,
   OwnRedis,
   ApiKeyVerifier,

@@ -105,7 +105,7 @@ export {
   type RateLimitKey,
   type RateLimitPolicyOptions,
   type RateLimitResolver,
-} from './rate-limit/limit-rule.js';
+} from './rate-limit/policy-options.js';
 export { type RateLimitOptions, type StoreErrorPolicy } from './rate-limit/rate-limit.options.js';
 export {
   type ConsumeResult,

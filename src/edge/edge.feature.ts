@@ -1,5 +1,6 @@
 /* What runs before routing. It has no option of its own: it enforces those of the features. */
 import { Logger, type Provider } from '@nestjs/common';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { ResolvedAuth } from '../auth/auth.options.js';
 import { Gateways } from '../auth/gateways.js';
 import { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
@@ -13,10 +14,9 @@ import type { ResolvedCors } from '../cors/cors.options.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
 import { HEADER_SETTINGS, type HeaderSettings } from '../headers/header-settings.js';
 import { ANSWER_NOW, type AnswerNow } from '../http/answer-now.js';
-import type { DenialMemory } from '../limiter/denial-memory.js';
-import { KNOWN_DENIALS } from '../rate-limit/known-denials.js';
+import { DENIAL_KEEPER } from '../limiter/denial-keeper.js';
 import { createAnswerNow } from './answer.js';
-import { DenialCheck } from './denial-check.js';
+import { DenialCache } from './denial-cache.js';
 import { EdgeInstaller } from './edge-installer.js';
 import { Edge } from './edge.js';
 import type { EdgeOptions } from './edge.options.js';
@@ -50,16 +50,18 @@ const CHECK_PROVIDERS: readonly Provider[] = [
     inject: [RESOLVED_OPTIONS, CLOCK],
   },
   {
-    provide: DenialCheck,
+    provide: DenialCache,
     useFactory: (
       { rateLimit }: EdgeOptions,
-      denials: DenialMemory,
       mayCarryAgent: MayCarryAgent,
       clock: Clock,
-    ): DenialCheck | undefined =>
-      rateLimit ? new DenialCheck(rateLimit, denials, mayCarryAgent, clock) : undefined,
-    inject: [RESOLVED_OPTIONS, KNOWN_DENIALS, MAY_CARRY_AGENT, CLOCK],
+      config: ApplicationConfig,
+      modules: ModulesContainer,
+    ): DenialCache | undefined =>
+      rateLimit ? new DenialCache(rateLimit, mayCarryAgent, clock, config, modules) : undefined,
+    inject: [RESOLVED_OPTIONS, MAY_CARRY_AGENT, CLOCK, ApplicationConfig, ModulesContainer],
   },
+  { provide: DENIAL_KEEPER, useExisting: DenialCache },
 ];
 
 const STAGE_PROVIDERS: readonly Provider[] = [

@@ -9,7 +9,7 @@ import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 
-/** The limit `rateLimit.flood` of each address: counts every request, rejected ones and preflights included. */
+/** Enforces `rateLimit.flood` for each address. It counts every request, including rejected ones and preflights. */
 export class FloodCheck implements EdgeCheck {
   readonly countsAll = true;
   readonly #limit: ProcessLimit;

@@ -1,36 +1,48 @@
-/* One decision over any number of policies: either each grants and all are charged, or none is. */
+/* One decision over any number of policies: either all of them grant and are charged, or none is charged. */
 import type { Key64 } from '../common/ip-address.js';
 import type { Policy } from './policy.js';
+import { areAlike } from './table/carry-over.js';
 import type { QuotaTable } from './table/quota-table.js';
 
-/** What a request asks of one quota. */
+/** Where a client of a dynamic limit is counted at the moment. */
+export interface Location {
+  readonly table: QuotaTable;
+  /** Since when the client is known without a gap, on the monotonic clock. Earlier charges are not part of the counts. */
+  readonly knownSinceMs: number;
+  /** When the counts were carried over to this table. */
+  readonly movedMs: number;
+}
+
+/** The units that a request takes from one quota. */
 export interface Charge {
   readonly table: QuotaTable;
-  /** The policies of the table that take part, a bit each. */
+  /** The policies of the table that take part, one bit each. */
   readonly mask: number;
   readonly key: Key64;
   /** Units, a whole number from 0. */
   readonly cost: number;
-  /** Whether it was counted in the row that newcomers share where the table is full; found out when it is judged. */
+  /** Finds the table that counts the client now, for a dynamic limit. */
+  readonly locate?: () => Location | undefined;
+  /** Whether `consume` counted it in the row that new clients share while the table is full. */
   inSharedRow?: boolean;
 }
 
-/** How a policy stands after the decision. */
+/** The state of a policy after a decision. */
 export interface PolicyState {
   readonly policy: Policy;
   /** Units left, 0 or more. */
   readonly remaining: number;
   /** Milliseconds until units return; for a violated policy, until this request would be granted. */
   readonly resetMs: number;
-  /** Whether it could not give what was asked. A policy in shadow mode says so of a request that was granted. */
+  /** Whether too few units were left. True in shadow mode too, where the request is granted all the same. */
   readonly violated: boolean;
 }
 
-/** Whether a policy stands in the way of its request: one on trial never does. */
+/** Whether a policy denies the request. In shadow mode it never does. */
 export const denies = ({ violated, policy }: PolicyState): boolean => violated && !policy.shadow;
 
 export interface QuotaDecision {
-  /** Whether every policy could give what was asked, those in shadow mode apart. */
+  /** Whether no policy denies the request. */
   readonly granted: boolean;
   readonly policyStates: readonly PolicyState[];
 }
@@ -41,7 +53,7 @@ export function consume(charges: readonly Charge[], nowMs: number): QuotaDecisio
   return charges.length === 1 ? consumeOne(charges[0]!, nowMs) : consumeAll(charges, nowMs);
 }
 
-/** How a client stands; nothing is taken, and nobody is added. */
+/** Reads the state of a client: takes nothing and adds no row. */
 export function peek({ table, mask, key }: Omit<Charge, 'cost'>, nowMs: number): QuotaDecision {
   if (table.peek(key.hi, key.lo)) return consumeOne({ table, mask, key, cost: 0 }, nowMs);
   const policyStates = table.policies
@@ -109,7 +121,7 @@ function chargePolicy(
     if (cost > 0) table.charge(index, nowMs, cost);
     return { policy, remaining: offered - cost, resetMs: table.resetMs(index, nowMs), violated };
   }
-  // Who only looks while in debt exceeds nothing.
+  // A request that costs nothing exceeds nothing, also while the client is in debt.
   if (violated && cost > 0) table.denied(index, nowMs);
   return {
     policy,
@@ -119,25 +131,27 @@ function chargePolicy(
   };
 }
 
-/** What a reservation turned out to cost. */
 export interface Adjustment {
-  /** Units more (above 0) or less (below) than were charged. */
+  /** Units to charge (above 0) or to give back (below 0). */
   readonly units: number;
+  /** When the units to give back were charged. */
   readonly chargedMs: number;
 }
 
-/** Charges or gives back a difference, whatever the limits say: it has been spent, or it has not. */
+/** Charges or gives back a difference whatever the limits are: it has been spent, or it has not. */
 export function adjust(
   charges: readonly Omit<Charge, 'cost'>[],
   { units, chargedMs }: Adjustment,
   nowMs: number,
 ): QuotaDecision {
   const policyStates: PolicyState[] = [];
-  for (const { table, mask, key, inSharedRow } of charges) {
-    if (inSharedRow === true) {
+  for (const charge of charges) {
+    const { key } = charge;
+    const { table, mask, movedMs, knownSinceMs } = placeOf(charge);
+    if (charge.inSharedRow === true) {
       table.share();
     } else if (units <= 0 && !table.peek(key.hi, key.lo)) {
-      // A client that is not there any more has nothing left in any window, so nothing is given back to it.
+      // A client without a row has nothing left in any window: there is nothing to give back.
       policyStates.push(...peek({ table, mask, key }, nowMs).policyStates);
       continue;
     } else {
@@ -146,11 +160,28 @@ export function adjust(
     for (const [index, policy] of table.policies.entries()) {
       if ((mask & (1 << index)) === 0) continue;
       const before = table.available(index, nowMs);
-      if (units < 0) table.refund(index, nowMs, -units, chargedMs);
-      else if (units > 0) table.charge(index, nowMs, units);
+      if (units > 0) table.charge(index, nowMs, units);
+      // The amount that was carried over does not show single estimates: they stay charged. Leases began anew with it.
+      else if (
+        units < 0 &&
+        (chargedMs >= movedMs || (policy.rule === 'concurrency' && chargedMs >= knownSinceMs))
+      )
+        table.refund(index, nowMs, -units, Math.max(chargedMs, movedMs));
       const remaining = Math.max(0, units === 0 ? before : table.available(index, nowMs));
       policyStates.push({ policy, remaining, resetMs: table.resetMs(index, nowMs), violated: false });
     }
   }
   return { granted: true, policyStates };
+}
+
+/** Where a charge counts now: in the table of the client's current limit, if that has a policy to count it. */
+function placeOf({ table, mask, locate, inSharedRow }: Omit<Charge, 'cost'>): Location & { mask: number } {
+  const now = inSharedRow === true ? undefined : locate?.();
+  if (now === undefined || now.table === table)
+    return { table, mask, movedMs: -Infinity, knownSinceMs: -Infinity };
+  let heirs = 0;
+  for (const [index, policy] of now.table.policies.entries())
+    if (table.policies.some((old, bit) => (mask & (1 << bit)) !== 0 && areAlike(old, policy)))
+      heirs |= 1 << index;
+  return heirs === 0 ? { table, mask, movedMs: -Infinity, knownSinceMs: -Infinity } : { ...now, mask: heirs };
 }

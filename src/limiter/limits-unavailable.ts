@@ -1,6 +1,6 @@
 import type { Rejection } from '../common/rejection.js';
 
-/** The shared store of counts cannot be reached, and `onStoreError` is `'deny'`. */
+/** The shared store does not answer, and `onStoreError` is `'deny'`. */
 export const LIMITS_UNAVAILABLE: Rejection = {
   problem: {
     status: 503,

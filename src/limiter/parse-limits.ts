@@ -1,11 +1,11 @@
-/* Limit strings, as users of limits, slowapi and express-rate-limit write them: "10/second, 100 per 15 minutes". */
+/* Reads limit strings, in the syntax of limits, slowapi and express-rate-limit: "10/second, 100 per 15 minutes". */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { receivedError } from '../common/read-options.js';
 import { TIME_UNITS, type TimeUnit, UNIT_MS } from '../common/time-units.js';
 
 export interface ParsedLimit {
   readonly limit: number;
-  /** How many units the window spans, and which. */
+  /** The window spans so many units. */
   readonly count: number;
   readonly unit: TimeUnit;
   readonly windowMs: number;
@@ -13,12 +13,12 @@ export interface ParsedLimit {
 
 const LIMIT = /^(\d{1,15})[ \t]*(?:\/|per[ \t])[ \t]*(?:(\d{1,9})[ \t]*)?([a-z]+)$/i;
 
-/** Larger numbers are a mistake: beyond them counters would have to be rounded. */
+/** Larger numbers are a mistake, and counters would have to round them. */
 export const MAX_LIMIT = 1_000_000_000;
 const MAX_WINDOW_MS = 31 * UNIT_MS.day;
 const MAX_LENGTH = 500;
 
-/** Every limit of `text`; one that is not understood, zero or too large is refused. */
+/** Reads every limit of a text. @throws AgentSecurityConfigError for a syntax error, a limit of 0 and one that is too large */
 export function parseLimits(option: string, text: string): readonly ParsedLimit[] {
   if (text.length > MAX_LENGTH) throw syntaxError(option, text.slice(0, 40), 'is too long');
   return text.split(/[,;|]/).map(part => parseLimit(option, part.trim()));
@@ -42,7 +42,7 @@ function parseLimit(option: string, text: string): ParsedLimit {
   return { limit, count, unit, windowMs: count * UNIT_MS[unit] };
 }
 
-/** Refuses a limit or a window that cannot be kept. */
+/** @throws AgentSecurityConfigError for a limit or a window out of range */
 export function checkLimit(option: string, limit: number, windowMs: number, received: unknown): void {
   const limitFits = Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT;
   if (limitFits && Number.isFinite(windowMs) && windowMs >= 1 && windowMs <= MAX_WINDOW_MS) return;

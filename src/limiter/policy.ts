@@ -1,41 +1,33 @@
-/* A policy: so much in so long, by which algorithm, under which name. */
+/* A policy: how many units per window, counted by which algorithm, under which name. */
 import { UNIT_MS } from '../common/time-units.js';
-import type { Algorithm } from './algorithms/algorithm.js';
-import { BlockingWindow } from './algorithms/blocking-window.js';
-import { Concurrency } from './algorithms/concurrency.js';
-import { FixedWindow } from './algorithms/fixed-window.js';
-import { SlidingWindow } from './algorithms/sliding-window.js';
-import { TokenBucket } from './algorithms/token-bucket.js';
 
 export const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'concurrency'] as const;
 export type AlgorithmName = (typeof ALGORITHMS)[number];
 
 export interface Policy {
-  /** As clients see it; `10-per-second` where the user gave none. */
+  /** The name that clients see; `10-per-second` if the user gave none. */
   readonly name: string;
-  /** Whether the user gave the name: `@SkipThrottle({ name: true })` and `@Throttle({ name: … })` reach it by that. */
+  /** Whether the user gave the name: `@SkipThrottle({ name: true })` and `@Throttle({ name: … })` match named policies only. */
   readonly named: boolean;
   readonly limit: number;
   readonly windowMs: number;
-  /** How long a client that exceeds it is refused, where that is not up to the window. */
+  /** How long a client that exceeds the limit is denied, if not until the window has room again. */
   readonly blockMs: number | undefined;
-  /** By which rule, for stores that keep the counts themselves. */
+  /** The algorithm that counts. */
   readonly rule: AlgorithmName;
-  /** What a token bucket holds; the limit for the other rules. */
+  /** The capacity of a token bucket; the limit for the other algorithms. */
   readonly burst: number;
-  /** What is counted, as `qu` tells clients: requests where the user names nothing else. */
+  /** What is counted, sent to clients as `qu`. @default 'requests' */
   readonly unit: string;
-  /** Judged, counted and reported, and never the cause of a refusal. */
+  /** Shadow mode: evaluated, counted and reported, but never enforced. */
   readonly shadow: boolean;
-  /** Shares of the limit (0 to 1, ascending) whose use is an event; `undefined` for none. */
+  /** Shares of the limit (0 to 1, ascending) that emit `limit.threshold` when they are used. */
   readonly alertAt: readonly number[] | undefined;
-  /** The rule on counts in this process's memory. */
-  readonly algorithm: Algorithm;
   /** "10 requests per 1 second". */
   readonly text: string;
 }
 
-/** The same policies, none of which ever refuses. */
+/** The same policies in shadow mode. */
 export const inShadowMode = (policies: readonly Policy[]): readonly Policy[] =>
   policies.map(policy => ({ ...policy, shadow: true }));
 
@@ -51,7 +43,7 @@ export interface PolicyParts {
   readonly alertAt?: readonly number[] | undefined;
 }
 
-/** The units of the IETF draft: what a policy counts where it names none. */
+/** The quota units of draft-ietf-httpapi-ratelimit-headers, for policies without a unit of their own. */
 export const REQUESTS = 'requests';
 export const CONCURRENT_REQUESTS = 'concurrent-requests';
 
@@ -81,31 +73,16 @@ export function createPolicy(parts: PolicyParts): Policy {
     unit,
     shadow: parts.shadow ?? false,
     alertAt: parts.alertAt,
-    algorithm: createAlgorithm(parts),
     text: isConcurrency ? amount : `${amount} per ${count} ${period}${count === 1 ? '' : 's'}`,
   };
 }
 
-function createAlgorithm({ limit, windowMs, algorithm, burst, blockMs }: PolicyParts): Algorithm {
-  if (blockMs !== undefined && blockMs > 0) return new BlockingWindow(limit, windowMs, blockMs);
-  switch (algorithm) {
-    case 'fixed-window':
-      return new FixedWindow(limit, windowMs);
-    case 'concurrency':
-      return new Concurrency(limit, windowMs);
-    case 'token-bucket':
-      return new TokenBucket(limit, windowMs, burst ?? limit);
-    default:
-      return new SlidingWindow(limit, windowMs);
-  }
-}
-
-/** The window in whole seconds, as `w` and `Retry-After` give it: rounded up, at least 1. */
+/** The window in whole seconds, for `w` and `Retry-After`: rounded up, at least 1. */
 export function windowSeconds(policy: Policy): number {
   return wholeSeconds(policy.windowMs);
 }
 
-/** Whole seconds, rounded up, at least 1: a client told to wait 0 seconds hammers. */
+/** Whole seconds, rounded up, at least 1: a client that may retry after 0 seconds does so at once. */
 export function wholeSeconds(milliseconds: number): number {
   return Math.max(1, Math.ceil(milliseconds / 1000));
 }

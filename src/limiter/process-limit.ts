@@ -4,11 +4,11 @@ import { consume, EVERY_POLICY, type QuotaDecision } from './consume.js';
 import type { Policy } from './policy.js';
 import { QuotaTable } from './table/quota-table.js';
 
-/** One limit that this process counts by itself, whatever store the app has: of an endpoint, or of what happens before routing. */
+/** One limit that is counted in this process even if the app has a shared store: of an endpoint, or before routing. */
 export class ProcessLimit {
   readonly #table: QuotaTable;
 
-  /** @param maxClients how many partition keys have counts of their own */
+  /** @param maxClients how many partition keys it holds in memory */
   constructor(
     policy: Policy,
     maxClients: number,
@@ -17,7 +17,7 @@ export class ProcessLimit {
     this.#table = new QuotaTable([policy], maxClients);
   }
 
-  /** Takes one unit. */
+  /** Consumes one unit. */
   consume(key: Key64): QuotaDecision {
     const charge = { table: this.#table, mask: EVERY_POLICY, key, cost: 1 };
     return consume([charge], this.clock.monotonicMs());

@@ -1,24 +1,20 @@
-/* What a client is told: X-RateLimit-* of the tightest policy, as most clients read, and RateLimit with RateLimit-Policy
- * (draft-ietf-httpapi-ratelimit-headers-11, structured fields of RFC 9651) for all of them. */
+/* The headers and the problem of a decision: X-RateLimit-* of the tightest policy, which most clients read, and RateLimit with
+ * RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11, structured fields of RFC 9651) for all policies. */
 import type { ProblemFields } from '../common/problem.js';
 import { denies, type PolicyState, type QuotaDecision } from './consume.js';
 import { type Policy, REQUESTS, wholeSeconds, windowSeconds } from './policy.js';
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
-/** For limits that no well-behaved client meets. */
+/** For limits that only misbehaving clients reach. */
 export const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected';
 
-/**
- * Header pairs, name and value in turn.
- * @param partitionKeys whose quota each standing is, as `pk` tells it; `undefined` for no `pk`
- */
+/** Header pairs, name and value in turn. */
 export function quotaHeaders(
   { granted, policyStates: all }: QuotaDecision,
   epochMs: number,
   informative: boolean,
-  partitionKeys?: readonly string[],
 ): readonly string[] {
-  // Clients are not told of a policy in shadow mode: they would slow down for it, and distort the trial.
+  // Clients do not see policies in shadow mode: they would slow down and distort the measurement.
   const policyStates = all.filter(({ policy }) => !policy.shadow);
   if (policyStates.length === 0) return [];
   const headers = granted ? [] : ['Retry-After', String(retryAfterSeconds(policyStates))];
@@ -30,9 +26,8 @@ export function quotaHeaders(
     const separator = state === '' ? '"' : ', "';
     const { policy } = policyState;
     const seconds = secondsToReset(policyState);
-    const pk = partitionKeys === undefined ? '' : `;pk=:${partitionKeys[all.indexOf(policyState)]!}:`;
-    state += `${separator}${policy.name}";r=${policyState.remaining}${seconds === undefined ? '' : `;t=${seconds}`}${pk}`;
-    policies += `${separator}${policy.name}";q=${policy.limit}${describeWindow(policy)}${pk}`;
+    state += `${separator}${policy.name}";r=${policyState.remaining}${seconds === undefined ? '' : `;t=${seconds}`}`;
+    policies += `${separator}${policy.name}";q=${policy.limit}${describeWindow(policy)}`;
   }
   headers.push(
     'X-RateLimit-Limit',
@@ -49,13 +44,13 @@ export function quotaHeaders(
   return headers;
 }
 
-/** The unit, unless it is the draft's default, and the window, which a number of slots has none of. */
+/** The unit, unless it is the draft's default, and the window, which a concurrency limit does not have. */
 function describeWindow(policy: Policy): string {
   const unit = policy.unit === REQUESTS ? '' : `;qu="${policy.unit}"`;
   return policy.rule === 'concurrency' ? unit : `${unit};w=${windowSeconds(policy)}`;
 }
 
-/** The problem of a refused request. */
+/** The problem of a denied request. */
 export function quotaProblem({ policyStates: all }: QuotaDecision): ProblemFields {
   const policyStates = all.filter(({ policy }) => !policy.shadow);
   const violated = policyStates.filter(denies);
@@ -82,22 +77,22 @@ export function retryAfterSeconds(policyStates: readonly PolicyState[]): number 
   return seconds;
 }
 
-/** `undefined` where nobody can know: a slot comes free when somebody's work ends. */
+/** `undefined` for a concurrency limit: when a request in flight ends is unknown. */
 function secondsToReset(policyState: PolicyState): number | undefined {
   if (policyState.policy.rule === 'concurrency') return undefined;
   return policyState.resetMs === 0 ? 0 : wholeSeconds(finiteMs(policyState));
 }
 
 /**
- * A request that costs more than the whole limit never passes; what can be said is when the window is empty. Who waits for a slot may
- * ask again in a second.
+ * A request that costs more than the whole limit is never granted: the whole window is sent. A client over a concurrency limit may
+ * retry in a second.
  */
 function finiteMs({ resetMs, policy }: PolicyState): number {
   if (policy.rule === 'concurrency') return resetMs === 0 ? 0 : 1_000;
   return resetMs === Infinity ? policy.windowMs : resetMs;
 }
 
-/** Of violated policies the one that takes longest, else the one with the least left. */
+/** Of violated policies the one that takes longest, else the one with the fewest units left. */
 function findTightest(policyStates: readonly PolicyState[]): PolicyState {
   let tightest = policyStates[0]!;
   for (const policyState of policyStates) {

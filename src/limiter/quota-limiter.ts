@@ -3,13 +3,18 @@ import type { Policy } from './policy.js';
 import type { QuotaClient, QuotaRequest } from './quota-request.js';
 import type { QuotaTable } from './table/quota-table.js';
 
-/** Decides quotas by the app's counts: those of a shared store if there is one, else those of the process. */
+/** What happens to a request while the shared store fails. */
+export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
+export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];
+
+/** Decides quotas by the counts of the app: those of the shared store if there is one, else those of this process. */
 export interface QuotaLimiter {
   createTable(policies: readonly Policy[]): QuotaTable;
-  /** `undefined` while the shared store fails, unless the process's own counts stand in for it. */
+  /** @returns `undefined` while the shared store fails, unless the counts of this process stand in for it */
   decide(quotaRequests: readonly QuotaRequest[]): Promise<{ readonly decision: QuotaDecision } | undefined>;
-  /** Emits the events that a decision gives cause to. */
+  /** Emits the events of a decision: thresholds that were reached, denials in shadow mode. */
   emitEvents(quotaRequests: readonly QuotaRequest[], decision: QuotaDecision, quotaClient: QuotaClient): void;
 }
 
+/** The `QuotaEngine` of the app. */
 export const QUOTA_LIMITER = Symbol('agent-security:quota-limiter');

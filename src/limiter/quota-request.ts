@@ -1,39 +1,47 @@
-/* What a request asks of all its quotas, in the two forms in which it may be judged. */
+/* What one request takes from all its quotas, for the counts of this process and for a shared store. */
 import { show } from '../common/show-value.js';
 import type { Charge, QuotaDecision } from './consume.js';
 import type { Policy } from './policy.js';
 import type { StoredCharge } from './store/quota-store.js';
 
 export interface QuotaRequest {
-  /** Whose quota it is, as events name it. */
+  /** The partition key, as events name it. */
   readonly partitionKey: string;
-  /** Of the process's own counts. */
+  /** For the counts of this process. */
   readonly charges: readonly Charge[];
-  /** Of a shared store: the same policies in the same order. */
+  /** For a shared store: the same policies in the same order. */
   readonly stored: readonly StoredCharge[];
 }
 
-/** Who was asked about, for events. */
+/** The client of a decision, for events. */
 export interface QuotaClient {
   readonly requestId?: string | undefined;
   readonly address?: string | undefined;
   readonly agent?: string | undefined;
 }
 
-/** The policies of a charge, in the order of its standings. */
-export function policiesOf({ table, mask }: Charge): readonly Policy[] {
+type PolicyFilter = (policy: Policy) => boolean;
+
+/** The policies of a charge, in the order of their states. */
+export function policiesOf({ table, mask }: Pick<Charge, 'table' | 'mask'>): readonly Policy[] {
   return table.policies.filter((_policy, index) => (mask & (1 << index)) !== 0);
 }
 
-/** The same of some policies only; `undefined` if it asks nothing of them. */
-export function part(
-  quotaRequest: QuotaRequest,
-  isWanted: (policy: Policy) => boolean,
-): QuotaRequest | undefined {
+/** The bits of a mask whose policies are wanted. */
+export function restrictMask(
+  { table, mask }: Pick<Charge, 'table' | 'mask'>,
+  isWanted: PolicyFilter,
+): number {
+  let wanted = 0;
+  for (const [index, policy] of table.policies.entries())
+    if ((mask & (1 << index)) !== 0 && isWanted(policy)) wanted |= 1 << index;
+  return wanted;
+}
+
+/** The same request of some policies only; `undefined` if it takes nothing from them. */
+export function restrict(quotaRequest: QuotaRequest, isWanted: PolicyFilter): QuotaRequest | undefined {
   const charges = quotaRequest.charges.flatMap(charge => {
-    let mask = 0;
-    for (const [index, policy] of charge.table.policies.entries())
-      if ((charge.mask & (1 << index)) !== 0 && isWanted(policy)) mask |= 1 << index;
+    const mask = restrictMask(charge, isWanted);
     return mask === 0 ? [] : [{ ...charge, mask }];
   });
   if (charges.length === 0) return undefined;
@@ -44,44 +52,44 @@ export function part(
   return { partitionKey: quotaRequest.partitionKey, charges, stored };
 }
 
-export function parts(
+export function restrictAll(
   quotaRequests: readonly (QuotaRequest | undefined)[],
-  isWanted: (policy: Policy) => boolean,
+  isWanted: PolicyFilter,
 ): readonly QuotaRequest[] {
-  return quotaRequests.flatMap(quotaRequest => (quotaRequest && part(quotaRequest, isWanted)) ?? []);
+  return quotaRequests.flatMap(quotaRequest => (quotaRequest && restrict(quotaRequest, isWanted)) ?? []);
 }
 
 /**
- * What a granted decision has taken of each ask: a policy on trial that could not give has taken nothing, and gets nothing back.
- * `undefined` for an ask of which nothing was taken.
+ * What a granted decision has taken for each request: nothing from a policy in shadow mode that had too few units, so that nothing is given
+ * back to it. `undefined` for a request that has taken nothing.
  */
-export function takenOf(
-  quotaRequests: readonly QuotaRequest[],
+export function takenBy(
   { policyStates }: QuotaDecision,
+  quotaRequests: readonly QuotaRequest[],
 ): readonly (QuotaRequest | undefined)[] {
   if (!policyStates.some(({ violated }) => violated)) return quotaRequests;
   let at = 0;
   return quotaRequests.map(quotaRequest => {
-    const took = new Set<Policy>();
+    const taken = new Set<Policy>();
     for (const policy of quotaRequest.charges.flatMap(charge => policiesOf(charge))) {
       const policyState = policyStates[at];
-      // A store may leave out how a policy stands that was charged nothing.
+      // A store may leave out the state of a policy that was charged nothing.
       if (policyState?.policy === policy) at++;
-      if (policyState?.policy !== policy || !policyState.violated) took.add(policy);
+      if (policyState?.policy !== policy || !policyState.violated) taken.add(policy);
     }
-    return part(quotaRequest, policy => took.has(policy));
+    return restrict(quotaRequest, policy => taken.has(policy));
   });
 }
 
 export const isConcurrency = ({ rule }: Policy): boolean => rule === 'concurrency';
 
-/** `NaN` and fractions would slip through every comparison; they are refused instead. */
+/** @throws RangeError for `NaN` and fractions, which would pass every comparison, and for everything else that is no cost */
 export function checkCost(cost: unknown): number {
   if (typeof cost === 'number' && Number.isSafeInteger(cost) && cost >= 0) return cost;
   throw new RangeError(`A cost must be a whole number from 0, received ${show(cost)}`);
 }
 
-/** Text that names an owner; `undefined` where it names nobody. @throws TypeError for what is neither text nor a number */
+/** A partition key; `undefined` for an empty one. @throws TypeError for what is neither text nor a number */
 export function checkPartitionKey(what: string, partitionKey: unknown): string | undefined {
   if (typeof partitionKey === 'string') return partitionKey === '' ? undefined : partitionKey;
   if (partitionKey === undefined || partitionKey === null) return undefined;

@@ -1,5 +1,5 @@
-/* Functions of the app that a limit is asked by: `cost`, `key`, `tier`, a tracker. They see what clients send, and so a client may be able to
- * let them fail. Then the request is counted by what needs no function, answered with a 500, and logged once a minute. */
+/* Calls functions of the app that a limit needs: `cost`, `key`, `tier`, a tracker. A client may be able to make them fail by what it sends.
+ * Such a request is counted without the function and answered with 500; the failure is logged once a minute. */
 import type { Log } from '../common/log.js';
 import type { Clock } from '../common/clock.js';
 import { logLine, logStack } from '../common/log-text.js';
@@ -7,11 +7,11 @@ import { logLine, logStack } from '../common/log-text.js';
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
 type AnyFunction = Function;
 
-/** A function of the app that has thrown, rejected or returned what it must not. */
+/** A function of the app has thrown, rejected or returned an invalid value. */
 export class AppFunctionError extends Error {
   override readonly name = 'AppFunctionError';
 
-  /** @param what the function, as the log names it */
+  /** @param what the name of the function in the log */
   constructor(
     readonly what: string,
     readonly func: AnyFunction,
@@ -21,7 +21,7 @@ export class AppFunctionError extends Error {
   }
 }
 
-/** Calls a function of the app. @throws AppFunctionError if it fails, or `check` throws for what it returns */
+/** Calls a function of the app. @throws AppFunctionError if it fails, or if `check` throws for its result */
 export async function callApp<T>(
   what: string,
   func: AnyFunction,
@@ -45,7 +45,7 @@ export class AppFunctionFailures {
     private readonly log: Pick<Log, 'error'>,
   ) {}
 
-  /** Logs a failure, once a minute and function. */
+  /** Logs a failure, once a minute for each function. */
   report({ what, func, cause }: AppFunctionError, requestId: string | undefined): void {
     const nowMs = this.clock.monotonicMs();
     if (nowMs - (this.#loggedMs.get(func) ?? -Infinity) < LOG_INTERVAL_MS) return;

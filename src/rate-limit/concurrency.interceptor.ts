@@ -5,19 +5,19 @@ import { Observable, Subscription } from 'rxjs';
 import { eachHandler } from '../common/each-handler.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { hasResponseEnded, REQUEST_ENDED } from '../common/response-end.js';
-import { countHandler, workOf } from './lease.js';
+import { countHandler, workOf } from './release-when-done.js';
 import { type AnyRule, limitsConcurrency } from './limit-rule.js';
 import { RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { readCall } from '../common/read-call.js';
 
-/** Keeps the slots of a concurrency limit until the handler has ended, and runs no handler whose request holds no slot any more. */
+/** Keeps the lease of a concurrency limit until the handler has ended, and does not start a handler whose response has ended. */
 class ConcurrencyInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const work = workOf(readCall(context)?.state);
     if (work === undefined) return next.handle();
     const isStream = Reflect.getMetadata(SSE_METADATA, context.getHandler()) === true;
     return new Observable(subscriber => {
-      // Its slots are released.
+      // Its leases are released.
       if (hasResponseEnded(work.response)) {
         subscriber.error(new ProblemException(REQUEST_ENDED));
         return undefined;
@@ -45,7 +45,7 @@ class ConcurrencyInterceptor implements NestInterceptor {
         },
       };
       handler.add(next.handle().subscribe(observer));
-      // Whoever unsubscribes (an interceptor with a timeout, say) does not stop the promise of a handler: it is followed to its end.
+      // An interceptor that unsubscribes (because of a timeout, say) does not stop the promise of a handler: the lease lasts until it ends.
       return () => {
         if (isStream || hasBegun) stop();
       };
@@ -59,15 +59,15 @@ const rulesOf = (target: object): readonly AnyRule[] | undefined =>
   Reflect.getMetadata(RATE_LIMIT_KEY, target) as readonly AnyRule[] | undefined;
 
 /**
- * Binds the interceptor to the handlers that a concurrency limit applies to, as the innermost of all: an interceptor of the app's own may answer
- * for a handler that is still running. Called before Nest reads what is bound to its handlers.
- * @param rules of handlers that have none of their own
+ * Binds the interceptor to the handlers with a concurrency limit, as the innermost one: an interceptor of the app may answer for a handler
+ * that is still running. To be called before Nest reads the interceptors of its handlers.
+ * @param rules of handlers without rules of their own
  */
 export function bindConcurrency(modules: ModulesContainer, rules: readonly AnyRule[]): void {
   for (const { controller, handler } of eachHandler(modules, new MetadataScanner(), {
     withProviders: true,
   })) {
-    // What is no handler has no metadata.
+    // Methods that are no handlers have no metadata.
     if (Reflect.getMetadataKeys(handler).length === 0) continue;
     const own = rulesOf(handler) ?? rulesOf(controller) ?? rules;
     if (!own.some(limitsConcurrency)) continue;

@@ -1,5 +1,4 @@
-/* What one request asks of one group of policies: whose quota it is, and what it costs. */
-import { createHash } from 'node:crypto';
+/* What one request takes from one group of policies: the partition key and the cost. */
 import type { ExecutionContext } from '@nestjs/common';
 import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
@@ -7,20 +6,20 @@ import { callApp } from './app-function.js';
 import { type QuotaRequest, checkCost, checkPartitionKey, policiesOf } from '../limiter/quota-request.js';
 import { hashKey } from '../common/hash-key.js';
 import { type Charge, EVERY_POLICY } from '../limiter/consume.js';
-import type { RateLimitKey } from './limit-rule.js';
+import type { RateLimitKey } from './policy-options.js';
 import { addressKeyOf, type Call, clientAddress, clientKey, clientName } from '../common/read-call.js';
-import { type AnyGroup, isFixed, type QuotaGroup } from './route-plan.js';
+import { type AnyGroup, isFixed, type QuotaGroup } from './quota-group.js';
 import type { ThrottleSettings } from './throttle-metadata.js';
 
-/** What a subclass of ThrottlerGuard chooses for every group that a `@Throttle()` does not choose it for. */
+/** What a subclass of the guard overrides, for every group whose `@Throttle()` does not. */
 export type TrackerOverrides = Pick<ThrottleSettings, 'getTracker' | 'generateKey'>;
 
-/** @throws LimitUnknownError for a limit that is looked up and not known, AppFunctionError for a function of the app that fails */
+/** @throws LimitUnknownError for a dynamic limit that is not known, AppFunctionError for a function of the app that fails */
 export async function createQuotaRequest(
   context: ExecutionContext,
   group: AnyGroup,
   call: Call,
-  choices: TrackerOverrides,
+  overrides: TrackerOverrides,
 ): Promise<QuotaRequest> {
   const { request } = call;
   const { key, cost } = group;
@@ -29,8 +28,8 @@ export async function createQuotaRequest(
     typeof cost === 'function'
       ? await callApp('The cost function of a limit', cost, () => cost(request, context), checkCost)
       : checkCost(cost);
-  const getTracker = throttle?.getTracker ?? choices.getTracker;
-  const generateKey = throttle?.generateKey ?? choices.generateKey;
+  const getTracker = throttle?.getTracker ?? overrides.getTracker;
+  const generateKey = throttle?.generateKey ?? overrides.generateKey;
   const custom = getTracker
     ? await callApp(
         'The tracker of a limit',
@@ -47,20 +46,20 @@ export async function createQuotaRequest(
         )
       : undefined;
   const tracker = custom ?? nameOf(key, call);
-  // A text of the app's may read like an address or an agent's name.
+  // A key of the app may read like an address or an agent's name.
   const partitionKey = custom === undefined ? tracker : joinKey('key', custom);
   const { scope } = group;
   const storeKey = joinKey(scope, partitionKey);
-  // An address is counted under its number, custom keys under their hash; a table shared by routes tells them by the scope.
+  // An address is counted under its number, custom keys under their hash: a table that routes share tells them apart by the scope.
   const isPlain = isFixed(group) && custom === undefined && throttle === undefined;
   const number = isPlain ? numberOf(key, clientKey(call), addressKeyOf(call)) : hashKey(storeKey);
-  const { table, mask } = isFixed(group)
-    ? group
+  const place = isFixed(group)
+    ? { table: group.table, mask: group.mask }
     : {
-        table: await group.dynamic.tableOf({ partitionKey: tracker, key: number, request, context }),
+        ...(await group.dynamic.resolve({ partitionKey: tracker, key: number, request, context })),
         mask: EVERY_POLICY,
       };
-  const whole = { table, mask, key: number, cost: units };
+  const whole: Charge = { ...place, key: number, cost: units };
   const policies = policiesOf(whole);
   if (generateKey === undefined) {
     return {
@@ -82,15 +81,15 @@ export async function createQuotaRequest(
     partitionKey: tracker,
     stored: policies.map((policy, index) => ({ key: keys[index]!, policies: [policy], cost: units })),
     charges: policies.map((policy, index) => ({
-      table,
-      mask: 1 << table.policies.indexOf(policy),
+      ...place,
+      mask: 1 << place.table.policies.indexOf(policy),
       key: hashKey(keys[index]!),
       cost: units,
     })),
   };
 }
 
-/** What a group asks of a request that none of its functions can be asked about: its cost, else one unit, of the client or the address. */
+/** The request without any function of the app: its cost or else one unit, by the client or the address. */
 export function createDefaultQuotaRequest(group: QuotaGroup, call: Call): QuotaRequest {
   const { scope, table, mask, key } = group;
   const cost = typeof group.cost === 'number' ? group.cost : 1;
@@ -108,12 +107,12 @@ export function createDefaultQuotaRequest(group: QuotaGroup, call: Call): QuotaR
   };
 }
 
-/** What a group that needs no function of the request costs a client. */
+/** The charge of a group that needs no function of the app. */
 export function chargeOf({ table, mask, key, cost }: QuotaGroup, client: Key64, address: Key64): Charge {
   return { table, mask, key: numberOf(key, client, address), cost: cost as number };
 }
 
-/** A function that names nobody leaves the request to its address. */
+/** A function that returned no key leaves the request to its address. */
 function numberOf(key: RateLimitKey, client: Key64, address: Key64): Key64 {
   if (key === 'client') return client;
   return key === 'global' ? SHARED_KEY : address;
@@ -122,16 +121,4 @@ function numberOf(key: RateLimitKey, client: Key64, address: Key64): Key64 {
 function nameOf(key: RateLimitKey, call: Call): string {
   if (key === 'client') return clientName(call);
   return key === 'global' ? 'global' : addressBlock(clientAddress(call));
-}
-
-/** One a standing: the first bits of what names the owner, which tell nobody the name. */
-export function partitionKeysOf(quotaRequests: readonly QuotaRequest[]): readonly string[] {
-  return quotaRequests.flatMap(({ partitionKey, charges, stored }) => {
-    const key = createHash('sha256')
-      .update(joinKey(stored[0]?.partitionKey ?? partitionKey))
-      .digest()
-      .subarray(0, 8)
-      .toString('base64');
-    return charges.flatMap(charge => policiesOf(charge).map(() => key));
-  });
 }

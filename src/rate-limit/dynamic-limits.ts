@@ -1,61 +1,53 @@
-/* Limits that are looked up, for each owner of a quota, and kept for a while. */
+/* Dynamic limits: a function of the app resolves the limit of each client, and the result is used for a while. */
 import type { Log } from '../common/log.js';
 import type { ExecutionContext } from '@nestjs/common';
+import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { Key64 } from '../common/ip-address.js';
-import { BoundedMap } from '../common/bounded-map.js';
 import { joinKey } from '../common/join-key.js';
-import { FollowingTable, putIn, takeOut, type Whereabouts } from '../limiter/table/following-table.js';
-import type { DynamicRule } from './limit-rule.js';
-import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { logLine } from '../common/log-text.js';
+import { within } from '../common/within.js';
+import type { Charge, Location } from '../limiter/consume.js';
+import { carryOver } from '../limiter/table/carry-over.js';
+import { QuotaTable } from '../limiter/table/quota-table.js';
+import type { DynamicRule } from './limit-rule.js';
 
 export interface LimitLookup {
   readonly partitionKey: string;
-  /** Under which the owner is counted. */
+  /** The key that the client is counted under. */
   readonly key: Key64;
   readonly request: PlatformRequest;
   readonly context: ExecutionContext;
 }
 
-interface Known extends Whereabouts {
+interface KnownLimit extends Location {
   readonly text: string;
-  readonly table: FollowingTable;
   untilMs: number;
-  /** The number of the lookup that said so. */
-  readonly lookup: number;
 }
 
-/** Owners whose limits are remembered. */
-const MAX_OWNERS = 10_000;
-/** Different limits whose counts owners share. One that is forgotten here counts on for the owners that are remembered. */
+/** Clients whose limits are remembered. */
+const MAX_CLIENTS = 10_000;
+/** Different limits with a table. A forgotten table stays in use for the clients that are remembered with it. */
 const MAX_LIMITS = 1_000;
-/** A lookup that takes longer has failed; what it says later is used for the next request. */
+/** A request waits so long for a lookup. A later result is used for the next request. */
 const DEADLINE_MS = 1_000;
-/** An owner whose lookup hung is looked up again after this. */
-const RETRY_MS = 1_000;
-/** Lookups that may hang at once: owners can be the clients' to choose. */
-const MAX_UNANSWERED = 1_000;
-/** A lookup that hangs for so long is taken for one that will never answer, and makes room for another. */
-const GIVE_UP_MS = 60_000;
+/** A lookup without a result by then is started anew. */
+const GIVE_UP_MS = 10_000;
+/** Lookups that run at once: clients may choose their partition keys, and a lookup may hang. */
+const MAX_LOOKUPS = 1_000;
 
-/** Thrown where no limit is known and none can be looked up. */
+/** No limit of a client is known, and the lookup has failed. */
 export class LimitUnknownError extends Error {
   override readonly name = 'LimitUnknownError';
 }
 
 export class DynamicLimit {
-  /** By the owner's key: the owner's name may be long. */
-  readonly #known = new BoundedMap<string, Known>(MAX_OWNERS);
-  /** Until when nobody is asked about owners of whom nothing is known, since a lookup has hung. */
-  readonly #hung = new BoundedMap<string, number>(MAX_OWNERS);
+  /** By the client's key: a partition key may be long. */
+  readonly #known = new BoundedMap<string, KnownLimit>(MAX_CLIENTS);
   readonly #lookups = new Map<string, Promise<void>>();
-  readonly #tables = new BoundedMap<string, FollowingTable>(MAX_LIMITS);
-  /** Those that hang too, by their numbers, oldest first: when they began. */
-  readonly #unanswered = new Map<number, number>();
-  #resolutions = 0;
-  #failing = false;
+  readonly #tables = new BoundedMap<string, QuotaTable>(MAX_LIMITS);
+  #isFailing = false;
 
   constructor(
     private readonly rule: DynamicRule,
@@ -64,90 +56,73 @@ export class DynamicLimit {
     private readonly log: Pick<Log, 'error'>,
   ) {}
 
-  /** The counts under the owner's limit. @throws LimitUnknownError while no limit of the owner's is known */
-  async tableOf(lookup: LimitLookup): Promise<QuotaTable> {
+  /** The table of the client's limit, as part of a charge. @throws LimitUnknownError if no limit of the client is known */
+  async resolve(lookup: LimitLookup): Promise<Pick<Charge, 'table' | 'locate'>> {
     const id = idOf(lookup.key);
-    const untilMs = this.#known.get(id)?.untilMs ?? this.#hung.get(id);
-    if (untilMs === undefined || this.clock.monotonicMs() >= untilMs) await this.#lookUp(id, lookup);
     const known = this.#known.get(id);
-    if (known === undefined) throw new LimitUnknownError(`No limit is known of ${lookup.partitionKey}`);
-    return known.table;
+    if (known === undefined || this.clock.monotonicMs() >= known.untilMs) await this.#lookUp(id, lookup);
+    const table = this.#known.get(id)?.table;
+    if (table === undefined) throw new LimitUnknownError(`No limit is known of ${lookup.partitionKey}`);
+    return { table, locate: () => this.#known.get(id) };
   }
 
-  /** Once for all requests that wait for the same owner. Never rejects. */
-  #lookUp(id: string, lookup: LimitLookup): Promise<void> {
+  /** One lookup for all requests that wait for the same client. Never rejects. */
+  async #lookUp(id: string, lookup: LimitLookup): Promise<void> {
     let running = this.#lookups.get(id);
     if (running === undefined) {
-      if (!this.#mayResolve()) {
-        this.#fail(id, `${MAX_UNANSWERED} lookups are unanswered`);
-        return Promise.resolve();
-      }
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>(resolve => {
-        timer = setTimeout(() => {
-          this.#fail(id, `no limit within ${DEADLINE_MS} ms`);
-          if (!this.#known.has(id)) this.#hung.set(id, this.clock.monotonicMs() + RETRY_MS);
-          resolve();
-        }, DEADLINE_MS).unref();
-      });
-      // What hangs is not waited for by the requests that come later.
-      running = Promise.race([this.#resolve(id, lookup), late]).finally(() => {
-        clearTimeout(timer);
-        this.#lookups.delete(id);
-      });
+      if (this.#lookups.size >= MAX_LOOKUPS) return this.#fail(id, `${MAX_LOOKUPS} lookups are running`);
+      running = this.#run(id, lookup).finally(() => this.#lookups.delete(id));
       this.#lookups.set(id, running);
     }
-    return running;
+    await within(running, DEADLINE_MS).catch((error: unknown) => this.#fail(id, error));
   }
 
-  #mayResolve(): boolean {
-    if (this.#unanswered.size < MAX_UNANSWERED) return true;
-    const [oldest, beganMs] = this.#unanswered.entries().next().value!;
-    return this.clock.monotonicMs() - beganMs >= GIVE_UP_MS && this.#unanswered.delete(oldest);
-  }
-
-  async #resolve(id: string, { partitionKey, key, request, context }: LimitLookup): Promise<void> {
-    const number = ++this.#resolutions;
-    this.#unanswered.set(number, this.clock.monotonicMs());
+  async #run(id: string, { partitionKey, key, request, context }: LimitLookup): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const hung = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no limit within ${GIVE_UP_MS} ms`)), GIVE_UP_MS).unref();
+    });
     try {
-      this.#learn(id, key, await this.rule.resolve(partitionKey, request, context), number);
-      this.#failing = false;
+      this.#learn(id, key, await Promise.race([this.rule.resolve(partitionKey, request, context), hung]));
+      this.#isFailing = false;
     } catch (error) {
-      this.#fail(id, error instanceof Error ? error.message : String(error));
+      this.#fail(id, error);
     } finally {
-      this.#unanswered.delete(number);
+      clearTimeout(timer);
     }
   }
 
-  #learn(id: string, key: Key64, text: string, lookup: number): void {
+  #learn(id: string, key: Key64, text: string): void {
     const before = this.#known.get(id);
-    if (before !== undefined && lookup < before.lookup) return;
-    const nowMs = this.clock.monotonicMs();
     const table = before?.text === text ? before.table : this.#tableFor(text);
-    const used =
-      before === undefined || before.table === table ? [] : takeOut(before.table, table, key, nowMs);
-    const untilMs = nowMs + this.rule.ttlMs;
-    this.#known.set(id, { text, table, untilMs, sinceMs: before?.sinceMs ?? nowMs, lookup });
-    this.#hung.delete(id);
-    putIn(table, used, key, nowMs);
+    const nowMs = this.clock.monotonicMs();
+    const hasMoved = before !== undefined && before.table !== table;
+    if (hasMoved) carryOver(before.table, table, key, nowMs);
+    this.#known.set(id, {
+      text,
+      table,
+      untilMs: nowMs + this.rule.ttlMs,
+      knownSinceMs: before?.knownSinceMs ?? nowMs,
+      movedMs: hasMoved ? nowMs : (before?.movedMs ?? nowMs),
+    });
   }
 
-  /** What is known of the owner holds a while longer. */
-  #fail(id: string, reason: string): void {
+  /** Keeps the limit that is known for another while. */
+  #fail(id: string, error: unknown): void {
     const known = this.#known.get(id);
     if (known !== undefined) known.untilMs = this.clock.monotonicMs() + this.rule.ttlMs;
-    if (this.#failing) return;
-    this.#failing = true;
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    const reason = error instanceof Error ? error.message : String(error);
     this.log.error(
-      logLine`A limit could not be looked up (${reason}); owners keep the limit that was known last.`,
+      logLine`A dynamic limit could not be looked up (${reason}); the last known limit of each client stays in force.`,
     );
   }
 
-  #tableFor(text: string): FollowingTable {
+  #tableFor(text: string): QuotaTable {
     let table = this.#tables.get(text);
     if (table === undefined) {
-      const locate = (key: Key64): Whereabouts | undefined => this.#known.get(idOf(key));
-      table = new FollowingTable(this.rule.createPolicies(text), this.maxClients, locate);
+      table = new QuotaTable(this.rule.createPolicies(text), this.maxClients);
       this.#tables.set(text, table);
     }
     return table;

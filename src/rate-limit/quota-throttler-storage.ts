@@ -15,21 +15,21 @@ import { QuotaTable } from '../limiter/table/quota-table.js';
 type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
 export interface QuotaThrottlerStorageOptions {
-  /** Counts that several processes share. While it fails, each process counts by itself. @default none */
+  /** A store that several processes share. While it fails, each process counts by itself. @default none */
   readonly store?: QuotaStore;
-  /** Clients that one limit holds in memory. @default 250000 */
+  /** How many clients one limit holds in memory. @default 250000 */
   readonly maxClients?: number;
   readonly clock?: Clock;
 }
 
 const SCOPE = 'throttler';
-/** Bounds how many different limits are kept; a limit that is computed for each request must not fill the memory. */
+/** Bounds the memory of limits that are computed for each request. */
 const MAX_TABLES = 1_000;
-/** Ten years: beyond every process and short enough for every clock; `Infinity` is a window or a block for ever. */
+/** Ten years, in place of longer windows and blocks and of `Infinity`: no process runs so long, and every clock can count it. */
 const MAX_MS = 10 * 365 * 86_400_000;
 
 /**
- * A storage for a plain `ThrottlerModule` of @nestjs/throttler: its cost does not grow with the limit, nor its memory with the clients.
+ * A storage for a plain `ThrottlerModule` of @nestjs/throttler, with bounded memory. Its cost does not grow with the limit.
  * @example
  * ThrottlerModule.forRoot({ throttlers, storage: new QuotaThrottlerStorage({ store: await createRedisStore(url) }) })
  */
@@ -46,9 +46,9 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
   }
 
   /**
-   * A limit below 1 blocks everybody; a `blockDuration` of 0 or less blocks nobody beyond the window. Huge numbers, `Infinity` included, stand
-   * for a limit of a billion, and for ten years.
-   * @throws RangeError for `NaN`, for what is no number, and for a `ttl` below 1, under which nothing would be counted
+   * A limit below 1 blocks every client; with a `blockDuration` of 0 or less no block outlasts the window. Larger numbers, `Infinity`
+   * included, are taken for a limit of a billion and for ten years.
+   * @throws RangeError for `NaN`, for a value that is no number, and for a `ttl` below 1, with which nothing would be counted
    */
   async increment(
     key: string,
@@ -95,7 +95,7 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
   }
 }
 
-/** What @nestjs/throttler's own storage says of a first hit above its limit. Nobody need be remembered who is never let in. */
+/** The result of @nestjs/throttler's own storage for a first hit above the limit. Nothing need be counted for it. */
 function rejectAlways(windowMs: number, blockMs: number): ThrottlerStorageRecord {
   return {
     totalHits: 1,

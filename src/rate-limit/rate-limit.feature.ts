@@ -1,9 +1,11 @@
-import { ApplicationConfig } from '@nestjs/core';
+import { Logger } from '@nestjs/common';
+import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, type GuardEntry, RESOLVED_OPTIONS } from '../common/feature.js';
 import { UNGUARDED_LIMITER } from '../common/unguarded-limiter.js';
+import { SecurityEvents } from '../events/security-events.js';
+import { QuotaEngine } from '../limiter/quota-engine.js';
 import { QUOTA_LIMITER } from '../limiter/quota-limiter.js';
 import { OWN_STORE, type QuotaStore } from '../limiter/store/quota-store.js';
-import { KNOWN_DENIALS, KnownDenials } from './known-denials.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
 import {
   RATE_LIMIT_OFF,
@@ -28,12 +30,12 @@ export const RATE_LIMIT: Feature<'rateLimit', ResolvedRateLimit | false> = {
       inject: [RESOLVED_OPTIONS, OWN_STORE],
     },
     {
-      provide: KNOWN_DENIALS,
-      useFactory: (config: ApplicationConfig) => new KnownDenials(config),
-      inject: [ApplicationConfig],
+      provide: QUOTA_LIMITER,
+      useFactory: (settings: ResolvedRateLimit, clock: Clock, events: SecurityEvents) =>
+        new QuotaEngine(settings, clock, new Logger(RateLimiter.name), events),
+      inject: [RESOLVED_RATE_LIMIT, CLOCK, SecurityEvents],
     },
     { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
-    { provide: QUOTA_LIMITER, useExisting: RateLimiter },
     RateLimiter,
     RateLimitGuard,
   ],

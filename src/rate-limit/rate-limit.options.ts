@@ -3,34 +3,32 @@ import type { ThrottlerStorage } from '@nestjs/throttler';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import {
+  boolean,
+  choice,
+  fn,
+  integer,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
+import {
   isRecord,
-  readBoolean,
-  readChoice,
   type ReadEnvironment,
-  readFunction,
-  readInteger,
-  readObject,
   readPaths,
   receivedError,
   rejectMissing,
 } from '../common/read-options.js';
+import { readRedisUrl } from '../common/redis-url.js';
 import { showName } from '../common/show-value.js';
-import {
-  type AnyRule,
-  limitTypeError,
-  type RateLimitInput,
-  type RateLimitKey,
-  readKey,
-  resolveRules,
-} from './limit-rule.js';
 import { parseLimits } from '../limiter/parse-limits.js';
 import { createPolicy, type Policy } from '../limiter/policy.js';
-import { readRedisUrl } from '../common/redis-url.js';
+import { STORE_ERROR_POLICIES, type StoreErrorPolicy } from '../limiter/quota-limiter.js';
 import type { QuotaStore } from '../limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../limiter/store/throttler-store.js';
+import { type AnyRule, limitTypeError, readKey, resolveRules } from './limit-rule.js';
+import type { RateLimitInput, RateLimitKey } from './policy-options.js';
 
-export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
-export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];
+export type { StoreErrorPolicy };
 
 export interface RateLimitOptions {
   /**
@@ -39,8 +37,8 @@ export interface RateLimitOptions {
    */
   limits?: false | RateLimitInput | readonly RateLimitInput[];
   /**
-   * A limit per address on every request, counted in front of everything else: 404s, routes of other libraries, refused
-   * credentials. `false` switches it off.
+   * A limit per address over all requests, checked before routing: it counts 404s, routes of other libraries and failed authentication
+   * too. `false` switches it off.
    * @default '100/second'
    */
   flood?: false | string;
@@ -51,130 +49,114 @@ export interface RateLimitOptions {
    */
   messages?: false | RateLimitInput | readonly RateLimitInput[];
   /**
-   * Limits of kinds of clients, in place of the module's: `{ free: '10/minute', enterprise: '1000/minute' }`. Who is of no tier
-   * gets the module's. Needs `tier`, or `auth`: an agent's own tier counts then.
+   * Limits of tiers of clients, in place of `limits`: `{ free: '10/minute', enterprise: '1000/minute' }`. Clients without a tier
+   * get `limits`. Needs `tier`, or `auth`, which uses the agent's own tier.
    * @default none
    */
   tiers?: Readonly<Record<string, RateLimitInput | readonly RateLimitInput[]>>;
   /**
-   * Which tier a request is of. The trap: read it from what was verified, not from a header.
+   * Returns the tier of a request. Read it from verified data only, never from an unverified header.
    * @default with `auth`, the tier of the request's agent
    */
   tier?: (
     request: PlatformRequest,
     context: ExecutionContext,
   ) => string | undefined | Promise<string | undefined>;
-  /** Whom the module's limits belong to. @default 'client' */
+  /** The partition key of `limits`. @default 'client' */
   key?: RateLimitKey;
   /** Exact paths that are not limited, such as `/healthz`. @default [] */
   exemptPaths?: readonly string[];
   /**
-   * Counts that several processes share: a `QuotaStore`, which judges all policies of a request together, or a storage of
-   * @nestjs/throttler's interface, which judges one after the other. `nestjs-agent-security/redis` has one for Redis.
-   * @default the Redis server of `REDIS_URL`; without it the process's own memory
+   * A store that several processes share: a `QuotaStore`, which decides over all policies of a request together, or a storage of
+   * @nestjs/throttler's interface, which decides one after the other. `nestjs-agent-security/redis` exports one for Redis.
+   * @default the Redis server of `REDIS_URL`; without it the memory of the process
    */
   store?: QuotaStore | ThrottlerStorage;
   /**
-   * What happens while the store fails or takes longer than 100 ms: `'local'` limits by the process's own counts, `'allow'`
-   * lets everything through but floods, `'deny'` answers 503.
+   * What happens while the store fails or takes longer than 100 ms: `'local'` limits by the counts of the process, `'allow'`
+   * enforces `flood` only, `'deny'` answers 503.
    * @default 'local'
    */
   onStoreError?: StoreErrorPolicy;
-  /** Sends X-RateLimit-* and RateLimit on answers. A 429 carries Retry-After in any case. @default true */
+  /** Sends the X-RateLimit-* and RateLimit headers. `Retry-After` is sent on a 429 in any case. @default true */
   headers?: boolean;
   /**
-   * Judges and counts, and refuses nobody: for trying limits on real traffic. `flood` still refuses. A single limit can be tried too:
-   * `{ limit, shadow: true }`.
+   * Shadow mode: evaluates and counts all limits without enforcing them, to test limits on real traffic. `flood` is still enforced. For a
+   * single limit write `{ limit, shadow: true }`.
    * @default false
    */
   shadow?: boolean;
   /**
-   * Tells clients by `pk` (RateLimit and RateLimit-Policy) which of several quotas they draw on: a hash of their address, or of what
-   * `key` returned.
-   * @default false
-   */
-  partitionKeys?: boolean;
-  /**
-   * Clients that one quota holds in memory. At the bound the least active give way, and nobody who has used up a limit.
+   * How many clients one quota holds in memory. At the bound the least active clients are evicted, but none that has used up a limit.
    * @default 250000
    */
   maxClients?: number;
 }
 
-export interface ResolvedRateLimit {
-  readonly limits: readonly AnyRule[];
-  readonly flood: Policy | undefined;
-  /** Of messages over sockets. */
-  readonly messages: readonly AnyRule[];
-  readonly tiers: ReadonlyMap<string, readonly AnyRule[]>;
-  readonly tier: RateLimitOptions['tier'];
-  readonly key: RateLimitKey;
-  readonly exemptPaths: ReadonlySet<string>;
-  readonly store: QuotaStore | undefined;
-  /** What subclasses of ThrottlerGuard see as their storage, where the user gave one. */
-  readonly throttlerStorage: ThrottlerStorage | undefined;
-  /** Where the counts are shared, if no store was given. */
-  readonly redisUrl?: string | undefined;
-  readonly onStoreError: StoreErrorPolicy;
-  readonly headers: boolean;
-  readonly shadow: boolean;
-  readonly partitionKeys: boolean;
-  readonly maxClients: number;
-}
-
 export const RESOLVED_RATE_LIMIT = Symbol('agent-security:rate-limit');
 
-/** Where the decorators leave a route's rules. */
+/** Metadata keys of the decorators. */
 export const RATE_LIMIT_KEY = 'agent-security:rate-limit';
 export const SKIP_RATE_LIMIT_KEY = 'agent-security:skip-rate-limit';
 
 const DEFAULT_LIMITS = ['10/second', '100/minute'];
 const DEFAULT_FLOOD = '100/second';
 const DEFAULT_MESSAGES = '100/second';
-const MAX_CLIENTS = { min: 1, max: 100_000_000 };
 
-/** @param authIsOn whether requests have agents, who may have tiers */
+const TABLE = {
+  limits: (_option, value: unknown): unknown => value,
+  flood: resolveFlood,
+  messages: (option, value: unknown) => resolveLimits(option, value, DEFAULT_MESSAGES),
+  tiers: (_option, value: unknown): unknown => value,
+  tier: fn<NonNullable<RateLimitOptions['tier']>>(),
+  key: (option, value: unknown) => readKey(option, value) ?? 'client',
+  exemptPaths: readPaths,
+  store: readStore,
+  onStoreError: choice(STORE_ERROR_POLICIES, 'local'),
+  headers: boolean(true),
+  shadow: boolean(false),
+  maxClients: integer(250_000, 1, 100_000_000),
+} satisfies OptionTable<RateLimitOptions>;
+
+export interface ResolvedRateLimit
+  extends Omit<Resolved<typeof TABLE>, 'limits' | 'tiers' | 'store'>, ResolvedStore {
+  readonly limits: readonly AnyRule[];
+  readonly tiers: ReadonlyMap<string, readonly AnyRule[]>;
+  /** The Redis server that counts, if no store was given. */
+  readonly redisUrl?: string | undefined;
+}
+
+interface ResolvedStore {
+  readonly store: QuotaStore | undefined;
+  /** The storage that subclasses of ThrottlerGuard see, if the user gave one. */
+  readonly throttlerStorage: ThrottlerStorage | undefined;
+}
+
+/** @param authIsOn whether requests have agents, which may have tiers */
 export function resolveRateLimit(
   input: unknown,
   env: ReadEnvironment,
   authIsOn = false,
 ): ResolvedRateLimit | false {
   if (input === false) return false;
-  const options = readObject('rateLimit', input, [
-    'limits',
-    'flood',
-    'messages',
-    'tiers',
-    'tier',
-    'key',
-    'exemptPaths',
-    'store',
-    'onStoreError',
-    'headers',
-    'shadow',
-    'partitionKeys',
-    'maxClients',
-  ]);
-  const fromEnvironment = options.limits === undefined ? env('RATE_LIMIT')?.trim() || undefined : undefined;
-  const limitsOption = fromEnvironment === undefined ? 'rateLimit.limits' : 'RATE_LIMIT';
-  const limits = options.limits === undefined ? (fromEnvironment ?? DEFAULT_LIMITS) : options.limits;
-  const flood = options.flood === undefined ? DEFAULT_FLOOD : options.flood;
+  const options = readTable('rateLimit', input, TABLE);
+  const { limits, tiers, tier, store } = options;
+  const fromEnvironment = limits === undefined ? env('RATE_LIMIT')?.trim() || undefined : undefined;
   return {
-    limits: limits === false ? [] : resolveRules(limitsOption, Array.isArray(limits) ? limits : [limits]),
-    flood: flood === false ? undefined : resolveFlood(flood),
-    messages: resolveMessages(options.messages),
-    tiers: resolveTiers(options.tiers, options.tier, authIsOn),
-    tier: readFunction<NonNullable<RateLimitOptions['tier']>>('rateLimit.tier', options.tier),
-    key: readKey('rateLimit.key', options.key) ?? 'client',
-    exemptPaths: readPaths('rateLimit.exemptPaths', options.exemptPaths),
-    ...readStore(options.store),
-    redisUrl: options.store === undefined ? readRedisUrl(env) : undefined,
-    onStoreError: readChoice('rateLimit.onStoreError', options.onStoreError, STORE_ERROR_POLICIES, 'local'),
-    headers: readBoolean('rateLimit.headers', options.headers, true),
-    shadow: readBoolean('rateLimit.shadow', options.shadow, false),
-    partitionKeys: readBoolean('rateLimit.partitionKeys', options.partitionKeys, false),
-    maxClients: readInteger('rateLimit.maxClients', options.maxClients, 250_000, MAX_CLIENTS),
+    ...options,
+    ...store,
+    limits:
+      fromEnvironment === undefined
+        ? resolveLimits('rateLimit.limits', limits, DEFAULT_LIMITS)
+        : resolveRules('RATE_LIMIT', [fromEnvironment]),
+    tiers: resolveTiers(tiers, tier, authIsOn),
+    redisUrl: store.store === undefined ? readRedisUrl(env) : undefined,
   };
+}
+
+function resolveLimits(option: string, value: unknown, fallback?: unknown): readonly AnyRule[] {
+  const limits = value === undefined ? fallback : value;
+  return limits === false ? [] : resolveRules(option, Array.isArray(limits) ? limits : [limits]);
 }
 
 function resolveTiers(
@@ -211,20 +193,15 @@ function resolveTiers(
   );
 }
 
-function resolveMessages(value: unknown): readonly AnyRule[] {
-  if (value === false) return [];
-  const limits = value === undefined ? DEFAULT_MESSAGES : value;
-  return resolveRules('rateLimit.messages', Array.isArray(limits) ? limits : [limits]);
+function resolveFlood(option: string, value: unknown = DEFAULT_FLOOD): Policy | undefined {
+  if (value === false) return undefined;
+  if (typeof value !== 'string') throw limitTypeError(option, value, 'must be a limit or false');
+  const [limit, ...others] = parseLimits(option, value);
+  if (others.length > 0) throw limitTypeError(option, value, 'must be one limit');
+  return createPolicy({ name: 'flood', limit: limit!.limit, windowMs: limit!.windowMs });
 }
 
-function resolveFlood(value: unknown): Policy {
-  if (typeof value !== 'string') throw limitTypeError('rateLimit.flood', value, 'must be a limit or false');
-  const parsed = parseLimits('rateLimit.flood', value);
-  if (parsed.length > 1) throw limitTypeError('rateLimit.flood', value, 'must be one limit');
-  return createPolicy({ name: 'flood', limit: parsed[0]!.limit, windowMs: parsed[0]!.windowMs });
-}
-
-function readStore(value: unknown): Pick<ResolvedRateLimit, 'store' | 'throttlerStorage'> {
+function readStore(option: string, value: unknown): ResolvedStore {
   if (value === undefined) return { store: undefined, throttlerStorage: undefined };
   if (isRecord(value) && typeof value['consume'] === 'function') {
     return { store: value as unknown as QuotaStore, throttlerStorage: undefined };
@@ -235,17 +212,17 @@ function readStore(value: unknown): Pick<ResolvedRateLimit, 'store' | 'throttler
   }
   throw receivedError(
     'ASEC_OPTION_TYPE',
-    'rateLimit.store',
+    option,
     'must be a QuotaStore or a ThrottlerStorage',
-    'Pass an object with the method judge(charges), or increment(key, ttl, limit, blockDuration, name).',
+    'Pass an object with the method consume(charges), or increment(key, ttl, limit, blockDuration, name).',
     value,
   );
 }
 
-/** Whether a request may be refused for a limit: what is in shadow mode is not described to clients. */
+/** Whether a request may get 429: limits in shadow mode are not described to clients. */
 export const rejectsAny = ({ shadow, flood }: ResolvedRateLimit): boolean => !shadow || flood !== undefined;
 
-/** What `rateLimit: false` leaves: no limit of its own, and the RateLimiter for limiting by hand. */
+/** `rateLimit: false`: no limits, only `RateLimiter` for programmatic limiting. */
 export const RATE_LIMIT_OFF: ResolvedRateLimit = {
   limits: [],
   flood: undefined,
@@ -259,6 +236,5 @@ export const RATE_LIMIT_OFF: ResolvedRateLimit = {
   onStoreError: 'local',
   headers: false,
   shadow: false,
-  partitionKeys: false,
   maxClients: 250_000,
 };

@@ -1,14 +1,17 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { readCall } from '../common/read-call.js';
-import { type RateLimitReservation, reservationOf } from './reservation.js';
+import { findReservation, type RateLimitReservation } from './reservation.js';
 
 /**
- * What this request has reserved by the `cost` functions of its limits: for `RateLimiter.settle()`. `undefined` where no limit with an
- * estimate applies.
+ * What this request has reserved of an estimated limit (one with a `cost` function or a `unit` of its own), for `RateLimiter.settle()`.
+ * A route with several names one by its policy's name or its unit. `undefined` if no such limit applies.
+ * @example
+ * complete(@Reserved() reservation: RateLimitReservation) {}
+ * complete(@Reserved('tokens') reservation: RateLimitReservation) {}
  */
 export const Reserved = createParamDecorator(
-  (_data: undefined, context: ExecutionContext): RateLimitReservation | undefined => {
+  (limit: string | undefined, context: ExecutionContext): RateLimitReservation | undefined => {
     const state = readCall(context)?.state;
-    return state && reservationOf(state);
+    return state && findReservation(state, limit);
   },
 );

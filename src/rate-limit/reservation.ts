@@ -1,33 +1,32 @@
 import type { RequestState } from '../common/request-state.js';
-import type { QuotaRequest } from '../limiter/quota-request.js';
 import type { QuotaDecision } from '../limiter/consume.js';
+import type { ChargedAt } from '../limiter/quota-engine.js';
+import type { QuotaRequest } from '../limiter/quota-request.js';
 
-/** After this, an estimate stays charged: what was not settled by then is taken as spent. */
+/** Nothing is given back of an older estimate: work without a known cost by then counts as spent. */
 export const RESERVATION_LIFETIME_MS = 15 * 60_000;
 
 /**
- * Units that were charged before anybody knew what the work would cost. `RateLimiter.settle()` charges or gives back the difference;
+ * Units of one limit that were charged before the cost of the work was known. `RateLimiter.settle()` charges or gives back the difference;
  * an estimate that is never settled stays charged.
+ * @example
+ * await limiter.settle(reservation, answer.tokens);
  */
 export interface RateLimitReservation {
   /** Units that were charged. */
   readonly units: number;
 }
 
-export interface ReservationDetails {
-  readonly quotaRequests: readonly QuotaRequest[];
-  /** Whether a shared store counts it. */
-  readonly isShared: boolean;
-  /** On the monotonic clock. */
-  readonly chargedMs: number;
-  /** Told how the policies stand once it was settled. */
+export interface ReservationDetails extends ChargedAt {
+  /** `undefined` if nothing was taken: by a limit in shadow mode. */
+  readonly quotaRequest: QuotaRequest | undefined;
+  /** Called with the state of the policies after the settlement. */
   readonly onSettled?: (decision: QuotaDecision) => void;
   isSettled: boolean;
 }
 
-/** What a reservation is made of is nobody's business but the limiter's; it lives as long as its holder keeps it. */
+/** Apart from the reservation itself, so that its holder cannot change it. Kept as long as the reservation. */
 const details = new WeakMap<object, ReservationDetails>();
-const ofRequests = new WeakMap<RequestState, RateLimitReservation>();
 
 export function createReservation(
   units: number,
@@ -41,9 +40,30 @@ export function createReservation(
 export const detailsOf = (reservation: RateLimitReservation): ReservationDetails | undefined =>
   details.get(reservation);
 
-/** Keeps what a request has reserved, for the parameter decorator. */
-export function keepForRequest(state: RequestState, reservation: RateLimitReservation): void {
-  ofRequests.set(state, reservation);
+/** A reservation of a request, and what `@Reserved()` may call its limit. */
+export interface NamedReservation {
+  /** The names of its policies. */
+  readonly names: readonly string[];
+  readonly unit: string;
+  readonly reservation: RateLimitReservation;
 }
 
-export const reservationOf = (state: RequestState): RateLimitReservation | undefined => ofRequests.get(state);
+const ofRequests = new WeakMap<RequestState, readonly NamedReservation[]>();
+
+/** Keeps the reservations of a request for the parameter decorator. */
+export function keepReservations(state: RequestState, reservations: readonly NamedReservation[]): void {
+  ofRequests.set(state, reservations);
+}
+
+/**
+ * The reservation of a request.
+ * @param limit a policy's name, or else a unit; `undefined` for the only reservation
+ * @throws TypeError if it stands for several reservations
+ */
+export function findReservation(state: RequestState, limit?: string): RateLimitReservation | undefined {
+  const all = ofRequests.get(state) ?? [];
+  const named = limit === undefined ? all : all.filter(({ names }) => names.includes(limit));
+  const found = named.length > 0 ? named : all.filter(({ unit }) => unit === limit);
+  if (found.length <= 1) return found[0]?.reservation;
+  throw new TypeError("Several limits of this route are estimated: name one, as in @Reserved('tokens').");
+}

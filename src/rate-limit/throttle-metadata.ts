@@ -1,4 +1,4 @@
-/* What @nestjs/throttler's decorators left on a route: @Throttle({ name: { limit, ttl, … } }) and @SkipThrottle({ name: true }). */
+/* Reads the metadata of @nestjs/throttler's decorators: `@Throttle({ name: { limit, ttl, … } })` and `@SkipThrottle({ name: true })`. */
 import 'reflect-metadata';
 import type {
   ThrottlerGenerateKeyFunction,
@@ -18,7 +18,7 @@ export interface ThrottleSettings {
 const LIMIT = 'THROTTLER:LIMIT';
 const SKIP = 'THROTTLER:SKIP';
 
-/** Every `@Throttle()` entry of the targets; the first target that has a field wins (handler before class). */
+/** Every `@Throttle()` entry of the targets. The first target with a field wins: the handler before its class. */
 export function readThrottles(targets: readonly object[]): readonly ThrottleSettings[] {
   return namesUnder(LIMIT, targets).map(name => {
     const read = <T>(field: string): T | undefined => firstDefined<T>(`THROTTLER:${field}${name}`, targets);

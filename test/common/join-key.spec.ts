@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import ts from 'typescript';
 import { joinKey } from '../../src/common/join-key.js';
 import { CspReports } from '../../src/csp-reports/csp-reports.js';
-import { nameRequest } from '../../src/rate-limit/known-denials.js';
+import { nameRequest } from '../../src/edge/denial-cache.js';
 import { createPolicy } from '../../src/limiter/policy.js';
 import type { StoredCharge } from '../../src/limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../../src/limiter/store/throttler-store.js';

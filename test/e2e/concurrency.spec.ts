@@ -149,7 +149,7 @@ describe.each(PLATFORMS)('concurrency limits on %s', (_title, platform) => {
     expect(begun).toBe(3);
   });
 
-  it('keeps the slot of a handler whose time was over', async () => {
+  it('keeps the lease of a handler whose timeout has passed', async () => {
     const app = await launch();
     const first = app.send('/timed');
     await until('it runs', () => begun === 1);
@@ -165,7 +165,7 @@ describe.each(PLATFORMS)('concurrency limits on %s', (_title, platform) => {
     expect((await last).status).toBe(200);
   });
 
-  it('keeps the slot of a handler that an interceptor has answered for', async () => {
+  it('keeps the lease of a handler that an interceptor has answered for', async () => {
     const app = await launch();
     const first = app.send('/intercepted');
     await until('it runs', () => begun === 1);
@@ -180,7 +180,7 @@ describe.each(PLATFORMS)('concurrency limits on %s', (_title, platform) => {
     expect((await last).status).toBe(200);
   });
 
-  it('frees the slot of a handler that never ends one lease after its response', async () => {
+  it('ends the lease of a handler that never ends one lease time after its response', async () => {
     const app = await launch();
     const first = app.send('/timed');
     await until('it runs', () => begun === 1);
@@ -225,7 +225,7 @@ describe.each(PLATFORMS)('concurrency limits on %s', (_title, platform) => {
     expect((await last).status).toBe(200);
   });
 
-  it('releases the slot of a stream that was silent until its client left', async () => {
+  it('releases the lease of a silent stream whose client has gone', async () => {
     const app = await launch();
     for (let turn = 0; turn < 5; turn++) {
       const socket = await pipeline(app.port, wire('GET', '/events', { Accept: 'text/event-stream' }));

@@ -78,7 +78,7 @@ describe.each(PLATFORMS)('the gate on %s', (_title, platform) => {
     expect(frameworkCalls).toBe(0);
   });
 
-  it('answers a flood without the framework, with the headers of every other refusal', async () => {
+  it('answers a flood before routing, with the headers of every other rejection', async () => {
     const { send } = await start(platform, { ...parts, options: { rateLimit: { flood: '1/minute' } } });
     expect((await send('/')).status).toBe(200);
     const rejected = await send('/');
@@ -92,7 +92,7 @@ describe.each(PLATFORMS)('the gate on %s', (_title, platform) => {
     expect(rejected.header('ratelimit')).toBe('"flood";r=0;t=60');
   });
 
-  it('counts a request once, although it passes the gate and the hook', async () => {
+  it('counts a request once, although it passes the server event and the hook', async () => {
     const { send } = await start(platform, { ...parts, options: { rateLimit: { flood: '2/minute' } } });
     const statuses = [await send('/'), await send('/'), await send('/')].map(({ status }) => status);
     expect(statuses).toEqual([200, 200, 429]);

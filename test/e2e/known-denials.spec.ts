@@ -1,5 +1,4 @@
-/* A client over the module's limits is refused before routing on the paths where the guard has just refused it, and nowhere
- * else. */
+/* A request that the guard has denied by the module's limits is denied again before routing. */
 import {
   type ArgumentsHost,
   Catch,
@@ -92,13 +91,13 @@ function comparable(answer: Answer): { lines: string[]; body: unknown } {
   return { lines: lines.filter(line => !varying.has(line.split(':')[0]!)).toSorted(), body };
 }
 
-describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_title, platform) => {
+describe.each(PLATFORMS)('on %s, a request that the guard has just denied', (_title, platform) => {
   beforeEach(() => (passed = 0));
 
   it.each([
     ['', {}],
     [' of an allowed origin', { Origin: 'https://app.example.com' }],
-  ])('is refused before routing, with the same headers and body%s', async (_case, headers) => {
+  ])('is denied before routing, with the same headers and body%s', async (_case, headers) => {
     const { send } = await start(
       platform,
       parts({ options: { cors: { origins: ['https://app.example.com'] } } }),
@@ -113,7 +112,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(byFront.repeated).toEqual([]);
   });
 
-  it('is told how long it is from now, and is served at that moment', async () => {
+  it('gets the remaining time, and is granted at that moment', async () => {
     const app = await start(platform, parts());
     await statuses(app, '/', 2);
     app.clock.advance(20_500);
@@ -131,7 +130,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(await statuses(app, '/', 1)).toEqual([200]);
   });
 
-  it('is asked for anew as soon as any window gives something back, so that no number is old', async () => {
+  it('is decided anew as soon as any window gives something back', async () => {
     const app = await start(
       platform,
       parts({ options: { rateLimit: { limits: ['2/second', '3/minute'] } } }),
@@ -146,7 +145,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(rejected.header('ratelimit')).toBe('"2-per-second";r=2;t=0, "3-per-minute";r=0;t=58');
   });
 
-  it('is served by routes without a limit or with their own, by exempt paths, and told of routes that are none', async () => {
+  it('is granted on routes without a limit or with their own and on exempt paths', async () => {
     const app = await start(platform, parts());
     expect(await statuses(app, '/', 3)).toEqual([200, 429, 429]);
     expect(await statuses(app, '/free', 3)).toEqual([200, 200, 200]);
@@ -172,7 +171,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(answers).toEqual([429, 200, 200]);
   });
 
-  it('does not have others refused', async () => {
+  it('does not deny other clients', async () => {
     const app = await start(platform, parts({ options: { trustProxy: 'loopback' } }));
     const from = (address: string): object => ({ 'X-Forwarded-For': address });
     expect(await statuses(app, '/', 3, from('192.0.2.1'))).toEqual([200, 429, 429]);
@@ -192,7 +191,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(await statuses(app, '/', 4)).toEqual([200, 503, 503, 503]);
   });
 
-  it('meets a guard of the app that lets some requests pass', async () => {
+  it('reaches a guard of the app that grants some requests', async () => {
     @Injectable()
     class OwnGuard extends RateLimitGuard {
       override canActivate(context: ExecutionContext): Promise<boolean> {
@@ -206,7 +205,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(await statuses(app, '/', 1, { 'X-Internal': 'yes' })).toEqual([200]);
   });
 
-  it('meets a problem filter of the app, every time', async () => {
+  it('reaches a problem filter of the app every time', async () => {
     @Injectable()
     class OwnProblems extends ProblemDetailsFilter {
       override catch(exception: unknown, host: ArgumentsHost): unknown {
@@ -244,7 +243,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(await statuses(app, '/', 1, { 'X-Version': '2' })).toEqual([200]);
   });
 
-  it('is let through to be identified where it carries what an agent is known by', async () => {
+  it('reaches authentication if it carries a credential', async () => {
     const extras = {
       providers: [
         {
@@ -268,7 +267,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
     expect(await statuses(app, '/', 1)).toEqual([429]);
   });
 
-  it('is not refused where all limits are on trial', async () => {
+  it('is granted if all limits are in shadow mode', async () => {
     const app = await start(
       platform,
       parts({ options: { rateLimit: { limits: '1/minute', shadow: true } } }),
@@ -280,7 +279,7 @@ describe.each(PLATFORMS)('on %s, a client that the guard has just refused', (_ti
 describe('on Fastify', () => {
   beforeEach(() => (passed = 0));
 
-  it('refuses by the hook what app.inject() sends', async () => {
+  it('denies in the hook what app.inject() sends', async () => {
     const { app } = await start(FASTIFY, parts());
     const inject = async (): Promise<unknown[]> => {
       const { statusCode, headers } = await (app as NestFastifyApplication).inject({

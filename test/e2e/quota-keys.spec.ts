@@ -62,7 +62,7 @@ describe.each(PLATFORMS)('counters on %s', (_title, platform) => {
     expect(await call(victim, 'read_file')).toBe(200);
   });
 
-  it('keep the owner that a key function names from an address', async () => {
+  it('count a partition key of a key function apart from an address', async () => {
     const counted: string[] = [];
     const store = {
       async increment(key: string) {

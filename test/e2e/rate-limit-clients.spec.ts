@@ -38,7 +38,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     ['limits', { limits: '1/minute', flood: false }],
     ['flood', { limits: false, flood: '1/minute' }],
     [
-      'an async key that knows nobody',
+      'an async key that returns no key',
       { limits: { limit: '1/minute', key: async () => undefined }, flood: false },
     ],
   ];
@@ -71,7 +71,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     ]);
   });
 
-  it("counts everybody together under the module's key 'global'", async () => {
+  it("counts all clients together under the module's key 'global'", async () => {
     const app = await startWith({ rateLimit: { limits: '1/minute', key: 'global' }, trustProxy: 'loopback' });
     expect(await from(app, '203.0.113.1')).toBe(200);
     expect(await from(app, '203.0.113.2')).toBe(429);

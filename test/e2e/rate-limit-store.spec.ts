@@ -91,8 +91,8 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
   });
 
   const lies: [title: string, store: object][] = [
-    ['a verdict without standings', { consume: async () => ({ granted: false, policyStates: [] }) }],
-    ['standings that are none', { consume: async () => ({ granted: true, policyStates: [null] }) }],
+    ['a decision without policy states', { consume: async () => ({ granted: false, policyStates: [] }) }],
+    ['invalid policy states', { consume: async () => ({ granted: true, policyStates: [null] }) }],
     ['an empty record', { increment: async () => ({}) }],
   ];
   it.each(lies)('limits by itself where its store answers %s', async (_title, store) => {
@@ -200,7 +200,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
   });
 });
 
-describe('RateLimiter, by hand', () => {
+describe('RateLimiter', () => {
   const startLimiter = async (): Promise<{ app: RunningApp; limiter: RateLimiter }> => {
     const app = await start(EXPRESS, { controllers: [PlainController] });
     return { app, limiter: app.app.get(RateLimiter) };
@@ -257,7 +257,7 @@ describe('RateLimiter, by hand', () => {
   });
 
   it.each([[-1], [1.5], [Number.NaN], [Infinity], ['2' as unknown as number]])(
-    'refuses the cost %p and takes nothing',
+    'rejects the cost %p and takes nothing',
     async cost => {
       const { limiter } = await startLimiter();
       await expect(limiter.consume('1/minute', 'a', cost)).rejects.toThrow(RangeError);
@@ -265,7 +265,7 @@ describe('RateLimiter, by hand', () => {
     },
   );
 
-  it('refuses a policy that is none', async () => {
+  it('rejects an invalid policy', async () => {
     const { limiter } = await startLimiter();
     await expect(limiter.consume('5/m', 'a')).rejects.toMatchObject({ code: 'ASEC_LIMIT_SYNTAX' });
   });

@@ -90,7 +90,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(rejected.header('RateLimit')).toBe('"10-per-second";r=10;t=0, "100-per-minute";r=0;t=50');
     });
 
-    it('takes nothing from the minute for what the second refuses', async () => {
+    it('takes nothing from the minute for what the second denies', async () => {
       const app = await startWith();
       await statuses(app, '/a', 10);
       expect(await statuses(app, '/a', 5)).toEqual(Array(5).fill(429));
@@ -99,7 +99,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(answer.header('RateLimit')).toBe('"10-per-second";r=9;t=1, "100-per-minute";r=89;t=59');
     });
 
-    it('tells the state of every limit, and of the tightest in X-RateLimit-*', async () => {
+    it('sends the state of every limit, and the tightest in X-RateLimit-*', async () => {
       const app = await startWith();
       const answer = await app.send('/a');
       expect(fields(answer)).toEqual([
@@ -163,7 +163,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(await statuses(app, '/a', 1)).toEqual([200]);
     });
 
-    it('counts a path that no route answers, and refuses it with 429', async () => {
+    it('counts a path without a route, and answers it with 429', async () => {
       const app = await startWith();
       for (let turn = 0; turn < 10; turn++) {
         const answer = await app.send(`/none/${turn}`);
@@ -196,7 +196,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     ['a token bucket with a burst', { limit: '60/minute', algorithm: 'token-bucket', burst: 3 }, '1'],
     ['two limits', '2/second, 3/minute', '1'],
   ];
-  it.each(WAITS)('whoever waits for Retry-After is granted: %s', async (_row, limit, wait) => {
+  it.each(WAITS)('a client that waits for Retry-After is granted: %s', async (_row, limit, wait) => {
     const app = await startWith({ limits: limit });
     let answer = await app.send('/a');
     for (let turn = 0; answer.status === 200 && turn < 50; turn++) answer = await app.send('/a');
@@ -429,7 +429,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(calls).toEqual(['keyedLater']);
     });
 
-    it("counts everybody together under the key 'global'", async () => {
+    it("counts all clients together under the key 'global'", async () => {
       const app = await startWith(undefined, [ObjectController], { trustProxy: 'loopback' });
       const from = async (address: string): Promise<number> =>
         (await app.send('/global', { headers: { 'X-Forwarded-For': address } })).status;
@@ -533,7 +533,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect((await app.send('/b')).json()['violated-policies']).toEqual(['flood']);
     });
 
-    it('shadow judges, counts, reports, and refuses nobody', async () => {
+    it('shadow evaluates, counts and reports without denying', async () => {
       const app = await startWith({ limits: '2/minute', shadow: true });
       const answers: Answer[] = [];
       for (let turn = 0; turn < 5; turn++) answers.push(await app.send('/a'));
@@ -547,7 +547,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(app.logger.find('hadow', 'warn')).toHaveLength(2);
     });
 
-    it('headers: false tells nothing but Retry-After', async () => {
+    it('headers: false sends Retry-After only', async () => {
       const app = await startWith({ limits: '1/minute', headers: false });
       expect(fields(await app.send('/a'))).toEqual(Array(5).fill(undefined));
       const rejected = await app.send('/a');

@@ -31,7 +31,7 @@ describe('consume', () => {
     });
   });
 
-  it('charges none when one refuses', () => {
+  it('charges none when one denies', () => {
     const charges = [charge(new QuotaTable([sliding(1, 1_000), sliding(5, 60_000)], 100))];
     consume(charges, 0);
     for (let attempt = 0; attempt < 20; attempt++) {
@@ -46,7 +46,7 @@ describe('consume', () => {
     expect(remaining(charges, 1_000)).toEqual([1, 4]);
   });
 
-  it('charges no quota of several when another one refuses, in either order', () => {
+  it('charges no quota of several when another one denies, in either order', () => {
     for (const order of [0, 1]) {
       const wide = new QuotaTable([sliding(10, 60_000)], 100);
       const narrow = new QuotaTable([sliding(1, 60_000)], 100);
@@ -63,13 +63,13 @@ describe('consume', () => {
     expect([decision.granted, decision.policyStates.map(({ remaining: left }) => left)]).toEqual([true, [3]]);
   });
 
-  it('takes a cost of several units, and refuses what is more than is left', () => {
+  it('takes a cost of several units, and denies more than is left', () => {
     const charges = [charge(new QuotaTable([sliding(10, 1_000)], 100), ALICE, 4)];
     expect([0, 0, 0].map(nowMs => consume(charges, nowMs).granted)).toEqual([true, true, false]);
     expect(remaining(charges, 0)).toEqual([2]);
   });
 
-  it('says that a cost beyond the whole limit never passes', () => {
+  it('reports that a cost above the whole limit is never granted', () => {
     const { granted, policyStates } = consume(
       [charge(new QuotaTable([sliding(3, 1_000)], 100), ALICE, 4)],
       0,
@@ -95,7 +95,7 @@ describe('consume', () => {
     ]);
   });
 
-  it('tells a wait for each refusal after which the same request is granted, over 20 000 random requests', () => {
+  it('reports a wait for each denial after which the same request is granted, over 20 000 random requests', () => {
     const below = seededNumbers(21);
     const tables = [
       new QuotaTable([sliding(5, 1_000), sliding(40, 20_000)], 1_000),

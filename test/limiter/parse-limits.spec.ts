@@ -93,7 +93,7 @@ describe('parseLimits', () => {
     ['1/0 s', 'ASEC_LIMIT_RANGE', '"1/0 s"'],
     ['9'.repeat(501), 'ASEC_LIMIT_SYNTAX', 'is too long'],
   ];
-  it.each(rejected)('refuses %s', (text, code, says) => {
+  it.each(rejected)('rejects %s', (text, code, says) => {
     expect(() => parseLimits('limits', text)).toThrow(
       expect.objectContaining({ code, option: 'limits', message: expect.stringContaining(says) }),
     );
@@ -110,7 +110,7 @@ describe('checkLimit', () => {
     ['a window of 0', 1, 0],
     ['an endless window', 1, Infinity],
   ];
-  it.each(rows)('refuses %s', (_title, limit, windowMs) => {
+  it.each(rows)('rejects %s', (_title, limit, windowMs) => {
     expect(() => checkLimit('o', limit, windowMs, limit)).toThrow(
       expect.objectContaining({ code: 'ASEC_LIMIT_RANGE' }),
     );

@@ -1,4 +1,5 @@
 import { BlockingWindow } from '../../src/limiter/algorithms/blocking-window.js';
+import { createAlgorithm } from '../../src/limiter/algorithms/create-algorithm.js';
 import { FixedWindow } from '../../src/limiter/algorithms/fixed-window.js';
 import { createPolicy, type PolicyParts, wholeSeconds, windowSeconds } from '../../src/limiter/policy.js';
 import { SlidingWindow } from '../../src/limiter/algorithms/sliding-window.js';
@@ -32,12 +33,18 @@ describe('createPolicy', () => {
 
   it('chooses the algorithm', () => {
     const parts = { limit: 5, windowMs: 1_000 };
-    expect(createPolicy(parts).algorithm).toBeInstanceOf(SlidingWindow);
-    expect(createPolicy({ ...parts, algorithm: 'sliding-window' }).algorithm).toBeInstanceOf(SlidingWindow);
-    expect(createPolicy({ ...parts, algorithm: 'fixed-window' }).algorithm).toBeInstanceOf(FixedWindow);
-    expect(createPolicy({ ...parts, algorithm: 'token-bucket' }).algorithm).toBeInstanceOf(TokenBucket);
-    expect(createPolicy({ ...parts, blockMs: 1 }).algorithm).toBeInstanceOf(BlockingWindow);
-    expect(createPolicy({ ...parts, blockMs: 0 }).algorithm).toBeInstanceOf(SlidingWindow);
+    expect(createAlgorithm(createPolicy(parts))).toBeInstanceOf(SlidingWindow);
+    expect(createAlgorithm(createPolicy({ ...parts, algorithm: 'sliding-window' }))).toBeInstanceOf(
+      SlidingWindow,
+    );
+    expect(createAlgorithm(createPolicy({ ...parts, algorithm: 'fixed-window' }))).toBeInstanceOf(
+      FixedWindow,
+    );
+    expect(createAlgorithm(createPolicy({ ...parts, algorithm: 'token-bucket' }))).toBeInstanceOf(
+      TokenBucket,
+    );
+    expect(createAlgorithm(createPolicy({ ...parts, blockMs: 1 }))).toBeInstanceOf(BlockingWindow);
+    expect(createAlgorithm(createPolicy({ ...parts, blockMs: 0 }))).toBeInstanceOf(SlidingWindow);
   });
 });
 

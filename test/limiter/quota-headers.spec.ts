@@ -35,7 +35,7 @@ describe('quotaHeaders', () => {
   const second = policy(10, 1_000);
   const minute = policy(100, 60_000);
 
-  it('tells a granted client of every policy, and of the tightest in the old headers', () => {
+  it('sends every policy with a grant, and the tightest in the X-RateLimit headers', () => {
     const policyStates = [policyState(second, 9, 1_000), policyState(minute, 3, 20_001)];
     expect(headersOf({ granted: true, policyStates })).toEqual({
       'X-RateLimit-Limit': '100',
@@ -46,7 +46,7 @@ describe('quotaHeaders', () => {
     });
   });
 
-  it('tells a refused client how long to wait: for the slowest of the violated policies', () => {
+  it('sends the wait of the slowest violated policy with a denial', () => {
     const policyStates = [policyState(second, 0, 400, true), policyState(minute, 0, 12_001, true)];
     expect(headersOf({ granted: false, policyStates })).toMatchObject({
       'Retry-After': '13',
@@ -76,7 +76,7 @@ describe('quotaHeaders', () => {
     expect(quotaHeaders({ granted: true, policyStates: [] }, EPOCH_MS, true)).toEqual([]);
   });
 
-  it('names the whole window for a cost that never passes', () => {
+  it('sends the whole window for a cost that is never granted', () => {
     const headers = headersOf({ granted: false, policyStates: [policyState(minute, 100, Infinity, true)] });
     expect([headers['Retry-After'], headers['RateLimit']]).toEqual(['60', '"100-per-minute";r=100;t=60']);
   });
@@ -207,7 +207,7 @@ describe('Retry-After', () => {
     expect(retryAfterSeconds([policyState(policy(1, 1_000), 0, 0, true)])).toBe(1);
   });
 
-  it('is enough: whoever waits as long is granted', () => {
+  it('is enough: a client that waits so long is granted', () => {
     const window = fc.constantFrom(10, 999, 1_000, 1_001, 60_000, 3_600_000);
     const algorithm = fc.constantFrom(
       'sliding-window' as const,

@@ -90,7 +90,7 @@ describe('QuotaThrottlerStorage with numbers that are no limit', () => {
       ['a ttl of NaN', [Number.NaN, 5, 0], 'ttl must be a number from 1, received NaN'],
       ['a block of NaN', [10_000, 5, Number.NaN], 'blockDuration must be a number, received NaN'],
     ];
-  it.each(rejected)('refuses %s', async (_title, numbers, message) => {
+  it.each(rejected)('rejects %s', async (_title, numbers, message) => {
     const asking = setUp().hit('alice', ...numbers);
     await expect(asking).rejects.toThrow(RangeError);
     await expect(asking).rejects.toThrow(message);
@@ -113,7 +113,7 @@ describe('QuotaThrottlerStorage with numbers that are no limit', () => {
     expect(await hit('alice', 10_000, 1, ms)).toMatchObject({ isBlocked: true });
   });
 
-  it('gives part of a unit to nobody', async () => {
+  it('gives no part of a unit', async () => {
     const { hit } = setUp();
     const hits = [await hit('alice', 10_000, 1.5), await hit('alice', 10_000, 1.5)];
     expect(hits.map(({ isBlocked }) => isBlocked)).toEqual([false, true]);
@@ -123,7 +123,7 @@ describe('QuotaThrottlerStorage with numbers that are no limit', () => {
 describe('QuotaThrottlerStorage over a shared store', () => {
   const clock = { monotonicMs: () => 0, epochMs: () => 0 };
 
-  it('asks the store, and counts by itself while it fails', async () => {
+  it('uses the store, and its own counts while the store fails', async () => {
     const asked: string[] = [];
     const store: QuotaStore = {
       consume: async ([charge]) => {

@@ -5,6 +5,8 @@ import { retryAfterSeconds } from '../../src/limiter/quota-headers.js';
 import { Logger } from '@nestjs/common';
 import type { QuotaDecision } from '../../src/limiter/consume.js';
 import type { QuotaStore, StoredCharge } from '../../src/limiter/store/quota-store.js';
+import { QuotaEngine } from '../../src/limiter/quota-engine.js';
+import type { Clock } from '../../src/common/clock.js';
 import { checkCost } from '../../src/limiter/quota-request.js';
 import { RateLimiter } from '../../src/rate-limit/rate-limiter.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
@@ -16,7 +18,12 @@ function setUp(maxClients = 1_000) {
   const time = { nowMs: 0 };
   const clock = { monotonicMs: () => time.nowMs, epochMs: () => 0 };
   const events = new SecurityEvents();
-  return { limiter: new RateLimiter({ ...RATE_LIMIT_OFF, maxClients }, clock, events), time, events };
+  return { ...createLimiter({ ...RATE_LIMIT_OFF, maxClients }, clock, events), time, events };
+}
+
+function createLimiter(settings: ResolvedRateLimit, clock: Clock, events: SecurityEvents) {
+  const engine = new QuotaEngine(settings, clock, new Logger(), events);
+  return { engine, limiter: new RateLimiter(engine, settings, clock) };
 }
 
 describe('RateLimiter', () => {
@@ -51,7 +58,7 @@ describe('RateLimiter', () => {
     expect([retryAfterSeconds, (await limiter.consume('1/10 seconds', 'alice')).granted]).toEqual([8, true]);
   });
 
-  it('judges several limits together', async () => {
+  it('decides several limits together', async () => {
     const { limiter } = setUp();
     await limiter.consume('1/second, 5/minute', 'alice');
     await limiter.consume('1/second, 5/minute', 'alice');
@@ -83,7 +90,7 @@ describe('RateLimiter', () => {
     expect((await limiter.consume('10/minute', 'alice', 0)).granted).toBe(true);
   });
 
-  it('tells policies apart by all that they say', async () => {
+  it('counts policies apart that differ in any option', async () => {
     const { limiter } = setUp();
     const policies = [
       '1/minute',
@@ -94,19 +101,19 @@ describe('RateLimiter', () => {
     expect((await limiter.consume({ limit: '1/minute', name: 'login' }, 'alice')).granted).toBe(false);
   });
 
-  it.each([NaN, -1, 1.5, Infinity, '2', null, 2 ** 53])('refuses a cost of %p', async cost => {
+  it.each([NaN, -1, 1.5, Infinity, '2', null, 2 ** 53])('rejects a cost of %p', async cost => {
     const { limiter } = setUp();
     await expect(limiter.consume('1/minute', 'alice', cost as number)).rejects.toThrow(RangeError);
     expect(() => checkCost(cost)).toThrow(/whole number from 0/);
   });
 
-  it('refuses a policy that is none', async () => {
+  it('rejects an invalid policy', async () => {
     const { limiter } = setUp();
     await expect(limiter.consume('1/fortnight', 'alice')).rejects.toThrow(AgentSecurityConfigError);
     await expect(limiter.peek({} as never, 'alice')).rejects.toThrow(AgentSecurityConfigError);
   });
 
-  it('refuses to make up policies without end', async () => {
+  it('bounds the number of policies', async () => {
     const { limiter } = setUp(10);
     for (let limit = 1; limit <= 1_000; limit++) await limiter.consume(`${limit}/minute`, 'alice');
     await expect(limiter.consume('1001/minute', 'alice')).rejects.toThrow(/what varies belongs in the key/);
@@ -114,7 +121,7 @@ describe('RateLimiter', () => {
   });
 });
 
-describe('RateLimiter, settling', () => {
+describe('RateLimiter.settle() and its events', () => {
   it('gives back and charges the difference, once', async () => {
     const { limiter } = setUp();
     const { reservation } = await limiter.consume('1000/day', 'alice', 400);
@@ -138,7 +145,7 @@ describe('RateLimiter, settling', () => {
     expect((await limiter.settle(more.reservation!, 150)).limits[0]!.remaining).toBe(750);
   });
 
-  it('gives nothing back to a policy on trial that took nothing', async () => {
+  it('gives nothing back to a policy in shadow mode that took nothing', async () => {
     const { limiter } = setUp();
     const slots = { limit: 1, algorithm: 'concurrency', shadow: true } as const;
     await limiter.consume(slots, 'alice');
@@ -166,7 +173,7 @@ describe('RateLimiter, settling', () => {
     },
   );
 
-  it('releases slots of the row that newcomers share where all rows are taken', async () => {
+  it('releases leases of the row that new clients share while the table is full', async () => {
     const { limiter } = setUp(1);
     const policy = { limit: 1, algorithm: 'concurrency' } as const;
     await limiter.consume(policy, 'alice');
@@ -186,7 +193,7 @@ describe('RateLimiter, settling', () => {
     }
   });
 
-  it('refuses what is no reservation, and a cost below 0', async () => {
+  it('rejects what is no reservation, and a cost below 0', async () => {
     const { limiter } = setUp();
     await expect(limiter.settle({ units: 1 }, 0)).rejects.toThrow(TypeError);
     const { reservation } = await limiter.consume('5/minute', 'alice');
@@ -214,7 +221,7 @@ describe('RateLimiter, settling', () => {
     ]);
   });
 
-  it('tells thresholds of quotas apart that have one name', async () => {
+  it('emits thresholds of each quota of one name', async () => {
     const { limiter, heard } = hear();
     await limiter.consume({ limit: '5/minute', alertAt: [1] }, 'queue', 5);
     await limiter.consume({ limit: '5/minute', alertAt: [1], algorithm: 'fixed-window' }, 'queue', 5);
@@ -222,7 +229,7 @@ describe('RateLimiter, settling', () => {
     expect(heard).toHaveLength(3);
   });
 
-  it('tells buckets of one limit apart that hold more or less, and limits that one name is given to', async () => {
+  it('emits thresholds of each bucket of one limit, and of each limit of one name', async () => {
     const { limiter, heard } = hear();
     const bucket = { limit: '5/minute', algorithm: 'token-bucket', alertAt: [0.5] } as const;
     for (const burst of [10, 20]) await limiter.consume({ ...bucket, burst }, 'queue', 10);
@@ -232,10 +239,10 @@ describe('RateLimiter, settling', () => {
     expect(heard).toHaveLength(6);
   });
 
-  it('tells each quota of a request for itself where the first of them is everybody’s', () => {
-    const { limiter, heard } = hear();
+  it('emits thresholds of each quota of a request, the first of which is global', () => {
+    const { engine, heard } = hear();
     const [all, own] = [10, 2].map(limit =>
-      limiter.createTable([createPolicy({ limit, windowMs: 60_000, alertAt: [1] })]),
+      engine.createTable([createPolicy({ limit, windowMs: 60_000, alertAt: [1] })]),
     );
     for (const partitionKey of ['a', 'b']) {
       const charges = [
@@ -243,7 +250,7 @@ describe('RateLimiter, settling', () => {
         { table: own!, mask: EVERY_POLICY, key: { hi: 0, lo: partitionKey.charCodeAt(0) }, cost: 2 },
       ];
       const stored = ['all', partitionKey].map(key => ({ key, policies: [], cost: 2 }));
-      limiter.emitEvents([{ partitionKey, charges, stored }], limiter.consumeLocally(charges), {});
+      engine.emitEvents([{ partitionKey, charges, stored }], engine.consumeLocally(charges), {});
     }
     expect(heard).toEqual([
       ['a', 1, 2],
@@ -251,16 +258,16 @@ describe('RateLimiter, settling', () => {
     ]);
   });
 
-  it('tells a quota once that is asked of by way of the store and without it', () => {
-    const { limiter, heard } = hear();
-    const table = limiter.createTable([createPolicy({ limit: 4, windowMs: 60_000, alertAt: [0.5] })]);
+  it('emits a threshold once for a quota that is charged with and without the store', () => {
+    const { engine, heard } = hear();
+    const table = engine.createTable([createPolicy({ limit: 4, windowMs: 60_000, alertAt: [0.5] })]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 2 }];
     for (const stored of [[{ key: 'all:a', policies: table.policies, cost: 2 }], []])
-      limiter.emitEvents([{ partitionKey: 'a', charges, stored }], limiter.consumeLocally(charges), {});
+      engine.emitEvents([{ partitionKey: 'a', charges, stored }], engine.consumeLocally(charges), {});
     expect(heard).toEqual([['a', 0.5, 2]]);
   });
 
-  it('tells the row that newcomers share once, and not each of them', async () => {
+  it('emits a threshold once for the row that new clients share', async () => {
     const { limiter, heard } = hear(1);
     const policy = { limit: '10/minute', alertAt: [0.5] } as const;
     await limiter.consume(policy, 'old', 10);
@@ -272,19 +279,19 @@ describe('RateLimiter, settling', () => {
     ]);
   });
 
-  it('passes over a limit of which the store does not say how it stands', () => {
-    const { limiter, heard } = hear();
+  it('skips a limit whose state the store leaves out', () => {
+    const { engine, heard } = hear();
     const [free, paid] = [[1], undefined].map(alertAt =>
       createPolicy({ limit: 5, windowMs: 60_000, alertAt }),
     );
-    const table = limiter.createTable([free!, paid!]);
+    const table = engine.createTable([free!, paid!]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 0 }];
     const policyStates = [{ policy: paid!, remaining: 0, resetMs: 9, violated: false }];
-    limiter.emitEvents([{ partitionKey: 'a', charges, stored: [] }], { granted: true, policyStates }, {});
+    engine.emitEvents([{ partitionKey: 'a', charges, stored: [] }], { granted: true, policyStates }, {});
     expect(heard).toEqual([]);
   });
 
-  it('emits a trial’s refusal in each fixed window, and once in it', async () => {
+  it('emits a denial in shadow mode once in each fixed window', async () => {
     const { limiter, events, time } = setUp();
     const heard: number[] = [];
     events.on('limit.shadow', () => heard.push(time.nowMs));
@@ -307,7 +314,7 @@ describe('RateLimiter, settling', () => {
     expect(heard).toEqual([800, 1_100, 2_500, 3_600]);
   });
 
-  it('emits a threshold in each fixed window, and once in it', async () => {
+  it('emits a threshold once in each fixed window', async () => {
     const { limiter, heard, time } = hear();
     const policy = { limit: '2/second', algorithm: 'fixed-window', alertAt: [1] } as const;
     for (const nowMs of [0, 800, 1_000, 1_100, 1_200]) {
@@ -321,13 +328,13 @@ describe('RateLimiter, settling', () => {
   });
 
   function hear(maxClients?: number) {
-    const { limiter, events, time } = setUp(maxClients);
+    const { limiter, engine, events, time } = setUp(maxClients);
     const heard: unknown[] = [];
     events.on('limit.threshold', event => heard.push([event.key, event.share, event.used]));
-    return { limiter, heard, time };
+    return { limiter, engine, heard, time };
   }
 
-  it('emits a threshold that was reached by hand', async () => {
+  it('emits a threshold that consume() has reached', async () => {
     const { limiter, heard } = hear();
     const policy = { limit: '10/minute', alertAt: [5, 0.8] } as const;
     await limiter.consume(policy, 'queue', 4);
@@ -360,11 +367,11 @@ describe('RateLimiter over a shared store', () => {
     const time = { nowMs: 0 };
     const clock = { monotonicMs: () => time.nowMs, epochMs: () => 0 };
     jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
-    const limiter = new RateLimiter({ ...RATE_LIMIT_OFF, ...settings, store }, clock, new SecurityEvents());
-    return { limiter, calls, time, state };
+    const all = { ...RATE_LIMIT_OFF, ...settings, store };
+    return { ...createLimiter(all, clock, new SecurityEvents()), calls, time, state };
   }
 
-  it('asks the store, settles with it, looks without a charge, and forgets there too', async () => {
+  it('consumes, settles, peeks and resets in the store', async () => {
     const { limiter, calls, time } = setUpStore();
     const { reservation } = await limiter.consume('5/minute', 'a', 2);
     time.nowMs = 50;
@@ -409,12 +416,12 @@ describe('RateLimiter over a shared store', () => {
     expect(ids[0]).not.toBe(ids[1]);
   });
 
-  it('releases a slot whose renewal failed where its lease began', async () => {
+  it('releases a lease whose renewal failed as of its last renewal', async () => {
     jest.useFakeTimers();
     try {
-      const { limiter, calls, time, state } = setUpStore();
+      const { engine, calls, time, state } = setUpStore();
       const policy = createPolicy({ limit: 1, windowMs: 12_000, algorithm: 'concurrency' });
-      const table = limiter.createTable([policy]);
+      const table = engine.createTable([policy]);
       const charge = { table, mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 };
       const asks = [
         {
@@ -423,8 +430,8 @@ describe('RateLimiter over a shared store', () => {
           stored: [{ key: 'r:a', scope: 'r', partitionKey: 'a', policies: [policy], cost: 1 }],
         },
       ];
-      const decided = (await limiter.decide(asks))!;
-      const lease = limiter.lease(asks, decided)!;
+      const decided = (await engine.decide(asks))!;
+      const lease = engine.lease(asks, decided)!;
       state.fails = true;
       time.nowMs = 4_000;
       await jest.advanceTimersByTimeAsync(4_000);
@@ -433,7 +440,7 @@ describe('RateLimiter over a shared store', () => {
       lease.release();
       await jest.advanceTimersByTimeAsync(0);
       expect(calls.at(-1)).toEqual(['settle', 'r:a', -1, 5_000]);
-      const again = limiter.lease(asks, { ...decided, chargedMs: 5_000 })!;
+      const again = engine.lease(asks, { ...decided, chargedMs: 5_000 })!;
       time.nowMs = 9_000;
       await jest.advanceTimersByTimeAsync(4_000);
       time.nowMs = 10_000;
@@ -445,19 +452,19 @@ describe('RateLimiter over a shared store', () => {
     }
   });
 
-  it('waits for the limits that refuse, and not for one on trial', async () => {
+  it('waits for the limits that deny, not for one in shadow mode', async () => {
     const events = new SecurityEvents();
     const clock = { monotonicMs: () => 0, epochMs: () => 0 };
-    const limiter = new RateLimiter(RATE_LIMIT_OFF, clock, events);
+    const { engine } = createLimiter(RATE_LIMIT_OFF, clock, events);
     const policies = [
       { limit: 1, windowMs: 3_600_000, shadow: true },
       { limit: 1, windowMs: 10_000 },
     ].map(createPolicy);
     const charges = [
-      { table: limiter.createTable(policies), mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 },
+      { table: engine.createTable(policies), mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 },
     ];
-    limiter.consumeLocally(charges);
-    const decision = limiter.consumeLocally(charges);
+    engine.consumeLocally(charges);
+    const decision = engine.consumeLocally(charges);
     expect([decision.granted, retryAfterSeconds(decision.policyStates)]).toEqual([false, 10]);
   });
 });

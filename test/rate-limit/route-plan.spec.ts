@@ -5,7 +5,8 @@ import { RateLimit, SkipRateLimit } from '../../src/rate-limit/rate-limit.decora
 import { type ResolvedRateLimit, resolveRateLimit } from '../../src/rate-limit/rate-limit.options.js';
 import { systemClock } from '../../src/common/clock.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
-import { type QuotaGroup, type RoutePlan, RoutePlans } from '../../src/rate-limit/route-plan.js';
+import type { QuotaGroup, RoutePlan } from '../../src/rate-limit/quota-group.js';
+import { RoutePlans } from '../../src/rate-limit/route-plan.js';
 
 const plans = (options: object = {}): RoutePlans =>
   new RoutePlans(
@@ -55,13 +56,13 @@ describe('RoutePlans', () => {
   it("takes the module's limits where a route has none", () => {
     const made = plans();
     const plan = made.get(Plain, Plain.prototype.read);
-    expect(plan).toMatchObject({ isModules: true, immediate: true });
+    expect(plan).toMatchObject({ isModules: true, isImmediate: true });
     expect(applying(plan)).toEqual(['10-per-second', '100-per-minute']);
     expect(plan.groups).toEqual(made.modulesGroups);
     expect(groupsOf(plan)[0]!.table).toBe(groupsOf(made.get(Plain, Plain.prototype.write))[0]!.table);
   });
 
-  it("lets a handler's own replace them", () => {
+  it("replaces them by a handler's own", () => {
     const plan = plans().get(Plain, Plain.prototype.own);
     expect([plan.isModules, applying(plan)]).toEqual([false, ['5-per-minute']]);
   });
@@ -115,7 +116,7 @@ describe('RoutePlans with the decorators of @nestjs/throttler', () => {
     const plan = plans(named).get(Plain, Plain.prototype.throttled);
     expect(applying(plan)).toEqual(['burst', 'default']);
     expect(groupsOf(plan).at(-1)!.table.policies[0]).toMatchObject({ limit: 3, windowMs: 2_000 });
-    expect(plan.immediate).toBe(false);
+    expect(plan.isImmediate).toBe(false);
   });
 
   it('completes a named @Throttle() from the policy of that name', () => {
@@ -126,7 +127,7 @@ describe('RoutePlans with the decorators of @nestjs/throttler', () => {
 
   it('leaves functions of the request for later', async () => {
     const plan = plans().get(Plain, Plain.prototype.late);
-    expect([plan.groups, plan.lateGroups.length, plan.immediate]).toEqual([[], 1, false]);
+    expect([plan.groups, plan.lateGroups.length, plan.isImmediate]).toEqual([[], 1, false]);
     const group = await plan.lateGroups[0]!({} as never);
     expect(group.table.policies[0]).toMatchObject({ name: 'default', limit: 4, windowMs: 2_000 });
     expect((await plan.lateGroups[0]!({} as never)).table).toBe(group.table);

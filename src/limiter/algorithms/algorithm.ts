@@ -1,31 +1,31 @@
-/* What an algorithm keeps for one client, and how it is asked. Its numbers live in the rows of a table (quota-table.ts), so
- * that a million clients are a few arrays and not a million objects. */
+/* The interface of an algorithm, and the memory it works on: rows of a table (quota-table.ts), so that a million clients are a few arrays
+ * and not a million objects. */
 
-/** The memory of a table's part, seen as the number types that algorithms keep. */
+/** A part of a table's memory, as the number types that algorithms use. */
 export interface Cells {
   readonly u32: Uint32Array;
   readonly u16: Uint16Array;
   readonly f64: Float64Array;
 }
 
-/** What a cell of `u32` can hold. More would wrap, and a debt would be gone. */
+/** The largest number of a `u32` cell. More would wrap around, and a debt would be lost. */
 export const MAX_COUNT = 2 ** 32 - 1;
 
 export interface Algorithm {
   /** 32-bit cells that one client takes. */
   readonly cells: number;
-  /** Whether it keeps 64-bit numbers, so that its cells must begin on 64 bits. */
+  /** Whether it uses 64-bit numbers, so that its cells must begin on 64 bits. */
   readonly aligned: boolean;
-  /** Forgets what has left the window, and returns what is still to be granted (it may be less than 0 after a changed limit). */
+  /** Removes what has left the window, and returns the units that are left: below 0 for a debt. */
   available(cells: Cells, at: number, nowMs: number): number;
-  /** Takes `cost`. What goes beyond the offer of `available` is a debt, which leaves like everything else. */
+  /** Charges `cost`. More than `available()` is a debt, which leaves the window like everything else. */
   charge(cells: Cells, at: number, nowMs: number, cost: number): void;
-  /** Gives back what was charged at `chargedMs`, as far as it still counts; never more than would be there without that charge. */
+  /** Gives back what was charged at `chargedMs`, as far as it still counts; never more than would be left without that charge. */
   refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void;
-  /** Milliseconds until `cost` would be granted if nobody else came; `Infinity` if it never would. */
+  /** Milliseconds until `cost` is granted, without other requests; `Infinity` if it never is. */
   waitMs(cells: Cells, at: number, nowMs: number, cost: number): number;
-  /** Milliseconds until more is available than now; 0 if everything is. */
+  /** Milliseconds until more units are available than now; 0 if all are. */
   resetMs(cells: Cells, at: number, nowMs: number): number;
-  /** Told that a request was refused for this policy's sake. */
+  /** Called when this policy has denied a request. */
   denied?(cells: Cells, at: number, nowMs: number): void;
 }

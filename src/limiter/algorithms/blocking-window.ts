@@ -1,4 +1,4 @@
-/* @nestjs/throttler's block: a sliding window, and whoever exceeds it is refused for `blockMs` and then starts afresh. */
+/* The block of @nestjs/throttler: a sliding window, and a client that exceeds it is denied for `blockMs` and then starts anew. */
 import type { Algorithm, Cells } from './algorithm.js';
 import { SlidingWindow } from './sliding-window.js';
 

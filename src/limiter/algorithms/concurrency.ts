@@ -1,9 +1,9 @@
-/* So many at once: a slot is taken when work begins and released when it ends. Each slot is a lease, so that those of a process that
- * died come free. Leases are counted by the period in which they began, a twelfth of a lease each: a slot that nobody releases ends
- * up to a twelfth later than its lease, and every decision costs the same, whatever the limit. */
+/* A concurrency limit: each request in flight holds a lease, so that the leases of a process that died end by themselves. Leases are
+ * counted by the period in which they began, a twelfth of the lease time each. So a lease that is never released ends up to a twelfth late, and
+ * every decision costs the same whatever the limit is. */
 import { type Algorithm, type Cells, MAX_COUNT } from './algorithm.js';
 
-/** Periods that a lease spans; the one in which it ends is the last that counts. */
+/** Periods of one lease time; a lease counts up to and including the period in which it ends. */
 const PERIODS = 12;
 const COUNTS = PERIODS + 1;
 
@@ -45,7 +45,7 @@ export class Concurrency implements Algorithm {
     cells.u32[slot] = Math.max(0, cells.u32[slot]! - cost);
   }
 
-  /** At the latest: most slots are released long before. */
+  /** At the latest: most leases are released long before. */
   waitMs({ u32 }: Cells, at: number, nowMs: number, cost: number): number {
     if (cost > this.limit) return Infinity;
     let missing = this.#held(u32, at) + cost - this.limit;

@@ -1,5 +1,5 @@
-/* A window that opens with a client's first request and starts afresh when it closes. It keeps two numbers and admits exactly the limit
- * in each of its windows, which is up to twice the limit across the border of two. */
+/* A window that opens with a client's first request and starts anew when it closes. It keeps two numbers and admits exactly the limit in
+ * each window, which is up to twice the limit across the border of two windows. */
 import { type Algorithm, type Cells, MAX_COUNT } from './algorithm.js';
 
 /* Cells: [0..1] when the window closes (64-bit, ms), [2] hits. */
@@ -27,7 +27,7 @@ export class FixedWindow implements Algorithm {
   refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
     this.available(cells, at, nowMs);
     const { u32, f64 } = cells;
-    // A millisecond's thousandth is what sums of fractions may be off by.
+    // More than the rounding error of a sum of fractions of milliseconds.
     const isThisWindow = chargedMs >= f64[at / 2]! - this.windowMs - 1e-3;
     if (isThisWindow) u32[at + COUNT] = Math.max(0, u32[at + COUNT]! - cost);
   }

@@ -1,12 +1,12 @@
 /* The default: a log of the window, kept in batches. A log of single hits is exact and grows with the limit; this one keeps at
- * most 14 moments. Each stands for a batch of `limit / 14` hits (rounded up) and leaves the window with the first of them. So
- * - whoever an exact log would let in is let in;
+ * most 14 moments. Each stands for a batch of `limit / 14` hits (rounded up), which leaves the window with its first hit. So
+ * - what an exact log grants is granted;
  * - no window ever admits more than the limit and one batch less one: exact up to a limit of 14, less than 1.08 times beyond;
- * - every decision costs the same, whatever the limit. */
+ * - every decision costs the same whatever the limit is. */
 import type { Algorithm, Cells } from './algorithm.js';
 
 const BATCHES = 14;
-/** Ages are kept in 16 bits; a window is at most half of that, so that a wrapped age cannot pass for a young one. */
+/** Ages are kept in 16 bits; a window is at most half of that, so that an age that wraps around is not taken for a young one. */
 const MAX_TICKS = 32_767;
 
 /* Cells: [0] the tick of the last charge, [1] hits in the newest batch << 4 | number of batches, then 14 ticks of 16 bits. */
@@ -15,7 +15,7 @@ const FILL = 1;
 const RING = 2;
 const COUNT_BITS = 4;
 const COUNT_MASK = 15;
-/** What the newest batch can hold, debts included. */
+/** The capacity of the newest batch, debts included. */
 const MAX_NEWEST = 2 ** (32 - COUNT_BITS) - 1;
 
 export class SlidingWindow implements Algorithm {
@@ -64,13 +64,13 @@ export class SlidingWindow implements Algorithm {
     const ring = (at + RING) * 2;
     let batches = u32[at + FILL]! & COUNT_MASK;
     let newest = u32[at + FILL]! >>> COUNT_BITS;
-    // A debt stands in the newest batch until there is room for batches of it.
+    // A debt is kept in the newest batch until there is room for batches of it.
     for (; newest > this.#batch && batches < this.#slots; batches++, newest -= this.#batch)
       u16[ring + batches] = u16[ring + batches - 1]!;
     for (let left = cost; left > 0;) {
       if (batches === 0 || newest >= this.#batch) {
         if (batches === this.#slots) {
-          // Nothing of a debt leaves before the last of it would.
+          // No part of a debt leaves before its last part.
           u16[ring + batches - 1] = tick & 0xffff;
           newest = Math.min(newest + left, MAX_NEWEST);
           break;
@@ -87,7 +87,7 @@ export class SlidingWindow implements Algorithm {
     u32[at + FILL] = ((newest << COUNT_BITS) | batches) >>> 0;
   }
 
-  /** Cuts the hits that stay into full batches again. A batch that is made of several leaves with the last of them. */
+  /** Divides the remaining hits into full batches again. A batch that is made of several leaves with the last of them. */
   refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
     this.available(cells, at, nowMs);
     const { u32, u16 } = cells;
@@ -112,7 +112,7 @@ export class SlidingWindow implements Algorithm {
       u16[ring + batch] = u16[ring + Math.min(Math.floor(hit / this.#batch), batches - 1)]!;
     }
     const newest = left - Math.max(0, kept - 1) * this.#batch;
-    // What joins it from now on must not leave with hits from before, or hits could pass for older ones again and again.
+    // Hits that join it from now on must not leave with earlier ones, or hits could be taken for older ones again and again.
     if (kept > 0 && newest < this.#batch) u16[ring + kept - 1] = tick & 0xffff;
     u32[at + FILL] = kept === 0 ? 0 : ((newest << COUNT_BITS) | kept) >>> 0;
   }

@@ -1,5 +1,5 @@
-/* A bucket that holds `burst` tokens and gains `limit` of them evenly over each window: GCRA, which keeps one number, the moment at
- * which the bucket will be full again. It smooths traffic; after a pause it admits the burst and the refill. */
+/* A bucket that holds `burst` tokens and gains `limit` of them evenly over each window: GCRA, which keeps one number, the time when the
+ * bucket is full again. It smooths traffic; after a pause it admits the burst and the refill. */
 import type { Algorithm, Cells } from './algorithm.js';
 
 /* Cells: [0..1] when the bucket is full again (64-bit, ms). */
@@ -29,7 +29,7 @@ export class TokenBucket implements Algorithm {
     f64[at / 2] = Math.max(f64[at / 2]!, nowMs) + cost * this.#msPerToken;
   }
 
-  /** What the bucket has gained since may have gone over its brim had the tokens been there: that much is not given back. */
+  /** What the bucket has gained since might have overflowed with these tokens in it: that much is not given back. */
   refund({ f64 }: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
     f64[at / 2] = f64[at / 2]! - Math.max(0, cost * this.#msPerToken - Math.max(0, nowMs - chargedMs));
   }

@@ -1,20 +1,20 @@
-/* Finds the row of a 64-bit key. Its entries, 32 bits each, are a row's number and as many bits of its key's hash as there is room for, so
- * that hardly any row is looked at that is not the one. They lie in segments, which the first bits of the hash choose: a segment that
- * is full splits in two, so that no request waits for more than that, and nothing large is ever allocated or freed. */
+/* Finds the row of a 64-bit key. An entry has 32 bits: the number of a row, and as many bits of its key's hash as fit, so that hardly ever
+ * a wrong row is read. Entries lie in segments, which the first bits of the hash choose. A full segment splits in two, so that
+ * no request waits for more than one split, and nothing large is ever allocated or freed. */
 import type { QuotaRows } from './quota-rows.js';
 
 const FIRST_SLOTS = 128;
-/** To split as many takes one or two milliseconds where all their rows are out of the processor's caches. */
+/** A split of so many takes one or two milliseconds if none of their rows is in a cache of the processor. */
 const SEGMENT_SLOTS = 2_048;
-/** Entries in place of slots, at most. */
+/** The largest share of slots with an entry. */
 const MAX_LOAD = 0.8;
 
-/** A number of slots, a power of two; each entry stands in the slot of its hash, or behind it as far as others stand there. */
+/** A number of slots, a power of two; each entry is in the slot of its hash, or in the next free one. */
 class Segment {
   readonly entries: Uint32Array;
   count = 0;
 
-  /** @param depth so many of their hashes' first bits all its entries have in common */
+  /** @param depth how many first bits of the hash all entries have in common */
   constructor(
     slots: number,
     readonly depth: number,
@@ -23,14 +23,14 @@ class Segment {
   }
 }
 
-/** Where a hash belongs among so many slots, 4,096 at most. Its first bits, which chose the segment, are alike there: all others count. */
+/** The slot of a hash among at most 4,096. The first bits, which chose the segment, are the same there: all others count. */
 const homeOf = (hash: number, slots: number): number => (Math.imul(hash, 0x9e3779b1) >>> 20) & (slots - 1);
 
 export class KeyIndex {
-  /** An entry is the number of a row + 1 in so many bits, and above them the last bits of its hash; 0 is free. */
+  /** An entry has the number of a row + 1 in so many bits, and above them the last bits of its hash; 0 is a free slot. */
   readonly #rowBits: number;
   readonly #rowMask: number;
-  /** By the first bits of the hash, `#depth` of them: a segment that all have in common stands here several times. */
+  /** By the first `#depth` bits of the hash: a segment of fewer bits is listed several times. */
   #directory = [new Segment(FIRST_SLOTS, 0)];
   #depth = 0;
 
@@ -51,13 +51,13 @@ export class KeyIndex {
     for (let slot = homeOf(hash, slots); ; slot = (slot + 1) & (slots - 1)) {
       const entry = entries[slot]!;
       if (entry === 0) return -1;
-      // Larger than any row if the bits of the hash differ.
+      // Larger than every row number if the bits of the hash differ.
       const row = ((entry ^ print) >>> 0) - 1;
       if (row < this.#rowMask && this.rows.holds(row, hi, lo)) return row;
     }
   }
 
-  /** Notes the row of a key that it does not hold; every row must hold its key. */
+  /** Adds the row of a new key; every row must hold its key. */
   add(hash: number, row: number): void {
     let segment = this.#segmentOf(hash);
     while (segment.count >= segment.entries.length * MAX_LOAD) {
@@ -67,13 +67,13 @@ export class KeyIndex {
     this.#insert(segment, hash, row);
   }
 
-  /** Notes that a key's row has another number. */
+  /** Changes the number of a key's row. */
   renumber(hash: number, row: number, newRow: number): void {
     const { entries } = this.#segmentOf(hash);
     entries[this.#slotOf(entries, hash, row)] = this.#entryOf(hash, newRow);
   }
 
-  /** Forgets the row of a key; every row must still hold its key. Closes the gap, so that no search stops short. */
+  /** Removes the row of a key; every row must still hold its key. Closes the gap, so that no search ends early. */
   remove(hash: number, row: number): void {
     const segment = this.#segmentOf(hash);
     const { entries } = segment;
@@ -95,7 +95,7 @@ export class KeyIndex {
   }
 
   #placeOf(hash: number): number {
-    // In two steps, as no shift is by 32.
+    // In two steps, as a shift by 32 does nothing.
     return (hash >>> 1) >>> (31 - this.#depth);
   }
 
@@ -122,7 +122,7 @@ export class KeyIndex {
     segment.count++;
   }
 
-  /** Replaces a segment, one that a hash belongs to: by one of twice the size while it is small, then by two. */
+  /** Replaces the segment of a hash: by one of twice the size while it is small, then by two. */
   #split({ entries, depth }: Segment, hash: number): void {
     const isSmall = entries.length < SEGMENT_SLOTS;
     if (!isSmall && depth === this.#depth) {

@@ -1,16 +1,16 @@
-/* The rows of a quota table: 32-bit cells in typed arrays, packed without gaps. The memory grows and shrinks by chunks; only the first
- * chunk, while it is small, is ever copied to a larger one. */
+/* The rows of a quota table: 32-bit cells in typed arrays, without gaps. The memory grows and shrinks by chunks; only the first chunk is
+ * copied to a larger one while it is small. */
 import type { Cells } from '../algorithms/algorithm.js';
 import { spreadKey } from './spread-key.js';
 
 /** The first cells of a row hold its key. */
 export const KEY_CELLS = 2;
 
-/** Large, so that what describes the chunks stays in the processor's caches; small beside the tables that need several. */
+/** Large, so that the list of chunks stays in the processor's caches; small compared with the tables that need several. */
 const CHUNK_BITS = 13;
 const CHUNK_ROWS = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK_ROWS - 1;
-/** A table that few clients meet, such as that of a rarely called route, stays this small. */
+/** A table with few clients, such as that of a rarely called route, stays this small. */
 const FIRST_ROWS = 64;
 
 export class Chunk implements Cells {
@@ -35,17 +35,17 @@ export class QuotaRows {
     this.#chunks = [new Chunk(FIRST_ROWS * stride)];
   }
 
-  /** The memory that a row is in. */
+  /** The memory of a row. */
   cellsOf(row: number): Cells {
     return this.#chunks[row >> CHUNK_BITS]!;
   }
 
-  /** Where in that memory it begins. */
+  /** The first cell of a row in that memory. */
   offsetOf(row: number): number {
     return (row & CHUNK_MASK) * this.stride;
   }
 
-  /** Whether a row is the one of a key. */
+  /** Whether a row holds a key. */
   holds(row: number, hi: number, lo: number): boolean {
     const { u32 } = this.#chunks[row >> CHUNK_BITS]!;
     const at = (row & CHUNK_MASK) * this.stride;
@@ -59,7 +59,7 @@ export class QuotaRows {
     return spreadKey(u32[at]!, u32[at + 1]!);
   }
 
-  /** A row for a new key, its other cells all 0. */
+  /** Adds a row for a key; its other cells are 0. */
   add(hi: number, lo: number): number {
     const row = this.count;
     if (row === this.#capacity) this.#grow();
@@ -71,7 +71,7 @@ export class QuotaRows {
     return row;
   }
 
-  /** Copies the last row over another one, if it is another one, and takes it away. */
+  /** Removes a row: the last row takes its place. */
   replaceByLast(row: number): void {
     const last = this.count - 1;
     const from = this.cellsOf(last).u32;
@@ -83,7 +83,7 @@ export class QuotaRows {
     }
     from.fill(0, fromAt, fromAt + this.stride);
     this.count = last;
-    // Half a chunk of slack: a table about the size of a chunk must not allocate one at every other client.
+    // Half a chunk of slack: a table of about the size of a chunk must not allocate one for every other client.
     if (this.#chunks.length > 1 && last < this.#capacity - CHUNK_ROWS - CHUNK_ROWS / 2) {
       this.#chunks.pop();
       this.#capacity -= CHUNK_ROWS;

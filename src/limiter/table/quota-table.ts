@@ -1,13 +1,14 @@
-/* The clients of one quota: rows of numbers in typed arrays, found by 64-bit keys. It grows and forgets in small steps, so that no
- * request waits for a clean-up, and it never holds more clients than its bound.
+/* The clients of one quota: rows of numbers in typed arrays, found by 64-bit keys. It grows and shrinks in small steps, so that no request
+ * waits for a clean-up, and it never holds more clients than its bound.
  *
- * A decision touches one entry of an index and one row: what it costs with many clients are cache misses, and little else. Each new
- * client makes the table look at two old rows and drop those whose windows are empty.
+ * A decision reads one entry of an index and one row: with many clients it costs cache misses and little else. For each new client the
+ * table checks two old rows and removes those whose windows are empty.
  *
- * At the bound, of eight rows the one that has used the least gives way to a newcomer. A client that has used up a limit
- * never gives way: if all eight have, the newcomer shares one row with all such newcomers. So a flood of new keys cannot free
- * an old offender; it can only make newcomers share. */
-import type { Cells } from '../algorithms/algorithm.js';
+ * At the bound, a new client replaces the one of eight rows that has used the least. A client that has used up a limit is never replaced:
+ * if all eight have, the new client shares one row with all such clients. So a flood of new keys cannot reset a client that is over its
+ * limit; it can only make new clients share a row. */
+import type { Algorithm, Cells } from '../algorithms/algorithm.js';
+import { createAlgorithm } from '../algorithms/create-algorithm.js';
 import { KeyIndex } from './key-index.js';
 import { MAX_LIMIT } from '../parse-limits.js';
 import type { Policy } from '../policy.js';
@@ -18,19 +19,20 @@ const SWEPT_PER_INSERT = 2;
 const EVICTION_SAMPLE = 8;
 
 export class QuotaTable {
-  /** Where the row of the last `find` is: its memory, and its first cell. */
+  /** The row of the last `find`: its memory, and its first cell. */
   cells: Cells;
   at = 0;
-  /** What each policy had to offer when it was asked last. */
+  /** The units of each policy that were available at the last decision. */
   readonly offered: number[];
 
+  readonly #algorithms: readonly Algorithm[];
   /** Where each policy's cells begin in a row. */
   readonly #offsets: readonly number[];
   readonly #rows: QuotaRows;
   readonly #index: KeyIndex;
-  /** The row that is looked at next for being empty, or for giving way. */
+  /** The row that is checked next for removal. */
   #hand = 0;
-  /** The row that newcomers share where there is none for them. */
+  /** The row that new clients share while the table is full. */
   readonly #shared: Cells;
 
   /** @throws RangeError for a policy whose numbers cannot be counted */
@@ -41,7 +43,8 @@ export class QuotaTable {
     for (const policy of policies) checkPolicy(policy);
     const offsets: number[] = [];
     let stride = KEY_CELLS;
-    for (const { algorithm } of policies) {
+    this.#algorithms = policies.map(createAlgorithm);
+    for (const algorithm of this.#algorithms) {
       if (algorithm.aligned) stride += stride % 2;
       offsets.push(stride);
       stride += algorithm.cells;
@@ -61,61 +64,61 @@ export class QuotaTable {
     return this.#rows.count;
   }
 
-  /** Turns to the row of a client, a new one if need be. */
+  /** Selects the row of a client, and adds it if there is none. */
   find(hi: number, lo: number, nowMs: number): void {
     const hash = spreadKey(hi, lo);
     const row = this.#index.find(hi, lo, hash);
     if (row === -1) this.#insert(hi, lo, hash, nowMs);
-    else this.#turnTo(row);
+    else this.#select(row);
   }
 
-  /** Turns to the row of a client; false, and nobody is added, if it has none. */
+  /** Selects the row of a client; false if there is none. Adds nothing. */
   peek(hi: number, lo: number): boolean {
     const row = this.#index.find(hi, lo, spreadKey(hi, lo));
-    if (row !== -1) this.#turnTo(row);
+    if (row !== -1) this.#select(row);
     return row !== -1;
   }
 
-  /** Whether it has turned to the row that newcomers share. */
+  /** Whether the shared row is selected. */
   get isShared(): boolean {
     return this.cells === this.#shared;
   }
 
-  /** Turns to the row that newcomers share. */
+  /** Selects the row that new clients share. */
   share(): void {
     this.cells = this.#shared;
     this.at = 0;
   }
 
-  /** Forgets a client. */
+  /** Removes a client. */
   delete(hi: number, lo: number): void {
     const row = this.#index.find(hi, lo, spreadKey(hi, lo));
     if (row !== -1) this.#drop(row);
   }
 
   available(policy: number, nowMs: number): number {
-    return this.policies[policy]!.algorithm.available(this.cells, this.at + this.#offsets[policy]!, nowMs);
+    return this.#algorithms[policy]!.available(this.cells, this.at + this.#offsets[policy]!, nowMs);
   }
 
   charge(policy: number, nowMs: number, cost: number): void {
-    this.policies[policy]!.algorithm.charge(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
+    this.#algorithms[policy]!.charge(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
   }
 
   refund(policy: number, nowMs: number, cost: number, chargedMs: number): void {
     const at = this.at + this.#offsets[policy]!;
-    this.policies[policy]!.algorithm.refund(this.cells, at, nowMs, cost, chargedMs);
+    this.#algorithms[policy]!.refund(this.cells, at, nowMs, cost, chargedMs);
   }
 
   waitMs(policy: number, nowMs: number, cost: number): number {
-    return this.policies[policy]!.algorithm.waitMs(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
+    return this.#algorithms[policy]!.waitMs(this.cells, this.at + this.#offsets[policy]!, nowMs, cost);
   }
 
   resetMs(policy: number, nowMs: number): number {
-    return this.policies[policy]!.algorithm.resetMs(this.cells, this.at + this.#offsets[policy]!, nowMs);
+    return this.#algorithms[policy]!.resetMs(this.cells, this.at + this.#offsets[policy]!, nowMs);
   }
 
   denied(policy: number, nowMs: number): void {
-    this.policies[policy]!.algorithm.denied?.(this.cells, this.at + this.#offsets[policy]!, nowMs);
+    this.#algorithms[policy]!.denied?.(this.cells, this.at + this.#offsets[policy]!, nowMs);
   }
 
   #insert(hi: number, lo: number, hash: number, nowMs: number): void {
@@ -125,10 +128,10 @@ export class QuotaTable {
     }
     const row = this.#rows.add(hi, lo);
     this.#index.add(hash, row);
-    this.#turnTo(row);
+    this.#select(row);
   }
 
-  #turnTo(row: number): void {
+  #select(row: number): void {
     this.cells = this.#rows.cellsOf(row);
     this.at = this.#rows.offsetOf(row);
   }
@@ -141,7 +144,7 @@ export class QuotaTable {
     }
   }
 
-  /** Makes room for one row; false if every row that it looked at has used up a limit. */
+  /** Makes room for one row; false if every row that it checked has used up a limit. */
   #evict(nowMs: number): boolean {
     const { count } = this.#rows;
     let leastUsed = -1;
@@ -157,13 +160,14 @@ export class QuotaTable {
     return true;
   }
 
-  /** How much of its tightest limit a row has used, 0 (nothing left in any window) to 1. */
+  /** The used share of a row's tightest limit, 0 (every window is empty) to 1. */
   #use(row: number, nowMs: number): number {
     const cells = this.#rows.cellsOf(row);
     const begin = this.#rows.offsetOf(row);
     let most = 0;
     for (let policy = 0; policy < this.policies.length; policy++) {
-      const { burst, algorithm } = this.policies[policy]!;
+      const { burst } = this.policies[policy]!;
+      const algorithm = this.#algorithms[policy]!;
       const at = begin + this.#offsets[policy]!;
       const available = algorithm.available(cells, at, nowMs);
       if (algorithm.resetMs(cells, at, nowMs) === 0) continue;
@@ -173,7 +177,7 @@ export class QuotaTable {
     return most;
   }
 
-  /** Forgets a row; the last one takes its number. */
+  /** Removes a row; the last one takes its number. */
   #drop(row: number): void {
     const last = this.#rows.count - 1;
     this.#index.remove(this.#rows.hashOf(row), row);
@@ -182,7 +186,7 @@ export class QuotaTable {
   }
 }
 
-/** A limit of 0 or `NaN` would make rows of `NaN` cells, in which the search for a client never ends. */
+/** A limit of 0 or `NaN` would write `NaN` into rows, and the search for a client would never end. */
 function checkPolicy({ name, limit, burst, windowMs }: Policy): void {
   for (const units of [limit, burst]) {
     if (Number.isInteger(units) && units >= 1 && units <= MAX_LIMIT) continue;

@@ -2,7 +2,7 @@ import { BlockingWindow } from '../../../src/limiter/algorithms/blocking-window.
 import { Row } from '../../fixtures/cells.js';
 
 describe('BlockingWindow', () => {
-  it('blocks whoever exceeds the limit, then starts afresh', () => {
+  it('blocks a client that exceeds the limit, then starts anew', () => {
     const row = new Row(new BlockingWindow(2, 10_000, 5_000));
     expect([row.take(0, 1), row.take(0, 1), row.take(1_000, 1)]).toEqual([true, true, false]);
     row.refuse(1_000);
@@ -28,7 +28,7 @@ describe('BlockingWindow', () => {
     expect([row.available(1_000), row.available(60_499), row.available(60_500)]).toEqual([0, 0, 1]);
   });
 
-  it('is a sliding window for whoever keeps to the limit', () => {
+  it('is a sliding window for a client within the limit', () => {
     const row = new Row(new BlockingWindow(2, 1_000, 5_000));
     expect([row.take(0, 1), row.take(600, 1), row.take(1_000, 1), row.take(1_600, 1)]).toEqual([
       true,

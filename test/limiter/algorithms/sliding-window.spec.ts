@@ -33,7 +33,7 @@ const shapes: Shape[] = [
   ['small limits, short windows', [1, 2, 3, 5, 10, 14], [1, 10, 1_000, 32_767], false],
   ['limits beyond the batches', [15, 16, 29, 100, 1_000], [10, 1_000, 30_000], false],
   ['windows of several milliseconds a tick', [5, 14, 100], [60_000, 100_000, 3_600_000, 86_400_000], false],
-  ['everybody pushing all the time', [10, 14, 15, 100, 1_000], [1_000, 60_000], true],
+  ['all clients at full rate', [10, 14, 15, 100, 1_000], [1_000, 60_000], true],
 ];
 
 describe('SlidingWindow against an exact log', () => {

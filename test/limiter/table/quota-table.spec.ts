@@ -125,7 +125,7 @@ describe('QuotaTable against a Map', () => {
     expect(table.size).toBe(first + 2_200 - deleted.size);
   });
 
-  it('keeps whoever stays while chunks are given back and taken again', () => {
+  it('keeps the remaining clients while chunks are freed and allocated again', () => {
     const table = new QuotaTable([fixed(1_000, 1_000)], 1_000_000);
     for (let client = 0; client < 50_000; client++) consume(table, client, 0);
     for (let client = 0; client < 49_990; client++) table.delete(key(client).hi, key(client).lo);
@@ -138,7 +138,7 @@ describe('QuotaTable against a Map', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('forgets whom it is told to, and nobody else', () => {
+  it('deletes one client only', () => {
     const table = new QuotaTable([fixed(1, 60_000)], 10_000);
     for (let client = 0; client < 5_000; client++) consume(table, client, 0);
     for (let client = 0; client < 5_000; client += 2) table.delete(key(client).hi, key(client).lo);
@@ -149,7 +149,7 @@ describe('QuotaTable against a Map', () => {
 });
 
 describe('the sweep', () => {
-  it('drops expired clients while new ones come, so that the table does not grow with everybody who ever came', () => {
+  it('drops expired clients while new ones are added, so that the table does not grow for ever', () => {
     const table = new QuotaTable([sliding(10, 1_000)], 1_000_000);
     let largest = 0;
     for (let client = 0; client < 300_000; client++) {
@@ -183,7 +183,7 @@ describe('the bound', () => {
     expect(table.size).toBeLessThanOrEqual(20_000);
   }, 120_000);
 
-  it('lets newcomers share one row where all that it looks at are exhausted', () => {
+  it('lets new clients share one row if all rows that it checks are used up', () => {
     const table = new QuotaTable([sliding(2, 60_000)], 100);
     for (let client = 0; client < 100; client++)
       expect([consume(table, client, 0), consume(table, client, 0)]).toEqual([true, true]);
@@ -198,13 +198,13 @@ describe('the bound', () => {
     expect(table.size).toBe(100);
   });
 
-  it('gives newcomers rows of their own again, once the windows are empty', () => {
+  it('gives new clients rows of their own again once the windows are empty', () => {
     const table = new QuotaTable([sliding(1, 1_000)], 50);
     for (let client = 0; client < 60; client++) consume(table, client, 0);
     expect([consume(table, 100, 1_000), consume(table, 101, 1_000)]).toEqual([true, true]);
   });
 
-  it('lets the one who used least give way', () => {
+  it('evicts the client that has used the least', () => {
     const table = new QuotaTable([sliding(10, 60_000)], 4);
     [5, 1, 7, 9].forEach((hits, client) => {
       for (let hit = 0; hit < hits; hit++) consume(table, client, 0);
@@ -273,11 +273,11 @@ describe('the memory', () => {
 describe('QuotaTable with numbers that cannot be counted', () => {
   const unfit = [0, -1, 1.5, Number.NaN, Infinity, 1_000_000_001];
 
-  it.each(unfit)('refuses a limit of %p', limit => {
+  it.each(unfit)('rejects a limit of %p', limit => {
     expect(() => new QuotaTable([fixed(5, 1_000), sliding(limit, 1_000)], 10)).toThrow(RangeError);
   });
 
-  it.each(unfit)('refuses a burst of %p', burst => {
+  it.each(unfit)('rejects a burst of %p', burst => {
     const bucket = createPolicy({ limit: 5, windowMs: 1_000, algorithm: 'token-bucket', burst });
     expect(() => new QuotaTable([bucket], 10)).toThrow(RangeError);
   });

@@ -1,4 +1,4 @@
-import { Lease } from '../../src/rate-limit/lease.js';
+import { Lease } from '../../src/limiter/lease.js';
 
 const LEASE_MS = 60_000;
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Client } from '../../src/common/request-state.js';
-import { isTimed, nameRequest } from '../../src/rate-limit/known-denials.js';
+import { nameRequest, untilChangeMs } from '../../src/edge/denial-cache.js';
+import type { PolicyState } from '../../src/limiter/consume.js';
 import { createPolicy, type PolicyParts } from '../../src/limiter/policy.js';
 
 const CLIENT: Client = {
@@ -40,25 +41,38 @@ describe('nameRequest', () => {
   const unnamed: [title: string, request: string | undefined][] = [
     ['a method that a header overrides', name({ headers: { 'x-http-method-override': 'DELETE' } })],
     ['a version that a header asks for', name({ headers: { 'accept-version': '2' } })],
-    ['a host that a proxy passes on', name({}, { forwardedHosts: ['b.example'] })],
+    ['a forwarded host', name({}, { forwardedHosts: ['b.example'] })],
     ['a path that is very long', name({ url: `/${'a'.repeat(600)}` })],
     ['a host that is very long', name({ headers: { host: 'a'.repeat(600) } })],
   ];
   it.each(unnamed)('has no name for %s', (_title, request) => expect(request).toBeUndefined());
 });
 
-describe('isTimed', () => {
-  const rows: [title: string, policy: Partial<PolicyParts>, timed: boolean][] = [
-    ['a sliding window', {}, true],
-    ['a fixed window', { algorithm: 'fixed-window' }, true],
-    ['a token bucket', { algorithm: 'token-bucket' }, true],
-    ['slots, which are released', { algorithm: 'concurrency' }, false],
-    ['tokens, which are estimated and settled', { unit: 'tokens' }, false],
-    ['a policy on trial', { shadow: true }, false],
+describe('untilChangeMs', () => {
+  const rows: [title: string, policy: Partial<PolicyParts>, untilMs: number][] = [
+    ['a sliding window', {}, 999],
+    ['a fixed window', { algorithm: 'fixed-window' }, 999],
+    ['a token bucket', { algorithm: 'token-bucket' }, 999],
+    ['a concurrency limit, whose leases are released', { algorithm: 'concurrency' }, 0],
+    ['tokens, which are estimated and settled', { unit: 'tokens' }, 0],
+    ['a policy in shadow mode', { shadow: true }, 0],
   ];
-  it.each(rows)('%s', (_title, parts, timed) => {
+  it.each(rows)('%s', (_title, parts, untilMs) => {
     const policy = createPolicy({ limit: 1, windowMs: 1_000, ...parts });
     const policyStates = [{ policy, remaining: 0, resetMs: 1_000, violated: true }];
-    expect(isTimed({ granted: false, policyStates })).toBe(timed);
+    expect(untilChangeMs(policyStates)).toBe(untilMs);
   });
+
+  const policy = createPolicy({ limit: 5, windowMs: 1_000 });
+  const state = { policy, remaining: 0, resetMs: 900, violated: true };
+  const others: [title: string, policyStates: PolicyState[], untilMs: number][] = [
+    [
+      'ends with the first policy that gives something back',
+      [state, { ...state, resetMs: 300, violated: false }],
+      299,
+    ],
+    ['is 0 where a smaller cost may be granted', [{ ...state, remaining: 2 }], 0],
+    ['is 0 for a cost above the whole limit', [{ ...state, resetMs: Infinity }], 0],
+  ];
+  it.each(others)('%s', (_title, policyStates, untilMs) => expect(untilChangeMs(policyStates)).toBe(untilMs));
 });

@@ -1,10 +1,10 @@
-/* Charges that are given back, and debts, against models that keep every charge. */
-import { Concurrency } from '../../src/limiter/algorithms/concurrency.js';
-import { FixedWindow } from '../../src/limiter/algorithms/fixed-window.js';
-import { SlidingWindow } from '../../src/limiter/algorithms/sliding-window.js';
-import { TokenBucket } from '../../src/limiter/algorithms/token-bucket.js';
-import { Row, seededNumbers } from '../fixtures/cells.js';
-import { RUNS, STEPS_PER_RUN } from '../fixtures/model-steps.js';
+/* Refunds and debts, compared with models that keep every charge. */
+import { Concurrency } from '../../../src/limiter/algorithms/concurrency.js';
+import { FixedWindow } from '../../../src/limiter/algorithms/fixed-window.js';
+import { SlidingWindow } from '../../../src/limiter/algorithms/sliding-window.js';
+import { TokenBucket } from '../../../src/limiter/algorithms/token-bucket.js';
+import { Row, seededNumbers } from '../../fixtures/cells.js';
+import { RUNS, STEPS_PER_RUN } from '../../fixtures/model-steps.js';
 
 interface Charge {
   readonly atMs: number;
@@ -176,7 +176,7 @@ describe('SlidingWindow, settled', () => {
 });
 
 describe('Concurrency', () => {
-  it('is its model: slots released, slots whose lease has ended, debts', () => {
+  it('equals its model: released leases, ended leases, debts', () => {
     const below = seededNumbers(14);
     for (let run = 0; run < RUNS; run++) {
       const limit = 1 + below(run % 2 === 0 ? 4 : 300);
@@ -212,13 +212,13 @@ describe('Concurrency', () => {
     }
   });
 
-  it('keeps a slot for its lease and at most a twelfth longer', () => {
+  it('keeps a lease for its time and at most a twelfth longer', () => {
     const row = new Row(new Concurrency(1, 12_000));
     row.take(500, 1);
     expect([row.available(12_499), row.available(12_999), row.available(13_000)]).toEqual([0, 0, 1]);
   });
 
-  it('refuses for ever what is more than there are slots', () => {
+  it('never grants more than the limit', () => {
     expect(new Row(new Concurrency(2, 1_000)).waitMs(0, 3)).toBe(Infinity);
   });
 });

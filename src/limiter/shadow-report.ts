@@ -1,10 +1,10 @@
-import type { Log } from '../common/log.js';
 import type { Clock } from '../common/clock.js';
+import type { Log } from '../common/log.js';
 import { logLine } from '../common/log-text.js';
 
 const INTERVAL_MS = 60_000;
 
-/** Says, at most once a minute, how many requests shadow mode would have refused. */
+/** Logs, at most once a minute, how many requests would have been denied without shadow mode. */
 export class ShadowReport {
   #denials = 0;
   #reportedMs = -Infinity;
@@ -14,12 +14,12 @@ export class ShadowReport {
     private readonly log: Pick<Log, 'warn'>,
   ) {}
 
-  note(): void {
+  countDenial(): void {
     this.#denials += 1;
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#reportedMs < INTERVAL_MS) return;
     this.log.warn(
-      logLine`Shadow mode: ${this.#denials} request(s) since the last report would have been refused.`,
+      logLine`Shadow mode: ${this.#denials} request(s) since the last report would have been denied.`,
     );
     this.#denials = 0;
     this.#reportedMs = nowMs;

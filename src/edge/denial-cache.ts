@@ -1,0 +1,116 @@
+/* A request that the module's own limits have denied is denied again before routing, with the same decision counted down, until one of those
+ * limits gives something back. The guard offers denials, and `ProblemDetailsFilter` keeps those that it has answered itself. */
+import type { IncomingMessage } from 'node:http';
+import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
+import { type ApplicationConfig, MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import type { MayCarryAgent } from '../common/agent.js';
+import { BoundedMap } from '../common/bounded-map.js';
+import type { Clock } from '../common/clock.js';
+import { eachHandler } from '../common/each-handler.js';
+import type { EdgeCheck } from '../common/edge-check.js';
+import { requestPath } from '../common/http-request.js';
+import { joinKey } from '../common/join-key.js';
+import type { ProblemFields } from '../common/problem.js';
+import type { Client, RequestState } from '../common/request-state.js';
+import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
+import type { DenialKeeper } from '../limiter/denial-keeper.js';
+import { REQUESTS } from '../limiter/policy.js';
+import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+
+/** Of about 250 bytes each. */
+const MAX_DENIALS = 10_000;
+/** Bounds the size of one denial: clients choose paths and hosts. */
+const MAX_TEXT = 512;
+/** Headers beside the host that may choose a route. */
+const ROUTING_HEADERS = ['x-http-method-override', 'accept-version'] as const;
+/** The metadata of Fastify's `@RouteConstraints()`. */
+const ROUTE_CONSTRAINTS = '__fastify_route_constraints__';
+/** The algorithms that give units back by time alone. */
+const TIMED: ReadonlySet<string> = new Set(['sliding-window', 'fixed-window', 'token-bucket']);
+
+interface Denial {
+  readonly policyStates: readonly PolicyState[];
+  readonly decidedMs: number;
+  readonly untilMs: number;
+}
+
+export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootstrap {
+  readonly #denials = new BoundedMap<string, Denial>(MAX_DENIALS);
+  #isOn = true;
+
+  constructor(
+    private readonly limits: Pick<ResolvedRateLimit, 'headers'>,
+    private readonly mayCarryAgent: MayCarryAgent,
+    private readonly clock: Clock,
+    private readonly config: Pick<ApplicationConfig, 'getVersioning'>,
+    private readonly modules: ModulesContainer,
+  ) {}
+
+  /** Where headers choose the route, a denial of a path does not hold for the next request to it. */
+  onApplicationBootstrap(): void {
+    const versioning = this.config.getVersioning();
+    if (versioning !== undefined && versioning.type !== VersioningType.URI) this.#isOn = false;
+    for (const { handler } of eachHandler(this.modules, new MetadataScanner()))
+      if (Reflect.hasMetadata(ROUTE_CONSTRAINTS, handler)) this.#isOn = false;
+  }
+
+  offer(raw: IncomingMessage, state: RequestState, decision: QuotaDecision, decidedMs: number): void {
+    // Requests of agents do not reach this cache.
+    if (!this.#isOn || state.agent !== undefined) return;
+    const { policyStates } = decision;
+    const untilMs = decidedMs + untilChangeMs(policyStates);
+    const name = nameRequest(raw, state.client);
+    if (name === undefined || untilMs <= decidedMs) return;
+    state.limits.keepDenial = () => this.#denials.set(name, { policyStates, decidedMs, untilMs });
+  }
+
+  check(raw: IncomingMessage, state: RequestState, method: string): ProblemFields | undefined {
+    if (this.#denials.size === 0 || method === 'UPGRADE' || this.mayCarryAgent(raw)) return undefined;
+    const name = nameRequest(raw, state.client);
+    const denial = name === undefined ? undefined : this.#denials.get(name);
+    if (denial === undefined) return undefined;
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs >= denial.untilMs) {
+      this.#denials.delete(name!);
+      return undefined;
+    }
+    const passedMs = nowMs - denial.decidedMs;
+    const policyStates = denial.policyStates.map(policyState => ({
+      ...policyState,
+      resetMs: Math.max(0, policyState.resetMs - passedMs),
+    }));
+    const decision = { granted: false, policyStates };
+    state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), this.limits.headers);
+    return quotaProblem(decision);
+  }
+}
+
+/**
+ * Everything that decides which route a request meets and whose quota it takes from, as text.
+ * @returns `undefined` if something else may decide it
+ */
+export function nameRequest(
+  { method = '', url = '', headers }: IncomingMessage,
+  client: Client,
+): string | undefined {
+  const host = (headers[':authority'] as string | undefined) ?? headers.host ?? '';
+  if (url.length + host.length > MAX_TEXT || client.forwardedHosts !== undefined) return undefined;
+  for (const name of ROUTING_HEADERS) if (headers[name] !== undefined) return undefined;
+  return joinKey(client.key.hi, client.key.lo, method, requestPath(url), host);
+}
+
+/**
+ * How long a denial holds for every request alike: until the first policy gives something back. 0 where time alone does not decide (a
+ * concurrency limit, an estimate, shadow mode), or where a request that costs less may be granted.
+ */
+export function untilChangeMs(policyStates: readonly PolicyState[]): number {
+  let firstMs = Infinity;
+  for (const { policy, violated, remaining, resetMs } of policyStates) {
+    if (!TIMED.has(policy.rule) || policy.unit !== REQUESTS || policy.shadow) return 0;
+    if (violated && (remaining > 0 || resetMs === Infinity)) return 0;
+    if (resetMs > 0) firstMs = Math.min(firstMs, resetMs);
+  }
+  // Redis reads its clock in whole milliseconds, and the guard reads the time after its decision.
+  return firstMs === Infinity ? 0 : firstMs - 1;
+}
