@@ -1,7 +1,8 @@
 /* One record of the audit, and the one line that it is written as. */
+import type { CallOutcome } from '../common/call-end.js';
 import type { Impact } from '../common/impact.js';
 
-export type AuditOutcome = 'ok' | 'failed' | 'rejected' | 'aborted';
+export type AuditOutcome = CallOutcome;
 
 export interface AuditRecord {
   /** ISO 8601, UTC. */
@@ -47,13 +48,4 @@ export function serializeRecord(record: object): string {
     UNSAFE,
     char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-/** What a client is answered when its call was not made. */
-const REJECTED_STATUSES: ReadonlySet<number> = new Set([401, 403, 421, 429]);
-
-/** The outcome of a call whose response was sent whole. @param hasFailed whether the body says that the call failed, under any status */
-export function outcomeOf(status: number, hasFailed = false): AuditOutcome {
-  if (REJECTED_STATUSES.has(status)) return 'rejected';
-  return status >= 400 || hasFailed ? 'failed' : 'ok';
 }

@@ -1,8 +1,9 @@
 /* Calls of tools on record: what HTTP handlers and MCP calls tell of themselves, on its way to every sink. */
 import { randomUUID } from 'node:crypto';
+import type { CallEnd } from '../common/call-end.js';
 import type { Clock } from '../common/clock.js';
 import type { Impact } from '../common/impact.js';
-import type { ProblemFields } from '../common/problem.js';
+import type { Rejection } from '../common/rejection.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { ResolvedAudit } from './audit.options.js';
 import { type AuditOutcome, type AuditRecord, serializeRecord } from './audit-record.js';
@@ -31,11 +32,7 @@ export interface AuditEntry {
   readonly verb?: string | undefined;
 }
 
-export interface AuditEnd {
-  readonly outcome: AuditOutcome;
-  readonly status?: number | undefined;
-  readonly code?: string | undefined;
-}
+export type AuditEnd = CallEnd;
 
 /** A call that may run. Whoever has one finishes it. */
 export interface AuditedCall {
@@ -47,12 +44,7 @@ export interface AuditedCall {
 
 export type AuditStart =
   | { readonly recorded: true; readonly call: AuditedCall }
-  | {
-      readonly recorded: false;
-      readonly problem: ProblemFields;
-      /** For the answer: name and value in turn. */
-      readonly headers: readonly string[];
-    };
+  | ({ readonly recorded: false } & Rejection);
 
 export interface AuditLog {
   log(message: string): void;

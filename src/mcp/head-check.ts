@@ -22,7 +22,7 @@ import {
   type ProtocolHeaders,
   readProtocolHeaders,
 } from './check-protocol.js';
-import type { McpRejection } from './mcp-answer.js';
+import { type McpRejection, toRejection } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import { setRequestHeader } from './session-binding.js';
 
@@ -49,25 +49,24 @@ export class HeadCheck {
   check(raw: IncomingMessage, state: RequestState): CheckedHead | McpRejection {
     const method = raw.method ?? '';
     const headers = readProtocolHeaders(raw.headers);
-    if (!this.#isOwnPage(raw, state)) return { fields: ORIGIN_PROBLEM };
+    if (!this.#isOwnPage(raw, state)) return toRejection(ORIGIN_PROBLEM);
     const { hosts, network } = this.options;
     if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
-      return { fields: hostProblem('not-listed') };
-    if (!isFromNetwork(state.client, raw.headers, network)) return { fields: NETWORK_PROBLEM };
+      return toRejection(hostProblem('not-listed'));
+    if (!isFromNetwork(state.client, raw.headers, network)) return toRejection(NETWORK_PROBLEM);
     // It carries no credential. With `cors`, it has been answered before; without, the app's own middleware answers it.
     if (isPreflight(raw)) return { headers, proof: undefined };
     // Revisions without sessions have nothing to GET or to DELETE.
     if (!METHODS.has(method) || (isStateless(headers.version) && method !== 'POST')) {
-      return {
-        fields: METHOD_PROBLEM,
+      return toRejection(METHOD_PROBLEM, {
         headers: ['Allow', isStateless(headers.version) ? 'POST' : 'GET, POST, DELETE'],
-      };
+      });
     }
     const proof = this.#takeProof(raw);
-    if (proof !== undefined && 'fields' in proof) return proof;
+    if (proof !== undefined && 'problem' in proof) return proof;
     const fault = checkVersion(headers, this.options.versions);
     if (fault !== undefined) return protocolRejection(fault);
-    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return { fields: CREDENTIAL_IN_URL_PROBLEM };
+    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return toRejection(CREDENTIAL_IN_URL_PROBLEM);
     return { headers, proof };
   }
 
@@ -109,14 +108,14 @@ export class HeadCheck {
   #unproven(reason: string): McpRejection {
     if (reason === 'full')
       this.log.warn('More proofs of proxies than can be remembered: requests to MCP endpoints are refused.');
-    return { fields: PROOF_PROBLEM };
+    return toRejection(PROOF_PROBLEM);
   }
 }
 
 export function protocolRejection({ rpcCode, detail, data }: ProtocolFault): McpRejection {
   const mismatch = rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid';
   const code = rpcCode === -32022 ? 'mcp_version_unsupported' : mismatch;
-  return { fields: { status: 400, code, detail }, rpcCode, data };
+  return toRejection({ status: 400, code, detail }, { rpcCode, data });
 }
 
 /** Names under which credentials come in URLs (RFC 6750 section 2.3; MCP, "Access Token Usage"). */

@@ -2,7 +2,7 @@ import { applyDecorators, SetMetadata, UseGuards, UseInterceptors } from '@nestj
 import { readArgument } from '../common/read-options.js';
 import { AgentToolGuard } from './agent-tool.guard.js';
 import { type AgentToolOptions, resolveTool } from './tool.js';
-import { ToolAuditInterceptor } from './tool-audit.interceptor.js';
+import { ToolCallInterceptor } from './tool-call.interceptor.js';
 import { TOOL_KEY } from './tool-routes.js';
 
 /**
@@ -17,6 +17,6 @@ export function AgentTool(name: string, ...given: [options?: AgentToolOptions]):
   return applyDecorators(
     SetMetadata(TOOL_KEY, resolveTool('@AgentTool()', name, options)),
     UseGuards(AgentToolGuard),
-    UseInterceptors(ToolAuditInterceptor),
+    UseInterceptors(ToolCallInterceptor),
   );
 }

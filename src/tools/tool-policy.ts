@@ -3,7 +3,6 @@ import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { addressBlock } from '../common/ip-address.js';
-import type { ProblemFields } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { QuotaClient } from '../limiter/quota-request.js';
 import type { QuotaDecision } from '../limiter/consume.js';
@@ -36,13 +35,11 @@ export type ToolDecision =
       /** How the agent's quota stands, for the answer: name and value in turn. */
       readonly headers: readonly string[];
     }
-  | {
+  | ({
       readonly allowed: false;
       readonly tool: Tool;
       readonly reason: ToolRejection;
-      readonly problem: ProblemFields;
-      readonly headers: readonly string[];
-    };
+    } & Rejection);
 
 /** Longer names are no tool's, and would only fill memory. */
 const MAX_NAME = 256;
@@ -97,16 +94,24 @@ export class ToolPolicy {
     return this.#rejection(agent, this.toolOf(name)) === undefined;
   }
 
-  /** Judges a call and, where it is allowed, takes it from the agent's quota. Never rejects because of what a client sent. */
+  /** Decides on a call and, where it is allowed, consumes the agent's quota. Never throws because of what a client sent. */
   async authorize(call: ToolCall): Promise<ToolDecision> {
-    const tool = this.toolOf(call.tool);
-    if (this.options === false) return { allowed: true, tool, headers: [] };
-    const reason = this.#rejection(call.agent, tool);
-    if (reason !== undefined) return this.#reject(call, tool, reason, this.#answerTo(reason, tool));
-    return this.#consumeQuota(call, tool);
+    const decision = this.checkAccess(call);
+    return decision.allowed ? this.consume(call) : decision;
   }
 
-  async #consumeQuota(call: ToolCall, tool: Tool): Promise<ToolDecision> {
+  /** The first half of `authorize()`: whether the agent may call the tool at all. Consumes no quota. */
+  checkAccess(call: ToolCall): ToolDecision {
+    const tool = this.toolOf(call.tool);
+    const reason = this.#rejection(call.agent, tool);
+    if (reason === undefined) return { allowed: true, tool, headers: [] };
+    return this.#reject(call, tool, reason, this.#answerTo(reason, tool));
+  }
+
+  /** The second half of `authorize()`: consumes the quota of a call that `checkAccess()` allowed. */
+  async consume(call: ToolCall): Promise<ToolDecision> {
+    const tool = this.toolOf(call.tool);
+    if (this.options === false) return { allowed: true, tool, headers: [] };
     const partitionKey = partitionKeyOf(call);
     const isLimited = tool.policies.length > 0;
     const decision = isLimited ? await this.quotas.take(tool, partitionKey, quotaClientOf(call)) : undefined;
