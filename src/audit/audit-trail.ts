@@ -43,8 +43,7 @@ export interface AuditedCall {
 }
 
 export type AuditStart =
-  | { readonly recorded: true; readonly call: AuditedCall }
-  | ({ readonly recorded: false } & Rejection);
+  { readonly recorded: true; readonly call: AuditedCall } | ({ readonly recorded: false } & Rejection);
 
 export interface AuditLog {
   log(message: string): void;
@@ -188,9 +187,9 @@ export class AuditTrail {
   }
 
   #factsOf(entry: AuditEntry): Facts {
-    const { redaction } = this.options as ResolvedAudit;
+    const { redactKeys, redactPatterns: patterns, maxParamsChars: maxChars } = this.options as ResolvedAudit;
     const own = entry.redact ?? [];
-    const keys = own.length === 0 ? redaction.keys : new Set([...redaction.keys, ...own.map(normalizeKey)]);
+    const keys = own.length === 0 ? redactKeys : new Set([...redactKeys, ...own.map(normalizeKey)]);
     return {
       call: `${this.#process}/${++this.#calls}`,
       tool: entry.tool.slice(0, 256),
@@ -200,7 +199,7 @@ export class AuditTrail {
       requestId: entry.requestId || undefined,
       traceId: readTraceId(entry.traceparent),
       verb: entry.verb,
-      params: entry.params === undefined ? undefined : redact(entry.params, { ...redaction, keys }),
+      params: entry.params === undefined ? undefined : redact(entry.params, { keys, patterns, maxChars }),
     };
   }
 

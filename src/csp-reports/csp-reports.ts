@@ -20,6 +20,8 @@ export interface CspReportSummary {
   readonly samples: readonly CspViolation[];
 }
 
+/** About 600 bytes each; the policies of an app have far fewer. */
+const MAX_KINDS = 200;
 const MAX_SAMPLES = 20;
 
 /**
@@ -47,7 +49,7 @@ export class CspReports {
   #total = 0;
   #others = 0;
 
-  constructor(private readonly maxKinds: number) {}
+  constructor(private readonly maxKinds = MAX_KINDS) {}
 
   /** @param limit how many kinds to list @default 20 */
   summary(limit = 20): CspReportSummary {

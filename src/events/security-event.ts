@@ -84,14 +84,6 @@ export interface SecurityEventMap {
     /** How many tools it has called by now, this one among them. */
     readonly tools: number;
   };
-  /** An agent calls a tool far more often than it does in a usual minute: at most once in ten minutes. */
-  'tool.burst': {
-    readonly tool: string;
-    /** In the current minute. */
-    readonly calls: number;
-    /** In a usual minute. */
-    readonly usual: number;
-  };
   /** An agent was refused many times within a minute: told at the run, at twice it, four times it … */
   'tool.denials': {
     /** Of the last refusal. */

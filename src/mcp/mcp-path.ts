@@ -57,8 +57,7 @@ export class McpPaths {
 }
 
 /** @throws AgentSecurityConfigError for a path that routers would read as another pattern than this module */
-export function readMcpPaths(value: unknown): ReadonlySet<string> {
-  const option = 'mcp.path';
+export function readMcpPaths(option: string, value: unknown): ReadonlySet<string> {
   const paths =
     value === undefined ? ['/mcp'] : readStringList(option, typeof value === 'string' ? [value] : value, []);
   if (paths.length === 0)

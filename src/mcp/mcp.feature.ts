@@ -32,7 +32,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
     {
       provide: McpPaths,
       useFactory: ({ mcp }: Options, config: ApplicationConfig): McpPaths | undefined =>
-        mcp ? new McpPaths(mcp.paths, () => readMount(config)) : undefined,
+        mcp ? new McpPaths(mcp.path, () => readMount(config)) : undefined,
       inject: [RESOLVED_OPTIONS, ApplicationConfig],
     },
     {

@@ -8,7 +8,7 @@ import { isRecord } from '../common/read-options.js';
 import { type RequestState } from '../common/request-state.js';
 import { clientAddress, readCall, readMessageCall } from '../common/read-call.js';
 import type { Tool } from './tool.js';
-import type { ToolCall } from './tool-policy.js';
+import type { ToolCall } from './tool-decision.js';
 
 type ParsedRequest = PlatformRequest & { params?: unknown; query?: unknown };
 

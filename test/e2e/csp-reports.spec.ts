@@ -226,10 +226,10 @@ describe.each(PLATFORMS)('reports of violated policies on %s', (_title, platform
   });
 
   it('have a limit of their own', async () => {
-    const app = await launch({ cspReports: { maxPerMinute: 2 } });
-    const statuses = [];
-    for (let n = 0; n < 3; n++) statuses.push((await report(app)).status);
-    expect(statuses).toEqual([204, 204, 429]);
+    const app = await launch();
+    const statuses: number[] = [];
+    for (let n = 0; n < 61; n++) statuses.push((await report(app)).status);
+    expect(statuses).toEqual([...Array.from({ length: 60 }, () => 204), 429]);
     const answer = await report(app);
     expect(Number(answer.header('retry-after'))).toBeGreaterThan(0);
     app.clock.advance(61_000);
