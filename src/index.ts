@@ -45,13 +45,8 @@ export { ScopesGuard } from './auth/scopes.guard.js';
 export { type AuditOptions } from './audit/audit.options.js';
 export { type AuditOutcome, type AuditRecord } from './audit/audit-record.js';
 export { type AuditLine, type AuditSink } from './audit/audit-sink.js';
-export {
-  type AuditedCall,
-  type AuditEnd,
-  type AuditEntry,
-  type AuditStart,
-  AuditTrail,
-} from './audit/audit-trail.js';
+export { type AuditedCall, type AuditEnd, type AuditEntry, type AuditStart } from './audit/audit-entry.js';
+export { AuditTrail } from './audit/audit-trail.js';
 export { MaxBody } from './body/body.decorator.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';

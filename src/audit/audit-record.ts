@@ -1,6 +1,7 @@
-/* One record of the audit, and the one line that it is written as. */
+/* An audit record, and the line that it is written as. */
 import type { CallOutcome } from '../common/call-end.js';
 import type { Impact } from '../common/impact.js';
+import { escapeText } from '../common/log-text.js';
 
 export type AuditOutcome = CallOutcome;
 
@@ -8,9 +9,9 @@ export interface AuditRecord {
   /** ISO 8601, UTC. */
   readonly time: string;
   /**
-   * `started`: a call of impact `high` is about to run. `finished`: a call has run. `refused`: a call has not run. `rejected`: so many
-   * calls with one status and code have not run. `dropped`: so many records of low impact found no room. `recovered`: so many bytes
-   * behind the last whole line were cut off. `reopened`: so many lines before this one were in a file that was removed, moved or emptied.
+   * `started`: a call of impact `high` is about to run. `finished`: a call has run. `rejected`: a call has not run. `rejections`: `count` calls
+   * with one outcome, status and code have not run. `dropped`: `count` records of low impact found no room. `recovered`: `count` bytes behind
+   * the last whole line were cut off. `reopened`: `count` lines before this one were in a file that was removed, moved or emptied.
    */
   readonly event: 'started' | 'finished' | 'rejected' | 'rejections' | 'dropped' | 'recovered' | 'reopened';
   /** The same in the `started` record of a call and in the one that says how it ended. */
@@ -33,19 +34,13 @@ export interface AuditRecord {
   /** The code of the problem that was answered. */
   readonly code?: string | undefined;
   readonly durationMs?: number | undefined;
-  /** Of `rejected`, `dropped`, `recovered` and `reopened`. */
+  /** Of `rejections`, `dropped`, `recovered` and `reopened`. */
   readonly count?: number | undefined;
-  /** Of `rejected`: when the first of them was counted. */
+  /** Of `rejections`: when the first of them was counted. */
   readonly since?: string | undefined;
 }
 
-/** What ends a line, moves a terminal's cursor or turns the direction of text, beyond what JSON escapes by itself. */
-const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-
 /** A record as one line of JSON without its end, whatever its texts hold. */
 export function serializeRecord(record: object): string {
-  return JSON.stringify(record).replace(
-    UNSAFE,
-    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return escapeText(JSON.stringify(record));
 }

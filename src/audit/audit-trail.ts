@@ -1,11 +1,9 @@
 /* Calls of tools on record: what HTTP handlers and MCP calls tell of themselves, on its way to every sink. */
 import { randomUUID } from 'node:crypto';
-import type { CallEnd } from '../common/call-end.js';
 import type { Clock } from '../common/clock.js';
-import type { Impact } from '../common/impact.js';
-import type { Rejection } from '../common/rejection.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { ResolvedAudit } from './audit.options.js';
+import type { AuditedCall, AuditEnd, AuditEntry, AuditStart } from './audit-entry.js';
 import { type AuditOutcome, type AuditRecord, serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
 import { redact } from './redact.js';
@@ -13,37 +11,6 @@ import { normalizeKey } from './secret-names.js';
 import { type SinkHealth, SinkWriter } from './sink-writer.js';
 import { readTraceId } from './traceparent.js';
 import { logLine, logText } from '../common/log-text.js';
-
-/** A call, as it is known before it runs. */
-export interface AuditEntry {
-  readonly tool: string;
-  readonly impact: Impact;
-  /** Names of parameters that are not shown, beside those that never are. */
-  readonly redact?: readonly string[] | undefined;
-  /** The verified agent's ID. */
-  readonly agent?: string | undefined;
-  /** As the client sent them. */
-  readonly params?: unknown;
-  readonly address?: string | undefined;
-  readonly requestId?: string | undefined;
-  /** The header as it came. */
-  readonly traceparent?: unknown;
-  /** Of `@Verb()`. */
-  readonly verb?: string | undefined;
-}
-
-export type AuditEnd = CallEnd;
-
-/** A call that may run. Whoever has one finishes it. */
-export interface AuditedCall {
-  /** Records how it ended. The first end counts. */
-  finish(end: AuditEnd): void;
-  /** Records that it has not run after all. */
-  cancel(end: AuditEnd): void;
-}
-
-export type AuditStart =
-  { readonly recorded: true; readonly call: AuditedCall } | ({ readonly recorded: false } & Rejection);
 
 export interface AuditLog {
   log(message: string): void;

@@ -1,11 +1,12 @@
 /* The way of records to one sink: in order, one write at a time, out of a queue with a bound. A sink that fails or does not answer is tried
  * again and again; who needs a record to be safe is told at once that it is not. Every call to a sink has a deadline. */
+import type { CallEnd } from '../common/call-end.js';
 import { within } from '../common/within.js';
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { AuditRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
-import { RejectionCounts, type RejectionKind } from './rejection-counts.js';
+import { RejectionCounts } from './rejection-counts.js';
 import { SinkQueue, type Waiting } from './sink-queue.js';
+import { messageOf, TimedSink } from './timed-sink.js';
 
 export interface SinkHealth {
   readonly sink: string;
@@ -30,10 +31,6 @@ export interface SinkWriterParts {
 const MAX_BATCH = 500;
 /** Of one write: a start must be able to read back what a crash left of it. */
 const MAX_BATCH_BYTES = 8_388_608;
-/** A write or a close that takes longer has failed. */
-const DEADLINE_MS = 5_000;
-/** Longer than a file lock of another machine is watched. */
-const OPEN_DEADLINE_MS = 30_000;
 /** What waits at a shutdown has so long to be written. */
 const LAST_FLUSH_MS = 10_000;
 const FIRST_RETRY_MS = 100;
@@ -50,7 +47,7 @@ interface Batch {
 }
 
 export class SinkWriter {
-  readonly sink: AuditSink;
+  readonly #sink: TimedSink;
   readonly #queue: SinkQueue;
   readonly #rejections: RejectionCounts;
   #dropped = 0;
@@ -66,7 +63,7 @@ export class SinkWriter {
   #idle: (() => void)[] = [];
 
   constructor(private readonly parts: SinkWriterParts) {
-    this.sink = parts.sink;
+    this.#sink = new TimedSink(parts.sink);
     this.#queue = new SinkQueue(parts.maxQueued);
     this.#rejections = new RejectionCounts(parts.nowMs);
   }
@@ -75,40 +72,22 @@ export class SinkWriter {
     return this.#failing;
   }
 
-  async open(): Promise<void> {
-    try {
-      await within(
-        callAsync(() => this.sink.open?.()),
-        OPEN_DEADLINE_MS,
-      );
-    } catch (error) {
-      if (error instanceof AgentSecurityConfigError) throw error;
-      throw new Error(`The audit sink "${this.sink.name}" cannot be opened: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
+  open(): Promise<void> {
+    return this.#sink.open();
   }
 
-  /** Writes what waits, closes the sink and calls it no more. @returns what has gone wrong */
+  /** Writes what waits, and closes the sink. @returns what went wrong */
   async close(): Promise<readonly string[]> {
-    const problems: string[] = [];
-    const name = `The audit sink "${this.sink.name}"`;
-    await within(this.#writeOut(), LAST_FLUSH_MS).catch(() => undefined);
+    await within(this.#writeAll(), LAST_FLUSH_MS).catch(() => undefined);
     this.#closed = true;
     this.#stopTimer();
     clearTimeout(this.#countsTimer);
     this.#queue.rejectWaiting();
     const { length } = this.#queue;
-    if (length > 0) problems.push(`${name} was closed with ${length} records that it has not taken.`);
-    try {
-      await within(
-        callAsync(() => this.sink.close?.()),
-        DEADLINE_MS,
-      );
-    } catch (error) {
-      problems.push(`${name} cannot be closed: ${messageOf(error)}`);
-    }
-    return problems;
+    const problems = [await this.#sink.close()];
+    if (length > 0)
+      problems.unshift(`${this.#sink.title} was closed with ${length} records that it has not taken.`);
+    return problems.filter(problem => problem !== undefined);
   }
 
   /** Room for records that must not be lost, kept until they come. @returns false if there is none */
@@ -147,13 +126,13 @@ export class SinkWriter {
   }
 
   /** Takes the record of a rejection if there is room, else counts the rejection. */
-  reject(line: AuditLine, kind: RejectionKind): void {
+  reject(line: AuditLine, kind: CallEnd): void {
     if (this.#queue.offer(line, 'rejection')) this.#start(false);
     else this.countRejection(kind);
   }
 
   /** Counts a rejection: one record a minute says how many of its kind there were. */
-  countRejection(kind: RejectionKind): void {
+  countRejection(kind: CallEnd): void {
     this.#rejections.add(kind);
     this.#countsTimer ??= setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
   }
@@ -167,7 +146,7 @@ export class SinkWriter {
   }
 
   /** Settles when everything has been written: a sink that fails is tried again, as always. */
-  async #writeOut(): Promise<void> {
+  async #writeAll(): Promise<void> {
     await this.flush();
     while (!this.#closed && this.#queue.length > 0)
       await new Promise<void>(resolve => this.#idle.push(resolve));
@@ -187,7 +166,7 @@ export class SinkWriter {
 
   #start(isAwaited: boolean): void {
     if (this.#running || this.#failing || this.#closed) return;
-    const { lingerMs = 0 } = this.sink;
+    const { lingerMs } = this.#sink;
     if (isAwaited || lingerMs === 0 || this.#queue.length >= MAX_BATCH) void this.#drain();
     else this.#timer ??= setTimeout(() => void this.#drain(), lingerMs);
   }
@@ -212,16 +191,12 @@ export class SinkWriter {
   }
 
   async #write(batch: Batch): Promise<boolean> {
-    const overdue = new AbortController();
-    const writing = callAsync(() => this.sink.write(batch.lines, overdue.signal));
-    writing.then(() => this.#complete(batch), ignore);
     try {
-      await within(writing, DEADLINE_MS);
+      await this.#sink.write(batch.lines, () => this.#complete(batch));
       return true;
     } catch (error) {
-      // Its answer may have come late, but before this.
+      // It may have succeeded late, but before this.
       if (this.#batch !== batch) return true;
-      overdue.abort();
       this.#fail(messageOf(error));
       if (!this.#closed) this.#retryLater();
       return false;
@@ -245,14 +220,14 @@ export class SinkWriter {
     this.#queue.rejectWaiting();
     if (this.#failing) return;
     this.#failing = true;
-    this.parts.onHealth({ sink: this.sink.name, state: 'failing', reason, dropped: 0 });
+    this.parts.onHealth({ sink: this.#sink.name, state: 'failing', reason, dropped: 0 });
   }
 
   #heal(): void {
     if (!this.#failing) return;
     this.#failing = false;
     this.#retryMs = FIRST_RETRY_MS;
-    this.parts.onHealth({ sink: this.sink.name, state: 'healed', dropped: this.#droppedInAll });
+    this.parts.onHealth({ sink: this.#sink.name, state: 'healed', dropped: this.#droppedInAll });
     this.#droppedInAll = 0;
   }
 
@@ -266,11 +241,3 @@ export class SinkWriter {
     this.#timer = undefined;
   }
 }
-
-/** Turns what a call throws into a rejection. */
-async function callAsync(call: () => void | Promise<void>): Promise<void> {
-  await call();
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-const ignore = (): void => undefined;

@@ -81,8 +81,4 @@ function isMcp({ headers }: IncomingMessage, text: string): boolean {
   );
 }
 
-/** The path as it may stand in a log. */
-const nameOf = (target: string): string =>
-  requestPath(target)
-    .slice(0, MAX_PATH_LENGTH)
-    .replace(/[^\x21-\x7e]/g, '?');
+const nameOf = (target: string): string => requestPath(target).slice(0, MAX_PATH_LENGTH);

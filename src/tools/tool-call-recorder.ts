@@ -1,6 +1,7 @@
 /* Writes the audit records of calls of handlers, from the first guard to the end of the response: a call has its record whoever rejects it,
  * be it another guard, a pipe, the handler, or the client that leaves. */
-import type { AuditStart, AuditTrail } from '../audit/audit-trail.js';
+import type { AuditStart } from '../audit/audit-entry.js';
+import type { AuditTrail } from '../audit/audit-trail.js';
 import { readCallEnd } from '../common/call-end.js';
 import type { Clock } from '../common/clock.js';
 import type { ProblemFields } from '../common/problem.js';

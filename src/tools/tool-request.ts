@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ArgumentsHost } from '@nestjs/common';
 import type { AuditOutcome } from '../audit/audit-record.js';
-import type { AuditEntry } from '../audit/audit-trail.js';
+import type { AuditEntry } from '../audit/audit-entry.js';
 import { type PlatformRequest, rawRequest } from '../common/http-request.js';
 import { isRecord } from '../common/read-options.js';
 import { type RequestState } from '../common/request-state.js';
