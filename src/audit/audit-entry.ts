@@ -1,4 +1,4 @@
-/* What an app, a handler or an MCP call tells the audit trail, and what it gets back. */
+/* The input of the audit trail, a call of a tool, and its result. */
 import type { CallEnd } from '../common/call-end.js';
 import type { Impact } from '../common/impact.js';
 import type { Rejection } from '../common/rejection.js';

@@ -9,9 +9,10 @@ export interface AuditRecord {
   /** ISO 8601, UTC. */
   readonly time: string;
   /**
-   * `started`: a call of impact `high` is about to run. `finished`: a call has run. `rejected`: a call has not run. `rejections`: `count` calls
-   * with one outcome, status and code have not run. `dropped`: `count` records of low impact found no room. `recovered`: `count` bytes behind
-   * the last whole line were cut off. `reopened`: `count` lines before this one were in a file that was removed, moved or emptied.
+   * `started`: a call of impact `high` is about to run. `finished`: a call has run. `rejected`: a call has not run. `rejections`: `count`
+   * calls with one outcome, status and code have not run. `dropped`: `count` records of low impact found no room. `recovered`: `count`
+   * bytes behind the last whole line were cut off. `reopened`: `count` lines before this one were in a file that was removed, moved or
+   * emptied.
    */
   readonly event: 'started' | 'finished' | 'rejected' | 'rejections' | 'dropped' | 'recovered' | 'reopened';
   /** The same in the `started` record of a call and in the one that says how it ended. */

@@ -19,32 +19,35 @@ import { normalizeKey } from './secret-names.js';
 
 export interface AuditOptions {
   /**
-   * A file that records are appended to, each line bound to the one before it: `npx nestjs-agent-security audit verify FILE` finds a line
-   * that was changed, removed or moved, and a tail that was cut. One process a file. Environment: `AUDIT_FILE`.
+   * A file to which records are appended as a hash chain: `npx nestjs-agent-security audit verify FILE` finds lines that were changed,
+   * removed or moved, and a tail that was cut. Each process needs its own file. Environment: `AUDIT_FILE`.
    * @default none
    */
   file?: string;
   /**
-   * The secret of the chain, of at least 32 characters. Without it, whoever can write the file can also make a new chain. Environment:
+   * The secret of the chain, of at least 32 characters. Without it, a user who can write the file can also make a new chain. Environment:
    * `AUDIT_KEY`.
    * @default none: plain SHA-256
    */
   key?: string;
-  /** A file of this size is set aside as FILE.<its first line's number>, and the chain goes on in a new one. @default 100 MiB */
+  /** The size at which the file is rotated to FILE.<number of its first line>; the chain continues in a new file. @default 100 MiB */
   maxFileBytes?: number;
-  /** Records in Nest's log: `true` as one line of JSON, `'object'` as an object, for loggers such as pino. @default true without a file and sinks */
+  /**
+   * Writes records to Nest's log: `true` as a line of JSON, `'object'` as an object, for loggers such as pino.
+   * @default true without a file and sinks
+   */
   logger?: boolean | 'object';
   /** Sinks of your own. @default [] */
   sinks?: readonly AuditSink[];
-  /** Names of parameters that are not shown, at any depth, beside passwords, secrets, tokens and their like. @default [] */
+  /** Names of parameters that records do not show, at any depth, in addition to passwords, secrets, tokens and the like. @default [] */
   redactKeys?: readonly string[];
-  /** What is replaced wherever it stands in a text, beside keys, tokens and card numbers. @default [] */
+  /** Text that records do not show, in addition to keys, tokens and card numbers. @default [] */
   redactPatterns?: readonly RegExp[];
-  /** How many characters the parameters of one record may take. @default 16384 */
+  /** The largest number of characters of the parameters in one record. @default 16384 */
   maxParamsChars?: number;
   /**
-   * How many records may wait for a sink, and no more than 64 MiB of them. At three quarters records of impact `'low'` are dropped and
-   * counted; when it is full, calls of a higher impact are refused with 503. Records of rejections fill an eighth at most, and are counted
+   * The largest number of records that wait for a sink, up to 64 MiB. When the queue is three quarters full, records of impact `'low'` are
+   * dropped and counted; when it is full, calls of a higher impact get 503. Records of rejections use an eighth at most, and are counted
    * beyond it.
    * @default 10000
    */
@@ -115,7 +118,7 @@ function readSinks(option: string, value: unknown): readonly AuditSink[] {
   );
 }
 
-/** Each replaces every occurrence, also where it was written without the flag `g`; a sticky one would miss all but the first. */
+/** Each replaces every occurrence, with or without the flag `g`; a sticky one would miss all but the first. */
 function readPatterns(option: string, value: unknown): readonly RegExp[] {
   if (value === undefined) return [];
   if (Array.isArray(value) && value.every(item => item instanceof RegExp)) {

@@ -1,10 +1,10 @@
-/* Records in a file, each line bound to the one before it. A write is confirmed when the lines, and behind them the head, are on the disk:
- * whoever was told so finds the line after `kill -9` and after power loss. */
+/* Writes audit records to a file with a hash chain. A write is confirmed once the lines, and after them the head, are on the disk: a
+ * confirmed line is there after `kill -9` and after power loss. */
 import { access, rename } from 'node:fs/promises';
 import { logLine } from '../common/log-text.js';
 import { type AuditRecord, serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
-import type { AuditLog } from './audit-trail.js';
+import type { Log } from '../common/log.js';
 import { readContinuation, Sealer, sealLine } from './chain.js';
 import { brokenChain, toFileError } from './file-error.js';
 import { type ConfirmedHead, HeadFile } from './head-file.js';
@@ -18,11 +18,11 @@ export interface FileSinkOptions {
   readonly maxFileBytes: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Told when the chain begins, and when its file has gone with lines in it. */
-  readonly log: AuditLog;
+  /** For the begin of a chain, and for a file that has gone with lines in it. */
+  readonly log: Pick<Log, 'log' | 'error'>;
 }
 
-/** What a crash can leave behind the head is one write; more is not read into memory. */
+/** A crash leaves at most one write after the confirmed lines; more is not read into memory. */
 const MAX_UNCONFIRMED_BYTES = 268_435_456;
 
 export class FileSink implements AuditSink {
@@ -56,8 +56,8 @@ export class FileSink implements AuditSink {
   }
 
   async write(lines: readonly AuditLine[]): Promise<void> {
-    // Two at one time would write over each other, and the first may come to its end yet.
-    if (this.#isWriting) throw new Error('the write before has not ended');
+    // Two writes at a time would overwrite each other, and the first may still succeed.
+    if (this.#isWriting) throw new Error('the previous write has not ended');
     this.#isWriting = true;
     try {
       if (this.#lock === undefined || !(await this.#lock.isHeld())) {
@@ -67,7 +67,7 @@ export class FileSink implements AuditSink {
       await this.#openFile();
       if (this.#headFile.head.bytes >= this.options.maxFileBytes) await this.#rotate();
       await this.#append(lines.map(({ text }) => text));
-      // Lines that went into a file whose name had gone are nowhere: nobody is told that they are safe.
+      // Lines in a file whose name has gone are lost: they must not be confirmed.
       await this.#checkLinks();
     } finally {
       this.#isWriting = false;
@@ -97,7 +97,7 @@ export class FileSink implements AuditSink {
     const { bytes, begins } = this.#headFile.head;
     let { seq, hash } = this.#headFile.head;
     const rest = (await file.size()) - bytes;
-    // Bytes of an own write that failed need no record.
+    // Bytes of a failed write of this process need no record.
     const foreign = rest > 0 && !this.#hasRest ? [this.#record('recovered', rest)] : [];
     let content = '';
     for (const text of [...foreign, ...texts]) {
@@ -114,7 +114,7 @@ export class FileSink implements AuditSink {
     this.#hasRest = false;
   }
 
-  /** Sets the file aside. A start or a failure in the middle of it finds the file gone, or empty, and goes on likewise. */
+  /** Rotates the file. After a crash or a failure in the middle of it, `#openFile()` finds the file gone or empty, and continues. */
   async #rotate(): Promise<void> {
     const { path } = this.options;
     const aside = rotatedName(path, this.#headFile.head.begins);
@@ -145,7 +145,7 @@ export class FileSink implements AuditSink {
     log.log(logLine`The audit file "${path}" begins a new chain.`);
   }
 
-  /** Opens the file where its head says that it ends, at a start and when it had to be closed. */
+  /** Opens the file at its confirmed end: at start-up, and after it had to be closed. */
   async #openFile(): Promise<void> {
     if (this.#file !== undefined) return;
     const { path, log } = this.options;
@@ -153,17 +153,17 @@ export class FileSink implements AuditSink {
     const size = await checkFile(path);
     if (size < bytes && size > 0) throw brokenChain(path, `ends before its line ${seq}`);
     if (size > 0) return this.#continueFile(size);
-    // Set aside, by a rotation that did not come to its end or by somebody who keeps to its names: nothing is missing.
+    // An interrupted rotation, or a program that uses the same names, has set the file aside: nothing is missing.
     const isLost = bytes > 0 && !(await holdsAt(rotatedName(path, begins), ...endOf(this.#headFile.head)));
     await this.#beginFile();
     if (!isLost) return;
     log.error(
-      logLine`The audit file "${path}" has lost its lines ${begins} to ${seq}: it was removed, moved away or emptied. The chain goes on behind them.`,
+      logLine`The audit file "${path}" has lost its lines ${begins} to ${seq}: it was removed, moved away or emptied. The chain continues after them.`,
     );
     await this.#append([this.#record('reopened', seq - begins + 1)]);
   }
 
-  /** Takes over what was written and not confirmed when the process before ended, as far as it is whole. */
+  /** Confirms the whole lines that the previous process wrote without confirming them, and cuts the rest off. */
   async #continueFile(size: number): Promise<void> {
     const { path } = this.options;
     const confirmed = this.#headFile.head;

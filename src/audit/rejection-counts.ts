@@ -1,5 +1,5 @@
-/* Rejections that are counted instead of recorded one by one. Use it for what anybody can send without being identified: a count per code
- * has a bound, a record per request has none. */
+/* Counts rejections instead of recording each. Use it for rejections of unidentified clients: the number of counts is bounded, the number
+ * of requests is not. */
 import type { CallEnd } from '../common/call-end.js';
 import { joinKey } from '../common/join-key.js';
 import type { AuditRecord } from './audit-record.js';
@@ -7,7 +7,7 @@ import type { AuditRecord } from './audit-record.js';
 /** Codes of the module are about forty. An app may answer with codes of its own, and a client may be able to choose among them. */
 const MAX_KINDS = 64;
 const MAX_CODE_LENGTH = 64;
-/** What is beyond the bound is counted together. */
+/** Counts everything beyond the bound. */
 const OTHER: CallEnd = { outcome: 'rejected', code: 'other' };
 
 interface Count {

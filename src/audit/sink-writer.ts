@@ -1,5 +1,5 @@
-/* The way of records to one sink: in order, one write at a time, out of a queue with a bound. A sink that fails or does not answer is tried
- * again and again; who needs a record to be safe is told at once that it is not. Every call to a sink has a deadline. */
+/* Writes records to one sink: in order, one write at a time, from a bounded queue. A write that fails is tried again until it succeeds;
+ * calls that wait for their record fail at once. */
 import type { CallEnd } from '../common/call-end.js';
 import { within } from '../common/within.js';
 import type { AuditRecord } from './audit-record.js';
@@ -22,23 +22,23 @@ export interface SinkWriterParts {
   readonly maxQueued: number;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
-  /** A record of the writer's own, as a line. */
+  /** Serializes a record that the writer itself makes. */
   readonly toLine: (parts: Omit<AuditRecord, 'time'>) => AuditLine;
   readonly onHealth: (health: SinkHealth) => void;
 }
 
-/** Lines of one write: those that come meanwhile wait, and go together. */
+/** Lines of one write. Later ones wait for the next. */
 const MAX_BATCH = 500;
-/** Of one write: a start must be able to read back what a crash left of it. */
+/** Of one write: after a crash, the start-up reads what is left of it into memory. */
 const MAX_BATCH_BYTES = 8_388_608;
-/** What waits at a shutdown has so long to be written. */
+/** The time to write what waits at shutdown. */
 const LAST_FLUSH_MS = 10_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
-/** How often what was counted becomes records. */
+/** How often counts become records. */
 const COUNTED_EVERY_MS = 60_000;
 
-/** What is given to the sink in one write, and again until it has taken it. */
+/** The lines of one write, which is repeated until it succeeds. */
 interface Batch {
   readonly waiting: readonly Waiting[];
   readonly lines: readonly AuditLine[];
@@ -52,7 +52,7 @@ export class SinkWriter {
   readonly #rejections: RejectionCounts;
   #dropped = 0;
   #droppedInAll = 0;
-  /** The one that the sink has not taken yet. */
+  /** The batch that the sink has not confirmed yet. */
   #batch: Batch | undefined;
   #running = false;
   #failing = false;
@@ -90,7 +90,7 @@ export class SinkWriter {
     return problems.filter(problem => problem !== undefined);
   }
 
-  /** Room for records that must not be lost, kept until they come. @returns false if there is none */
+  /** Reserves room for records that must not be lost. @returns false if there is none */
   reserve(count: number): boolean {
     return !this.#closed && this.#queue.reserve(count);
   }
@@ -99,39 +99,39 @@ export class SinkWriter {
     this.#queue.release(count);
   }
 
-  /** Takes a record into the room that was kept for it. */
-  keep(line: AuditLine): void {
-    this.#queue.keep(line, undefined);
+  /** Queues a record whose room is reserved. */
+  push(line: AuditLine): void {
+    this.#queue.pushReserved(line, undefined);
     this.#start(false);
   }
 
-  /** The same, and says whether it has been written. */
-  keepSafely(line: AuditLine): Promise<boolean> {
-    return new Promise(settle => {
-      this.#queue.keep(line, settle);
+  /** The same. @returns whether the record was written */
+  pushAndWait(line: AuditLine): Promise<boolean> {
+    return new Promise(resolve => {
+      this.#queue.pushReserved(line, resolve);
       this.#start(true);
     });
   }
 
-  /** Takes a record if there is room, else counts it. */
+  /** Queues a record if there is room, else counts it. */
   offer(line: AuditLine): void {
     if (this.#queue.offer(line, 'low')) return this.#start(false);
     this.#dropped++;
     this.#droppedInAll++;
   }
 
-  /** Whether the record of a rejection may find room: asked before it is made. */
+  /** Whether there is room for the record of a rejection: check it before the record is made. */
   get takesRejections(): boolean {
     return this.#queue.takesRejections;
   }
 
-  /** Takes the record of a rejection if there is room, else counts the rejection. */
+  /** Queues the record of a rejection if there is room, else counts the rejection. */
   reject(line: AuditLine, kind: CallEnd): void {
     if (this.#queue.offer(line, 'rejection')) this.#start(false);
     else this.countRejection(kind);
   }
 
-  /** Counts a rejection: one record a minute says how many of its kind there were. */
+  /** Counts a rejection. Once a minute, each count becomes a record. */
   countRejection(kind: CallEnd): void {
     this.#rejections.add(kind);
     this.#countsTimer ??= setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
@@ -145,14 +145,14 @@ export class SinkWriter {
     if (this.#running) await new Promise<void>(resolve => this.#idle.push(resolve));
   }
 
-  /** Settles when everything has been written: a sink that fails is tried again, as always. */
+  /** Settles when everything has been written, however often that takes. */
   async #writeAll(): Promise<void> {
     await this.flush();
     while (!this.#closed && this.#queue.length > 0)
       await new Promise<void>(resolve => this.#idle.push(resolve));
   }
 
-  /** Turns counts into records, as far as there is room; the rest goes on counting. */
+  /** Turns counts into records, as far as there is room; the others continue. */
   #recordCounts(): void {
     clearTimeout(this.#countsTimer);
     this.#countsTimer = undefined;
@@ -203,20 +203,20 @@ export class SinkWriter {
     }
   }
 
-  /** Once a batch: a write that was given up may answer after all, before or behind the one that replaced it. */
+  /** Runs once a batch: a write that missed its deadline may still succeed, before or after the next try. */
   #complete(batch: Batch): void {
     if (this.#batch !== batch) return;
     this.#batch = undefined;
     this.#queue.remove(batch.waiting.length);
     this.#dropped -= batch.dropped;
-    for (const { settle } of batch.waiting) settle?.(true);
+    for (const { onWritten } of batch.waiting) onWritten?.(true);
     if (this.#closed) return;
     this.#heal();
     void this.#drain();
   }
 
   #fail(reason: string): void {
-    // Those who wait are refused; their records stay, and tell later that somebody tried.
+    // The calls that wait are rejected; their records stay queued, and are written later.
     this.#queue.rejectWaiting();
     if (this.#failing) return;
     this.#failing = true;

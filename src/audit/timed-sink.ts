@@ -1,4 +1,4 @@
-/* A sink with deadlines: no call to it lasts for ever. */
+/* Calls a sink with deadlines. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { within } from '../common/within.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';

@@ -1,4 +1,4 @@
-/* Reads the files of a chain and says what does not belong: a line that was changed, removed, moved or put in, and a tail that was cut. */
+/* Verifies the files of a chain: finds lines that were changed, removed, moved or inserted, and a tail that was cut. */
 import { access, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type ChainLine, GENESIS, openLine, Sealer } from './chain.js';
@@ -27,8 +27,8 @@ export interface ChainReport {
 const MAX_FAULTS = 100;
 
 /**
- * Verifies a file, behind those that were set aside from it.
- * @param from the number of the first line that is to be there: the lines before it are kept elsewhere
+ * Verifies a file and the files that rotation has set aside from it.
+ * @param from the number of the first line that must be there: earlier lines are archived elsewhere
  */
 export async function verifyChain(path: string, key: string | undefined, from = 1): Promise<ChainReport> {
   const check = new ChainCheck(new Sealer(key), from);
@@ -73,7 +73,7 @@ class ChainCheck {
 
   readHead(content: Buffer | undefined): ChainHead | undefined {
     if (content === undefined) {
-      this.#fault('head', 'There is no head beside the file (FILE.head): a cut tail cannot be seen.');
+      this.#fault('head', 'The file has no head (FILE.head): a cut tail cannot be detected.');
       return undefined;
     }
     const reading = readHead(this.sealer, content);
@@ -81,8 +81,8 @@ class ChainCheck {
       this.#fault(
         'head',
         reading.algorithm === undefined || reading.algorithm === this.sealer.algorithm
-          ? 'The head is damaged, or the key is not the one that it was made with.'
-          : `The chain was made by ${reading.algorithm}, and is read by ${this.sealer.algorithm}: ${this.sealer.algorithm === 'sha256' ? 'give its key' : 'it has no key'}.`,
+          ? 'The head is damaged, or it was made with another key.'
+          : `The chain was made by ${reading.algorithm}, and is verified by ${this.sealer.algorithm}: ${this.sealer.algorithm === 'sha256' ? 'pass its key' : 'it has no key'}.`,
       );
       return undefined;
     }
@@ -128,10 +128,7 @@ class ChainCheck {
     }
     if (line.seq > this.#expected) this.#gaps.push([this.#expected, line.seq - 1]);
     else if (this.#prev !== undefined && line.prev !== this.#prev) {
-      this.#fault(
-        'unlinked',
-        `${place} does not follow the line before it: one of the two is not the one that was written.`,
-      );
+      this.#fault('unlinked', `${place} does not follow the line before it: one of the two was replaced.`);
     }
     this.#expected = line.seq + 1;
     this.#prev = line.hash;
@@ -159,10 +156,10 @@ class ChainCheck {
       if (head.seq >= next)
         this.#fault(
           'truncated',
-          `${lines(next, head.seq)} missing at the end: the head has confirmed up to ${head.seq}.`,
+          `${lines(next, head.seq)} missing at the end: the head confirms the lines up to ${head.seq}.`,
         );
       else if (this.#confirmed !== undefined && this.#confirmed !== head.hash) {
-        this.#fault('unlinked', `Line ${head.seq} is not the one that the head has confirmed.`);
+        this.#fault('unlinked', `Line ${head.seq} is not the one that the head confirms.`);
       } else if (next - 1 > head.seq) {
         this.#notes.push(`${lines(head.seq + 1, next - 1)} written and not yet confirmed.`);
       }

@@ -13,8 +13,8 @@ export interface ReadBodyOptions {
   /** @default the server's own limits alone */
   readonly timeoutMs?: number;
   /**
-   * Puts the body back into the stream, in one piece, for the parser that comes later. Node emits 'end' only once a stream is empty, so that
-   * parser finds the body and then its end. An empty body has nothing to put back: the caller must answer the request itself.
+   * Puts the body back into the stream, in one piece, for the parser that comes later. Node emits 'end' only once a stream is empty, so
+   * that parser finds the body and then its end. An empty body has nothing to put back: the caller must answer the request itself.
    */
   readonly putBack?: boolean;
 }

@@ -1,4 +1,4 @@
-/* The endpoint that browsers send reports to, before routing. */
+/* The endpoint to which browsers send reports. It answers before routing. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AnswerNow } from '../http/answer-now.js';
 import type { Clock } from '../common/clock.js';
@@ -36,15 +36,15 @@ const FAULTS = {
   'too-slow': { status: 408, code: 'request_timeout', detail: 'The report did not arrive in time.' },
 } as const satisfies Readonly<Record<string, ProblemFields>>;
 
-/** Reports of a whole page load come at once; an app that listens is told of one a second. */
+/** The reports of a page load come at once; listeners get one event a second. */
 const EVENT_INTERVAL_MS = 1_000;
 
 export class CspReportStage {
-  /** Pages of every origin may report, without credentials: the path is open to them, and to nothing else. */
+  /** Browsers report from pages of every origin, without credentials. */
   readonly isOpenToOrigins = true;
   readonly #limit: ProcessLimit;
-  #toldMs = -Infinity;
-  #untold = 0;
+  #emittedMs = -Infinity;
+  #omitted = 0;
 
   constructor(
     private readonly path: string,
@@ -64,7 +64,7 @@ export class CspReportStage {
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<false> {
     const problem = this.#check(raw, state);
     if (problem === 'preflight') this.#answerPreflight(response, state);
-    else if (problem === undefined) await this.#take(raw, response, state);
+    else if (problem === undefined) await this.#readReports(raw, response, state);
     else this.answerNow(raw, response, problem);
     return false;
   }
@@ -95,7 +95,7 @@ export class CspReportStage {
     return Number(headers['content-length'] ?? 0) > BODY_BOUNDS.maxBytes ? TOO_LARGE : undefined;
   }
 
-  async #take(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<void> {
+  async #readReports(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<void> {
     state.requestBody();
     const reading = await readBody(raw, BODY_BOUNDS);
     if (reading.kind === 'gone') return;
@@ -106,20 +106,21 @@ export class CspReportStage {
     }
     const { hi, lo } = state.client.key;
     const reporter = joinKey(hi, lo);
-    for (const violation of violations) this.#tell(violation, this.reports.add(violation, reporter), state);
+    for (const violation of violations)
+      this.#emitEvent(violation, this.reports.add(violation, reporter), state);
     response.writeHead(204);
     response.end();
   }
 
-  #tell(violation: CspViolation, count: number, state: RequestState): void {
+  #emitEvent(violation: CspViolation, count: number, state: RequestState): void {
     const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#toldMs < EVENT_INTERVAL_MS) {
-      this.#untold++;
+    if (nowMs - this.#emittedMs < EVENT_INTERVAL_MS) {
+      this.#omitted++;
       return;
     }
-    this.#toldMs = nowMs;
-    const untold = this.#untold;
-    this.#untold = 0;
+    this.#emittedMs = nowMs;
+    const omitted = this.#omitted;
+    this.#omitted = 0;
     this.events.emit({
       type: 'csp.report',
       timeMs: this.clock.epochMs(),
@@ -127,7 +128,7 @@ export class CspReportStage {
       address: state.client.address || undefined,
       ...violation,
       count,
-      untold,
+      omitted,
     });
   }
 

@@ -108,8 +108,8 @@ export interface SecurityEventMap {
     readonly disposition: 'enforce' | 'report';
     /** How often this directive was violated by this; 0 where it is not counted apart. */
     readonly count: number;
-    /** How many violations came since the event before, and had none of their own. */
-    readonly untold: number;
+    /** How many violations since the previous event had no event of their own. */
+    readonly omitted: number;
   };
 }
 

@@ -1,4 +1,4 @@
-/* What is judged of a request to an MCP endpoint before anybody asks whose it is: origin → host → network → method → proxy's proof →
+/* Checks the head of a request to an MCP endpoint before it is authenticated: origin → host → network → method → proxy's proof →
  * protocol version → credentials in the URL. */
 import type { IncomingMessage } from 'node:http';
 import type { Log } from '../common/log.js';
@@ -26,7 +26,6 @@ import { type McpRejection, toRejection } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import { setRequestHeader } from './session-binding.js';
 
-/** What has been found out about a request on its way. */
 export interface CheckedHead {
   readonly headers: ProtocolHeaders;
   readonly proof: ProxyProof | undefined;
@@ -70,7 +69,7 @@ export class HeadCheck {
     return { headers, proof };
   }
 
-  /** Whether the request comes from no page, from a page of the app's own or from one that is listed. */
+  /** Whether the request comes from no page, from a page of the app or from a listed one. */
   #isOwnPage({ headers }: IncomingMessage, state: RequestState): boolean {
     const { origin } = headers;
     const site = headers['sec-fetch-site'];
@@ -85,7 +84,7 @@ export class HeadCheck {
     return own && ownSite;
   }
 
-  /** The proof, taken off the request: nobody behind has a use for it, and a log might keep it. */
+  /** Removes the proof from the request, which a log of the app might show, and checks it as far as that is possible without the body. */
   #takeProof(raw: IncomingMessage): ProxyProof | McpRejection | undefined {
     const { proxyProof } = this.options;
     if (proxyProof === undefined) return undefined;
@@ -107,7 +106,9 @@ export class HeadCheck {
 
   #unproven(reason: string): McpRejection {
     if (reason === 'full')
-      this.log.warn('More proofs of proxies than can be remembered: requests to MCP endpoints are refused.');
+      this.log.warn(
+        'Too many proofs of proxies within their lifetime: requests to MCP endpoints are rejected.',
+      );
     return toRejection(PROOF_PROBLEM);
   }
 }

@@ -18,43 +18,43 @@ import { type NameSet, readToolPatterns } from '../tools/name-pattern.js';
 
 export interface McpOptions {
   /**
-   * Where the MCP endpoints are, whoever mounts them: the official SDK on a route or on the raw adapter, `@rekog/mcp-nest`. A path covers
-   * itself, the same under the app's global prefix and under its URI versions, and whatever lies below. `/:tenant/mcp` covers every tenant;
-   * other patterns are refused. A path that no route answers is a warning at start-up.
+   * The paths of the MCP endpoints, on a route or on the raw adapter. A path covers itself, the same path under the app's global prefix
+   * and URI versions, and everything below. `/:tenant/mcp` covers every tenant; other patterns stop the start-up. A path that no route
+   * answers is logged as a warning at start-up.
    * @default '/mcp'
    */
   path?: string | readonly string[];
   /**
-   * Pages that may call the endpoints beside those of `cors.origins` and the app's own: an origin (`'https://app.example.com'`), or a
-   * host's name for all its ports (`'localhost'`). An Origin of anybody else is answered with 403 on every method.
+   * Pages that may call the endpoints, in addition to those of `cors.origins` and of the app itself: an origin
+   * (`'https://app.example.com'`), or a host name for all its ports (`'localhost'`). Any other Origin gets 403 on every method.
    * @default []
    */
   origins?: readonly string[];
   /** Narrows `hosts` for the endpoints. @default every host of `hosts` */
   hosts?: readonly string[];
   /**
-   * The largest message, in bytes or as text (`'512kb'`, `'4mb'`); more is answered with 413. The trap: a body parser in front of the
-   * endpoint has its own limit (Express 100 kB, Fastify 1 MiB).
+   * The largest body of a POST, in bytes or as text (`'512kb'`, `'4mb'`); a larger one gets 413. The body parser of the app has its own
+   * limit (Express 100 kB, Fastify 1 MiB): raise it too.
    * @default '4mb'
    */
   maxBytes?: number | string;
   /**
-   * Protocol revisions that the endpoints speak; another `MCP-Protocol-Version` is answered with 400.
+   * The protocol revisions of the endpoints; any other `MCP-Protocol-Version` gets 400.
    * @default every published one from 2024-10-07 to 2026-07-28
    */
   versions?: readonly string[];
   /**
-   * Tools that may be called, and listed, without a credential, while `auth` is on: names, or patterns such as `'read_*'`.
+   * Tools that clients may list and call without a credential while `auth` is on: names, or patterns such as `'read_*'`.
    * @default []: every request needs a credential
    */
   publicTools?: readonly string[];
   /**
-   * From where the endpoints may be called: `'loopback'` (this machine), `'private'` (private networks too) or `'any'`. With
-   * `'loopback'`, the app does not start if its server listens on another address.
+   * The clients that may call the endpoints: `'loopback'` (this machine), `'private'` (private networks too) or `'any'`. With
+   * `'loopback'`, a server that listens on another address stops the start-up.
    * @default 'any'
    */
   network?: Network;
-  /** Asks of each request a proof that it came through a proxy that knows a secret. @default none */
+  /** Requires a proof of each request that it passed a proxy which knows a secret. @default none */
   proxyProof?: ProxyProofOptions;
 }
 

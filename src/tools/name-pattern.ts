@@ -4,7 +4,7 @@ import { readStringList, receivedError } from '../common/read-options.js';
 
 /** As MCP 2025-11-25 allows them, and `:` and `/` for names in folders. */
 const TOOL_NAME = /^[\w.:/-]{1,128}$/;
-/** Anything printable: agents are named by whoever issues their credentials. */
+/** Anything printable: the issuer of an agent's credential names the agent. */
 const AGENT_PATTERN = /^[\x21-\x7e]{1,256}$/;
 const TOOL_PATTERN = /^[\w.:/*-]{1,128}$/;
 
@@ -40,7 +40,7 @@ function nameError(option: string, value: unknown, problem: string): AgentSecuri
   );
 }
 
-/** What belongs to names and patterns: of the exact name, else of the first pattern that fits. */
+/** A map from names and patterns: the exact name wins, then the first pattern that matches. */
 export class NameMap<T> {
   readonly #exact = new Map<string, T>();
   readonly #patterns: [pattern: string, value: T][] = [];
@@ -73,7 +73,7 @@ export class NameSet {
   }
 }
 
-/** Whether `name` is what `pattern` says; `*` stands for any characters, also none. Linear: a client chooses the name. */
+/** Whether a name matches a pattern, in which `*` stands for any characters, or none. Linear: a client chooses the name. */
 export function matchesPattern(pattern: string, name: string): boolean {
   const parts = pattern.split('*');
   const first = parts[0]!;

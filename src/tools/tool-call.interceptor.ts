@@ -1,5 +1,5 @@
-/* What Nest calls to have calls of tools recorded. It takes two bindings, since Nest runs all guards before the interceptors: only the first
- * guard is called for what another guard rejects, and only an interceptor for each attempt at the handler. */
+/* What Nest calls to have calls of tools recorded. It takes two bindings, since Nest runs all guards before the interceptors: only the
+ * first guard is called for what another guard rejects, and only an interceptor for each attempt at the handler. */
 import {
   type CallHandler,
   type CanActivate,
@@ -32,8 +32,8 @@ export class ToolCallInterceptor implements CanActivate, NestInterceptor {
   }
 
   /**
-   * As `@AgentTool()` binds it: records an attempt, after all guards and before the handler and its pipes. A call that cannot be recorded, or
-   * whose response has ended, is rejected.
+   * As `@AgentTool()` binds it: records an attempt, after all guards and before the handler and its pipes. A call that cannot be
+   * recorded, or whose response has ended, is rejected.
    */
   intercept(
     context: ExecutionContext,

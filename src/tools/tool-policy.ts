@@ -51,7 +51,7 @@ export class ToolPolicy {
     if (known === undefined) this.#tools.set(tool.name, tool);
   }
 
-  /** What is declared of a tool; of one that nobody declared, nothing. */
+  /** A tool as it is declared; one without limits and scopes where it is not. */
   toolOf(name: string): Tool {
     const declared =
       this.#tools.get(name) ?? (this.options === false ? undefined : this.options.policies.get(name));

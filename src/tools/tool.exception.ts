@@ -4,7 +4,10 @@ import type { RequestState } from '../common/request-state.js';
 import { toMessageException } from '../http/message.exception.js';
 import { rejectionException } from '../http/rejection.exception.js';
 
-/** The exception that rejects a call, in the form of the context's transport. The messages of a gateway share one state, and have no headers. */
+/**
+ * The exception that rejects a call, in the form of the context's transport. The messages of a gateway share one state, and have no
+ * headers.
+ */
 export function toToolException(
   rejection: Rejection,
   context: ExecutionContext,

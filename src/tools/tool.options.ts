@@ -12,22 +12,23 @@ export type ToolLimit =
   string | { limit: string; algorithm?: Exclude<AlgorithmName, 'concurrency'>; burst?: number };
 
 export interface AgentToolOptions {
-  /** How often one agent may call the tool; beside the limits of the module and the route. Over it the answer is 429. @default none */
+  /** How often one agent may call the tool, in addition to the limits of the module and the route. Calls over it get 429. @default none */
   limit?: ToolLimit | readonly ToolLimit[];
   /**
    * When an agent's use of the limit raises the event `tool.threshold`: shares of it (up to 1) or numbers of calls (above 1).
-   * `limit: '1000/hour', alertAt: [100]` tells at the 100th call within an hour.
+   * `limit: '1000/hour', alertAt: [100]` emits it at the 100th call within an hour.
    * @default none
    */
   alertAt?: readonly number[];
-  /** What the agent must have been granted, all of it. Without them the answer is 403 `insufficient_scope`. @default none */
+  /** The scopes that the agent must have, all of them. Calls without them get 403 `insufficient_scope`. @default none */
   scopes?: readonly string[];
   /**
-   * What a call can do. A call of impact `'high'` is on record before the handler runs; where it cannot be recorded, it is refused with 503.
+   * What a call can do. The audit record of a call of impact `'high'` is written before the handler runs; if it cannot be written, the call
+   * gets 503.
    * @default 'low'
    */
   impact?: Impact;
-  /** Names of parameters that the audit must not show, at any depth, beside those that it never shows. @default none */
+  /** Names of parameters that audit records do not show, at any depth, in addition to passwords, secrets and the like. @default none */
   redact?: readonly string[];
 }
 

@@ -2,7 +2,7 @@
 import type { Impact } from '../common/impact.js';
 import type { Policy } from '../limiter/policy.js';
 
-/** Told once a window: a policy of the tool, and how many calls of it. */
+/** Emits an event once a window: when this many calls were counted under a policy of the tool. */
 export interface ToolAlert {
   readonly policy: Policy;
   readonly calls: number;
@@ -19,7 +19,7 @@ export interface Tool {
   readonly redact: readonly string[];
 }
 
-/** A tool of which nothing is declared. */
+/** A tool that is not declared. */
 export const UNDECLARED: Tool = { name: '', policies: [], alerts: [], scopes: [], impact: 'low', redact: [] };
 
 /** Whether two declarations say the same. */

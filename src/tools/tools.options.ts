@@ -20,15 +20,15 @@ export interface ToolsOptions {
    */
   allow?: Readonly<Record<string, readonly string[]>>;
   /**
-   * What is declared of tools that no `@AgentTool()` declares, such as those of an MCP server, by their name or a pattern: the exact name
-   * wins, then the first pattern that fits.
+   * Declares tools without `@AgentTool()`, such as those of an MCP server, by name or pattern: the exact name wins, then the first pattern
+   * that matches.
    * @default nothing
    */
   policies?: Readonly<Record<string, AgentToolOptions>>;
   /**
    * Whether every tool needs a verified agent. A tool with scopes always needs one. With `false` and `allow`, callers without a credential
    * may call what the entry `'*'` of `allow` names.
-   * @default true where `allow` is given: an agent must not get around its list by leaving its credential out
+   * @default true where `allow` is given: an agent must not evade its list by omitting its credential
    */
   requireAgent?: boolean;
 }
