@@ -45,13 +45,8 @@ export { ScopesGuard } from './auth/scopes.guard.js';
 export { type AuditOptions } from './audit/audit.options.js';
 export { type AuditOutcome, type AuditRecord } from './audit/audit-record.js';
 export { type AuditLine, type AuditSink } from './audit/audit-sink.js';
-export {
-  type AuditedCall,
-  type AuditEnd,
-  type AuditEntry,
-  type AuditStart,
-  AuditTrail,
-} from './audit/audit-trail.js';
+export { type AuditedCall, type AuditEnd, type AuditEntry, type AuditStart } from './audit/audit-entry.js';
+export { AuditTrail } from './audit/audit-trail.js';
 export { MaxBody } from './body/body.decorator.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
@@ -121,8 +116,10 @@ export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';
 export { AgentTool } from './tools/agent-tool.decorator.js';
 export { AgentToolGuard } from './tools/agent-tool.guard.js';
-export { type AgentToolOptions, type Tool, type ToolAlert, type ToolLimit } from './tools/tool.js';
-export { type ToolCall, type ToolDecision, ToolPolicy, type ToolRejection } from './tools/tool-policy.js';
+export { type Tool, type ToolAlert } from './tools/tool.js';
+export { type AgentToolOptions, type ToolLimit } from './tools/tool.options.js';
+export { type ToolCall, type ToolDecision, type ToolRejection } from './tools/tool-decision.js';
+export { ToolPolicy } from './tools/tool-policy.js';
 export { type ToolsOptions } from './tools/tools.options.js';
 export { type SafePathOptions, SafePathPipe } from './safe-path/safe-path.pipe.js';
 export { Signal, Timeout } from './time/timeout.decorator.js';

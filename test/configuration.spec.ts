@@ -737,13 +737,6 @@ const options: Row[] = [
     'an exact path',
   ],
   [
-    'cspReports.maxBytes: too few',
-    { cspReports: { maxBytes: 1 } },
-    'ASEC_OPTION_RANGE',
-    'cspReports.maxBytes',
-    'received 1',
-  ],
-  [
     'errors.typeBase: no URI',
     { errors: { typeBase: 'api problems' } },
     'ASEC_OPTION_TYPE',
@@ -928,13 +921,6 @@ const options: Row[] = [
     'ASEC_OPTION_TYPE',
     'tools.policies.a.impact',
     '"severe"',
-  ],
-  [
-    'tools.burstFactor: 1',
-    { tools: { burstFactor: 1 } },
-    'ASEC_OPTION_RANGE',
-    'tools.burstFactor',
-    'received 1',
   ],
   ['audit: true', { audit: true }, 'ASEC_OPTION_TYPE', 'audit', 'received true'],
   [

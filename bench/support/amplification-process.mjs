@@ -56,7 +56,7 @@ const COMMON = {
 
 const OPTIONS = {
   /** Nobody needs a credential. */
-  open: { ...COMMON, auth: false, cspReports: { maxPerMinute: 1_000_000 } },
+  open: { ...COMMON, auth: false, cspReports: true },
   /** Everybody does. */
   closed: {
     ...COMMON,

@@ -1,70 +1,24 @@
-/* Calls of tools on record: what HTTP handlers and MCP calls tell of themselves, on its way to every sink. */
+/* Turns calls of tools, of handlers and over MCP, into audit records and hands them to every sink. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../common/clock.js';
-import type { Impact } from '../common/impact.js';
-import type { ProblemFields } from '../common/problem.js';
+import type { Log } from '../common/log.js';
+import { logLine, logText } from '../common/log-text.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { ResolvedAudit } from './audit.options.js';
+import type { AuditedCall, AuditEnd, AuditEntry, AuditStart } from './audit-entry.js';
 import { type AuditOutcome, type AuditRecord, serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
 import { redact } from './redact.js';
 import { normalizeKey } from './secret-names.js';
 import { type SinkHealth, SinkWriter } from './sink-writer.js';
 import { readTraceId } from './traceparent.js';
-import { logLine, logText } from '../common/log-text.js';
-
-/** A call, as it is known before it runs. */
-export interface AuditEntry {
-  readonly tool: string;
-  readonly impact: Impact;
-  /** Names of parameters that are not shown, beside those that never are. */
-  readonly redact?: readonly string[] | undefined;
-  /** The verified agent's ID. */
-  readonly agent?: string | undefined;
-  /** As the client sent them. */
-  readonly params?: unknown;
-  readonly address?: string | undefined;
-  readonly requestId?: string | undefined;
-  /** The header as it came. */
-  readonly traceparent?: unknown;
-  /** Of `@Verb()`. */
-  readonly verb?: string | undefined;
-}
-
-export interface AuditEnd {
-  readonly outcome: AuditOutcome;
-  readonly status?: number | undefined;
-  readonly code?: string | undefined;
-}
-
-/** A call that may run. Whoever has one finishes it. */
-export interface AuditedCall {
-  /** Records how it ended. The first end counts. */
-  finish(end: AuditEnd): void;
-  /** Records that it has not run after all. */
-  cancel(end: AuditEnd): void;
-}
-
-export type AuditStart =
-  | { readonly recorded: true; readonly call: AuditedCall }
-  | {
-      readonly recorded: false;
-      readonly problem: ProblemFields;
-      /** For the answer: name and value in turn. */
-      readonly headers: readonly string[];
-    };
-
-export interface AuditLog {
-  log(message: string): void;
-  error(message: string): void;
-}
 
 const UNAVAILABLE: AuditStart = {
   recorded: false,
   problem: {
     status: 503,
     code: 'audit_unavailable',
-    detail: 'The call cannot be put on record at the moment, so it was not made.',
+    detail: 'The audit record of the call cannot be written at the moment, so the call was not made.',
     members: { retryable: true, retry_after_seconds: 1 },
   },
   headers: ['Retry-After', '1'],
@@ -85,7 +39,7 @@ export class AuditTrail {
     sinks: readonly AuditSink[],
     private readonly events: SecurityEvents,
     private readonly clock: Clock,
-    private readonly log: AuditLog,
+    private readonly log: Pick<Log, 'log' | 'error'>,
   ) {
     const maxQueued = options === false ? 0 : options.maxQueued;
     this.#writers = (options === false ? [] : sinks).map(
@@ -95,17 +49,17 @@ export class AuditTrail {
           maxQueued,
           nowMs: () => clock.epochMs(),
           toLine: parts => this.#line(parts),
-          onHealth: health => this.#tell(health),
+          onHealth: health => this.#reportHealth(health),
         }),
     );
   }
 
-  /** Opens the sinks; one that cannot be opened stops the start-up. */
+  /** Opens the sinks. A sink that cannot be opened stops the start-up. */
   async onModuleInit(): Promise<void> {
     for (const writer of this.#writers) await writer.open();
   }
 
-  /** After the last request: what is queued is written, and the sinks are closed, all at a time and within 15 seconds. */
+  /** Writes what is queued and closes the sinks, all at the same time and within 15 seconds. Call it after the last request. */
   async close(): Promise<void> {
     const problems = await Promise.all(this.#writers.map(writer => writer.close()));
     for (const problem of problems.flat()) this.log.error(logText(problem));
@@ -117,33 +71,33 @@ export class AuditTrail {
   }
 
   /**
-   * Puts a call on record before it runs. A call of impact `high` is with every sink when this settles; one of impact `medium` has its
-   * room in the queue; one of impact `low` may be dropped when the queue is full, and is then counted.
+   * Records a call before it runs. When this settles, the record of a call of impact `high` is written by every sink; that of a call of
+   * impact `medium` has its room in the queue; that of a call of impact `low` may be dropped when the queue is full, and is then counted.
    */
   async begin(entry: AuditEntry): Promise<AuditStart> {
     if (this.#writers.length === 0) return NOT_AUDITED;
     const { impact } = entry;
     const facts = this.#factsOf(entry);
-    if (impact === 'low') return { recorded: true, call: this.#callOf(facts, 'offer') };
-    // One of impact high is recorded twice: when it starts and when it ends.
+    if (impact === 'low') return { recorded: true, call: this.#openCall(facts, 'offer') };
+    // A call of impact high has two records: of its start and of its end.
     const records = impact === 'high' ? 2 : 1;
     if (!this.#reserve(records, impact === 'high')) return UNAVAILABLE;
     if (impact === 'high') {
       const line = this.#line({ event: 'started', ...facts });
-      const written = await Promise.all(this.#writers.map(writer => writer.keepSafely(line)));
+      const written = await Promise.all(this.#writers.map(writer => writer.pushAndWait(line)));
       if (!written.every(Boolean)) {
         for (const writer of this.#writers) writer.release(1);
         return UNAVAILABLE;
       }
       const { params: _params, ...rest } = facts;
-      return { recorded: true, call: this.#callOf(rest, 'keep') };
+      return { recorded: true, call: this.#openCall(rest, 'push') };
     }
-    return { recorded: true, call: this.#callOf(facts, 'keep') };
+    return { recorded: true, call: this.#openCall(facts, 'push') };
   }
 
   /**
    * Records a call that was not made, or (`outcome: 'ok'`) one that was answered without its handler, such as from a cache. A rejection
-   * without an agent, and one of an agent that finds no room, is counted: one record a minute says how many of its code there were.
+   * without an agent, and one that finds no room in the queue, is counted instead: one record a minute holds the count of its code.
    */
   reject(
     entry: AuditEntry,
@@ -182,7 +136,7 @@ export class AuditTrail {
     return true;
   }
 
-  #callOf(facts: Facts, way: 'keep' | 'offer'): AuditedCall {
+  #openCall(facts: Facts, method: 'push' | 'offer'): AuditedCall {
     const startedMs = this.clock.monotonicMs();
     let ended = false;
     const end = (event: 'finished' | 'rejected', { outcome, status, code }: AuditEnd): void => {
@@ -190,15 +144,15 @@ export class AuditTrail {
       ended = true;
       const durationMs = roundMs(this.clock.monotonicMs() - startedMs);
       const line = this.#line({ event, ...facts, outcome, status, code, durationMs });
-      for (const writer of this.#writers) writer[way](line);
+      for (const writer of this.#writers) writer[method](line);
     };
     return { finish: parts => end('finished', parts), cancel: parts => end('rejected', parts) };
   }
 
   #factsOf(entry: AuditEntry): Facts {
-    const { redaction } = this.options as ResolvedAudit;
+    const { redactKeys, redactPatterns: patterns, maxParamsChars: maxChars } = this.options as ResolvedAudit;
     const own = entry.redact ?? [];
-    const keys = own.length === 0 ? redaction.keys : new Set([...redaction.keys, ...own.map(normalizeKey)]);
+    const keys = own.length === 0 ? redactKeys : new Set([...redactKeys, ...own.map(normalizeKey)]);
     return {
       call: `${this.#process}/${++this.#calls}`,
       tool: entry.tool.slice(0, 256),
@@ -208,7 +162,7 @@ export class AuditTrail {
       requestId: entry.requestId || undefined,
       traceId: readTraceId(entry.traceparent),
       verb: entry.verb,
-      params: entry.params === undefined ? undefined : redact(entry.params, { ...redaction, keys }),
+      params: entry.params === undefined ? undefined : redact(entry.params, { keys, patterns, maxChars }),
     };
   }
 
@@ -217,14 +171,14 @@ export class AuditTrail {
     return { record, text: serializeRecord(record) };
   }
 
-  #tell({ sink, state, reason, dropped }: SinkHealth): void {
+  #reportHealth({ sink, state, reason, dropped }: SinkHealth): void {
     if (state === 'failing') {
       this.log.error(
-        logLine`The audit sink "${sink}" fails (${reason}); tools of impact "high" are refused until it takes records again.`,
+        logLine`The audit sink "${sink}" fails (${reason}); calls of impact "high" are rejected until it writes records again.`,
       );
     } else {
       this.log.log(
-        logLine`The audit sink "${sink}" takes records again; ${dropped} of low impact were dropped.`,
+        logLine`The audit sink "${sink}" writes records again; ${dropped} of low impact were dropped.`,
       );
     }
     this.events.emit({ type: 'audit.failing', timeMs: this.clock.epochMs(), sink, state, reason, dropped });

@@ -1,122 +1,99 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
+  integer,
+  optional,
+  type OptionTable,
+  readTable,
+  requiredText,
+  type Resolved,
+} from '../common/option-table.js';
+import {
   isRecord,
   readBoolean,
   type ReadEnvironment,
-  readInteger,
-  readObject,
-  readString,
   readStringList,
   receivedError,
 } from '../common/read-options.js';
 import type { AuditSink } from './audit-sink.js';
-import type { Redaction } from './redact.js';
 import { normalizeKey } from './secret-names.js';
 
 export interface AuditOptions {
   /**
-   * A file that records are appended to, each line bound to the one before it: `npx nestjs-agent-security audit verify FILE` finds a line
-   * that was changed, removed or moved, and a tail that was cut. One process a file. Environment: `AUDIT_FILE`.
+   * A file to which records are appended as a hash chain: `npx nestjs-agent-security audit verify FILE` finds lines that were changed,
+   * removed or moved, and a tail that was cut. Each process needs its own file. Environment: `AUDIT_FILE`.
    * @default none
    */
   file?: string;
   /**
-   * The secret of the chain, of at least 32 characters. Without it, whoever can write the file can also make a new chain. Environment:
+   * The secret of the chain, of at least 32 characters. Without it, a user who can write the file can also make a new chain. Environment:
    * `AUDIT_KEY`.
    * @default none: plain SHA-256
    */
   key?: string;
-  /** A file of this size is set aside as FILE.<its first line's number>, and the chain goes on in a new one. @default 100 MiB */
+  /** The size at which the file is rotated to FILE.<number of its first line>; the chain continues in a new file. @default 100 MiB */
   maxFileBytes?: number;
-  /** Records in Nest's log: `true` as one line of JSON, `'object'` as an object, for loggers such as pino. @default true without a file and sinks */
+  /**
+   * Writes records to Nest's log: `true` as a line of JSON, `'object'` as an object, for loggers such as pino.
+   * @default true without a file and sinks
+   */
   logger?: boolean | 'object';
   /** Sinks of your own. @default [] */
   sinks?: readonly AuditSink[];
-  /** Names of parameters that are not shown, at any depth, beside passwords, secrets, tokens and their like. @default [] */
+  /** Names of parameters that records do not show, at any depth, in addition to passwords, secrets, tokens and the like. @default [] */
   redactKeys?: readonly string[];
-  /** What is replaced wherever it stands in a text, beside keys, tokens and card numbers. @default [] */
+  /** Text that records do not show, in addition to keys, tokens and card numbers. @default [] */
   redactPatterns?: readonly RegExp[];
-  /** How many characters the parameters of one record may take. @default 16384 */
+  /** The largest number of characters of the parameters in one record. @default 16384 */
   maxParamsChars?: number;
   /**
-   * How many records may wait for a sink, and no more than 64 MiB of them. At three quarters records of impact `'low'` are dropped and
-   * counted; when it is full, calls of a higher impact are refused with 503. Records of rejections fill an eighth at most, and are counted
+   * The largest number of records that wait for a sink, up to 64 MiB. When the queue is three quarters full, records of impact `'low'` are
+   * dropped and counted; when it is full, calls of a higher impact get 503. Records of rejections use an eighth at most, and are counted
    * beyond it.
    * @default 10000
    */
   maxQueued?: number;
 }
 
-export interface ResolvedAudit {
-  readonly file: string | undefined;
-  readonly key: string | undefined;
-  readonly maxFileBytes: number;
-  readonly logger: boolean | 'object';
-  readonly sinks: readonly AuditSink[];
-  readonly redaction: Redaction;
-  readonly maxQueued: number;
-}
-
 const MIN_KEY_LENGTH = 32;
+
+const TABLE = {
+  file: optional(requiredText),
+  key: optional(readKey),
+  maxFileBytes: integer(104_857_600, 65_536, 1_099_511_627_776),
+  logger: optional((option, value) => (value === 'object' ? value : readBoolean(option, value, true))),
+  sinks: readSinks,
+  redactKeys: (option, value): ReadonlySet<string> =>
+    new Set(readStringList(option, value, []).map(normalizeKey)),
+  redactPatterns: readPatterns,
+  maxParamsChars: integer(16_384, 0, 1_048_576),
+  maxQueued: integer(10_000, 16, 1_000_000),
+} satisfies OptionTable<AuditOptions>;
+
+export interface ResolvedAudit extends Resolved<typeof TABLE> {
+  readonly logger: boolean | 'object';
+}
 
 export function resolveAudit(input: unknown, env: ReadEnvironment): ResolvedAudit | false {
   if (input === false) return false;
-  const options = readObject('audit', input, [
-    'file',
-    'key',
-    'maxFileBytes',
-    'logger',
-    'sinks',
-    'redactKeys',
-    'redactPatterns',
-    'maxParamsChars',
-    'maxQueued',
-  ]);
-  const file =
-    options.file === undefined
-      ? env('AUDIT_FILE')?.trim() || undefined
-      : readString('audit.file', options.file, '');
-  const sinks = readSinks(options.sinks);
-  const logger =
-    options.logger === 'object'
-      ? 'object'
-      : readBoolean('audit.logger', options.logger, file === undefined && sinks.length === 0);
-  if (logger === false && file === undefined && sinks.length === 0) {
+  const options = readTable('audit', input, TABLE);
+  const { sinks, file = env('AUDIT_FILE')?.trim() || undefined } = options;
+  const key = options.key ?? optional(readKey)('AUDIT_KEY', env('AUDIT_KEY') || undefined);
+  const isOnlyPlace = file === undefined && sinks.length === 0;
+  const { logger = isOnlyPlace } = options;
+  if (logger === false && isOnlyPlace) {
     throw receivedError(
       'ASEC_OPTION_TYPE',
       'audit.logger',
       'leaves no place for audit records',
       'Name audit.file (AUDIT_FILE) or audit.sinks as well, or switch the audit off: audit: false.',
-      options.logger,
+      logger,
     );
   }
-  return {
-    file,
-    key:
-      options.key === undefined
-        ? readKey('AUDIT_KEY', env('AUDIT_KEY') || undefined)
-        : readKey('audit.key', options.key),
-    maxFileBytes: readInteger('audit.maxFileBytes', options.maxFileBytes, 104_857_600, {
-      min: 65_536,
-      max: 1_099_511_627_776,
-    }),
-    logger,
-    sinks,
-    redaction: {
-      keys: new Set(readStringList('audit.redactKeys', options.redactKeys, []).map(normalizeKey)),
-      patterns: readPatterns(options.redactPatterns),
-      maxChars: readInteger('audit.maxParamsChars', options.maxParamsChars, 16_384, {
-        min: 0,
-        max: 1_048_576,
-      }),
-    },
-    maxQueued: readInteger('audit.maxQueued', options.maxQueued, 10_000, { min: 16, max: 1_000_000 }),
-  };
+  return { ...options, file, key, logger };
 }
 
 /** The message never holds the key. */
-function readKey(option: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined;
+function readKey(option: string, value: unknown): string {
   if (typeof value === 'string' && value.length >= MIN_KEY_LENGTH) return value;
   throw new AgentSecurityConfigError(
     'ASEC_AUDIT_KEY',
@@ -129,20 +106,20 @@ function readKey(option: string, value: unknown): string | undefined {
 const isSink = (sink: unknown): boolean =>
   isRecord(sink) && typeof sink['name'] === 'string' && typeof sink['write'] === 'function';
 
-function readSinks(value: unknown): readonly AuditSink[] {
+function readSinks(option: string, value: unknown): readonly AuditSink[] {
   if (value === undefined) return [];
   if (Array.isArray(value) && value.every(isSink)) return [...(value as AuditSink[])];
   throw receivedError(
     'ASEC_OPTION_TYPE',
-    'audit.sinks',
+    option,
     'must be a list of sinks',
     'Pass objects with a name and the method write(lines).',
     value,
   );
 }
 
-/** Each replaces every occurrence, also where it was written without the flag `g`; a sticky one would miss all but the first. */
-function readPatterns(value: unknown): readonly RegExp[] {
+/** Each replaces every occurrence, with or without the flag `g`; a sticky one would miss all but the first. */
+function readPatterns(option: string, value: unknown): readonly RegExp[] {
   if (value === undefined) return [];
   if (Array.isArray(value) && value.every(item => item instanceof RegExp)) {
     return (value as RegExp[]).map(
@@ -151,7 +128,7 @@ function readPatterns(value: unknown): readonly RegExp[] {
   }
   throw receivedError(
     'ASEC_OPTION_TYPE',
-    'audit.redactPatterns',
+    option,
     'must be a list of regular expressions',
     'Pass for example [/\\bEMP-\\d{6}\\b/].',
     value,

@@ -1,5 +1,5 @@
-/* How far an audit file was confirmed, in a file of its own beside it (FILE.head): what a cut tail is found by. Two slots are written in turn,
- * so that a write which power loss tears leaves the one before. */
+/* How far an audit file was confirmed, in a file of its own beside it (FILE.head): what a cut tail is found by. Two slots are written in
+ * turn, so that a write which power loss tears leaves the one before. */
 import type { ChainAlgorithm, Sealer } from './chain.js';
 
 export interface ChainHead {

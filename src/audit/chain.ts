@@ -54,3 +54,18 @@ export function openLine(sealer: Sealer, bytes: Buffer): ChainLine | undefined {
   const intact = sealer.hash(bytes.subarray(0, bytes.length - SEAL_LENGTH)) === hash;
   return { seq: Number(seq), prev, hash, intact };
 }
+
+/** The whole lines at the beginning of some bytes that continue a chain. */
+export function readContinuation(
+  sealer: Sealer,
+  bytes: Buffer,
+  { seq, hash }: { readonly seq: number; readonly hash: string },
+): { readonly seq: number; readonly hash: string; readonly bytes: number } {
+  let last = { seq, hash, bytes: 0 };
+  for (let end = bytes.indexOf(0x0a); end !== -1; end = bytes.indexOf(0x0a, last.bytes)) {
+    const line = openLine(sealer, bytes.subarray(last.bytes, end));
+    if (line === undefined || !line.intact || line.seq !== last.seq + 1 || line.prev !== last.hash) break;
+    last = { seq: line.seq, hash: line.hash, bytes: end + 1 };
+  }
+  return last;
+}

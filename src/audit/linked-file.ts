@@ -1,5 +1,5 @@
-/* An open file that is known by its name. What is written to a file whose name has gone, or leads elsewhere, is lost with the handle: ask
- * `isLinked()` before and after a write that somebody relies on. */
+/* An open file and its name. What is written to a file whose name has gone, or leads elsewhere, is lost with the handle: check `isLinked()`
+ * before and after a write that must last. */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -28,7 +28,7 @@ export class LinkedFile {
     const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
     const handle = await open(path, flags, 0o600);
     try {
-      // It may have been made between the two, by somebody else.
+      // Another process may have made it in between.
       const stats = await handle.stat();
       checkStats(path, stats);
       return new LinkedFile(path, handle, stats.dev, stats.ino);
@@ -91,7 +91,7 @@ export async function checkFile(path: string): Promise<number> {
   return stats.size;
 }
 
-/** Where the system knows no such thing, a new name is as safe as it makes it. */
+/** Makes a new name durable, where the system can. */
 export async function syncDirectory(path: string): Promise<void> {
   try {
     const directory = await open(dirname(path), 'r');

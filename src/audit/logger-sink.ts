@@ -1,7 +1,7 @@
 import type { AuditLine, AuditSink } from './audit-sink.js';
 import { escapeText } from '../common/log-text.js';
 
-/** Records in a logger such as Nest's, which takes them at once: there is nothing to wait for, and no failure to see. */
+/** Writes records to a logger such as Nest's. A logger returns at once and shows no failure. */
 export function loggerSink(logger: { log(message: unknown): void }, asObject: boolean): AuditSink {
   return {
     name: 'logger',

@@ -1,5 +1,5 @@
 import type { ResolvedAudit } from './audit.options.js';
-import type { AuditLog } from './audit-trail.js';
+import type { Log } from '../common/log.js';
 import type { AuditSink } from './audit-sink.js';
 import { FileSink } from './file-sink.js';
 import { loggerSink } from './logger-sink.js';
@@ -9,14 +9,14 @@ export interface SinkLog {
 }
 
 /**
- * The sinks of the options, in the order in which they are told.
- * @param records where records go with `audit.logger`
- * @param log where the file says what becomes of it
+ * Creates the sinks of the options, in the order in which they get records.
+ * @param records the logger for records, with `audit.logger`
+ * @param log the logger for messages about the file
  */
 export function openSinks(
   options: ResolvedAudit,
   records: SinkLog,
-  log: AuditLog,
+  log: Pick<Log, 'log' | 'error'>,
   now: () => number,
 ): readonly AuditSink[] {
   const { file, key, maxFileBytes } = options;

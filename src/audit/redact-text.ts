@@ -19,7 +19,7 @@ export function redactText(
 
 const NONE = { keys: new Set<string>(), patterns: [] };
 
-/** `pwd=abc`: no shorter text holds a secret that could be told from other text. */
+/** `pwd=abc`: no shorter text holds a secret that can be recognized. */
 const MIN_LENGTH = 7;
 
 /** `https://user:password@host`; the password may hold what a URL should encode. */
@@ -37,8 +37,8 @@ function redactForms(text: string, keys: Names): string {
 type Range = readonly [start: number, end: number];
 
 /**
- * Replaces a range behind each place that the expression finds. Behind a range the search goes on at its end, else behind the match, so that
- * nothing is read twice but what a match is followed by.
+ * Replaces a range behind each place that the expression finds. Behind a range the search goes on at its end, else behind the match, so
+ * that nothing is read twice but what a match is followed by.
  */
 function replaceRanges(
   text: string,

@@ -1,23 +1,17 @@
-/* Rejections that are counted instead of recorded one by one. Use it for what anybody can send without being identified: a count per code
- * has a bound, a record per request has none. */
+/* Counts rejections instead of recording each. Use it for rejections of unidentified clients: the number of counts is bounded, the number
+ * of requests is not. */
+import type { CallEnd } from '../common/call-end.js';
 import { joinKey } from '../common/join-key.js';
-import type { AuditOutcome, AuditRecord } from './audit-record.js';
-
-/** What rejections have in common that are counted together. */
-export interface RejectionKind {
-  readonly outcome: AuditOutcome;
-  readonly status?: number | undefined;
-  readonly code?: string | undefined;
-}
+import type { AuditRecord } from './audit-record.js';
 
 /** Codes of the module are about forty. An app may answer with codes of its own, and a client may be able to choose among them. */
 const MAX_KINDS = 64;
 const MAX_CODE_LENGTH = 64;
-/** What is beyond the bound is counted together. */
-const OTHER: RejectionKind = { outcome: 'rejected', code: 'other' };
+/** Counts everything beyond the bound. */
+const OTHER: CallEnd = { outcome: 'rejected', code: 'other' };
 
 interface Count {
-  readonly kind: RejectionKind;
+  readonly kind: CallEnd;
   count: number;
   readonly sinceMs: number;
 }
@@ -31,7 +25,7 @@ export class RejectionCounts {
     return this.#counts.size === 0;
   }
 
-  add(kind: RejectionKind): void {
+  add(kind: CallEnd): void {
     const key = keyOf(kind);
     if (this.#counts.has(key) || this.#counts.size < MAX_KINDS) this.#count(key, kind);
     else this.#count(keyOf(OTHER), OTHER);
@@ -47,7 +41,7 @@ export class RejectionCounts {
     return undefined;
   }
 
-  #count(key: string, { outcome, status, code }: RejectionKind): void {
+  #count(key: string, { outcome, status, code }: CallEnd): void {
     const known = this.#counts.get(key);
     if (known !== undefined) {
       known.count++;
@@ -58,5 +52,5 @@ export class RejectionCounts {
   }
 }
 
-const keyOf = ({ outcome, status = 0, code = '' }: RejectionKind): string =>
+const keyOf = ({ outcome, status = 0, code = '' }: CallEnd): string =>
   joinKey(outcome, status, code.slice(0, MAX_CODE_LENGTH));

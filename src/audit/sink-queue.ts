@@ -1,16 +1,19 @@
-/* The records that wait for one sink, with a bound in records and in bytes, and a share of it for each kind: what a client can cause
- * without a call being served never takes the room of served calls. */
+/* The records that wait for one sink, bounded in number and in bytes, with a share for each kind: rejections, which any client can cause,
+ * never use the room of served calls. */
 import type { AuditLine } from './audit-sink.js';
 
-/** `kept`: must not be lost, and has its room reserved. `low`: served, and may be dropped. `rejection`: was not served. */
-export type WaitingKind = 'kept' | 'low' | 'rejection';
+/**
+ * `reserved`: must not be lost, and has reserved room. `low`: a served call whose record may be dropped. `rejection`: a call that was not
+ * served.
+ */
+export type WaitingKind = 'reserved' | 'low' | 'rejection';
 
 export interface Waiting {
   readonly line: AuditLine;
   readonly kind: WaitingKind;
   readonly bytes: number;
-  /** Told whether the record has been written, by whoever waits for it. */
-  settle: ((written: boolean) => void) | undefined;
+  /** Called with whether the record was written. */
+  onWritten: ((written: boolean) => void) | undefined;
 }
 
 /** Of the lines that wait for one sink. Calls under way hold their parameters beside it: as many as `maxQueued`, and no more. */
@@ -35,7 +38,7 @@ export class SinkQueue {
     return this.#waiting.length;
   }
 
-  /** Keeps room for records that must not be lost. @returns false if there is none */
+  /** Reserves room for records that must not be lost. @returns false if there is none */
   reserve(count: number): boolean {
     if (this.#waiting.length + this.#reserved + count > this.maxRecords || this.#bytes >= this.maxBytes)
       return false;
@@ -47,7 +50,7 @@ export class SinkQueue {
     this.#reserved -= count;
   }
 
-  /** Whether a rejection may find room: asked before its record is made. */
+  /** Whether there is room for a rejection: check it before its record is made. */
   get takesRejections(): boolean {
     const { records, bytes } = this.#rejections;
     return (
@@ -57,16 +60,16 @@ export class SinkQueue {
     );
   }
 
-  /** A record into the room that was reserved for it. */
-  keep(line: AuditLine, settle: Waiting['settle']): void {
+  /** Adds a record whose room is reserved. */
+  pushReserved(line: AuditLine, onWritten: Waiting['onWritten']): void {
     this.#reserved--;
-    this.#push({ line, kind: 'kept', bytes: Buffer.byteLength(line.text), settle });
+    this.#push({ line, kind: 'reserved', bytes: Buffer.byteLength(line.text), onWritten });
   }
 
   /** @returns false if the kind has no room left */
   offer(line: AuditLine, kind: 'low' | 'rejection'): boolean {
     if (kind === 'low' ? !this.#takesLow() : !this.takesRejections) return false;
-    this.#push({ line, kind, bytes: Buffer.byteLength(line.text), settle: undefined });
+    this.#push({ line, kind, bytes: Buffer.byteLength(line.text), onWritten: undefined });
     return true;
   }
 
@@ -91,11 +94,11 @@ export class SinkQueue {
     }
   }
 
-  /** Tells everybody who waits that the record has not been written. The records stay. */
+  /** Calls back the callers that wait with `false`. The records stay. */
   rejectWaiting(): void {
     for (const waiting of this.#waiting) {
-      waiting.settle?.(false);
-      waiting.settle = undefined;
+      waiting.onWritten?.(false);
+      waiting.onWritten = undefined;
     }
   }
 

@@ -1,11 +1,12 @@
-/* The way of records to one sink: in order, one write at a time, out of a queue with a bound. A sink that fails or does not answer is tried
- * again and again; who needs a record to be safe is told at once that it is not. Every call to a sink has a deadline. */
+/* Writes records to one sink: in order, one write at a time, from a bounded queue. A write that fails is tried again until it succeeds;
+ * calls that wait for their record fail at once. */
+import type { CallEnd } from '../common/call-end.js';
 import { within } from '../common/within.js';
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { AuditRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
-import { RejectionCounts, type RejectionKind } from './rejection-counts.js';
+import { RejectionCounts } from './rejection-counts.js';
 import { SinkQueue, type Waiting } from './sink-queue.js';
+import { messageOf, TimedSink } from './timed-sink.js';
 
 export interface SinkHealth {
   readonly sink: string;
@@ -21,27 +22,23 @@ export interface SinkWriterParts {
   readonly maxQueued: number;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
-  /** A record of the writer's own, as a line. */
+  /** Serializes a record that the writer itself makes. */
   readonly toLine: (parts: Omit<AuditRecord, 'time'>) => AuditLine;
   readonly onHealth: (health: SinkHealth) => void;
 }
 
-/** Lines of one write: those that come meanwhile wait, and go together. */
+/** Lines of one write. Later ones wait for the next. */
 const MAX_BATCH = 500;
-/** Of one write: a start must be able to read back what a crash left of it. */
+/** Of one write: after a crash, the start-up reads what is left of it into memory. */
 const MAX_BATCH_BYTES = 8_388_608;
-/** A write or a close that takes longer has failed. */
-const DEADLINE_MS = 5_000;
-/** Longer than a file lock of another machine is watched. */
-const OPEN_DEADLINE_MS = 30_000;
-/** What waits at a shutdown has so long to be written. */
+/** The time to write what waits at shutdown. */
 const LAST_FLUSH_MS = 10_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
-/** How often what was counted becomes records. */
+/** How often counts become records. */
 const COUNTED_EVERY_MS = 60_000;
 
-/** What is given to the sink in one write, and again until it has taken it. */
+/** The lines of one write, which is repeated until it succeeds. */
 interface Batch {
   readonly waiting: readonly Waiting[];
   readonly lines: readonly AuditLine[];
@@ -50,12 +47,12 @@ interface Batch {
 }
 
 export class SinkWriter {
-  readonly sink: AuditSink;
+  readonly #sink: TimedSink;
   readonly #queue: SinkQueue;
   readonly #rejections: RejectionCounts;
   #dropped = 0;
   #droppedInAll = 0;
-  /** The one that the sink has not taken yet. */
+  /** The batch that the sink has not confirmed yet. */
   #batch: Batch | undefined;
   #running = false;
   #failing = false;
@@ -66,7 +63,7 @@ export class SinkWriter {
   #idle: (() => void)[] = [];
 
   constructor(private readonly parts: SinkWriterParts) {
-    this.sink = parts.sink;
+    this.#sink = new TimedSink(parts.sink);
     this.#queue = new SinkQueue(parts.maxQueued);
     this.#rejections = new RejectionCounts(parts.nowMs);
   }
@@ -75,43 +72,25 @@ export class SinkWriter {
     return this.#failing;
   }
 
-  async open(): Promise<void> {
-    try {
-      await within(
-        callAsync(() => this.sink.open?.()),
-        OPEN_DEADLINE_MS,
-      );
-    } catch (error) {
-      if (error instanceof AgentSecurityConfigError) throw error;
-      throw new Error(`The audit sink "${this.sink.name}" cannot be opened: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
+  open(): Promise<void> {
+    return this.#sink.open();
   }
 
-  /** Writes what waits, closes the sink and calls it no more. @returns what has gone wrong */
+  /** Writes what waits, and closes the sink. @returns what went wrong */
   async close(): Promise<readonly string[]> {
-    const problems: string[] = [];
-    const name = `The audit sink "${this.sink.name}"`;
-    await within(this.#writeOut(), LAST_FLUSH_MS).catch(() => undefined);
+    await within(this.#writeAll(), LAST_FLUSH_MS).catch(() => undefined);
     this.#closed = true;
     this.#stopTimer();
     clearTimeout(this.#countsTimer);
     this.#queue.rejectWaiting();
     const { length } = this.#queue;
-    if (length > 0) problems.push(`${name} was closed with ${length} records that it has not taken.`);
-    try {
-      await within(
-        callAsync(() => this.sink.close?.()),
-        DEADLINE_MS,
-      );
-    } catch (error) {
-      problems.push(`${name} cannot be closed: ${messageOf(error)}`);
-    }
-    return problems;
+    const problems = [await this.#sink.close()];
+    if (length > 0)
+      problems.unshift(`${this.#sink.title} was closed with ${length} records that it has not taken.`);
+    return problems.filter(problem => problem !== undefined);
   }
 
-  /** Room for records that must not be lost, kept until they come. @returns false if there is none */
+  /** Reserves room for records that must not be lost. @returns false if there is none */
   reserve(count: number): boolean {
     return !this.#closed && this.#queue.reserve(count);
   }
@@ -120,40 +99,40 @@ export class SinkWriter {
     this.#queue.release(count);
   }
 
-  /** Takes a record into the room that was kept for it. */
-  keep(line: AuditLine): void {
-    this.#queue.keep(line, undefined);
+  /** Queues a record whose room is reserved. */
+  push(line: AuditLine): void {
+    this.#queue.pushReserved(line, undefined);
     this.#start(false);
   }
 
-  /** The same, and says whether it has been written. */
-  keepSafely(line: AuditLine): Promise<boolean> {
-    return new Promise(settle => {
-      this.#queue.keep(line, settle);
+  /** The same. @returns whether the record was written */
+  pushAndWait(line: AuditLine): Promise<boolean> {
+    return new Promise(resolve => {
+      this.#queue.pushReserved(line, resolve);
       this.#start(true);
     });
   }
 
-  /** Takes a record if there is room, else counts it. */
+  /** Queues a record if there is room, else counts it. */
   offer(line: AuditLine): void {
     if (this.#queue.offer(line, 'low')) return this.#start(false);
     this.#dropped++;
     this.#droppedInAll++;
   }
 
-  /** Whether the record of a rejection may find room: asked before it is made. */
+  /** Whether there is room for the record of a rejection: check it before the record is made. */
   get takesRejections(): boolean {
     return this.#queue.takesRejections;
   }
 
-  /** Takes the record of a rejection if there is room, else counts the rejection. */
-  reject(line: AuditLine, kind: RejectionKind): void {
+  /** Queues the record of a rejection if there is room, else counts the rejection. */
+  reject(line: AuditLine, kind: CallEnd): void {
     if (this.#queue.offer(line, 'rejection')) this.#start(false);
     else this.countRejection(kind);
   }
 
-  /** Counts a rejection: one record a minute says how many of its kind there were. */
-  countRejection(kind: RejectionKind): void {
+  /** Counts a rejection. Once a minute, each count becomes a record. */
+  countRejection(kind: CallEnd): void {
     this.#rejections.add(kind);
     this.#countsTimer ??= setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
   }
@@ -166,14 +145,14 @@ export class SinkWriter {
     if (this.#running) await new Promise<void>(resolve => this.#idle.push(resolve));
   }
 
-  /** Settles when everything has been written: a sink that fails is tried again, as always. */
-  async #writeOut(): Promise<void> {
+  /** Settles when everything has been written, however often that takes. */
+  async #writeAll(): Promise<void> {
     await this.flush();
     while (!this.#closed && this.#queue.length > 0)
       await new Promise<void>(resolve => this.#idle.push(resolve));
   }
 
-  /** Turns counts into records, as far as there is room; the rest goes on counting. */
+  /** Turns counts into records, as far as there is room; the others continue. */
   #recordCounts(): void {
     clearTimeout(this.#countsTimer);
     this.#countsTimer = undefined;
@@ -187,7 +166,7 @@ export class SinkWriter {
 
   #start(isAwaited: boolean): void {
     if (this.#running || this.#failing || this.#closed) return;
-    const { lingerMs = 0 } = this.sink;
+    const { lingerMs } = this.#sink;
     if (isAwaited || lingerMs === 0 || this.#queue.length >= MAX_BATCH) void this.#drain();
     else this.#timer ??= setTimeout(() => void this.#drain(), lingerMs);
   }
@@ -212,47 +191,43 @@ export class SinkWriter {
   }
 
   async #write(batch: Batch): Promise<boolean> {
-    const overdue = new AbortController();
-    const writing = callAsync(() => this.sink.write(batch.lines, overdue.signal));
-    writing.then(() => this.#complete(batch), ignore);
     try {
-      await within(writing, DEADLINE_MS);
+      await this.#sink.write(batch.lines, () => this.#complete(batch));
       return true;
     } catch (error) {
-      // Its answer may have come late, but before this.
+      // It may have succeeded late, but before this.
       if (this.#batch !== batch) return true;
-      overdue.abort();
       this.#fail(messageOf(error));
       if (!this.#closed) this.#retryLater();
       return false;
     }
   }
 
-  /** Once a batch: a write that was given up may answer after all, before or behind the one that replaced it. */
+  /** Runs once a batch: a write that missed its deadline may still succeed, before or after the next try. */
   #complete(batch: Batch): void {
     if (this.#batch !== batch) return;
     this.#batch = undefined;
     this.#queue.remove(batch.waiting.length);
     this.#dropped -= batch.dropped;
-    for (const { settle } of batch.waiting) settle?.(true);
+    for (const { onWritten } of batch.waiting) onWritten?.(true);
     if (this.#closed) return;
     this.#heal();
     void this.#drain();
   }
 
   #fail(reason: string): void {
-    // Those who wait are refused; their records stay, and tell later that somebody tried.
+    // The calls that wait are rejected; their records stay queued, and are written later.
     this.#queue.rejectWaiting();
     if (this.#failing) return;
     this.#failing = true;
-    this.parts.onHealth({ sink: this.sink.name, state: 'failing', reason, dropped: 0 });
+    this.parts.onHealth({ sink: this.#sink.name, state: 'failing', reason, dropped: 0 });
   }
 
   #heal(): void {
     if (!this.#failing) return;
     this.#failing = false;
     this.#retryMs = FIRST_RETRY_MS;
-    this.parts.onHealth({ sink: this.sink.name, state: 'healed', dropped: this.#droppedInAll });
+    this.parts.onHealth({ sink: this.#sink.name, state: 'healed', dropped: this.#droppedInAll });
     this.#droppedInAll = 0;
   }
 
@@ -266,11 +241,3 @@ export class SinkWriter {
     this.#timer = undefined;
   }
 }
-
-/** Turns what a call throws into a rejection. */
-async function callAsync(call: () => void | Promise<void>): Promise<void> {
-  await call();
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-const ignore = (): void => undefined;

@@ -1,9 +1,10 @@
-/* Reads the files of a chain and says what does not belong: a line that was changed, removed, moved or put in, and a tail that was cut. */
-import { createReadStream } from 'node:fs';
-import { access, readdir, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+/* Verifies the files of a chain: finds lines that were changed, removed, moved or inserted, and a tail that was cut. */
+import { access, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { type ChainLine, GENESIS, openLine, Sealer } from './chain.js';
 import { type ChainHead, readHead } from './chain-head.js';
+import { readLines } from './read-lines.js';
+import { findRotated } from './rotated-files.js';
 
 export interface ChainFault {
   readonly kind: 'changed' | 'missing' | 'moved' | 'unlinked' | 'truncated' | 'head';
@@ -24,11 +25,10 @@ export interface ChainReport {
 }
 
 const MAX_FAULTS = 100;
-const MAX_LINE_BYTES = 16_777_216;
 
 /**
- * Verifies a file, behind those that were set aside from it.
- * @param from the number of the first line that is to be there: the lines before it are kept elsewhere
+ * Verifies a file and the files that rotation has set aside from it.
+ * @param from the number of the first line that must be there: earlier lines are archived elsewhere
  */
 export async function verifyChain(path: string, key: string | undefined, from = 1): Promise<ChainReport> {
   const check = new ChainCheck(new Sealer(key), from);
@@ -46,16 +46,6 @@ export async function verifyChain(path: string, key: string | undefined, from = 
   for (const file of aside) await check.readFile(file, undefined);
   if (isThere) await check.readFile(path, head);
   return check.finish(isThere ? [...aside, path] : aside, head);
-}
-
-/** `FILE.000000000001` and so on, in the order of their lines. */
-async function findRotated(path: string): Promise<string[]> {
-  const name = basename(path);
-  const names = await readdir(dirname(path));
-  return names
-    .filter(each => each.startsWith(`${name}.`) && /^\d{12}$/.test(each.slice(name.length + 1)))
-    .toSorted()
-    .map(each => join(dirname(path), each));
 }
 
 class ChainCheck {
@@ -83,7 +73,7 @@ class ChainCheck {
 
   readHead(content: Buffer | undefined): ChainHead | undefined {
     if (content === undefined) {
-      this.#fault('head', 'There is no head beside the file (FILE.head): a cut tail cannot be seen.');
+      this.#fault('head', 'The file has no head (FILE.head): a cut tail cannot be detected.');
       return undefined;
     }
     const reading = readHead(this.sealer, content);
@@ -91,8 +81,8 @@ class ChainCheck {
       this.#fault(
         'head',
         reading.algorithm === undefined || reading.algorithm === this.sealer.algorithm
-          ? 'The head is damaged, or the key is not the one that it was made with.'
-          : `The chain was made by ${reading.algorithm}, and is read by ${this.sealer.algorithm}: ${this.sealer.algorithm === 'sha256' ? 'give its key' : 'it has no key'}.`,
+          ? 'The head is damaged, or it was made with another key.'
+          : `The chain was made by ${reading.algorithm}, and is verified by ${this.sealer.algorithm}: ${this.sealer.algorithm === 'sha256' ? 'pass its key' : 'it has no key'}.`,
       );
       return undefined;
     }
@@ -101,32 +91,15 @@ class ChainCheck {
   }
 
   async readFile(path: string, head: ChainHead | undefined): Promise<void> {
-    let rest: Buffer[] = [];
-    let restBytes = 0;
     let number = 0;
-    let offset = 0;
-    for await (const chunk of createReadStream(path, { highWaterMark: 1_048_576 }) as AsyncIterable<Buffer>) {
-      let begin = 0;
-      for (let end = chunk.indexOf(0x0a); end !== -1; end = chunk.indexOf(0x0a, begin)) {
-        const part = chunk.subarray(begin, end);
-        const line = restBytes === 0 ? part : Buffer.concat([...rest, part]);
-        offset += line.length + 1;
-        this.#readLine(line, `${basename(path)}:${++number}`);
-        rest = [];
-        restBytes = 0;
-        begin = end + 1;
-      }
-      rest.push(chunk.subarray(begin));
-      restBytes += chunk.length - begin;
-      if (restBytes > MAX_LINE_BYTES) throw new Error(`${path} has a line beyond ${MAX_LINE_BYTES} bytes`);
-    }
-    if (restBytes === 0) return;
-    if (head !== undefined && offset >= head.bytes) {
-      this.#notes.push(
-        `${restBytes} bytes of an unfinished line stand at the end: the process ended while it wrote, and nobody was told that they are safe.`,
-      );
-    } else {
-      this.#fault('changed', `${basename(path)}:${number + 1} does not end.`);
+    for await (const { bytes, isWhole, offset } of readLines(path)) {
+      const place = `${basename(path)}:${++number}`;
+      if (isWhole) this.#readLine(bytes, place);
+      else if (head === undefined || offset < head.bytes) this.#fault('changed', `${place} does not end.`);
+      else
+        this.#notes.push(
+          `${bytes.length} bytes of an unfinished line stand at the end: the process ended while it wrote them, and confirmed none of them.`,
+        );
     }
   }
 
@@ -155,10 +128,7 @@ class ChainCheck {
     }
     if (line.seq > this.#expected) this.#gaps.push([this.#expected, line.seq - 1]);
     else if (this.#prev !== undefined && line.prev !== this.#prev) {
-      this.#fault(
-        'unlinked',
-        `${place} does not follow the line before it: one of the two is not the one that was written.`,
-      );
+      this.#fault('unlinked', `${place} does not follow the line before it: one of the two was replaced.`);
     }
     this.#expected = line.seq + 1;
     this.#prev = line.hash;
@@ -186,10 +156,10 @@ class ChainCheck {
       if (head.seq >= next)
         this.#fault(
           'truncated',
-          `${lines(next, head.seq)} missing at the end: the head has confirmed up to ${head.seq}.`,
+          `${lines(next, head.seq)} missing at the end: the head confirms the lines up to ${head.seq}.`,
         );
       else if (this.#confirmed !== undefined && this.#confirmed !== head.hash) {
-        this.#fault('unlinked', `Line ${head.seq} is not the one that the head has confirmed.`);
+        this.#fault('unlinked', `Line ${head.seq} is not the one that the head confirms.`);
       } else if (next - 1 > head.seq) {
         this.#notes.push(`${lines(head.seq + 1, next - 1)} written and not yet confirmed.`);
       }

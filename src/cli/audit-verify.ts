@@ -1,4 +1,4 @@
-/* `nestjs-agent-security audit verify FILE`. The exit status is 0 for an intact chain, 1 for a broken one, 2 for wrong usage. */
+/* `nestjs-agent-security audit verify FILE`. Exit codes: 0 for a whole chain, 1 for a broken one, 2 for a usage or read error. */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type ChainReport, verifyChain } from '../audit/verify-chain.js';
@@ -6,9 +6,10 @@ import type { Command } from './command.js';
 
 const USAGE = `Usage: nestjs-agent-security audit verify FILE [--from NUMBER] [--key-file PATH]
 
-Verifies the chain of an audit file, behind the files that were set aside from it (FILE.000000000001 and so on) and against its head
-(FILE.head). A chain begins at line 1: lines that are not there are reported. Where you keep the first files elsewhere, --from names the
-first line that is to be there. The key of a keyed chain is read from the environment variable AUDIT_KEY, or from a file.
+Verifies the hash chain of an audit file: its rotated files (FILE.000000000001 and so on), the file, and its head (FILE.head).
+
+A chain begins at line 1, and missing lines are reported. If the first files are archived elsewhere, pass the number of the first line that
+must be there with --from. The key of a keyed chain comes from the environment variable AUDIT_KEY or from --key-file.
 `;
 
 export const auditVerify: Command = async (args, { env, out, err }) => {
@@ -51,7 +52,7 @@ export const auditVerify: Command = async (args, { env, out, err }) => {
 
 function readNumber(text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw new Error(`--from takes the number of a line, received ${JSON.stringify(text.slice(0, 40))}.`);
+  throw new Error(`--from must be the number of a line, received ${JSON.stringify(text.slice(0, 40))}.`);
 }
 
 function describe({ files, lines, first, last, hash, faults, notes }: ChainReport): string {

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Agent } from './agent.js';
 import type { Authority } from './authority.js';
+import type { CallEnd } from './call-end.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest, rawResponse } from './http-request.js';
 import { type Key64, SHARED_KEY } from './ip-address.js';
 import type { HeaderTemplate } from './header-template.js';
@@ -58,6 +59,14 @@ export class LimitState {
   keepDenial: (() => void) | undefined = undefined;
 }
 
+/** The call of a tool that an HTTP request makes. It ends with the response. */
+export interface ToolCallState {
+  /** Writes the audit record of the end. */
+  end: (end: CallEnd) => void;
+  /** The attempt at the handler that started last. */
+  attempt: { finish(end: CallEnd): void } | undefined;
+}
+
 /** How far the request has come, and how it ended. */
 export class OutcomeState {
   /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
@@ -80,6 +89,7 @@ export class RequestState {
   readonly cors = new CorsState();
   readonly limits = new LimitState();
   readonly outcome = new OutcomeState();
+  tool: ToolCallState | undefined = undefined;
 
   /** Whether its response may wait for long before anything of it is sent, as those of socket.io's polling do. */
   isLongPoll = false;

@@ -1,4 +1,4 @@
-/* The endpoint that browsers send reports to, before routing. */
+/* The endpoint to which browsers send reports. It answers before routing. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AnswerNow } from '../http/answer-now.js';
 import type { Clock } from '../common/clock.js';
@@ -11,7 +11,6 @@ import { createPolicy } from '../limiter/policy.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import type { CspReports } from './csp-reports.js';
-import type { ResolvedCspReports } from './csp-reports.options.js';
 import { readBody } from '../common/read-body.js';
 import { type CspViolation, readReports, REPORT_TYPES } from './read-reports.js';
 
@@ -19,46 +18,53 @@ interface Events {
   emit(event: SecurityEvent): void;
 }
 
+/** Requests of one address. A page load sends its reports in one or a few requests. */
+const LIMIT = createPolicy({ name: 'csp-reports', limit: 60, windowMs: 60_000 });
 const MAX_ADDRESSES = 10_000;
 
 /** A report is a few kilobytes. */
-const TIMEOUT_MS = 10_000;
+const BODY_BOUNDS = { maxBytes: 65_536, timeoutMs: 10_000 };
+const TOO_LARGE: ProblemFields = {
+  status: 413,
+  code: 'body_too_large',
+  detail: `A report may have at most ${BODY_BOUNDS.maxBytes} bytes.`,
+};
 
 const FAULTS = {
-  read: { status: 400, code: 'body_invalid', detail: 'The body is no report.' },
+  read: { status: 400, code: 'body_invalid', detail: 'The body is not a report.' },
+  'too-large': TOO_LARGE,
   'too-slow': { status: 408, code: 'request_timeout', detail: 'The report did not arrive in time.' },
 } as const satisfies Readonly<Record<string, ProblemFields>>;
 
-/** Reports of a whole page load come at once; an app that listens is told of one a second. */
+/** The reports of a page load come at once; listeners get one event a second. */
 const EVENT_INTERVAL_MS = 1_000;
 
 export class CspReportStage {
-  /** Pages of every origin may report, without credentials: the path is open to them, and to nothing else. */
+  /** Browsers report from pages of every origin, without credentials. */
   readonly isOpenToOrigins = true;
   readonly #limit: ProcessLimit;
-  #toldMs = -Infinity;
-  #untold = 0;
+  #emittedMs = -Infinity;
+  #omitted = 0;
 
   constructor(
-    private readonly options: ResolvedCspReports,
+    private readonly path: string,
     private readonly reports: CspReports,
     private readonly events: Events,
     private readonly clock: Clock,
     private readonly answerNow: AnswerNow,
   ) {
-    const policy = createPolicy({ name: 'csp-reports', limit: options.maxPerMinute, windowMs: 60_000 });
-    this.#limit = new ProcessLimit(policy, MAX_ADDRESSES, clock);
+    this.#limit = new ProcessLimit(LIMIT, MAX_ADDRESSES, clock);
   }
 
   claims(raw: IncomingMessage): boolean {
     const { url = '' } = raw;
-    return url.startsWith(this.options.path) && requestPath(url) === this.options.path;
+    return url.startsWith(this.path) && requestPath(url) === this.path;
   }
 
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<false> {
     const problem = this.#check(raw, state);
     if (problem === 'preflight') this.#answerPreflight(response, state);
-    else if (problem === undefined) await this.#take(raw, response, state);
+    else if (problem === undefined) await this.#readReports(raw, response, state);
     else this.answerNow(raw, response, problem);
     return false;
   }
@@ -86,35 +92,35 @@ export class CspReportStage {
         detail: `Reports are ${[...REPORT_TYPES].join(' or ')}.`,
       };
     }
-    return Number(headers['content-length'] ?? 0) > this.options.maxBytes ? this.#tooLarge() : undefined;
+    return Number(headers['content-length'] ?? 0) > BODY_BOUNDS.maxBytes ? TOO_LARGE : undefined;
   }
 
-  async #take(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<void> {
+  async #readReports(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<void> {
     state.requestBody();
-    const reading = await readBody(raw, { maxBytes: this.options.maxBytes, timeoutMs: TIMEOUT_MS });
+    const reading = await readBody(raw, BODY_BOUNDS);
     if (reading.kind === 'gone') return;
     const violations = reading.kind === 'read' ? readReports(reading.bytes) : undefined;
     if (violations === undefined) {
-      const problem = reading.kind === 'too-large' ? this.#tooLarge() : FAULTS[reading.kind];
-      this.answerNow(raw, response, problem);
+      this.answerNow(raw, response, FAULTS[reading.kind]);
       return;
     }
     const { hi, lo } = state.client.key;
     const reporter = joinKey(hi, lo);
-    for (const violation of violations) this.#tell(violation, this.reports.add(violation, reporter), state);
+    for (const violation of violations)
+      this.#emitEvent(violation, this.reports.add(violation, reporter), state);
     response.writeHead(204);
     response.end();
   }
 
-  #tell(violation: CspViolation, count: number, state: RequestState): void {
+  #emitEvent(violation: CspViolation, count: number, state: RequestState): void {
     const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#toldMs < EVENT_INTERVAL_MS) {
-      this.#untold++;
+    if (nowMs - this.#emittedMs < EVENT_INTERVAL_MS) {
+      this.#omitted++;
       return;
     }
-    this.#toldMs = nowMs;
-    const untold = this.#untold;
-    this.#untold = 0;
+    this.#emittedMs = nowMs;
+    const omitted = this.#omitted;
+    this.#omitted = 0;
     this.events.emit({
       type: 'csp.report',
       timeMs: this.clock.epochMs(),
@@ -122,7 +128,7 @@ export class CspReportStage {
       address: state.client.address || undefined,
       ...violation,
       count,
-      untold,
+      omitted,
     });
   }
 
@@ -134,13 +140,5 @@ export class CspReportStage {
       'Access-Control-Max-Age': '600',
     });
     response.end();
-  }
-
-  #tooLarge(): ProblemFields {
-    return {
-      status: 413,
-      code: 'body_too_large',
-      detail: `A report may have at most ${this.options.maxBytes} bytes.`,
-    };
   }
 }

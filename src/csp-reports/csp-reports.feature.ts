@@ -14,11 +14,7 @@ export const CSP_REPORTS: Feature<'cspReports', ResolvedCspReports | false> = {
   key: 'cspReports',
   resolve: resolveCspReports,
   providers: [
-    {
-      provide: CspReports,
-      useFactory: ({ cspReports }: Options) => new CspReports(cspReports === false ? 0 : cspReports.maxKinds),
-      inject: [RESOLVED_OPTIONS],
-    },
+    { provide: CspReports, useFactory: () => new CspReports() },
     {
       provide: CspReportStage,
       useFactory: (
@@ -28,7 +24,9 @@ export const CSP_REPORTS: Feature<'cspReports', ResolvedCspReports | false> = {
         clock: Clock,
         answerNow: AnswerNow,
       ): CspReportStage | undefined =>
-        cspReports === false ? undefined : new CspReportStage(cspReports, reports, events, clock, answerNow),
+        cspReports === false
+          ? undefined
+          : new CspReportStage(cspReports.path, reports, events, clock, answerNow),
       inject: [RESOLVED_OPTIONS, CspReports, SecurityEvents, CLOCK, ANSWER_NOW],
     },
   ],

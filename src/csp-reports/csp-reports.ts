@@ -1,5 +1,5 @@
-/* Counts of violations, for the app to look at. Anybody can report, and invent kinds of violations: what one address invents must not keep
- * out what browsers report. */
+/* Counts reported violations. Any client can report, and invent kinds of violations: what one address invents must not displace what
+ * browsers report. */
 import { joinKey } from '../common/join-key.js';
 import type { CspViolation } from './read-reports.js';
 
@@ -20,11 +20,13 @@ export interface CspReportSummary {
   readonly samples: readonly CspViolation[];
 }
 
+/** About 600 bytes each; the policies of an app have far fewer. */
+const MAX_KINDS = 200;
 const MAX_SAMPLES = 20;
 
 /**
- * The share of the kinds that one address may bring: of those that are kept because others report them too, and, once all places are taken, of
- * those that nobody else has reported.
+ * The share of the kinds that one address may bring: of those that are kept because others report them too, and, once all places are
+ * taken, of those that no other address has reported.
  */
 const MAX_SHARE = 1 / 10;
 
@@ -47,7 +49,7 @@ export class CspReports {
   #total = 0;
   #others = 0;
 
-  constructor(private readonly maxKinds: number) {}
+  constructor(private readonly maxKinds = MAX_KINDS) {}
 
   /** @param limit how many kinds to list @default 20 */
   summary(limit = 20): CspReportSummary {

@@ -1,5 +1,6 @@
-/* What browsers say of violations of a Content-Security-Policy, in the two forms that they send (Reporting API, CSP Level 3 section 5). Anybody
- * can send such a report, so nothing of it is kept but short text of known forms: no query, no sample of a script, no unknown member. */
+/* What browsers say of violations of a Content-Security-Policy, in the two forms that they send (Reporting API, CSP Level 3 section 5).
+ * Anybody can send such a report, so nothing of it is kept but short text of known forms: no query, no sample of a script, no unknown
+ * member. */
 import { isRecord } from '../common/read-options.js';
 import { parseStrictJson } from '../common/strict-json.js';
 

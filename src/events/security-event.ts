@@ -84,14 +84,6 @@ export interface SecurityEventMap {
     /** How many tools it has called by now, this one among them. */
     readonly tools: number;
   };
-  /** An agent calls a tool far more often than it does in a usual minute: at most once in ten minutes. */
-  'tool.burst': {
-    readonly tool: string;
-    /** In the current minute. */
-    readonly calls: number;
-    /** In a usual minute. */
-    readonly usual: number;
-  };
   /** An agent was refused many times within a minute: told at the run, at twice it, four times it … */
   'tool.denials': {
     /** Of the last refusal. */
@@ -116,8 +108,8 @@ export interface SecurityEventMap {
     readonly disposition: 'enforce' | 'report';
     /** How often this directive was violated by this; 0 where it is not counted apart. */
     readonly count: number;
-    /** How many violations came since the event before, and had none of their own. */
-    readonly untold: number;
+    /** How many violations since the previous event had no event of their own. */
+    readonly omitted: number;
   };
 }
 

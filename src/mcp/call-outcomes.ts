@@ -1,9 +1,9 @@
-/* What became of calls, read from the answer as it passes: in MCP a call that fails is answered with 200 like any other. */
+/* Reads the outcomes of calls from the response while it is written: in MCP, a call that fails has status 200. */
 import { isRecord } from '../common/read-options.js';
 import { dataOf, EventReader } from './event-reader.js';
 import type { MessageId } from './read-messages.js';
 
-/** Longer answers are not looked into, and count by their status. */
+/** In longer responses, the outcome of a call is that of the status. */
 const MAX_LENGTH = 256 * 1024;
 
 export class CallOutcomes {

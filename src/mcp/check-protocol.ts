@@ -1,6 +1,6 @@
-/* What the headers of an MCP request say, and whether the body says the same (MCP 2026-07-28, Streamable HTTP; SEP-2243). A proxy
- * judges by the headers, the server reads the body: whoever lets them differ lets one of the two be fooled. Revisions before
- * 2026-07-28 know the version header alone. */
+/* Reads the headers of an MCP request, and checks that the body agrees with them (MCP 2026-07-28, Streamable HTTP; SEP-2243). A proxy
+ * decides by the headers and the server by the body: if they differ, one of the two is deceived. Earlier revisions have the version
+ * header alone. */
 import { type McpBody, type McpMessage, nameIn, TOOLS_CALL } from './read-messages.js';
 
 /** Revisions in which each request stands for itself: no sessions, no stream to GET, the headers mandatory. */

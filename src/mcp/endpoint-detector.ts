@@ -1,14 +1,14 @@
-/* Finds MCP endpoints that no configured path covers, by what they answer: their calls would be neither checked nor recorded. It changes
- * no answer. */
+/* Detects MCP endpoints that no configured path covers, by their responses: their calls would be neither checked nor recorded. It changes
+ * no response. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../common/log.js';
 import { logLine } from '../common/log-text.js';
 import { requestPath } from '../common/http-request.js';
 
-/** So many paths are named, so that a path with a parameter cannot fill the log. */
+/** The paths that are logged: one with a parameter must not fill the log. */
 const MAX_PATHS = 20;
 const MAX_PATH_LENGTH = 200;
-/** So much of an answer is looked into. What an `initialize` is answered with is shorter. */
+/** The bytes of a response that are inspected. The response to `initialize` is shorter. */
 const MAX_LENGTH = 65_536;
 
 export class EndpointDetector {
@@ -47,7 +47,7 @@ export class EndpointDetector {
     const inspect = (): void => {
       if (isDone) return;
       isDone = true;
-      if (isMcp(raw, Buffer.concat(parts.splice(0)).toString('latin1'))) this.#note(raw.url ?? '');
+      if (isMcp(raw, Buffer.concat(parts.splice(0)).toString('latin1'))) this.#report(raw.url ?? '');
     };
     response.write = function (this: ServerResponse, ...args: unknown[]): boolean {
       observe(args[0], args[1]);
@@ -61,7 +61,7 @@ export class EndpointDetector {
     return true;
   }
 
-  #note(target: string): void {
+  #report(target: string): void {
     const path = nameOf(target);
     if (this.#found.has(path) || this.#found.size >= MAX_PATHS) return;
     this.#found.add(path);
@@ -81,8 +81,4 @@ function isMcp({ headers }: IncomingMessage, text: string): boolean {
   );
 }
 
-/** The path as it may stand in a log. */
-const nameOf = (target: string): string =>
-  requestPath(target)
-    .slice(0, MAX_PATH_LENGTH)
-    .replace(/[^\x21-\x7e]/g, '?');
+const nameOf = (target: string): string => requestPath(target).slice(0, MAX_PATH_LENGTH);

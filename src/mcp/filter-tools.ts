@@ -1,10 +1,10 @@
-/* A tool list without the tools that its reader may not call: in a JSON answer, and in the events of a stream. */
+/* Removes the tools that the client may not call from a tool list: in a JSON response, and in the events of a stream. */
 import { isRecord } from '../common/read-options.js';
 import { dataOf, EventReader, isDataLine, linesOf } from './event-reader.js';
 
 export type IsVisible = (tool: string) => boolean;
 
-/** @returns the text as it came where there is nothing to take out, or where it holds no tool list */
+/** @returns the text unchanged where it holds no tool list */
 export function filterToolList(text: string, isVisible: IsVisible): string {
   if (!text.includes('tools')) return text;
   let value: unknown;
@@ -36,14 +36,14 @@ export class ToolListEvents {
     private readonly maxLength: number,
   ) {}
 
-  /** @returns what may go on now; `undefined` where an event is longer than can be looked into */
+  /** @returns what can be sent now; `undefined` where an event is too long to be inspected */
   push(chunk: Uint8Array): string | undefined {
     const events = this.#events.read(this.#decoder.decode(chunk, { stream: true }));
     const passed = events.map(event => this.#filter(event)).join('');
     return this.#events.rest.length > this.maxLength ? undefined : passed;
   }
 
-  /** What is left at the end: an event that was not finished is none, and no reader takes it for one. */
+  /** The rest at the end: an unfinished event, which no client reads as one. */
   end(): string {
     const rest = this.#events.rest + this.#decoder.decode();
     this.#events.rest = '';

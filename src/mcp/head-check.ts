@@ -1,4 +1,4 @@
-/* What is judged of a request to an MCP endpoint before anybody asks whose it is: origin → host → network → method → proxy's proof →
+/* Checks the head of a request to an MCP endpoint before it is authenticated: origin → host → network → method → proxy's proof →
  * protocol version → credentials in the URL. */
 import type { IncomingMessage } from 'node:http';
 import type { Log } from '../common/log.js';
@@ -22,11 +22,10 @@ import {
   type ProtocolHeaders,
   readProtocolHeaders,
 } from './check-protocol.js';
-import type { McpRejection } from './mcp-answer.js';
+import { type McpRejection, toRejection } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import { setRequestHeader } from './session-binding.js';
 
-/** What has been found out about a request on its way. */
 export interface CheckedHead {
   readonly headers: ProtocolHeaders;
   readonly proof: ProxyProof | undefined;
@@ -49,29 +48,28 @@ export class HeadCheck {
   check(raw: IncomingMessage, state: RequestState): CheckedHead | McpRejection {
     const method = raw.method ?? '';
     const headers = readProtocolHeaders(raw.headers);
-    if (!this.#isOwnPage(raw, state)) return { fields: ORIGIN_PROBLEM };
+    if (!this.#isOwnPage(raw, state)) return toRejection(ORIGIN_PROBLEM);
     const { hosts, network } = this.options;
     if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
-      return { fields: hostProblem('not-listed') };
-    if (!isFromNetwork(state.client, raw.headers, network)) return { fields: NETWORK_PROBLEM };
+      return toRejection(hostProblem('not-listed'));
+    if (!isFromNetwork(state.client, raw.headers, network)) return toRejection(NETWORK_PROBLEM);
     // It carries no credential. With `cors`, it has been answered before; without, the app's own middleware answers it.
     if (isPreflight(raw)) return { headers, proof: undefined };
     // Revisions without sessions have nothing to GET or to DELETE.
     if (!METHODS.has(method) || (isStateless(headers.version) && method !== 'POST')) {
-      return {
-        fields: METHOD_PROBLEM,
+      return toRejection(METHOD_PROBLEM, {
         headers: ['Allow', isStateless(headers.version) ? 'POST' : 'GET, POST, DELETE'],
-      };
+      });
     }
     const proof = this.#takeProof(raw);
-    if (proof !== undefined && 'fields' in proof) return proof;
+    if (proof !== undefined && 'problem' in proof) return proof;
     const fault = checkVersion(headers, this.options.versions);
     if (fault !== undefined) return protocolRejection(fault);
-    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return { fields: CREDENTIAL_IN_URL_PROBLEM };
+    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return toRejection(CREDENTIAL_IN_URL_PROBLEM);
     return { headers, proof };
   }
 
-  /** Whether the request comes from no page, from a page of the app's own or from one that is listed. */
+  /** Whether the request comes from no page, from a page of the app or from a listed one. */
   #isOwnPage({ headers }: IncomingMessage, state: RequestState): boolean {
     const { origin } = headers;
     const site = headers['sec-fetch-site'];
@@ -86,7 +84,7 @@ export class HeadCheck {
     return own && ownSite;
   }
 
-  /** The proof, taken off the request: nobody behind has a use for it, and a log might keep it. */
+  /** Removes the proof from the request, which a log of the app might show, and checks it as far as that is possible without the body. */
   #takeProof(raw: IncomingMessage): ProxyProof | McpRejection | undefined {
     const { proxyProof } = this.options;
     if (proxyProof === undefined) return undefined;
@@ -108,15 +106,17 @@ export class HeadCheck {
 
   #unproven(reason: string): McpRejection {
     if (reason === 'full')
-      this.log.warn('More proofs of proxies than can be remembered: requests to MCP endpoints are refused.');
-    return { fields: PROOF_PROBLEM };
+      this.log.warn(
+        'Too many proofs of proxies within their lifetime: requests to MCP endpoints are rejected.',
+      );
+    return toRejection(PROOF_PROBLEM);
   }
 }
 
 export function protocolRejection({ rpcCode, detail, data }: ProtocolFault): McpRejection {
   const mismatch = rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid';
   const code = rpcCode === -32022 ? 'mcp_version_unsupported' : mismatch;
-  return { fields: { status: 400, code, detail }, rpcCode, data };
+  return toRejection({ status: 400, code, detail }, { rpcCode, data });
 }
 
 /** Names under which credentials come in URLs (RFC 6750 section 2.3; MCP, "Access Token Usage"). */

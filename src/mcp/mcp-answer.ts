@@ -1,28 +1,32 @@
-/* Refusals that MCP clients can read: an HTTP status with a JSON-RPC error that carries the problem. */
+/* Rejections that MCP clients can read: an HTTP status with a JSON-RPC error that carries the problem. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ProblemFields, toProblem } from '../common/problem.js';
+import type { Rejection } from '../common/rejection.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasLongBody } from '../http/unread-body.js';
 import type { McpBody, MessageId } from './read-messages.js';
 
-/** "Server error" (JSON-RPC 2.0, section 5.1): the request was understood, and is refused. `data.code` says why. */
-const REFUSED = -32_000;
+/** "Server error" (JSON-RPC 2.0, section 5.1): the request was understood and is rejected. `data.code` says why. */
+const SERVER_ERROR = -32_000;
 
-export interface McpRejection {
-  readonly fields: ProblemFields;
+export interface McpRejection extends Rejection {
   /** @default -32000 */
   readonly rpcCode?: number;
   /** Further members of the error's `data`. */
   readonly data?: Readonly<Record<string, unknown>> | undefined;
-  /** Header pairs, name and value in turn. */
-  readonly headers?: readonly string[] | undefined;
-  /** Whether the calls of the request are already have an audit record. */
+  /** Whether the calls of the request have their audit records already. */
   readonly isRecorded?: boolean;
-  /** What was asked, once it was read. */
+  /** The messages of the request, once they were read. */
   readonly body?: McpBody | undefined;
-  /** The ID alone, of a message that is not whole. */
+  /** The ID alone, of a message that is invalid. */
   readonly id?: MessageId | undefined;
 }
+
+export const toRejection = (problem: ProblemFields, more?: Partial<McpRejection>): McpRejection => ({
+  problem,
+  headers: [],
+  ...more,
+});
 
 export function answerRejection(
   raw: IncomingMessage,
@@ -31,23 +35,26 @@ export function answerRejection(
   rejection: McpRejection,
   typeBase: string | undefined,
 ): void {
-  const { fields, headers = [] } = rejection;
-  const body = JSON.stringify(toErrors(rejection, toProblem(fields, typeBase, state.id || undefined)));
+  const { problem, headers } = rejection;
+  const body = JSON.stringify(toErrors(rejection, toProblem(problem, typeBase, state.id || undefined)));
   for (let index = 0; index < headers.length; index += 2)
     response.setHeader(headers[index]!, headers[index + 1]!);
-  response.writeHead(fields.status, {
+  response.writeHead(problem.status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
-    ...(raw.httpVersionMajor === 1 && (fields.status === 431 || (!raw.complete && hasLongBody(raw)))
+    ...(raw.httpVersionMajor === 1 && (problem.status === 431 || (!raw.complete && hasLongBody(raw)))
       ? { Connection: 'close' }
       : undefined),
   });
   response.end(raw.method === 'HEAD' ? undefined : body);
 }
 
-/** One error for each request of a batch, so that a client finds what became of each; else one, with the request's ID or none. */
-function toErrors({ rpcCode = REFUSED, data, body, id, fields }: McpRejection, problem: object): unknown {
-  const error = { code: rpcCode, message: fields.detail ?? fields.code, data: { ...data, ...problem } };
+/** One error for each request of a batch, so that a client finds the answer to each; else one, with the request's ID or none. */
+function toErrors(
+  { rpcCode = SERVER_ERROR, data, body, id, problem }: McpRejection,
+  details: object,
+): unknown {
+  const error = { code: rpcCode, message: problem.detail ?? problem.code, data: { ...data, ...details } };
   const ids = body?.messages.flatMap(message => (message.kind === 'request' ? [message.id!] : [])) ?? [];
   const toAnswer = (each: MessageId | null): object => ({ jsonrpc: '2.0', id: each, error });
   return body?.batch && ids.length > 0 ? ids.map(toAnswer) : toAnswer(ids[0] ?? id ?? null);

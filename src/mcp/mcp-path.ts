@@ -1,7 +1,8 @@
-/* Which requests the configured MCP paths cover: at the path itself (where a library mounts its server on the adapter), under the app's
- * global prefix and URI versions (where Nest mounts a controller), and below. Each is covered in every spelling that a router may take for
- * it: Express ignores case and a trailing slash, Fastify decodes percent signs and can be told to ignore double slashes and what follows a
- * semicolon. A spelling that is claimed and that no router takes costs one check; one that is missed would be a bypass. */
+/* Which requests the configured MCP paths cover: the path itself (where a library mounts its server on the adapter), the path under the
+ * app's global prefix and URI versions (where Nest mounts a controller), and everything below. Each is covered in every spelling that a
+ * router accepts: Express ignores case and a trailing slash; Fastify decodes percent signs, and can be set to ignore double slashes and
+ * what follows a semicolon. A spelling that is covered and that no router accepts costs one check; one that is missed would be a bypass.
+ * */
 import { receivedError, readStringList } from '../common/read-options.js';
 import { requestPath } from '../common/http-request.js';
 
@@ -18,11 +19,11 @@ export class McpPaths {
 
   constructor(
     private readonly paths: ReadonlySet<string>,
-    /** Read when the first request asks: main.ts sets the prefix after the module is constructed. */
+    /** Called with the first request: main.ts sets the prefix after the module is constructed. */
     private readonly readMount: () => RouteMount,
   ) {}
 
-  /** Whether a request target reaches an endpoint, or something below it: `app.use('/mcp', …)` takes `/mcp/anything` as well. */
+  /** Whether a request target reaches an endpoint, or something below it: `app.use('/mcp', …)` matches `/mcp/anything` as well. */
   has(target: string): boolean {
     const path = requestPath(target);
     for (const matcher of this.#compiled().values()) {
@@ -39,7 +40,7 @@ export class McpPaths {
     );
   }
 
-  /** What a configured path covers, for people. */
+  /** What a configured path covers, for a log line. */
   describe(path: string): string {
     const { prefix, versionPrefix } = this.readMount();
     const version = versionPrefix === undefined ? [] : [`/${versionPrefix}<version>`];
@@ -57,8 +58,7 @@ export class McpPaths {
 }
 
 /** @throws AgentSecurityConfigError for a path that routers would read as another pattern than this module */
-export function readMcpPaths(value: unknown): ReadonlySet<string> {
-  const option = 'mcp.path';
+export function readMcpPaths(option: string, value: unknown): ReadonlySet<string> {
   const paths =
     value === undefined ? ['/mcp'] : readStringList(option, typeof value === 'string' ? [value] : value, []);
   if (paths.length === 0)
@@ -110,16 +110,16 @@ function sourceOf(segment: string): string {
 
 const escape = (text: string): string => text.replace(/[$^.|*+?()[\]{}\\/-]/g, '\\$&');
 
-/** What routers may make of a path with escapes or a semicolon. */
+/** How routers may read a path with escapes or a semicolon. */
 function otherSpellings(path: string): readonly string[] {
   const cut = path.includes(';') ? [path, path.slice(0, path.indexOf(';'))] : [path];
-  // A router that splits before it decodes takes an escaped slash for a part of a parameter.
+  // A router that splits before it decodes reads an escaped slash as a part of a parameter.
   return cut.flatMap(each => [decoded(each), decoded(each, '2f')]);
 }
 
 function decoded(path: string, except?: string): string {
   if (!path.includes('%')) return path;
-  // Each escape by itself: one that is malformed must not keep the others from being read.
+  // Each escape by itself: a malformed one must not hide the others.
   return path.replace(/%([0-7][0-9a-f])/gi, (whole, hex: string) =>
     hex.toLowerCase() === except ? whole : String.fromCharCode(parseInt(hex, 16)),
   );

@@ -3,14 +3,14 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import type { Network } from '../network/address-range.js';
 import { guardListening } from '../network/guard-listening.js';
 
-/** Stops a server that listens outside `mcp.network`. */
+/** Stops the start-up of a server that listens outside `mcp.network`. */
 export class McpServer implements OnApplicationBootstrap {
   constructor(
     private readonly network: Network,
     private readonly host: HttpAdapterHost,
   ) {}
 
-  /** The server is there by now, and does not listen yet. */
+  /** The server exists by now, and does not listen yet. */
   onApplicationBootstrap(): void {
     const server = this.host.httpAdapter?.getHttpServer();
     if (typeof server?.prependListener === 'function') guardListening(server, this.network);

@@ -1,47 +1,64 @@
-/* Calls of tools over MCP, checked, and recorded in the audit like calls of handlers. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { outcomeOf } from '../audit/audit-record.js';
-import type { AuditedCall, AuditEntry, AuditTrail } from '../audit/audit-trail.js';
+/* Calls of tools over MCP: authorized by the tool policy, and recorded in the audit like calls of handlers. */
+import type { ServerResponse } from 'node:http';
+import type { AuditedCall, AuditEntry } from '../audit/audit-entry.js';
+import type { AuditTrail } from '../audit/audit-trail.js';
 import type { Agent } from '../common/agent.js';
+import { readCallEnd } from '../common/call-end.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
 import { joinQuotas } from '../tools/quota-pairs.js';
+import type { ToolCall } from '../tools/tool-decision.js';
 import type { ToolPolicy } from '../tools/tool-policy.js';
 import type { CallOutcomes } from './call-outcomes.js';
-import type { McpToolCall, McpTools, PortRejection } from './mcp-ports.js';
-import type { MessageId } from './read-messages.js';
+import type { McpRejection } from './mcp-answer.js';
+import type { McpExchange } from './mcp-exchange.js';
+import { type McpBody, type MessageId, toolOf } from './read-messages.js';
 
-export class McpToolGate implements McpTools {
+export interface McpToolCall {
+  readonly tool: string;
+  readonly id?: MessageId | undefined;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export function callsIn(messages: McpBody['messages']): readonly McpToolCall[] {
+  return messages.flatMap((message): McpToolCall[] => {
+    const tool = toolOf(message);
+    return tool === undefined ? [] : [{ tool, id: message.id, params: message.params }];
+  });
+}
+
+export class McpTools {
   constructor(
     private readonly policy: ToolPolicy,
     private readonly audit: AuditTrail,
   ) {}
 
+  /** Whether a list of tools shows this one to an agent. */
   isVisible(agent: Agent | undefined, tool: string): boolean {
     return this.policy.isVisible(agent, tool);
   }
 
-  async authorize(
-    calls: readonly McpToolCall[],
-    raw: IncomingMessage,
-    response: ServerResponse,
-    state: RequestState,
-    outcomes: CallOutcomes,
-  ): Promise<PortRejection | undefined> {
+  /** Decides, once a request, whether the caller may call a tool. Consumes no quota. */
+  checkAccess({ access, state }: McpExchange, tool: string): McpRejection | undefined {
+    if (!access.has(tool)) {
+      const decision = this.policy.checkAccess(policyCall(tool, state));
+      access.set(tool, decision.allowed ? undefined : decision);
+    }
+    return access.get(tool);
+  }
+
+  /** Consumes the quotas of calls to which the caller has access, and records that they start. */
+  async start(calls: readonly McpToolCall[], exchange: McpExchange): Promise<McpRejection | undefined> {
+    const { response, state, outcomes } = exchange;
     for (const { tool } of calls) {
-      const decision = await this.policy.authorize({
-        tool,
-        agent: state.agent,
-        address: state.client.address,
-        requestId: state.id,
-      });
-      if (!decision.allowed) return { fields: decision.problem, headers: decision.headers };
+      const decision = await this.policy.consume(policyCall(tool, state));
+      if (!decision.allowed) return decision;
       state.limits.quota = joinQuotas(state.limits.quota, decision.headers);
     }
     const started: Started[] = [];
     for (const [index, { tool, id, params }] of calls.entries()) {
-      const entry = this.#entryOf(tool, params, raw, state);
+      const entry = this.#entryOf(tool, params, exchange);
       if (hasResponseEnded(response)) {
         this.audit.reject(entry, { outcome: 'aborted' });
         continue;
@@ -51,36 +68,34 @@ export class McpToolGate implements McpTools {
         started.push([id, start.call]);
         continue;
       }
-      const { problem: fields, headers } = start;
-      for (const [, call] of started) call.cancel({ outcome: 'rejected', code: fields.code });
-      this.rejected(fields, raw, state, calls.slice(index));
-      return { fields, headers, isRecorded: true };
+      const { problem, headers } = start;
+      for (const [, call] of started) call.cancel({ outcome: 'rejected', code: problem.code });
+      this.reject(problem, calls.slice(index), exchange);
+      return { problem, headers, isRecorded: true };
     }
-    // The stage lets nobody serve a request whose response has ended.
+    // The edge serves no request whose response has ended.
     if (hasResponseEnded(response)) for (const [, call] of started) call.cancel({ outcome: 'aborted' });
     else if (started.length > 0) finishWith(response, state, started, outcomes);
     return undefined;
   }
 
-  rejected(
-    fields: ProblemFields,
-    raw: IncomingMessage,
-    state: RequestState,
+  /** Records calls that were not made. */
+  reject(
+    { status, code }: ProblemFields,
     calls: readonly McpToolCall[],
+    exchange: Pick<McpExchange, 'raw' | 'state'>,
   ): void {
-    const { status, code } = fields;
     for (const { tool, params } of calls) {
-      // What somebody unknown sent is neither redacted nor recorded.
-      const shown = state.agent === undefined ? undefined : params;
-      this.audit.reject(this.#entryOf(tool, shown, raw, state), { status, code });
+      // What an unidentified client sent is neither redacted nor recorded.
+      const shown = exchange.state.agent === undefined ? undefined : params;
+      this.audit.reject(this.#entryOf(tool, shown, exchange), { status, code });
     }
   }
 
   #entryOf(
     tool: string,
     params: McpToolCall['params'],
-    raw: IncomingMessage,
-    state: RequestState,
+    { raw, state }: Pick<McpExchange, 'raw' | 'state'>,
   ): AuditEntry {
     const { impact, redact } = this.policy.toolOf(tool);
     return {
@@ -98,18 +113,21 @@ export class McpToolGate implements McpTools {
 
 type Started = readonly [id: MessageId | undefined, call: AuditedCall];
 
+const policyCall = (tool: string, { agent, client, id }: RequestState): ToolCall => ({
+  tool,
+  agent,
+  address: client.address,
+  requestId: id,
+});
+
 function finishWith(
   response: ServerResponse,
-  state: RequestState,
+  { outcome }: RequestState,
   started: readonly Started[],
   outcomes: CallOutcomes,
 ): void {
   whenResponseEnds(response, isWhole => {
-    const { headersSent, statusCode } = response;
-    const status = headersSent ? statusCode : undefined;
-    for (const [id, call] of started) {
-      const outcome = isWhole ? outcomeOf(statusCode, outcomes.hasFailed(id)) : 'aborted';
-      call.finish({ outcome, status, code: state.outcome.problem });
-    }
+    for (const [id, call] of started)
+      call.finish(readCallEnd(response, outcome.problem, isWhole, outcomes.hasFailed(id)));
   });
 }

@@ -10,12 +10,10 @@ import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-li
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { ToolPolicy } from '../tools/tool-policy.js';
 import { EndpointDetector } from './endpoint-detector.js';
-import { McpAuthenticator } from './mcp-authenticator.js';
 import { McpPaths } from './mcp-path.js';
-import { MCP_PORTS, type McpPorts } from './mcp-ports.js';
 import { McpServer } from './mcp-server.js';
 import { McpStage } from './mcp-stage.js';
-import { McpToolGate } from './mcp-tools.js';
+import { McpTools } from './mcp-tools.js';
 import { type ResolvedMcp, resolveMcp } from './mcp.options.js';
 import { readMount, UnansweredPaths } from './unanswered-paths.js';
 
@@ -34,7 +32,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
     {
       provide: McpPaths,
       useFactory: ({ mcp }: Options, config: ApplicationConfig): McpPaths | undefined =>
-        mcp ? new McpPaths(mcp.paths, () => readMount(config)) : undefined,
+        mcp ? new McpPaths(mcp.path, () => readMount(config)) : undefined,
       inject: [RESOLVED_OPTIONS, ApplicationConfig],
     },
     {
@@ -50,34 +48,30 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
       inject: [RESOLVED_OPTIONS, HttpAdapterHost],
     },
     {
-      provide: MCP_PORTS,
+      provide: McpStage,
       useFactory: (
-        { rateLimit }: Options,
+        { mcp, errors, body, rateLimit }: Options,
+        paths: McpPaths | undefined,
+        authenticator: Authenticator | undefined,
         limiter: UnguardedLimiter,
         policy: ToolPolicy,
         audit: AuditTrail,
-        authenticator: Authenticator | undefined,
-      ): McpPorts => ({
-        identity: authenticator && new McpAuthenticator(authenticator),
-        limiter: rateLimit ? { limit: async (...call) => limiter.limitRaw?.(...call) } : undefined,
-        tools: new McpToolGate(policy, audit),
-      }),
-      inject: [RESOLVED_OPTIONS, UNGUARDED_LIMITER, ToolPolicy, AuditTrail, Authenticator],
-    },
-    {
-      provide: McpStage,
-      useFactory: (
-        { mcp, errors, body }: Options,
-        paths: McpPaths | undefined,
-        ports: McpPorts,
         clock: Clock,
       ): McpStage | undefined => {
         if (!mcp || paths === undefined) return undefined;
-        const typeBase = errors ? errors.typeBase : undefined;
-        const maxKeys = body ? body.maxKeys : DEFAULT_MAX_KEYS;
-        return new McpStage(mcp, paths, ports, clock, new Logger('AgentSecurity'), typeBase, maxKeys);
+        return new McpStage({
+          options: mcp,
+          paths,
+          authenticator,
+          limiter: rateLimit ? limiter : undefined,
+          tools: new McpTools(policy, audit),
+          clock,
+          log: new Logger('AgentSecurity'),
+          typeBase: errors ? errors.typeBase : undefined,
+          maxKeys: body ? body.maxKeys : DEFAULT_MAX_KEYS,
+        });
       },
-      inject: [RESOLVED_OPTIONS, McpPaths, MCP_PORTS, CLOCK],
+      inject: [RESOLVED_OPTIONS, McpPaths, Authenticator, UNGUARDED_LIMITER, ToolPolicy, AuditTrail, CLOCK],
     },
     {
       provide: EndpointDetector,

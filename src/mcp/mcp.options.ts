@@ -1,124 +1,111 @@
 import { readAuthority } from '../common/authority.js';
-import { readBytes } from '../common/read-bytes.js';
-import { readChoice, readObject, readStringList, receivedError } from '../common/read-options.js';
+import {
+  bytes,
+  choice,
+  optional,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
+import { readStringList, receivedError } from '../common/read-options.js';
 import { type Origin, readOrigin } from '../cors/origin.js';
 import { type HostPatterns, resolveHostPatterns } from '../host/host.options.js';
 import { type Network, NETWORKS } from '../network/address-range.js';
-import {
-  type ProxyProofOptions,
-  type ResolvedProxyProof,
-  resolveProxyProof,
-} from '../network/proxy-proof.js';
+import { type ProxyProofOptions, resolveProxyProof } from '../network/proxy-proof.js';
 import { PROTOCOL_VERSIONS } from './check-protocol.js';
 import { readMcpPaths } from './mcp-path.js';
 import { type NameSet, readToolPatterns } from '../tools/name-pattern.js';
 
 export interface McpOptions {
   /**
-   * Where the MCP endpoints are, whoever mounts them: the official SDK on a route or on the raw adapter, `@rekog/mcp-nest`. A path covers
-   * itself, the same under the app's global prefix and under its URI versions, and whatever lies below. `/:tenant/mcp` covers every tenant;
-   * other patterns are refused. A path that no route answers is a warning at start-up.
+   * The paths of the MCP endpoints, on a route or on the raw adapter. A path covers itself, the same path under the app's global prefix
+   * and URI versions, and everything below. `/:tenant/mcp` covers every tenant; other patterns stop the start-up. A path that no route
+   * answers is logged as a warning at start-up.
    * @default '/mcp'
    */
   path?: string | readonly string[];
   /**
-   * Pages that may call the endpoints beside those of `cors.origins` and the app's own: an origin (`'https://app.example.com'`), or a
-   * host's name for all its ports (`'localhost'`). An Origin of anybody else is answered with 403 on every method.
+   * Pages that may call the endpoints, in addition to those of `cors.origins` and of the app itself: an origin
+   * (`'https://app.example.com'`), or a host name for all its ports (`'localhost'`). Any other Origin gets 403 on every method.
    * @default []
    */
   origins?: readonly string[];
   /** Narrows `hosts` for the endpoints. @default every host of `hosts` */
   hosts?: readonly string[];
   /**
-   * The largest message, in bytes or as text (`'512kb'`, `'4mb'`); more is answered with 413. The trap: a body parser in front of the
-   * endpoint has its own limit (Express 100 kB, Fastify 1 MiB).
+   * The largest body of a POST, in bytes or as text (`'512kb'`, `'4mb'`); a larger one gets 413. The body parser of the app has its own
+   * limit (Express 100 kB, Fastify 1 MiB): raise it too.
    * @default '4mb'
    */
   maxBytes?: number | string;
   /**
-   * Protocol revisions that the endpoints speak; another `MCP-Protocol-Version` is answered with 400.
+   * The protocol revisions of the endpoints; any other `MCP-Protocol-Version` gets 400.
    * @default every published one from 2024-10-07 to 2026-07-28
    */
   versions?: readonly string[];
   /**
-   * Tools that may be called, and listed, without a credential, while `auth` is on: names, or patterns such as `'read_*'`.
+   * Tools that clients may list and call without a credential while `auth` is on: names, or patterns such as `'read_*'`.
    * @default []: every request needs a credential
    */
   publicTools?: readonly string[];
   /**
-   * From where the endpoints may be called: `'loopback'` (this machine), `'private'` (private networks too) or `'any'`. With
-   * `'loopback'`, the app does not start if its server listens on another address.
+   * The clients that may call the endpoints: `'loopback'` (this machine), `'private'` (private networks too) or `'any'`. With
+   * `'loopback'`, a server that listens on another address stops the start-up.
    * @default 'any'
    */
   network?: Network;
-  /** Asks of each request a proof that it came through a proxy that knows a secret. @default none */
+  /** Requires a proof of each request that it passed a proxy which knows a secret. @default none */
   proxyProof?: ProxyProofOptions;
 }
 
-export interface ResolvedMcp {
-  readonly paths: ReadonlySet<string>;
-  /** Whole origins, and names of hosts whose ports all count. */
-  readonly origins: { readonly exact: ReadonlySet<string>; readonly names: ReadonlySet<string> };
-  readonly hosts: HostPatterns | undefined;
-  readonly maxBytes: number;
-  readonly versions: ReadonlySet<string>;
-  /** `undefined` for none. */
-  readonly publicTools: NameSet | undefined;
-  readonly network: Network;
-  readonly proxyProof: ResolvedProxyProof | undefined;
-}
+const TABLE = {
+  path: readMcpPaths,
+  origins: readOrigins,
+  hosts: optional((option, value): HostPatterns =>
+    resolveHostPatterns(option, readStringList(option, value, [])),
+  ),
+  maxBytes: bytes(4 * 1024 ** 2),
+  versions: readVersions,
+  publicTools: readPublicTools,
+  network: choice(NETWORKS, 'any'),
+  proxyProof: optional(resolveProxyProof),
+} satisfies OptionTable<McpOptions>;
+
+export type ResolvedMcp = Resolved<typeof TABLE>;
 
 /**
- * Off unless it is asked for: an app without an MCP endpoint has no path to check.
- * @returns `undefined` where nothing was said, so that an endpoint nobody thought of is logged
+ * Off by default: an app without an MCP endpoint has no path to check.
+ * @returns `undefined` where the option is not set, so that an endpoint without protection is logged
  */
 export function resolveMcp(input: unknown): ResolvedMcp | false | undefined {
-  if (input === undefined || input === false) return input;
-  const options = readObject('mcp', input, [
-    'path',
-    'origins',
-    'hosts',
-    'maxBytes',
-    'versions',
-    'publicTools',
-    'network',
-    'proxyProof',
-  ]);
-  const { path, hosts, proxyProof } = options;
-  return {
-    paths: readMcpPaths(path),
-    origins: readOrigins(options.origins),
-    hosts:
-      hosts === undefined
-        ? undefined
-        : resolveHostPatterns('mcp.hosts', readStringList('mcp.hosts', hosts, [])),
-    maxBytes: readBytes('mcp.maxBytes', options.maxBytes, 4 * 1024 ** 2),
-    versions: readVersions(options.versions),
-    publicTools: readPublicTools(options.publicTools),
-    network: readChoice('mcp.network', options.network, NETWORKS, 'any'),
-    proxyProof: proxyProof === undefined ? undefined : resolveProxyProof('mcp.proxyProof', proxyProof),
-  };
+  return input === undefined || input === false ? input : readTable('mcp', input, TABLE);
+}
+
+/** Origins, and names of hosts on all ports. */
+export interface ListedOrigins {
+  readonly exact: ReadonlySet<string>;
+  readonly names: ReadonlySet<string>;
 }
 
 /** Whether a page of this origin may call the endpoints, by `mcp.origins` alone. */
-export function isListedOrigin(origin: string, { origins }: Pick<ResolvedMcp, 'origins'>): boolean {
+export function isListedOrigin(origin: string, { origins }: { readonly origins: ListedOrigins }): boolean {
   if (origins.exact.has(origin)) return true;
   if (origins.names.size === 0) return false;
   const parsed: Origin | undefined = readOrigin(origin);
   return parsed !== undefined && /^https?$/.test(parsed.scheme) && origins.names.has(parsed.name);
 }
 
-function readOrigins(value: unknown): ResolvedMcp['origins'] {
+function readOrigins(option: string, value: unknown): ListedOrigins {
   const exact = new Set<string>();
   const names = new Set<string>();
-  for (const [index, origin] of readStringList('mcp.origins', value, []).entries()) {
+  for (const [index, origin] of readStringList(option, value, []).entries()) {
     const authority = readAuthority(origin);
     if (authority !== undefined && authority.port === undefined) names.add(authority.name);
     else if (readOrigin(origin) !== undefined) exact.add(origin);
     else {
       throw receivedError(
         'ASEC_ORIGIN_INVALID',
-        `mcp.origins[${index}]`,
+        `${option}[${index}]`,
         "must be an origin or a host's name",
         'Write "https://app.example.com", or "localhost" for all ports of it.',
         origin,
@@ -128,18 +115,18 @@ function readOrigins(value: unknown): ResolvedMcp['origins'] {
   return { exact, names };
 }
 
-function readPublicTools(value: unknown): NameSet | undefined {
-  const names = readToolPatterns('mcp.publicTools', value);
+function readPublicTools(option: string, value: unknown): NameSet | undefined {
+  const names = readToolPatterns(option, value);
   return value === undefined || (value as unknown[]).length === 0 ? undefined : names;
 }
 
-function readVersions(value: unknown): ReadonlySet<string> {
-  const versions = readStringList('mcp.versions', value, PROTOCOL_VERSIONS);
+function readVersions(option: string, value: unknown): ReadonlySet<string> {
+  const versions = readStringList(option, value, PROTOCOL_VERSIONS);
   for (const [index, version] of versions.entries()) {
     if (/^\d{4}-\d{2}-\d{2}$/.test(version)) continue;
     throw receivedError(
       'ASEC_OPTION_TYPE',
-      `mcp.versions[${index}]`,
+      `${option}[${index}]`,
       'must be a protocol revision',
       'Write its date: "2025-11-25".',
       version,

@@ -1,5 +1,5 @@
-/* The JSON-RPC messages of a POST (JSON-RPC 2.0; MCP "Base Protocol"), each of exactly one kind. A message that two readers could take
- * for two things (a method and a result, an ID that is none) is no message. */
+/* The JSON-RPC messages of a POST (JSON-RPC 2.0; MCP "Base Protocol"), each of exactly one kind. An ambiguous message (a method
+ * and a result, an invalid ID) is rejected. */
 import { isRecord } from '../common/read-options.js';
 import { checkParsedBody } from '../body/check-body.js';
 import { parseStrictJson } from '../common/strict-json.js';
@@ -31,7 +31,7 @@ export interface BodyFault {
 export type BodyReading =
   { readonly valid: true; readonly body: McpBody } | { readonly valid: false; readonly fault: BodyFault };
 
-/** More calls in one request than any client sends; each costs a judgement. */
+/** More messages in one request than any client sends: each is checked. */
 export const MAX_BATCH = 50;
 const MAX_ID_LENGTH = 256;
 const MAX_NAME_LENGTH = 1_024;
@@ -73,7 +73,7 @@ export function toolOf({ method, params }: McpMessage): string | undefined {
   return method === TOOLS_CALL ? nameIn(params, 'name') : undefined;
 }
 
-/** A text of `params` that names something: not empty, not endless. */
+/** A text of `params` that is a name: not empty, and of bounded length. */
 export function nameIn(params: McpMessage['params'], field: string): string | undefined {
   const value = params !== undefined && Object.hasOwn(params, field) ? params[field] : undefined;
   return typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH ? value : undefined;

@@ -1,6 +1,6 @@
 /* Binds MCP sessions (revisions up to 2025-11-25, "Session Management") to the agent that opened them. The client gets the server's session
- * ID with a signature over the ID and the agent; the server gets its own ID back. Nothing is kept, so nothing has to be bounded. The key is
- * the process's own, as the sessions of MCP servers are. */
+ * ID with a signature over the ID and the agent; the server gets its own ID back. Nothing is stored. The key belongs to the process, as the
+ * sessions of MCP servers do. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { whenResponseEnds } from '../common/response-end.js';
@@ -45,8 +45,8 @@ export class SessionBinding {
 }
 
 /**
- * The requests of sessions that have no answer yet. A session answers by ID: of two with one ID, each could get the answer of the other, and
- * the audit its outcome. It holds as many IDs as requests are in flight.
+ * The requests of sessions that have no answer yet. A session answers by ID: of two with one ID, each could get the answer of the other,
+ * and the audit its outcome. It holds as many IDs as requests are in flight.
  */
 export class RequestsInFlight {
   readonly #keys = new Set<string>();

@@ -1,20 +1,20 @@
-/* What an MCP endpoint's answer is given on its way out, whoever writes it (the SDK on the raw response, a framework's reply): streams
- * that no proxy holds back, and tool lists without what their reader may not call. */
+/* Changes the response of an MCP endpoint while it is written, by the SDK on the raw response or by a framework's reply: streams that no
+ * proxy buffers, signed session IDs, and tool lists without the tools that the client may not call. */
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { CallOutcomes } from './call-outcomes.js';
 import { filterToolList, type IsVisible, ToolListEvents } from './filter-tools.js';
 import { SESSION_HEADER } from './session-binding.js';
 
 export interface ResponseShape {
-  /** Which tools the reader may see; `undefined` for an answer that holds no tool list. */
+  /** Which tools the client may see; `undefined` for a response without a tool list. */
   readonly isVisible: IsVisible | undefined;
-  /** Where what becomes of calls is read; `undefined` for an answer to no call. */
+  /** Reads the outcomes of calls; `undefined` for a response to no call. */
   readonly outcomes: CallOutcomes | undefined;
-  /** The session ID that the client gets in place of the server's; `undefined` where sessions are nobody's. */
+  /** The session ID that the client gets in place of the server's; `undefined` where sessions are not bound. */
   readonly signSession: ((id: string) => string) | undefined;
-  /** The longest tool list that is looked into. */
+  /** The longest tool list that can be filtered. */
   readonly maxBytes: number;
-  /** Called when a list cannot be looked into; the answer is cut off. */
+  /** Called when a list is too long; the response is cut off. */
   readonly onUnreadable: () => void;
 }
 
@@ -58,7 +58,7 @@ export function shapeResponse(response: ServerResponse, shape: ResponseShape): v
       sendHead();
       return this;
     }
-    // The length is another once something was taken out; a tag of the whole list would make a cache keep one for two agents.
+    // Filtering changes the length; with the tag of the whole list, a cache would serve one list to two agents.
     response.removeHeader('Content-Length');
     response.removeHeader('ETag');
     if (mode === 'events') sendHead();
@@ -98,7 +98,7 @@ export function shapeResponse(response: ServerResponse, shape: ResponseShape): v
 
   response.write = function (this: ServerResponse, chunk: Chunk, ...rest: unknown[]): boolean {
     observe(chunk, rest[0]);
-    // Not begun: Node adds what it knows to a head that nobody has written.
+    // Not begun: Node completes a head that has not been written.
     if (isVisible === undefined) return Reflect.apply(write, this, [chunk, ...rest]) as boolean;
     begin();
     const done = rest.find(each => typeof each === 'function') as (() => void) | undefined;

@@ -1,4 +1,4 @@
-/* Where the app mounts its routes, and which it has: read from Nest and from the two adapters, to warn of an MCP path that protects nothing. */
+/* Reads the app's routes from Nest and from the two adapters, to warn of an MCP path that no route answers. */
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
 import type { Log } from '../common/log.js';
 import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
@@ -47,12 +47,12 @@ export class UnansweredPaths implements OnApplicationBootstrap {
     private readonly host: HttpAdapterHost,
     private readonly log: Log,
   ) {
-    const watch = (): void => {
-      if (host.httpAdapter) this.#readRoutes = watchRoutes(host.httpAdapter);
+    const collect = (): void => {
+      if (host.httpAdapter) this.#readRoutes = collectRoutes(host.httpAdapter);
     };
     // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
-    if (host.httpAdapter) watch();
-    else host.init$.subscribe(watch);
+    if (host.httpAdapter) collect();
+    else host.init$.subscribe(collect);
   }
 
   onApplicationBootstrap(): void {
@@ -65,14 +65,14 @@ export class UnansweredPaths implements OnApplicationBootstrap {
     if (routes === undefined) return;
     for (const path of this.paths.unanswered(routes)) {
       this.log.warn(
-        logLine`mcp.path "${path}" protects nothing: no route of the app takes POST at ${this.paths.describe(path)}. If your MCP endpoint is elsewhere, name its path.`,
+        logLine`mcp.path "${path}" protects nothing: no route of the app takes POST at ${this.paths.describe(path)}. If your MCP endpoint has another path, set mcp.path to it.`,
       );
     }
   }
 }
 
-/** Call it before routes are added: Fastify tells of them as they come. */
-function watchRoutes(adapter: AbstractHttpAdapter): ReadRoutes {
+/** Call it before routes are added: Fastify reports each route once, when it is added. */
+function collectRoutes(adapter: AbstractHttpAdapter): ReadRoutes {
   const instance = adapter.getInstance<RouterInstance>();
   if (adapter.getType() !== 'fastify')
     return () => plainPaths((instance.router?.stack ?? []).flatMap(pathsOfLayer));

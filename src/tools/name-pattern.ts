@@ -39,7 +39,7 @@ function nameError(option: string, value: unknown, problem: string): AgentSecuri
   );
 }
 
-/** What belongs to names and patterns: of the exact name, else of the first pattern that fits. */
+/** A map from names and patterns: the exact name wins, then the first pattern that matches. */
 export class NameMap<T> {
   readonly #exact = new Map<string, T>();
   readonly #patterns: [pattern: string, value: T][] = [];
@@ -72,7 +72,7 @@ export class NameSet {
   }
 }
 
-/** Whether `name` is what `pattern` says; `*` stands for any characters, also none. Linear: a client chooses the name. */
+/** Whether a name matches a pattern, in which `*` stands for any characters, or none. Linear: a client chooses the name. */
 export function matchesPattern(pattern: string, name: string): boolean {
   const parts = pattern.split('*');
   const first = parts[0]!;

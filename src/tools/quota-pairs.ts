@@ -1,4 +1,4 @@
-/* The header pairs of two quotas as one: the lists of RateLimit and RateLimit-Policy joined, X-RateLimit-* of the one with less left. */
+/* Joins the rate-limit headers of two quotas: the lists of RateLimit and RateLimit-Policy, and X-RateLimit-* of the one with less left. */
 type Pairs = readonly string[];
 
 const LISTS = new Set(['RateLimit', 'RateLimit-Policy']);

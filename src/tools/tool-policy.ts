@@ -1,69 +1,35 @@
-/* Which agent may call which tool, and how often. No request and no Nest context: HTTP handlers and MCP calls are judged alike. */
+/* Which agent may call which tool, and how often: for handlers, for calls over MCP and for code of the app. */
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { addressBlock } from '../common/ip-address.js';
-import type { ProblemFields } from '../common/problem.js';
-import type { SecurityEvents } from '../events/security-events.js';
-import type { QuotaClient } from '../limiter/quota-request.js';
-import type { QuotaDecision } from '../limiter/consume.js';
-import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
-import { LIMITS_UNAVAILABLE } from '../limiter/limits-unavailable.js';
 import type { Rejection } from '../common/rejection.js';
+import type { SecurityEvents } from '../events/security-events.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/limits-unavailable.js';
+import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { NameSet } from './name-pattern.js';
 import { isSameTool, type Tool, UNDECLARED } from './tool.js';
+import type { ToolCall, ToolDecision, ToolRejection } from './tool-decision.js';
+import { MAX_TOOL_NAME, ToolEvents } from './tool-events.js';
 import type { ToolQuotas } from './tool-quotas.js';
 import { type IdentityRejections, NOT_ALLOWED, PLAIN_REJECTIONS } from './tool-rejections.js';
 import type { ResolvedTools } from './tools.options.js';
-import { UseTracker } from './use-tracker.js';
 
-export interface ToolCall {
-  readonly tool: string;
-  /** Who calls; `undefined` where nobody has been verified. */
-  readonly agent: Agent | undefined;
-  /** The client's address, in its one spelling. */
-  readonly address: string;
-  readonly requestId?: string | undefined;
-}
-
-export type ToolRejection =
-  'agent-required' | 'not-listed' | 'scope-missing' | 'over-limit' | 'store-failing';
-
-export type ToolDecision =
-  | {
-      readonly allowed: true;
-      readonly tool: Tool;
-      /** How the agent's quota stands, for the answer: name and value in turn. */
-      readonly headers: readonly string[];
-    }
-  | {
-      readonly allowed: false;
-      readonly tool: Tool;
-      readonly reason: ToolRejection;
-      readonly problem: ProblemFields;
-      readonly headers: readonly string[];
-    };
-
-/** Longer names are no tool's, and would only fill memory. */
-const MAX_NAME = 256;
+type AccessRejection = Extract<ToolRejection, 'agent-required' | 'not-listed' | 'scope-missing'>;
 
 export class ToolPolicy {
   readonly #tools = new Map<string, Tool>();
-  /** Agents and addresses apart: a flood of addresses must not push agents out. */
-  readonly #agents: UseTracker | undefined;
-  readonly #addresses: UseTracker | undefined;
-  /** The compiled lists of agents; an agent is made for each request, its list usually is not. */
+  readonly #events: ToolEvents;
+  /** The compiled lists of agents. Each request has its own agent, but usually not its own list. */
   readonly #lists = new WeakMap<readonly string[], NameSet>();
 
   constructor(
     private readonly options: ResolvedTools | false,
     private readonly quotas: ToolQuotas,
-    private readonly events: SecurityEvents,
+    events: SecurityEvents,
     private readonly clock: Clock,
     private readonly rejections: IdentityRejections = PLAIN_REJECTIONS,
   ) {
-    this.#agents = options === false ? undefined : new UseTracker(options);
-    this.#addresses = options === false ? undefined : new UseTracker(options);
+    this.#events = new ToolEvents(events, clock);
   }
 
   /**
@@ -85,7 +51,7 @@ export class ToolPolicy {
     if (known === undefined) this.#tools.set(tool.name, tool);
   }
 
-  /** What is declared of a tool; of one that nobody declared, nothing. */
+  /** A tool as it is declared; one without limits and scopes where it is not. */
   toolOf(name: string): Tool {
     const declared =
       this.#tools.get(name) ?? (this.options === false ? undefined : this.options.policies.get(name));
@@ -94,42 +60,40 @@ export class ToolPolicy {
 
   /** Whether a list of tools may show this one to an agent. */
   isVisible(agent: Agent | undefined, name: string): boolean {
-    return this.#rejection(agent, this.toolOf(name)) === undefined;
+    return this.#accessRejection(agent, this.toolOf(name)) === undefined;
   }
 
-  /** Judges a call and, where it is allowed, takes it from the agent's quota. Never rejects because of what a client sent. */
+  /** Decides on a call and, where it is allowed, consumes the agent's quota. Never throws because of what a client sent. */
   async authorize(call: ToolCall): Promise<ToolDecision> {
+    const decision = this.checkAccess(call);
+    return decision.allowed ? this.consume(call) : decision;
+  }
+
+  /** The first half of `authorize()`: whether the agent may call the tool at all. Consumes no quota. */
+  checkAccess(call: ToolCall): ToolDecision {
+    const tool = this.toolOf(call.tool);
+    const reason = this.#accessRejection(call.agent, tool);
+    if (reason === undefined) return { allowed: true, tool, headers: [] };
+    return this.#reject(call, tool, reason, this.#answerTo(reason, tool));
+  }
+
+  /** The second half of `authorize()`: consumes the quota of a call that `checkAccess()` allowed. */
+  async consume(call: ToolCall): Promise<ToolDecision> {
     const tool = this.toolOf(call.tool);
     if (this.options === false) return { allowed: true, tool, headers: [] };
-    const reason = this.#rejection(call.agent, tool);
-    if (reason !== undefined) return this.#reject(call, tool, reason, this.#answerTo(reason, tool));
-    return this.#consumeQuota(call, tool);
-  }
-
-  async #consumeQuota(call: ToolCall, tool: Tool): Promise<ToolDecision> {
-    const partitionKey = partitionKeyOf(call);
-    const isLimited = tool.policies.length > 0;
-    const decision = isLimited ? await this.quotas.take(tool, partitionKey, quotaClientOf(call)) : undefined;
-    if (decision === 'unavailable') {
-      return this.#reject(call, tool, 'store-failing', LIMITS_UNAVAILABLE);
-    }
-    if (decision === undefined) {
-      this.#noteUse(call, tool, partitionKey);
-      return { allowed: true, tool, headers: [] };
-    }
-    const headers = quotaHeaders(decision, this.clock.epochMs(), this.quotas.settings.headers);
-    if (!decision.granted) {
+    const decision = tool.policies.length > 0 ? await this.quotas.consume(tool, call) : undefined;
+    if (decision === 'unavailable') return this.#reject(call, tool, 'store-failing', LIMITS_UNAVAILABLE);
+    const headers =
+      decision === undefined
+        ? []
+        : quotaHeaders(decision, this.clock.epochMs(), this.quotas.settings.headers);
+    if (decision?.granted === false)
       return this.#reject(call, tool, 'over-limit', { problem: quotaProblem(decision), headers });
-    }
-    this.#noteUse(call, tool, partitionKey);
-    this.#noteThresholds(call, tool, partitionKey, decision);
+    this.#events.emitUsed(call, tool, decision);
     return { allowed: true, tool, headers };
   }
 
-  #rejection(
-    agent: Agent | undefined,
-    tool: Tool,
-  ): 'agent-required' | 'not-listed' | 'scope-missing' | undefined {
+  #accessRejection(agent: Agent | undefined, tool: Tool): AccessRejection | undefined {
     if (this.options === false) return undefined;
     const { allow, requireAgent } = this.options;
     if (agent === undefined && (requireAgent || tool.scopes.length > 0)) return 'agent-required';
@@ -137,7 +101,7 @@ export class ToolPolicy {
     const isListed = allow === undefined || allow.get(agent?.id ?? '')?.has(tool.name) === true;
     if (
       !isListed ||
-      tool.name.length > MAX_NAME ||
+      tool.name.length > MAX_TOOL_NAME ||
       (agent?.tools !== undefined && !this.#listOf(agent.tools).has(tool.name))
     ) {
       return 'not-listed';
@@ -145,7 +109,7 @@ export class ToolPolicy {
     return tool.scopes.every(scope => agent?.scopes.includes(scope)) ? undefined : 'scope-missing';
   }
 
-  #answerTo(reason: 'agent-required' | 'not-listed' | 'scope-missing', { scopes }: Tool): Rejection {
+  #answerTo(reason: AccessRejection, { scopes }: Tool): Rejection {
     if (reason === 'not-listed') return NOT_ALLOWED;
     return reason === 'agent-required'
       ? this.rejections.missing
@@ -159,76 +123,7 @@ export class ToolPolicy {
   }
 
   #reject(call: ToolCall, tool: Tool, reason: ToolRejection, { problem, headers }: Rejection): ToolDecision {
-    this.events.emit({ type: 'tool.rejected', ...this.#context(call), reason, code: problem.code });
-    const count = this.#trackerOf(call)?.deny(partitionKeyOf(call), this.clock.monotonicMs());
-    if (count !== undefined)
-      this.events.emit({ type: 'tool.denials', ...this.#context(call), count, reason });
+    this.#events.emitRejected(call, reason, problem);
     return { allowed: false, tool, reason, problem, headers };
   }
-
-  #noteUse(call: ToolCall, tool: Tool, partitionKey: string): void {
-    const noted = this.#trackerOf(call)?.use(partitionKey, tool.name, this.clock.monotonicMs());
-    if (noted === undefined) return;
-    if (noted.isFirst) {
-      this.events.emit({
-        type: 'tool.first-use',
-        ...this.#context(call),
-        impact: tool.impact,
-        tools: noted.tools,
-      });
-    }
-    if (noted.burst !== undefined)
-      this.events.emit({ type: 'tool.burst', ...this.#context(call), ...noted.burst });
-  }
-
-  #noteThresholds(call: ToolCall, tool: Tool, partitionKey: string, decision: QuotaDecision): void {
-    const nowMs = this.clock.monotonicMs();
-    for (const [index, { policy, calls, threshold }] of tool.alerts.entries()) {
-      const policyState = decision.policyStates.find(each => each.policy.name === policy.name);
-      if (policyState === undefined || policyState.violated) continue;
-      const used = policy.burst - policyState.remaining;
-      // Passed by this call: where processes share the quota, one of them tells.
-      if (used < calls || used - 1 >= calls) continue;
-      if (this.#trackerOf(call)?.isNew(partitionKey, tool.name, index, policy.windowMs, nowMs)) {
-        const { limit, windowMs } = policy;
-        this.events.emit({
-          type: 'tool.threshold',
-          ...this.#context(call),
-          threshold,
-          used,
-          limit,
-          windowMs,
-        });
-      }
-    }
-  }
-
-  #trackerOf(call: ToolCall): UseTracker | undefined {
-    return call.agent === undefined ? this.#addresses : this.#agents;
-  }
-
-  #context(call: ToolCall): {
-    timeMs: number;
-    requestId: string | undefined;
-    address: string;
-    agent: string | undefined;
-    tool: string;
-  } {
-    return {
-      timeMs: this.clock.epochMs(),
-      requestId: call.requestId,
-      address: call.address,
-      agent: call.agent?.id,
-      tool: call.tool.slice(0, MAX_NAME),
-    };
-  }
-}
-
-function quotaClientOf({ requestId, address, agent }: ToolCall): QuotaClient {
-  return { requestId, address, agent: agent?.id };
-}
-
-/** Whose quota a call takes from: the agent's, else its address's. */
-function partitionKeyOf({ agent, address }: ToolCall): string {
-  return agent === undefined ? `address:${addressBlock(address)}` : `agent:${agent.id}`;
 }

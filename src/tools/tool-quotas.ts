@@ -1,17 +1,23 @@
-/* The quota of one agent for one tool, counted where every other quota is counted. */
+/* The quota of an agent for a tool, counted where all quotas are counted: in the shared store, else in this process. */
 import { joinKey } from '../common/join-key.js';
-import type { QuotaClient } from '../limiter/quota-request.js';
 import { hashKey } from '../common/hash-key.js';
+import { addressBlock } from '../common/ip-address.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
 import type { QuotaLimiter } from '../limiter/quota-limiter.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import type { StoreErrorPolicy } from '../rate-limit/rate-limit.options.js';
 import type { Tool } from './tool.js';
+import type { ToolCall } from './tool-decision.js';
+
+/** Whose quota a call consumes: the agent's, else its address's. */
+export function partitionKeyOf({ agent, address }: Pick<ToolCall, 'agent' | 'address'>): string {
+  return agent === undefined ? `address:${addressBlock(address)}` : `agent:${agent.id}`;
+}
 
 export interface ToolQuotaSettings {
   readonly onStoreError: StoreErrorPolicy;
-  /** Judges and counts, and refuses nobody. */
+  /** Shadow mode: calls are counted, and none is rejected. */
   readonly shadow: boolean;
   readonly headers: boolean;
 }
@@ -26,15 +32,12 @@ export class ToolQuotas {
   ) {}
 
   /**
-   * Takes one call from an owner's quota.
-   * @returns `undefined` where the store fails and calls are to be let through without one; `'unavailable'` where they are not
+   * Consumes one call of a caller's quota.
+   * @returns if the store fails: `undefined` where calls are then allowed, else `'unavailable'`
    */
-  async take(
-    tool: Tool,
-    partitionKey: string,
-    quotaClient: QuotaClient,
-  ): Promise<QuotaDecision | 'unavailable' | undefined> {
+  async consume(tool: Tool, call: ToolCall): Promise<QuotaDecision | 'unavailable' | undefined> {
     const { name } = tool;
+    const partitionKey = partitionKeyOf(call);
     const table = this.#tableOf(tool.policies);
     const { policies } = table;
     const scope = joinKey('tool', name);
@@ -45,7 +48,8 @@ export class ToolQuotas {
     ];
     const decided = await this.limiter.decide(quotaRequests);
     if (decided === undefined) return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
-    this.limiter.emitEvents(quotaRequests, decided.decision, quotaClient);
+    const { requestId, address, agent } = call;
+    this.limiter.emitEvents(quotaRequests, decided.decision, { requestId, address, agent: agent?.id });
     return decided.decision;
   }
 

@@ -1,8 +1,8 @@
-/* What a call is answered whose identity does not suffice (RFC 6750 section 3), where the module verifies none itself. */
+/* Rejections of calls for their identity (RFC 6750 section 3), where the module itself verifies no credentials. */
 import { bearerChallenge } from '../identity/challenge.js';
 import type { Rejection } from '../common/rejection.js';
 
-/** The answers of whoever verifies credentials, so that one API has one challenge. */
+/** The rejections of the authenticator, so that an API has one challenge. */
 export interface IdentityRejections {
   readonly missing: Rejection;
   insufficientScope(all: readonly string[], any: readonly string[]): Rejection;

@@ -1,14 +1,14 @@
-/* A call of a tool as the contexts of Nest hand it over. */
+/* Reads a call of a tool from the contexts of Nest. */
 import type { ServerResponse } from 'node:http';
 import type { ArgumentsHost } from '@nestjs/common';
 import type { AuditOutcome } from '../audit/audit-record.js';
-import type { AuditEntry } from '../audit/audit-trail.js';
+import type { AuditEntry } from '../audit/audit-entry.js';
 import { type PlatformRequest, rawRequest } from '../common/http-request.js';
 import { isRecord } from '../common/read-options.js';
 import { type RequestState } from '../common/request-state.js';
 import { clientAddress, readCall, readMessageCall } from '../common/read-call.js';
 import type { Tool } from './tool.js';
-import type { ToolCall } from './tool-policy.js';
+import type { ToolCall } from './tool-decision.js';
 
 type ParsedRequest = PlatformRequest & { params?: unknown; query?: unknown };
 
@@ -19,7 +19,7 @@ export interface ToolRequest {
   /** A gateway's message has none: the response of its handshake, or of a polling request, has ended long before. */
   readonly response: ServerResponse | undefined;
   readonly address: string;
-  /** What the client sent, as it stands in the record. */
+  /** The parameters of the record. */
   readParams(): unknown;
 }
 
@@ -62,7 +62,7 @@ export function auditEntryOf(tool: Tool, call: ToolRequest): AuditEntry {
   };
 }
 
-/** Of a call that was not made. What somebody unknown sent is neither redacted nor recorded: that would be work for each byte of it. */
+/** The entry of a call that was not made. What an unidentified client sent is not recorded: redaction costs time for each byte. */
 export function rejectedEntryOf(tool: Tool, call: ToolRequest, outcome: AuditOutcome): AuditEntry {
   const isUnknown = call.state?.agent === undefined && outcome !== 'ok';
   return auditEntryOf(tool, isUnknown ? { ...call, readParams: () => undefined } : call);

@@ -1,5 +1,4 @@
-/* The handlers that are tools: found once, before the app takes requests, so that two declarations that differ stop the start-up, and lists of
- * tools know them all. */
+/* Finds the handlers that are tools, once at start-up, so that declarations which differ stop it and lists of tools are complete. */
 import type { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { eachHandler, type Handler } from '../common/each-handler.js';
 import { RouteMemo } from '../common/route-memo.js';

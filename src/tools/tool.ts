@@ -1,37 +1,8 @@
-/* A tool as its author declares it, and as calls of it are judged. */
-import { AgentSecurityConfigError } from '../common/config-error.js';
-import { type Impact, IMPACTS } from '../common/impact.js';
-import { isRecord, readChoice, readObject, readStringList, receivedError } from '../common/read-options.js';
-import { isDynamic, limitTypeError, resolveRules } from '../rate-limit/limit-rule.js';
-import { isScope } from '../identity/names.js';
-import { type AlgorithmName, createPolicy, type Policy } from '../limiter/policy.js';
-import { readToolName } from './name-pattern.js';
+/* A tool as it is declared by a handler or in the options. */
+import type { Impact } from '../common/impact.js';
+import type { Policy } from '../limiter/policy.js';
 
-/** A limit string, or one with an algorithm. */
-export type ToolLimit =
-  string | { limit: string; algorithm?: Exclude<AlgorithmName, 'concurrency'>; burst?: number };
-
-export interface AgentToolOptions {
-  /** How often one agent may call the tool; beside the limits of the module and the route. Over it the answer is 429. @default none */
-  limit?: ToolLimit | readonly ToolLimit[];
-  /**
-   * When an agent's use of the limit raises the event `tool.threshold`: shares of it (up to 1) or numbers of calls (above 1).
-   * `limit: '1000/hour', alertAt: [100]` tells at the 100th call within an hour.
-   * @default none
-   */
-  alertAt?: readonly number[];
-  /** What the agent must have been granted, all of it. Without them the answer is 403 `insufficient_scope`. @default none */
-  scopes?: readonly string[];
-  /**
-   * What a call can do. A call of impact `'high'` is on record before the handler runs; where it cannot be recorded, it is refused with 503.
-   * @default 'low'
-   */
-  impact?: Impact;
-  /** Names of parameters that the audit must not show, at any depth, beside those that it never shows. @default none */
-  redact?: readonly string[];
-}
-
-/** Told once a window: a policy of the tool, and how many calls of it. */
+/** Emits an event once a window: when this many calls were counted under a policy of the tool. */
 export interface ToolAlert {
   readonly policy: Policy;
   readonly calls: number;
@@ -48,27 +19,8 @@ export interface Tool {
   readonly redact: readonly string[];
 }
 
-/** A tool of which nothing is declared. */
+/** A tool that is not declared. */
 export const UNDECLARED: Tool = { name: '', policies: [], alerts: [], scopes: [], impact: 'low', redact: [] };
-
-/** @throws AgentSecurityConfigError for the first part that is wrong */
-export function resolveTool(option: string, name: unknown, input: unknown): Tool {
-  return resolveToolOptions(option, readToolName(`${option} name`, name), input);
-}
-
-/** The same for a name that was checked, or a pattern. */
-export function resolveToolOptions(option: string, name: string, input: unknown): Tool {
-  const options = readObject(option, input, ['limit', 'alertAt', 'scopes', 'impact', 'redact']);
-  const policies = readPolicies(`${option}.limit`, name, options.limit);
-  return {
-    name,
-    policies,
-    alerts: readAlerts(`${option}.alertAt`, options.alertAt, policies),
-    scopes: readScopes(`${option}.scopes`, options.scopes),
-    impact: readChoice(`${option}.impact`, options.impact, IMPACTS, 'low'),
-    redact: readStringList(`${option}.redact`, options.redact, []),
-  };
-}
 
 /** Whether two declarations say the same. */
 export function isSameTool(one: Tool, other: Tool): boolean {
@@ -84,87 +36,3 @@ const plain = ({ name, limit, windowMs, rule, burst }: Policy): unknown => [
   rule,
   burst,
 ];
-
-function readPolicies(option: string, tool: string, value: unknown): readonly Policy[] {
-  if (value === undefined) return [];
-  const inputs: readonly unknown[] = Array.isArray(value) ? value : [value];
-  for (const [index, input] of inputs.entries()) {
-    if (typeof input === 'string') continue;
-    const place = inputs.length === 1 ? option : `${option}[${index}]`;
-    if (!isRecord(input)) throw limitTypeError(place, input, 'must be a limit or an object with one');
-    const { limit, algorithm } = readObject(place, input, ['limit', 'algorithm', 'burst']);
-    if (typeof limit !== 'string') throw limitTypeError(`${place}.limit`, limit, 'must be a limit');
-    if (algorithm === 'concurrency') {
-      throw limitTypeError(
-        `${place}.algorithm`,
-        algorithm,
-        'cannot be "concurrency", which @RateLimit() counts',
-      );
-    }
-  }
-  return resolveRules(option, inputs).flatMap(rule => {
-    // None is: each limit is a text.
-    if (isDynamic(rule)) return [];
-    const { policy } = rule;
-    return createPolicy({
-      // Clients see the tool's limit beside the module's, which may be the same numbers.
-      name: `${tool}/${policy.name}`,
-      limit: policy.limit,
-      windowMs: policy.windowMs,
-      algorithm: policy.rule,
-      ...(policy.rule === 'token-bucket' ? { burst: policy.burst } : {}),
-    });
-  });
-}
-
-function readAlerts(option: string, value: unknown, policies: readonly Policy[]): readonly ToolAlert[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) throw alertError(option, value, 'must be a list of shares or numbers of calls');
-  if (policies.length === 0) throw alertError(option, value, 'needs a limit of the tool');
-  return value.flatMap((threshold: unknown, index) => {
-    const place = `${option}[${index}]`;
-    const isShare = typeof threshold === 'number' && threshold > 0 && threshold <= 1;
-    if (!isShare && !(Number.isSafeInteger(threshold) && (threshold as number) > 1)) {
-      throw alertError(
-        place,
-        threshold,
-        'must be a share above 0 and up to 1, or a whole number of calls above 1',
-      );
-    }
-    const number = threshold as number;
-    const alerts = policies
-      .map(policy => ({
-        policy,
-        threshold: number,
-        calls: isShare ? Math.ceil(number * policy.limit) : number,
-      }))
-      .filter(({ policy, calls }) => calls <= policy.limit);
-    if (alerts.length === 0) throw alertError(place, threshold, 'is above every limit of the tool');
-    return alerts;
-  });
-}
-
-function alertError(option: string, value: unknown, problem: string): AgentSecurityConfigError {
-  return receivedError(
-    'ASEC_TOOL_ALERT',
-    option,
-    problem,
-    'Write for example limit: "1000/hour" with alertAt: [100], or [0.8, 1].',
-    value,
-  );
-}
-
-function readScopes(option: string, value: unknown): readonly string[] {
-  const scopes = readStringList(option, value, []);
-  for (const [index, scope] of scopes.entries()) {
-    if (isScope(scope)) continue;
-    throw receivedError(
-      'ASEC_TOOL_SCOPE',
-      `${option}[${index}]`,
-      'must be a scope of RFC 6749',
-      'Write for example "users:delete": printable characters without space, quote or backslash.',
-      scope,
-    );
-  }
-  return scopes;
-}

@@ -5,16 +5,19 @@ import { Authenticator } from '../auth/authenticator.js';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, type GuardEntry, RESOLVED_OPTIONS } from '../common/feature.js';
 import { SecurityEvents } from '../events/security-events.js';
+import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { QUOTA_LIMITER, type QuotaLimiter } from '../limiter/quota-limiter.js';
 import { AgentToolGuard } from './agent-tool.guard.js';
-import { ToolAuditInterceptor } from './tool-audit.interceptor.js';
+import { ToolCallInterceptor } from './tool-call.interceptor.js';
+import { ToolCallRecorder } from './tool-call-recorder.js';
 import { ToolPolicy } from './tool-policy.js';
 import { ToolQuotas } from './tool-quotas.js';
 import { ToolRoutes } from './tool-routes.js';
-import { ToolRuns } from './tool-runs.js';
-import { ToolWatchGuard } from './tool-watch.guard.js';
 import { type ResolvedTools, resolveTools } from './tools.options.js';
+
+/** Opens calls of tools; `undefined` where the app has none. */
+const TOOL_CALLS = Symbol('agent-security:tool-calls');
 
 export const TOOLS: Feature<'tools', ResolvedTools | false> = {
   key: 'tools',
@@ -39,24 +42,27 @@ export const TOOLS: Feature<'tools', ResolvedTools | false> = {
       inject: [Reflector, ModulesContainer, ToolPolicy],
     },
     {
-      provide: ToolRuns,
-      useFactory: (audit: AuditTrail, clock: Clock) => new ToolRuns(audit, clock),
+      provide: ToolCallRecorder,
+      useFactory: (audit: AuditTrail, clock: Clock) => new ToolCallRecorder(audit, clock),
       inject: [AuditTrail, CLOCK],
     },
     {
-      provide: ToolWatchGuard,
-      useFactory: (routes: ToolRoutes, runs: ToolRuns): ToolWatchGuard | undefined =>
-        routes.found ? new ToolWatchGuard(routes, runs) : undefined,
-      inject: [ToolRoutes, ToolRuns],
+      provide: TOOL_CALLS,
+      useFactory: (
+        routes: ToolRoutes,
+        recorder: ToolCallRecorder,
+        errors: ResolvedErrors,
+      ): ToolCallInterceptor | undefined =>
+        routes.found ? new ToolCallInterceptor(routes, recorder, errors) : undefined,
+      inject: [ToolRoutes, ToolCallRecorder, RESOLVED_ERRORS],
     },
     AgentToolGuard,
-    ToolAuditInterceptor,
   ],
-  exports: [ToolPolicy, AgentToolGuard, ToolRoutes, ToolRuns],
+  exports: [ToolPolicy, AgentToolGuard, ToolRoutes, ToolCallRecorder],
 };
 
 /** Runs before all other guards, so that a call which one of them rejects has its audit record. */
 export const TOOL_AUDIT_GUARD: GuardEntry<{ readonly audit: ResolvedAudit | false }> = {
-  token: ToolWatchGuard,
+  token: TOOL_CALLS,
   isOn: ({ audit }) => audit !== false,
 };

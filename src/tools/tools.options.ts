@@ -1,13 +1,6 @@
-import {
-  isRecord,
-  readBoolean,
-  readInteger,
-  readObject,
-  receivedError,
-  rejectMissing,
-} from '../common/read-options.js';
+import { boolean, optional, type OptionTable, type ReadOption, readTable } from '../common/option-table.js';
+import { isRecord, receivedError, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   checkAgentPattern,
   checkToolPattern,
@@ -15,7 +8,8 @@ import {
   type NameSet,
   readToolPatterns,
 } from './name-pattern.js';
-import { type AgentToolOptions, resolveToolOptions, type Tool } from './tool.js';
+import type { Tool } from './tool.js';
+import { type AgentToolOptions, resolveToolOptions } from './tool.options.js';
 
 export interface ToolsOptions {
   /**
@@ -26,98 +20,59 @@ export interface ToolsOptions {
    */
   allow?: Readonly<Record<string, readonly string[]>>;
   /**
-   * What is declared of tools that no `@AgentTool()` declares, such as those of an MCP server, by their name or a pattern: the exact name
-   * wins, then the first pattern that fits.
+   * Declares tools without `@AgentTool()`, such as those of an MCP server, by name or pattern: the exact name wins, then the first pattern
+   * that matches.
    * @default nothing
    */
   policies?: Readonly<Record<string, AgentToolOptions>>;
   /**
    * Whether every tool needs a verified agent. A tool with scopes always needs one. With `false` and `allow`, callers without a credential
    * may call what the entry `'*'` of `allow` names.
-   * @default true where `allow` is given: an agent must not get around its list by leaving its credential out
+   * @default true where `allow` is given: an agent must not evade its list by omitting its credential
    */
   requireAgent?: boolean;
-  /** A minute with so many times the usual calls of a tool by an agent raises `tool.burst`. @default 10 */
-  burstFactor?: number;
-  /** Fewer calls in a minute are no burst. @default 30 */
-  burstMinimum?: number;
-  /** So many refused calls of an agent in a minute raise `tool.denials`. @default 5 */
-  denialRun?: number;
-  /** How many pairs of agent and tool are watched for unusual use; beyond it the agents seen longest ago are forgotten. @default 100000 */
-  maxTracked?: number;
 }
 
-export interface UnusualSettings {
-  readonly burstFactor: number;
-  readonly burstMinimum: number;
-  readonly denialRun: number;
-  readonly maxTracked: number;
-}
+const TABLE = {
+  allow: record('an object of agents and their tools', (option, pattern, value): NameSet => {
+    checkAgentPattern(option, pattern);
+    return readToolPatterns(option, value);
+  }),
+  policies: record('an object of tools and their options', (option, pattern, value): Tool => {
+    checkToolPattern(option, pattern);
+    return resolveToolOptions(option, pattern, value);
+  }),
+  requireAgent: optional(boolean(false)),
+} satisfies OptionTable<ToolsOptions>;
 
-export interface ResolvedTools extends UnusualSettings {
+export interface ResolvedTools {
   /** The lists of agents; `undefined` where the option is not given. */
   readonly allow: NameMap<NameSet> | undefined;
-  /** What the options declare of tools. */
   readonly policies: NameMap<Tool>;
   readonly requireAgent: boolean;
 }
 
-const COUNT = { min: 1, max: 1_000_000_000 };
-
 export function resolveTools(input: unknown): ResolvedTools | false {
   if (input === false) return false;
-  const options = readObject('tools', input, [
-    'allow',
-    'policies',
-    'requireAgent',
-    'burstFactor',
-    'burstMinimum',
-    'denialRun',
-    'maxTracked',
-  ]);
-  const allow = readRecord(
-    'tools.allow',
-    options.allow,
-    'an object of agents and their tools',
-    (option, pattern, value) => {
-      checkAgentPattern(option, pattern);
-      return readToolPatterns(option, value);
-    },
-  );
-  const policies = readRecord(
-    'tools.policies',
-    options.policies,
-    'an object of tools and their options',
-    (option, pattern, value) => {
-      checkToolPattern(option, pattern);
-      return resolveToolOptions(option, pattern, value);
-    },
-  );
-  return {
+  const {
     allow,
-    policies: policies ?? new NameMap(),
-    requireAgent: readBoolean('tools.requireAgent', options.requireAgent, allow !== undefined),
-    burstFactor: readInteger('tools.burstFactor', options.burstFactor, 10, { min: 2, max: 1_000_000 }),
-    burstMinimum: readInteger('tools.burstMinimum', options.burstMinimum, 30, COUNT),
-    denialRun: readInteger('tools.denialRun', options.denialRun, 5, COUNT),
-    maxTracked: readInteger('tools.maxTracked', options.maxTracked, 100_000, { min: 64, max: 10_000_000 }),
-  };
+    policies = new NameMap<Tool>(),
+    requireAgent = allow !== undefined,
+  } = readTable('tools', input, TABLE);
+  return { allow, policies, requireAgent };
 }
 
-function readRecord<T>(
-  option: string,
-  value: unknown,
+/** An object whose keys the app chooses. */
+function record<T>(
   expected: string,
   read: (option: string, key: string, value: unknown) => T,
-): NameMap<T> | undefined {
-  if (value === undefined) return undefined;
-  if (!isRecord(value)) throw recordError(option, value, expected);
-  rejectMissing(option, value);
-  return new NameMap(
-    Object.entries(value).map(([key, own]) => [key, read(`${option}.${showName(key)}`, key, own)] as const),
-  );
-}
-
-function recordError(option: string, value: unknown, expected: string): AgentSecurityConfigError {
-  return receivedError('ASEC_OPTION_TYPE', option, `must be ${expected}`, `Pass ${expected}.`, value);
+): ReadOption<NameMap<T> | undefined> {
+  return optional((option, value) => {
+    if (!isRecord(value))
+      throw receivedError('ASEC_OPTION_TYPE', option, `must be ${expected}`, `Pass ${expected}.`, value);
+    rejectMissing(option, value);
+    return new NameMap(
+      Object.entries(value).map(([key, own]) => [key, read(`${option}.${showName(key)}`, key, own)] as const),
+    );
+  });
 }

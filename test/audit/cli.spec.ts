@@ -38,11 +38,11 @@ it('says what it is missing', async () => {
   const [status, out] = await run([path]);
   expect([status, out]).toEqual([
     1,
-    expect.stringContaining('was made by hmac-sha256, and is read by sha256: give its key'),
+    expect.stringContaining('was made by hmac-sha256, and is verified by sha256: pass its key'),
   ]);
 });
 
-it('reads a file that goes on behind its last line', async () => {
+it('reads a file that has bytes after its last line', async () => {
   const path = scratchFile();
   await writeChain(path, ['one']);
   appendFileSync(path, '{"time":');
@@ -69,11 +69,11 @@ it('reports lines that are not there, but those that are kept elsewhere', async 
 });
 
 it.each([
-  ['--from 0', ['a', '--from', '0'], '--from takes the number of a line, received "0".'],
-  ['--from x', ['a', '--from', 'x'], '--from takes the number of a line'],
+  ['--from 0', ['a', '--from', '0'], '--from must be the number of a line, received "0".'],
+  ['--from x', ['a', '--from', 'x'], '--from must be the number of a line'],
   ['no file', [], 'Name one file.'],
   ['two files', ['a', 'b'], 'Name one file.'],
-  ['an option that is none', ['a', '--keys'], 'Usage:'],
+  ['an unknown option', ['a', '--keys'], 'Usage:'],
   ['a file that is not there', ['/nowhere/audit.log'], 'ENOENT'],
   ['a key that is not there', ['a', '--key-file', '/nowhere/key'], 'ENOENT'],
 ])('refuses %s', async (_title, args, message) => {

@@ -172,7 +172,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       },
     ],
   ];
-  it.each(losses)('a file that %s takes no acknowledged call with it', async (_case, lose) => {
+  it.each(losses)('a file that %s loses no acknowledged call', async (_case, lose) => {
     const file = scratchFile();
     const kept = `${file}-kept`;
     const app = await startApp(platform, { file, key: KEY });
@@ -196,7 +196,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect(app.logger.find(/has lost its lines 1 to \d+/, 'error')).toHaveLength(1);
   });
 
-  it('a file that is cut in part takes no more calls of impact high, and the process goes on', async () => {
+  it('a file that is cut in part gets no more calls of impact high, and the process continues', async () => {
     const file = scratchFile();
     const app = await startApp(platform, { file, key: KEY });
     let [rejected, isCut] = [0, false];
@@ -234,7 +234,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     checkRecords(records, answered);
   });
 
-  it('a sink that hangs rejects calls of impact high within its deadline, and goes on when it answers', async () => {
+  it('a sink that hangs rejects calls of impact high within its deadline, and continues when it answers', async () => {
     const records: AuditRecord[] = [];
     let isHanging = false;
     const sink: AuditSink = {
@@ -252,7 +252,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     );
     const answered = await load(app, hangAndAnswer);
     expect(app.logger.find('fails (no answer within 5000 ms)', 'error')).toHaveLength(1);
-    expect(app.logger.find('takes records again', 'log')).toHaveLength(1);
+    expect(app.logger.find('writes records again', 'log')).toHaveLength(1);
     await app.close();
     checkRecords(records, answered);
   });

@@ -1,4 +1,4 @@
-/* The file with its chain: what its verifier finds, how it goes on behind a crash, and that nobody else writes it. */
+/* The audit file: what the verifier of its chain finds, how it continues after a crash, and that one process writes it. */
 import {
   appendFileSync,
   chmodSync,
@@ -50,7 +50,7 @@ describe.each([
 
   it.each([
     ['of equal length', TOOLS.length],
-    ['that goes on behind the confirmed line', TOOLS.length + 4],
+    ['with lines after the confirmed one', TOOLS.length + 4],
   ])('shows that another chain of the same key took its place: one %s', async (_longer, count) => {
     const path = await chain();
     const other = scratchFile();
@@ -87,7 +87,7 @@ describe.each([
     ['all lines but one cut', all => all.slice(0, 1), ['truncated']],
     ['every line cut', () => [], ['truncated']],
     [
-      'a line of somebody else put in',
+      'an inserted line of another chain',
       ([a, ...rest]) => [a!, '{"tool":"forged"}', ...rest],
       ['changed', 'moved', 'moved', 'moved', 'moved', 'moved'],
     ],
@@ -134,7 +134,7 @@ describe.each([
     expect(missed).toEqual([]);
   });
 
-  it('goes on over restarts', async () => {
+  it('continues over restarts', async () => {
     const path = await chain();
     await writeChain(path, ['seven', 'eight'], key === undefined ? {} : { key });
     expect(await verifyChain(path, key)).toMatchObject({ lines: 8, last: 8, faults: [], notes: [] });
@@ -150,7 +150,7 @@ describe('a key', () => {
     await expect(fileSink(path).open()).rejects.toThrow('has a head made by hmac-sha256');
   });
 
-  it('stops whoever makes a new chain without it', async () => {
+  it('detects a new chain that was made without it', async () => {
     const path = scratchFile();
     await writeChain(path, TOOLS, { key: KEY });
     const forged = scratchFile();
@@ -220,7 +220,7 @@ describe('behind a crash', () => {
 });
 
 describe('rotation', () => {
-  it('sets a full file aside and goes on in a new one', async () => {
+  it('sets a full file aside and continues in a new one', async () => {
     const path = scratchFile();
     const sink = fileSink(path, { maxFileBytes: 400 });
     await sink.open();
@@ -241,7 +241,7 @@ describe('rotation', () => {
     expect(await kinds(path)).toEqual(['missing']);
   });
 
-  it('takes a file that was set aside under its number for a rotation', async () => {
+  it('accepts a file that another program set aside under its number', async () => {
     const path = scratchFile();
     await writeChain(path, TOOLS);
     renameSync(path, `${path}.000000000001`);
@@ -258,7 +258,7 @@ describe('rotation', () => {
     expect(await writeChain(path, ['seven'])).toHaveLength(1);
   });
 
-  it('goes on behind a start in the middle of a rotation', async () => {
+  it('continues after a crash in the middle of a rotation', async () => {
     const path = scratchFile();
     const sink = fileSink(path, { maxFileBytes: 400 });
     await sink.open();
@@ -300,7 +300,7 @@ describe.each([
   });
 
   it.each(losses)(
-    '%s before a start, goes on, and is reported by the start, the chain and its verifier',
+    '%s before a start, continues, and is reported by the start, the chain and its verifier',
     async (_case, lose) => {
       const path = scratchFile();
       await writeChain(path, TOOLS, options);
@@ -319,30 +319,27 @@ describe.each([
     },
   );
 
-  it.each(losses)(
-    '%s while it is written, is never told to be safe, and is reported',
-    async (_case, lose) => {
-      const path = scratchFile();
-      const sink = fileSink(path, options);
-      await sink.open();
-      for (const tool of TOOLS) await sink.write(lines(tool));
-      lose(path);
-      await expect(sink.write(lines('seven'))).rejects.toThrow('was removed, replaced or cut');
-      await sink.write(lines('seven'));
-      await sink.write(lines('eight'));
-      expect(linesOf(path).map(line => (JSON.parse(line) as { tool?: string }).tool)).toEqual([
-        undefined,
-        'seven',
-        'eight',
-      ]);
-      await sink.close();
-      expect(await kinds(path, key)).toEqual(['missing']);
-      await writeChain(path, ['nine'], options);
-      expect(await kinds(path, key)).toEqual(['missing']);
-    },
-  );
+  it.each(losses)('%s while it is written, is not confirmed, and is reported', async (_case, lose) => {
+    const path = scratchFile();
+    const sink = fileSink(path, options);
+    await sink.open();
+    for (const tool of TOOLS) await sink.write(lines(tool));
+    lose(path);
+    await expect(sink.write(lines('seven'))).rejects.toThrow('was removed, replaced or cut');
+    await sink.write(lines('seven'));
+    await sink.write(lines('eight'));
+    expect(linesOf(path).map(line => (JSON.parse(line) as { tool?: string }).tool)).toEqual([
+      undefined,
+      'seven',
+      'eight',
+    ]);
+    await sink.close();
+    expect(await kinds(path, key)).toEqual(['missing']);
+    await writeChain(path, ['nine'], options);
+    expect(await kinds(path, key)).toEqual(['missing']);
+  });
 
-  it('removed in the middle of a write, is never told to be safe', async () => {
+  it('removed in the middle of a write, is not confirmed', async () => {
     const path = scratchFile();
     const sink = fileSink(path, options);
     await sink.open();
@@ -356,7 +353,7 @@ describe.each([
     expect(linesOf(path).at(-1)).toContain('"tool":"one"');
   });
 
-  it('in part while it is written, takes no more records', async () => {
+  it('in part while it is written, accepts no more records', async () => {
     const path = scratchFile();
     const sink = fileSink(path, options);
     await sink.open();
@@ -398,7 +395,7 @@ describe('a head', () => {
   });
 });
 
-describe('bytes of somebody else behind the last line', () => {
+describe('bytes of another program after the last line', () => {
   it('are cut off while the file is written, and the chain says so', async () => {
     const path = scratchFile();
     const sink = fileSink(path);
@@ -414,7 +411,7 @@ describe('bytes of somebody else behind the last line', () => {
 });
 
 const asRoot = process.geteuid?.() === 0;
-describe('a file that somebody else made', () => {
+describe('a file that another user made', () => {
   const cases: [title: string, spoil: (path: string) => void, message: string][] = [
     [
       'that its group can write',
@@ -457,7 +454,7 @@ describe('a file that somebody else made', () => {
     });
   });
 
-  it('takes no record while the app runs, and does not stop it', async () => {
+  it('accepts no record while the app runs, and does not stop it', async () => {
     const path = scratchFile();
     const sink = fileSink(path);
     await sink.open();
@@ -474,7 +471,7 @@ describe('a file that somebody else made', () => {
 });
 
 describe('one writer', () => {
-  it('is let in, another is refused, and the next one behind it is let in', async () => {
+  it('can write, a second one is rejected, and the next one can write afterwards', async () => {
     const path = scratchFile();
     const first = fileSink(path);
     await first.open();

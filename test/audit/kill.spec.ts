@@ -1,4 +1,4 @@
-/* `kill -9` in the middle of a burst, again and again on one file: what was answered is on record, and the chain is whole. */
+/* `kill -9` in the middle of a burst, again and again on one file: every answered call has its audit record, and the chain is whole. */
 import { readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { verifyChain } from '../../src/audit/verify-chain.js';
@@ -8,7 +8,7 @@ import { KEY, scratchFile } from './support.js';
 beforeAll(buildPackage, 120_000);
 
 it.each(['Express', 'Fastify'])(
-  'every answered call is on record, on %s',
+  'every answered call has its audit record, on %s',
   async platform => {
     const file = scratchFile();
     const answered: string[] = [];

@@ -212,7 +212,7 @@ describe('values', () => {
     ['a function', () => 1, '[function]'],
     ['bytes', Buffer.from('abc'), '[3 bytes]'],
     ['a date', new Date(0), '1970-01-01T00:00:00.000Z'],
-    ['a date that is none', new Date(NaN), 'Invalid Date'],
+    ['an invalid date', new Date(NaN), 'Invalid Date'],
   ])('%s', (_title, value, shown) => expect(redact(value, settings())).toEqual(shown));
 
   it('has no prototype that a client could reach', () => {

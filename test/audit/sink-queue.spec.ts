@@ -27,7 +27,7 @@ it('keeps room for served calls, however many rejections there are', () => {
   expect([queue.reserve(40), queue.reserve(1)]).toEqual([true, false]);
 });
 
-it('takes no rejections where served calls have filled it', () => {
+it('accepts no rejections where served calls have filled it', () => {
   const queue = new SinkQueue(160, 1_000_000);
   expect(fill(queue, 'low', 10)).toBe(120);
   expect([queue.takesRejections, queue.offer(line(10), 'rejection')]).toEqual([false, false]);
@@ -36,10 +36,10 @@ it('takes no rejections where served calls have filled it', () => {
 it('promises no room beyond its bytes, and has it again when records are removed', () => {
   const queue = new SinkQueue(160, 1_000);
   expect(queue.reserve(3)).toBe(true);
-  for (let time = 0; time < 2; time++) queue.keep(line(500), undefined);
+  for (let time = 0; time < 2; time++) queue.pushReserved(line(500), undefined);
   expect(queue.reserve(1)).toBe(false);
   // What was promised before is kept.
-  queue.keep(line(500), undefined);
+  queue.pushReserved(line(500), undefined);
   queue.remove(2);
   expect([queue.length, queue.reserve(1)]).toEqual([1, true]);
 });

@@ -1,4 +1,4 @@
-/* The queue in front of a sink: its bound, what is dropped and what is refused there, and how it comes back. */
+/* The queue of a sink: its bound, what is dropped, what is rejected, and how the sink recovers. */
 import { AuditTrail } from '../../src/audit/audit-trail.js';
 import { resolveAudit } from '../../src/audit/audit.options.js';
 import type { AuditLine, AuditSink } from '../../src/audit/audit-sink.js';
@@ -82,7 +82,7 @@ it('waits for a record of impact high, and not for another', async () => {
   expect([begun, await start]).toEqual([true, true]);
 });
 
-it('writes those who wait together', async () => {
+it('writes waiting records together', async () => {
   const { sink, trail } = setUp(100);
   const starts = Array.from({ length: 20 }, () => trail.begin(entry('high')));
   expect(sink.batch).toBe(1);
@@ -138,7 +138,7 @@ describe('a rejection', () => {
     expect([sink.batch, sink.written.length]).toEqual([0, 3]);
   });
 
-  it('with a code that its sender chooses takes no more than a stated number of records', async () => {
+  it('with a code that the client chooses uses no more than a stated number of records', async () => {
     const { sink, trail } = setUp(10_000);
     for (let time = 0; time < 1_000; time++) trail.reject(entry('low'), { code: `code-${time}` });
     for (let time = 0; time < 10; time++) trail.reject(entry('low'), { code: 'x'.repeat(1_000) + time });
@@ -201,7 +201,7 @@ it('writes no more bytes at once than a start can read back', async () => {
   expect(Math.max(...sink.sizes)).toBeLessThanOrEqual(8_388_608);
 });
 
-it('refuses what must not be lost where there is no room for it, until there is', async () => {
+it('rejects what must not be lost while there is no room for it', async () => {
   const { sink, trail } = setUp(16);
   const calls = [];
   for (let time = 0; time < 16; time++) calls.push(await trail.begin(entry('medium')));
@@ -217,7 +217,7 @@ it('refuses what must not be lost where there is no room for it, until there is'
   expect((await trail.begin(entry('medium'))).recorded).toBe(true);
 });
 
-it('refuses those who wait when the sink fails, tries again by itself, and loses nothing', async () => {
+it('rejects the calls that wait when the sink fails, tries again, and loses nothing', async () => {
   const { sink, trail, told } = setUp();
   const first = trail.begin(entry('high'));
   await sink.fail('disk full');
@@ -247,7 +247,7 @@ it('refuses those who wait when the sink fails, tries again by itself, and loses
   expect((await again).recorded).toBe(true);
 });
 
-it('takes a sink that hangs for one that fails, and takes its late answer', async () => {
+it('treats a sink that hangs as failing, and accepts its late success', async () => {
   const { sink, trail, told } = setUp();
   const start = trail.begin(entry('high'));
   jest.advanceTimersByTime(4_999);
@@ -385,7 +385,7 @@ describe('a sink that does not answer', () => {
   });
 });
 
-it('gives back the room of a call that was refused', async () => {
+it('releases the room of a call that was rejected', async () => {
   const { sink, trail } = setUp(16);
   for (let time = 0; time < 50; time++) {
     const start = trail.begin(entry('high'));
@@ -406,7 +406,7 @@ it('counts the first end of a call only', async () => {
   expect(sink.written.map(({ record }) => record.outcome)).toEqual(['ok']);
 });
 
-it('is tried again at a shutdown, until a sink that has failed takes what is left', async () => {
+it('is tried again at a shutdown, until a sink that failed writes what is left', async () => {
   const { sink, trail } = setUp();
   const low = await trail.begin(entry('low'));
   if (low.recorded) low.call.finish({ outcome: 'ok' });

@@ -9,8 +9,9 @@ import { createPolicy } from '../../src/limiter/policy.js';
 import type { StoredCharge } from '../../src/limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../../src/limiter/store/throttler-store.js';
 import { keyOf } from '../../src/redis/quota-keys.js';
+import { agent } from '../support/agents.js';
 import { ToolQuotas } from '../../src/tools/tool-quotas.js';
-import { resolveTool } from '../../src/tools/tool.js';
+import { resolveTool } from '../../src/tools/tool.options.js';
 
 /** Text of what keys are made of, so that two lists of parts often read alike when they are only concatenated. */
 const part = fc
@@ -44,7 +45,10 @@ async function toolKeys([name, partitionKey]: string[]): Promise<string> {
       emitEvents: () => undefined,
     },
   );
-  await quotas.take({ ...resolveTool('tool', 'x', {}), name: name!, policies }, partitionKey!, {});
+  await quotas.consume(
+    { ...resolveTool('tool', 'x', {}), name: name!, policies },
+    { tool: name!, agent: agent(partitionKey!), address: '' },
+  );
   return keys.join('\n');
 }
 
@@ -157,7 +161,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
     'no field holds a newline',
   ],
   ['limiter/policy.ts `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`', 'numbers and units'],
-  ['tools/tool.ts `${tool}/${policy.name}`', 'what clients see; no counter is found by it'],
+  ['tools/tool.options.ts `${tool}/${policy.name}`', 'what clients see; no counter is found by it'],
   ['headers/headers.options.ts `${option}.${key}`', 'the name of an option'],
   ["auth/auth-rejections.ts [...new Set([...all, ...any])].join(' ')", 'a list of scopes, as it is sent'],
   ["tokens/token-endpoint.ts scopes.join(' ')", 'as above'],

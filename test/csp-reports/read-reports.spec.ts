@@ -45,7 +45,7 @@ const rows: Row[] = [
     [{ blocked: 'data' }],
   ],
   [
-    'a URL that is none',
+    'an invalid URL',
     modern({ effectiveDirective: 'img-src', blockedURL: 'SECRET\n\u001b[31m' }),
     [{ blocked: 'unknown' }],
   ],
@@ -55,7 +55,7 @@ const rows: Row[] = [
     [{ blocked: 'unknown' }],
   ],
   ['another kind of report', modern({ id: 'x' }, 'deprecation'), []],
-  ['a directive that is none', modern({ effectiveDirective: '<script>' }), []],
+  ['an invalid directive', modern({ effectiveDirective: '<script>' }), []],
   ['members of other types', modern({ effectiveDirective: ['a'], blockedURL: 5 }), []],
   ['a list of nothing', '[]', []],
   ['a list of something else', '[1,null,"a",[]]', []],
@@ -70,7 +70,7 @@ it.each(rows)('%s', (_title, text, expected) => {
   expect(JSON.stringify(found) ?? '').not.toMatch(/secret/i);
 });
 
-it('takes a hundred reports at most', () => {
+it('reads a hundred reports at most', () => {
   const [report] = JSON.parse(modern({ effectiveDirective: 'img-src', blockedURL: 'inline' })) as unknown[];
   expect(readReports(Buffer.from(JSON.stringify(Array(500).fill(report))))).toHaveLength(100);
 });
@@ -119,7 +119,7 @@ describe('CspReports', () => {
     ['two addresses that report the same', ['attacker', 'accomplice']],
     ['nine addresses that report the same', Array.from({ length: 9 }, (_, index) => `attacker ${index}`)],
   ];
-  it.each(attacks)('counts a real kind that comes after 200 that are made up by %s', (_title, attackers) => {
+  it.each(attacks)('counts a real kind after 200 invented ones by %s', (_title, attackers) => {
     const reports = new CspReports(200);
     invent(reports, 400, attackers);
     expect(reports.add(violation(REAL), 'browser 1')).toBe(1);

@@ -77,7 +77,7 @@ describe.each(PLATFORMS)('reports of violated policies on %s', (_title, platform
     expect(top).toHaveLength(200);
   });
 
-  it('are counted, sampled and told, and nothing of them is logged', async () => {
+  it('are counted, sampled and emitted, and not logged', async () => {
     const app = await launch();
     const events: SecurityEvent[] = [];
     app.app.get(SecurityEvents).on('csp.report', event => events.push(event));
@@ -103,20 +103,20 @@ describe.each(PLATFORMS)('reports of violated policies on %s', (_title, platform
         requestId: answer.header('x-request-id'),
         blocked: 'https://evil.test',
         count: 1,
-        untold: 0,
+        omitted: 0,
       },
     ]);
     expect(app.logger.text).not.toMatch(/secret|evil/);
   });
 
-  it('are told at most once a second', async () => {
+  it('are emitted at most once a second', async () => {
     const app = await launch();
     const events: SecurityEvent<'csp.report'>[] = [];
     app.app.get(SecurityEvents).on('csp.report', event => events.push(event));
     for (let n = 0; n < 3; n++) await report(app);
     app.clock.advance(1_000);
     await report(app);
-    expect(events.map(({ count, untold }) => [count, untold])).toEqual([
+    expect(events.map(({ count, omitted }) => [count, omitted])).toEqual([
       [1, 0],
       [4, 2],
     ]);
@@ -226,10 +226,10 @@ describe.each(PLATFORMS)('reports of violated policies on %s', (_title, platform
   });
 
   it('have a limit of their own', async () => {
-    const app = await launch({ cspReports: { maxPerMinute: 2 } });
-    const statuses = [];
-    for (let n = 0; n < 3; n++) statuses.push((await report(app)).status);
-    expect(statuses).toEqual([204, 204, 429]);
+    const app = await launch();
+    const statuses: number[] = [];
+    for (let n = 0; n < 61; n++) statuses.push((await report(app)).status);
+    expect(statuses).toEqual([...Array.from({ length: 60 }, () => 204), 429]);
     const answer = await report(app);
     expect(Number(answer.header('retry-after'))).toBeGreaterThan(0);
     app.clock.advance(61_000);

@@ -1,4 +1,4 @@
-/* Requests whose connection is gone before they are answered: what they hold is released, and what became of their calls is recorded. */
+/* Requests whose connection closes before they are answered: what they hold is released, and their calls have an audit record. */
 import type { Server } from 'node:http';
 import {
   type CallHandler,
@@ -21,17 +21,17 @@ import { calls, modern, SDK_SERVER } from '../support/mcp.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
 
-/** What a test holds up: guards and handlers that came, each until it is let go. */
+/** Guards and handlers that a test delays, each until it is released. */
 let held: (() => void)[] = [];
 let runs = 0;
 const hold = (): Promise<void> => new Promise(resolve => held.push(resolve));
-const letGo = (): void => held.splice(0).forEach(go => go());
+const releaseHeld = (): void => held.splice(0).forEach(go => go());
 
 beforeEach(() => {
   runs = 0;
   held = [];
 });
-afterEach(letGo);
+afterEach(releaseHeld);
 
 @Injectable()
 class SlowGuard implements CanActivate {
@@ -122,7 +122,7 @@ describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platfor
     const socket = await pipeline(port, wire('GET', '/held'), request);
     await until('both requests are with their handlers', () => held.length === 1 && isRunning());
     await reset(server, socket);
-    letGo();
+    releaseHeld();
   };
 
   it.each(['wipe', 'move'])(
@@ -205,7 +205,7 @@ describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platfor
       const socket = await pipeline(app.port, wire('POST', '/guarded', { 'X-Agent': 'bot' }));
       await until('the guard is asked', () => held.length === 1);
       await reset(app.server, socket);
-      letGo();
+      releaseHeld();
       await until('the end is recorded', () => sink.records.length === turn);
     }
     expect(runs).toBe(0);

@@ -136,7 +136,7 @@ describe.each(PLATFORMS)('mcp.path on %s', (_title, platform) => {
     });
   });
 
-  it.each(['/mcp/*', '/*', '/a:b/mcp', '/{mcp}', '/(mcp)'])('refuses the pattern %s', async path => {
+  it.each(['/mcp/*', '/*', '/a:b/mcp', '/{mcp}', '/(mcp)'])('rejects the pattern %s', async path => {
     await expect(start(platform, { options: { mcp: { path } } })).rejects.toMatchObject({
       code: 'ASEC_PATH_INVALID',
       option: 'mcp.path',
@@ -152,7 +152,7 @@ describe.each(PLATFORMS)('mcp.path on %s', (_title, platform) => {
       });
       expect(app.logger.find('protects nothing', 'warn').map(({ message }) => message)).toEqual([
         'mcp.path "/other" protects nothing: no route of the app takes POST at "/other", "/api/other". ' +
-          'If your MCP endpoint is elsewhere, name its path.',
+          'If your MCP endpoint has another path, set mcp.path to it.',
         expect.stringContaining('"/:tenant/x", "/api/:tenant/x"'),
       ]);
     });

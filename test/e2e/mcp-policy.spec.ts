@@ -1,4 +1,4 @@
-/* Who may call which tool over MCP, and what of it is on record. */
+/* Which agent may call which tool over MCP, and the audit records of calls. */
 import { Controller, Get, Post } from '@nestjs/common';
 import {
   type AuditLine,
@@ -84,7 +84,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
     describe.each(server.revisions.map(revision => [revision] as const))(
       'and a client of revision %s',
       revision => {
-        it('serves each agent its own tools, and refuses the others', async () => {
+        it('serves each agent its own tools, and rejects the others', async () => {
           const { port, keys } = await startSecured(platform, server);
           const reader = await connectClient(port, {
             revision,
@@ -122,7 +122,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
           expect(calls).toHaveLength(4);
         });
 
-        it('lets nobody in without a credential', async () => {
+        it('rejects requests without a credential', async () => {
           const { port } = await startSecured(platform, server);
           await expect(connectClient(port, { revision })).rejects.toThrow();
           await expect(
@@ -156,7 +156,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
     ]);
   });
 
-  it('refuses by the headers before a body is read', async () => {
+  it('rejects by the headers before the body is read', async () => {
     const app = await startSecured(platform, SDK_SERVER);
     const { headers } = modern('tools/call', { name: 'delete_user' });
     // A body of which nothing ever comes: the answer cannot have waited for it.
@@ -170,7 +170,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
     expect(answer).toMatchObject({ status: 403 });
   });
 
-  it('refuses a batch for one call of it, and runs none', async () => {
+  it('rejects a batch for one of its calls, and runs none', async () => {
     const app = await startSecured(platform, SESSION_SERVER);
     const batch = `[${call('read_file', {}, 1)},${call('delete_user', {}, 2)}]`;
     const answer = await post(app, batch, bearer(app.keys.reader));
@@ -182,7 +182,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
     expect(calls).toEqual([]);
   });
 
-  it('takes nothing of a quota for a batch that is refused', async () => {
+  it('consumes no quota for a rejected batch', async () => {
     const app = await startSecured(platform, SESSION_SERVER);
     const batch = `[${call('read_log', {}, 1)},${call('delete_user', {}, 2)}]`;
     for (let count = 0; count < 2; count++)
@@ -195,14 +195,14 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
     expect(await client.callTool('read_log')).toBe('read_log {}');
   });
 
-  it('refuses a call that wants no answer', async () => {
+  it('rejects a call that is a notification', async () => {
     const app = await startSecured(platform, SESSION_SERVER);
     const silent = JSON.stringify({ jsonrpc: '2.0', method: 'tools/call', params: { name: 'delete_user' } });
     const answer = await post(app, silent, bearer(app.keys.reader));
     expect([answer.status, answer.json()]).toMatchObject([403, { id: null }]);
   });
 
-  it('puts calls and refusals on record', async () => {
+  it('writes audit records of calls and rejections', async () => {
     const app = await startSecured(platform, SDK_SERVER);
     const served = modern('tools/call', { name: 'delete_user', arguments: { path: '/x', nickname: 'jo' } });
     await post(app, served.body, { ...served.headers, ...bearer(app.keys.admin), 'X-Request-ID': 'one' });
@@ -231,7 +231,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
     expect(calls).toEqual(['delete_user']);
   });
 
-  it('makes no call of high impact that cannot be put on record', async () => {
+  it('makes no call of high impact without its audit record', async () => {
     const app = await startSecured(platform, SDK_SERVER);
     app.sink.isFailing = true;
     const { body, headers } = modern('tools/call', { name: 'delete_user', arguments: {} });
@@ -354,7 +354,7 @@ describe.each(PLATFORMS)('the network of MCP on %s', (_platform, platform) => {
     expect(await listen('0.0.0.0', 'private')).toBe('listens');
   });
 
-  it('@PrivateNetworkOnly() lets private networks in, and nobody else', async () => {
+  it('@PrivateNetworkOnly() serves private networks alone', async () => {
     @Controller('internal')
     @PrivateNetworkOnly()
     class InternalController {

@@ -29,7 +29,7 @@ const call = (tool: string, id: number | string = 1): object => ({
 const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
 const notification = { jsonrpc: '2.0', method: 'notifications/initialized' };
 
-/** The JSON-RPC error of a refusal. */
+/** The JSON-RPC error of a rejection. */
 const errorOf = (answer: Answer): { code: number; data: { code: string; requestId: string } } => {
   expect(answer.header('content-type')).toBe('application/json');
   return (answer.json() as { error: { code: number; data: { code: string; requestId: string } } }).error;
@@ -47,7 +47,7 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
       expect(calls).toEqual(['read_file']);
     });
 
-    describe('refuses', () => {
+    describe('rejects', () => {
       let app: RunningApp;
       beforeAll(async () => {
         app = await startShared(platform, withMcp(server.parts, { mcp: { maxBytes: '64kb' } }));
@@ -125,9 +125,9 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
           400,
           -32600,
         ],
-        ['an ID that is none', '{"jsonrpc":"2.0","id":null,"method":"ping"}', 400, -32600],
+        ['an invalid ID', '{"jsonrpc":"2.0","id":null,"method":"ping"}', 400, -32600],
         ['an empty batch', '[]', 400, -32600],
-        ['a batch with one message that is none', JSON.stringify([list, {}]), 400, -32600],
+        ['a batch with an invalid message', JSON.stringify([list, {}]), 400, -32600],
         ['a batch in a batch', JSON.stringify([[list]]), 400, -32600],
         ['one ID twice', JSON.stringify([list, list]), 400, -32600],
         [
@@ -337,7 +337,7 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
       expect(text).toMatch(/^HTTP\/1\.1 200 [^]*"protocolVersion":"2025-11-25"/);
     });
 
-    it('that come slowly, one packet after the other', async () => {
+    it('that arrive slowly, one packet after the other', async () => {
       const socket = connect(app.port, '127.0.0.1');
       const answered = new Promise<string>(resolve => {
         let text = '';
@@ -366,7 +366,7 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
       expect(text.match(/100 Continue/g)).toHaveLength(1);
     });
 
-    it('that are not asked for where the request is refused', async () => {
+    it('that are not requested where the head is rejected', async () => {
       const { text } = await exchange(
         app.port,
         [
@@ -405,7 +405,7 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
       expect(app.logger.entries.filter(({ level }) => level === 'error')).toEqual([]);
     });
 
-    it('two on one connection, the first refused', async () => {
+    it('two on one connection, the first rejected', async () => {
       const one = (body: string): string =>
         [...head.slice(0, -1), `Content-Length: ${body.length}`, '', body].join('\r\n');
       const { answers } = await exchange(
@@ -418,7 +418,7 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
     });
   });
 
-  it('judges requests that do not come through the server’s own event', async () => {
+  it('checks requests that do not come through the server’s own event', async () => {
     if (platform.name !== 'Fastify') return;
     const { app } = await start(platform, withMcp(SDK_SERVER.parts));
     const inject = (
@@ -469,7 +469,7 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
     expect((await send('/', { method: 'OPTIONS', headers })).status).toBe(403);
   });
 
-  it('tells proxies not to hold a stream back', async () => {
+  it('tells proxies not to buffer a stream', async () => {
     const { port, send } = await start(platform, withMcp(SESSION_SERVER.parts));
     await connectClient(port, { revision: '2025-11-25' });
     const stream = await send('/mcp', {
@@ -486,7 +486,7 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
     expect(stream.header('x-accel-buffering')).toBe('no');
   });
 
-  it('limits what comes to an endpoint of a library, a batch by its messages', async () => {
+  it('limits requests to a library’s endpoint, a batch by its messages', async () => {
     const { send, clock } = await start(
       platform,
       withMcp(SESSION_SERVER.parts, { rateLimit: { limits: '5/minute', flood: false } }),

@@ -34,7 +34,7 @@ import { type AppParts, type RunningApp, start } from '../support/start.js';
 const runs: string[] = [];
 
 @Injectable()
-class RefusingGuard implements CanActivate {
+class RejectingGuard implements CanActivate {
   canActivate(): boolean {
     throw new ForbiddenException();
   }
@@ -78,7 +78,7 @@ class ToolsController {
   }
 
   @AgentTool('read_guarded')
-  @UseGuards(RefusingGuard)
+  @UseGuards(RejectingGuard)
   @Get('guarded')
   guarded(): object {
     runs.push('read_guarded');
@@ -166,7 +166,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
 
   type Rejected = [title: string, path: string, agent: string, options: object, status: number, code: string];
   const rejected: Rejected[] = [
-    ['a tool with scopes and nobody verified', '/users/7/delete', '', {}, 401, 'credential_missing'],
+    ['a tool with scopes without a verified agent', '/users/7/delete', '', {}, 401, 'credential_missing'],
     ['a missing scope', '/users/7/delete', 'bot users:read', {}, 403, 'insufficient_scope'],
     ['a scope that only begins alike', '/users/7/delete', 'bot users:delete2', {}, 403, 'insufficient_scope'],
     ['a tool that the agent’s own list lacks', '/users', 'bot - export_users', {}, 403, 'tool_not_allowed'],
@@ -212,9 +212,9 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
       403,
       'tool_not_allowed',
     ],
-    ['nobody verified where there are lists', '/users', '', { allow: {} }, 401, 'credential_missing'],
+    ['no verified agent where there are lists', '/users', '', { allow: {} }, 401, 'credential_missing'],
     [
-      'nobody verified where an agent is required',
+      'no verified agent where one is required',
       '/users',
       '',
       { requireAgent: true },
@@ -222,7 +222,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
       'credential_missing',
     ],
   ];
-  it.each(rejected)('refuses %s', async (_case, path, who, tools, status, code) => {
+  it.each(rejected)('rejects %s', async (_case, path, who, tools, status, code) => {
     const { send, sink, events } = await startTools({ tools });
     const headers: Record<string, string> = who === '' ? {} : { 'x-agent': who };
     const answer = await send(path, path === '/users' ? { headers } : deletion(headers));
@@ -293,7 +293,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     expect(await call('a')).toBe(201);
   });
 
-  it('tells of the tool’s quota beside the route’s', async () => {
+  it('sends the headers of the tool’s quota beside the route’s', async () => {
     const { send } = await startTools();
     const answer = await send('/export', { headers: { 'x-agent': 'a' } });
     expect([
@@ -309,7 +309,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     ]);
   });
 
-  it('refuses nobody in shadow mode', async () => {
+  it('rejects no call in shadow mode', async () => {
     const { send } = await startTools({ rateLimit: { limits: '1000/minute', shadow: true } });
     const statuses: number[] = [];
     for (let time = 0; time < 4; time++) statuses.push((await send('/export')).status);
@@ -317,18 +317,18 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     expect((await send('/export')).header('Retry-After')).toBeUndefined();
   });
 
-  it('tells of thresholds once a window', async () => {
+  it('emits thresholds once a window', async () => {
     const { send, events, clock } = await startTools();
     const call = () => send('/users/1/delete', deletion({ 'x-agent': 'a users:delete' }));
     for (let time = 0; time < 5; time++) await call();
-    const told = () => events.filter(event => event.type === 'tool.threshold');
-    expect(told()).toMatchObject([
+    const emitted = () => events.filter(event => event.type === 'tool.threshold');
+    expect(emitted()).toMatchObject([
       { tool: 'delete_user', agent: 'a', threshold: 2, used: 2, limit: 3, windowMs: 3_600_000 },
       { tool: 'delete_user', agent: 'a', threshold: 1, used: 3, limit: 3 },
     ]);
     clock.advance(3_600_000);
     for (let time = 0; time < 2; time++) await call();
-    expect(told()).toHaveLength(3);
+    expect(emitted()).toHaveLength(3);
   });
 
   it('shares quotas and thresholds with other processes that have the same store', async () => {
@@ -351,8 +351,8 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
       statuses.push(answer.status);
     }
     expect([statuses, asked]).toEqual([[201, 201, 201, 429], 4]);
-    const told = apps.flatMap(({ events }) => events).filter(event => event.type === 'tool.threshold');
-    expect(told.map(event => (event as SecurityEvent<'tool.threshold'>).used)).toEqual([3, 2]);
+    const emitted = apps.flatMap(({ events }) => events).filter(event => event.type === 'tool.threshold');
+    expect(emitted.map(event => (event as SecurityEvent<'tool.threshold'>).used)).toEqual([3, 2]);
   });
 
   it.each([
@@ -367,7 +367,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     expect(runs).toHaveLength(status === 201 ? 1 : 0);
   });
 
-  it('tells of a first use and of a run of denials', async () => {
+  it('emits a first use and a run of denials', async () => {
     const { send, events } = await startTools();
     for (let time = 0; time < 2; time++) await send('/users', { headers: { 'x-agent': 'a' } });
     for (let time = 0; time < 6; time++) await send('/users/1/delete', deletion({ 'x-agent': 'a' }));
@@ -395,7 +395,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     ]);
   });
 
-  /* ---- the record ---- */
+  /* ---- audit records ---- */
 
   const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
@@ -449,7 +449,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
       { event: 'finished', outcome: 'failed', status: 400, code: 'bad_request' },
     ],
     [
-      'a guard of the app that refuses',
+      'a guard of the app that rejects',
       '/guarded',
       1,
       { event: 'rejections', outcome: 'rejected', status: 403, code: 'forbidden', count: 1 },
@@ -490,7 +490,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     expect(sink.records).toHaveLength(1);
   });
 
-  it('refuses a call of high impact that cannot be recorded, and says so once', async () => {
+  it('rejects a call of high impact that cannot be recorded, and logs it once', async () => {
     const { send, sink, events, logger } = await startTools();
     sink.fails = true;
     for (let time = 0; time < 2; time++) {
@@ -509,7 +509,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     expect(logger.find('audit sink "memory" fails (disk full)', 'error')).toHaveLength(1);
   });
 
-  it('writes to Nest’s log by default, in one line whatever comes', async () => {
+  it('writes to Nest’s log by default, in one line whatever the client sends', async () => {
     const { send, logger } = await startTools({ audit: {} });
     await send(`/users?a=${encodeURIComponent('x\r\n{"event":"forged"}\u2028\u001b[31m')}`, {
       headers: { traceparent: 'none' },
@@ -532,7 +532,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
     expect(logger.find('"tool"')).toEqual([]);
   });
 
-  it('judges nothing where tools are off', async () => {
+  it('checks nothing where tools are off', async () => {
     const { send } = await startTools({ tools: false });
     expect((await send('/users/7/delete', deletion({}))).status).toBe(201);
   });

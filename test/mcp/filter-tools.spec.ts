@@ -9,7 +9,7 @@ const list = (...names: string[]): object => ({
   result: { tools: names.map(name => ({ name })) },
 });
 
-it('takes tools out of an answer, and of each answer of a batch', () => {
+it('removes tools from a response, and from each response of a batch', () => {
   const text = JSON.stringify([list('read_a', 'drop'), { id: 2, result: {} }, list('drop')]);
   expect(JSON.parse(filterToolList(text, isVisible))).toEqual([
     list('read_a'),
@@ -33,7 +33,7 @@ it('does not let one agent’s list be kept for all', () => {
   });
 });
 
-it('takes out what is no tool', () => {
+it('removes what is not a tool', () => {
   expect(filterToolList('{"result":{"tools":[null,{"name":7},{"name":"read_a"}]}}', isVisible)).toBe(
     '{"result":{"tools":[{"name":"read_a"}]}}',
   );
@@ -76,7 +76,7 @@ describe('the outcome of calls', () => {
   it.each<[string, string[], boolean, boolean[]]>([
     ['a result', ['{"id":1,"result":{"content":[]}}'], false, [false, false]],
     [
-      'a text that speaks of errors',
+      'a text that mentions errors',
       ['{"id":1,"result":{"content":[{"text":"\\"isError\\":true"}]}}'],
       false,
       [false, false],

@@ -91,10 +91,10 @@ it.each([
   '/mcp;x',
   '/m cp',
   '',
-])('refuses the path %j', path => expect(() => readMcpPaths(path)).toThrow(/ASEC_PATH_INVALID/));
+])('rejects the path %j', path => expect(() => readMcpPaths('mcp.path', path)).toThrow(/ASEC_PATH_INVALID/));
 
-it.each([['/mcp'], ['/:tenant/mcp'], ['/a.b-c_d~/mcp'], ['/']])('takes the path %j', path =>
-  expect([...readMcpPaths(path)]).toEqual([path]),
+it.each([['/mcp'], ['/:tenant/mcp'], ['/a.b-c_d~/mcp'], ['/']])('accepts the path %j', path =>
+  expect([...readMcpPaths('mcp.path', path)]).toEqual([path]),
 );
 
 it('takes linear time for every path', () => {

@@ -5,7 +5,7 @@ import { resolveAudit } from '../../src/audit/audit.options.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import { RequestState } from '../../src/common/request-state.js';
 import { CallOutcomes } from '../../src/mcp/call-outcomes.js';
-import { McpToolGate } from '../../src/mcp/mcp-tools.js';
+import { McpTools } from '../../src/mcp/mcp-tools.js';
 import type { ToolPolicy } from '../../src/tools/tool-policy.js';
 import { agent } from '../support/agents.js';
 import { HeldSink } from '../support/audit.js';
@@ -20,17 +20,18 @@ it('records each call of a batch once, where one of them cannot be recorded befo
   const audit = resolveAudit({ sinks: [sink] }, () => undefined);
   const trail = new AuditTrail(audit, [sink], new SecurityEvents(), new ManualClock(), log);
   const policy = {
-    authorize: async () => ({ allowed: true, headers: [] }),
+    consume: async () => ({ allowed: true, headers: [] }),
     toolOf: (tool: string) => ({ impact: tool === 'wipe' ? 'high' : 'medium', redact: [] }),
   } as unknown as ToolPolicy;
-  const gate = new McpToolGate(policy, trail);
+  const tools = new McpTools(policy, trail);
   let rejection: unknown;
   const server = createServer((request, response) => {
     const state = new RequestState({} as never, response.writeHead);
     state.agent = agent('bot');
     const calls = ['move', 'wipe', 'read'].map((tool, id) => ({ tool, id, params: undefined }));
-    void gate
-      .authorize(calls, request, response, state, new CallOutcomes())
+    const outcomes = new CallOutcomes();
+    void tools
+      .start(calls, { raw: request, response, state, headers: {} as never, access: new Map(), outcomes })
       .then(found => (rejection = found));
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -40,7 +41,7 @@ it('records each call of a batch once, where one of them cannot be recorded befo
   await trail.flush();
   socket.destroy();
   server.close();
-  expect(rejection).toMatchObject({ fields: { code: 'audit_unavailable' }, isRecorded: true });
+  expect(rejection).toMatchObject({ problem: { code: 'audit_unavailable' }, isRecorded: true });
   const rejected = sink.records.filter(({ event }) => event === 'rejected').map(({ tool }) => tool);
   expect(rejected).toEqual(['move', 'wipe', 'read']);
 });

@@ -33,7 +33,7 @@ test('a pattern fits what the regular expression of it fits', () => {
   );
 });
 
-it('takes the exact name, then the first pattern that fits', () => {
+it('uses the exact name, then the first pattern that matches', () => {
   const map = new NameMap([
     ['a*', 1],
     ['ab*', 2],

@@ -11,7 +11,7 @@ const pairs = (remaining: number, name: string): string[] => [
   `"${name}";r=${remaining};t=1`,
 ];
 
-it('takes the numbers of the one with less left, and the lists of both', () => {
+it('uses the numbers of the quota with less left, and the lists of both', () => {
   const expected = (remaining: string): string[] => [
     'X-RateLimit-Limit',
     '9',

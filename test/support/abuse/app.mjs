@@ -143,7 +143,7 @@ Module({
       mcp: { path: '/mcp' },
       tools: { policies: { danger_over_mcp: { impact: 'high' } } },
       audit: { sinks: [sink], logger: false, maxQueued: 200 },
-      cspReports: { maxPerMinute: 1_000_000 },
+      cspReports: true,
     }),
   ],
   controllers: [Routes],

@@ -1,0 +1,35 @@
+/* The input of the audit trail, a call of a tool, and its result. */
+import type { CallEnd } from '../common/call-end.js';
+import type { Impact } from '../common/impact.js';
+import type { Rejection } from '../common/rejection.js';
+
+/** A call as it is known before it runs. */
+export interface AuditEntry {
+  readonly tool: string;
+  readonly impact: Impact;
+  /** Names of parameters that the record does not show, beside those that no record shows. */
+  readonly redact?: readonly string[] | undefined;
+  /** The verified agent's ID. */
+  readonly agent?: string | undefined;
+  /** As the client sent them. */
+  readonly params?: unknown;
+  readonly address?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** The header as it came. */
+  readonly traceparent?: unknown;
+  /** Of `@Verb()`. */
+  readonly verb?: string | undefined;
+}
+
+export type AuditEnd = CallEnd;
+
+/** A call that may run. It must be finished or cancelled. */
+export interface AuditedCall {
+  /** Records how the call ended. The first end counts. */
+  finish(end: AuditEnd): void;
+  /** Records that the call has not run after all. */
+  cancel(end: AuditEnd): void;
+}
+
+export type AuditStart =
+  { readonly recorded: true; readonly call: AuditedCall } | ({ readonly recorded: false } & Rejection);
