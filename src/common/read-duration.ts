@@ -1,21 +1,6 @@
 /* Spans of time in options: "15 minutes", "30s". */
 import { receivedError } from './read-options.js';
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  second: 1_000,
-  seconds: 1_000,
-  min: 60_000,
-  minute: 60_000,
-  minutes: 60_000,
-  h: 3_600_000,
-  hour: 3_600_000,
-  hours: 3_600_000,
-  d: 86_400_000,
-  day: 86_400_000,
-  days: 86_400_000,
-};
+import { readTimeUnit, UNIT_MS } from './time-unit.js';
 
 /**
  * A span as text, in milliseconds. A bare number is refused: some read it as seconds, some as milliseconds.
@@ -79,7 +64,9 @@ export function readTimerMs(option: string, value: unknown): number {
 }
 
 function parseDuration(text: string): number | undefined {
-  const match = /^(\d{1,12}) ?([a-z]+)$/i.exec(text.trim());
-  const unit = match && Object.hasOwn(UNIT_MS, match[2]!.toLowerCase()) && UNIT_MS[match[2]!.toLowerCase()];
-  return unit ? Number(match![1]) * unit : undefined;
+  const [, count, name] = /^(\d{1,12}) ?([a-z]+)$/i.exec(text.trim()) ?? [];
+  if (name === undefined) return undefined;
+  if (name.toLowerCase() === 'ms') return Number(count);
+  const unit = readTimeUnit(name);
+  return unit && Number(count) * UNIT_MS[unit];
 }

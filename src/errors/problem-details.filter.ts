@@ -13,7 +13,6 @@ import { CODED_PROBLEM } from '../body/check-body.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
-import { answerPlainly, isPlainExpress } from './answer-plainly.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
 import { describeError, isUnforeseen } from './describe-error.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
@@ -59,12 +58,8 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     if (state !== undefined) state.outcome.problem = fields.code;
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
     for (const name of OF_THE_ANSWER) response.removeHeader(name);
-    if (adapter.getType() === 'express' && isPlainExpress(response)) {
-      answerPlainly(response, problem);
-    } else {
-      adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
-      adapter.reply(response, problem, problem.status);
-    }
+    adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
+    adapter.reply(response, problem, problem.status);
     // A subclass may have changed the answer; a filter of the user's would have kept it from coming here.
     if (answered === exception && this.constructor === ProblemDetailsFilter) state?.limits.keepDenial?.();
     return undefined;

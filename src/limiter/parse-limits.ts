@@ -1,33 +1,15 @@
 /* Limit strings, as users of limits, slowapi and express-rate-limit write them: "10/second, 100 per 15 minutes". */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { receivedError } from '../common/read-options.js';
+import { readTimeUnit, type TimeUnit, UNIT_MS } from '../common/time-unit.js';
 
 export interface ParsedLimit {
   readonly limit: number;
   /** How many units the window spans, and which. */
   readonly count: number;
-  readonly unit: 'second' | 'minute' | 'hour' | 'day';
+  readonly unit: TimeUnit;
   readonly windowMs: number;
 }
-
-const UNIT_MS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
-
-const UNITS: ReadonlyMap<string, ParsedLimit['unit']> = new Map(
-  Object.entries({
-    s: 'second',
-    second: 'second',
-    seconds: 'second',
-    min: 'minute',
-    minute: 'minute',
-    minutes: 'minute',
-    h: 'hour',
-    hour: 'hour',
-    hours: 'hour',
-    d: 'day',
-    day: 'day',
-    days: 'day',
-  } as const),
-);
 
 const LIMIT = /^(\d{1,15})[ \t]*(?:\/|per[ \t])[ \t]*(?:(\d{1,9})[ \t]*)?([a-z]+)$/i;
 
@@ -45,7 +27,7 @@ export function parseLimits(option: string, text: string): readonly ParsedLimit[
 function parseLimit(option: string, text: string): ParsedLimit {
   const match = LIMIT.exec(text);
   if (match === null) throw syntaxError(option, text, 'is not a limit');
-  const unit = UNITS.get(match[3]!.toLowerCase());
+  const unit = readTimeUnit(match[3]!);
   if (unit === undefined) {
     const month = match[3]!.toLowerCase() === 'm';
     throw syntaxError(
