@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
+import type { BodyProgress } from '../common/request-state.js';
 import type { ResolvedBody } from './body.options.js';
 import {
   duplicateKeyProblem,
@@ -16,15 +17,6 @@ import {
 } from './check-body.js';
 import { type JsonFault, JsonScanner } from '../common/scan-json.js';
 
-export interface BodyWatch {
-  /** How much has come. */
-  bytes: number;
-  /** How much may come; a route may lower it. */
-  maxBytes: number;
-  /** Whether it came in a Content-Encoding that nobody has undone (yet): a parser then reads something else than was sent. */
-  isCoded: boolean;
-}
-
 type Reject = (problem: ProblemFields) => void;
 
 /**
@@ -37,7 +29,7 @@ export function watchBody(
   raw: IncomingMessage,
   options: ResolvedBody,
   reject: Reject,
-): BodyWatch | undefined {
+): BodyProgress | undefined {
   const { headers, method } = raw;
   const declared = headers['content-length'];
   if (declared === '0') return undefined;
@@ -48,24 +40,24 @@ export function watchBody(
     : undefined;
   const coded = isCoded(headers);
   if (declared !== undefined && scanner === undefined && !coded) return undefined;
-  const watch: BodyWatch = { bytes: 0, maxBytes: options.maxBytes, isCoded: coded };
+  const progress: BodyProgress = { bytes: 0, maxBytes: options.maxBytes, isCoded: coded };
   watchPush(
     raw,
     bytes => {
-      watch.bytes += bytes.length;
-      if (watch.bytes > watch.maxBytes) return tooLargeProblem(watch.maxBytes);
+      progress.bytes += bytes.length;
+      if (progress.bytes > progress.maxBytes) return tooLargeProblem(progress.maxBytes);
       return coded ? undefined : faultProblem(scanner?.scan(bytes), options);
     },
     reject,
   );
   if (coded) {
     watchDecoder(raw, decoder => {
-      watch.isCoded = false;
+      progress.isCoded = false;
       if (scanner === undefined) return;
       watchPush(decoder, bytes => faultProblem(scanner.scan(bytes), options), reject);
     });
   }
-  return watch;
+  return progress;
 }
 
 function watchPush(

@@ -68,6 +68,12 @@ export const texts =
   (option, value) =>
     readStringList(option, value, fallback);
 
+/** A list of texts, each read by `readItem` under its index: `cors.methods[0]`. */
+export const list =
+  <T>(readItem: ReadOption<T>, fallback: readonly string[] = []): ReadOption<readonly T[]> =>
+  (option, value) =>
+    readStringList(option, value, fallback).map((item, index) => readItem(`${option}[${index}]`, item));
+
 /** One of some texts. */
 export const choice =
   <const T extends string>(allowed: readonly T[], fallback: T): ReadOption<T> =>
@@ -95,6 +101,18 @@ export const bytes =
 /** What a timer is to wait, in milliseconds; `false` for no limit, `undefined` where it was left out. */
 export const timeLimit: ReadOption<number | false | undefined> = (option, value) =>
   value === undefined || value === false ? value : readTimerMs(option, value);
+
+/** What `convert` makes of the value that was read. */
+export const mapped =
+  <T, U>(read: ReadOption<T>, convert: (value: T) => U): ReadOption<U> =>
+  (option, value) =>
+    convert(read(option, value));
+
+/** The same reader; where the option was left out, it reads what `readVariable` returns. */
+export const orVariable =
+  <T>(read: ReadOption<T>, readVariable: () => unknown): ReadOption<T> =>
+  (option, value) =>
+    read(option, value === undefined ? readVariable() : value);
 
 /** The same reader for an option that may be left out. */
 export const optional =

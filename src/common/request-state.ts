@@ -21,11 +21,12 @@ export interface Client {
   readonly forwardedHosts: readonly string[] | undefined;
 }
 
+/** How much of a body has arrived. */
 export interface BodyProgress {
-  readonly bytes: number;
-  /** How many may come; a route may lower it. */
+  bytes: number;
+  /** How many bytes may arrive; a route may lower it. */
   maxBytes: number;
-  /** Whether it came in a Content-Encoding that nobody has undone, and no guard has let it pass as it is. */
+  /** Whether the body has a Content-Encoding that was not decoded, so that a parser reads other bytes than were sent. */
   isCoded: boolean;
 }
 

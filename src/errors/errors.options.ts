@@ -1,4 +1,5 @@
-import { readBoolean, readObject, receivedError } from '../common/read-options.js';
+import { boolean, optional, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import { receivedError } from '../common/read-options.js';
 
 export interface ErrorsOptions {
   /**
@@ -13,31 +14,26 @@ export interface ErrorsOptions {
   exposeMessages?: boolean;
 }
 
-export interface ResolvedErrors {
-  readonly typeBase: string | undefined;
-  readonly exposeMessages: boolean;
-}
-
 export const RESOLVED_ERRORS = Symbol('agent-security:errors');
 
+const TABLE = {
+  typeBase: optional(readTypeBase),
+  exposeMessages: boolean(true),
+} satisfies OptionTable<ErrorsOptions>;
+
+export type ResolvedErrors = Resolved<typeof TABLE>;
+
 export function resolveErrors(input: unknown): ResolvedErrors | false {
-  if (input === false) return false;
-  const options = readObject('errors', input, ['typeBase', 'exposeMessages']);
-  const { typeBase } = options;
-  if (
-    typeBase !== undefined &&
-    (typeof typeBase !== 'string' || !/^(?:[a-z][a-z0-9+.-]*:|\/)[\x21-\x7e]*$/i.test(typeBase))
-  ) {
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      'errors.typeBase',
-      'must be a URI',
-      'Write for example "https://api.example.com/problems/".',
-      typeBase,
-    );
-  }
-  return {
-    typeBase: typeBase as string | undefined,
-    exposeMessages: readBoolean('errors.exposeMessages', options.exposeMessages, true),
-  };
+  return input === false ? false : readTable('errors', input, TABLE);
+}
+
+function readTypeBase(option: string, value: unknown): string {
+  if (typeof value === 'string' && /^(?:[a-z][a-z0-9+.-]*:|\/)[\x21-\x7e]*$/i.test(value)) return value;
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be a URI',
+    'Write for example "https://api.example.com/problems/".',
+    value,
+  );
 }

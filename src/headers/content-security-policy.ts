@@ -1,7 +1,8 @@
 /* Content-Security-Policy text from directives. Everything that could end a directive or a policy is refused, so that no
  * configured value can carry a second one. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isRecord, readBoolean, readObject, receivedError, rejectMissing } from '../common/read-options.js';
+import { boolean, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import { isRecord, receivedError, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 
 /** A source or a list of sources; `true` or `[]` for a directive without a value; `false` leaves it out. */
@@ -44,7 +45,12 @@ export const HTML_DIRECTIVES: ContentSecurityPolicyDirectives = {
 /** Twice the longest directive there is. */
 const MAX_NAME_LENGTH = 60;
 
-const OPTION_KEYS = ['directives', 'reportOnly', 'useDefaults'] as const;
+const TABLE = {
+  directives: readDirectives,
+  reportOnly: boolean(false),
+  useDefaults: boolean(true),
+} satisfies OptionTable<ContentSecurityPolicyOptions>;
+
 const MUST_BE_QUOTED =
   /^(?:self|none|strict-dynamic|report-sample|unsafe-inline|unsafe-eval|unsafe-hashes|wasm-unsafe-eval|inline-speculation-rules)$|^(?:nonce|sha256|sha384|sha512)-/i;
 
@@ -56,19 +62,19 @@ export function resolvePolicy(
 ): ResolvedPolicy | undefined {
   if (input === false) return undefined;
   const given = input === true || input === undefined ? {} : input;
-  const isOptions = isRecord(given) && OPTION_KEYS.some(key => key in given);
-  const options = readObject(option, isOptions ? given : { directives: given }, OPTION_KEYS);
-  const useDefaults = readBoolean(`${option}.useDefaults`, options.useDefaults, true);
-  const reportOnly = readBoolean(`${option}.reportOnly`, options.reportOnly, false);
-  const directives = new Map<string, readonly string[]>();
-  if (useDefaults) addDirectives(option, defaults, directives);
+  const isOptions = isRecord(given) && Object.keys(TABLE).some(key => key in given);
   const own = isOptions ? `${option}.directives` : option;
-  addDirectives(own, readDirectives(own, options.directives), directives);
+  const options: Resolved<typeof TABLE> = isOptions
+    ? readTable(option, given, TABLE)
+    : { directives: readDirectives(option, given), reportOnly: false, useDefaults: true };
+  const directives = new Map<string, readonly string[]>();
+  if (options.useDefaults) addDirectives(option, defaults, directives);
+  addDirectives(own, options.directives, directives);
   if (directives.size === 0) {
     throw cspError(option, input, 'has no directive', `Add some, or set ${option} to false.`);
   }
   const text = Array.from(directives, ([name, values]) => [name, ...values].join(' ')).join('; ');
-  return { text, reportOnly };
+  return { text, reportOnly: options.reportOnly };
 }
 
 function readDirectives(option: string, value: unknown): ContentSecurityPolicyDirectives {

@@ -1,10 +1,8 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { boolean, type OptionTable, optional, readTable, texts } from '../common/option-table.js';
 import {
-  isRecord,
-  readBoolean,
   type ReadEnvironment,
   readListVariable,
-  readObject,
   readPaths,
   readStringList,
   receivedError,
@@ -54,24 +52,26 @@ export interface ResolvedHosts {
 /** Loopback names only: a developer's machine is exactly what DNS rebinding attacks. */
 export const DEFAULT_HOSTS: readonly string[] = ['localhost', '*.localhost', '127.0.0.1', '[::1]'];
 
+const TABLE = {
+  allow: optional(texts()),
+  exemptPaths: readPaths,
+  insecureAnyHost: boolean(false),
+} satisfies OptionTable<HostsOptions>;
+
 export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHosts | false {
   if (input === false) return false;
-  const options = readObject('hosts', Array.isArray(input) ? { allow: input } : input, [
-    'allow',
-    'exemptPaths',
-    'insecureAnyHost',
-  ]);
-  const anyHost = readBoolean('hosts.insecureAnyHost', options.insecureAnyHost, false);
-  const fromOptions = options.allow !== undefined;
-  const fromEnvironment = fromOptions ? undefined : readListVariable(env, 'ALLOWED_HOSTS');
-  const optionName = isRecord(input) ? 'hosts.allow' : 'hosts';
-  const option = fromEnvironment ? 'ALLOWED_HOSTS' : optionName;
-  const allow = readStringList(option, fromOptions ? options.allow : fromEnvironment, DEFAULT_HOSTS);
+  const isList = Array.isArray(input);
+  const options = readTable('hosts', isList ? {} : input, TABLE);
+  const given = isList ? readStringList('hosts', input, []) : options.allow;
+  const variable = given === undefined ? readListVariable(env, 'ALLOWED_HOSTS') : undefined;
+  const option = isList ? 'hosts' : variable === undefined ? 'hosts.allow' : 'ALLOWED_HOSTS';
   return {
-    patterns: anyHost ? NO_PATTERNS : resolveHostPatterns(option, allow),
-    exemptPaths: readPaths('hosts.exemptPaths', options.exemptPaths),
-    anyHost,
-    setting: fromOptions ? option : 'hosts (or ALLOWED_HOSTS)',
+    patterns: options.insecureAnyHost
+      ? NO_PATTERNS
+      : resolveHostPatterns(option, given ?? variable ?? DEFAULT_HOSTS),
+    exemptPaths: options.exemptPaths,
+    anyHost: options.insecureAnyHost,
+    setting: given === undefined ? 'hosts (or ALLOWED_HOSTS)' : option,
   };
 }
 

@@ -1,5 +1,5 @@
 import { type ExecutionContext, HttpException } from '@nestjs/common';
-import { graphqlExtensions } from '../common/graphql-extensions.js';
+import { graphqlExtensions } from './graphql-extensions.js';
 import { problemOf, toProblem } from '../common/problem.js';
 import { handshakeOf, stateOfRequest } from '../common/request-state.js';
 

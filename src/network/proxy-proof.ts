@@ -2,7 +2,9 @@
  * A header with a fixed value would be a password that every hop reads and anybody can send again. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readInteger, readObject, readStringList, receivedError } from '../common/read-options.js';
+import { isToken } from '../common/is-token.js';
+import { integer, type OptionTable, readTable } from '../common/option-table.js';
+import { readStringList, receivedError } from '../common/read-options.js';
 
 export interface ProxyProofOptions {
   /** The secrets that proxies sign with, at least 32 characters each; several while one replaces another. */
@@ -13,41 +15,43 @@ export interface ProxyProofOptions {
   maxAgeSeconds?: number;
 }
 
+const TABLE = {
+  secrets: readSecrets,
+  header: readHeader,
+  maxAgeSeconds: integer(60, 1, 3_600),
+} satisfies OptionTable<ProxyProofOptions>;
+
 export interface ResolvedProxyProof {
   readonly secrets: readonly string[];
   readonly header: string;
   readonly maxAgeMs: number;
 }
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-
 export function resolveProxyProof(option: string, input: unknown): ResolvedProxyProof {
-  const options = readObject(option, input, ['secrets', 'header', 'maxAgeSeconds']);
-  const secrets = readStringList(`${option}.secrets`, options.secrets, []);
-  if (secrets.length === 0 || secrets.some(secret => secret.length < 32)) {
-    throw new AgentSecurityConfigError(
-      'ASEC_PROXY_SECRET',
-      `${option}.secrets`,
-      'must hold secrets of at least 32 characters, received others',
-      'Make one with: openssl rand -hex 32. Give it to the proxy and to this app alone.',
-    );
-  }
-  const header = options.header ?? 'X-Proxy-Signature';
-  if (typeof header !== 'string' || !TOKEN.test(header)) {
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      `${option}.header`,
-      'must be the name of a header',
-      'Write for example "X-Proxy-Signature".',
-      header,
-    );
-  }
-  return {
-    secrets,
-    header: header.toLowerCase(),
-    maxAgeMs:
-      readInteger(`${option}.maxAgeSeconds`, options.maxAgeSeconds, 60, { min: 1, max: 3_600 }) * 1_000,
-  };
+  const { secrets, header, maxAgeSeconds } = readTable(option, input, TABLE);
+  return { secrets, header, maxAgeMs: maxAgeSeconds * 1_000 };
+}
+
+function readSecrets(option: string, value: unknown): readonly string[] {
+  const secrets = readStringList(option, value, []);
+  if (secrets.length > 0 && secrets.every(secret => secret.length >= 32)) return secrets;
+  throw new AgentSecurityConfigError(
+    'ASEC_PROXY_SECRET',
+    option,
+    'must hold secrets of at least 32 characters, received others',
+    'Make one with: openssl rand -hex 32. Give it to the proxy and to this app alone.',
+  );
+}
+
+function readHeader(option: string, value: unknown = 'X-Proxy-Signature'): string {
+  if (typeof value === 'string' && isToken(value)) return value.toLowerCase();
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be the name of a header',
+    'Write for example "X-Proxy-Signature".',
+    value,
+  );
 }
 
 /** What a proof speaks for. */

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readFunction, readObject, readString, receivedError } from '../common/read-options.js';
+import { isToken } from '../common/is-token.js';
+import { fn, mapped, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import { readString, receivedError } from '../common/read-options.js';
 
 export interface RequestIdOptions {
   /** The header that is read and answered. @default 'X-Request-ID' */
@@ -14,14 +16,6 @@ export interface RequestIdOptions {
   generate?: () => string;
 }
 
-export interface ResolvedRequestId {
-  readonly header: string;
-  /** The header's name as Node gives it. */
-  readonly lowerCaseHeader: string;
-  readonly accept: RegExp | undefined;
-  readonly generate: () => string;
-}
-
 export const DEFAULT_REQUEST_ID_HEADER = 'X-Request-ID';
 
 /** Headers with a meaning of their own: a client must not choose them by choosing an ID, nor read a credential as one. */
@@ -30,31 +24,39 @@ const RESERVED =
 
 const DEFAULT_PATTERN = /^[\w.:@+=-]{1,128}$/;
 
+const TABLE = {
+  header: readHeader,
+  accept: readAccept,
+  generate: mapped(fn<() => unknown>(), withSafeResult),
+} satisfies OptionTable<RequestIdOptions>;
+
+export interface ResolvedRequestId extends Resolved<typeof TABLE> {
+  /** The header's name as Node gives it. */
+  readonly lowerCaseHeader: string;
+}
+
 export function resolveRequestId(input: unknown): ResolvedRequestId | false {
   if (input === false) return false;
-  const options = readObject('requestId', input, ['header', 'accept', 'generate']);
-  const header = readString('requestId.header', options.header, DEFAULT_REQUEST_ID_HEADER);
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(header) || RESERVED.test(header)) {
-    throw receivedError(
-      'ASEC_REQUEST_ID_HEADER',
-      'requestId.header',
-      'must be a header name that has no meaning of its own',
-      'Write for example "X-Request-ID" or "X-Correlation-ID".',
-      header,
-    );
-  }
-  return {
+  const options = readTable('requestId', input, TABLE);
+  return { ...options, lowerCaseHeader: options.header.toLowerCase() };
+}
+
+function readHeader(option: string, value: unknown): string {
+  const header = readString(option, value, DEFAULT_REQUEST_ID_HEADER);
+  if (isToken(header) && header.length <= 64 && !RESERVED.test(header)) return header;
+  throw receivedError(
+    'ASEC_REQUEST_ID_HEADER',
+    option,
+    'must be a header name that has no meaning of its own',
+    'Write for example "X-Request-ID" or "X-Correlation-ID".',
     header,
-    lowerCaseHeader: header.toLowerCase(),
-    accept: resolveAccept(options.accept),
-    generate: checked(readFunction<() => unknown>('requestId.generate', options.generate)),
-  };
+  );
 }
 
 /** What may stand in a header and in a log line, whatever a custom pattern says: it stops forged lines and headers. */
 export const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
 
-function checked(generate: (() => unknown) | undefined): () => string {
+function withSafeResult(generate: (() => unknown) | undefined): () => string {
   if (generate === undefined) return randomUUID;
   return () => {
     let id: unknown;
@@ -67,14 +69,14 @@ function checked(generate: (() => unknown) | undefined): () => string {
   };
 }
 
-function resolveAccept(accept: unknown): RegExp | undefined {
+function readAccept(option: string, accept: unknown): RegExp | undefined {
   if (accept === undefined || accept === true) return DEFAULT_PATTERN;
   if (accept === false) return undefined;
   // Without g and y: those flags make a pattern remember, so that it would take every other ID.
   if (accept instanceof RegExp) return new RegExp(accept.source, accept.flags.replace(/[gy]/g, ''));
   throw receivedError(
     'ASEC_OPTION_TYPE',
-    'requestId.accept',
+    option,
     'must be true, false or a regular expression',
     'Pass for example /^[0-9a-f-]{36}$/.',
     accept,

@@ -1,7 +1,8 @@
 import { realpathSync, statSync } from 'node:fs';
 import { Injectable, type PipeTransform } from '@nestjs/common';
 import { ProblemException } from '../http/problem.exception.js';
-import { readBoolean, readObject, readString, receivedError } from '../common/read-options.js';
+import { boolean, type OptionTable, readTable } from '../common/option-table.js';
+import { readRequired, receivedError } from '../common/read-options.js';
 import { checkSafePath } from './check-safe-path.js';
 import { resolveWithin } from './resolve-within.js';
 
@@ -11,6 +12,8 @@ export interface SafePathOptions {
   /** Whether names may begin with a dot (`.env`, `.git`). @default false */
   dotfiles?: boolean;
 }
+
+const TABLE = { root: readRoot, dotfiles: boolean(false) } satisfies OptionTable<SafePathOptions>;
 
 /**
  * Turns a path from a request into the absolute path of something within `root`, or answers 400 `path_invalid`: for steps up, absolute
@@ -28,9 +31,9 @@ export class SafePathPipe implements PipeTransform<unknown, Promise<string>> {
   readonly #dotfiles: boolean;
 
   constructor(options: SafePathOptions) {
-    const { root, dotfiles } = readObject('SafePathPipe', options, ['root', 'dotfiles']);
-    this.#root = readRoot(readString('SafePathPipe.root', root ?? null, ''));
-    this.#dotfiles = readBoolean('SafePathPipe.dotfiles', dotfiles, false);
+    const { root, dotfiles } = readTable('SafePathPipe', options, TABLE);
+    this.#root = root;
+    this.#dotfiles = dotfiles;
   }
 
   async transform(value: unknown): Promise<string> {
@@ -47,16 +50,17 @@ export class SafePathPipe implements PipeTransform<unknown, Promise<string>> {
   }
 }
 
-function readRoot(root: string): string {
+function readRoot(option: string, value: unknown): string {
+  const root = readRequired(option, value);
   try {
     const real = realpathSync(root);
     if (statSync(real).isDirectory()) return real;
   } catch {
-    // It is refused below.
+    // Rejected below.
   }
   throw receivedError(
     'ASEC_OPTION_TYPE',
-    'SafePathPipe.root',
+    option,
     'must be a folder that exists',
     'Create it before the app starts.',
     root,

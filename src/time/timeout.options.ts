@@ -1,5 +1,5 @@
-import { readTimerMs } from '../common/read-duration.js';
-import { isRecord, readGiven, readObject, receivedError } from '../common/read-options.js';
+import { type OptionTable, readTable, timeLimit } from '../common/option-table.js';
+import { isRecord, readGiven, receivedError } from '../common/read-options.js';
 
 /** Milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
 type Limit = false | number | string;
@@ -55,35 +55,35 @@ export interface ServerLimits {
 export const DEFAULT_IDLE_MS = 300_000;
 const DEFAULT_SHUTDOWN_MS = 8_000;
 
+const ROUTE_TABLE = { handler: timeLimit, idle: timeLimit } satisfies OptionTable<RouteTimeout>;
+
+const TABLE = {
+  ...ROUTE_TABLE,
+  headers: timeLimit,
+  request: timeLimit,
+  keepAlive: timeLimit,
+  shutdown: (option, value = DEFAULT_SHUTDOWN_MS) => timeLimit(option, value) as number | false,
+} satisfies OptionTable<TimeoutOptions>;
+
 export function resolveTimeout(input: unknown): ResolvedTimeout | false {
   if (input === false) return false;
-  const given = isLimit(input) ? { handler: input } : input;
-  const options = readObject('timeout', given, [
-    'handler',
-    'idle',
-    'headers',
-    'request',
-    'keepAlive',
-    'shutdown',
-  ]);
+  const isLimit = typeof input === 'string' || typeof input === 'number';
+  const limits = readTable('timeout', isLimit ? { handler: input } : input, TABLE);
   return {
-    ...readRoute('timeout', options),
-    server: {
-      headersMs: readLimit('timeout.headers', options.headers),
-      requestMs: readLimit('timeout.request', options.request),
-      keepAliveMs: readLimit('timeout.keepAlive', options.keepAlive),
-    },
-    shutdownMs: readLimit('timeout.shutdown', options.shutdown) ?? DEFAULT_SHUTDOWN_MS,
+    handlerMs: limits.handler,
+    idleMs: limits.idle,
+    server: { headersMs: limits.headers, requestMs: limits.request, keepAliveMs: limits.keepAlive },
+    shutdownMs: limits.shutdown,
   };
 }
 
 export function resolveRouteTimeout(option: string, input: unknown): ResolvedRouteTimeout {
   if (!isRecord(input)) {
     const limit = readGiven(option, input);
-    return { handlerMs: readLimit(option, limit), idleMs: limit === false ? false : undefined };
+    return { handlerMs: timeLimit(option, limit), idleMs: limit === false ? false : undefined };
   }
-  const options = readObject(option, input, ['handler', 'idle']);
-  if (Object.keys(options).length > 0) return readRoute(option, options);
+  const { handler, idle } = readTable(option, input, ROUTE_TABLE);
+  if (handler !== undefined || idle !== undefined) return { handlerMs: handler, idleMs: idle };
   throw receivedError(
     'ASEC_OPTIONS_MISSING',
     option,
@@ -91,17 +91,4 @@ export function resolveRouteTimeout(option: string, input: unknown): ResolvedRou
     'Write for example { handler: "30s" }, or false for none.',
     input,
   );
-}
-
-function readRoute(option: string, options: { handler?: unknown; idle?: unknown }): ResolvedRouteTimeout {
-  return {
-    handlerMs: readLimit(`${option}.handler`, options.handler),
-    idleMs: readLimit(`${option}.idle`, options.idle),
-  };
-}
-
-const isLimit = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number';
-
-function readLimit(option: string, value: unknown): number | false | undefined {
-  return value === undefined || value === false ? value : readTimerMs(option, value);
 }

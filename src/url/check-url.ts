@@ -14,14 +14,14 @@ const ALLOWED: UrlDecision = { allowed: true };
 const SUSPICIOUS = /[^!#-$&-:<-[\]-~]|\/[./]/;
 
 /** A path of the forms that a request line may carry; `*` and `CONNECT`'s authority have none. */
-export function checkUrl(target: string, { maxLength, allowed }: ResolvedUrl): UrlDecision {
+export function checkUrl(target: string, { maxLength, insecureAllow }: ResolvedUrl): UrlDecision {
   if (target.length > maxLength) return { allowed: false, reason: 'too-long' };
   if (target.charCodeAt(0) === 0x2f && !SUSPICIOUS.test(target)) return ALLOWED;
   const path = requestPath(target);
   if (path === '*') return ALLOWED;
   if (path.charCodeAt(0) !== 0x2f) return { allowed: false, reason: 'malformed' };
   if (!SUSPICIOUS.test(path)) return ALLOWED;
-  const reason = findReason(path, allowed);
+  const reason = findReason(path, insecureAllow);
   return reason === undefined ? ALLOWED : { allowed: false, reason };
 }
 

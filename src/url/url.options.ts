@@ -1,4 +1,12 @@
-import { readChoice, readInteger, readObject, readStringList } from '../common/read-options.js';
+import {
+  choice,
+  integer,
+  list,
+  mapped,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
 
 /** Forms of a path that two readers may take for different paths. */
 export const AMBIGUITIES = [
@@ -26,19 +34,16 @@ export interface UrlOptions {
   insecureAllow?: readonly UrlAmbiguity[];
 }
 
-export interface ResolvedUrl {
-  readonly maxLength: number;
-  readonly allowed: ReadonlySet<UrlAmbiguity>;
-}
+const TABLE = {
+  maxLength: integer(8192, 1, 65_536),
+  insecureAllow: mapped(
+    list(choice(AMBIGUITIES, 'backslash')),
+    (forms): ReadonlySet<UrlAmbiguity> => new Set(forms),
+  ),
+} satisfies OptionTable<UrlOptions>;
+
+export type ResolvedUrl = Resolved<typeof TABLE>;
 
 export function resolveUrl(input: unknown): ResolvedUrl | false {
-  if (input === false) return false;
-  const options = readObject('url', input, ['maxLength', 'insecureAllow']);
-  const allowed = readStringList('url.insecureAllow', options.insecureAllow, []);
-  for (const [index, name] of allowed.entries())
-    readChoice(`url.insecureAllow[${index}]`, name, AMBIGUITIES, 'backslash');
-  return {
-    maxLength: readInteger('url.maxLength', options.maxLength, 8192, { min: 1, max: 65_536 }),
-    allowed: new Set(allowed as UrlAmbiguity[]),
-  };
+  return input === false ? false : readTable('url', input, TABLE);
 }

@@ -1,4 +1,4 @@
-import { readBoolean, readObject } from '../common/read-options.js';
+import { boolean, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
 
 export interface WebSocketsOptions {
   /**
@@ -9,11 +9,9 @@ export interface WebSocketsOptions {
   requireTls?: boolean;
 }
 
-export interface ResolvedWebSockets {
-  readonly requireTls: boolean;
-}
+const TABLE = { requireTls: boolean(false) } satisfies OptionTable<WebSocketsOptions>;
 
-export function resolveWebSockets(input: unknown): ResolvedWebSockets {
-  const options = readObject('webSockets', input, ['requireTls']);
-  return { requireTls: readBoolean('webSockets.requireTls', options.requireTls, false) };
-}
+export type ResolvedWebSockets = Resolved<typeof TABLE>;
+
+export const resolveWebSockets = (input: unknown): ResolvedWebSockets =>
+  readTable('webSockets', input, TABLE);

@@ -148,7 +148,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
     'nor has a tag or a scope; a hash begins with "~", which is not plain',
   ],
   [
-    "cors/cors.options.ts `${scheme}://${name}${port === undefined ? '' : `:${port}`}`",
+    "cors/origin-patterns.ts `${scheme}://${name}${port === undefined ? '' : `:${port}`}`",
     'an origin, as serialized',
   ],
   ['cors/decide-cors.ts `${scheme}://${name.slice(dot + 1)}${tail}`', 'as above'],

@@ -3,7 +3,7 @@ import { checkUrl, type UrlDecision } from '../../src/url/check-url.js';
 import { AMBIGUITIES, type ResolvedUrl, type UrlAmbiguity } from '../../src/url/url.options.js';
 
 const check = (target: string, allowed: readonly UrlAmbiguity[] = [], maxLength = 100): UrlDecision =>
-  checkUrl(target, { maxLength, allowed: new Set(allowed) });
+  checkUrl(target, { maxLength, insecureAllow: new Set(allowed) });
 
 type Reason = Exclude<UrlDecision, { allowed: true }>['reason'];
 type Row = [title: string, target: string, expected: Reason | undefined];
@@ -111,7 +111,7 @@ describe('checkUrl', () => {
       '//',
       '%',
     ];
-    const settings: ResolvedUrl = { maxLength: 1000, allowed: new Set() };
+    const settings: ResolvedUrl = { maxLength: 1000, insecureAllow: new Set() };
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...tokens), { maxLength: 10 }), parts => {
         const target = `/${parts.join('')}`;

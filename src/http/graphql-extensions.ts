@@ -1,6 +1,6 @@
 /* A rejection as GraphQL clients read it: `extensions` of the error, which graphql-js takes from what a resolver throws. */
 import { STATUS_CODES } from 'node:http';
-import type { ProblemDetails } from './problem.js';
+import type { ProblemDetails } from '../common/problem.js';
 
 export interface GraphqlExtensions {
   /** As Apollo and others name it. */
