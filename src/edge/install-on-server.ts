@@ -4,10 +4,10 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { keepErrorListener } from './answer.js';
 import type { Edge } from './edge.js';
+import { answerParserError } from './parser-error.js';
 
 /** What an Express app takes in place of its own last answer: what is to happen to a request that nobody answered. */
 export type AnswerUnhandled = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
@@ -132,28 +132,4 @@ const isNotDefault = ({ name }: { readonly name: string }): boolean =>
 function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void): void {
   if (admitted === true) go();
   else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && go());
-}
-
-function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, edge: Edge): void {
-  const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
-  // The other side is gone, or an answer is on its way that another must not interrupt.
-  if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) socket.destroy();
-  else edge.answerUnreadable(socket, parserProblem(error.code));
-}
-
-function parserProblem(code: string | undefined): ProblemFields {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return { status: 431, code: 'too_many_headers', detail: 'The head of the request is too large.' };
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { status: 408, code: 'request_timeout', detail: 'The request did not arrive in time.' };
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return {
-        status: 413,
-        code: 'body_too_large',
-        detail: 'The chunks of the body carry too much beside it.',
-      };
-    default:
-      return { status: 400, code: 'request_malformed', detail: 'The request is not valid HTTP.' };
-  }
 }

@@ -4,52 +4,25 @@
  *
  * Nearly always the author's headers and these have no name in common. Then these go into the head as the text that they became at
  * start-up: Node would look at every character of every header anew for each response, which costs more than all the rest. */
-import {
-  type IncomingMessage,
-  type OutgoingHttpHeader,
-  type OutgoingHttpHeaders,
-  ServerResponse,
-} from 'node:http';
-import { appendToHead, CAN_APPEND_TO_HEAD, isHeaderValue } from './head-text.js';
-import {
-  CORS_NAMES,
-  eachPair,
-  type HeaderTemplate,
-  sharedValue,
-  type FixedHeaders,
-} from '../common/header-template.js';
-import { PROBLEM_CONTENT_TYPE } from '../common/problem.js';
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { eachPair, sharedValue } from '../common/header-template.js';
 import {
   REQUEST_STATE,
   type RequestState,
   type RequestWithState,
   type ResponseWithState,
 } from '../common/request-state.js';
-
-interface FixedHeadersState {
-  readonly id: string;
-  readonly template: HeaderTemplate;
-  readonly client: { readonly secure: boolean };
-}
-
-/** The headers that stand whatever error is answered, name and value in turn: for answers without a response object. */
-export function fixedHeaders(state: FixedHeadersState): readonly string[] {
-  return [...requestIdPair(state), ...fixedHeadersOf(state, undefined, 400).pairs];
-}
-
-function requestIdPair({ id, template }: FixedHeadersState): readonly string[] {
-  return id === '' || template.requestIdHeader === undefined ? [] : [template.requestIdHeader, id];
-}
-
-function fixedHeadersOf(
-  { template, client }: FixedHeadersState,
-  contentType: unknown,
-  status: number,
-): FixedHeaders {
-  const variants = status >= 400 ? template.errors : template;
-  const variant = isHtml(contentType) ? variants.html : variants.data;
-  return client.secure ? variant.secure : variant.plain;
-}
+import { fixedHeadersOf, requestIdPair } from './fixed-headers.js';
+import { appendToHead, CAN_APPEND_TO_HEAD, isHeaderValue } from './head-text.js';
+import {
+  CONTENT_TYPE,
+  isDropped,
+  isEntangled,
+  isForeignCorsHeader,
+  mergeVary,
+  withoutCharset,
+} from './header-rules.js';
+import { type OwnHeaders, setOwnHeaders, withExactType } from './own-headers.js';
 
 /** Makes a response write its headers through its state. */
 export function attachState(response: ServerResponse, request: IncomingMessage, state: RequestState): void {
@@ -60,9 +33,6 @@ export function attachState(response: ServerResponse, request: IncomingMessage, 
   response.writeHead = writeHead as ServerResponse['writeHead'];
   if (request.httpVersionMajor >= 2) coverHttp2Response(response);
 }
-
-type OwnHeaders =
-  OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | readonly [string, OutgoingHttpHeader][];
 
 function writeHead(
   this: ResponseWithState,
@@ -137,10 +107,6 @@ function coverHttp2Response(response: ServerResponse): void {
   };
 }
 
-function isHtml(contentType: unknown): boolean {
-  return typeof contentType === 'string' && /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(contentType);
-}
-
 /**
  * The lines that go into a response's head as they are; `undefined` if something that its author set changes one of them or is changed
  * by one, or if its head is no text of Node's (app.inject(), HTTP/2, a library that wraps it).
@@ -175,18 +141,6 @@ function linesFor(
   return lines;
 }
 
-/** Whether a header of the author's has to be judged together with the module's. */
-function isEntangled(lower: string, { template, cors: { grant } }: RequestState, status: number): boolean {
-  return (
-    template.names.has(lower) ||
-    LATE_HEADERS.has(lower) ||
-    isDropped(lower, template, status) ||
-    (grant !== undefined && CORS_NAMES.has(lower)) ||
-    // With it, Node sends the head as soon as it is written.
-    lower === 'expect'
-  );
-}
-
 /** The general way: each of the module's headers is set on the response, if its author leaves room for it. */
 function addMissingHeaders(response: ServerResponse, state: RequestState, status: number): void {
   for (const name of response.getHeaderNames()) {
@@ -213,96 +167,5 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
       // To throw here would end the process: whoever writes a head is not prepared for an error of somebody else's header.
       if (!response.hasHeader(name) && isHeaderValue(value)) response.setHeader(name, value);
     });
-  }
-}
-
-function setOwnHeaders(response: ServerResponse, own: OwnHeaders | undefined): void {
-  const repeated = new Map<string, OutgoingHttpHeader>();
-  eachHeader(own, (name, value) => {
-    const lower = name.toLowerCase();
-    const earlier = repeated.get(lower);
-    const whole = earlier === undefined ? value : [earlier, value].flat().map(String);
-    repeated.set(lower, whole);
-    response.setHeader(name, whole as string);
-  });
-}
-
-const CONTENT_TYPE = 'content-type';
-
-/** Names that a grant, a quota or a challenge adds: a handler may have chosen them too. */
-const LATE_HEADERS: ReadonlySet<string> = new Set([
-  'x-ratelimit-limit',
-  'x-ratelimit-remaining',
-  'x-ratelimit-reset',
-  'ratelimit',
-  'ratelimit-policy',
-  'retry-after',
-  'www-authenticate',
-  'x-token-expired',
-]);
-
-/** `X-Powered-By` tells attackers what to try; what lets a cache keep an answer was not meant for the error in its place. */
-function isDropped(lower: string, template: HeaderTemplate, status: number): boolean {
-  if (lower === 'x-powered-by') return template.removePoweredBy;
-  if (status < 400) return false;
-  return lower === 'etag' || (template.forceNoStoreOnErrors && isCachePolicy(lower));
-}
-
-/** `Cache-Control`, and what caches put above it: RFC 9213 (`CDN-Cache-Control` and its like), `Surrogate-Control`, `Expires`. */
-function isCachePolicy(lower: string): boolean {
-  return lower.endsWith('cache-control') || lower === 'surrogate-control' || lower === 'expires';
-}
-
-/** What a grant decides; the rest of `Access-Control-*` belongs to a preflight's answer, which is our own. */
-const GRANTED_NAMES: ReadonlySet<string> = new Set([
-  'access-control-allow-origin',
-  'access-control-allow-credentials',
-  'access-control-expose-headers',
-]);
-
-/** CORS is decided in one place: what a handler or another middleware says of it is not sent, be it `*`. */
-function isForeignCorsHeader(lower: string, { cors: { grant }, template }: RequestState): boolean {
-  if (!CORS_NAMES.has(lower)) return false;
-  return grant === undefined ? template.names.has(lower) : GRANTED_NAMES.has(lower);
-}
-
-/** Express adds a charset to every text; JSON has no such parameter (RFC 8259 section 11). */
-function withoutCharset<T>(value: T): T | string {
-  return typeof value === 'string' && value.startsWith(PROBLEM_CONTENT_TYPE) ? PROBLEM_CONTENT_TYPE : value;
-}
-
-function mergeVary(own: OutgoingHttpHeader): string {
-  const text = Array.isArray(own) ? own.join(', ') : String(own);
-  const names = text.split(',').map(name => name.trim().toLowerCase());
-  return names.includes('*') || names.includes('origin') ? text : text === '' ? 'Origin' : `${text}, Origin`;
-}
-
-function withExactType(own: OutgoingHttpHeaders | undefined): OutgoingHttpHeaders | undefined {
-  for (const name in own) {
-    if (name.length !== CONTENT_TYPE.length || name.toLowerCase() !== CONTENT_TYPE) continue;
-    const value = own[name]!;
-    const exact = withoutCharset(value);
-    return exact === value ? own : { ...own, [name]: exact };
-  }
-  return own;
-}
-
-/** Node takes an object, a flat list of names and values, or a list of pairs. */
-function eachHeader(
-  own: OwnHeaders | undefined,
-  visit: (name: string, value: OutgoingHttpHeader) => void,
-): void {
-  if (own === undefined || own === null) return;
-  if (!Array.isArray(own)) {
-    for (const name in own) {
-      const value = (own as OutgoingHttpHeaders)[name];
-      if (value !== undefined) visit(name, value);
-    }
-  } else if (Array.isArray(own[0])) {
-    for (const [name, value] of own as [string, OutgoingHttpHeader][]) visit(name, value);
-  } else {
-    for (let index = 0; index < own.length; index += 2) {
-      visit(String(own[index]), own[index + 1] as OutgoingHttpHeader);
-    }
   }
 }
