@@ -1,10 +1,10 @@
-/* Spans of time in options: "15 minutes", "30s". */
+/* Durations in options: "15 minutes", "30s". */
 import { receivedError } from './read-options.js';
 import { readTimeUnit, UNIT_MS } from './time-unit.js';
 
 /**
- * A span as text, in milliseconds. A bare number is refused: some read it as seconds, some as milliseconds.
- * @throws AgentSecurityConfigError for what is no span, or is outside the range
+ * Reads a duration with a unit, in milliseconds. A bare number is rejected, since it may mean seconds or milliseconds.
+ * @throws AgentSecurityConfigError for a value that is no duration, or outside the range
  */
 export function readDuration(
   option: string,
@@ -18,7 +18,7 @@ export function readDuration(
     throw receivedError(
       'ASEC_OPTION_TYPE',
       option,
-      'must be a span of time',
+      'must be a duration',
       'Write for example "15 minutes" or "30s"; units are ms, s, min, h, d or their names.',
       value,
     );
@@ -28,19 +28,19 @@ export function readDuration(
       'ASEC_OPTION_RANGE',
       option,
       `must be from ${range.min} to ${range.max}`,
-      'Choose a span in that range.',
+      'Choose a duration in that range.',
       value,
     );
   }
   return ms;
 }
 
-/** The longest that a timer of Node's can wait. */
+/** The longest delay of Node's timers. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * What a timer is to wait, in milliseconds: a number of them, or a span as text.
- * @throws AgentSecurityConfigError for what is neither, or longer than a timer can wait
+ * Reads the delay of a timer, in milliseconds: a number, or a duration with a unit.
+ * @throws AgentSecurityConfigError for a value that is neither, or longer than a timer can wait
  */
 export function readTimerMs(option: string, value: unknown): number {
   const ms = typeof value === 'string' ? parseDuration(value) : value;
