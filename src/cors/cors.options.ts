@@ -19,6 +19,11 @@ import {
 } from '../common/read-options.js';
 import { type OriginPatterns, resolveOriginPatterns } from './origin-patterns.js';
 
+/**
+ * Cross-origin resource sharing: which origins may read responses and change state.
+ * @example
+ * AgentSecurityModule.forRoot({ cors: { origins: ['https://app.example.com'], credentials: true } })
+ */
 export interface CorsOptions {
   /**
    * The origins whose scripts may read responses, exactly as browsers send them: `https://app.example.com`, or `https://*.example.com` for

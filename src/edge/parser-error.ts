@@ -5,7 +5,7 @@ import type { Edge } from './edge.js';
 
 export function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, edge: Edge): void {
   const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
-  // The other side is gone, or an answer is on its way that another must not interrupt.
+  // The client has disconnected, or another response is being sent.
   if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) socket.destroy();
   else edge.answerUnreadable(socket, parserProblem(error.code));
 }

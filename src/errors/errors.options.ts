@@ -1,14 +1,20 @@
 import { boolean, optional, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
 import { receivedError } from '../common/read-options.js';
 
+/**
+ * Error responses as problem+json.
+ * @example
+ * AgentSecurityModule.forRoot({ errors: { typeBase: 'https://api.example.com/problems/' } })
+ */
 export interface ErrorsOptions {
   /**
-   * The URI in front of each problem's code, such as `https://api.example.com/problems/`.
-   * @default none: `about:blank` @see RFC 9457 section 3.1.1
+   * The prefix of `type`: a URI or a path, to which the problem's code is appended (`https://api.example.com/problems/` gives
+   * `https://api.example.com/problems/not_found`).
+   * @default none: `type` is `about:blank` @see RFC 9457 section 3.1.1
    */
   typeBase?: string;
   /**
-   * Whether the messages and details of 4xx exceptions reach the client. Those of 5xx never do.
+   * Whether responses contain the messages and members of 4xx exceptions. Those of 5xx exceptions are never sent.
    * @default true
    */
   exposeMessages?: boolean;

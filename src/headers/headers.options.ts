@@ -31,6 +31,8 @@ type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityP
 /**
  * Response headers, under the names of Nest's `SecurityHeadersOptions`. `false` leaves a header out, `true` sends its default, an object
  * sets its parts. A header that a handler sets itself is sent as the handler set it.
+ * @example
+ * AgentSecurityModule.forRoot({ headers: { referrerPolicy: { policy: 'same-origin' }, xPoweredBy: false } })
  */
 export interface SecurityHeadersOptions {
   /**
@@ -170,7 +172,7 @@ const TABLE = {
   xPoweredBy: boolean(true),
 } satisfies OptionTable<SecurityHeadersOptions>;
 
-/** Where the module's headers are off, a route's own start from nothing. */
+/** The base of a route's headers where the module's are off. */
 export const HEADERS_OFF: SecurityHeadersOptions = {
   contentSecurityPolicy: false,
   htmlContentSecurityPolicy: false,

@@ -21,7 +21,11 @@ import {
 } from './header-settings.js';
 import { HEADERS_OFF, type SecurityHeadersOptions } from './headers.options.js';
 
-/** Gives a response the headers of its route. The decorators of this folder bind it to the routes that need it. */
+/**
+ * Sets the response headers of a route. `@SecurityHeaders()`, `@ContentSecurityPolicy()` and `@NoStore()` bind it.
+ * @example
+ * class MyInterceptor extends SecurityHeadersInterceptor {} // extras: { provide: SecurityHeadersInterceptor, useClass: MyInterceptor }
+ */
 @Injectable()
 export class SecurityHeadersInterceptor implements NestInterceptor {
   readonly #templates: RouteMemo<HeaderTemplate>;

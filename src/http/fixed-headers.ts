@@ -1,4 +1,4 @@
-/* The module's headers that do not depend on what the handler does: ready-made by content type, status and connection. */
+/* The module's headers that do not depend on the handler: precomputed by content type, status and connection. */
 import type { FixedHeaders, HeaderTemplate } from '../common/header-template.js';
 
 interface FixedHeadersState {
@@ -7,7 +7,7 @@ interface FixedHeadersState {
   readonly client: { readonly secure: boolean };
 }
 
-/** The headers that stand whatever error is answered, name and value in turn: for answers without a response object. */
+/** The headers of an error response without a response object, as alternating names and values. */
 export function fixedHeaders(state: FixedHeadersState): readonly string[] {
   return [...requestIdPair(state), ...fixedHeadersOf(state, undefined, 400).pairs];
 }

@@ -1,11 +1,11 @@
-/* What becomes of a header that the response's author has set: most are sent as they are, some are dropped or combined with the module's. */
+/* The rules for headers that the handler (or other code) has set: most are sent unchanged, some are dropped or merged with the module's. */
 import type { OutgoingHttpHeader } from 'node:http';
 import { CORS_NAMES, type HeaderTemplate } from '../common/header-template.js';
 import { PROBLEM_CONTENT_TYPE } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 
-/** Whether a header of the author's has to be judged together with the module's. */
-export function isEntangled(
+/** Whether a header of the handler conflicts with the module's headers, so that they must be merged. */
+export function isConflicting(
   lower: string,
   { template, cors: { grant } }: RequestState,
   status: number,
@@ -15,14 +15,14 @@ export function isEntangled(
     LATE_HEADERS.has(lower) ||
     isDropped(lower, template, status) ||
     (grant !== undefined && CORS_NAMES.has(lower)) ||
-    // With it, Node sends the head as soon as it is written.
+    // With `Expect`, Node sends the head at once.
     lower === 'expect'
   );
 }
 
 export const CONTENT_TYPE = 'content-type';
 
-/** Names that a grant, a quota or a challenge adds: a handler may have chosen them too. */
+/** Headers that CORS, rate limits or authentication may add; a handler may set them too. */
 const LATE_HEADERS: ReadonlySet<string> = new Set([
   'x-ratelimit-limit',
   'x-ratelimit-remaining',
@@ -34,32 +34,32 @@ const LATE_HEADERS: ReadonlySet<string> = new Set([
   'x-token-expired',
 ]);
 
-/** `X-Powered-By` tells attackers what to try; what lets a cache keep an answer was not meant for the error in its place. */
+/** `X-Powered-By` names the framework to attackers. Caching headers of a handler were meant for its result, not for an error. */
 export function isDropped(lower: string, template: HeaderTemplate, status: number): boolean {
   if (lower === 'x-powered-by') return template.removePoweredBy;
   if (status < 400) return false;
   return lower === 'etag' || (template.forceNoStoreOnErrors && isCachePolicy(lower));
 }
 
-/** `Cache-Control`, and what caches put above it: RFC 9213 (`CDN-Cache-Control` and its like), `Surrogate-Control`, `Expires`. */
+/** `Cache-Control` and headers that override it: RFC 9213 (`CDN-Cache-Control` and similar), `Surrogate-Control`, `Expires`. */
 function isCachePolicy(lower: string): boolean {
   return lower.endsWith('cache-control') || lower === 'surrogate-control' || lower === 'expires';
 }
 
-/** What a grant decides; the rest of `Access-Control-*` belongs to a preflight's answer, which is our own. */
+/** The headers that the CORS decision sets. The other `Access-Control-*` headers belong to preflights. */
 const GRANTED_NAMES: ReadonlySet<string> = new Set([
   'access-control-allow-origin',
   'access-control-allow-credentials',
   'access-control-expose-headers',
 ]);
 
-/** CORS is decided in one place: what a handler or another middleware says of it is not sent, be it `*`. */
+/** CORS headers of handlers and other middleware are dropped: the module alone decides, even over `*`. */
 export function isForeignCorsHeader(lower: string, { cors: { grant }, template }: RequestState): boolean {
   if (!CORS_NAMES.has(lower)) return false;
   return grant === undefined ? template.names.has(lower) : GRANTED_NAMES.has(lower);
 }
 
-/** Express adds a charset to every text; JSON has no such parameter (RFC 8259 section 11). */
+/** Removes the charset that Express adds to every text: JSON has no such parameter (RFC 8259 section 11). */
 export function withoutCharset<T>(value: T): T | string {
   return typeof value === 'string' && value.startsWith(PROBLEM_CONTENT_TYPE) ? PROBLEM_CONTENT_TYPE : value;
 }

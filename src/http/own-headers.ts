@@ -1,4 +1,4 @@
-/* The headers that a response's author hands to `writeHead`, in each form that Node takes. */
+/* The headers that a handler passes to `writeHead`, in each form that Node accepts. */
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { CONTENT_TYPE, withoutCharset } from './header-rules.js';
 
@@ -26,7 +26,7 @@ export function withExactType(own: OutgoingHttpHeaders | undefined): OutgoingHtt
   return own;
 }
 
-/** Node takes an object, a flat list of names and values, or a list of pairs. */
+/** Visits an object, a flat list of names and values, or a list of pairs. */
 function eachHeader(
   own: OwnHeaders | undefined,
   visit: (name: string, value: OutgoingHttpHeader) => void,

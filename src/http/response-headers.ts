@@ -1,9 +1,8 @@
-/* The headers of every response, added at the one place that all responses pass: `writeHead` of Node's response. Whoever answers (a
- * handler, a filter, the framework's 404, another library on the raw server), the headers are there once, and what the
- * answer's own author chose wins.
+/* Adds the module's headers in `writeHead` of Node's response, which every response passes: those of handlers, filters, the framework's 404 and
+ * libraries on the raw server. Each header is sent once, and a header that the handler has set wins.
  *
- * Nearly always the author's headers and these have no name in common. Then these go into the head as the text that they became at
- * start-up: Node would look at every character of every header anew for each response, which costs more than all the rest. */
+ * Usually the handler's headers do not conflict with the module's. Then the module's are appended to the head as text that was serialized at
+ * start-up, since Node's validation of each header costs more than everything else here. */
 import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { eachPair, sharedValue } from '../common/header-template.js';
 import {
@@ -17,14 +16,14 @@ import { appendToHead, CAN_APPEND_TO_HEAD, isHeaderValue } from './head-text.js'
 import {
   CONTENT_TYPE,
   isDropped,
-  isEntangled,
+  isConflicting,
   isForeignCorsHeader,
   mergeVary,
   withoutCharset,
 } from './header-rules.js';
 import { type OwnHeaders, setOwnHeaders, withExactType } from './own-headers.js';
 
-/** Makes a response write its headers through its state. */
+/** Attaches the state to a response and its request, and replaces `writeHead`. */
 export function attachState(response: ServerResponse, request: IncomingMessage, state: RequestState): void {
   (response as ResponseWithState)[REQUEST_STATE] = state;
   (request as RequestWithState)[REQUEST_STATE] = state;
@@ -47,7 +46,7 @@ function writeHead(
   state.outcome.headersWritten = true;
   chargeFailed(state, status);
   try {
-    // Lists may name a header twice.
+    // Lists may contain a header twice.
     const sent = Array.isArray(own) ? undefined : withExactType(own as OutgoingHttpHeaders | undefined);
     if (sent === undefined) setOwnHeaders(this, own);
     const lines = linesFor(this, status, sent);
@@ -60,15 +59,14 @@ function writeHead(
     addMissingHeaders(this, state, status);
     return writeOriginal(this, status, reason, undefined);
   } catch (error) {
-    // Node refuses a header of the author's: another answer comes in place of this one.
+    // Node rejects a header of the handler: another response follows.
     state.outcome.headersWritten = false;
     throw error;
   }
 }
 
 /**
- * Counts a request that failed before the guard of the limits saw it. Here and not in an exception filter, which an app may replace: every
- * response passes here.
+ * Charges a request that failed before `RateLimitGuard`. Not in an exception filter, which an app may replace: every response passes here.
  */
 function chargeFailed(state: RequestState, status: number): void {
   if (state.limits.charged || !state.outcome.routed) return;
@@ -87,10 +85,10 @@ function writeOriginal(
   return own === undefined ? original.call(response, status) : original.call(response, status, own);
 }
 
-/** HTTP/2's `end()` and `flushHeaders()` send headers without passing `writeHead`. */
+/** In HTTP/2, `end()` and `flushHeaders()` send headers without calling `writeHead`. */
 function coverHttp2Response(response: ServerResponse): void {
   const { end, flushHeaders } = response;
-  const settle = (): void => {
+  const addHeaders = (): void => {
     const state = (response as ResponseWithState)[REQUEST_STATE]!;
     if (state.outcome.headersWritten || response.headersSent) return;
     state.outcome.headersWritten = true;
@@ -98,18 +96,18 @@ function coverHttp2Response(response: ServerResponse): void {
     addMissingHeaders(response, state, response.statusCode);
   };
   response.end = ((...args: Parameters<ServerResponse['end']>) => {
-    settle();
+    addHeaders();
     return end.apply(response, args);
   }) as ServerResponse['end'];
   response.flushHeaders = () => {
-    settle();
+    addHeaders();
     flushHeaders.call(response);
   };
 }
 
 /**
- * The lines that go into a response's head as they are; `undefined` if something that its author set changes one of them or is changed
- * by one, or if its head is no text of Node's (app.inject(), HTTP/2, a library that wraps it).
+ * The lines to append to the head; `undefined` if a header of the handler conflicts with one of them, or if the head is not Node's own text
+ * (app.inject(), HTTP/2, a library that wraps the response).
  */
 function linesFor(
   response: ResponseWithState,
@@ -120,12 +118,12 @@ function linesFor(
   if (!CAN_APPEND_TO_HEAD || state.writeHead !== ServerResponse.prototype.writeHead) return undefined;
   let contentType: unknown;
   for (const name of response.getHeaderNames()) {
-    if (isEntangled(name, state, status)) return undefined;
+    if (isConflicting(name, state, status)) return undefined;
     if (name === CONTENT_TYPE) contentType = response.getHeader(name);
   }
   for (const name in own) {
     const lower = name.toLowerCase();
-    if (own[name] === undefined || isEntangled(lower, state, status)) return undefined;
+    if (own[name] === undefined || isConflicting(lower, state, status)) return undefined;
     if (lower === CONTENT_TYPE) contentType = own[name];
   }
   if (contentType !== withoutCharset(contentType)) return undefined;
@@ -141,7 +139,7 @@ function linesFor(
   return lines;
 }
 
-/** The general way: each of the module's headers is set on the response, if its author leaves room for it. */
+/** The general path: sets each of the module's headers that the handler has not set. */
 function addMissingHeaders(response: ServerResponse, state: RequestState, status: number): void {
   for (const name of response.getHeaderNames()) {
     if (isDropped(name, state.template, status) || isForeignCorsHeader(name, state)) {
@@ -164,7 +162,7 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
   });
   for (const pairs of [requestIdPair(state), state.cors.grant, state.limits.quota, state.challenge]) {
     eachPair(pairs ?? [], (name, value) => {
-      // To throw here would end the process: whoever writes a head is not prepared for an error of somebody else's header.
+      // An error here would end the process: code that writes a head does not expect an error of another header.
       if (!response.hasHeader(name) && isHeaderValue(value)) response.setHeader(name, value);
     });
   }

@@ -6,21 +6,26 @@ import { readRequired, receivedError } from '../common/read-options.js';
 import { checkSafePath } from './check-safe-path.js';
 import { resolveWithin } from './resolve-within.js';
 
+/**
+ * Options of `SafePathPipe`.
+ * @example
+ * new SafePathPipe({ root: 'uploads', dotfiles: false })
+ */
 export interface SafePathOptions {
-  /** The folder that nothing leads out of; it must exist. */
+  /** The folder that contains all allowed paths. It must exist. */
   root: string;
-  /** Whether names may begin with a dot (`.env`, `.git`). @default false */
+  /** Allows names that begin with a dot (`.env`, `.git`). @default false */
   dotfiles?: boolean;
 }
 
 const TABLE = { root: readRoot, dotfiles: boolean(false) } satisfies OptionTable<SafePathOptions>;
 
 /**
- * Turns a path from a request into the absolute path of something within `root`, or answers 400 `path_invalid`: for steps up, absolute
- * paths, drives, device names, NUL, and symbolic links that lead out. Whether the file exists is the handler's affair.
+ * Resolves a path from a request to an absolute path within `root`. Parent segments, absolute paths, drives, device names, control characters and
+ * symbolic links that lead out of `root` get 400 `path_invalid`. The pipe does not check that the file exists.
  *
- * The trap: who can write into `root` can put a link there between this check and the handler's `open()`.
- * @throws AgentSecurityConfigError when it is made, for a root that is no folder
+ * Danger: code that can write into `root` can create a link between this check and the handler's `open()`.
+ * @throws AgentSecurityConfigError when the pipe is created, for a root that is no folder
  * @example
  * @Get('files/:name')
  * read(@Param('name', new SafePathPipe({ root: 'files' })) path: string) { return readFile(path); }
@@ -37,7 +42,7 @@ export class SafePathPipe implements PipeTransform<unknown, Promise<string>> {
   }
 
   async transform(value: unknown): Promise<string> {
-    // A wildcard parameter comes as the list of its segments on Express.
+    // On Express, a wildcard parameter is a list of segments.
     const path =
       Array.isArray(value) && value.every(part => typeof part === 'string') ? value.join('/') : value;
     const resolved =
@@ -45,7 +50,7 @@ export class SafePathPipe implements PipeTransform<unknown, Promise<string>> {
         ? await resolveWithin(this.#root, path)
         : undefined;
     if (resolved !== undefined) return resolved;
-    // One answer for all: which files and links there are is nobody's business.
+    // The same problem for every fault, so that it does not reveal which files and links exist.
     throw new ProblemException({ status: 400, code: 'path_invalid', detail: 'The path is not valid.' });
   }
 }

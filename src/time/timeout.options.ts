@@ -1,41 +1,50 @@
 import { type OptionTable, readTable, timeLimit } from '../common/option-table.js';
 import { isRecord, readGiven, receivedError } from '../common/read-options.js';
 
-/** Milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
+/** A number of milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
 type Limit = false | number | string;
 
+/**
+ * Time limits: a number of milliseconds, text such as `'500ms'`, `'30s'`, `'5min'`, or `false` for no limit.
+ * @example
+ * AgentSecurityModule.forRoot({ timeout: { handler: '30s', idle: '1min' } })
+ */
 export interface TimeoutOptions {
   /**
-   * Until the answer begins. Beyond it the client gets 503 with `Retry-After`, the handler's `@Signal()` aborts, and what the handler
-   * answers later is dropped.
+   * The time until a handler's response begins. After it the client gets 503 `handler_timeout` with `Retry-After`, the handler's `@Signal()` is
+   * aborted, and a later response of the handler is ignored.
    * @default false
    */
   handler?: Limit;
   /**
-   * How long an answer that has begun (server-sent events, a download) may send nothing. Beyond it, and at most twice as late, the
-   * connection is closed. A stream that is rarely heard of should send a comment now and then.
+   * The time that a response which has begun (server-sent events, a download) may send nothing. After it, and at the latest after twice the time,
+   * the connection is closed. A stream with rare events should send comments in between.
    * @default '5min' on routes that `handler` limits
    */
   idle?: Limit;
-  /** Until the head of a request has come (`server.headersTimeout`). @default '20s' @see Slowloris, CWE-400 */
+  /** The time for the head of a request (`server.headersTimeout`), against Slowloris attacks (CWE-400). @default '20s' */
   headers?: Limit;
-  /** Until a request has come whole (`server.requestTimeout`; Fastify's own default is no limit). @default '2min' */
+  /** The time for a whole request (`server.requestTimeout`; Fastify's default is no limit). @default '2min' */
   request?: Limit;
-  /** How long an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
+  /** The time that an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
   keepAlive?: Limit;
   /**
-   * How long requests that are under way may take when the app is closed. Beyond it their connections are closed and their calls recorded as
-   * aborted.
+   * The time that running requests may take when the app is closed. After it their connections are closed, and the audit records of their tool
+   * calls end as `aborted`.
    * @default '8s', since Docker ends a container 10 s after it was asked to stop
    */
   shutdown?: Limit;
 }
 
-/** How long a route may take. */
+/**
+ * The limits of `@Timeout()`.
+ * @example
+ * const limits: RouteTimeout = { handler: '10s', idle: '1min' };
+ */
 export type RouteTimeout = Pick<TimeoutOptions, 'handler' | 'idle'>;
 
 export interface ResolvedRouteTimeout {
-  /** `undefined`: not said here; `false`: none. */
+  /** `undefined`: not set here; `false`: no limit. */
   readonly handlerMs: number | false | undefined;
   readonly idleMs: number | false | undefined;
 }
@@ -45,7 +54,7 @@ export interface ResolvedTimeout extends ResolvedRouteTimeout {
   readonly shutdownMs: number | false;
 }
 
-/** `undefined` is what the app did not choose; `false` leaves the server as it is. */
+/** `undefined` sets the module's default; `false` leaves the server's own limit. */
 export interface ServerLimits {
   readonly headersMs: number | false | undefined;
   readonly requestMs: number | false | undefined;

@@ -13,7 +13,7 @@ const NEVER = new Set(['TRACE', 'CONNECT']);
 
 const readMethods = list(readMethod);
 
-/** The methods that the app answers; `undefined` for every method but TRACE. */
+/** The allowed methods; `undefined` for every method but TRACE. */
 export function resolveMethods(input: unknown): ResolvedMethods | undefined {
   if (input === undefined) return undefined;
   const listed = readMethods('methods', input);
@@ -25,7 +25,7 @@ export function resolveMethods(input: unknown): ResolvedMethods | undefined {
       'List at least one method, or leave the option out.',
     );
   }
-  // HEAD is GET without its content (RFC 9110 section 9.3.2); frameworks answer it by the same route.
+  // HEAD is GET without its content (RFC 9110 section 9.3.2), and frameworks route it to the same handler.
   const names = new Set(listed.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method])));
   return { names, allow: [...names].join(', ') };
 }

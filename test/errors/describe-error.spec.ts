@@ -9,7 +9,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import { ProblemException } from '../../src/http/problem.exception.js';
-import { codeOf, describeError, isUnforeseen } from '../../src/errors/describe-error.js';
+import { codeOf, describeError, isUnexpected } from '../../src/errors/describe-error.js';
 
 const HIDDEN = "The request could not be answered. Its ID finds the reason in the server's log.";
 const SECRET = 'password=hunter2';
@@ -148,7 +148,7 @@ describe('describeError', () => {
   });
 });
 
-describe('isUnforeseen', () => {
+describe('isUnexpected', () => {
   const rows: [title: string, exception: unknown, expected: boolean][] = [
     ['an error', new Error('x'), true],
     ['a text', 'x', true],
@@ -159,7 +159,7 @@ describe('isUnforeseen', () => {
     ['a 4xx of http-errors', httpError(400, true, 'x'), false],
     ['a problem', new ProblemException({ status: 503, code: 'x' }), false],
   ];
-  it.each(rows)('%s: %s', (_title, exception, expected) => expect(isUnforeseen(exception)).toBe(expected));
+  it.each(rows)('%s: %s', (_title, exception, expected) => expect(isUnexpected(exception)).toBe(expected));
 });
 
 describe('codeOf', () => {
