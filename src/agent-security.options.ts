@@ -24,7 +24,10 @@ import type { ToolsOptions } from './tools/tools.options.js';
 import type { UrlOptions } from './url/url.options.js';
 import type { WebSocketsOptions } from './websockets/websockets.options.js';
 
-/** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
+/**
+ * Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the
+ * environment over defaults.
+ */
 export interface AgentSecurityOptions {
   /** The hosts that requests may name. Environment: `ALLOWED_HOSTS`. @default loopback names */
   hosts?: false | readonly string[] | HostsOptions;

@@ -70,7 +70,10 @@ export const OTHER_PROVIDERS: readonly Provider[] = [
   ...EDGE_PROVIDERS,
 ];
 
-/** What every request meets before routing, in this order. The first rejection is the answer, unless a check that counts all rejects too. */
+/**
+ * What every request meets before routing, in this order. The first rejection is the answer, unless a check that counts
+ * all rejects too.
+ */
 export const CHECKS: readonly InjectionToken[] = [
   REQUEST_HEAD,
   HostCheck,

@@ -14,8 +14,9 @@ import {
  */
 export interface BodyOptions {
   /**
-   * The longest body, in bytes or as text (`'512kb'`, `'10mb'`; 1 kb is 1024 bytes). A longer Content-Length gets 413 before the body is read; a
-   * chunked body gets 413 when it exceeds the limit. The body parser has a limit of its own (Express 100 kB, Fastify 1 MiB).
+   * The longest body, in bytes or as text (`'512kb'`, `'10mb'`; 1 kb is 1024 bytes). A longer Content-Length gets 413
+   * before the body is read; a chunked body gets 413 when it exceeds the limit. The body parser has a limit of its own
+   * (Express 100 kB, Fastify 1 MiB).
    * @default '10mb'
    */
   maxBytes?: number | string;
@@ -24,7 +25,8 @@ export interface BodyOptions {
   /** The most keys of all objects in a JSON body, 1 to 1000000. A body with more gets 400 `body_invalid`. @default 10000 */
   maxKeys?: number;
   /**
-   * JSON with duplicate keys in one object: `'reject'` responds with 400 `body_invalid`; `'allow'` leaves it to the parser, which keeps the last.
+   * JSON with duplicate keys in one object: `'reject'` responds with 400 `body_invalid`; `'allow'` leaves it to the
+   * parser, which keeps the last.
    * @default 'reject' @see RFC 8259 section 4
    */
   duplicateKeys?: 'reject' | 'allow';

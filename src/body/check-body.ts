@@ -50,8 +50,8 @@ export function isCoded(headers: Headers): boolean {
 }
 
 /**
- * For a parsed body whose Content-Encoding was not decoded: Fastify's parsers ignore the header, so that they parse other bytes than a proxy has
- * checked.
+ * For a parsed body whose Content-Encoding was not decoded: Fastify's parsers ignore the header, so that they parse
+ * other bytes than a proxy has checked.
  */
 export const CODED_PROBLEM: ProblemFields = {
   status: 415,

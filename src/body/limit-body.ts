@@ -1,5 +1,6 @@
-/* Limits a body while it arrives, whatever reads it: all bytes pass `push` of the request's stream, on both platforms, over HTTP/2 and under
- * `app.inject()`. Nothing is buffered, and readers see the same stream until the body is rejected. */
+/* Limits a body while it arrives, whatever reads it: all bytes pass `push` of the request's stream, on both platforms,
+ * over HTTP/2 and under `app.inject()`. Nothing is buffered, and readers see the same stream until the body is
+ * rejected. */
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
@@ -20,8 +21,8 @@ import { type JsonFault, JsonScanner } from '../common/scan-json.js';
 type Reject = (problem: ProblemFields) => void;
 
 /**
- * Counts a body without a declared length, and scans JSON. After a rejection, neither bytes nor the end of the stream are passed on, so that no
- * parser takes the beginning for the whole body.
+ * Counts a body without a declared length, and scans JSON. After a rejection, neither bytes nor the end of the stream
+ * are passed on, so that no parser takes the beginning for the whole body.
  * @param reject called once, with the problem of the response
  * @returns `undefined` where nothing needs to be counted or scanned
  */

@@ -4,14 +4,14 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { type ReadEnvironment, readInteger, receivedError } from '../common/read-options.js';
 
 /**
- * The trusted proxies, whose forwarded headers (`X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`, `Forwarded`) are read. Takes the values
- * of Express's `trust proxy`, except `true`:
+ * The trusted proxies, whose forwarded headers (`X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`,
+ * `Forwarded`) are read. Takes the values of Express's `trust proxy`, except `true`:
  * - a number from 0 to 32: the number of proxies in front of the app
  * - addresses and networks, as a list or comma-separated: `'10.0.0.0/8'`, `'loopback'`, `'linklocal'`, `'uniquelocal'`
  * - a function: `(address, hop) => boolean`
  *
- * `true` is rejected, since every client could choose its own address with `X-Forwarded-For`. Danger: with a number that is too high, clients can
- * do the same.
+ * `true` is rejected, since every client could choose its own address with `X-Forwarded-For`. Danger: with a number
+ * that is too high, clients can do the same.
  * @default false: the address of the peer; forwarded headers are ignored (environment: `TRUST_PROXY`)
  * @example
  * AgentSecurityModule.forRoot({ trustProxy: ['loopback', '10.0.0.0/8'] })

@@ -1,5 +1,6 @@
-/* Reads the client of a request: its address, scheme and host, from the forwarded headers of trusted proxies. The walk starts at the right end,
- * which the nearest proxy wrote, and stops at the first address that is not a trusted proxy. The client can choose everything left of it. */
+/* Reads the client of a request: its address, scheme and host, from the forwarded headers of trusted proxies. The walk
+ * starts at the right end, which the nearest proxy wrote, and stops at the first address that is not a trusted proxy.
+ * The client can choose everything left of it. */
 import { canonicalAddress } from '../common/ip-address.js';
 import type { TrustFunction } from './client-address.options.js';
 import { type ForwardedElement, parseForwarded } from './forwarded.js';
@@ -139,8 +140,8 @@ function lastOf(value: string | string[] | undefined): readonly string[] {
 }
 
 /**
- * Removes the optional white space of HTTP (RFC 9110 section 5.6.3); String.trim() would also remove a no-break space. A regular expression for
- * trailing white space would take quadratic time on input of the client.
+ * Removes the optional white space of HTTP (RFC 9110 section 5.6.3); String.trim() would also remove a no-break space.
+ * A regular expression for trailing white space would take quadratic time on input of the client.
  */
 function trimWhiteSpace(item: string): string {
   let start = 0;

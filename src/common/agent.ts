@@ -21,8 +21,8 @@ export interface Agent {
 }
 
 /**
- * Whether a request may carry a credential, so that its quota may be that of an agent and not that of its address. Called before routing for
- * every request, so it must be fast, and true when in doubt.
+ * Whether a request may carry a credential, so that its quota may be that of an agent and not that of its address.
+ * Called before routing for every request, so it must be fast, and true when in doubt.
  */
 export type MayCarryAgent = (raw: IncomingMessage) => boolean;
 

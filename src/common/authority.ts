@@ -1,5 +1,5 @@
-/* Parses the grammar of `Host` (RFC 9110 section 7.2, RFC 3986 section 3.2.2). A URL parser would accept userinfo, paths and spellings such as
- * 127.1, each of which has bypassed host lists. */
+/* Parses the grammar of `Host` (RFC 9110 section 7.2, RFC 3986 section 3.2.2). A URL parser would accept userinfo,
+ * paths and spellings such as 127.1, each of which has bypassed host lists. */
 import { isIPv6 } from 'node:net';
 import { canonicalAddress } from './ip-address.js';
 

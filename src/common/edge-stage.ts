@@ -3,8 +3,8 @@ import type { ProblemFields } from './problem.js';
 import type { RequestState } from './request-state.js';
 
 /**
- * Handles some paths before routing, after the edge's checks: endpoints of the module itself, and endpoints that other libraries mount, where
- * no guard runs.
+ * Handles some paths before routing, after the edge's checks: endpoints of the module itself, and endpoints that other
+ * libraries mount, where no guard runs.
  */
 export interface EdgeStage {
   /** Whether pages of every origin may send requests to the claimed paths. The stage answers their preflights. */

@@ -1,5 +1,5 @@
-/* Addresses in canonical form, for limits and logs: IPv4-mapped IPv6 as IPv4, IPv6 by its /64. A home or a cloud machine owns a whole /64, so
- * limits per IPv6 address would give each client 2^64 quotas. */
+/* Addresses in canonical form, for limits and logs: IPv4-mapped IPv6 as IPv4, IPv6 by its /64. A home or a cloud
+ * machine owns a whole /64, so limits per IPv6 address would give each client 2^64 quotas. */
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 

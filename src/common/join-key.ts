@@ -4,7 +4,8 @@
 /**
  * Joins the parts, each prefixed with its length. Two lists of parts have the same key only if their parts are equal.
  *
- * The key is well-formed Unicode, so that two keys stay different in the UTF-8 of a store: a part with a lone surrogate is written in hexadecimal.
+ * The key is well-formed Unicode, so that two keys stay different in the UTF-8 of a store: a part with a lone surrogate
+ * is written in hexadecimal.
  */
 export function joinKey(...parts: readonly (string | number)[]): string {
   let key = '';

@@ -1,5 +1,5 @@
-/* Escapes text for logs. Text of a client, a file or another server may contain line breaks that forge log lines, terminal escape sequences, and
- * bidirectional marks. Every log call of this package with variable text uses this file. */
+/* Escapes text for logs. Text of a client, a file or another server may contain line breaks that forge log lines,
+ * terminal escape sequences, and bidirectional marks. Every log call of this package with variable text uses this file. */
 import { inspect } from 'node:util';
 
 /** Longer values are cut. */

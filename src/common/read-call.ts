@@ -55,8 +55,8 @@ function requestsIn({ req, request, reply, extra }: GraphqlContext): readonly (L
 }
 
 /**
- * An object that identifies one execution of a GraphQL operation; the operations of a batch or of a socket share their request. `undefined` for
- * the resolvers of a subscription's events, since the subscription was counted when it began.
+ * An object that identifies one execution of a GraphQL operation; the operations of a batch or of a socket share their
+ * request. `undefined` for the resolvers of a subscription's events, since the subscription was counted when it began.
  */
 export function executionOf(host: ArgumentsHost): object | undefined {
   const info = host.getArgByIndex<ResolveInfo | undefined>(3);

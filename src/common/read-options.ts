@@ -17,8 +17,8 @@ export function receivedError(
 }
 
 /**
- * The error of an option or an argument that is `undefined` or `null`. A misspelt name in the app's configuration yields them, so they do not
- * count as left out.
+ * The error of an option or an argument that is `undefined` or `null`. A misspelt name in the app's configuration
+ * yields them, so they do not count as left out.
  */
 function missingError(option: string, received: unknown): AgentSecurityConfigError {
   const last = option.slice(option.lastIndexOf('.') + 1);
@@ -76,8 +76,8 @@ export function readObject<K extends string>(
 }
 
 /**
- * Rejects members that are `undefined` or `null`. Without `keys`, it also rejects everything but a plain object: the entries of a `Map` or of a
- * promise that was not awaited would be ignored.
+ * Rejects members that are `undefined` or `null`. Without `keys`, it also rejects everything but a plain object: the
+ * entries of a `Map` or of a promise that was not awaited would be ignored.
  */
 export function rejectMissing(
   option: string,

@@ -3,8 +3,8 @@ import { readRequired, receivedError } from './read-options.js';
 const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Reads an absolute https URL without a fragment (RFC 8707 section 2); http is allowed for loopback names. The URL contains no character that
- * would end a quoted string of a header.
+ * Reads an absolute https URL without a fragment (RFC 8707 section 2); http is allowed for loopback names. The URL
+ * contains no character that would end a quoted string of a header.
  */
 export function readHttpsUrl(option: string, value: unknown): string {
   const text = readRequired(option, value);

@@ -1,5 +1,6 @@
-/* Detects the end of a response. Use `whenResponseEnds` in place of 'finish' and 'close' listeners: for a queued response of a pipelined request
- * whose connection closes before its turn, Node emits neither event. The edge emits 'close' for it. */
+/* Detects the end of a response. Use `whenResponseEnds` in place of 'finish' and 'close' listeners: for a queued
+ * response of a pipelined request whose connection closes before its turn, Node emits neither event. The edge emits
+ * 'close' for it. */
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from './problem.js';
@@ -67,8 +68,8 @@ function endResponse(response: PendingResponse, isWhole: boolean): void {
 }
 
 /**
- * Closes a queued response with its connection, as Node does for the current response: the response of a pipelined request waits for the one
- * before it. The edge calls this for each response, before anything waits for its end.
+ * Closes a queued response with its connection, as Node does for the current response: the response of a pipelined
+ * request waits for the one before it. The edge calls this for each response, before anything waits for its end.
  */
 export function closeWithConnection(response: ServerResponse): void {
   const socket = response.req?.socket as QueueingSocket | undefined;

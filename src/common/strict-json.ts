@@ -1,5 +1,5 @@
-/* Parses JSON that every parser reads alike: no duplicate keys (RFC 8259 section 4), valid UTF-8, bounded depth, keys and containers. The bytes
- * are scanned first, so that rejected JSON is never parsed. */
+/* Parses JSON that every parser reads alike: no duplicate keys (RFC 8259 section 4), valid UTF-8, bounded depth, keys
+ * and containers. The bytes are scanned first, so that rejected JSON is never parsed. */
 import { JsonScanner } from './scan-json.js';
 
 export type StrictJson =

@@ -1,4 +1,5 @@
-/* Checks that bytes which arrive in chunks are UTF-8. Decoders replace invalid bytes with U+FFFD, so that different bytes become the same text. */
+/* Checks that bytes which arrive in chunks are UTF-8. Decoders replace invalid bytes with U+FFFD, so that different
+ * bytes become the same text. */
 import { isUtf8 } from 'node:buffer';
 
 export class Utf8Check {

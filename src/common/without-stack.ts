@@ -1,6 +1,6 @@
 /**
- * Creates an error without a stack trace. Collecting the trace takes longer than the decision to reject a request, and an attacker can cause
- * many rejections.
+ * Creates an error without a stack trace. Collecting the trace takes longer than the decision to reject a request, and
+ * an attacker can cause many rejections.
  */
 export function withoutStack<E extends Error>(create: () => E): E {
   const { stackTraceLimit } = Error;

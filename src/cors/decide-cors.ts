@@ -1,5 +1,6 @@
-/* Decides about the origin of a request: the CORS protocol (Fetch standard), and protection against cross-origin requests that change state, as in
- * Go's CrossOriginProtection. CORS alone only hides the response of such a request, after its handler has run. */
+/* Decides about the origin of a request: the CORS protocol (Fetch standard), and protection against cross-origin
+ * requests that change state, as in Go's CrossOriginProtection. CORS alone only hides the response of such a request,
+ * after its handler has run. */
 import type { Authority } from '../common/authority.js';
 import type { ResolvedCors } from './cors.options.js';
 import { isSameOrigin, readOrigin } from './origin.js';

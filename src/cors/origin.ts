@@ -32,8 +32,8 @@ export function readOrigin(text: string): Origin | undefined {
 }
 
 /**
- * Whether an origin is the request's own host. The scheme counts only if the connection is known to be HTTPS: behind an untrusted proxy that
- * terminates TLS, the app does not know it.
+ * Whether an origin is the request's own host. The scheme counts only if the connection is known to be HTTPS: behind an
+ * untrusted proxy that terminates TLS, the app does not know it.
  */
 export function isSameOrigin(
   origin: Origin,

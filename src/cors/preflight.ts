@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Whether a request is a CORS preflight (Fetch, "CORS-preflight request"): OPTIONS with Origin and Access-Control-Request-Method. A browser never
- * sends a body with it.
+ * Whether a request is a CORS preflight (Fetch, "CORS-preflight request"): OPTIONS with Origin and
+ * Access-Control-Request-Method. A browser never sends a body with it.
  */
 export function isPreflight(raw: IncomingMessage): boolean {
   const { method, headers } = raw;

@@ -1,5 +1,6 @@
-/* The pre-routing pipeline of every request: request ID and response headers, then the checks (`CHECKS` in features.ts), then the stages that
- * claim the path (`STAGES`). It runs before body parsers, before Nest's guards and before every route, routes of other libraries included. */
+/* The pre-routing pipeline of every request: request ID and response headers, then the checks (`CHECKS` in
+ * features.ts), then the stages that claim the path (`STAGES`). It runs before body parsers, before Nest's guards and
+ * before every route, routes of other libraries included. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../common/log.js';
 import type { Duplex } from 'node:stream';
@@ -125,7 +126,8 @@ export class Edge {
   }
 
   /**
-   * Checks an upgrade (a WebSocket handshake) like a request that changes state: a browser sends it without a preflight and can read the messages.
+   * Checks an upgrade (a WebSocket handshake) like a request that changes state: a browser sends it without a preflight
+   * and can read the messages.
    * @returns false if the edge has written the response
    */
   admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean | Promise<boolean> {
@@ -183,7 +185,8 @@ export class Edge {
   }
 
   /**
-   * Responds with a problem to a request that the framework rejects before any hook (Fastify: a malformed URL, a parameter that is too long).
+   * Responds with a problem to a request that the framework rejects before any hook (Fastify: a malformed URL, a
+   * parameter that is too long).
    */
   answerUnroutable(request: PlatformRequest, response: ServerResponse): void {
     this.#reject(request, response, urlProblem);

@@ -1,6 +1,7 @@
-/* Runs the edge in the adapter's two hooks, for requests that do not pass the server's own event (`app.inject()`, serverless functions, further
- * listening sockets). The request hook runs first, except for requests that Fastify rejects while routing: those reach the security hook
- * only. A request whose response has a state has already passed the edge. */
+/* Runs the edge in the adapter's two hooks, for requests that do not pass the server's own event (`app.inject()`,
+ * serverless functions, further listening sockets). The request hook runs first, except for requests that Fastify
+ * rejects while routing: those reach the security hook only. A request whose response has a state has already passed
+ * the edge. */
 import type { ServerResponse } from 'node:http';
 import type { Log } from '../common/log.js';
 import type { AbstractHttpAdapter } from '@nestjs/core';

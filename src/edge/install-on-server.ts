@@ -1,5 +1,5 @@
-/* Runs the edge in the HTTP server's `emit`, before every listener of its events. Listeners of libraries (socket.io's polling, an upgrade proxy)
- * bypass Express and Fastify, and some are added while the server listens. */
+/* Runs the edge in the HTTP server's `emit`, before every listener of its events. Listeners of libraries (socket.io's
+ * polling, an upgrade proxy) bypass Express and Fastify, and some are added while the server listens. */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -116,8 +116,8 @@ function edgeListeners(
 }
 
 /**
- * Closes a connection without a peer address. Node reads the address lazily, and a connection that was reset before has none, so its requests
- * would bypass the limits per address. A Unix domain socket has neither address.
+ * Closes a connection without a peer address. Node reads the address lazily, and a connection that was reset before has
+ * none, so its requests would bypass the limits per address. A Unix domain socket has neither address.
  */
 function closeWithoutAddress(socket: Socket): void {
   if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();

@@ -1,5 +1,5 @@
-/* Responds with a problem when the stream of a `StreamableFile` fails. Express's adapter passes such an error to the file's own handler, which
- * sends text; Fastify's adapter passes it to the exception filters. */
+/* Responds with a problem when the stream of a `StreamableFile` fails. Express's adapter passes such an error to the
+ * file's own handler, which sends text; Fastify's adapter passes it to the exception filters. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreamableFile } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';

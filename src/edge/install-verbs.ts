@@ -1,5 +1,5 @@
-/* Routes the verbs of `@Verb()`. Express tries the routes of a path in order, so each handler is wrapped and passes on requests of another verb;
- * in Fastify the verb is a constraint of the route, beside method and path. */
+/* Routes the verbs of `@Verb()`. Express tries the routes of a path in order, so each handler is wrapped and passes on
+ * requests of another verb; in Fastify the verb is a constraint of the route, beside method and path. */
 import type { IncomingMessage } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';

@@ -1,5 +1,5 @@
-/* Marks requests that reach the framework's not-found handler or error handler. The app may replace the exception filters, which may respond
- * with any status, so the failure is recorded before them. */
+/* Marks requests that reach the framework's not-found handler or error handler. The app may replace the exception
+ * filters, which may respond with any status, so the failure is recorded before them. */
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { PlatformRequest, PlatformResponse } from '../common/http-request.js';
 import { requestState } from '../common/request-state.js';

@@ -11,8 +11,8 @@ import { logLine } from '../common/log-text.js';
 export const SECURITY_EVENTS_CHANNEL = 'nestjs-agent-security';
 
 /**
- * Emits security events: exceeded limits, rejected credentials, unusual tool calls. An error of a listener becomes a process warning and does
- * not affect the request.
+ * Emits security events: exceeded limits, rejected credentials, unusual tool calls. An error of a listener becomes a
+ * process warning and does not affect the request.
  * @example
  * events.on('limit.threshold', ({ agent, policy, share }) => alert(agent, policy, share));
  */

@@ -20,8 +20,8 @@ const withHeaders = (key: string, value: unknown): Decorator =>
   applyDecorators(SetMetadata(key, value), UseInterceptors(SecurityHeadersInterceptor));
 
 /**
- * Sets response headers of a controller or a handler. Each option replaces that of the module's `headers`; a handler's options replace those of
- * its class.
+ * Sets response headers of a controller or a handler. Each option replaces that of the module's `headers`; a handler's
+ * options replace those of its class.
  * @throws AgentSecurityConfigError when the class is defined, for an invalid option
  * @example
  * @Get('widget')
@@ -57,8 +57,9 @@ export function ContentSecurityPolicy(
 }
 
 /**
- * Sends `Cache-Control: no-store`, even if the handler sets another value. `@NoStore(false)` leaves Cache-Control to the handler, except on errors.
- * `@NoStore({ errors: false })` leaves it to the handler on errors too: a shared cache may then store an error.
+ * Sends `Cache-Control: no-store`, even if the handler sets another value. `@NoStore(false)` leaves Cache-Control to
+ * the handler, except on errors. `@NoStore({ errors: false })` leaves it to the handler on errors too: a shared cache
+ * may then store an error.
  * @example
  * @Get('me')
  * @NoStore()

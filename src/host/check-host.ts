@@ -23,8 +23,8 @@ export interface HostClaims {
 const rejected = (reason: HostRejection): HostDecision => ({ allowed: false, reason });
 
 /**
- * Checks a request's host. `patterns: undefined` accepts every well-formed host. All hosts that a trusted proxy forwards must be allowed: if the
- * proxy appends, the list contains the value of the client.
+ * Checks a request's host. `patterns: undefined` accepts every well-formed host. All hosts that a trusted proxy
+ * forwards must be allowed: if the proxy appends, the list contains the value of the client.
  */
 export function checkHost(claims: HostClaims, patterns: HostPatterns | undefined): HostDecision {
   if (claims.hostLines > 1) return rejected('duplicate');

@@ -8,8 +8,8 @@ const AllowHostsMetadata = Reflector.createDecorator<readonly string[], HostPatt
 });
 
 /**
- * Serves a controller or a handler for these hosts only. A host must be in this list and in the module's `hosts`. A handler's list replaces that
- * of its class.
+ * Serves a controller or a handler for these hosts only. A host must be in this list and in the module's `hosts`. A
+ * handler's list replaces that of its class.
  * @throws AgentSecurityConfigError when the class is defined, for an invalid host
  * @example
  * @Controller('admin')

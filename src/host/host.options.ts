@@ -17,23 +17,23 @@ import { readAuthority } from '../common/authority.js';
  */
 export interface HostsOptions {
   /**
-   * The allowed hosts of requests. `name` matches on any port, `name:8443` on that port only, `*.example.com` matches every subdomain and not
-   * `example.com`. Case is ignored. Schemes, paths and `'*'` are rejected. A request for another host gets 421 `host_not_allowed`; one
-   * without exactly one valid host gets 400 `host_invalid`. The default serves loopback names only, so a deployment must list its
-   * public name.
+   * The allowed hosts of requests. `name` matches on any port, `name:8443` on that port only, `*.example.com` matches
+   * every subdomain and not `example.com`. Case is ignored. Schemes, paths and `'*'` are rejected. A request for
+   * another host gets 421 `host_not_allowed`; one without exactly one valid host gets 400 `host_invalid`. The default
+   * serves loopback names only, so a deployment must list its public name.
    * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]'] (environment: `ALLOWED_HOSTS`)
    * @see RFC 9110 section 7.2
    */
   allow?: readonly string[];
   /**
-   * Exact paths that are served for any host, such as `/healthz` for the probe of a load balancer. A trailing slash or another case makes another
-   * path.
+   * Exact paths that are served for any host, such as `/healthz` for the probe of a load balancer. A trailing slash or
+   * another case makes another path.
    * @default []
    */
   exemptPaths?: readonly string[];
   /**
-   * Accepts every well-formed host. Danger: it removes the protection against DNS rebinding and against poisoned links and caches. Only for a
-   * server whose proxy checks the host.
+   * Accepts every well-formed host. Danger: it removes the protection against DNS rebinding and against poisoned links
+   * and caches. Only for a server whose proxy checks the host.
    * @default false
    */
   insecureAnyHost?: boolean;

@@ -1,5 +1,5 @@
-/* Appends lines to the head of a response. Between `writeHead` and the first bytes of the body, Node keeps the head as text in an undocumented
- * member. It is tested once at start-up; if it does not work, headers are set one by one. */
+/* Appends lines to the head of a response. Between `writeHead` and the first bytes of the body, Node keeps the head as
+ * text in an undocumented member. It is tested once at start-up; if it does not work, headers are set one by one. */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';

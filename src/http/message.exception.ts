@@ -6,8 +6,8 @@ import { handshakeOf, stateOfRequest } from '../common/request-state.js';
 type WsExceptionClass = new (error: object) => Error;
 
 /**
- * Converts the rejection of a gateway's message to a `WsException`, and adds `extensions` to that of a GraphQL operation; otherwise both would
- * respond "Internal server error". Errors of other contexts are returned unchanged.
+ * Converts the rejection of a gateway's message to a `WsException`, and adds `extensions` to that of a GraphQL
+ * operation; otherwise both would respond "Internal server error". Errors of other contexts are returned unchanged.
  */
 export async function toMessageException(
   error: unknown,

@@ -1,8 +1,9 @@
-/* Adds the module's headers in `writeHead` of Node's response, which every response passes: those of handlers, filters, the framework's 404 and
- * libraries on the raw server. Each header is sent once, and a header that the handler has set wins.
+/* Adds the module's headers in `writeHead` of Node's response, which every response passes: those of handlers, filters,
+ * the framework's 404 and libraries on the raw server. Each header is sent once, and a header that the handler has set
+ * wins.
  *
- * Usually the handler's headers do not conflict with the module's. Then the module's are appended to the head as text that was serialized at
- * start-up, since Node's validation of each header costs more than everything else here. */
+ * Usually the handler's headers do not conflict with the module's. Then the module's are appended to the head as text
+ * that was serialized at start-up, since Node's validation of each header costs more than everything else here. */
 import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { eachPair, sharedValue } from '../common/header-template.js';
 import {

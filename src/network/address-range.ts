@@ -3,7 +3,10 @@ import ipaddr from 'ipaddr.js';
 import { canonicalAddress } from '../common/ip-address.js';
 
 export const NETWORKS = ['loopback', 'private', 'any'] as const;
-/** The networks of `mcp.network`: this machine, private networks (RFC 1918, fc00::/7, link-local) or any. @example mcp: { path: '/mcp', network: 'private' } */
+/**
+ * The networks of `mcp.network`: this machine, private networks (RFC 1918, fc00::/7, link-local) or any.
+ * @example mcp: { path: '/mcp', network: 'private' }
+ */
 export type Network = (typeof NETWORKS)[number];
 
 const PRIVATE_RANGES: ReadonlySet<string> = new Set(['private', 'uniqueLocal', 'linkLocal']);
@@ -18,8 +21,8 @@ export function isWithin(address: string, network: Network): boolean {
 }
 
 /**
- * Whether a server that only `network` may reach can listen on `address`. `0.0.0.0` and `::` are all addresses of the machine: allowed for a
- * private network, since each request is checked too, and not for loopback.
+ * Whether a server that only `network` may reach can listen on `address`. `0.0.0.0` and `::` are all addresses of the
+ * machine: allowed for a private network, since each request is checked too, and not for loopback.
  */
 export function mayListenOn(address: string, network: Network): boolean {
   const canonical = canonicalAddress(address);

@@ -1,11 +1,12 @@
-/* Checks whether a request comes from a network. The address is not enough: it may be that of an untrusted proxy, whose clients can be anywhere. */
+/* Checks whether a request comes from a network. The address is not enough: it may be that of an untrusted proxy, whose
+ * clients can be anywhere. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../common/request-state.js';
 import { isWithin, type Network } from './address-range.js';
 
 /**
- * Headers that proxies add, beside those that begin with `X-Forwarded`: RFC 7239, RFC 9110 section 7.6.3 (`Via`), RFC 8586 (`CDN-Loop`), and the
- * names of the client's address in servers and CDNs.
+ * Headers that proxies add, beside those that begin with `X-Forwarded`: RFC 7239, RFC 9110 section 7.6.3 (`Via`), RFC
+ * 8586 (`CDN-Loop`), and the names of the client's address in servers and CDNs.
  */
 const FORWARDED_HEADERS: ReadonlySet<string> = new Set([
   'cdn-loop',

@@ -3,8 +3,8 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { mayListenOn, type Network } from './address-range.js';
 
 /**
- * Stops a server that listens on an address outside `network`. The bound address counts, since the name passed to `listen()` may resolve to any
- * address. A Unix domain socket belongs to this machine.
+ * Stops a server that listens on an address outside `network`. The bound address counts, since the name passed to
+ * `listen()` may resolve to any address. A Unix domain socket belongs to this machine.
  */
 export function guardListening(server: Server, network: Network): void {
   if (network === 'any') return;

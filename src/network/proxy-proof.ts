@@ -1,5 +1,5 @@
-/* Proof that a request passed a proxy with a secret: an HMAC over the time, a nonce and the request. A header with a fixed value would be a password
- * that every hop can read and replay. */
+/* Proof that a request passed a proxy with a secret: an HMAC over the time, a nonce and the request. A header with a
+ * fixed value would be a password that every hop can read and replay. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { isToken } from '../common/is-token.js';

@@ -12,12 +12,16 @@ export interface RequestIdOptions {
   /** The header of the ID, in requests and responses. @default 'X-Request-ID' */
   header?: string;
   /**
-   * Which incoming IDs are kept: `true` for the default pattern, `false` for none, or a pattern of your own. An ID is always replaced if it is
-   * sent twice, is longer than 128 characters, or contains anything but visible ASCII characters.
+   * Which incoming IDs are kept: `true` for the default pattern, `false` for none, or a pattern of your own. An ID is
+   * always replaced if it is sent twice, is longer than 128 characters, or contains anything but visible ASCII
+   * characters.
    * @default true: `^[\w.:@+=-]{1,128}$`
    */
   accept?: boolean | RegExp;
-  /** Creates an ID for requests without one: 1 to 128 visible ASCII characters. Other results and errors give a UUID. @default a random UUID */
+  /**
+   * Creates an ID for requests without one: 1 to 128 visible ASCII characters. Other results and errors give a UUID.
+   * @default a random UUID
+   */
   generate?: () => string;
 }
 

@@ -1,5 +1,5 @@
-/* Checks a relative path from a request. CWE-22, CWE-59, CWE-67 (device names of Windows, rejected on every system, so that files can be moved
- * between systems). */
+/* Checks a relative path from a request. CWE-22, CWE-59, CWE-67 (device names of Windows, rejected on every system, so
+ * that files can be moved between systems). */
 
 export type PathFault =
   | 'empty'

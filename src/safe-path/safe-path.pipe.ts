@@ -21,8 +21,9 @@ export interface SafePathOptions {
 const TABLE = { root: readRoot, dotfiles: boolean(false) } satisfies OptionTable<SafePathOptions>;
 
 /**
- * Resolves a path from a request to an absolute path within `root`. Parent segments, absolute paths, drives, device names, control characters and
- * symbolic links that lead out of `root` get 400 `path_invalid`. The pipe does not check that the file exists.
+ * Resolves a path from a request to an absolute path within `root`. Parent segments, absolute paths, drives, device
+ * names, control characters and symbolic links that lead out of `root` get 400 `path_invalid`. The pipe does not check
+ * that the file exists.
  *
  * Danger: code that can write into `root` can create a link between this check and the handler's `open()`.
  * @throws AgentSecurityConfigError when the pipe is created, for a root that is no folder

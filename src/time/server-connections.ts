@@ -60,8 +60,8 @@ export class ServerConnections implements OnApplicationBootstrap, BeforeApplicat
   }
 
   /**
-   * Resolves when every connection has closed and the listeners of the responses have run. The server emits 'close' when its last connection is
-   * destroyed, before that connection emits 'close'.
+   * Resolves when every connection has closed and the listeners of the responses have run. The server emits 'close'
+   * when its last connection is destroyed, before that connection emits 'close'.
    */
   async close(): Promise<void> {
     this.timers.stop(this.#timer);

@@ -27,8 +27,8 @@ export function Timeout(limit: false | number | string | RouteTimeout): ClassDec
 }
 
 /**
- * A parameter decorator for the request's AbortSignal. It is aborted when the time limit is exceeded (`TimeoutError`) or the client disconnects
- * (`AbortError`).
+ * A parameter decorator for the request's AbortSignal. It is aborted when the time limit is exceeded (`TimeoutError`)
+ * or the client disconnects (`AbortError`).
  * @example
  * answer(@Signal() signal: AbortSignal) { return fetch(url, { signal }); }
  */

@@ -26,8 +26,8 @@ const LIMITED = Symbol('agent-security:deadline');
 type LimitedResponse = PlatformResponse & { [LIMITED]?: true };
 
 /**
- * Starts the time limit of a request. `@Timeout()` and the option `timeout` bind it. A guard, since an interceptor is slower for small requests and
- * cannot respond for a handler that injects the response (`@Res()`).
+ * Starts the time limit of a request. `@Timeout()` and the option `timeout` bind it. A guard, since an interceptor is
+ * slower for small requests and cannot respond for a handler that injects the response (`@Res()`).
  * @example
  * class MyTimeoutGuard extends TimeoutGuard {} // extras of forRoot(): { provide: TimeoutGuard, useClass: MyTimeoutGuard }
  */

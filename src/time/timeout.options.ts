@@ -11,14 +11,14 @@ type Limit = false | number | string;
  */
 export interface TimeoutOptions {
   /**
-   * The time until a handler's response begins. After it the client gets 503 `handler_timeout` with `Retry-After`, the handler's `@Signal()` is
-   * aborted, and a later response of the handler is ignored.
+   * The time until a handler's response begins. After it the client gets 503 `handler_timeout` with `Retry-After`, the
+   * handler's `@Signal()` is aborted, and a later response of the handler is ignored.
    * @default false
    */
   handler?: Limit;
   /**
-   * The time that a response which has begun (server-sent events, a download) may send nothing. After it, and at the latest after twice the time,
-   * the connection is closed. A stream with rare events should send comments in between.
+   * The time that a response which has begun (server-sent events, a download) may send nothing. After it, and at the
+   * latest after twice the time, the connection is closed. A stream with rare events should send comments in between.
    * @default '5min' on routes that `handler` limits
    */
   idle?: Limit;
@@ -29,8 +29,8 @@ export interface TimeoutOptions {
   /** The time that an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
   keepAlive?: Limit;
   /**
-   * The time that running requests may take when the app is closed. After it their connections are closed, and the audit records of their tool
-   * calls end as `aborted`.
+   * The time that running requests may take when the app is closed. After it their connections are closed, and the
+   * audit records of their tool calls end as `aborted`.
    * @default '8s', since Docker ends a container 10 s after it was asked to stop
    */
   shutdown?: Limit;

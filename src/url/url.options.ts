@@ -32,9 +32,10 @@ export interface UrlOptions {
    */
   maxLength?: number;
   /**
-   * Ambiguous forms of paths that are accepted: `'encoded-slash'` (`%2F`), `'backslash'` (`\`, `%5C`), `'dot-segment'` (`.` and `..`),
-   * `'empty-segment'` (`//`), `'parameter'` (`;`). All others get 400 `url_invalid`. Danger: a proxy, an access rule or a file system may read
-   * another path than the router. Control characters and invalid UTF-8 are always rejected.
+   * Ambiguous forms of paths that are accepted: `'encoded-slash'` (`%2F`), `'backslash'` (`\`, `%5C`), `'dot-segment'`
+   * (`.` and `..`), `'empty-segment'` (`//`), `'parameter'` (`;`). All others get 400 `url_invalid`. Danger: a proxy,
+   * an access rule or a file system may read another path than the router. Control characters and invalid UTF-8 are
+   * always rejected.
    * @default []
    */
   insecureAllow?: readonly UrlAmbiguity[];

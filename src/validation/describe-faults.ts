@@ -25,8 +25,8 @@ export function pathOf(segments: readonly PropertyKey[]): string {
 }
 
 /**
- * Returns the message, or `instead` if the message repeats the value (`$value` of class-validator, or libraries that print what they received) or is
- * too long.
+ * Returns the message, or `instead` if the message repeats the value (`$value` of class-validator, or libraries that
+ * print what they received) or is too long.
  */
 export function messageWithout(message: string, value: unknown, instead: string): string {
   return repeats(message, value) || message.length > MAX_MESSAGE_LENGTH ? instead : message;

@@ -17,8 +17,9 @@ interface Issue {
 }
 
 /**
- * Nest's `StandardSchemaValidationPipe` (zod, valibot, arktype: `@Body({ schema })`) with safe errors: the response lists each fault (`errors`: path
- * and message) and repeats no value. The schema decides whether unknown members are rejected (zod: `z.strictObject()`).
+ * Nest's `StandardSchemaValidationPipe` (zod, valibot, arktype: `@Body({ schema })`) with safe errors: the response
+ * lists each fault (`errors`: path and message) and repeats no value. The schema decides whether unknown members are
+ * rejected (zod: `z.strictObject()`).
  * @example
  * app.useGlobalPipes(new StrictSchemaPipe());
  */

@@ -1,5 +1,5 @@
-/* Custom verbs. Node's parser rejects unknown methods, so a verb is sent as POST with X-HTTP-Method-Override: a header that no form can send, and
- * that a script of another origin may send only after a preflight. */
+/* Custom verbs. Node's parser rejects unknown methods, so a verb is sent as POST with X-HTTP-Method-Override: a header
+ * that no form can send, and that a script of another origin may send only after a preflight. */
 import { METHODS } from 'node:http';
 import type { ProblemFields } from '../common/problem.js';
 import { receivedError } from '../common/read-options.js';

@@ -7,8 +7,8 @@ const FASTIFY_CONSTRAINTS = '__fastify_route_constraints__';
 const HTTP_CODE = '__httpCode__';
 
 /**
- * Routes `POST` with `X-HTTP-Method-Override: <verb>` to a handler. Other verbs and a plain `@Post()` may have the same path. The status is 200
- * unless `@HttpCode()` sets another.
+ * Routes `POST` with `X-HTTP-Method-Override: <verb>` to a handler. Other verbs and a plain `@Post()` may have the same
+ * path. The status is 200 unless `@HttpCode()` sets another.
  * @throws AgentSecurityConfigError when the class is defined, for a method of HTTP or an invalid verb
  * @example
  * @Verb('SUMMARIZE', ':id')

@@ -7,8 +7,8 @@ import { boolean, type OptionTable, readTable, type Resolved } from '../common/o
  */
 export interface WebSocketsOptions {
   /**
-   * Rejects handshakes without TLS with 403 `tls_required`, including those of socket.io's HTTP polling. Behind a proxy that terminates TLS, name
-   * the proxy in `trustProxy`; otherwise every handshake is rejected.
+   * Rejects handshakes without TLS with 403 `tls_required`, including those of socket.io's HTTP polling. Behind a proxy
+   * that terminates TLS, name the proxy in `trustProxy`; otherwise every handshake is rejected.
    * @default false
    */
   requireTls?: boolean;
