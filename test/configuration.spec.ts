@@ -21,7 +21,7 @@ function rejection(input: unknown, variables?: Variables): AgentSecurityConfigEr
     if (error instanceof AgentSecurityConfigError) return error;
     throw error;
   }
-  throw new Error('nothing was refused');
+  throw new Error('nothing was rejected');
 }
 
 const identify = (): undefined => undefined;

@@ -34,7 +34,7 @@ const CONTENT_HEADERS = [
 @Catch()
 @Injectable()
 export class ProblemDetailsFilter implements ExceptionFilter {
-  private readonly logger = new Logger(ProblemDetailsFilter.name);
+  readonly #logger = new Logger(ProblemDetailsFilter.name);
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
@@ -49,12 +49,12 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const state = requestState(response);
     const adapter = this.adapterHost.httpAdapter;
     if (adapter.isHeadersSent(response)) {
-      this.log(exception, response, state?.id);
+      this.#log(exception, response, state?.id);
       adapter.end(response);
       return undefined;
     }
     const answered = this.limiter.limitUnguarded?.(host) ?? exception;
-    this.log(answered, response, state?.id);
+    this.#log(answered, response, state?.id);
     const described = describeError(answered, this.options.exposeMessages);
     // A parser that ignores Content-Encoding reports malformed JSON.
     const isUndecoded = state?.body?.isCoded === true && described.code === 'bad_request';
@@ -69,14 +69,14 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     return undefined;
   }
 
-  private log(exception: unknown, response: PlatformResponse, requestId: string | undefined): void {
+  #log(exception: unknown, response: PlatformResponse, requestId: string | undefined): void {
     if (!isUnexpected(exception) || exception instanceof IntrinsicException) return;
     const id = requestId ? `[${requestId}] ` : '';
     const reason = exception instanceof Error ? exception.message : exception;
     // Any client can disconnect within its body, so such errors are logged at debug level.
-    if (hasResponseEnded(rawResponse(response))) this.logger.debug(logLine`${id}${reason}`);
+    if (hasResponseEnded(rawResponse(response))) this.#logger.debug(logLine`${id}${reason}`);
     else
-      this.logger.error(
+      this.#logger.error(
         logLine`${id}${reason}`,
         exception instanceof Error ? logStack(exception) : undefined,
       );

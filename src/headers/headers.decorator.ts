@@ -44,9 +44,14 @@ export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
 }
 
 /**
- * The Content-Security-Policy of one controller or handler, for HTML and for data: directives (`{ scriptSrc: "'self'" }`) or
- * `{ directives, reportOnly, useDefaults }`. Directives that are not named keep their strict defaults.
- * @throws AgentSecurityConfigError when the class is defined, for a directive that is not one
+ * Sets the Content-Security-Policy of a controller or a handler, for HTML and other responses: directives
+ * (`{ scriptSrc: "'self'" }`) or `{ directives, reportOnly, useDefaults }`. Directives that it does not name keep their
+ * strict defaults. A handler's policy replaces that of its class.
+ * @throws AgentSecurityConfigError when the class is defined, for an invalid directive
+ * @example
+ * @Get('page')
+ * @ContentSecurityPolicy({ defaultSrc: "'self'" })
+ * page() {}
  */
 export function ContentSecurityPolicy(
   policy: false | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions,

@@ -73,7 +73,7 @@ describe('readClient', () => {
     expect(address({ 'x-forwarded-for': '6.6.6.6, 192.0.2.1' }, trust(2))).toBe('6.6.6.6');
   });
 
-  it('asks a function about each hop, the peer first', () => {
+  it('calls a function for each hop, the peer first', () => {
     const trusts = jest.fn((_address: string, hop: number) => hop < 2);
     expect(address({ 'x-forwarded-for': '192.0.2.1, 172.16.0.1' }, trusts)).toBe('192.0.2.1');
     expect(trusts.mock.calls).toEqual([

@@ -83,7 +83,7 @@ describe('composite keys', () => {
     ['Redis, by scope and owner', 2, ([scope, partitionKey]) => keyOf('', charge(scope!, partitionKey!))],
     ['Redis, by key', 1, ([key]) => keyOf('', { key: key!, policies, cost: 1 })],
     ['a ThrottlerStorage', 3, throttlerKey],
-    ['a known refusal', 3, rejectionKey],
+    ['a known rejection', 3, rejectionKey],
   ];
   it.each(builders)('%s: other parts have another key', async (_title, count, build) => {
     await fc.assert(

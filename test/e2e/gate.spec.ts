@@ -78,7 +78,7 @@ describe.each(PLATFORMS)('the gate on %s', (_title, platform) => {
     expect(frameworkCalls).toBe(0);
   });
 
-  it('answers a flood without the framework, with the headers of every other refusal', async () => {
+  it('rejects a flood without the framework, with the headers of every other rejection', async () => {
     const { send } = await start(platform, { ...parts, options: { rateLimit: { flood: '1/minute' } } });
     expect((await send('/')).status).toBe(200);
     const rejected = await send('/');

@@ -169,7 +169,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     ['a path without its slash', BareGateway, IoAdapter, '/ws?EIO=4&transport=polling'],
     ['a path that begins alike', BareGateway, IoAdapter, '/wsx?EIO=4&transport=polling'],
     ['a path that the adapter chose', Gateway, OwnAdapter, '/own/?EIO=4&transport=polling'],
-  ] as const)('judges polling on %s', async (_path, gateway, Adapter, base) => {
+  ] as const)('checks polling on %s', async (_path, gateway, Adapter, base) => {
     await launch(gateway, Adapter);
     const answer = await poll(undefined, '', base);
     expect([answer.status, answer.json().code]).toEqual([401, 'credential_missing']);

@@ -124,7 +124,7 @@ describe('describeError', () => {
     expect(JSON.stringify(described)).not.toContain('script');
   });
 
-  it('takes the problem of an exception that has one, also a 5xx', () => {
+  it('uses the problem of an exception that has one, also a 5xx', () => {
     const fields = { status: 503, code: 'draining', detail: 'Come back later' };
     expect(describeError(new ProblemException(fields), false)).toBe(fields);
   });
@@ -154,7 +154,7 @@ describe('isUnexpected', () => {
     ['a text', 'x', true],
     ['undefined', undefined, true],
     ['a 404', new NotFoundException(), false],
-    ['a 503 that somebody threw on purpose', new ServiceUnavailableException(), false],
+    ['a 503 that a handler throws', new ServiceUnavailableException(), false],
     ['a 5xx of http-errors', httpError(502, false, 'x'), true],
     ['a 4xx of http-errors', httpError(400, true, 'x'), false],
     ['a problem', new ProblemException({ status: 503, code: 'x' }), false],

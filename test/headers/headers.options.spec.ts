@@ -27,7 +27,7 @@ describe('the defaults', () => {
     expect(htmlPolicies).toEqual(resolve().policies);
   });
 
-  it('give pages of the app their own files where it asks for a policy of HTML', () => {
+  it('allow pages their own files with htmlContentSecurityPolicy', () => {
     expect(resolve({ htmlContentSecurityPolicy: true }).htmlPolicies).toEqual([
       [
         'Content-Security-Policy',

@@ -19,7 +19,7 @@ const rows: Row[] = [
   ['an encoded letter', '/%61dmin', undefined],
   ['an encoded space', '/a%20b', undefined],
   ['an encoded per cent', '/100%25', undefined],
-  ['an encoded per cent in front of digits', '/100%2541', undefined],
+  ['an encoded per cent before digits', '/100%2541', undefined],
   ['letters beyond ASCII', '/%C3%A9/%e2%82%ac', undefined],
   ['an encoded semicolon', '/a%3Bb', undefined],
   ['characters that browsers encode', '/<a>"{b}|^`', undefined],
@@ -90,7 +90,7 @@ describe('checkUrl', () => {
     expect(check(target, AMBIGUITIES).allowed).toBe(false),
   );
 
-  it('lets no traversal through, however it is spelled', () => {
+  it('accepts no traversal in any spelling', () => {
     const tokens = [
       '/',
       '.',
