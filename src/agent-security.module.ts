@@ -20,22 +20,41 @@ import type { Closable } from './common/feature.js';
 import { readArgument, readGiven, readObject } from './common/read-options.js';
 import { EdgeInstaller } from './edge/edge-installer.js';
 
-/** For `useClass` and `useExisting`. */
+/**
+ * The class of `useClass` and `useExisting`.
+ * @example
+ * class SecurityConfig implements AgentSecurityOptionsFactory {
+ *   createAgentSecurityOptions(): AgentSecurityOptions { return { hosts: ['api.example.com'] }; }
+ * }
+ */
 export interface AgentSecurityOptionsFactory {
   createAgentSecurityOptions(): Promise<AgentSecurityOptions> | AgentSecurityOptions;
 }
 
+/**
+ * The second argument of `forRoot()`.
+ * @example
+ * AgentSecurityModule.forRoot({}, { providers: [{ provide: RateLimitGuard, useClass: MyRateLimitGuard }] })
+ */
 export interface AgentSecurityExtras {
   /**
-   * Providers in place of the module's own, such as `{ provide: RateLimitGuard, useClass: MyRateLimitGuard }`.
+   * Providers that replace the module's, such as `{ provide: RateLimitGuard, useClass: MyRateLimitGuard }`.
    * @default []
    */
   providers?: Provider[];
 }
 
+/**
+ * The argument of `forRootAsync()`: `useFactory` with `inject`, `useClass` or `useExisting`.
+ * @example
+ * AgentSecurityModule.forRootAsync({
+ *   inject: [ConfigService],
+ *   useFactory: (config: ConfigService) => ({ hosts: [config.getOrThrow('PUBLIC_HOST')] }),
+ * })
+ */
 export interface AgentSecurityAsyncOptions extends Pick<ModuleMetadata, 'imports'>, AgentSecurityExtras {
   inject?: (InjectionToken | OptionalFactoryDependency)[];
-  // The parameters are whatever `inject` names.
+  // The parameters are the providers of `inject`.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   useFactory?: (...args: any[]) => Promise<AgentSecurityOptions> | AgentSecurityOptions;
   useClass?: Type<AgentSecurityOptionsFactory>;
@@ -44,15 +63,21 @@ export interface AgentSecurityAsyncOptions extends Pick<ModuleMetadata, 'imports
 
 const ASYNC_KEYS = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'providers'] as const;
 
-/** The apps that have this module, by what each has one of. */
+/** The apps that have this module: each has one ApplicationConfig. */
 const CONFIGURED = new WeakSet<ApplicationConfig>();
 
-/** Protects every response of the app: `imports: [AgentSecurityModule.forRoot()]`. */
+/**
+ * Protects every request and response of the app.
+ * @example
+ * @Module({ imports: [AgentSecurityModule.forRoot()] })
+ * export class AppModule {}
+ */
 @Global()
 @Module({})
 export class AgentSecurityModule implements OnApplicationShutdown {
   /**
-   * @throws AgentSecurityConfigError at start-up, for an option or an environment variable that is wrong
+   * Configures the module with constant options.
+   * @throws AgentSecurityConfigError at start-up, for an invalid option or environment variable
    */
   static forRoot(...given: [options?: AgentSecurityOptions, extras?: AgentSecurityExtras]): DynamicModule {
     const options = readArgument<AgentSecurityOptions>('the options of forRoot()', given, {});
@@ -61,20 +86,20 @@ export class AgentSecurityModule implements OnApplicationShutdown {
     return define([{ provide: OPTIONS, useValue: options }], [], extras);
   }
 
-  /** The same with options that other providers know: `useFactory`, `useClass` or `useExisting`. */
+  /** Configures the module with options of other providers: `useFactory`, `useClass` or `useExisting`. */
   static forRootAsync(async: AgentSecurityAsyncOptions): DynamicModule {
     readObject('forRootAsync()', readGiven('forRootAsync()', async), ASYNC_KEYS);
     return define(asyncProviders(async), async.imports ?? [], async);
   }
 
-  // Guards given to ApplicationConfig here run before the app's own; given as APP_GUARD it would be the other way round.
+  // Global guards of ApplicationConfig run before the app's own; an APP_GUARD would run after them.
   constructor(
     config: ApplicationConfig,
     @Inject(ACTIVE_GUARDS) guards: readonly CanActivate[],
     installer: EdgeInstaller,
     @Inject(CLOSABLES) private readonly closables: readonly Closable[],
   ) {
-    // Here and not only where the adapter comes: with Test.createTestingModule() an error there would reach nobody.
+    // Thrown here, since an error during the installation in the adapter would be lost with Test.createTestingModule().
     if (CONFIGURED.has(config)) {
       throw new AgentSecurityConfigError(
         'ASEC_MODULE_TWICE',
@@ -113,7 +138,7 @@ function asyncProviders({
   inject = [],
 }: AgentSecurityAsyncOptions): Provider[] {
   if (useFactory) {
-    // The parameters are whatever `inject` names.
+    // The parameters are the providers of `inject`.
     const read = async (...parts: unknown[]): Promise<unknown> =>
       readFactoryOptions(await useFactory(...parts));
     return [{ provide: OPTIONS, useFactory: read, inject }];
@@ -123,7 +148,7 @@ function asyncProviders({
     throw new AgentSecurityConfigError(
       'ASEC_OPTIONS_MISSING',
       'forRootAsync()',
-      'says nowhere where the options come from',
+      'has no source of the options',
       'Give useFactory, useClass or useExisting.',
     );
   }

@@ -24,49 +24,73 @@ import type { ToolsOptions } from './tools/tools.options.js';
 import type { UrlOptions } from './url/url.options.js';
 import type { WebSocketsOptions } from './websockets/websockets.options.js';
 
-/** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
+/**
+ * The options of `AgentSecurityModule`. `false` turns a feature off. An option overrides its environment variable, which
+ * overrides the default.
+ * @example
+ * AgentSecurityModule.forRoot({ hosts: ['api.example.com'], rateLimit: { limits: ['100/minute'] } })
+ */
 export interface AgentSecurityOptions {
-  /** The hosts that requests may name. Environment: `ALLOWED_HOSTS`. @default loopback names */
+  /**
+   * The allowed hosts of requests; a request for another host gets 421. A list is short for `{ allow }`.
+   * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]'] (environment: `ALLOWED_HOSTS`)
+   */
   hosts?: false | readonly string[] | HostsOptions;
-  /** Which origins may read answers and change state. Environment: `CORS_ORIGINS`, `CORS_CREDENTIALS`, `CORS_MAX_AGE`. @default none */
+  /**
+   * The origins whose pages may read responses and change state. A state-changing request of another origin gets 403.
+   * @default no origin but the app's own (environment: `CORS_ORIGINS`, `CORS_CREDENTIALS`, `CORS_MAX_AGE`)
+   */
   cors?: false | CorsOptions;
-  /** Security headers on every response. @default the strict API set */
+  /** The security headers of every response. @default the strict set for APIs: see docs/options.md */
   headers?: false | SecurityHeadersOptions;
-  /** `Cache-Control: no-store` unless the handler chose. @default true */
+  /** Sends `Cache-Control: no-store` unless the handler sets Cache-Control. `@NoStore()` overrides it. @default true */
   noStore?: boolean;
-  /** An ID for each request. @default X-Request-ID */
+  /** The ID of each request, in the header `X-Request-ID` and in problem bodies. @default on */
   requestId?: false | RequestIdOptions;
-  /** Limits per client, and the flood limit per address. Environment: `RATE_LIMIT`. @default 10/second and 100/minute */
+  /**
+   * The rate limits per client, and the flood limit per address. A request over a limit gets 429.
+   * @default 10/second and 100/minute per client, 100/second per address (environment: `RATE_LIMIT`, `REDIS_URL`)
+   */
   rateLimit?: false | RateLimitOptions;
-  /** Which proxies may speak for their clients. Environment: `TRUST_PROXY`. @default none */
+  /**
+   * The trusted proxies, whose forwarded headers give the client's address, scheme and host.
+   * @default none (environment: `TRUST_PROXY`)
+   */
   trustProxy?: TrustProxyOption;
-  /** Errors as problem+json. @default on */
+  /** Error responses as `application/problem+json` (RFC 9457). @default on */
   errors?: false | ErrorsOptions;
-  /** Bounds on request bodies. @default 10 MiB, JSON 64 levels deep, no key twice */
+  /** The limits of request bodies. @default 10 MiB, JSON with 64 levels, 10000 keys and no duplicate keys */
   body?: false | BodyOptions;
-  /** MCP endpoints, judged before routing. @default off */
+  /** Checks requests to MCP endpoints before routing. @default off */
   mcp?: false | McpOptions;
-  /** Handshakes of WebSockets; their messages are limited by `rateLimit.messages`. @default as every other request */
+  /** The checks of WebSocket handshakes. `rateLimit.messages` limits messages. @default those of other requests */
   webSockets?: WebSocketsOptions;
-  /** A verified agent behind each request. `true` takes all of it from the environment. @default off */
+  /**
+   * Authenticates agents by API keys, tokens or a function of your own. Requests without a credential get 401, except on
+   * `@Public()` routes. `true` reads the API keys from the environment.
+   * @default off (environment: `AUTH_KEYS_FILE`, `AUTH_API_KEYS`, `AUTH_KEY_SECRET`)
+   */
   auth?: boolean | AuthOptions;
-  /** Who may call the tools that `@AgentTool()` and MCP endpoints offer. @default what each tool declares */
+  /** The policies of tools: `@AgentTool()` handlers and tools of MCP endpoints. @default what each tool declares */
   tools?: false | ToolsOptions;
-  /** Calls of tools on record. Environment: `AUDIT_FILE`, `AUDIT_KEY`. @default in Nest's log */
+  /**
+   * Writes an audit record of each tool call.
+   * @default records in Nest's log (environment: `AUDIT_FILE`, `AUDIT_KEY`)
+   */
   audit?: false | AuditOptions;
-  /** Bounds on URLs, and no path that two readers take for different ones. @default 8192 characters */
+  /** The longest URL, and the rejection of ambiguous paths. @default 8192 characters, ambiguous paths rejected */
   url?: false | UrlOptions;
-  /** The methods that the app answers; others get 405. @default every method but TRACE */
+  /** The allowed methods, in upper case; `GET` includes `HEAD`. Other methods get 405. @default every method but TRACE */
   methods?: readonly string[];
-  /** How long requests may take to come, handlers to answer, and streams to be silent. @default none for handlers */
+  /** The time limits of requests, handlers and streams. A single time is short for `{ handler }`. @default no limit for handlers */
   timeout?: false | number | string | TimeoutOptions;
-  /** Collects browsers' reports of violated policies, and asks for them in the policies. @default off */
+  /** Collects the reports of browsers about Content-Security-Policy violations, and adds `report-to` to the policies. @default off */
   cspReports?: boolean | CspReportsOptions;
 }
 
 type AnyFeature = (typeof FEATURES)[number];
 
-/** What each feature has made of its option, by the option's name. */
+/** The resolved options of all features, by their keys. */
 export type ResolvedOptions = {
   readonly [F in AnyFeature as F['key']]: F extends Feature<string, infer R> ? R : never;
 };
@@ -74,8 +98,8 @@ export type ResolvedOptions = {
 const KNOWN: readonly AnyFeature['key'][] = FEATURES.map(({ key }) => key);
 
 /**
- * What a factory of `forRootAsync()` returned. An empty object is an error as well: spreading a configuration that does not exist makes
- * one, and it would leave everything at its default, authentication at "off".
+ * Reads the result of a factory of `forRootAsync()`. An empty object is an error too: it is the result of spreading a
+ * configuration that does not exist, and would leave authentication off.
  */
 export function readFactoryOptions(returned: unknown): unknown {
   const options = readGiven<unknown>('the options that the factory of forRootAsync() returned', returned);
@@ -90,7 +114,7 @@ export function readFactoryOptions(returned: unknown): unknown {
   );
 }
 
-/** Reads all options once, before the first request. @throws AgentSecurityConfigError for the first one that is wrong */
+/** Reads all options once, at start-up. @throws AgentSecurityConfigError for the first invalid option */
 export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOptions {
   const options = readObject('', readGiven('options', input), KNOWN);
   const resolved: Record<string, unknown> = {};

@@ -1,4 +1,4 @@
-/* The one page that names features: what the module loops over, each list in its order. */
+/* The lists of all features, checks, stages and guards, each in its order. The module loops over them. */
 import type { InjectionToken, Provider } from '@nestjs/common';
 import { AuditTrail } from './audit/audit-trail.js';
 import { AUDIT } from './audit/audit.feature.js';
@@ -42,7 +42,7 @@ import { METHODS } from './verb/methods.feature.js';
 import { VERB_CHECK } from './verb/verb-check.js';
 import { WEB_SOCKETS } from './websockets/websockets.feature.js';
 
-/** In the order in which their options are resolved; `resolve()` may read those of features that stand earlier. */
+/** In the order in which their options are resolved: `resolve()` can read the options of earlier features. */
 export const FEATURES = [
   HEADERS,
   REQUEST_ID,
@@ -64,14 +64,17 @@ export const FEATURES = [
   CSP_REPORTS,
 ] as const;
 
-/** Providers that belong to no option. */
+/** Providers without an option. */
 export const OTHER_PROVIDERS: readonly Provider[] = [
   ...NETWORK_PROVIDERS,
   ...REDIS_PROVIDERS,
   ...EDGE_PROVIDERS,
 ];
 
-/** What every request meets before routing, in this order. The first rejection is the answer, unless a check that counts all rejects too. */
+/**
+ * The checks of every request before routing, in this order. The first rejection is the response, unless a check with
+ * `countsAll` rejects too.
+ */
 export const CHECKS: readonly InjectionToken[] = [
   REQUEST_HEAD,
   HostCheck,
@@ -85,7 +88,7 @@ export const CHECKS: readonly InjectionToken[] = [
   DenialCache,
 ];
 
-/** What requests that a stage claims meet behind the checks and before routing, in this order. */
+/** The stages that handle requests to claimed paths, after the checks and before routing, in this order. */
 export const STAGES: readonly InjectionToken[] = [
   McpStage,
   EndpointDetector,
@@ -96,7 +99,7 @@ export const STAGES: readonly InjectionToken[] = [
   TokenEndpoint,
 ];
 
-/** In the order in which they run. The time limit is the first, so that what the other guards wait for counts. */
+/** In the order in which they run. The time limit is first, so that it includes the waiting of the other guards. */
 export const GUARDS = [
   TIMEOUT_GUARD,
   TOOL_AUDIT_GUARD,
@@ -107,9 +110,7 @@ export const GUARDS = [
   BODY_GUARD,
 ] as const;
 
-/**
- * In the order in which they close: responses have ended, then slots are released and outcomes recorded, then connections are closed.
- */
+/** In the order in which they close: connections of the server, leases of concurrency limits, audit records, then Redis. */
 export const CLOSED_IN_ORDER: readonly InjectionToken[] = [
   ServerConnections,
   QUOTA_LIMITER,

@@ -1,4 +1,4 @@
-/* The providers of the module: those of all features, and the lists that the module loops over. */
+/* The providers of the module: those of all features, and the lists of features.ts as injection tokens. */
 import type { CanActivate, InjectionToken, Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
@@ -13,17 +13,17 @@ import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } fr
 import { ANSWER_NOW } from './http/answer-now.js';
 import { MessageGuard } from './http/message.guard.js';
 
-/** The options as the app gave them. */
+/** The options of the app, before validation. */
 export const OPTIONS = Symbol('agent-security:options');
-/** The global guards that the options turn on, in the order in which they run. */
+/** The enabled global guards, in the order in which they run. */
 export const ACTIVE_GUARDS = Symbol('agent-security:active-guards');
-/** What is closed with the app, in order. */
+/** The providers that are closed with the app, in order. */
 export const CLOSABLES = Symbol('agent-security:closables');
 
 const features: readonly Feature<string, unknown>[] = FEATURES;
 const guards: readonly GuardEntry<ResolvedOptions>[] = GUARDS;
 
-/** Provides those of some providers that exist: a feature that is off provides `undefined`. */
+/** Provides a list of other providers, without those of disabled features, which are `undefined`. */
 const provideList = (provide: symbol, tokens: readonly InjectionToken[]): Provider => ({
   provide,
   useFactory: (...found: unknown[]) => found.filter(each => each !== undefined && each !== null),

@@ -70,7 +70,7 @@ function importsOf(file: string, text: string): Import[] {
 
 const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : '');
 
-/** What binds to Nest: everything else in `common/` and in a feature's folder is pure. */
+/** Files that import Nest at run time: everything else in `common/` and in a feature's folder is pure. */
 const BINDINGS =
   /\.(?:feature|providers|guard|interceptor|filter|decorator|exception|pipe)\.ts$|^(?:rate-limit\/(?:rate-limiter|quota-throttler-storage)|auth\/(?:route-accesses|openapi-describer|gateways)|mcp\/(?:unanswered-paths|mcp-server)|redis\/own-redis|time\/server-connections|verb\/find-verbs|validation\/strict-validation)\.ts$/;
 const WIRING = new Set(['', 'edge']);
@@ -108,7 +108,7 @@ const rules: [title: string, breaks: Rule][] = [
     ({ from, to, local }) => local && folderOf(from) === 'common' && folderOf(to) !== 'common',
   ],
   [
-    'a feature imports neither the hook nor the wiring',
+    'a feature imports neither the edge nor the root',
     ({ from, to, local }) => local && !WIRING.has(folderOf(from)) && WIRING.has(folderOf(to)),
   ],
   [
@@ -119,10 +119,10 @@ const rules: [title: string, breaks: Rule][] = [
   ['nothing imports index', ({ to, local }) => local && to === 'index.ts'],
 ];
 
-/** They name the features: their lists, the types of their options, and what users import. */
+/** Files that name features: the lists, the types of the options, and the exports. */
 const NAME_FEATURES = new Set(['features.ts', 'agent-security.options.ts', 'index.ts']);
 
-/** Files of the root that import more than one feature, although their place is not to know any. */
+/** Files of the root that import more than one feature, beside those that may. */
 function knowsFeatures(imports: readonly Import[]): readonly string[] {
   const known = new Map<string, Set<string>>();
   for (const { from, to, local } of imports) {
@@ -137,7 +137,7 @@ function knowsFeatures(imports: readonly Import[]): readonly string[] {
 const broken = (imports: readonly Import[], breaks: Rule): string[] =>
   imports.filter(breaks).map(({ from, to }) => `${from} imports ${to}`);
 
-/** The first ring of files that import one another at run time. */
+/** The first cycle of files that import one another at run time. */
 function findCycle(imports: readonly Import[]): readonly string[] {
   const next = new Map<string, string[]>();
   for (const { from, to, local, typeOnly } of imports) {
@@ -161,13 +161,42 @@ function findCycle(imports: readonly Import[]): readonly string[] {
   return [];
 }
 
-/** Imports between folders as imports between files, types included. The files of the root are rooms of their own. */
+/** Imports between folders as imports between files, types included. A file of the root counts as a folder of its own. */
 function betweenFolders(imports: readonly Import[]): readonly Import[] {
-  const roomOf = (file: string): string => folderOf(file) || file;
+  const unitOf = (file: string): string => folderOf(file) || file;
   return imports
-    .filter(({ from, to, local }) => local && roomOf(from) !== roomOf(to))
-    .map(({ from, to, local }) => ({ from: roomOf(from), to: roomOf(to), local, typeOnly: false }));
+    .filter(({ from, to, local }) => local && unitOf(from) !== unitOf(to))
+    .map(({ from, to, local }) => ({ from: unitOf(from), to: unitOf(to), local, typeOnly: false }));
 }
+
+const MAX_LINES = 300;
+
+/** Longer files, to be split by subject. */
+const LONG_FILES: ReadonlySet<string> = new Set([
+  'rate-limit/limit-rule.ts',
+  'rate-limit/rate-limit.guard.ts',
+  'rate-limit/rate-limiter.ts',
+  'rate-limit/route-plan.ts',
+  'redis/quota-script.ts',
+]);
+
+function tooLong(files: ReadonlyMap<string, string>): readonly string[] {
+  return [...files]
+    .filter(([file, text]) => text.trimEnd().split('\n').length > MAX_LINES && !LONG_FILES.has(file))
+    .map(([file]) => file);
+}
+
+describe('the size of files', () => {
+  it(`is at most ${MAX_LINES} lines`, () => expect(tooLong(sources())).toEqual([]));
+
+  it('finds a planted file that is too long', () => {
+    const planted = new Map([
+      ['common/long.ts', 'line\n'.repeat(MAX_LINES + 1)],
+      ['common/full.ts', 'line\n'.repeat(MAX_LINES)],
+    ]);
+    expect(tooLong(planted)).toEqual(['common/long.ts']);
+  });
+});
 
 describe('the direction of imports', () => {
   const files = sources();
@@ -188,11 +217,11 @@ describe('the direction of imports', () => {
     expect(knowsFeatures(planted)).toEqual(['agent-security.module.ts']);
   });
 
-  it('goes in no circle', () => expect(findCycle(imports)).toEqual([]));
+  it('has no cycle', () => expect(findCycle(imports)).toEqual([]));
 
-  it('goes in no circle between folders', () => expect(findCycle(betweenFolders(imports))).toEqual([]));
+  it('has no cycle between folders', () => expect(findCycle(betweenFolders(imports))).toEqual([]));
 
-  /** What each rule must find in a file that breaks it: rules that find nothing guard nothing. */
+  /** What each rule must find in a file that breaks it. */
   const planted: [rule: string, file: string, text: string][] = [
     [rules[0]![0], 'host/check-host.ts', "import { Logger } from '@nestjs/common';"],
     [rules[0]![0], 'host/check-host.ts', "import { type Type, Logger } from '@nestjs/common';"],
@@ -221,26 +250,26 @@ describe('the direction of imports', () => {
     expect(broken(importsOf(file, text), breaks)).toHaveLength(1);
   });
 
-  it('lets types through', () => {
+  it('allows types of Nest in pure files', () => {
     const text = "import type { Type } from '@nestjs/common';\nimport { type Logger } from '@nestjs/common';";
     expect(broken(importsOf('host/check-host.ts', text), rules[0]![1])).toEqual([]);
   });
 
-  it('finds a planted circle', () => {
-    const circle = [
+  it('finds a planted cycle', () => {
+    const cycle = [
       ...importsOf('common/a.ts', "import { b } from './b.js';"),
       ...importsOf('common/b.ts', "export { a } from './a.js';"),
     ];
-    expect(findCycle([...imports, ...circle])).toEqual(['common/a.ts', 'common/b.ts', 'common/a.ts']);
+    expect(findCycle([...imports, ...cycle])).toEqual(['common/a.ts', 'common/b.ts', 'common/a.ts']);
   });
 
-  it('finds a planted circle between folders', () => {
-    const circle = importsOf(
+  it('finds a planted cycle between folders', () => {
+    const cycle = importsOf(
       'host/check-host.ts',
       "import type { ToolPolicy } from '../tools/tool-policy.js';",
     );
     const back = importsOf('tools/tool.ts', "import { checkHost } from '../host/check-host.js';");
-    const found = findCycle(betweenFolders([...circle, ...back]));
+    const found = findCycle(betweenFolders([...cycle, ...back]));
     expect(found).toEqual(['host', 'tools', 'host']);
   });
 });

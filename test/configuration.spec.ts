@@ -21,7 +21,7 @@ function rejection(input: unknown, variables?: Variables): AgentSecurityConfigEr
     if (error instanceof AgentSecurityConfigError) return error;
     throw error;
   }
-  throw new Error('nothing was refused');
+  throw new Error('nothing was rejected');
 }
 
 const identify = (): undefined => undefined;
@@ -70,7 +70,7 @@ const options: Row[] = [
   ['hosts: true', { hosts: true }, 'ASEC_OPTION_TYPE', 'hosts', 'an object'],
   ['hosts: text', { hosts: 'a.test' }, 'ASEC_OPTION_TYPE', 'hosts', '"a.test"'],
   ['hosts: a number in the list', { hosts: ['a.test', 1] }, 'ASEC_OPTION_TYPE', 'hosts[1]', 'received 1'],
-  ['hosts: none', { hosts: [] }, 'ASEC_HOST_NONE', 'hosts', 'every request would be refused'],
+  ['hosts: none', { hosts: [] }, 'ASEC_HOST_NONE', 'hosts', 'every request would be rejected'],
   ['hosts: a bare wildcard', { hosts: ['*'] }, 'ASEC_HOST_ANY', 'hosts[0]', 'insecureAnyHost'],
   [
     'hosts: a scheme',

@@ -397,7 +397,7 @@ describe('what readOrigin accepts', () => {
 });
 
 describe('what readClient answers', () => {
-  it('is an address that somebody trusted vouched for, never a text of the client', () => {
+  it('is an address that a trusted proxy reported, never text of the client', () => {
     fc.assert(
       fc.property(texts(ADDRESS_TOKENS), text => {
         const { address } = readClient(peer, { 'x-forwarded-for': text }, everybody);

@@ -66,7 +66,7 @@ afterAll(() => (Error.stackTraceLimit = stackTraceLimit));
 
 const KEYS = OPTION_ROOTS.flatMap(root => findOptionKeys(root).map(key => [key.path, root, key] as const));
 
-it.each(KEYS)('no secret is shown that stands in %s, well spelt or misspelt', (path, root, key) => {
+it.each(KEYS)('shows no secret in %s, well spelt or misspelt', (path, root, key) => {
   const name = path.split('.').at(-1)!;
   const leaks = SHORT_LIST.flatMap(secret =>
     [
@@ -79,14 +79,14 @@ it.each(KEYS)('no secret is shown that stands in %s, well spelt or misspelt', (p
 });
 
 describe.each(Object.entries(SECRETS))('%s', (_name, secret) => {
-  it('is not shown where it stands in place of all options', () => {
+  it('is not shown in place of all options', () => {
     for (const root of OPTION_ROOTS) {
       for (const value of shapesOf(secret))
         expect(printed(thrownBy(() => root.read(value)))).not.toContain(FOUND);
     }
   });
 
-  it('is not shown where it stands in a variable of the environment', () => {
+  it('is not shown in an environment variable', () => {
     const asked = new Set<string>();
     resolveOptions({}, variable => void asked.add(variable) as undefined);
     thrownBy(() => resolveOptions({ auth: true }, variable => void asked.add(variable) as undefined));

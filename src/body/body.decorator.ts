@@ -3,9 +3,14 @@ import { readGiven } from '../common/read-options.js';
 import { readBytes } from '../common/read-bytes.js';
 
 /**
- * The largest body of a controller or a handler, in bytes or as text (`'64kb'`). It narrows `body.maxBytes` and the parser's own limit, and
- * widens neither. More is answered with 413 before the handler runs. A handler's replaces its class's.
- * @throws AgentSecurityConfigError when the class is defined, for what is no size
+ * Sets the longest body of a controller or a handler, in bytes or as text (`'64kb'`). It lowers `body.maxBytes` and the
+ * parser's limit, and raises neither. A longer body gets 413 before the handler runs. A handler's limit replaces that
+ * of its class.
+ * @throws AgentSecurityConfigError when the class is defined, for an invalid size
+ * @example
+ * @Post('notes')
+ * @MaxBody('64kb')
+ * create(@Body() note: Note) {}
  */
 export const MaxBody = Reflector.createDecorator<number | string, number>({
   key: 'agent-security:max-body',

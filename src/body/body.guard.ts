@@ -10,10 +10,10 @@ import type { ResolvedBody } from './body.options.js';
 
 export const RESOLVED_BODY = Symbol('agent-security:body');
 
-/** Stops hostile JSON before every handler, Express's parser lets it through; and what is too long for its route. */
+/** Rejects parsed bodies with prototype-polluting keys or too much nesting, and bodies that are too long for `@MaxBody()`. */
 @Injectable()
 export class BodyGuard implements CanActivate {
-  /** The bound of each route, `null` for the module's alone. */
+  /** The limit of each route in bytes; `null` for the module's alone. */
   readonly #bounds: RouteMemo<number | null>;
 
   constructor(
@@ -38,7 +38,7 @@ export class BodyGuard implements CanActivate {
     return true;
   }
 
-  /** Bytes, and a body that the handler reads itself, may stay coded. A body that nobody has watched was not seen to be decoded. */
+  /** A Buffer, and a body that the handler reads itself, may stay encoded. Without progress it is unknown whether the body was decoded. */
   #checkCoding(context: ExecutionContext, body: unknown): void {
     const progress = requestState(context.switchToHttp().getResponse())?.body;
     if (body !== undefined && !Buffer.isBuffer(body) && progress?.isCoded !== false)
@@ -53,7 +53,7 @@ export class BodyGuard implements CanActivate {
     if (declared > bound || (watch !== undefined && watch.bytes > bound)) {
       throw new ProblemException(tooLargeProblem(bound));
     }
-    // For a handler that reads the rest itself.
+    // Applies to a handler that reads the rest of the body itself.
     if (watch !== undefined) watch.maxBytes = Math.min(watch.maxBytes, bound);
   }
 }

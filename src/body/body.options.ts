@@ -7,21 +7,27 @@ import {
   type Resolved,
 } from '../common/option-table.js';
 
+/**
+ * Limits of request bodies.
+ * @example
+ * AgentSecurityModule.forRoot({ body: { maxBytes: '1mb', maxDepth: 20 } })
+ */
 export interface BodyOptions {
   /**
-   * The largest body, in bytes or as text (`'512kb'`, `'10mb'`; 1 kb is 1024 bytes): one that declares more is answered with 413 before
-   * it is read, one that declares nothing (chunked) as soon as more has come. The body parser's own limit (Express 100 kB, Fastify
-   * 1 MiB) holds as well.
+   * The longest body, in bytes or as text (`'512kb'`, `'10mb'`; 1 kb is 1024 bytes). A longer Content-Length gets 413
+   * before the body is read; a chunked body gets 413 when it exceeds the limit. The body parser has a limit of its own
+   * (Express 100 kB, Fastify 1 MiB).
    * @default '10mb'
    */
   maxBytes?: number | string;
-  /** How deep JSON may nest: deeper is answered with 400 before guards of yours and handlers. @default 64 */
+  /** The most levels of nesting in JSON, 1 to 10000. A deeper body gets 400 `body_invalid`. @default 64 */
   maxDepth?: number;
-  /** How many keys the objects of a JSON body may have together: more is answered with 400. @default 10000 */
+  /** The most keys of all objects in a JSON body, 1 to 1000000. A body with more gets 400 `body_invalid`. @default 10000 */
   maxKeys?: number;
   /**
-   * What becomes of JSON with two equal keys in one object: `'reject'` answers 400, `'allow'` leaves the last to the handler, as the
-   * parsers do. @default 'reject' @see RFC 8259 section 4
+   * JSON with duplicate keys in one object: `'reject'` responds with 400 `body_invalid`; `'allow'` leaves it to the
+   * parser, which keeps the last.
+   * @default 'reject' @see RFC 8259 section 4
    */
   duplicateKeys?: 'reject' | 'allow';
 }

@@ -1,25 +1,25 @@
-/* What a body says about itself before it is read, and what a parsed JSON body must not hold. */
+/* Checks the declared framing of a body before it is read, and a parsed JSON body or form. */
 import type { ProblemFields } from '../common/problem.js';
 import { MAX_CONTAINERS } from '../common/scan-json.js';
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Judges the declared framing: too long, of no known end, or nothing at all where the type says JSON. */
+/** Checks the headers: the declared length, Transfer-Encoding, Content-Type, and JSON without a body. */
 export function checkDeclaredBody(
   method: string,
   headers: Headers,
   maxBytes: number,
 ): ProblemFields | undefined {
   const transfer = headers['transfer-encoding'];
-  // Node's parser refuses such a body only behind its headers, when a handler may already run (RFC 9112 section 6.3).
+  // Node's parser rejects such a body only after its headers, when a handler may already run (RFC 9112 section 6.3).
   if (transfer !== undefined && String(transfer).toLowerCase() !== 'chunked') {
     return {
       status: 400,
       code: 'body_invalid',
-      detail: 'The only Transfer-Encoding that is understood is chunked.',
+      detail: 'The only supported Transfer-Encoding is chunked.',
     };
   }
-  // A list of types is none (RFC 9110 section 8.3): each reader would choose another of them.
+  // Content-Type is a singleton field (RFC 9110 section 8.3): of a list, each parser would choose another type.
   if (/^[^;]*,/.test(String(headers['content-type'] ?? ''))) {
     return {
       status: 415,
@@ -28,9 +28,9 @@ export function checkDeclaredBody(
     };
   }
   const type = headers['content-type'];
-  // JSON is UTF-8 (RFC 8259 section 8.1). One platform would read another charset, the other would not look at it.
+  // JSON is UTF-8 (RFC 8259 section 8.1). Express would decode another charset, Fastify would ignore it.
   if (isJson(type) && /;\s*charset\s*=(?!\s*"?utf-?8"?\s*(?:;|$))/i.test(type)) {
-    return { status: 415, code: 'unsupported_media_type', detail: 'JSON is sent in UTF-8.' };
+    return { status: 415, code: 'unsupported_media_type', detail: 'JSON must be encoded in UTF-8.' };
   }
   const declared = headers['content-length'];
   if (declared === undefined) return undefined;
@@ -44,14 +44,14 @@ export function checkDeclaredBody(
   return undefined;
 }
 
-/** Whether a body comes in a coding (RFC 9110 section 8.4). */
+/** Whether a body has a Content-Encoding (RFC 9110 section 8.4). */
 export function isCoded(headers: Headers): boolean {
   return !/^(?:identity)?$/i.test(String(headers['content-encoding'] ?? ''));
 }
 
 /**
- * For a parsed body whose coding nobody has undone: Fastify's parsers do not look at Content-Encoding, so that what was parsed is not what a
- * proxy in front has checked.
+ * For a parsed body whose Content-Encoding was not decoded: Fastify's parsers ignore the header, so that they parse
+ * other bytes than a proxy has checked.
  */
 export const CODED_PROBLEM: ProblemFields = {
   status: 415,
@@ -63,13 +63,12 @@ export function isJson(contentType: string | string[] | undefined): contentType 
   return typeof contentType === 'string' && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType);
 }
 
-/** Values that a body of the parsers' own limits cannot hold: more means that it was made by something else than a parser. */
+/** More values than a body within the parsers' limits can contain. */
 const MAX_VALUES = 2_000_000;
 
 /**
- * Looks through a parsed JSON body or form for what only an attack sends: a key that reaches a prototype (`__proto__`, or
- * `constructor` with a `prototype`), or nesting beyond `maxDepth`. It keeps lists, not a stack of calls, so that no depth can
- * overflow it, and it ends also on a body that holds itself.
+ * Rejects a parsed JSON body or form with a prototype-polluting key (`__proto__`, or `constructor` with a `prototype`), with nesting beyond
+ * `maxDepth`, or with too many keys. It is not recursive, so no depth overflows the stack, and it ends on cyclic objects.
  */
 export function checkParsedBody(
   body: unknown,
@@ -86,22 +85,22 @@ export function checkParsedBody(
     for (const node of level) {
       const isList = Array.isArray(node);
       const found = isList ? addItems(node, next) : addMembers(node as Record<string, unknown>, next);
-      if (found === -1) return invalid('The body holds a key that is not allowed.');
+      if (found === -1) return invalid('The body contains a key that is not allowed.');
       if (!isList && (keys += found) > maxKeys) return tooManyKeysProblem(maxKeys);
       values += found;
-      if (values > MAX_VALUES) return invalid('The body holds too many values.');
+      if (values > MAX_VALUES) return invalid('The body contains too many values.');
     }
     level = next;
   }
   return undefined;
 }
 
-/** What parsers make: arrays and plain objects. A Buffer, a stream or an upload's own object is not looked into. */
+/** Whether a value is an array or a plain object, as parsers create them. Buffers, streams and uploads are skipped. */
 function isNode(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Fastify's forms have an empty prototype of their own.
+  // Fastify's parser of forms creates objects with an empty prototype.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
@@ -113,7 +112,7 @@ function addItems(items: readonly unknown[], next: object[]): number {
   return items.length;
 }
 
-/** How many members there are, or -1 for one with a forbidden name. */
+/** The number of members, or -1 if a key is prototype-polluting. */
 function addMembers(members: Record<string, unknown>, next: object[]): number {
   let count = 0;
   for (const key in members) {
@@ -131,18 +130,18 @@ const holdsPrototype = (value: unknown): boolean =>
 const invalid = (detail: string): ProblemFields => ({ status: 400, code: 'body_invalid', detail });
 
 export const tooDeepProblem = (maxDepth: number): ProblemFields =>
-  invalid(`The body may nest ${maxDepth} levels deep.`);
+  invalid(`The body may have at most ${maxDepth} levels of nesting.`);
 
 export const tooManyKeysProblem = (maxKeys: number): ProblemFields =>
-  invalid(`The body may have ${maxKeys} keys.`);
+  invalid(`The body may have at most ${maxKeys} keys.`);
 
 export const tooManyContainersProblem: ProblemFields = invalid(
-  `The body may have ${MAX_CONTAINERS} arrays and objects.`,
+  `The body may have at most ${MAX_CONTAINERS} arrays and objects.`,
 );
 
-export const duplicateKeyProblem: ProblemFields = invalid('An object of the body has two keys of one name.');
+export const duplicateKeyProblem: ProblemFields = invalid('An object of the body has a duplicate key.');
 
-export const notUtf8Problem: ProblemFields = invalid('JSON is sent in UTF-8, and the body is not.');
+export const notUtf8Problem: ProblemFields = invalid('JSON must be encoded in UTF-8, and the body is not.');
 
 export const tooLargeProblem = (maxBytes: number): ProblemFields => ({
   status: 413,
@@ -150,7 +149,7 @@ export const tooLargeProblem = (maxBytes: number): ProblemFields => ({
   detail: `The body may have at most ${maxBytes} bytes.`,
 });
 
-/** Uploads hold objects of their library, which may refer to each other; their fields are text. */
+/** Multipart bodies are not checked: uploads are objects of their library, and their fields are text. */
 export function isMultipart(headers: Headers): boolean {
   return String(headers['content-type'] ?? '')
     .toLowerCase()

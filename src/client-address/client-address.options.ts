@@ -4,18 +4,25 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { type ReadEnvironment, readInteger, receivedError } from '../common/read-options.js';
 
 /**
- * Which proxies may speak for their clients: what Express's `trust proxy` takes, except `true`.
- * - a number: that many hops in front of the app
+ * The trusted proxies, whose forwarded headers (`X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`,
+ * `Forwarded`) are read. Takes the values of Express's `trust proxy`, except `true`:
+ * - a number from 0 to 32: the number of proxies in front of the app
  * - addresses and networks, as a list or comma-separated: `'10.0.0.0/8'`, `'loopback'`, `'linklocal'`, `'uniquelocal'`
  * - a function: `(address, hop) => boolean`
  *
- * The trap: `true` would believe every client's own `X-Forwarded-For`, so it is refused; a count that is too high does the
- * same for one position.
- * @default false: the peer's address, forwarding headers ignored (environment: `TRUST_PROXY`)
+ * `true` is rejected, since every client could choose its own address with `X-Forwarded-For`. Danger: with a number
+ * that is too high, clients can do the same.
+ * @default false: the address of the peer; forwarded headers are ignored (environment: `TRUST_PROXY`)
+ * @example
+ * AgentSecurityModule.forRoot({ trustProxy: ['loopback', '10.0.0.0/8'] })
  */
 export type TrustProxyOption = false | number | string | readonly string[] | TrustFunction;
 
-/** Whether the proxy at `address` is trusted, `hop` 0 being the peer. */
+/**
+ * Returns whether the proxy at `address` is trusted; `hop` 0 is the peer of the connection.
+ * @example
+ * const trustProxy: TrustFunction = address => address.startsWith('10.');
+ */
 export type TrustFunction = (address: string, hop: number) => boolean;
 
 const MAX_HOPS = 32;
@@ -43,36 +50,36 @@ function readTrust(option: string, value: unknown): TrustFunction | undefined {
     const hops = readInteger(option, value, 0, { min: 0, max: MAX_HOPS });
     return hops === 0 ? undefined : (_address, hop) => hop < hops;
   }
-  // Compared with true: the promise of an async function would trust everybody.
+  // Compared with true: the promise of an async function would trust every address.
   if (typeof value === 'function') return (address, hop) => (value as TrustFunction)(address, hop) === true;
   const networks = typeof value === 'string' ? value.split(',').map(item => item.trim()) : value;
   if (!Array.isArray(networks) || networks.length === 0 || networks.some(item => typeof item !== 'string')) {
     throw trustError(option, value, 'must be false, a number of hops, networks or a function');
   }
   for (const network of networks as string[]) {
-    // The compiler below would read "2" as 0.0.0.2, where a count of hops was meant.
+    // proxy-addr would read "2" as 0.0.0.2, where a number of hops was meant.
     if (isIP(network.split('/')[0]!) === 0 && !NETWORK_NAMES.has(network)) {
       throw trustError(option, network, 'must name networks');
     }
-    if (/^\d+\.\d+\.\d+\.\d+\/0$|^0\.0\.0\.0\/|^::\/0$/.test(network) || holdsEveryIPv4(network)) {
+    if (/^\d+\.\d+\.\d+\.\d+\/0$|^0\.0\.0\.0\/|^::\/0$/.test(network) || containsEveryIPv4(network)) {
       throw trustError(option, network, 'must not name a network of every address');
     }
   }
   try {
     return proxyAddr.compile([...(networks as string[])]);
   } catch {
-    // The reason repeats the value.
+    // The message of proxy-addr repeats the value, which the error shows already.
     throw trustError(option, value, 'is not a list of networks');
   }
 }
 
-/** In any spelling, such as `::ffff:0:0/96`: no smaller network holds both of these. */
-function holdsEveryIPv4(network: string): boolean {
+/** Whether a network contains all IPv4 addresses, in any spelling (`::ffff:0:0/96`): no smaller network contains both of these. */
+function containsEveryIPv4(network: string): boolean {
   try {
     const trusts = proxyAddr.compile(network);
     return trusts('1.0.0.1', 0) && trusts('254.0.0.1', 0);
   } catch {
-    return false; // Not a network at all: compiling the whole list says so.
+    return false; // Not a network: compiling the whole list reports it.
   }
 }
 

@@ -1,4 +1,4 @@
-/* The `Forwarded` field, RFC 7239 section 4. */
+/* Parses the `Forwarded` header, RFC 7239 section 4. */
 
 export interface ForwardedElement {
   readonly for?: string;
@@ -11,8 +11,8 @@ const PAIR =
 const READ_PARAMETERS = new Set(['for', 'proto', 'host']);
 
 /**
- * Reads the whole field, or nothing: one malformed element makes it an empty list, since what a trusted proxy wrote and what a
- * client wrote can then no longer be told apart.
+ * Parses the whole header. One malformed element makes the result empty, since the parts of proxies and of the client can then not be
+ * distinguished.
  */
 export function parseForwarded(field: string): readonly ForwardedElement[] {
   const elements: Record<string, string>[] = [];

@@ -1,14 +1,14 @@
-/* Who is at the other end: the address, the scheme and the host that the client used, read through trusted proxies and
- * through nobody else. The walk goes from the right, where the nearest proxy wrote, and stops at the first address that is
- * not a trusted proxy; what stands left of it is whatever the client chose to send. */
+/* Reads the client of a request: its address, scheme and host, from the forwarded headers of trusted proxies. The walk
+ * starts at the right end, which the nearest proxy wrote, and stops at the first address that is not a trusted proxy.
+ * The client can choose everything left of it. */
 import { canonicalAddress } from '../common/ip-address.js';
 import type { TrustFunction } from './client-address.options.js';
 import { type ForwardedElement, parseForwarded } from './forwarded.js';
 
-/** A request's client, before its address is made a key. */
+/** The client of a request, without its partition key. */
 export interface ClientReading {
   readonly address: string;
-  /** Whether trusted proxies name this client, and nobody behind it. */
+  /** Whether trusted proxies named this address, and no forwarded address precedes it. */
   readonly isFromTrustedProxy: boolean;
   readonly secure: boolean;
   readonly forwardedHosts: readonly string[] | undefined;
@@ -21,7 +21,7 @@ export interface Peer {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** A chain longer than this is no proxy chain: the walk would only burn time. */
+/** The longest chain of proxies that is read. */
 const MAX_WALK = 32;
 
 export function readClient(peer: Peer, headers: Headers, trusts: TrustFunction | undefined): ClientReading {
@@ -47,7 +47,7 @@ export function readClient(peer: Peer, headers: Headers, trusts: TrustFunction |
 
 type Walk = Pick<ClientReading, 'address' | 'isFromTrustedProxy'>;
 
-/** The proxy writes one of the two fields and passes the other on as the client sent it; where they differ, neither counts. */
+/** A proxy writes one of the two headers and may forward the other as the client sent it; if they differ, neither counts. */
 function readAddress(
   peer: string,
   headers: Headers,
@@ -70,8 +70,8 @@ function readAddress(
   };
 }
 
-/** Whether a peer claims to speak for somebody else. */
-export function hasForwardingHeaders(headers: Headers): boolean {
+/** Whether a request has forwarded headers for the client's address. */
+export function hasForwardedHeaders(headers: Headers): boolean {
   return headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
 }
 
@@ -79,8 +79,8 @@ function walk(peer: string, chain: readonly (string | undefined)[], trusts: Trus
   let address = peer;
   for (let hop = 1; hop <= chain.length && hop <= MAX_WALK; hop++) {
     const node = readNode(chain[chain.length - hop]);
-    // An element that is no address ends the walk at the last address that a trusted proxy vouched for: text that a client
-    // chose never becomes its name.
+    // An element that is no address ends the walk at the last address that a trusted proxy reported, so that text of the
+    // client never becomes its address.
     if (node === undefined) return { address, isFromTrustedProxy: false };
     address = node;
     if (!trusts(address, hop)) return { address, isFromTrustedProxy: hop === chain.length && hop < MAX_WALK };
@@ -97,7 +97,7 @@ function readNode(node: string | undefined): string | undefined {
   return canonicalAddress(withPort ? withPort[1]! : node);
 }
 
-/** HTTPS only if all who say something say so: a list begins with what the client sent. */
+/** HTTPS only if every reported scheme is https: the client may have written the first. */
 function readScheme(headers: Headers, elements: readonly ForwardedElement[]): boolean | undefined {
   const said = [...elements.flatMap(({ proto }) => proto ?? []), ...listOf(headers['x-forwarded-proto'])];
   const schemes = said.map(scheme => scheme.toLowerCase());
@@ -118,14 +118,14 @@ function join(value: string | string[]): string {
   return typeof value === 'string' ? value : value.join(',');
 }
 
-/** All items; of a list that no chain of proxies writes, one that is nothing, so that it is refused unread. */
+/** All items; for a list that is too long, one empty item, so that it is rejected. */
 function listOf(value: string | string[] | undefined): readonly string[] {
   if (value === undefined) return [];
   const items = join(value).split(',', MAX_WALK + 1);
   return items.length > MAX_WALK ? [''] : items.map(trimWhiteSpace);
 }
 
-/** As many addresses from the right as the walk may visit: splitting 16 kB of commas would cost more than all the rest. */
+/** The last `MAX_WALK` items: splitting 16 kB of commas would dominate the cost of a request. */
 function lastOf(value: string | string[] | undefined): readonly string[] {
   if (value === undefined) return [];
   const text = join(value);
@@ -140,8 +140,8 @@ function lastOf(value: string | string[] | undefined): readonly string[] {
 }
 
 /**
- * Takes off the optional white space of HTTP alone: String.trim() would also hide a no-break space. By hand, since a pattern
- * for the trailing part takes quadratic time on white space in the middle, and clients choose what stands there.
+ * Removes the optional white space of HTTP (RFC 9110 section 5.6.3); String.trim() would also remove a no-break space.
+ * A regular expression for trailing white space would take quadratic time on input of the client.
  */
 function trimWhiteSpace(item: string): string {
   let start = 0;

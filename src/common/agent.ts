@@ -1,24 +1,28 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Who calls: an identity that was verified, never one that was only claimed. One object a request; nothing of it is shared. */
+/**
+ * The verified identity of a request. Each request gets an object of its own.
+ * @example
+ * summarize(@CurrentAgent() agent: Agent) { return this.documents.ofTenant(agent.tenant); }
+ */
 export interface Agent {
-  /** Stable and unique over all kinds of credentials: limits, audit lines and events name the agent by it. */
+  /** Stable and unique over all kinds of credentials. Limits, audit records and events carry it. */
   readonly id: string;
-  /** How it proved itself. */
+  /** The kind of credential that was verified. */
   readonly kind: 'api-key' | 'token' | 'custom';
   readonly scopes: readonly string[];
-  /** The name of its limits in `rateLimit.tiers`. */
+  /** The agent's tier: its key in `rateLimit.tiers`. */
   readonly tier?: string | undefined;
   readonly tenant?: string | undefined;
-  /** The tools that it may call, `read_*` patterns among them; `undefined` for no list of its own. */
+  /** The tools that the agent may call, with patterns such as `read_*`; `undefined` for no list of its own. */
   readonly tools?: readonly string[] | undefined;
-  /** What else its credential says. */
+  /** Further claims of the credential. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Whether a request may be somebody other than its address: it carries what an agent could be verified by. Asked before routing,
- * so it must be quick, and true when in doubt.
+ * Whether a request may carry a credential, so that its quota may be that of an agent and not that of its address.
+ * Called before routing for every request, so it must be fast, and true when in doubt.
  */
 export type MayCarryAgent = (raw: IncomingMessage) => boolean;
 

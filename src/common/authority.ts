@@ -1,10 +1,10 @@
-/* The grammar of `Host` (RFC 9110 section 7.2, RFC 3986 section 3.2.2), read by hand. A URL parser would accept userinfo, paths and
- * spellings such as 127.1, and every one of them has been a way around somebody's list. */
+/* Parses the grammar of `Host` (RFC 9110 section 7.2, RFC 3986 section 3.2.2). A URL parser would accept userinfo,
+ * paths and spellings such as 127.1, each of which has bypassed host lists. */
 import { isIPv6 } from 'node:net';
 import { canonicalAddress } from './ip-address.js';
 
 export interface Authority {
-  /** Lower case, without a root dot; IPv6 in brackets, in its one spelling. */
+  /** Lower case, without a trailing dot; IPv6 in brackets, in canonical form. */
   readonly name: string;
   readonly port: number | undefined;
 }
@@ -12,7 +12,7 @@ export interface Authority {
 const MAX_NAME_LENGTH = 253;
 const MAX_LABEL_LENGTH = 63;
 
-/** Reads `name[:port]`, strictly; `undefined` for anything else. */
+/** Parses `name[:port]` strictly; `undefined` for anything else. */
 export function readAuthority(text: string): Authority | undefined {
   if (text.charCodeAt(0) === 0x5b) return readIPv6Authority(text);
   const colon = text.indexOf(':');
@@ -27,7 +27,7 @@ function readIPv6Authority(text: string): Authority | undefined {
   const close = text.indexOf(']');
   const address = text.slice(1, close);
   if (close === -1 || address.includes('%') || !isIPv6(address)) return undefined;
-  // A mapped address keeps its brackets: it was asked for as IPv6, and is compared with what was listed as IPv6.
+  // An IPv4-mapped address stays IPv6, so that it is compared with listed IPv6 addresses.
   const canonical = canonicalAddress(address)!;
   const name = `[${canonical.includes(':') ? canonical : `::ffff:${canonical}`}]`;
   if (close === text.length - 1) return { name, port: undefined };

@@ -1,4 +1,4 @@
-/** A map of at most `max` entries: a new one takes the place of the oldest. `set()` makes an entry the newest, `get()` does not. */
+/** A map of at most `max` entries: a new entry replaces the oldest. `set()` makes an entry the newest, `get()` does not. */
 export class BoundedMap<K, V> extends Map<K, V> {
   readonly #max: number;
 

@@ -1,4 +1,4 @@
-/** Every code that a refused configuration can carry. `docs/errors.md` has an entry for each. */
+/** Every code of a configuration error. `docs/errors.md` has an entry for each. */
 export const CONFIG_ERROR_CODES = [
   'ASEC_OPTIONS_MISSING',
   'ASEC_OPTION_UNKNOWN',
@@ -41,11 +41,14 @@ export const CONFIG_ERROR_CODES = [
   'ASEC_AUTH_ROUTE',
 ] as const;
 
+/** The code of a configuration error. @example const code: ConfigErrorCode = 'ASEC_OPTION_UNKNOWN'; */
 export type ConfigErrorCode = (typeof CONFIG_ERROR_CODES)[number];
 
 /**
- * A configuration that must not start. The message names the option (or the environment variable), what was
- * received, and the remedy; `code` is stable and documented in `docs/errors.md`.
+ * A configuration error, thrown at start-up or when a class is decorated. The message names the option (or the environment variable), the
+ * received value and the remedy; `code` is stable and documented in docs/errors.md.
+ * @example
+ * await expect(NestFactory.create(AppModule, { abortOnError: false })).rejects.toMatchObject({ code: 'ASEC_HOST_SCHEME' });
  */
 export class AgentSecurityConfigError extends Error {
   override readonly name = 'AgentSecurityConfigError';
@@ -55,7 +58,7 @@ export class AgentSecurityConfigError extends Error {
     readonly option: string,
     problem: string,
     remedy: string,
-    /** The value that was rejected, as the message shows it. What may be a secret is described and not repeated. */
+    /** The rejected value, as the message shows it. A value that may be a secret is described and not shown. */
     readonly received?: string,
   ) {
     super(`${option} ${problem}. ${remedy} [${code}]`);

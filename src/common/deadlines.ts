@@ -1,17 +1,17 @@
-/* Things that are late after one and the same time: one timer for all of them, since a timer each costs more than a decision. */
+/* Timeouts of one duration with a single timer for all of them: a timer per request costs more than a rate-limit decision. */
 
-/** What `add` gives for a thing and `delete` takes. It lets go of the thing when that is late or deleted. */
+/** The entry that `add` returns and `delete` takes. It drops its value when it expires or is deleted. */
 export interface Deadline<T> {
   readonly dueMs: number;
   thing: T | undefined;
 }
 
 /**
- * No `Map` of them: one that is added to and deleted from all the while keeps leaving tables behind, each of which holds the next,
- * and once the first of them is old the garbage collector takes all for living.
+ * Uses no `Map`: with constant additions and deletions a `Map` leaves a chain of old hash tables, and once the first of them is in the old
+ * generation, the garbage collector keeps all of them.
  */
 export class Deadlines<T> {
-  /** In the order in which they are due; those before the head are done with, some behind it too. */
+  /** In the order in which they are due. Entries before the head are done; some after it may be. */
   #queue: Deadline<T>[] = [];
   #head = 0;
   #open = 0;
@@ -30,7 +30,7 @@ export class Deadlines<T> {
     return deadline;
   }
 
-  /** It was in time; nothing happens if it was late already. */
+  /** Removes an entry; nothing happens if it has expired. */
   delete(deadline: Deadline<T>): void {
     if (this.#take(deadline) === undefined) return;
     this.#trim();
@@ -47,7 +47,7 @@ export class Deadlines<T> {
     return thing;
   }
 
-  /** Drops what is done with from the head of the queue, once that is half of it or more. */
+  /** Drops finished entries from the head of the queue, once they are half of it. */
   #trim(): void {
     while (this.#head < this.#queue.length && this.#queue[this.#head]!.thing === undefined) this.#head++;
     if (this.#head * 2 < this.#queue.length) return;
@@ -55,21 +55,21 @@ export class Deadlines<T> {
     this.#head = 0;
   }
 
-  /** Where this process stood still, answers wait that came in time: they are read between a timer and what follows it at once. */
+  /** `setImmediate` after the timer: if the process was blocked, responses that arrived in time are read first. */
   #wait(ms: number): void {
     if (this.#stopWaiting !== undefined) return;
     const timer = setTimeout(() => {
-      const immediate = setImmediate(() => this.#peek());
+      const immediate = setImmediate(() => this.#expireDue());
       this.#stopWaiting = () => clearImmediate(immediate);
     }, ms);
     this.#stopWaiting = () => clearTimeout(timer);
   }
 
-  #peek(): void {
+  #expireDue(): void {
     this.#stopWaiting = undefined;
     const nowMs = performance.now();
     for (let deadline = this.#first(); deadline !== undefined; deadline = this.#first()) {
-      // Timers fire in whole milliseconds.
+      // Timers have a resolution of 1 ms.
       if (deadline.dueMs - nowMs >= 1) return this.#wait(deadline.dueMs - nowMs);
       this.onLate(this.#take(deadline)!);
     }

@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { ProblemFields } from './problem.js';
 import type { RequestState } from './request-state.js';
 
-/** In place of a problem: the request is a preflight, which is answered and goes no further. */
+/** In place of a problem: the request is a preflight. The edge answers it. */
 export const PREFLIGHT = 'preflight';
 
 export type EdgeFinding = ProblemFields | typeof PREFLIGHT | undefined;
 
-/** One check of every request before routing. It decides at once, from the head alone, and may note in the state what it found. */
+/** A check of every request before routing. It decides synchronously from the request's head, and may write to its part of the state. */
 export interface EdgeCheck {
-  /** Whether it also runs for requests that an earlier check rejects, and its own rejection is then the answer. */
+  /** Whether the check also runs for requests that an earlier check rejects. Its rejection then replaces the earlier one. */
   readonly countsAll?: boolean;
   /** @param method `UPGRADE` for a WebSocket handshake */
   check(raw: IncomingMessage, state: RequestState, method: string): EdgeFinding;

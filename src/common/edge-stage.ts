@@ -3,24 +3,24 @@ import type { ProblemFields } from './problem.js';
 import type { RequestState } from './request-state.js';
 
 /**
- * What answers or judges some paths before routing, behind the edge's own checks: endpoints of the module's own, and
- * endpoints that other libraries mount where no guard runs.
+ * Handles some paths before routing, after the edge's checks: endpoints of the module itself, and endpoints that other
+ * libraries mount, where no guard runs.
  */
 export interface EdgeStage {
-  /** Whether pages of every origin may send to what it claims; it answers their preflights itself. */
+  /** Whether pages of every origin may send requests to the claimed paths. The stage answers their preflights. */
   readonly isOpenToOrigins?: boolean;
-  /** Asked for every request, so it must be quick: usually a look-up of the path. */
+  /** Whether the stage handles a request. Called for every request, so it must be fast: usually a look-up of the path. */
   claims(raw: IncomingMessage): boolean;
-  /** Whether it reads the body, and judges it by stricter rules than the module's. */
+  /** Whether the stage reads the body, with limits of its own. */
   readonly readsBody?: boolean;
   /**
-   * @returns false if it has answered (or will); true if the request may go on to the next stage and the framework.
-   * It may read the body only after `state.askForBody()`, and must put back what the framework is to read.
+   * Handles a request. It may read the body only after `state.requestBody()`, and must put back what the framework is to read.
+   * @returns false if it has written the response (or will); true to pass the request on to the next stage and the framework
    */
   run(raw: IncomingMessage, response: ServerResponse, state: RequestState): boolean | Promise<boolean>;
-  /** Whether pages of an origin that `cors` does not list may call what the stage claims. */
+  /** Whether pages of an origin that `cors` does not list may call the claimed paths. */
   allowsOrigin?(raw: IncomingMessage, origin: string): boolean;
-  /** Answers a request of the stage's that the edge's own checks refuse, in the form that its clients read. */
+  /** Writes the response of a claimed request that an edge check rejects, in the format of the stage's clients. */
   reject?(raw: IncomingMessage, response: ServerResponse, state: RequestState, fields: ProblemFields): void;
 }
 

@@ -1,4 +1,4 @@
-/* The shape of a feature: what the module loops over, so that it names none. */
+/* The interface of a feature. The module loops over the features of `features.ts` and knows none of them by name. */
 import type { InjectionToken, Provider } from '@nestjs/common';
 import type { ReadEnvironment } from './read-options.js';
 
@@ -11,10 +11,10 @@ export type EarlierOptions = Readonly<Record<string, unknown>>;
 export interface Feature<K extends string, R> {
   /** The option's name. */
   readonly key: K;
-  /** Validates the option, once, at start-up. @throws AgentSecurityConfigError for an option that is wrong */
+  /** Validates the option, once, at start-up. @throws AgentSecurityConfigError for an invalid option */
   resolve(input: unknown, env: ReadEnvironment, earlier: EarlierOptions): R;
   readonly providers?: readonly Provider[];
-  /** What the app can inject. */
+  /** The providers that the app can inject. */
   readonly exports?: readonly InjectionToken[];
 }
 
@@ -23,11 +23,11 @@ export interface GuardEntry<Options> {
   readonly token: InjectionToken;
   /** @default always on */
   isOn?(options: Options): boolean;
-  /** Whether it guards messages of gateways and microservices too. */
+  /** Whether the guard also runs for messages of gateways and microservices. */
   readonly guardsMessages?: boolean;
 }
 
-/** What is closed when the app has closed its server, in the order of `CLOSED_IN_ORDER`. */
+/** A provider that is closed after the app has closed its server, in the order of `CLOSED_IN_ORDER`. */
 export interface Closable {
   close(): void | Promise<void>;
 }

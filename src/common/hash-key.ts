@@ -1,5 +1,5 @@
-/* The 64 bits under which a text key (a principal, a tenant) stands in a table. HalfSipHash-2-4 with a secret of the process: nobody
- * outside can make two keys meet, and no raw key is kept. */
+/* Hashes a text key (an agent, a tenant) to the 64-bit key of a counter. HalfSipHash-2-4 with a secret of the process: an attacker cannot
+ * construct a collision, and no raw key is stored. */
 import { randomBytes } from 'node:crypto';
 import type { Key64 } from './ip-address.js';
 
@@ -8,8 +8,8 @@ const SECRET_0 = secret.readUInt32LE(0);
 const SECRET_1 = secret.readUInt32LE(4);
 
 /**
- * HalfSipHash-2-4 with 64 bits of output, over the text's UTF-16 code units. The rounds stand written out in both loops: as
- * functions over shared variables they would take four times as long.
+ * HalfSipHash-2-4 with 64 bits of output, over the text's UTF-16 code units. The rounds are inlined in both loops: as functions over shared
+ * variables they take four times as long.
  */
 export function hashKey(text: string, k0 = SECRET_0, k1 = SECRET_1): Key64 {
   let v0 = k0 | 0;
@@ -58,6 +58,6 @@ export function hashKey(text: string, k0 = SECRET_0, k1 = SECRET_1): Key64 {
 const pairAt = (text: string, index: number): number =>
   text.charCodeAt(index) | (text.charCodeAt(index + 1) << 16);
 
-/** The length in bytes, and the code unit that has no pair. */
+/** The length in bytes, and the last code unit if their number is odd. */
 const lastWord = (text: string, pairs: number): number =>
   ((text.length * 2) << 24) | (pairs === text.length ? 0 : text.charCodeAt(pairs));

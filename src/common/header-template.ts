@@ -1,25 +1,25 @@
-/* What stands in the head of every response, made ready at start-up: as pairs, and as the text that goes over the wire. */
+/* The headers of every response, serialized at start-up: as pairs, and as the text of the response's head. */
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 
-/** Headers that stand whatever is answered, the request's ID left out. */
+/** Headers that do not depend on the request; the request ID is added later. */
 export interface FixedHeaders {
-  /** Name and value in turn. */
+  /** Alternating names and values. */
   readonly pairs: readonly string[];
-  /** The same as lines of a head. */
+  /** The same as lines of a response's head. */
   readonly text: string;
-  /** For a reader of another origin, whom CORS has just allowed. */
+  /** The lines for an origin that CORS allows. */
   readonly sharedText: string;
 }
 
-/** For one kind of content. */
+/** The headers for one kind of content. */
 interface HeaderVariant {
   /** Over HTTP. */
   readonly plain: FixedHeaders;
-  /** Over HTTPS: HSTS as well. */
+  /** Over HTTPS, with HSTS. */
   readonly secure: FixedHeaders;
 }
 
-/** For one kind of answer. */
+/** The headers for successful or for failed responses. */
 interface HeaderVariants {
   readonly data: HeaderVariant;
   readonly html: HeaderVariant;
@@ -27,19 +27,19 @@ interface HeaderVariants {
 
 export interface HeaderTemplate extends HeaderVariants {
   readonly requestIdHeader: string | undefined;
-  /** Of responses with a status from 400. */
+  /** The headers of responses with a status of 400 or above. */
   readonly errors: HeaderVariants;
-  /** The (lower-case) names of all of them, and those of CORS where the module decides. */
+  /** The lower-case names of all headers, with those of CORS where the module decides about CORS. */
   readonly names: ReadonlySet<string>;
   readonly removePoweredBy: boolean;
-  /** `no-store` also over a handler's own Cache-Control. */
+  /** Sends `no-store` even if the handler sets Cache-Control. */
   readonly forceNoStore: boolean;
-  /** The same for errors: what a handler set for its answer says nothing of the error in its place. */
+  /** The same for error responses: Cache-Control of the handler was meant for its result, not for an error. */
   readonly forceNoStoreOnErrors: boolean;
 }
 
 export interface HeaderTemplateParts {
-  /** The header that carries the request's ID; `undefined` for none. */
+  /** The header of the request ID; `undefined` for none. */
   readonly requestIdHeader: string | undefined;
   readonly common: readonly (readonly [string, string])[];
   readonly policies: readonly (readonly [string, string])[];
@@ -48,11 +48,11 @@ export interface HeaderTemplateParts {
   readonly removePoweredBy: boolean;
   readonly noStore: boolean | 'force';
   readonly noStoreOnErrors: boolean;
-  /** Whether answers differ by origin, as the module decides: nobody else's CORS headers are sent then. */
+  /** Whether responses differ by origin. CORS headers of handlers and other middleware are then dropped. */
   readonly varyByOrigin: boolean;
 }
 
-/** What CORS says in a response (Fetch standard, Private Network Access). */
+/** The response headers of CORS (Fetch standard, Private Network Access). */
 export const CORS_NAMES: ReadonlySet<string> = new Set([
   'access-control-allow-origin',
   'access-control-allow-credentials',
@@ -65,20 +65,23 @@ export const CORS_NAMES: ReadonlySet<string> = new Set([
 
 const RESOURCE_POLICY = 'Cross-Origin-Resource-Policy';
 
-/** A browser must not block, by the resource policy, what CORS has just allowed. */
+/** Cross-Origin-Resource-Policy must not block a response that CORS allows. */
 export const sharedValue = (name: string, value: string): string =>
   name === RESOURCE_POLICY ? 'cross-origin' : value;
 
-/** @throws TypeError for a name or a value that no header can have */
+/** @throws TypeError for an invalid header name or value */
 export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplate {
   const { requestIdHeader, strictTransportSecurity } = parts;
   const variant = (policies: HeaderTemplateParts['policies'], noStore: boolean): HeaderVariant => {
     const pairs = [...parts.common, ...policies].flat();
     if (noStore) pairs.push('Cache-Control', 'no-store');
     if (parts.varyByOrigin) pairs.push('Vary', 'Origin');
-    const plain = policyState(pairs);
+    const plain = fixedHeadersOf(pairs);
     if (strictTransportSecurity === undefined) return { plain, secure: plain };
-    return { plain, secure: policyState([...pairs, 'Strict-Transport-Security', strictTransportSecurity]) };
+    return {
+      plain,
+      secure: fixedHeadersOf([...pairs, 'Strict-Transport-Security', strictTransportSecurity]),
+    };
   };
   const variants = (noStore: boolean): HeaderVariants => ({
     data: variant(parts.policies, noStore),
@@ -100,10 +103,10 @@ export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplat
   };
 }
 
-function policyState(pairs: readonly string[]): FixedHeaders {
+function fixedHeadersOf(pairs: readonly string[]): FixedHeaders {
   const shared: string[] = [];
   eachPair(pairs, (name, value) => {
-    // Text goes out as it is, so what Node would refuse must not get that far.
+    // The text is sent without Node's checks, so the values are validated here.
     validateHeaderName(name);
     validateHeaderValue(name, value);
     shared.push(name, sharedValue(name, value));
@@ -111,12 +114,12 @@ function policyState(pairs: readonly string[]): FixedHeaders {
   return { pairs, text: linesOf(pairs), sharedText: linesOf(shared) };
 }
 
-/** Visits names and values that stand in turn. */
+/** Calls `visit` for each pair of alternating names and values. */
 export function eachPair(pairs: readonly string[], visit: (name: string, value: string) => void): void {
   for (let index = 0; index < pairs.length; index += 2) visit(pairs[index]!, pairs[index + 1]!);
 }
 
-/** The lines of a head. */
+/** Serializes pairs as lines of a response's head. */
 function linesOf(pairs: readonly string[]): string {
   let lines = '';
   for (let index = 0; index < pairs.length; index += 2) lines += `${pairs[index]!}: ${pairs[index + 1]!}\r\n`;

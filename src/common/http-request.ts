@@ -1,5 +1,5 @@
-/* The one file that knows Express from Fastify. Express hands out Node's own request and response (with methods added),
- * Fastify wraps them: `request.raw`, `reply.raw`. */
+/* The differences between Express and Fastify. Express passes Node's request and response (with methods added); Fastify wraps them:
+ * `request.raw`, `reply.raw`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** A request as a hook, a guard or a handler receives it, on either platform. */
@@ -15,12 +15,12 @@ export function rawResponse(response: PlatformResponse): ServerResponse {
   return response.raw ?? response;
 }
 
-/** Takes the answer out of the framework's hands, so that nothing writes to it a second time. */
+/** Tells Fastify that the response is written elsewhere, so that it does not write a second one. */
 export function takeOver(response: PlatformResponse): void {
   response.hijack?.();
 }
 
-/** Gives the request its ID under `req.id`, where pino-http, nestjs-pino and Fastify look for it. */
+/** Sets `req.id`, which pino-http, nestjs-pino and Fastify read. */
 export function setRequestId(request: PlatformRequest, id: string): void {
   (rawRequest(request) as PlatformRequest).id = id;
   if (request.raw !== undefined) request.id = id;

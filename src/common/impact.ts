@@ -1,3 +1,7 @@
-/** What a call of a tool can do: `'high'` for what cannot be undone, or costs money, or touches other people's data. */
 export const IMPACTS = ['low', 'medium', 'high'] as const;
+/**
+ * The possible damage of a tool call: `'high'` for calls that cannot be undone, cost money, or change data of other users.
+ * @example
+ * @AgentTool({ name: 'refund', impact: 'high' })
+ */
 export type Impact = (typeof IMPACTS)[number];

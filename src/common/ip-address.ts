@@ -1,9 +1,9 @@
-/* Addresses as limits and logs use them: one spelling for each, IPv4-mapped IPv6 as IPv4, IPv6 by its /64. A home or a
- * cloud machine owns a whole /64, so limiting single IPv6 addresses would give everyone 2^64 quotas. */
+/* Addresses in canonical form, for limits and logs: IPv4-mapped IPv6 as IPv4, IPv6 by its /64. A home or a cloud
+ * machine owns a whole /64, so limits per IPv6 address would give each client 2^64 quotas. */
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** The one spelling of an address (without a zone); `undefined` for text that is no address. */
+/** The canonical form of an address, without its zone; `undefined` for text that is no address. */
 export function canonicalAddress(text: string): string | undefined {
   if (isIPv4(text)) return text;
   const bare = withoutZone(text);
@@ -12,7 +12,7 @@ export function canonicalAddress(text: string): string | undefined {
   return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toString();
 }
 
-/** What shares a quota with `text`, as text: `"203.0.113.7"`, or `"2001:db8:1:2::/64"`. */
+/** The block of addresses that share a quota with `text`: `"203.0.113.7"`, or `"2001:db8:1:2::/64"`. */
 export function addressBlock(text: string): string {
   const canonical = canonicalAddress(text);
   if (canonical === undefined || isIPv4(canonical)) return canonical ?? text;
@@ -20,16 +20,16 @@ export function addressBlock(text: string): string {
   return `${new ipaddr.IPv6([a, b, c, d, 0, 0, 0, 0]).toString()}/64`;
 }
 
-/** The 64 bits that name a client's quota, as two signed 32-bit numbers: those are kept without a box each. */
+/** A 64-bit partition key as two signed 32-bit numbers, which V8 stores without an allocation each. */
 export interface Key64 {
   readonly hi: number;
   readonly lo: number;
 }
 
-/** A quota that everybody shares, also those who cannot be told apart. */
+/** The key of quotas that all clients share, and of clients without an address. */
 export const SHARED_KEY: Key64 = { hi: -1, lo: -1 };
 
-/** IPv4 lives where no IPv6 prefix is assigned (0000:ffff::/32), so the two families cannot meet. */
+/** IPv4 keys use 0000:ffff::/32, where no IPv6 prefix is assigned, so that the two families never share a key. */
 const IPV4_PREFIX = 0x0000ffff;
 
 /** The numeric form of {@link addressBlock}, exact: two blocks never share a key. `undefined` for no address. */
@@ -43,7 +43,7 @@ export function addressKey(text: string): Key64 | undefined {
   return { hi: (a << 16) | b, lo: (c << 16) | d };
 }
 
-/** The 32 bits of a dotted quad. Every request asks, so it reads the text once and builds nothing. */
+/** The 32 bits of a dotted quad. It runs for every request, so it reads the text once and allocates nothing. */
 function readIPv4(text: string): number | undefined {
   if (text.length > 15) return undefined;
   let address = 0;

@@ -1,10 +1,11 @@
-/* One text for several parts, for the key of a counter, a map or a store. Use it wherever a part is chosen by a client or by the app:
- * parts that are only concatenated let one owner write the key of another (`read_file` + `:` + `agent:bob`). */
+/* Joins several parts into one key of a counter, a map or a store. Use it wherever a client or the app chooses a part: plain concatenation
+ * lets one client produce the key of another (`read_file` + `:` + `agent:bob`). */
 
 /**
- * Joins the parts with their lengths in front. Two lists of parts have one key only if their parts are the same text.
+ * Joins the parts, each prefixed with its length. Two lists of parts have the same key only if their parts are equal.
  *
- * The key is well-formed Unicode, so that no store's UTF-8 makes one key of two: a part with a lone surrogate is written in hexadecimal.
+ * The key is well-formed Unicode, so that two keys stay different in the UTF-8 of a store: a part with a lone surrogate
+ * is written in hexadecimal.
  */
 export function joinKey(...parts: readonly (string | number)[]): string {
   let key = '';

@@ -1,14 +1,14 @@
-/* Text for a log. What a client, a file or another server chose may hold line breaks that forge lines, escape sequences that reach a
- * terminal, and marks that reorder what is read. Every log call of this package with variable text goes through here. */
+/* Escapes text for logs. Text of a client, a file or another server may contain line breaks that forge log lines,
+ * terminal escape sequences, and bidirectional marks. Every log call of this package with variable text uses this file. */
 import { inspect } from 'node:util';
 
-/** Longer values are cut: a line of a log is no place for a body. */
+/** Longer values are cut. */
 const MAX_VALUE_LENGTH = 1_000;
 
 /** Control and format characters (bidirectional marks and zero-width ones among them), line separators, and lone surrogates. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Writes what a reader must not take for anything else as `\u001b`. In JSON the text stays the same JSON. */
+/** Escapes unsafe characters as `\u001b`. JSON keeps its meaning. */
 export function escapeText(text: string): string {
   return text.replace(UNSAFE, unsafe => {
     let escaped = '';
@@ -19,9 +19,9 @@ export function escapeText(text: string): string {
   });
 }
 
-/** A value in a log, on one line and of a bounded length. Of an error its name and message. */
+/** A value for a log: on one line, of a bounded length; an error as its name and message. */
 export function logText(value: unknown): string {
-  // Not String(): an object without a prototype has no text of its own, and a method of the value's would run.
+  // Not String(): it fails for an object without a prototype, and would call a method of the value.
   const text =
     typeof value === 'string' ? value : isError(value) ? describe(value) : inspect(value, { depth: 1 });
   const over = text.length - MAX_VALUE_LENGTH;
@@ -35,7 +35,7 @@ export function logLine(strings: TemplateStringsArray, ...values: readonly unkno
   return strings.reduce((line, part, at) => `${line}${logText(values[at - 1])}${part}`);
 }
 
-/** Where an error was thrown: its frames, each on its own line, below its name and message on one. */
+/** The stack of an error: its name and message on one line, then one line per frame. */
 export function logStack(error: Error): string {
   const frames = String(error.stack ?? '')
     .split('\n')

@@ -1,5 +1,4 @@
-/* Options as a table: each key with what reads it. The keys, their types, defaults and ranges stand in one place, and the resolved type
- * follows from it. */
+/* Options as tables: one reader per key, with its default and its range. The resolved type follows from the table. */
 import { readBytes } from './read-bytes.js';
 import { readTimerMs, readDuration } from './read-duration.js';
 import {
@@ -13,13 +12,13 @@ import {
   readStringList,
 } from './read-options.js';
 
-/** Reads one option. @param option its whole name, for errors; @param value `undefined` where it was left out */
+/** Reads one option. @param option its full name, for errors; @param value `undefined` where it was left out */
 export type ReadOption<T> = (option: string, value: unknown) => T;
 
 /** A reader for each key of an interface of options, so that neither can drift from the other. */
 export type OptionTable<Options> = { readonly [K in keyof Required<Options>]: ReadOption<unknown> };
 
-/** What a table makes of its options. */
+/** The options after the table has read them. */
 export type Resolved<Table> = {
   readonly [K in keyof Table]: Table[K] extends ReadOption<infer T> ? T : never;
 };
@@ -43,7 +42,7 @@ export function readTable<Table extends Readonly<Record<string, ReadOption<unkno
   return resolved as Resolved<Table>;
 }
 
-/** A whole number. */
+/** An integer. */
 export const integer =
   (fallback: number, min: number, max: number): ReadOption<number> =>
   (option, value) =>
@@ -54,13 +53,13 @@ export const boolean =
   (option, value) =>
     readBoolean(option, value, fallback);
 
-/** A text that is not empty. */
+/** A string that is not empty. */
 export const text =
   (fallback: string): ReadOption<string> =>
   (option, value) =>
     readString(option, value, fallback);
 
-/** A text that must be given. */
+/** A string that must be given. */
 export const requiredText: ReadOption<string> = readRequired;
 
 export const texts =
@@ -68,7 +67,13 @@ export const texts =
   (option, value) =>
     readStringList(option, value, fallback);
 
-/** One of some texts. */
+/** A list of strings. `readItem` reads each under its index: `cors.methods[0]`. */
+export const list =
+  <T>(readItem: ReadOption<T>, fallback: readonly string[] = []): ReadOption<readonly T[]> =>
+  (option, value) =>
+    readStringList(option, value, fallback).map((item, index) => readItem(`${option}[${index}]`, item));
+
+/** One of some strings, compared exactly. */
 export const choice =
   <const T extends string>(allowed: readonly T[], fallback: T): ReadOption<T> =>
   (option, value) =>
@@ -83,7 +88,7 @@ export const fn =
 /** The value as it was given, for options whose meaning depends on others. */
 export const asGiven: ReadOption<unknown> = (_option, value) => value;
 
-/** A span of time as text, in milliseconds. */
+/** A duration with a unit (`'30s'`), in milliseconds. */
 export const duration =
   (fallback: string, min: string, max: string): ReadOption<number> =>
   (option, value) =>
@@ -95,9 +100,21 @@ export const bytes =
   (option, value) =>
     readBytes(option, value, fallback);
 
-/** What a timer is to wait, in milliseconds; `false` for no limit, `undefined` where it was left out. */
+/** A time limit in milliseconds: a number, or a duration with a unit. `false` for no limit, `undefined` where it was left out. */
 export const timeLimit: ReadOption<number | false | undefined> = (option, value) =>
   value === undefined || value === false ? value : readTimerMs(option, value);
+
+/** The same reader, with its result converted. */
+export const mapped =
+  <T, U>(read: ReadOption<T>, convert: (value: T) => U): ReadOption<U> =>
+  (option, value) =>
+    convert(read(option, value));
+
+/** The same reader; where the option was left out, it reads what `readVariable` returns. */
+export const orVariable =
+  <T>(read: ReadOption<T>, readVariable: () => unknown): ReadOption<T> =>
+  (option, value) =>
+    read(option, value === undefined ? readVariable() : value);
 
 /** The same reader for an option that may be left out. */
 export const optional =

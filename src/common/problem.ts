@@ -1,33 +1,39 @@
-/* The one error body of the app: RFC 9457 (problem details), with members that programs can act on. */
+/* The body of every error response: problem details (RFC 9457) with a stable code. */
 import { STATUS_CODES } from 'node:http';
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
+/**
+ * The body of an error response (RFC 9457).
+ * @example
+ * const problem: ProblemDetails = await response.json();
+ * if (problem.code === 'rate_limited') await delay(Number(problem['retry_after_seconds']) * 1_000);
+ */
 export interface ProblemDetails {
-  /** A URI for the kind of problem; `about:blank` where the status says it all. */
+  /** A URI for the type of problem; `about:blank` where it is the status alone. */
   readonly type: string;
   readonly title: string;
-  /** Equal to the HTTP status. */
+  /** The HTTP status. */
   readonly status: number;
-  /** What went wrong this time, for people. */
+  /** A description of this occurrence, for people. */
   readonly detail?: string;
-  /** What went wrong, for programs: stable, in `docs/errors.md`. */
+  /** A stable code for programs, listed in docs/errors.md. */
   readonly code: string;
-  /** The same ID that the response's header carries. */
+  /** The request ID, as in the response header. */
   readonly requestId?: string;
   readonly [member: string]: unknown;
 }
 
-/** The parts of a problem that its origin knows; the rest is filled in where it is answered. */
+/** The fields of a problem that its origin knows; `toProblem` adds the rest. */
 export interface ProblemFields {
   readonly status: number;
   readonly code: string;
-  /** Overrides the type that `errors.typeBase` would give. */
+  /** Overrides the type of `errors.typeBase`. */
   readonly type?: string;
   readonly detail?: string;
-  /** For a 405 that is answered before routing: what `Allow` lists. */
+  /** For a 405 before routing: the value of `Allow`. */
   readonly allow?: string;
-  /** Further members (extension members, RFC 9457 section 3.2). */
+  /** Extension members (RFC 9457 section 3.2). */
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
@@ -47,11 +53,11 @@ export function toProblem(
   };
 }
 
-/** All that clients learn of a mistake of the server's. */
+/** The only detail of a 5xx response. */
 export const DETAIL_OF_5XX =
   "The request could not be answered. Its ID finds the reason in the server's log.";
 
-/** Exceptions that know their own problem carry it under this symbol, whatever class a user's filters look for. */
+/** The symbol under which an exception carries its problem; the exception's class is free. */
 export const PROBLEM = Symbol.for('agent-security:problem');
 
 export function problemOf(exception: unknown): ProblemFields | undefined {

@@ -1,4 +1,4 @@
-/* The HTTP request behind whatever context a guard or a filter is called in. */
+/* The HTTP request of an execution context: HTTP, GraphQL, or a message of a gateway. */
 import type { ArgumentsHost } from '@nestjs/common';
 import { type PlatformRequest, type PlatformResponse, rawRequest } from './http-request.js';
 import { addressBlock, addressKey, type Key64, SHARED_KEY } from './ip-address.js';
@@ -9,20 +9,20 @@ export type LimitedRequest = PlatformRequest & { ip?: string };
 
 export interface Call {
   readonly request: LimitedRequest;
-  /** `undefined` in a resolver, whose answer is not its own. */
+  /** `undefined` in a GraphQL resolver, which does not own the response. */
   readonly response: PlatformResponse | undefined;
-  /** `undefined` on an adapter that runs no request hook. */
+  /** `undefined` on an adapter without the edge. */
   readonly state: RequestState | undefined;
-  /** Whether it is a message of a socket, whose answer has no headers. */
+  /** Whether it is a message of a WebSocket, whose reply has no headers. */
   readonly isMessage?: boolean;
 }
 
-/** Where a driver keeps the request of an operation: of one over graphql-ws, the handshake. */
+/** Where a GraphQL driver keeps the request; over graphql-ws, the handshake. */
 interface RequestHolder {
   readonly extra?: { readonly request?: LimitedRequest };
 }
 
-/** What drivers hand to resolvers: Apollo and Mercurius on Express and on Fastify, over HTTP and over graphql-ws. */
+/** The context that Apollo and Mercurius pass to resolvers, on Express and Fastify, over HTTP and graphql-ws. */
 interface GraphqlContext extends RequestHolder {
   readonly req?: LimitedRequest & RequestHolder;
   readonly request?: LimitedRequest & RequestHolder;
@@ -32,12 +32,12 @@ interface GraphqlContext extends RequestHolder {
 /** The part of `GraphQLResolveInfo` that tells executions apart. */
 interface ResolveInfo {
   readonly operation?: { readonly operation?: string };
-  /** Made anew for each execution. */
+  /** A new object for each execution. */
   readonly variableValues?: object;
   readonly path?: { readonly prev?: unknown };
 }
 
-/** `undefined` where there is no request, or none that was judged: gateways, microservices, a GraphQL context without its request. */
+/** `undefined` without a request that passed the edge: gateways, microservices, a GraphQL context without its request. */
 export function readCall(host: ArgumentsHost): Call | undefined {
   const type = host.getType<string>();
   if (type === 'http') return readHttpCall(host);
@@ -55,17 +55,17 @@ function requestsIn({ req, request, reply, extra }: GraphqlContext): readonly (L
 }
 
 /**
- * What stands for one execution of a GraphQL operation: the operations of a batch and those of a socket share their request. `undefined` for a
- * resolver that belongs to an event of a subscription, which was counted when it began.
+ * An object that identifies one execution of a GraphQL operation; the operations of a batch or of a socket share their
+ * request. `undefined` for the resolvers of a subscription's events, since the subscription was counted when it began.
  */
 export function executionOf(host: ArgumentsHost): object | undefined {
   const info = host.getArgByIndex<ResolveInfo | undefined>(3);
   if (info?.operation?.operation === 'subscription' && info.path?.prev !== undefined) return undefined;
-  // Without one, each resolver counts.
+  // Without `variableValues`, each resolver counts.
   return info?.variableValues ?? {};
 }
 
-/** The handshake behind a gateway's message. One that the edge has not seen, on a port of its own, has no state. */
+/** The handshake of a gateway's message. On a gateway's own port it did not pass the edge and has no state. */
 export function readMessageCall(host: ArgumentsHost): Call | undefined {
   if (host.getType() !== 'ws') return undefined;
   const request = handshakeOf(host.getArgByIndex<unknown>(0));
@@ -83,18 +83,18 @@ export function clientAddress({ request, state }: Pick<Call, 'request' | 'state'
   return state?.client.address ?? request.ip ?? rawRequest(request).socket?.remoteAddress ?? '';
 }
 
-/** The number of the quota of an address. */
+/** The partition key of the client's address. */
 export function addressKeyOf(call: Call): Key64 {
   return call.state?.client.key ?? addressKey(clientAddress(call)) ?? SHARED_KEY;
 }
 
-/** Whom `key: 'client'` counts: the verified agent, else the address. */
+/** The partition of `key: 'client'`: the verified agent, else the address. */
 export function clientName(call: Call): string {
   const agent = call.state?.agent;
   return agent === undefined ? addressBlock(clientAddress(call)) : `agent:${agent.id}`;
 }
 
-/** The number of that quota. An address is its own number; an agent's ID is hashed. */
+/** The partition key of {@link clientName}: the bits of the address, or the hash of the agent's ID. */
 export function clientKey(call: Call): Key64 {
   return call.state?.agent === undefined ? addressKeyOf(call) : hashKey(clientName(call));
 }

@@ -4,7 +4,7 @@ import { show, showName } from './show-value.js';
 /** Reads one environment variable (through `@nestjs/config`); `undefined` when it is not set. */
 export type ReadEnvironment = (name: string) => string | undefined;
 
-/** The error of a value that an option must not have: the message shows what was received. */
+/** The error of an invalid option, whose message shows the received value. */
 export function receivedError(
   code: ConfigErrorCode,
   option: string,
@@ -17,12 +17,12 @@ export function receivedError(
 }
 
 /**
- * The error of an option, or of an argument, that is `undefined` or `null`. Both are what a misspelt name in an app's configuration
- * yields, so they never count as left out.
+ * The error of an option or an argument that is `undefined` or `null`. A misspelt name in the app's configuration
+ * yields them, so they do not count as left out.
  */
 function missingError(option: string, received: unknown): AgentSecurityConfigError {
   const last = option.slice(option.lastIndexOf('.') + 1);
-  // An argument of a decorator, or an element of a list, is no key.
+  // An argument of a decorator and an element of a list have no key.
   const key = /^\w+$/.test(last) ? last : undefined;
   return new AgentSecurityConfigError(
     'ASEC_OPTIONS_MISSING',
@@ -35,7 +35,7 @@ function missingError(option: string, received: unknown): AgentSecurityConfigErr
   );
 }
 
-/** The first of a function's rest parameters, or `fallback` if the caller left it out. `undefined` that was passed is an error. */
+/** The first of a function's rest parameters, or `fallback` if there is none. `undefined` is an error. */
 export function readArgument<T>(option: string, given: readonly unknown[], fallback: T): T {
   return given.length === 0 ? fallback : (readGiven(option, given[0]) as T);
 }
@@ -55,8 +55,8 @@ function typeError(option: string, expected: string, received: unknown): AgentSe
 }
 
 /**
- * The object under `option`, after its keys were checked against `known`; `{}` where the option was left out. A key whose value is
- * `undefined` or `null` is an error, and so is an object that can hold no option, such as a promise that was not awaited.
+ * Reads an object and checks its keys against `known`; `{}` where the option was left out. A key whose value is `undefined` or `null` is an
+ * error, and so is an object without options, such as a promise that was not awaited.
  */
 export function readObject<K extends string>(
   option: string,
@@ -68,7 +68,7 @@ export function readObject<K extends string>(
   if (!isRecord(value)) throw typeError(name, 'an object', value);
   rejectUnknownKeys(option, value, known);
   const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(value) as null);
-  // Getters of a class count; what a plain object inherits does not.
+  // Getters of a class count; inherited members of a plain object do not.
   const given = known.filter(key => (isPlain ? Object.hasOwn(value, key) : key in value));
   if (given.length === 0 && !isPlain) throw typeError(name, 'an object with options', value);
   rejectMissing(option, value, given);
@@ -76,8 +76,8 @@ export function readObject<K extends string>(
 }
 
 /**
- * Refuses members that are `undefined` or `null`, and, where any name may stand, everything but a plain object: the entries of a `Map` or of
- * a promise that was not awaited would be overlooked.
+ * Rejects members that are `undefined` or `null`. Without `keys`, it also rejects everything but a plain object: the
+ * entries of a `Map` or of a promise that was not awaited would be ignored.
  */
 export function rejectMissing(
   option: string,
@@ -152,12 +152,12 @@ export function readStringList(
   return [...(value as string[])];
 }
 
-/** A text that must be given. */
+/** A string that must be given. */
 export function readRequired(option: string, value: unknown): string {
   return readString(option, value ?? null, '');
 }
 
-/** One text or several; at least one. */
+/** One string, or a list with at least one. */
 export function readTexts(option: string, value: unknown): readonly string[] {
   const texts = Array.isArray(value) ? readStringList(option, value, []) : [readRequired(option, value)];
   if (texts.length === 0 || texts.includes('')) readRequired(option, '');
@@ -183,24 +183,24 @@ export function readChoice<T extends string>(
   return value as T;
 }
 
-/** Exact request paths, such as `/healthz`, that a stage leaves alone. */
+/** Exact request paths, such as `/healthz`. */
 export function readPaths(option: string, value: unknown): ReadonlySet<string> {
   const paths = readStringList(option, value, []);
   for (const [index, path] of paths.entries()) {
-    // A parameter would be compared as it is written, and match nothing.
+    // A route parameter would be compared literally and match nothing.
     if (/^\/[\x21-\x7e]*$/.test(path) && !/[?#*]|\/:/.test(path)) continue;
     throw receivedError(
       'ASEC_PATH_INVALID',
       `${option}[${index}]`,
       'must be an exact path',
-      'Write it as it stands in the request line, such as "/healthz": no pattern, no query.',
+      'Write it as in the request line, such as "/healthz": no pattern, no query.',
       path,
     );
   }
   return new Set(paths);
 }
 
-/** A list from the environment: comma-separated, or a JSON array. Empty and blank variables count as not set. */
+/** A list from an environment variable: comma-separated, or a JSON array. A blank variable counts as not set. */
 export function readListVariable(env: ReadEnvironment, name: string): readonly string[] | undefined {
   const text = env(name)?.trim();
   if (!text) return undefined;
@@ -235,7 +235,7 @@ export function readIntegerVariable(
   return readInteger(name, /^-?\d+$/.test(text) ? Number(text) : text, 0, range);
 }
 
-/** The known name within two edits (or differing in case and punctuation only), if there is one. */
+/** The closest known name: at most two edits away, or different in case and punctuation only. */
 function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = 3;

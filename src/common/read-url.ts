@@ -3,8 +3,8 @@ import { readRequired, receivedError } from './read-options.js';
 const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * An absolute URL that nobody on the network can stand in for, as it was written: HTTPS, but for loopback names, and without fragment
- * (RFC 8707 section 2). It may stand between the quotes of a header.
+ * Reads an absolute https URL without a fragment (RFC 8707 section 2); http is allowed for loopback names. The URL
+ * contains no character that would end a quoted string of a header.
  */
 export function readHttpsUrl(option: string, value: unknown): string {
   const text = readRequired(option, value);

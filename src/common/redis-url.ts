@@ -1,8 +1,8 @@
-/* REDIS_URL, checked before anything connects. */
+/* Checks the URL of the Redis server before a connection is opened. */
 import { AgentSecurityConfigError } from './config-error.js';
 import type { ReadEnvironment } from './read-options.js';
 
-/** The URL of the shared counts, if the environment names one. @throws AgentSecurityConfigError for one that cannot be used */
+/** The URL in `REDIS_URL`, if it is set. @throws AgentSecurityConfigError for an invalid URL */
 export function readRedisUrl(env: ReadEnvironment): string | undefined {
   const text = env('REDIS_URL')?.trim();
   if (!text) return undefined;
@@ -10,14 +10,14 @@ export function readRedisUrl(env: ReadEnvironment): string | undefined {
   return text;
 }
 
-/** The message never shows what was received: it holds a password. */
+/** The message does not show the URL, since it may contain a password. */
 export function checkRedisUrl(option: string, text: string): void {
   if (isRedisUrl(text)) return;
   throw new AgentSecurityConfigError(
     'ASEC_OPTION_TYPE',
     option,
     'is not the URL of a Redis server (not shown, since it may hold a password)',
-    'Write redis://host:6379/0 or rediss://user:password@host:6380; percent-encode what is special in a password.',
+    'Write redis://host:6379/0 or rediss://user:password@host:6380; percent-encode special characters of a password.',
   );
 }
 

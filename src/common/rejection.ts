@@ -1,8 +1,12 @@
 import type { ProblemFields } from './problem.js';
 
-/** The response that rejects a request, wherever it is written: by a guard, before routing or on a socket. */
+/**
+ * The response that rejects a request: a problem, and the headers that belong to it.
+ * @example
+ * const { problem, headers } = rejection; // 401, and ['WWW-Authenticate', 'Bearer']
+ */
 export interface Rejection {
   readonly problem: ProblemFields;
-  /** Header pairs, name and value in turn. */
+  /** Alternating names and values. */
   readonly headers: readonly string[];
 }

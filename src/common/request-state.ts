@@ -1,5 +1,5 @@
-/* What is known of a request, kept on Node's own response under a symbol: found out once, read by guards, interceptors, filters and
- * parameter decorators. Each feature writes its own part. */
+/* The module's state of one request, under a symbol of Node's response. The edge creates it; guards, interceptors, filters and parameter
+ * decorators read it. Each feature writes its own part. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Agent } from './agent.js';
@@ -10,27 +10,28 @@ import { type Key64, SHARED_KEY } from './ip-address.js';
 import type { HeaderTemplate } from './header-template.js';
 
 export interface Client {
-  /** The client's address in its one spelling (no zone, IPv4-mapped as IPv4); `''` where the transport has none. */
+  /** The client's address in canonical form (no zone, IPv4-mapped as IPv4); `''` where the transport has none. */
   readonly address: string;
-  /** Whether trusted proxies name this client, and nobody behind it. */
+  /** Whether trusted proxies named this address, and no forwarded address precedes it. */
   readonly isFromTrustedProxy: boolean;
-  /** The quota that the address belongs to. */
+  /** The partition key of the address. */
   readonly key: Key64;
-  /** Whether the client's own connection is HTTPS. */
+  /** Whether the client's connection is HTTPS, as trusted proxies report it. */
   readonly secure: boolean;
-  /** The hosts that trusted proxies pass on; `undefined` if they pass on none. */
+  /** The forwarded hosts of trusted proxies; `undefined` if there is none. */
   readonly forwardedHosts: readonly string[] | undefined;
 }
 
+/** How much of a body has arrived. */
 export interface BodyProgress {
-  readonly bytes: number;
-  /** How many may come; a route may lower it. */
+  bytes: number;
+  /** How many bytes may arrive; a route may lower it. */
   maxBytes: number;
-  /** Whether it came in a Content-Encoding that nobody has undone, and no guard has let it pass as it is. */
+  /** Whether the body has a Content-Encoding that was not decoded, so that a parser reads other bytes than were sent. */
   isCoded: boolean;
 }
 
-/** Until the client was read. */
+/** Before the client was read. */
 const UNKNOWN_CLIENT: Client = {
   address: '',
   isFromTrustedProxy: false,
@@ -39,23 +40,23 @@ const UNKNOWN_CLIENT: Client = {
   forwardedHosts: undefined,
 };
 
-/** What CORS has decided. */
+/** The CORS decision. */
 export class CorsState {
-  /** Header pairs of an allowed origin, name and value in turn. */
+  /** The headers for an allowed origin, as alternating names and values. */
   grant: readonly string[] | undefined = undefined;
   /** Whether the request's origin may not read the response. */
   unreadable = false;
 }
 
-/** What the limits have decided. */
+/** The rate-limit decision. */
 export class LimitState {
-  /** Rate-limit header pairs, name and value in turn. */
+  /** The rate-limit headers, as alternating names and values. */
   quota: readonly string[] | undefined = undefined;
-  /** Whether the module's quota was charged for this request, so that it is charged once. */
+  /** Whether the module's quota was charged for this request. */
   charged = false;
-  /** Charges a request that ends before the guard of the limits; called when its response's head is written. */
+  /** Charges a request that ends before `RateLimitGuard`. Called when the response's head is written. */
   chargeFailed: ((state: RequestState) => void) | undefined = undefined;
-  /** Remembers how this request was denied, so that its like is denied before routing; called if the module itself answers it. */
+  /** Caches the denial, so that similar requests are denied before routing. Called if the module writes the response. */
   keepDenial: (() => void) | undefined = undefined;
 }
 
@@ -67,13 +68,13 @@ export interface ToolCallState {
   attempt: { finish(end: CallEnd): void } | undefined;
 }
 
-/** How far the request has come, and how it ended. */
+/** The progress and the outcome of the request. */
 export class OutcomeState {
-  /** Whether the framework has taken the request in, which it does not with a URL that it cannot route. */
+  /** Whether the framework accepted the request; it does not accept a URL that it cannot parse. */
   routed = false;
-  /** Whether the request has ended in the framework's handler of unknown paths or of errors, whatever answers it then. */
+  /** Whether the request reached the framework's not-found handler or error handler. */
   failed = false;
-  /** The code of the problem that it was answered with, if the filter answered. */
+  /** The code of the problem response, if the filter wrote one. */
   problem: string | undefined = undefined;
   headersWritten = false;
 }
@@ -82,21 +83,21 @@ export class RequestState {
   id = '';
   host: Authority | undefined = undefined;
   client: Client = UNKNOWN_CLIENT;
-  /** The verified identity, once there is one. */
+  /** The verified agent, once the request is authenticated. */
   agent: Agent | undefined = undefined;
-  /** Header pairs that say what a rejected request lacks (`WWW-Authenticate`), name and value in turn. */
+  /** The headers of a rejected credential (`WWW-Authenticate`), as alternating names and values. */
   challenge: readonly string[] | undefined = undefined;
   readonly cors = new CorsState();
   readonly limits = new LimitState();
   readonly outcome = new OutcomeState();
   tool: ToolCallState | undefined = undefined;
 
-  /** Whether its response may wait for long before anything of it is sent, as those of socket.io's polling do. */
+  /** Whether the response may stay without a byte for long, as in socket.io's HTTP polling. */
   isLongPoll = false;
 
-  /** The verb that a POST stands for, where it is one of the app's own. */
+  /** The verb of `X-HTTP-Method-Override`, where the app declares it with `@Verb()`. */
   verb: string | undefined = undefined;
-  /** What has come of a body whose length was not declared, whose JSON is looked at, or that is coded. */
+  /** The progress of a body that has no declared length, that is JSON, or that is encoded. */
   body: BodyProgress | undefined = undefined;
 
   /** Node's own request; `undefined` for an upgrade. */
@@ -104,22 +105,22 @@ export class RequestState {
   /** Node's own response; `undefined` for an upgrade. */
   response: ServerResponse | undefined = undefined;
 
-  /** Sends `100 Continue` to a client that waits for it. */
+  /** Sends `100 Continue`. */
   #sendContinue: (() => void) | undefined = undefined;
 
   constructor(
-    /** The headers of the response; a route's own replaces the module's. */
+    /** The headers of the response; a route's template replaces the module's. */
     public template: HeaderTemplate,
-    /** Node's (or another library's) own `writeHead` of this response. */
+    /** The original `writeHead` of this response: Node's, or another library's. */
     readonly writeHead: ServerResponse['writeHead'],
   ) {}
 
-  /** For a request with `Expect: 100-continue`: nobody has asked for its body yet. */
+  /** For a request with `Expect: 100-continue`: sets how its body is requested. */
   awaitContinue(send: () => void): void {
     this.#sendContinue = send;
   }
 
-  /** Asks for the body, once, where the client waits to be asked. */
+  /** Sends `100 Continue`, once, where the client waits for it. */
   requestBody(): void {
     this.#sendContinue?.();
     this.#sendContinue = undefined;
@@ -127,39 +128,39 @@ export class RequestState {
 }
 
 export const REQUEST_STATE = Symbol.for('agent-security:request-state');
-/** Where a connection keeps the request that opened it. */
+/** The symbol under which a socket keeps the request of its handshake. */
 const HANDSHAKE = Symbol.for('agent-security:handshake');
 
-/** Where the state of an upgraded connection stays, for who has no more than its socket. */
+/** An upgraded socket, with the state of its handshake. */
 export type SocketWithState = Duplex & { [REQUEST_STATE]?: RequestState; [HANDSHAKE]?: IncomingMessage };
 
 export type ResponseWithState = ServerResponse & { [REQUEST_STATE]?: RequestState };
 export type RequestWithState = IncomingMessage & { [REQUEST_STATE]?: RequestState };
 
-/** The state of a request, for those who are not handed its response. */
+/** The state of a request, where the response is not at hand. */
 export function stateOfRequest(request: PlatformRequest | undefined): RequestState | undefined {
   return request && (rawRequest(request) as RequestWithState)[REQUEST_STATE];
 }
 
-/** The state of a response, on either platform; `undefined` where the request hook did not run. */
+/** The state of a response, on either platform; `undefined` where the edge did not run. */
 export function requestState(response: PlatformResponse | undefined): RequestState | undefined {
   return response && (rawResponse(response) as ResponseWithState)[REQUEST_STATE];
 }
 
-/** Keeps the state of an upgrade, which has no response, with its request and its connection. */
+/** Attaches the state of an upgrade, which has no response, to its request and its socket. */
 export function attachUpgrade(request: IncomingMessage, socket: Duplex, state: RequestState): void {
   (request as RequestWithState)[REQUEST_STATE] = state;
   (socket as SocketWithState)[REQUEST_STATE] = state;
   (socket as SocketWithState)[HANDSHAKE] = request;
 }
 
-/** A client as a gateway's adapter hands it out: of socket.io (with the request) or of ws (with the socket). */
+/** A client of a gateway: of socket.io (with `request`) or of ws (with `_socket`). */
 interface GatewayClient {
   readonly request?: IncomingMessage;
   readonly _socket?: SocketWithState | null;
 }
 
-/** The request that opened the socket of a client, or what is known of it where the edge has not seen it: its connection. */
+/** The handshake of a gateway's client; where it did not pass the edge, a stand-in with the socket alone. */
 export function handshakeOf(client: unknown): IncomingMessage | undefined {
   if (typeof client !== 'object' || client === null) return undefined;
   const { request, _socket: socket } = client as GatewayClient;

@@ -1,33 +1,34 @@
-/* When a response has ended: use this for everything that must happen when a response is over, in place of listeners of its own. Node emits
- * neither 'finish' nor 'close' for a queued response of a pipelined request whose connection is closed before its turn; the edge does. */
+/* Detects the end of a response. Use `whenResponseEnds` in place of 'finish' and 'close' listeners: for a queued
+ * response of a pipelined request whose connection closes before its turn, Node emits neither event. The edge emits
+ * 'close' for it. */
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from './problem.js';
 
-/** For the exception that keeps a handler from running when its response has ended; no client receives it. */
+/** The problem of a request whose response has ended before its handler runs. No client receives it. */
 export const REQUEST_ENDED: ProblemFields = {
   status: 503,
   code: 'request_ended',
   detail: 'The request had ended before its handler could run.',
 };
 
-/** @param isWhole whether the response was handed over whole; else its client has gone, or it was cut off */
+/** @param isWhole whether the whole response was sent; false if the client disconnected or the response was aborted */
 export type OnResponseEnd = (isWhole: boolean) => void;
 
 const PENDING = Symbol('agent-security:response-end');
 const QUEUED = Symbol('agent-security:queued-responses');
 
-/** What is called when a response ends. A response has one list, and one listener for each of the two events. */
+/** The callbacks of a response: one list, with one listener for each of the two events. */
 type PendingResponse = ServerResponse & { [PENDING]?: OnResponseEnd[] };
-/** A connection has one listener, however many responses wait for it. */
+/** A socket has one 'close' listener for all of its queued responses. */
 type QueueingSocket = Duplex & { [QUEUED]?: Set<ServerResponse> };
 
-/** The compatibility API of HTTP/2, whose response emits 'finish' also when its stream was reset. */
+/** The compatibility API of HTTP/2: its response emits 'finish' even if the stream was reset. */
 interface Http2Response {
   readonly stream?: { readonly destroyed: boolean; readonly rstCode?: number };
 }
 
-/** Calls `onEnd` exactly once, when the response has ended or its connection is closed; at once if that has happened already. */
+/** Calls `onEnd` exactly once: when the response has ended or its connection is closed, or now if that has already happened. */
 export function whenResponseEnds(response: ServerResponse, onEnd: OnResponseEnd): void {
   if (hasResponseEnded(response)) {
     onEnd(isResponseWhole(response));
@@ -44,18 +45,18 @@ export function whenResponseEnds(response: ServerResponse, onEnd: OnResponseEnd)
   response.once('close', () => endResponse(response, false));
 }
 
-/** Whether a response is over: sent, cut off, or without anybody left to send it to. */
+/** Whether a response was sent or aborted, or its connection is closed. */
 export function hasResponseEnded(response: ServerResponse): boolean {
   const { stream } = response as Http2Response;
   if (stream !== undefined) return stream.destroyed;
   return response.writableFinished || response.destroyed || response.req.socket?.destroyed === true;
 }
 
-/** Whether a response that has ended was handed over whole. */
+/** Whether a response that has ended was sent as a whole. */
 export function isResponseWhole(response: ServerResponse): boolean {
   const { stream } = response as Http2Response;
   if (stream !== undefined) return response.writableEnded && stream.rstCode === 0;
-  // What is written to a connection that is closed is discarded, and counts as finished. A response that was sent has let go of its connection.
+  // Writes to a closed connection are discarded and count as finished. A response that was sent is detached from its socket.
   return response.writableFinished && response.socket?.destroyed !== true;
 }
 
@@ -67,12 +68,12 @@ function endResponse(response: PendingResponse, isWhole: boolean): void {
 }
 
 /**
- * Closes a queued response with its connection, as Node closes one whose turn has come: the response of a pipelined request that waits for
- * the one before it. The edge calls it for each request that has a response, before anything waits for its end.
+ * Closes a queued response with its connection, as Node does for the current response: the response of a pipelined
+ * request waits for the one before it. The edge calls this for each response, before anything waits for its end.
  */
 export function closeWithConnection(response: ServerResponse): void {
   const socket = response.req?.socket as QueueingSocket | undefined;
-  // What serverless adapters make up in place of a socket closes nothing.
+  // The fake sockets of serverless adapters never close.
   if (response.socket !== null || typeof socket?.once !== 'function') return;
   let queued = socket[QUEUED];
   if (queued === undefined) {

@@ -1,25 +1,25 @@
-/* JSON as its bytes pass, before a parser keeps the last of two equal keys and forgets the other, or makes different bytes one text. Whoever stands in front may have read
- * the first (RFC 8259 section 4: names should be unique; what software does with others is unpredictable). Only keys, brackets and
- * quotes are looked at; whether it is JSON at all, the parser says. */
+/* Checks JSON while its bytes arrive, before a parser reads it: duplicate keys, nesting, the number of keys and containers, UTF-8. A parser
+ * keeps the last of two equal keys, where a proxy may have checked the first (RFC 8259 section 4 leaves it open). The scanner reads keys,
+ * brackets and quotes only; whether the text is valid JSON is left to the parser. */
 import { isUtf8 } from 'node:buffer';
 import { randomInt } from 'node:crypto';
 import { Utf8Check } from './utf8-check.js';
 
 export type JsonFault = 'duplicate' | 'depth' | 'keys' | 'containers' | 'utf8';
 
-/** Arrays and objects of one body. Parsing costs much more for each of them than for each byte: 4 MB of brackets take a second. */
+/** The most arrays and objects in one body. Parsing 4 MB of brackets takes a second: a container costs far more than a byte. */
 export const MAX_CONTAINERS = 100_000;
 
-/** So that nobody can prepare two keys of one hash. Equal keys always have one, so that nothing is missed. */
+/** Random, so that an attacker cannot construct two keys with one hash. Equal keys have equal hashes, so no duplicate is missed. */
 const SEED_A = randomInt(2 ** 32 - 1) | 0;
 const SEED_B = randomInt(2 ** 32 - 1) | 0;
 const PRIME_A = 0x0100_0193;
 const PRIME_B = 0x85eb_ca6b;
 
-/** Up to so many keys of an object are compared one by one. */
+/** Up to this number, the keys of an object are compared one by one. */
 const FEW_KEYS = 32;
 
-/** Beyond so many bytes, the end of a text is found faster by asking for it than by looking. */
+/** Beyond this length, `indexOf` finds the end of a string faster than a loop. */
 const SHORT_TEXT = 24;
 
 const OUTSIDE = 0;
@@ -36,23 +36,23 @@ export class JsonScanner {
   #mode = OUTSIDE;
   #expectsKey = false;
   #depth = 0;
-  /** For each open bracket: where the keys of an object begin in `#hashes`; -1 for an array. */
+  /** For each open bracket: the index in `#hashes` of the object's first key; -1 for an array. */
   readonly #starts: number[] = [-1];
-  /** The keys of all open objects. */
+  /** The hashes of the keys of all open objects. */
   readonly #hashes: number[] = [];
   #open = 0;
-  /** For each open object of many keys. */
+  /** The keys of each open object with many keys, by its depth. */
   #many: Map<number, Set<number>> | undefined;
   #keys = 0;
   #containers = 0;
   #hashA = 0;
   #hashB = 0;
-  /** The code unit of a `\u` so far, and how many of its digits have come. */
+  /** The code unit of a `\u` escape so far, and how many of its digits were read. */
   #unit = 0;
   #digits = 0;
-  /** The first half of a surrogate pair, or 0. */
+  /** The high surrogate of an open pair, or 0. */
   #high = 0;
-  /** Made for the first piece that is no UTF-8 by itself: nearly every body is. */
+  /** Created for the first chunk that is not valid UTF-8 by itself, which is rare. */
   #utf8: Utf8Check | undefined;
 
   constructor(
@@ -61,14 +61,14 @@ export class JsonScanner {
     private readonly allowsDuplicates = false,
   ) {}
 
-  /** Takes the next bytes. @returns what the parsed body must not be, as soon as it is certain */
+  /** Scans the next bytes. @returns the first fault, as soon as it is certain */
   scan(bytes: Uint8Array): JsonFault | undefined {
     if ((this.#utf8 !== undefined || !isUtf8(bytes)) && !(this.#utf8 ??= new Utf8Check()).accepts(bytes))
       return 'utf8';
     const { length } = bytes;
     let mode = this.#mode;
     let index = 0;
-    /** The next backslash, once it was looked for. */
+    /** The index of the next backslash, once it was searched. */
     let escape = -1;
     while (index < length) {
       if (mode === IN_VALUE) {
@@ -85,7 +85,7 @@ export class JsonScanner {
         continue;
       }
       if (mode === IN_KEY) {
-        if (this.#high !== 0 && bytes[index] !== 0x5c) this.#settleHigh();
+        if (this.#high !== 0 && bytes[index] !== 0x5c) this.#addLoneSurrogate();
         let a = this.#hashA;
         let b = this.#hashB;
         let byte = 0;
@@ -113,7 +113,7 @@ export class JsonScanner {
           } else mode = IN_VALUE;
         } else if (byte === 0x2c) this.#expectsKey = this.#starts[this.#depth]! >= 0;
         else if (byte === 0x3a) this.#expectsKey = false;
-        // Digits, signs and blanks end here.
+        // Digits, signs and white space.
         else if (byte < 0x5b) continue;
         else if (byte === 0x7b || byte === 0x5b) {
           if (++this.#containers > MAX_CONTAINERS) return 'containers';
@@ -171,7 +171,7 @@ export class JsonScanner {
     return ++this.#keys > this.maxKeys ? 'keys' : undefined;
   }
 
-  /** Adds a UTF-16 code unit, written as an escape, as the UTF-8 bytes that it stands for. */
+  /** Adds an escaped UTF-16 code unit as its UTF-8 bytes. */
   #addUnit(unit: number): void {
     if (this.#high !== 0 && unit >= 0xdc00 && unit <= 0xdfff) {
       const point = (this.#high - 0xd800) * 0x400 + (unit - 0xdc00) + 0x1_0000;
@@ -179,13 +179,13 @@ export class JsonScanner {
       this.#addPoint(point);
       return;
     }
-    if (this.#high !== 0) this.#settleHigh();
+    if (this.#high !== 0) this.#addLoneSurrogate();
     if (unit >= 0xd800 && unit <= 0xdbff) this.#high = unit;
     else this.#addPoint(unit);
   }
 
-  /** A first half of a pair without its second is a character of its own. */
-  #settleHigh(): void {
+  /** A high surrogate without its low surrogate counts as a character. */
+  #addLoneSurrogate(): void {
     const unit = this.#high;
     this.#high = 0;
     this.#addPoint(unit);
@@ -218,7 +218,7 @@ function indexOrEnd(bytes: Uint8Array, byte: number, from: number): number {
   return index === -1 ? bytes.length : index;
 }
 
-/** What is no digit makes the text no JSON, so that its value does not matter. */
+/** A character that is no digit makes the JSON invalid, so its value does not matter. */
 function hexDigit(byte: number): number {
   if (byte <= 0x39) return byte - 0x30;
   return (byte | 0x20) - 0x57;

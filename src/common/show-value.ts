@@ -1,17 +1,17 @@
-/* How a received value is shown in errors and logs. Whatever may be a secret is described and never printed. */
+/* Shows a received value in errors and logs. A value that may be a secret is described and never printed. */
 import { inspect } from 'node:util';
 
-/** What an option is called whose value is not shown, whatever it looks like. */
+/** Names of options whose value is never shown. */
 const SECRET_NAME = /secret|passw|passphrase|token|key|credential|pepper|private/i;
 
 /** PEM, a user's name and password in a URL, an assignment to a secret name, or an Authorization header. */
 const SECRET_FORM =
   /-----BEGIN|\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-|:[^\s:@/]{1,1024}@|\b(?:bearer|basic|dpop)\s|(?:passw(?:or)?d|pwd|passphrase|secret|token|api[-_]?key|credential)["']?\s{0,8}[=:]/i;
 
-/** No text that a person wrote as an option is longer; a certificate or a key may be. */
+/** A longer text is probably a certificate or a key. */
 const MAX_LENGTH = 1024;
 
-/** Whether a text may be a secret: by its form, or since it holds a long run of letters and digits as random texts have. */
+/** Whether a text may be a secret: by its form, or by a long run of letters and digits, as in random text. */
 export function looksSecret(text: string): boolean {
   if (text.length > MAX_LENGTH || SECRET_FORM.test(text)) return true;
   return (text.match(/[a-z0-9+=]{20,}/gi) ?? []).some(
@@ -20,8 +20,8 @@ export function looksSecret(text: string): boolean {
 }
 
 /**
- * A received value as a message shows it: `NaN` stays `NaN`, long lists are cut, objects are named and not printed.
- * @param name the option that the value was given for: `auth.apiKeys.secret`
+ * Shows a value: `NaN` as `NaN`, long lists cut, objects by their type.
+ * @param name the option of the value: `auth.apiKeys.secret`
  */
 export function show(value: unknown, name = ''): string {
   const isHidden = SECRET_NAME.test(leafOf(name));
@@ -37,7 +37,7 @@ export function show(value: unknown, name = ''): string {
   return typeof value === 'symbol' ? 'a symbol' : inspect(value);
 }
 
-/** A name that somebody else chose, such as an option's that does not exist. */
+/** Shows a name from outside, such as an unknown option. */
 export function showName(name: string): string {
   return looksSecret(name) ? '(a name that is not shown)' : inspect(name.slice(0, 200)).slice(1, -1);
 }

@@ -1,5 +1,5 @@
-/* JSON that every parser reads alike: no key twice in one object (RFC 8259 section 4 leaves open which of them counts), nothing but UTF-8,
- * a bounded depth, a bounded number of keys, arrays and objects. It is scanned first: what is refused costs a look at its bytes and is never parsed. */
+/* Parses JSON that every parser reads alike: no duplicate keys (RFC 8259 section 4), valid UTF-8, bounded depth, keys
+ * and containers. The bytes are scanned first, so that rejected JSON is never parsed. */
 import { JsonScanner } from './scan-json.js';
 
 export type StrictJson =
@@ -17,7 +17,7 @@ const REASONS = {
   utf8: 'syntax',
 } as const;
 
-/** A byte order mark is kept, and so is no JSON: some readers drop it, others stop at it. */
+/** Keeps a byte order mark, which makes the JSON invalid: some parsers skip it, others fail. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function parseStrictJson(bytes: Uint8Array, maxDepth: number, maxKeys: number): StrictJson {

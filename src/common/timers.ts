@@ -1,14 +1,19 @@
-/** What waits. Tests replace it, so that no test sleeps. */
+/**
+ * The timers of the module. Override the provider `TIMERS` in tests, so that no test waits.
+ * @example
+ * builder.overrideProvider(TIMERS).useValue({ start: (ms, run) => queue.push({ ms, run }), stop: () => undefined });
+ */
 export interface Timers {
-  /** Calls `run` once, after so many milliseconds. @returns what `stop` takes */
+  /** Calls `run` once, after `ms` milliseconds. @returns the timer, for `stop` */
   start(ms: number, run: () => void): unknown;
   stop(timer: unknown): void;
 }
 
+/** The injection token of {@link Timers}. @example builder.overrideProvider(TIMERS).useValue(timers); */
 export const TIMERS = Symbol('agent-security:timers');
 
 export const systemTimers: Timers = {
-  // A timer alone must not keep a process alive that is otherwise done.
+  // A timer alone must not keep the process alive.
   start: (ms, run) => setTimeout(run, ms).unref(),
   stop: timer => clearTimeout(timer as NodeJS.Timeout),
 };

@@ -3,13 +3,13 @@ import type { ArgumentsHost } from '@nestjs/common';
 import type { ProblemFields } from './problem.js';
 import type { RequestState } from './request-state.js';
 
-/** Limits requests that the guard of the limits does not see. All members are optional, since a guard that a test puts in place lacks them. */
+/** Limits requests that end before `RateLimitGuard`. All members are optional, since a test may replace the guard by one without them. */
 export interface UnguardedLimiter {
-  /** Charges a request that failed earlier (a 404, a missing credential, a malformed body), when its head is written. */
+  /** Charges a request that failed before the guard (a 404, a missing credential, a malformed body) when its response's head is written. */
   chargeFailed?(state: RequestState): void;
-  /** The same at the error already. @returns the exception to answer with instead, if the client is over its limit */
+  /** Charges such a request when its exception is handled. @returns the exception that replaces it, if the client is over its limit */
   limitUnguarded?(host: ArgumentsHost): unknown;
-  /** Charges a request to an endpoint that another library mounts. @returns the problem to answer with, if the client is over its limit */
+  /** Charges a request to an endpoint of another library. @returns the problem of the response, if the client is over its limit */
   limitRaw?(raw: IncomingMessage, response: ServerResponse, cost: number): Promise<ProblemFields | undefined>;
 }
 

@@ -1,11 +1,12 @@
-/* Whether bytes that come in pieces are UTF-8 together. Decoders replace what is not with U+FFFD, so that different bytes become one text. */
+/* Checks that bytes which arrive in chunks are UTF-8. Decoders replace invalid bytes with U+FFFD, so that different
+ * bytes become the same text. */
 import { isUtf8 } from 'node:buffer';
 
 export class Utf8Check {
-  /** The beginning of a character whose end has not come: up to three bytes. */
+  /** The first bytes of an incomplete character: up to three. */
   #open: readonly number[] = [];
 
-  /** Takes the next bytes. A character that is still open at the end of all of them is not reported. */
+  /** Checks the next bytes. A character that is incomplete at the end of the last chunk is not reported. */
   accepts(bytes: Uint8Array): boolean {
     let start = 0;
     if (this.#open.length > 0) {
@@ -20,14 +21,14 @@ export class Utf8Check {
     return isUtf8(bytes.subarray(start, end)) && this.#keepOpen([...bytes.subarray(end)]);
   }
 
-  /** What cannot be continued is no beginning: the rest of it would be looked for in vain. */
+  /** Keeps an incomplete character. @returns whether more bytes can complete it */
   #keepOpen(bytes: readonly number[]): boolean {
     this.#open = bytes;
     return bytes.slice(1).every(byte => (byte & 0xc0) === 0x80);
   }
 }
 
-/** Where a character begins that the end of the bytes cuts; their length if there is none. */
+/** The index of an incomplete character at the end; the length of the bytes if there is none. */
 function startOfOpen(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back]!;
@@ -37,7 +38,7 @@ function startOfOpen(bytes: Uint8Array): number {
   return bytes.length;
 }
 
-/** How many bytes a character has, by its first. */
+/** The number of bytes of a character, by its first byte. */
 function lengthOf(byte: number): number {
   if (byte >= 0xf0) return 4;
   if (byte >= 0xe0) return 3;

@@ -1,6 +1,6 @@
-/* A bound on the time that somebody else's promise may take. */
+/* A timeout for promises of other code: stores, sinks, functions of the app. */
 
-/** Rejects where `promise` has not settled after so many milliseconds. What it waits for goes on, and its later error is ignored. */
+/** Rejects if `promise` has not settled after `ms` milliseconds. The operation continues, and its later error is ignored. */
 export async function within<T>(
   promise: Promise<T>,
   ms: number,

@@ -1,6 +1,6 @@
 /**
- * Creates an error without its stack: nobody reads where a request was rejected, collecting the stack takes longer than the decision, and
- * rejections come in floods.
+ * Creates an error without a stack trace. Collecting the trace takes longer than the decision to reject a request, and
+ * an attacker can cause many rejections.
  */
 export function withoutStack<E extends Error>(create: () => E): E {
   const { stackTraceLimit } = Error;

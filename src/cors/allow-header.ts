@@ -1,6 +1,6 @@
 import type { ResolvedCors } from './cors.options.js';
 
-/** The same with one more header that scripts of allowed origins may send. */
+/** Adds a request header that preflights grant. */
 export function allowHeader(cors: ResolvedCors, header: string): ResolvedCors {
   const names = cors.allowHeaders.toLowerCase().split(', ');
   if (names.includes(header.toLowerCase())) return cors;

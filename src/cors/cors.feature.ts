@@ -4,7 +4,7 @@ import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
 import { allowHeader } from './allow-header.js';
 import { type ResolvedCors, resolveCors } from './cors.options.js';
 
-/** The resolved option, with the header of `@Verb()` allowed where the app has verbs; `false` where CORS is off. */
+/** The resolved option; where the app has verbs, preflights grant the header of `@Verb()`. `false` where CORS is off. */
 export const RESOLVED_CORS = Symbol('agent-security:cors-options');
 
 export const CORS: Feature<'cors', ResolvedCors | false> = {

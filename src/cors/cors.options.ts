@@ -1,48 +1,64 @@
-import { isIPv4 } from 'node:net';
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { isToken } from '../common/is-token.js';
 import {
-  readBoolean,
+  boolean,
+  integer,
+  list,
+  type OptionTable,
+  orVariable,
+  readTable,
+  texts,
+} from '../common/option-table.js';
+import {
   readBooleanVariable,
   type ReadEnvironment,
-  readInteger,
   readIntegerVariable,
   readListVariable,
-  readObject,
   readStringList,
   receivedError,
 } from '../common/read-options.js';
-import { readOrigin } from './origin.js';
+import { type OriginPatterns, resolveOriginPatterns } from './origin-patterns.js';
 
+/**
+ * Cross-origin resource sharing: which origins may read responses and change state.
+ * @example
+ * AgentSecurityModule.forRoot({ cors: { origins: ['https://app.example.com'], credentials: true } })
+ */
 export interface CorsOptions {
   /**
-   * Origins whose scripts may read answers, exactly as browsers send them: `https://app.example.com`, or
-   * `https://*.example.com` for every subdomain. `'*'` (or `['*']`) is for public data: with `credentials` it stops the
-   * start-up. `'null'` is any sandboxed page anywhere, and has to be listed to be let in.
+   * The origins whose scripts may read responses, exactly as browsers send them: `https://app.example.com`, or `https://*.example.com` for
+   * every subdomain. `'*'` (or `['*']`) allows every origin, for public data; together with `credentials` it stops the start-up. `'null'`
+   * allows every sandboxed page and every `file:` page, and must be listed to be allowed.
    * @default [] (environment: `CORS_ORIGINS`)
+   * @see Fetch standard, CORS protocol
    */
   origins?: readonly string[] | '*';
   /**
-   * Lets scripts send cookies and TLS certificates. An `Authorization` or `X-API-Key` header does not need it.
+   * Sends `Access-Control-Allow-Credentials: true`, which lets scripts of allowed origins send cookies and TLS client certificates. An
+   * `Authorization` or `X-API-Key` header that a script sets itself does not need it.
    * @default false (environment: `CORS_CREDENTIALS`)
    */
   credentials?: boolean;
-  /** Methods that a preflight grants. Case counts. @default GET, HEAD, POST, PUT, PATCH, DELETE */
+  /** The methods that a preflight grants, in upper case. @default ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] */
   methods?: readonly string[];
-  /** Request headers that a preflight grants, in place of the default list. @default what agents send: see docs/options.md */
+  /**
+   * The request headers that a preflight grants. A list replaces the default list.
+   * @default the headers that agents send: see docs/options.md
+   */
   allowedHeaders?: readonly string[];
-  /** Response headers that scripts may read, in place of the default list. @default the ones this module sends */
+  /**
+   * The response headers that scripts may read. A list replaces the default list.
+   * @default the request ID, rate-limit, `Retry-After`, `WWW-Authenticate`, `X-Token-Expired` and `Mcp-Session-Id` headers
+   */
   exposedHeaders?: readonly string[];
-  /** Seconds that a browser may remember a preflight. @default 600 (environment: `CORS_MAX_AGE`) */
+  /** For how many seconds a browser may cache a preflight: 0 to 86400. @default 600 (environment: `CORS_MAX_AGE`) */
   maxAge?: number;
 }
 
-export interface ResolvedCors {
+export interface ResolvedCors extends OriginPatterns {
   readonly anyOrigin: boolean;
-  /** Where each answer could differ by origin, so that caches must know. */
+  /** Whether responses differ by origin, so that they carry `Vary: Origin`. */
   readonly varies: boolean;
-  readonly exact: ReadonlySet<string>;
-  /** `"https://example.com"` for `https://*.example.com`, with its port if it has one. */
-  readonly suffixes: ReadonlySet<string>;
   readonly credentials: boolean;
   /** Header values, ready to send. */
   readonly allowMethods: string;
@@ -82,16 +98,32 @@ const DEFAULT_EXPOSED_HEADERS = [
   'Mcp-Session-Id',
 ];
 
-/** WebKit keeps a preflight 600 s, Chromium 7200 s, Firefox 86400 s; more is never used. */
+/** WebKit caches a preflight for 600 s, Chromium for 7200 s, Firefox for 86400 s. */
 const MAX_AGE = { min: 0, max: 86_400 };
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-
-/** Never readable, or never settable, by a script (Fetch standard), so that listing them is a misunderstanding. */
+/** Headers and methods that the Fetch standard forbids scripts to set or to read. */
 const FORBIDDEN_REQUEST_HEADER =
   /^(?:proxy-|sec-|(?:accept-charset|accept-encoding|access-control-request-(?:headers|method|private-network)|connection|content-length|cookie2?|date|dnt|expect|host|keep-alive|origin|referer|set-cookie|te|trailer|transfer-encoding|upgrade|via)$)/i;
 const FORBIDDEN_RESPONSE_HEADER = /^set-cookie2?$/i;
 const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
+
+const tableOf = (env: ReadEnvironment, requestIdHeader: string | undefined) =>
+  ({
+    origins: (option, value) => readOrigins(option, value, env),
+    credentials: orVariable(boolean(false), () => readBooleanVariable(env, 'CORS_CREDENTIALS')),
+    methods: list(readMethod, DEFAULT_METHODS),
+    allowedHeaders: texts([
+      ...DEFAULT_ALLOWED_HEADERS,
+      ...(requestIdHeader === undefined || /^x-request-id$/i.test(requestIdHeader) ? [] : [requestIdHeader]),
+    ]),
+    exposedHeaders: texts([
+      ...(requestIdHeader === undefined ? [] : [requestIdHeader]),
+      ...DEFAULT_EXPOSED_HEADERS,
+    ]),
+    maxAge: orVariable(integer(600, MAX_AGE.min, MAX_AGE.max), () =>
+      readIntegerVariable(env, 'CORS_MAX_AGE', MAX_AGE),
+    ),
+  }) satisfies OptionTable<CorsOptions>;
 
 export function resolveCors(
   input: unknown,
@@ -99,145 +131,56 @@ export function resolveCors(
   requestIdHeader: string | undefined,
 ): ResolvedCors | false {
   if (input === false) return false;
-  const options = readObject('cors', input, [
-    'origins',
-    'credentials',
-    'methods',
-    'allowedHeaders',
-    'exposedHeaders',
-    'maxAge',
-  ]);
-  const fromEnvironment = options.origins === undefined ? readListVariable(env, 'CORS_ORIGINS') : undefined;
-  const option = fromEnvironment ? 'CORS_ORIGINS' : 'cors.origins';
-  const given = options.origins === undefined ? fromEnvironment : options.origins;
-  const origins = given === '*' ? ['*'] : readStringList(option, given, []);
-  const anyOrigin = origins.includes('*');
-  const credentials = readBoolean(
-    'cors.credentials',
-    options.credentials === undefined ? readBooleanVariable(env, 'CORS_CREDENTIALS') : options.credentials,
-    false,
+  const { origins, credentials, methods, allowedHeaders, exposedHeaders, maxAge } = readTable(
+    'cors',
+    input,
+    tableOf(env, requestIdHeader),
   );
+  checkHeaderNames('cors.allowedHeaders', allowedHeaders, FORBIDDEN_REQUEST_HEADER, credentials);
+  checkHeaderNames('cors.exposedHeaders', exposedHeaders, FORBIDDEN_RESPONSE_HEADER, credentials);
+  const anyOrigin = origins.listed.includes('*');
   if (anyOrigin && credentials) {
     throw new AgentSecurityConfigError(
       'ASEC_CORS_ANY_WITH_CREDENTIALS',
-      option,
+      origins.option,
       'must not be "*" together with credentials: any site could act as the signed-in user',
       'List the origins, or leave credentials off (an Authorization header does not need them).',
     );
   }
-  if (credentials && origins.includes('null')) {
-    throw originError(
-      option,
-      given,
-      'must not list "null" together with credentials: every sandboxed page could act as the signed-in user',
-      'Remove "null", or leave credentials off.',
-    );
-  }
-  if (anyOrigin && origins.length > 1) {
-    throw originError(option, origins, 'must be "*" alone or a list of origins', 'Remove one of the two.');
-  }
-  const exact = new Set<string>();
-  const suffixes = new Set<string>();
-  if (!anyOrigin) {
-    for (const [index, origin] of origins.entries())
-      addOrigin(`${option}[${index}]`, origin, exact, suffixes);
-  }
-  const methods = readStringList('cors.methods', options.methods, DEFAULT_METHODS);
-  const allowedHeaders = readStringList('cors.allowedHeaders', options.allowedHeaders, [
-    ...DEFAULT_ALLOWED_HEADERS,
-    ...extraRequestId(requestIdHeader),
-  ]);
-  const exposedHeaders = readStringList('cors.exposedHeaders', options.exposedHeaders, [
-    ...(requestIdHeader === undefined ? [] : [requestIdHeader]),
-    ...DEFAULT_EXPOSED_HEADERS,
-  ]);
-  checkMethods(methods);
-  checkHeaderNames('cors.allowedHeaders', allowedHeaders, FORBIDDEN_REQUEST_HEADER, credentials);
-  checkHeaderNames('cors.exposedHeaders', exposedHeaders, FORBIDDEN_RESPONSE_HEADER, credentials);
   return {
     anyOrigin,
     varies: !anyOrigin,
-    exact,
-    suffixes,
+    ...resolveOriginPatterns(origins.option, origins.listed, credentials),
     credentials,
     allowMethods: methods.join(', '),
     allowHeaders: allowedHeaders.join(', '),
     exposeHeaders: exposedHeaders.join(', '),
-    maxAge: String(
-      readInteger(
-        'cors.maxAge',
-        options.maxAge === undefined ? readIntegerVariable(env, 'CORS_MAX_AGE', MAX_AGE) : options.maxAge,
-        600,
-        MAX_AGE,
-      ),
-    ),
+    maxAge: String(maxAge),
   };
 }
 
-const extraRequestId = (header: string | undefined): readonly string[] =>
-  header === undefined || header.toLowerCase() === 'x-request-id' ? [] : [header];
-
-function addOrigin(option: string, origin: string, exact: Set<string>, suffixes: Set<string>): void {
-  if (origin === 'null') {
-    exact.add(origin);
-    return;
-  }
-  const wildcard = /^([a-z][a-z0-9+.-]*:\/\/)\*\.(.*)$/i.exec(origin);
-  const written = wildcard ? wildcard[1]! + wildcard[2]! : origin;
-  const parsed =
-    readOrigin(written) ??
-    readOrigin(written.toLowerCase().replace(/^(http:.*):80$|^(https:.*):443$/, '$1$2'));
-  if (parsed === undefined) {
-    throw originError(
-      option,
-      origin,
-      'is not an origin as browsers send it',
-      'Write "https://app.example.com": a scheme, a host, a port only if it is not the default, and nothing behind them.',
-    );
-  }
-  const { scheme, name, port } = parsed;
-  // A last label of digits makes a browser read the whole name as an IPv4 address (WHATWG URL, "ends in a number").
-  if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name) && !isIPv4(name)) {
-    throw originError(
-      option,
-      origin,
-      'is an address that no browser sends',
-      'Write all four numbers of the address.',
-    );
-  }
-  const ownDomain = name.includes('.') || name === 'localhost';
-  if (wildcard && (name.startsWith('[') || isIPv4(name) || !ownDomain)) {
-    throw receivedError(
-      'ASEC_ORIGIN_WILDCARD',
-      option,
-      "must not cover everybody's hosts or an address",
-      'Put the wildcard in front of a domain of your own: "https://*.example.com".',
-      origin,
-    );
-  }
-  (wildcard ? suffixes : exact).add(`${scheme}://${name}${port === undefined ? '' : `:${port}`}`);
-}
-
-function originError(
+/** The listed origins, and the option or variable that they come from. */
+function readOrigins(
   option: string,
-  received: unknown,
-  problem: string,
-  remedy: string,
-): AgentSecurityConfigError {
-  return receivedError('ASEC_ORIGIN_INVALID', option, problem, remedy, received);
+  value: unknown,
+  env: ReadEnvironment,
+): { readonly option: string; readonly listed: readonly string[] } {
+  if (value === '*') return { option, listed: ['*'] };
+  const variable = value === undefined ? readListVariable(env, 'CORS_ORIGINS') : undefined;
+  if (variable !== undefined) return { option: 'CORS_ORIGINS', listed: variable };
+  return { option, listed: readStringList(option, value, []) };
 }
 
-function checkMethods(methods: readonly string[]): void {
-  for (const [index, method] of methods.entries()) {
-    if (TOKEN.test(method) && !FORBIDDEN_METHOD.test(method) && method === method.toUpperCase()) continue;
-    throw receivedError(
-      'ASEC_CORS_METHOD',
-      `cors.methods[${index}]`,
-      'must be a method that scripts may use',
-      'Write it in upper case, such as "PATCH": methods are compared with their case.',
-      method,
-    );
-  }
+function readMethod(option: string, value: unknown): string {
+  const method = value as string;
+  if (isToken(method) && !FORBIDDEN_METHOD.test(method) && method === method.toUpperCase()) return method;
+  throw receivedError(
+    'ASEC_CORS_METHOD',
+    option,
+    'must be a method that scripts may use',
+    'Write it in upper case, such as "PATCH": methods are case-sensitive.',
+    method,
+  );
 }
 
 function checkHeaderNames(
@@ -248,14 +191,14 @@ function checkHeaderNames(
 ): void {
   for (const [index, name] of names.entries()) {
     const wildcardWithCredentials = name === '*' && credentials;
-    if (TOKEN.test(name) && !forbidden.test(name) && !wildcardWithCredentials) continue;
+    if (isToken(name) && !forbidden.test(name) && !wildcardWithCredentials) continue;
     throw receivedError(
       'ASEC_CORS_HEADER',
       `${option}[${index}]`,
       'must be a header name that scripts may use',
       wildcardWithCredentials
         ? 'With credentials, browsers read "*" as a header of that name. List the headers.'
-        : 'Remove it: browsers keep this header to themselves.',
+        : 'Remove it: the Fetch standard keeps this header from scripts.',
       name,
     );
   }

@@ -1,5 +1,6 @@
-/* The one decision about an origin: Fetch standard (CORS protocol), and Go's CrossOriginProtection for requests that change
- * state. CORS alone only hides the answer of a refused request, which has run by then; here it is refused before it runs. */
+/* Decides about the origin of a request: the CORS protocol (Fetch standard), and protection against cross-origin
+ * requests that change state, as in Go's CrossOriginProtection. CORS alone only hides the response of such a request,
+ * after its handler has run. */
 import type { Authority } from '../common/authority.js';
 import type { ResolvedCors } from './cors.options.js';
 import { isSameOrigin, readOrigin } from './origin.js';
@@ -9,21 +10,21 @@ export interface CorsRequest {
   readonly origin: string | undefined;
   readonly secFetchSite: string | undefined;
   readonly requestedMethod: string | undefined;
-  /** The host that the request was checked for; `undefined` where the check is off. */
+  /** The checked host of the request; `undefined` where the check is off. */
   readonly host: Authority | undefined;
   readonly secure: boolean;
 }
 
 export type CorsDecision =
-  /** Not a matter of CORS: no browser, or the app's own page. */
+  /** CORS does not apply: no browser, or a page of the same origin. */
   | { readonly kind: 'none' }
-  /** The origin may read the answer. */
+  /** The origin may read the response. */
   | { readonly kind: 'granted'; readonly origin: string }
-  /** A preflight of an allowed origin, to be answered at once. */
+  /** A preflight of an allowed origin, which the edge answers. */
   | { readonly kind: 'preflight'; readonly origin: string }
-  /** The origin may not read the answer; the request changes nothing, so it runs. */
+  /** The origin may not read the response. The request is safe (GET, HEAD, OPTIONS), so its handler runs. */
   | { readonly kind: 'unreadable' }
-  /** The request must not run. */
+  /** The request is rejected. */
   | { readonly kind: 'rejected' };
 
 const NONE: CorsDecision = { kind: 'none' };
@@ -34,7 +35,7 @@ export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecisi
   const { method, origin } = request;
   const safe = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
   if (origin === undefined) {
-    // Public data is marked public for everybody: a cache may hand the answer to a browser later.
+    // Sent without an Origin too: a cache may serve the response to a browser later.
     if (cors.anyOrigin) return { kind: 'granted', origin: '*' };
     if (isOwnSite(request.secFetchSite)) return NONE;
     return safe ? UNREADABLE : REJECTED;
@@ -44,7 +45,7 @@ export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecisi
     const granted = cors.anyOrigin ? '*' : origin;
     return { kind: preflight ? 'preflight' : 'granted', origin: granted };
   }
-  // A browser that calls the request foreign knows its own scheme, which an app behind a proxy may not.
+  // Sec-Fetch-Site decides over the comparison: behind a proxy, the app may not know the scheme.
   if (isOwnOrigin(origin, request) && isOwnSite(request.secFetchSite)) return NONE;
   return safe && !preflight ? UNREADABLE : REJECTED;
 }
@@ -54,7 +55,7 @@ function isOwnOrigin(origin: string, { host, secure }: CorsRequest): boolean {
   return parsed !== undefined && host !== undefined && isSameOrigin(parsed, host, secure);
 }
 
-/** Without an Origin, only `Sec-Fetch-Site` can tell; a client that sends neither is no browser. */
+/** Whether `Sec-Fetch-Site` allows it. A client that sends neither header is no browser. */
 function isOwnSite(secFetchSite: string | undefined): boolean {
   return secFetchSite === undefined || secFetchSite === 'same-origin' || secFetchSite === 'none';
 }

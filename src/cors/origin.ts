@@ -6,7 +6,7 @@ const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['https', 443],
 ]);
 
-/** Far above any real origin; longer ones are refused before they are compared with anything. */
+/** Longer than any real origin. */
 const MAX_ORIGIN_LENGTH = 512;
 
 export interface Origin {
@@ -15,7 +15,7 @@ export interface Origin {
   readonly port: number | undefined;
 }
 
-/** Reads an origin only if it is written the way a browser writes it; `undefined` for anything else, also for `null`. */
+/** Parses an origin in the form that browsers send; `undefined` for anything else, `null` included. */
 export function readOrigin(text: string): Origin | undefined {
   if (text.length > MAX_ORIGIN_LENGTH) return undefined;
   const separator = text.indexOf('://');
@@ -27,13 +27,13 @@ export function readOrigin(text: string): Origin | undefined {
   if (authority === undefined) return undefined;
   const { name, port } = authority;
   if (port !== undefined && port === DEFAULT_PORTS.get(scheme)) return undefined;
-  // Upper case, a root dot, a long IPv6 spelling or a leading zero in the port: no browser sends them.
+  // Browsers send no upper case, trailing dot, non-canonical IPv6 or leading zero in the port.
   return (port === undefined ? name : `${name}:${port}`) === host ? { scheme, name, port } : undefined;
 }
 
 /**
- * Whether an origin is the request's own host. The scheme decides only where it is known to be HTTPS: behind a proxy that ends
- * TLS and is not trusted, an app cannot know it.
+ * Whether an origin is the request's own host. The scheme counts only if the connection is known to be HTTPS: behind an
+ * untrusted proxy that terminates TLS, the app does not know it.
  */
 export function isSameOrigin(
   origin: Origin,

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Whether a request is a CORS preflight (Fetch, "CORS-preflight request"): OPTIONS with an Origin and the method that is asked for. A
- * browser never sends a body with it.
+ * Whether a request is a CORS preflight (Fetch, "CORS-preflight request"): OPTIONS with Origin and
+ * Access-Control-Request-Method. A browser never sends a body with it.
  */
 export function isPreflight(raw: IncomingMessage): boolean {
   const { method, headers } = raw;
@@ -16,7 +16,7 @@ export function isPreflight(raw: IncomingMessage): boolean {
 
 function hasBody(raw: IncomingMessage): boolean {
   const { headers } = raw;
-  // Over HTTP/2 a body needs neither header.
+  // In HTTP/2 a body needs neither header.
   const { stream } = raw as IncomingMessage & { stream?: { endAfterHeaders?: boolean } };
   return (
     headers['transfer-encoding'] !== undefined ||

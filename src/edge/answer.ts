@@ -1,4 +1,4 @@
-/* Answers that are given before routing. */
+/* Writes responses before routing: problems, preflights, and problems on a socket without a response object. */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex, Writable } from 'node:stream';
 import type { AnswerNow } from '../http/answer-now.js';
@@ -12,7 +12,7 @@ import type { ResolvedErrors } from '../errors/errors.options.js';
 
 const DEFAULT_ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
-/** On a socket that was told to close: what its parser says of the rest is not answered any more. */
+/** Marks a socket that is about to close: later errors of its parser get no response. */
 const CLOSING = Symbol('agent-security:closing');
 type MarkedSocket = Duplex & { [CLOSING]?: true };
 
@@ -33,7 +33,7 @@ export function answerProblem(
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-/** An answer in the middle of a request, which its handler does not know of. */
+/** Creates the function that responds at once while a handler runs. */
 export function createAnswerNow(errors: ResolvedErrors | false): AnswerNow {
   return (request, response, problem) => {
     const answer = rawResponse(response);
@@ -44,16 +44,16 @@ export function createAnswerNow(errors: ResolvedErrors | false): AnswerNow {
     }
     takeOver(response);
     answerProblem(rawRequest(request), answer, problem, requestState(answer)?.id ?? '', errors);
-    silence(answer);
+    ignoreLateWrites(answer);
     return true;
   };
 }
 
 /**
- * Lets a handler finish that does not know of the answer: `setHeader` would throw behind it, and from a callback of the handler's that ends
- * the process.
+ * Ignores later writes of the handler. After the response has ended, `setHeader` throws, and an error in a callback of the handler ends the
+ * process.
  */
-function silence(response: ServerResponse): void {
+function ignoreLateWrites(response: ServerResponse): void {
   const ignore = (): ServerResponse => response;
   response.setHeader = response.appendHeader = response.writeHead = ignore;
   response.removeHeader = response.flushHeaders = () => undefined;
@@ -89,16 +89,16 @@ export function answerPreflight(
 const ignoreError = (): void => undefined;
 
 /**
- * Keeps an `error` listener on a socket for as long as it lives. Node takes its own off a socket that it hands out (an upgrade), and an
- * `error` event without a listener ends the process: any write to a peer that has gone would do. The socket closes by itself.
+ * Keeps an `error` listener on a socket. Node removes its own from a socket that it hands out (an upgrade), and an `error` event without a
+ * listener ends the process: a write to a peer that has disconnected suffices. The socket closes by itself.
  */
 export function keepErrorListener(socket: Writable): void {
   if (!socket.listeners('error').includes(ignoreError)) socket.on('error', ignoreError);
 }
 
 /**
- * Answers on the socket itself, where there is no response object: an upgrade, or a request that Node's parser could not read.
- * @param headers name and value in turn
+ * Writes a problem to the socket itself, where there is no response object: for an upgrade, or a request that Node's parser rejected.
+ * @param headers alternating names and values
  */
 export function answerOnSocket(
   socket: Duplex,
@@ -131,7 +131,7 @@ function problemBody(fields: ProblemFields, requestId: string, errors: ResolvedE
   );
 }
 
-/** Closes a connection whose request still has a body to come that nobody will read. */
+/** Closes the connection if the request has a long body that will not be read. */
 function closing(request: IncomingMessage, always: boolean): { Connection: 'close' } | undefined {
   if (request.httpVersionMajor !== 1 || !(always || hasLongBody(request))) return undefined;
   (request.socket as MarkedSocket)[CLOSING] = true;

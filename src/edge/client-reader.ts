@@ -1,14 +1,14 @@
-/* Whose request it is: the peer of the connection, or whom trusted proxies name. */
+/* Reads the client of a request: the peer of the connection, or the client that trusted proxies name. */
 import type { IncomingMessage } from 'node:http';
 import type { Log } from '../common/log.js';
 import type { TLSSocket } from 'node:tls';
 import { addressKey, SHARED_KEY } from '../common/ip-address.js';
 import type { Client } from '../common/request-state.js';
 import type { TrustFunction } from '../client-address/client-address.options.js';
-import { hasForwardingHeaders, readClient } from '../client-address/read-client.js';
+import { hasForwardedHeaders, readClient } from '../client-address/read-client.js';
 import { logLine } from '../common/log-text.js';
 
-/** What a connection keeps between its requests: the peer does not change. */
+/** The symbol under which a connection caches its peer, which does not change. */
 const PEER = Symbol('agent-security:peer');
 type SocketWithPeer = TLSSocket & { [PEER]?: Client };
 
@@ -24,11 +24,11 @@ export class ClientReader {
     const socket = raw.socket as SocketWithPeer;
     const { trustProxy } = this;
     if (trustProxy === undefined) {
-      if (!this.#warned && hasForwardingHeaders(raw.headers)) this.#warn(socket.remoteAddress);
+      if (!this.#warned && hasForwardedHeaders(raw.headers)) this.#warn(socket.remoteAddress);
       return (socket[PEER] ??= this.#read(raw, socket));
     }
     const client = this.#read(raw, socket);
-    if (!this.#warned && hasForwardingHeaders(raw.headers) && !trustProxy(client.address, 0)) {
+    if (!this.#warned && hasForwardedHeaders(raw.headers) && !trustProxy(client.address, 0)) {
       const peer = readClient({ address: socket.remoteAddress, encrypted: false }, {}, undefined).address;
       if (peer === client.address) this.#warn(peer);
     }
@@ -44,8 +44,8 @@ export class ClientReader {
   #warn(peer: string | undefined): void {
     this.#warned = true;
     this.log.warn(
-      logLine`Forwarding headers (X-Forwarded-For or Forwarded) arrive from ${peer ?? 'a peer'}, which trustProxy (TRUST_PROXY) does not ` +
-        'name. They are ignored: if that is your proxy, all its clients share one quota until you name it.',
+      logLine`Forwarded headers (X-Forwarded-For or Forwarded) arrive from ${peer ?? 'a peer'}, which trustProxy (TRUST_PROXY) does not ` +
+        'name. They are ignored: if it is your proxy, all its clients share one quota until you name it.',
     );
   }
 }

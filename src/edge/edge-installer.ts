@@ -25,22 +25,22 @@ export class EdgeInstaller implements OnApplicationBootstrap {
     @Inject(VERBS) private readonly verbs: ReadonlySet<string>,
   ) {}
 
-  /** Call it while providers are constructed: later, Express has its routes and what is added stands behind them. */
+  /** Must run while providers are constructed: later, Express has registered its routes. */
   install(): void {
-    // Filters of ApplicationConfig run after the app's own; given as APP_FILTER, it would be the other way round.
+    // Global filters of ApplicationConfig run after the app's own; an APP_FILTER would run before them.
     if (this.options.errors) this.config.useGlobalFilters(this.filter);
-    // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
+    // With Test.createTestingModule() the adapter is created later; without HTTP never.
     if (this.host.httpAdapter) this.#installIn(this.host.httpAdapter);
     else this.host.init$.subscribe(() => this.#installIn(this.host.httpAdapter));
   }
 
-  /** The server is there by now, and does not listen yet. */
+  /** The server exists now and does not listen yet. */
   onApplicationBootstrap(): void {
     const adapter = this.host.httpAdapter;
     const server = adapter?.getHttpServer();
     if (typeof server?.listeners !== 'function') return;
-    // Under a global prefix, Nest's own 404 and error handlers know that prefix alone; the rest, Express would answer with
-    // HTML that holds the path or the stack.
+    // Under a global prefix, Nest's 404 and error handlers cover only that prefix. For other paths, Express would send HTML with
+    // the path or the stack.
     const answersAll = this.options.errors !== false && adapter.getType() === 'express';
     installOnServer(server, this.edge, answersAll ? (...call) => this.#answerUnhandled(...call) : undefined);
   }

@@ -1,4 +1,4 @@
-/* What runs before routing. It has no option of its own: it enforces those of the features. */
+/* The providers of the edge. It has no option of its own: it enforces those of the features. */
 import { Logger, type Provider } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { ResolvedAuth } from '../auth/auth.options.js';

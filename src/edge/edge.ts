@@ -1,5 +1,6 @@
-/* What every request meets first: its ID and headers, the checks (`CHECKS` in features.ts), then the stages that claim it (`STAGES`). All of it
- * happens before the body parser, before Nest's own pipeline and before every route, whoever mounted it. */
+/* The pre-routing pipeline of every request: request ID and response headers, then the checks (`CHECKS` in
+ * features.ts), then the stages that claim the path (`STAGES`). It runs before body parsers, before Nest's guards and
+ * before every route, routes of other libraries included. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../common/log.js';
 import type { Duplex } from 'node:stream';
@@ -17,8 +18,9 @@ import type { ProblemFields } from '../common/problem.js';
 import { attachUpgrade, requestState, RequestState } from '../common/request-state.js';
 import type { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
 import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
-import { attachState, fixedHeaders } from '../http/response-headers.js';
-import { watchBody } from '../body/watch-body.js';
+import { fixedHeaders } from '../http/fixed-headers.js';
+import { attachState } from '../http/response-headers.js';
+import { limitBody } from '../body/limit-body.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { type HeaderSettings, templateParts } from '../headers/header-settings.js';
@@ -41,7 +43,7 @@ export interface EdgeParts {
   readonly checks: readonly EdgeCheck[];
   readonly stages: readonly EdgeStage[];
   readonly handshakes: HandshakeAuthenticator | undefined;
-  /** Charges a request that the guard of the limits has not seen. */
+  /** Charges a request that failed before `RateLimitGuard`. */
   readonly chargeFailed: ((state: RequestState) => void) | undefined;
 }
 
@@ -60,8 +62,9 @@ export class Edge {
   }
 
   /**
-   * Attaches the response's headers and judges the request. False means that it has been answered, or will be.
-   * @param sendContinue where the client waits to be asked for its body
+   * Attaches the response headers and runs the checks and the stages.
+   * @param sendContinue sends `100 Continue`, where the client waits for it
+   * @returns false if the edge has written the response (or will)
    */
   admit(
     request: PlatformRequest,
@@ -74,7 +77,7 @@ export class Edge {
     const problem = this.#check(raw, state);
     if (problem === undefined) {
       const claiming = this.#claiming(raw);
-      if (!claiming.some(stage => stage.readsBody)) this.#watchBody(raw, rawResponse(response), state);
+      if (!claiming.some(stage => stage.readsBody)) this.#limitBody(raw, rawResponse(response), state);
       return claiming.length === 0 || this.#runStages(claiming, request, response, state);
     }
     takeOver(response);
@@ -84,7 +87,7 @@ export class Edge {
     return false;
   }
 
-  /** Nearly every request is claimed by no stage, and then nothing is allocated. */
+  /** Allocates nothing for a request that no stage claims, which is the usual case. */
   #claiming(raw: IncomingMessage): readonly EdgeStage[] {
     let claiming: EdgeStage[] | undefined;
     for (const stage of this.#parts.stages) if (stage.claims(raw)) (claiming ??= []).push(stage);
@@ -111,7 +114,7 @@ export class Edge {
         takeOver(response);
         return false;
       }
-      // A body that was refused while a stage waited has its answer, and nobody waits for one on a connection that is closed.
+      // The body may have been rejected while a stage waited, or the connection closed.
       return !rawAnswer.headersSent && !hasResponseEnded(rawAnswer);
     } catch (error) {
       const problem = this.#failed(error);
@@ -123,8 +126,9 @@ export class Edge {
   }
 
   /**
-   * Judges an upgrade (a WebSocket handshake) as a request that changes state: a browser sends it without a preflight, and reads
-   * what comes. False means that it has been answered.
+   * Checks an upgrade (a WebSocket handshake) like a request that changes state: a browser sends it without a preflight
+   * and can read the messages.
+   * @returns false if the edge has written the response
    */
   admitUpgrade(raw: IncomingMessage, socket: Duplex): boolean | Promise<boolean> {
     const state = this.#newState(raw, NO_RESPONSE);
@@ -171,7 +175,7 @@ export class Edge {
     answerOnSocket(socket, fields, headers, state.id, this.#parts.options.errors);
   }
 
-  /** For bytes that Node's parser could not read as a request. */
+  /** Responds to bytes that Node's parser rejected. */
   answerUnreadable(socket: Duplex, fields: ProblemFields): void {
     const { requestId } = this.#parts.options;
     const id = requestId === false ? '' : requestId.generate();
@@ -181,14 +185,14 @@ export class Edge {
   }
 
   /**
-   * For a request that the framework refuses before any hook (Fastify: a malformed URL, a parameter that is too long).
-   * Answers it here, so that it is a problem like every other.
+   * Responds with a problem to a request that the framework rejects before any hook (Fastify: a malformed URL, a
+   * parameter that is too long).
    */
   answerUnroutable(request: PlatformRequest, response: ServerResponse): void {
     this.#reject(request, response, urlProblem);
   }
 
-  /** For an `Expect` that Node refuses without a request event. */
+  /** Responds to an `Expect` that Node rejects without a request event. */
   answerExpectation(request: IncomingMessage, response: ServerResponse): void {
     this.#reject(request, response, () => EXPECTATION_PROBLEM);
   }
@@ -231,24 +235,24 @@ export class Edge {
           finding = check.check(raw, state, method) ?? finding;
       return finding;
     } catch (error) {
-      // A function of the app's own, such as trustProxy. Thrown out of the server's event, it would end the process.
+      // From a function of the app, such as trustProxy. An error thrown in the server's event would end the process.
       return this.#failed(error);
     }
   }
 
   #failed(error: unknown): ProblemFields {
-    this.#parts.log.error(logLine`A request could not be judged: ${error}`);
+    this.#parts.log.error(logLine`A request could not be checked: ${error}`);
     return EDGE_PROBLEM;
   }
 
-  #watchBody(raw: IncomingMessage, response: ServerResponse, state: RequestState): void {
+  #limitBody(raw: IncomingMessage, response: ServerResponse, state: RequestState): void {
     const { body } = this.#parts.options;
     if (body === false) return;
-    state.body = watchBody(raw, body, problem => this.#answerNow(raw, response, problem));
+    state.body = limitBody(raw, body, problem => this.#answerNow(raw, response, problem));
   }
 }
 
 const NO_STAGES: readonly EdgeStage[] = [];
 
-/** An upgrade has no response object whose headers could be written. */
+/** An upgrade has no response object. */
 const NO_RESPONSE = undefined as unknown as ServerResponse['writeHead'];

@@ -1,4 +1,4 @@
-/* The host of a request against the module's list; a route may narrow it later (host.guard.ts). */
+/* Checks the host of a request against `hosts`. A route may narrow the list later (host.guard.ts). */
 import type { IncomingMessage } from 'node:http';
 import type { Log } from '../common/log.js';
 import { readAuthority } from '../common/authority.js';
@@ -13,14 +13,14 @@ import { hostProblem } from '../host/host.problem.js';
 import { countHostLines } from './request-head.js';
 import { logLine } from '../common/log-text.js';
 
-/** One refused host may be a mistake in the settings; a scan of thousands must not fill the log. */
+/** A rejected host may be a configuration error, so it is logged; a scan of thousands must not fill the log. */
 const LOG_INTERVAL_MS = 1_000;
 
 export class HostCheck implements EdgeCheck {
   readonly #patterns: HostPatterns | undefined;
-  /** The last host that was served: nearly every request names the same one. */
-  #servedHost = '';
-  #servedDecision: HostDecision | undefined;
+  /** The last allowed host: nearly all requests name the same one. */
+  #lastHost = '';
+  #lastDecision: HostDecision | undefined;
   #loggedMs = -Infinity;
 
   constructor(
@@ -31,12 +31,12 @@ export class HostCheck implements EdgeCheck {
     this.#patterns = hosts && !hosts.anyHost ? hosts.patterns : undefined;
   }
 
-  /** Notes in the state which host the request names, if it names a good one. */
+  /** Writes the request's host to the state, if it is allowed. */
   check(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
     const { hosts } = this;
     const authority = raw.headers[':authority'] as string | undefined;
     const host = authority ?? raw.headers.host;
-    // Over HTTP/2 both may come, and the app may read the one that was not judged (RFC 9113 section 8.3.1).
+    // An HTTP/2 request may carry both, and the app may read the one that was not checked (RFC 9113 section 8.3.1).
     if (authority !== undefined && raw.headers.host !== undefined && raw.headers.host !== authority) {
       return hostProblem('conflict');
     }
@@ -48,8 +48,8 @@ export class HostCheck implements EdgeCheck {
     }
     const hostLines = countHostLines(raw);
     const simple = forwardedHosts === undefined && target.charCodeAt(0) === 0x2f && hostLines <= 1;
-    if (simple && host === this.#servedHost && this.#servedDecision?.allowed) {
-      state.host = this.#servedDecision.authority;
+    if (simple && host === this.#lastHost && this.#lastDecision?.allowed) {
+      state.host = this.#lastDecision.authority;
       return undefined;
     }
     const decision = checkHost(
@@ -58,22 +58,22 @@ export class HostCheck implements EdgeCheck {
     );
     if (decision.allowed) {
       state.host = decision.authority;
-      if (simple) [this.#servedHost, this.#servedDecision] = [host as string, decision];
+      if (simple) [this.#lastHost, this.#lastDecision] = [host as string, decision];
       return undefined;
     }
     if (hosts.exemptPaths.size > 0 && hosts.exemptPaths.has(requestPath(target))) return undefined;
-    if (decision.reason === 'not-listed') this.#note(forwardedHosts ?? [String(host)], hosts);
+    if (decision.reason === 'not-listed') this.#logRejected(forwardedHosts ?? [String(host)], hosts);
     return hostProblem(decision.reason);
   }
 
-  #note(rejected: readonly string[], hosts: ResolvedHosts): void {
+  #logRejected(rejected: readonly string[], hosts: ResolvedHosts): void {
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
     this.#loggedMs = nowMs;
-    // Only what has the form of a host: everything else is somebody's text.
+    // Only valid hosts: everything else is arbitrary text.
     const names = rejected.flatMap(host => readAuthority(host)?.name ?? []);
     this.log.warn(
-      logLine`Refused a request for host ${names.join(', ')}. If it is yours, add it to ${hosts.setting}.`,
+      logLine`Rejected a request for host ${names.join(', ')}. If it is one of your hosts, add it to ${hosts.setting}.`,
     );
   }
 }

@@ -1,6 +1,7 @@
-/* The edge in an adapter's two slots, for requests that do not come through the server's own event (`app.inject()`, serverless
- * functions, further listening sockets). The request hook runs first for every request but those that Fastify refuses while
- * routing, and those reach the security hook alone. Each request meets the edge once: its response carries the state by then. */
+/* Runs the edge in the adapter's two hooks, for requests that do not pass the server's own event (`app.inject()`,
+ * serverless functions, further listening sockets). The request hook runs first, except for requests that Fastify
+ * rejects while routing: those reach the security hook only. A request whose response has a state has already passed
+ * the edge. */
 import type { ServerResponse } from 'node:http';
 import type { Log } from '../common/log.js';
 import type { AbstractHttpAdapter } from '@nestjs/core';
@@ -29,7 +30,7 @@ export function installEdge(adapter: AbstractHttpAdapter, edge: Edge, corsIsOn: 
   if (corsIsOn) warnOfSecondCors(slots, log);
 }
 
-/** Runs the edge, then whatever hook the app or a library has set or sets later. */
+/** Runs the edge, then the hook that the app or a library sets, before or later. */
 function installRequestHook(slots: AdapterSlots, edge: Edge): void {
   let inner = slots.onRequestHook;
   const setSlot = slots.setOnRequestHook.bind(slots);
@@ -53,7 +54,7 @@ function installRequestHook(slots: AdapterSlots, edge: Edge): void {
   };
 }
 
-/** Fastify has one slot and its last caller wins: the app's `useSecurityHeaders()` is to be added, not to replace. */
+/** Fastify keeps only the last security hook, so the app's `useSecurityHeaders()` is chained. */
 function installSecurityHook(slots: AdapterSlots, edge: Edge): void {
   const hooks: SecurityHook[] = [];
   const setSlot = slots.registerSecurityHook.bind(slots);

@@ -1,15 +1,15 @@
-/* Runs the edge on the HTTP server itself: before every listener of its events, those included that are added while the server listens. Listeners of
- * libraries (socket.io's polling, an upgrade proxy) pass neither Express nor Fastify, and some are added while the server listens. */
+/* Runs the edge in the HTTP server's `emit`, before every listener of its events. Listeners of libraries (socket.io's
+ * polling, an upgrade proxy) bypass Express and Fastify, and some are added while the server listens. */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { keepErrorListener } from './answer.js';
 import type { Edge } from './edge.js';
+import { answerParserError } from './parser-error.js';
 
-/** What an Express app takes in place of its own last answer: what is to happen to a request that nobody answered. */
+/** The last handler of an Express app: called for a request that no route has answered. */
 export type AnswerUnhandled = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
 
 type EdgeServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'> & {
@@ -17,12 +17,12 @@ type EdgeServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'> 
 };
 type Emit = (event: string, ...args: unknown[]) => boolean;
 
-/** The edge's own listener of each event that hands out a request or a connection. */
+/** The edge's listener of each event with a request or a connection. */
 type EdgeListeners = Map<string, (...args: never[]) => void>;
 
 export function installOnServer(server: EdgeServer, edge: Edge, answerUnhandled?: AnswerUnhandled): void {
   const emit = server.emit as Emit;
-  // A library that has wrapped this server's own emit may hold on to the server: it runs behind the edge.
+  // A library that has wrapped this server's own emit runs after the edge.
   const isWrapped = Object.hasOwn(server, 'emit');
   const deliver = (isWrapped ? emit : (EventEmitter.prototype.emit as Emit)).bind(server);
   const listeners = edgeListeners(server, edge, deliver, answerUnhandled);
@@ -33,19 +33,19 @@ export function installOnServer(server: EdgeServer, edge: Edge, answerUnhandled?
     listener(...(args as never[]));
     return true;
   };
-  server.on('connection', keepAddress).on('secureConnection', keepAddress);
-  // Without a listener, Node would ask for a body before anybody has looked at the request, or answer by itself.
+  server.on('connection', closeWithoutAddress).on('secureConnection', closeWithoutAddress);
+  // Without a listener, Node would send `100 Continue` before the checks, or respond by itself.
   server.on('checkContinue', noListener);
   server.on('checkExpectation', noListener);
-  // A request without a Host is answered by the edge; one whose lines Node would drop is refused there (request-head.ts).
+  // The edge rejects a request without a Host, and one with more header lines than Node keeps (request-head.ts).
   server.requireHostHeader = false;
   server.maxHeadersCount = 0;
 }
 
-/** Runs the edge inside the emit of a tracer, which wraps `Server.prototype.emit`: rejections are traced too. */
+/** Runs the edge inside the `emit` of a tracer that wraps `Server.prototype.emit`, so that rejections are traced. */
 function runInside(emit: Emit, server: EdgeServer, listeners: EdgeListeners): void {
   const emitter = Object.create(server) as EventEmitter;
-  EventEmitter.call(emitter); // Gives it listeners of its own.
+  EventEmitter.call(emitter); // Creates separate listeners.
   for (const [event, listener] of listeners) {
     emitter.on(event, listener as (...args: unknown[]) => void);
     listeners.set(event, (...args) => void emit.call(emitter, event, ...args));
@@ -100,7 +100,7 @@ function edgeListeners(
       });
     };
   const onClientError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
-    // Node's own answers (and Fastify's, in their place) would go out without a header. A handler of the app's own stays.
+    // The responses of Node and Fastify carry none of the module's headers. A listener of the app replaces the module's response.
     const own = server.listeners('clientError').filter(isNotDefault);
     for (const listener of own) listener.call(server, error, socket);
     if (own.length === 0) answerParserError(error, socket, edge);
@@ -116,10 +116,10 @@ function edgeListeners(
 }
 
 /**
- * Node looks the peer's address up when it is first asked for, and a connection that has been reset by then has none: its requests would
- * count for nobody's limits. A peer that is gone already is not served. The socket of a UNIX domain has neither address.
+ * Closes a connection without a peer address. Node reads the address lazily, and a connection that was reset before has
+ * none, so its requests would bypass the limits per address. A Unix domain socket has neither address.
  */
-function keepAddress(socket: Socket): void {
+function closeWithoutAddress(socket: Socket): void {
   if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
 }
 
@@ -128,32 +128,8 @@ const noListener = (): void => undefined;
 const isNotDefault = ({ name }: { readonly name: string }): boolean =>
   !name.endsWith('defaultClientErrorHandler');
 
-/** Mostly at once: a promise would cost every request. */
+/** Synchronous for most requests: a promise would slow down every request. */
 function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void): void {
   if (admitted === true) go();
   else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && go());
-}
-
-function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, edge: Edge): void {
-  const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
-  // The other side is gone, or an answer is on its way that another must not interrupt.
-  if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) socket.destroy();
-  else edge.answerUnreadable(socket, parserProblem(error.code));
-}
-
-function parserProblem(code: string | undefined): ProblemFields {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return { status: 431, code: 'too_many_headers', detail: 'The head of the request is too large.' };
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { status: 408, code: 'request_timeout', detail: 'The request did not arrive in time.' };
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return {
-        status: 413,
-        code: 'body_too_large',
-        detail: 'The chunks of the body carry too much beside it.',
-      };
-    default:
-      return { status: 400, code: 'request_malformed', detail: 'The request is not valid HTTP.' };
-  }
 }

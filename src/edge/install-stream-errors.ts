@@ -1,5 +1,5 @@
-/* Answers a `StreamableFile` whose stream fails as a problem. Express's adapter hands such an error to the file itself, which sends text
- * and passes no exception filter; Fastify's hands it to the filters. */
+/* Responds with a problem when the stream of a `StreamableFile` fails. Express's adapter passes such an error to the
+ * file's own handler, which sends text; Fastify's adapter passes it to the exception filters. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreamableFile } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
@@ -8,7 +8,7 @@ import { hasResponseEnded } from '../common/response-end.js';
 type AnswerError = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
 type Reply = (response: ServerResponse, body: unknown, status?: number) => unknown;
 
-/** Each file has a function of its own as its default, so the text tells whether the app has set another. */
+/** Each file has its own default function, so its source text is compared to see whether the app has set another. */
 const DEFAULT_HANDLER = String(new StreamableFile(new Uint8Array()).errorHandler);
 
 export function installStreamErrors(adapter: AbstractHttpAdapter, answer: AnswerError): void {
@@ -22,11 +22,11 @@ export function installStreamErrors(adapter: AbstractHttpAdapter, answer: Answer
 }
 
 function replaceDefault(file: StreamableFile, response: ServerResponse, answer: AnswerError): void {
-  const byDefault = file.errorHandler;
-  if (String(byDefault) !== DEFAULT_HANDLER) return;
+  const original = file.errorHandler;
+  if (String(original) !== DEFAULT_HANDLER) return;
   file.setErrorHandler((error, handed) => {
-    // What has begun is cut off, so that the file does not look whole.
-    if (response.headersSent || hasResponseEnded(response)) byDefault(error, handed);
+    // A response that has begun is aborted, so that the file does not look complete.
+    if (response.headersSent || hasResponseEnded(response)) original(error, handed);
     else answer(response.req, response, error);
   });
 }

@@ -1,5 +1,5 @@
-/* The verbs of `@Verb()` in each adapter's router. Express tries the routes of a path in turn, so each is asked whether the request is
- * its own; Fastify's router takes the verb as a constraint beside method and path. */
+/* Routes the verbs of `@Verb()`. Express tries the routes of a path in order, so each handler is wrapped and passes on
+ * requests of another verb; in Fastify the verb is a constraint of the route, beside method and path. */
 import type { IncomingMessage } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
@@ -14,7 +14,7 @@ interface ExpressSlots {
   all: Register;
 }
 
-/** What find-my-way asks of a constraint. */
+/** A constraint of find-my-way, Fastify's router. */
 interface ConstraintStrategy {
   readonly name: string;
   storage(): { get(verb: string): unknown; set(verb: string, store: unknown): void };
@@ -34,15 +34,15 @@ export function installVerbs(adapter: AbstractHttpAdapter, verbs: ReadonlySet<st
       const register = slots[method].bind(slots);
       slots[method] = (...args) => {
         const handler = args.at(-1);
-        if (typeof handler === 'function') args[args.length - 1] = forItsVerb(handler as RouteHandler);
+        if (typeof handler === 'function') args[args.length - 1] = onlyForVerb(handler as RouteHandler);
         return register(...args);
       };
     }
   }
 }
 
-/** Leaves a request of another verb (or of none) to the routes behind. */
-function forItsVerb(handler: RouteHandler): RouteHandler {
+/** Passes a request with another verb, or without one, to the next route. */
+function onlyForVerb(handler: RouteHandler): RouteHandler {
   const verb = Reflect.getMetadata(VERB_KEY, handler) as string | undefined;
   return (request, response, next) =>
     stateOfRequest(request)?.verb === verb ? handler(request, response, next) : next();
@@ -60,7 +60,7 @@ function constraintOf(verbs: ReadonlySet<string>): ConstraintStrategy {
       const decision = checkVerb(raw, verbs);
       return decision.kind === 'verb' ? decision.verb : undefined;
     },
-    // A plain POST route of the path is no stand-in for a verb that it does not know.
+    // A plain POST route must not match a request with a verb.
     mustMatchWhenDerived: true,
   };
 }

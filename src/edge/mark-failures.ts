@@ -1,5 +1,5 @@
-/* Marks the requests that end in the framework's own handlers of unknown paths and of errors. The exception filters behind those are the
- * app's to replace, and may answer with any status: the mark is there whatever they do. */
+/* Marks requests that reach the framework's not-found handler or error handler. The app may replace the exception
+ * filters, which may respond with any status, so the failure is recorded before them. */
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { PlatformRequest, PlatformResponse } from '../common/http-request.js';
 import { requestState } from '../common/request-state.js';
@@ -29,7 +29,7 @@ export function markFailures(adapter: AbstractHttpAdapter): void {
       ...more,
     );
   const setErrorHandler = handlers.setErrorHandler?.bind(adapter);
-  // Express tells handlers of errors by their four parameters.
+  // Express recognizes error handlers by their four parameters.
   handlers.setErrorHandler = (handler, ...more) =>
     setErrorHandler?.(
       (error, request, response, next) => {

@@ -1,4 +1,4 @@
-/* The origin of a request: what its page may read, whether it may change state, and whether it is a preflight. */
+/* Checks the origin of a request: whether its page may read the response, whether it may change state, whether it is a preflight. */
 import type { IncomingMessage } from 'node:http';
 import { type EdgeCheck, type EdgeFinding, PREFLIGHT } from '../common/edge-check.js';
 import type { RequestState } from '../common/request-state.js';
@@ -18,7 +18,7 @@ export class OriginCheck implements EdgeCheck {
   }
 
   /**
-   * Notes in the state what the page may read.
+   * Writes to the state whether the page may read the response.
    * @param method `UPGRADE` for a WebSocket handshake
    */
   check(raw: IncomingMessage, state: RequestState, method: string): EdgeFinding {

@@ -9,7 +9,7 @@ import { answerProblem } from './answer.js';
 import type { EdgeStage } from '../common/edge-stage.js';
 import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
 
-/** socket.io's polling, which is a WebSocket over plain requests: it passes no guard, and is judged as a handshake is. */
+/** Checks socket.io's HTTP polling like a WebSocket handshake. Its requests reach no guard. */
 export class PollingStage implements EdgeStage {
   constructor(
     private readonly gateways: { isPolling(target: string): boolean },
@@ -23,7 +23,7 @@ export class PollingStage implements EdgeStage {
   }
 
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
-    // A preflight that another CORS middleware answers: it carries no credential, and opens nothing.
+    // A preflight for another CORS middleware: it carries no credential and opens no session.
     if (raw.method === 'OPTIONS') return true;
     state.isLongPoll = true;
     const problem = this.#checkHead(state) ?? (await this.#checkCaller(raw, state));
@@ -33,7 +33,7 @@ export class PollingStage implements EdgeStage {
   }
 
   #checkHead(state: RequestState): ProblemFields | undefined {
-    // To open a connection changes state, though it is a GET: CORS alone would only keep the answer from the page.
+    // A GET opens a session, so an unlisted origin is rejected: CORS alone would only hide the response.
     if (state.cors.unreadable) return ORIGIN_PROBLEM;
     return this.options.requireTls && !state.client.secure ? TLS_PROBLEM : undefined;
   }

@@ -1,12 +1,12 @@
-/* What the head of a request may be, before anybody is asked whether it is allowed. */
+/* Checks the head of a request: method, version, number of header lines, repeated singleton fields. */
 import type { IncomingMessage } from 'node:http';
 import type { EdgeCheck } from '../common/edge-check.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 
 /**
- * Node drops the lines behind its thousandth without a word, so that a client could hide a second Host, an Origin, or the address that
- * a proxy appends, behind a thousand lines of nothing. Whoever sends that many is not judged by what is left.
+ * Node silently drops header lines after the thousandth, so that a client could hide a second Host, an Origin, or the address that a proxy
+ * appends. Requests with that many lines are rejected.
  */
 const MAX_HEADER_LINES = 1_000;
 
@@ -22,7 +22,7 @@ const HEADERS_PROBLEM: ProblemFields = {
   detail: `A request may have fewer than ${MAX_HEADER_LINES} header lines.`,
 };
 
-/** Node's parser takes `HTTP/2.0` in a request line; what follows is still HTTP/1.1, and everything that asks for the version is wrong. */
+/** Node's parser accepts `HTTP/2.0` in a request line, although the request is HTTP/1.1. */
 const VERSION_PROBLEM: ProblemFields = {
   status: 505,
   code: 'http_version_not_supported',
@@ -32,10 +32,10 @@ const VERSION_PROBLEM: ProblemFields = {
 export const EXPECTATION_PROBLEM: ProblemFields = {
   status: 417,
   code: 'expectation_failed',
-  detail: 'The only expectation that is understood is 100-continue.',
+  detail: 'The only supported expectation is 100-continue.',
 };
 
-/** For a request that could not be judged, because something of the app's own threw. */
+/** For a request whose check failed because a function of the app threw. */
 export const EDGE_PROBLEM: ProblemFields = {
   status: 500,
   code: 'internal_error',
@@ -51,7 +51,7 @@ function checkRequestHead(raw: IncomingMessage): ProblemFields | undefined {
   return raw.httpVersionMajor > 1 && !('stream' in raw) ? VERSION_PROBLEM : undefined;
 }
 
-/** Why a framework could not route a URL. */
+/** The problem of a URL that the framework could not parse. */
 export function urlProblem(raw: IncomingMessage): ProblemFields {
   try {
     decodeURI(requestPath(raw.url ?? ''));
@@ -61,8 +61,8 @@ export function urlProblem(raw: IncomingMessage): ProblemFields {
   return { status: 414, code: 'uri_too_long', detail: 'A part of the URL is too long.' };
 }
 
-/** Fields of one value, which Node hands out as the first of several lines or as all of them joined. */
-const SINGLE_FIELDS: ReadonlySet<string> = new Set([
+/** Singleton fields (RFC 9110 section 5.5). Of several lines, Node returns the first or joins them. */
+const SINGLETON_FIELDS: ReadonlySet<string> = new Set([
   'authorization',
   'content-length',
   'content-range',
@@ -79,8 +79,8 @@ const SINGLE_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Two lines of a field that has one value: whoever stands in front may have judged the one that the app does not read (RFC 9110
- * section 5.3). Lists, cookies and forwarding fields may come on several lines.
+ * Rejects a repeated singleton field: a proxy may have checked the line that the app does not read (RFC 9110 section
+ * 5.3). Lists, cookies and forwarded headers may be repeated.
  */
 export const REPEATED_FIELDS = Symbol('agent-security:repeated-fields-check');
 export const REPEATED_FIELDS_CHECK: EdgeCheck = { check: checkRepeatedFields };
@@ -91,7 +91,7 @@ function checkRepeatedFields(raw: IncomingMessage): ProblemFields | undefined {
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!.toLowerCase();
-    if (!SINGLE_FIELDS.has(name)) continue;
+    if (!SINGLETON_FIELDS.has(name)) continue;
     if (seen.has(name)) {
       return { status: 400, code: 'header_repeated', detail: `The header field ${name} may come once.` };
     }
@@ -100,14 +100,14 @@ function checkRepeatedFields(raw: IncomingMessage): ProblemFields | undefined {
   return undefined;
 }
 
-/** As many names as lines: no line was dropped or joined to another. */
+/** Whether Node dropped a line or joined it to another: there are fewer names than lines. */
 function hasRepeatedFields({ headers, rawHeaders }: IncomingMessage): boolean {
   let names = 0;
   for (const _name in headers) names += 2;
   return names !== rawHeaders.length;
 }
 
-/** Node keeps the first of several `Host` lines without a word; only the raw headers show the others. */
+/** Of several `Host` lines, Node keeps the first silently; the raw headers contain all. */
 export function countHostLines(raw: IncomingMessage): number {
   const { rawHeaders } = raw;
   if (!hasRepeatedFields(raw)) return raw.headers.host === undefined ? 0 : 1;

@@ -6,7 +6,7 @@ import type { ResolvedErrors } from '../errors/errors.options.js';
 import { answerProblem } from './answer.js';
 import type { EdgeStage } from '../common/edge-stage.js';
 
-/** Refuses credentials in URLs, on every path: in front of whoever would log them. */
+/** Rejects credentials in query parameters, on every path: URLs end up in access logs. */
 export class UrlCredentialStage implements EdgeStage {
   constructor(
     private readonly names: ReadonlySet<string>,

@@ -1,12 +1,12 @@
-/* What a client learns of an exception. Of its own mistakes: everything that helps it. Of the server's: that there was one. */
+/* Maps an exception to a problem. A 4xx shows the message and the members of the exception; a 5xx shows none. */
 import { STATUS_CODES } from 'node:http';
 import { isRecord } from '../common/read-options.js';
 import { DETAIL_OF_5XX, problemOf, type ProblemFields } from '../common/problem.js';
 
-/** What Nest's HttpException, `http-errors` and Fastify's errors have in common. */
+/** The common part of Nest's HttpException, `http-errors` and Fastify's errors. */
 interface HttpErrorLike {
   readonly status: number;
-  /** The body that the exception was made with: a text or an object. */
+  /** The body of the exception: a text or an object. */
   readonly body: unknown;
 }
 
@@ -23,7 +23,7 @@ export function describeError(exception: unknown, exposeMessages: boolean): Prob
   if (!exposeMessages) return { status, code };
   if (!isRecord(body)) return { status, code, ...detailOf(body, status) };
   const { statusCode: _status, error: _title, message, ...members } = body;
-  // class-validator's messages come as a list: one sentence for people, the list for programs.
+  // class-validator's messages are a list, which becomes `errors`.
   const validation = Array.isArray(message)
     ? { detail: 'The request is not valid', errors: message }
     : undefined;
@@ -37,8 +37,8 @@ export function describeError(exception: unknown, exposeMessages: boolean): Prob
   };
 }
 
-/** An exception that nobody foresaw, so that its reason must reach the log. */
-export function isUnforeseen(exception: unknown): boolean {
+/** Whether an exception is unexpected, so that it is logged. */
+export function isUnexpected(exception: unknown): boolean {
   const error = readHttpError(exception);
   return (
     problemOf(exception) === undefined &&
@@ -59,7 +59,7 @@ function readHttpError(exception: unknown): HttpErrorLike | undefined {
     return { status: httpStatus(exception.getStatus()), body: exception.getResponse() };
   if (!isRecord(exception)) return undefined;
   const { statusCode, status, expose, code, message } = exception;
-  // http-errors says whether its message is public; Fastify's errors are public below 500.
+  // `expose` of http-errors says whether the message is public; Fastify's messages are public below 500.
   const isHttpErrors = typeof expose === 'boolean' && typeof statusCode === 'number' && status === statusCode;
   const isFastifyError =
     typeof code === 'string' && code.startsWith('FST_') && typeof statusCode === 'number';
@@ -67,12 +67,12 @@ function readHttpError(exception: unknown): HttpErrorLike | undefined {
   return { status: httpStatus(statusCode as number), body: isHttpErrors && !expose ? undefined : message };
 }
 
-/** A status that is none of an error's: 100 would not even end the answer. */
+/** A status outside 400 to 599 becomes 500: a 100 would not end the response. */
 function httpStatus(status: number): number {
   return Number.isInteger(status) && status >= 400 && status <= 599 ? status : 500;
 }
 
-/** Nest's own 404 repeats the request's path: text of a stranger, in a body that caches and scanners read. */
+/** Nest's 404 repeats the request's path, which the client chose. */
 const ECHOED_PATH = /^Cannot [A-Z]+ /;
 
 function detailOf(message: unknown, status: number): { detail?: string } {
@@ -97,7 +97,7 @@ const CODES: Readonly<Record<number, string>> = {
   429: 'rate_limited',
 };
 
-/** `not_found` for 404 and so on: the status's own name, in the form of a code. */
+/** The code of a status: `not_found` for 404. */
 export function codeOf(status: number): string {
   return CODES[status] ?? (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
 }

@@ -1,43 +1,45 @@
-import { readBoolean, readObject, receivedError } from '../common/read-options.js';
+import { boolean, optional, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import { receivedError } from '../common/read-options.js';
 
+/**
+ * Error responses as problem+json.
+ * @example
+ * AgentSecurityModule.forRoot({ errors: { typeBase: 'https://api.example.com/problems/' } })
+ */
 export interface ErrorsOptions {
   /**
-   * The URI in front of each problem's code, such as `https://api.example.com/problems/`.
-   * @default none: `about:blank` @see RFC 9457 section 3.1.1
+   * The prefix of `type`: a URI or a path, to which the problem's code is appended (`https://api.example.com/problems/` gives
+   * `https://api.example.com/problems/not_found`).
+   * @default none: `type` is `about:blank` @see RFC 9457 section 3.1.1
    */
   typeBase?: string;
   /**
-   * Whether the messages and details of 4xx exceptions reach the client. Those of 5xx never do.
+   * Whether responses contain the messages and members of 4xx exceptions. Those of 5xx exceptions are never sent.
    * @default true
    */
   exposeMessages?: boolean;
 }
 
-export interface ResolvedErrors {
-  readonly typeBase: string | undefined;
-  readonly exposeMessages: boolean;
-}
-
 export const RESOLVED_ERRORS = Symbol('agent-security:errors');
 
+const TABLE = {
+  typeBase: optional(readTypeBase),
+  exposeMessages: boolean(true),
+} satisfies OptionTable<ErrorsOptions>;
+
+export type ResolvedErrors = Resolved<typeof TABLE>;
+
 export function resolveErrors(input: unknown): ResolvedErrors | false {
-  if (input === false) return false;
-  const options = readObject('errors', input, ['typeBase', 'exposeMessages']);
-  const { typeBase } = options;
-  if (
-    typeBase !== undefined &&
-    (typeof typeBase !== 'string' || !/^(?:[a-z][a-z0-9+.-]*:|\/)[\x21-\x7e]*$/i.test(typeBase))
-  ) {
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      'errors.typeBase',
-      'must be a URI',
-      'Write for example "https://api.example.com/problems/".',
-      typeBase,
-    );
-  }
-  return {
-    typeBase: typeBase as string | undefined,
-    exposeMessages: readBoolean('errors.exposeMessages', options.exposeMessages, true),
-  };
+  return input === false ? false : readTable('errors', input, TABLE);
+}
+
+function readTypeBase(option: string, value: unknown): string {
+  if (typeof value === 'string' && /^(?:[a-z][a-z0-9+.-]*:|\/)[\x21-\x7e]*$/i.test(value)) return value;
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be a URI',
+    'Write for example "https://api.example.com/problems/".',
+    value,
+  );
 }

@@ -13,25 +13,28 @@ import { CODED_PROBLEM } from '../body/check-body.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
-import { answerPlainly, isPlainExpress } from './answer-plainly.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
-import { describeError, isUnforeseen } from './describe-error.js';
+import { describeError, isUnexpected } from './describe-error.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
 import { logLine, logStack } from '../common/log-text.js';
 
-/** What a handler says of the content that it meant to send. */
-const OF_THE_ANSWER = [
+/** Headers that describe the content of the handler, not the problem. */
+const CONTENT_HEADERS = [
   'Content-Disposition',
   'Content-Encoding',
   'Content-Language',
   'Content-Range',
 ] as const;
 
-/** Every error of the app as `application/problem+json` (RFC 9457). It stands behind all filters of the user. */
+/**
+ * Responds to every error with `application/problem+json` (RFC 9457). It runs after all exception filters of the app.
+ * @example
+ * class MyFilter extends ProblemDetailsFilter {} // extras of forRoot(): { provide: ProblemDetailsFilter, useClass: MyFilter }
+ */
 @Catch()
 @Injectable()
 export class ProblemDetailsFilter implements ExceptionFilter {
-  private readonly logger = new Logger(ProblemDetailsFilter.name);
+  readonly #logger = new Logger(ProblemDetailsFilter.name);
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
@@ -40,44 +43,40 @@ export class ProblemDetailsFilter implements ExceptionFilter {
   ) {}
 
   catch(exception: unknown, host: ArgumentsHost): unknown {
-    // GraphQL and microservices have error formats of their own; a filter that returns nothing leaves them to Nest's handlers.
+    // Nest's handlers format the errors of GraphQL and microservices if the filter returns nothing.
     if (host.getType<string>() !== 'http') return undefined;
     const response = host.switchToHttp().getResponse();
     const state = requestState(response);
     const adapter = this.adapterHost.httpAdapter;
     if (adapter.isHeadersSent(response)) {
-      this.log(exception, response, state?.id);
+      this.#log(exception, response, state?.id);
       adapter.end(response);
       return undefined;
     }
     const answered = this.limiter.limitUnguarded?.(host) ?? exception;
-    this.log(answered, response, state?.id);
+    this.#log(answered, response, state?.id);
     const described = describeError(answered, this.options.exposeMessages);
-    // A parser that does not look at the coding calls the bytes malformed.
+    // A parser that ignores Content-Encoding reports malformed JSON.
     const isUndecoded = state?.body?.isCoded === true && described.code === 'bad_request';
     const fields = isUndecoded ? CODED_PROBLEM : described;
     if (state !== undefined) state.outcome.problem = fields.code;
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
-    for (const name of OF_THE_ANSWER) response.removeHeader(name);
-    if (adapter.getType() === 'express' && isPlainExpress(response)) {
-      answerPlainly(response, problem);
-    } else {
-      adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
-      adapter.reply(response, problem, problem.status);
-    }
-    // A subclass may have changed the answer; a filter of the user's would have kept it from coming here.
+    for (const name of CONTENT_HEADERS) response.removeHeader(name);
+    adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
+    adapter.reply(response, problem, problem.status);
+    // Not for a subclass, which may have changed the response.
     if (answered === exception && this.constructor === ProblemDetailsFilter) state?.limits.keepDenial?.();
     return undefined;
   }
 
-  private log(exception: unknown, response: PlatformResponse, requestId: string | undefined): void {
-    if (!isUnforeseen(exception) || exception instanceof IntrinsicException) return;
+  #log(exception: unknown, response: PlatformResponse, requestId: string | undefined): void {
+    if (!isUnexpected(exception) || exception instanceof IntrinsicException) return;
     const id = requestId ? `[${requestId}] ` : '';
     const reason = exception instanceof Error ? exception.message : exception;
-    // Nobody reads an answer to a client that has gone, and any client can go in the middle of its body.
-    if (hasResponseEnded(rawResponse(response))) this.logger.debug(logLine`${id}${reason}`);
+    // Any client can disconnect within its body, so such errors are logged at debug level.
+    if (hasResponseEnded(rawResponse(response))) this.#logger.debug(logLine`${id}${reason}`);
     else
-      this.logger.error(
+      this.#logger.error(
         logLine`${id}${reason}`,
         exception instanceof Error ? logStack(exception) : undefined,
       );

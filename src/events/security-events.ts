@@ -3,14 +3,18 @@ import { filter, Observable, Subject } from 'rxjs';
 import type { SecurityEvent, SecurityEventType } from './security-event.js';
 import { logLine } from '../common/log-text.js';
 
-/** Where `node:diagnostics_channel` has every event, for tools that know no Nest. */
+/**
+ * The name of the `node:diagnostics_channel` that publishes every event, for tools outside Nest.
+ * @example
+ * subscribe(SECURITY_EVENTS_CHANNEL, event => tracer.record(event));
+ */
 export const SECURITY_EVENTS_CHANNEL = 'nestjs-agent-security';
 
 /**
- * What the module tells the app: spent budgets, refused credentials, unusual calls. A listener that throws is reported as a warning of
- * the process and changes nothing about the request.
+ * Emits security events: exceeded limits, rejected credentials, unusual tool calls. An error of a listener becomes a
+ * process warning and does not affect the request.
  * @example
- * events.on('limit.threshold', ({ agent, policy, share }) => pager.tell(agent, policy, share));
+ * events.on('limit.threshold', ({ agent, policy, share }) => alert(agent, policy, share));
  */
 export class SecurityEvents {
   readonly #subject = new Subject<SecurityEvent>();
@@ -24,7 +28,7 @@ export class SecurityEvents {
     return this.all.pipe(filter(event => event.type === type)) as unknown as Observable<SecurityEvent<T>>;
   }
 
-  /** Calls `listener` for each event of a type. @returns a function that ends it */
+  /** Calls `listener` for each event of a type. @returns a function that removes the listener */
   on<T extends SecurityEventType>(type: T, listener: (event: SecurityEvent<T>) => void): () => void {
     const subscription = this.of(type).subscribe(event => {
       try {
@@ -36,7 +40,7 @@ export class SecurityEvents {
     return () => subscription.unsubscribe();
   }
 
-  /** Whether anybody listens: who would have to work for an event may ask first. */
+  /** Whether there is a listener. Check it before you compute an expensive event. */
   get isObserved(): boolean {
     return this.#subject.observed || this.#channel.hasSubscribers;
   }

@@ -1,21 +1,30 @@
-/* Content-Security-Policy text from directives. Everything that could end a directive or a policy is refused, so that no
- * configured value can carry a second one. */
+/* Serializes a Content-Security-Policy. Characters that end a directive or a policy are rejected, so that no value injects a second one. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isRecord, readBoolean, readObject, receivedError, rejectMissing } from '../common/read-options.js';
+import { boolean, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import { isRecord, receivedError, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 
-/** A source or a list of sources; `true` or `[]` for a directive without a value; `false` leaves it out. */
+/** A source or a list of sources; `true` or `[]` for a directive without a value; `false` removes the directive. */
 export type DirectiveValue = string | readonly string[] | boolean;
 
-/** Directives by name, camelCase (`scriptSrc`) or as they are sent (`script-src`). */
+/**
+ * The directives of a policy by name, in camelCase (`scriptSrc`) or as sent (`script-src`).
+ * @example
+ * const directives: ContentSecurityPolicyDirectives = { scriptSrc: ["'self'", 'https://cdn.example.com'] };
+ */
 export type ContentSecurityPolicyDirectives = Readonly<Record<string, DirectiveValue>>;
 
+/**
+ * A policy with settings beside its directives.
+ * @example
+ * headers: { contentSecurityPolicy: { directives: { imgSrc: "'self'" }, reportOnly: true } }
+ */
 export interface ContentSecurityPolicyOptions {
-  /** Added to the defaults, each directive replacing its default. */
+  /** Directives, each of which replaces its default. */
   directives?: ContentSecurityPolicyDirectives;
-  /** Sends it as `Content-Security-Policy-Report-Only`. @default false */
+  /** Sends the policy as `Content-Security-Policy-Report-Only`. @default false */
   reportOnly?: boolean;
-  /** Starts from the defaults of this option. @default true */
+  /** Adds the directives to the option's defaults. @default true */
   useDefaults?: boolean;
 }
 
@@ -24,7 +33,7 @@ export interface ResolvedPolicy {
   readonly reportOnly: boolean;
 }
 
-/** Nothing at all: an API's answers are data. `base-uri`, `form-action` and `frame-ancestors` do not inherit from `default-src`. */
+/** Allows nothing, for responses that are data. `base-uri`, `form-action` and `frame-ancestors` do not inherit from `default-src`. */
 export const API_DIRECTIVES: ContentSecurityPolicyDirectives = {
   'default-src': "'none'",
   'base-uri': "'none'",
@@ -32,7 +41,7 @@ export const API_DIRECTIVES: ContentSecurityPolicyDirectives = {
   'frame-ancestors': "'none'",
 };
 
-/** For pages of the app itself: its own files, no inline script, no embedding. */
+/** For pages of the app: its own files, no inline scripts, no framing. */
 export const HTML_DIRECTIVES: ContentSecurityPolicyDirectives = {
   'default-src': "'self'",
   'base-uri': "'none'",
@@ -41,10 +50,15 @@ export const HTML_DIRECTIVES: ContentSecurityPolicyDirectives = {
   'object-src': "'none'",
 };
 
-/** Twice the longest directive there is. */
+/** Twice the length of the longest directive. */
 const MAX_NAME_LENGTH = 60;
 
-const OPTION_KEYS = ['directives', 'reportOnly', 'useDefaults'] as const;
+const TABLE = {
+  directives: readDirectives,
+  reportOnly: boolean(false),
+  useDefaults: boolean(true),
+} satisfies OptionTable<ContentSecurityPolicyOptions>;
+
 const MUST_BE_QUOTED =
   /^(?:self|none|strict-dynamic|report-sample|unsafe-inline|unsafe-eval|unsafe-hashes|wasm-unsafe-eval|inline-speculation-rules)$|^(?:nonce|sha256|sha384|sha512)-/i;
 
@@ -56,19 +70,19 @@ export function resolvePolicy(
 ): ResolvedPolicy | undefined {
   if (input === false) return undefined;
   const given = input === true || input === undefined ? {} : input;
-  const isOptions = isRecord(given) && OPTION_KEYS.some(key => key in given);
-  const options = readObject(option, isOptions ? given : { directives: given }, OPTION_KEYS);
-  const useDefaults = readBoolean(`${option}.useDefaults`, options.useDefaults, true);
-  const reportOnly = readBoolean(`${option}.reportOnly`, options.reportOnly, false);
-  const directives = new Map<string, readonly string[]>();
-  if (useDefaults) addDirectives(option, defaults, directives);
+  const isOptions = isRecord(given) && Object.keys(TABLE).some(key => key in given);
   const own = isOptions ? `${option}.directives` : option;
-  addDirectives(own, readDirectives(own, options.directives), directives);
+  const options: Resolved<typeof TABLE> = isOptions
+    ? readTable(option, given, TABLE)
+    : { directives: readDirectives(option, given), reportOnly: false, useDefaults: true };
+  const directives = new Map<string, readonly string[]>();
+  if (options.useDefaults) addDirectives(option, defaults, directives);
+  addDirectives(own, options.directives, directives);
   if (directives.size === 0) {
     throw cspError(option, input, 'has no directive', `Add some, or set ${option} to false.`);
   }
   const text = Array.from(directives, ([name, values]) => [name, ...values].join(' ')).join('; ');
-  return { text, reportOnly };
+  return { text, reportOnly: options.reportOnly };
 }
 
 function readDirectives(option: string, value: unknown): ContentSecurityPolicyDirectives {

@@ -10,13 +10,13 @@ export const SECURITY_HEADERS_KEY = 'agent-security:security-headers';
 export const CONTENT_SECURITY_POLICY_KEY = 'agent-security:content-security-policy';
 export const NO_STORE_KEY = 'agent-security:no-store';
 
-/** Everything that the module's options say about response headers. */
+/** The module's options about response headers. */
 export interface HeaderSettings {
   readonly input: SecurityHeadersOptions | false;
   readonly noStore: boolean;
   readonly requestIdHeader: string | undefined;
   readonly varyByOrigin: boolean;
-  /** Where this module collects reports of violated policies. */
+  /** The path at which `cspReports` collects violation reports. */
   readonly reportPath?: string | undefined;
 }
 
@@ -30,7 +30,7 @@ const NOTHING = {
   removePoweredBy: false,
 } as const;
 
-/** `report-to` for today's browsers, `report-uri` for the others. What the app has chosen for itself stays. */
+/** Adds `report-to`, and `report-uri` for older browsers, to policies without them. */
 function withReports(headers: ResolvedHeaders, path: string | undefined): ResolvedHeaders {
   if (path === undefined || headers.common.some(([name]) => name === 'Reporting-Endpoints')) return headers;
   const add = (policies: readonly HeaderPair[]): readonly HeaderPair[] =>
@@ -47,10 +47,10 @@ function withReports(headers: ResolvedHeaders, path: string | undefined): Resolv
   };
 }
 
-/** Whose `Cache-Control` a route sends: the module's always, its handler's, or its handler's on errors too. */
+/** The `Cache-Control` of a route: always `no-store`, the handler's, or the handler's on errors too. */
 export type RouteCaching = 'no-store' | 'own' | 'own-on-errors';
 
-/** What a template is made of; `caching` is the route's own choice, if it has one. */
+/** The parts of a template. @param caching the route's `@NoStore()`, if it has one */
 export function templateParts(settings: HeaderSettings, caching?: RouteCaching): HeaderTemplateParts {
   return {
     ...(settings.input === false

@@ -15,14 +15,18 @@ import { SecurityHeadersInterceptor } from './security-headers.interceptor.js';
 
 type Decorator = ClassDecorator & MethodDecorator;
 
-// Interceptors cost a third of a small request's time on Fastify, so only the routes that need one get it.
+// An interceptor takes a third of a small request's time on Fastify, so only routes with own headers have it.
 const withHeaders = (key: string, value: unknown): Decorator =>
   applyDecorators(SetMetadata(key, value), UseInterceptors(SecurityHeadersInterceptor));
 
 /**
- * Response headers of one controller or handler, laid over the module's `headers` option by option. A handler's are laid
- * over its class's.
- * @throws AgentSecurityConfigError when the class is defined, for an option that is not one
+ * Sets response headers of a controller or a handler. Each option replaces that of the module's `headers`; a handler's
+ * options replace those of its class.
+ * @throws AgentSecurityConfigError when the class is defined, for an invalid option
+ * @example
+ * @Get('widget')
+ * @SecurityHeaders({ xFrameOptions: { action: 'sameorigin' } })
+ * widget() {}
  */
 export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
   const input = readHeadersInput('@SecurityHeaders()', readGiven('@SecurityHeaders()', options));
@@ -40,9 +44,14 @@ export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
 }
 
 /**
- * The Content-Security-Policy of one controller or handler, for HTML and for data: directives (`{ scriptSrc: "'self'" }`) or
- * `{ directives, reportOnly, useDefaults }`. Directives that are not named keep their strict defaults.
- * @throws AgentSecurityConfigError when the class is defined, for a directive that is not one
+ * Sets the Content-Security-Policy of a controller or a handler, for HTML and other responses: directives
+ * (`{ scriptSrc: "'self'" }`) or `{ directives, reportOnly, useDefaults }`. Directives that it does not name keep their
+ * strict defaults. A handler's policy replaces that of its class.
+ * @throws AgentSecurityConfigError when the class is defined, for an invalid directive
+ * @example
+ * @Get('page')
+ * @ContentSecurityPolicy({ defaultSrc: "'self'" })
+ * page() {}
  */
 export function ContentSecurityPolicy(
   policy: false | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions,
@@ -53,8 +62,13 @@ export function ContentSecurityPolicy(
 }
 
 /**
- * `no-store` whatever the handler says itself. `@NoStore(false)` leaves Cache-Control to the handler; its errors keep `no-store`.
- * `@NoStore({ errors: false })` leaves it to the handler on its errors too: a shared cache may then keep an error.
+ * Sends `Cache-Control: no-store`, even if the handler sets another value. `@NoStore(false)` leaves Cache-Control to
+ * the handler, except on errors. `@NoStore({ errors: false })` leaves it to the handler on errors too: a shared cache
+ * may then store an error.
+ * @example
+ * @Get('me')
+ * @NoStore()
+ * me() {}
  */
 export function NoStore(...given: [enabled?: boolean | { readonly errors: false }]): Decorator {
   return withHeaders(NO_STORE_KEY, readCaching(readArgument('@NoStore()', given, true)));
@@ -68,7 +82,7 @@ function readCaching(enabled: unknown): RouteCaching {
     'ASEC_OPTION_TYPE',
     '@NoStore().errors',
     'must be false',
-    'Write @NoStore(false) to leave the answers alone that are no errors.',
+    'Write @NoStore(false) to leave Cache-Control of successful responses to the handler.',
     errors,
   );
 }

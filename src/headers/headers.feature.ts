@@ -15,7 +15,7 @@ interface HeaderOptions {
   readonly cspReports: ResolvedCspReports | false;
 }
 
-/** Kept as given, since routes lay their own over it. */
+/** The validated input, since the options of routes are merged with it. */
 export const HEADERS: Feature<'headers', SecurityHeadersOptions | false> = {
   key: 'headers',
   resolve: input => {

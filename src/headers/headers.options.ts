@@ -1,5 +1,13 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readBoolean, readChoice, readInteger, readObject } from '../common/read-options.js';
+import {
+  boolean,
+  choice,
+  type OptionTable,
+  optional,
+  type ReadOption,
+  readTable,
+} from '../common/option-table.js';
+import { readObject } from '../common/read-options.js';
 import {
   API_DIRECTIVES,
   type ContentSecurityPolicyDirectives,
@@ -7,58 +15,81 @@ import {
   HTML_DIRECTIVES,
   resolvePolicy,
 } from './content-security-policy.js';
+import {
+  fromSettings,
+  type HeaderValue,
+  onePolicy,
+  referrerPolicy,
+  strictTransportSecurity,
+  toggle,
+} from './header-values.js';
 import { resolvePermissionsPolicy } from './permissions-policy.js';
 import { resolveReportingEndpoints } from './reporting-endpoints.js';
 
 type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions;
 
 /**
- * Response headers, under the names of Nest's `SecurityHeadersOptions`. `false` leaves a header out, `true` sends its
- * default, an object its settings. What a handler sets itself is left alone.
+ * Response headers, under the names of Nest's `SecurityHeadersOptions`. `false` leaves a header out, `true` sends its default, an object
+ * sets its parts. A header that a handler sets itself is sent as the handler set it.
+ * @example
+ * AgentSecurityModule.forRoot({ headers: { referrerPolicy: { policy: 'same-origin' }, xPoweredBy: false } })
  */
 export interface SecurityHeadersOptions {
-  /** For everything that is not HTML. @default default-src, base-uri, form-action, frame-ancestors 'none' */
+  /**
+   * `Content-Security-Policy` of responses that are not HTML.
+   * @default default-src, base-uri, form-action and frame-ancestors 'none'
+   */
   contentSecurityPolicy?: PolicyOption;
-  /** A second policy that only reports, beside the enforced one. @default false */
+  /** `Content-Security-Policy-Report-Only`: a second policy, which browsers report and do not enforce. @default false */
   contentSecurityPolicyReportOnly?: PolicyOption;
   /**
-   * For responses whose Content-Type is HTML. An app with pages of its own gives `true` (its own files: 'self', no inline
-   * script, no framing, no plugin) or directives over that.
-   * @default the policy of everything else: an API that answers a text as HTML must not run what it says
+   * `Content-Security-Policy` of responses with an HTML Content-Type. For an app that serves pages, `true` allows its own files and forbids
+   * inline scripts, plugins and framing; directives are added to that.
+   * @default the policy of `contentSecurityPolicy`, so that text which is sent as HTML by mistake runs no script
    */
   htmlContentSecurityPolicy?: PolicyOption;
-  /** @default false */
+  /** `Cross-Origin-Embedder-Policy`; `true` sends `require-corp`. @default false */
   crossOriginEmbedderPolicy?: boolean | { policy?: 'require-corp' | 'credentialless' | 'unsafe-none' };
-  /** @default same-origin */
+  /** `Cross-Origin-Opener-Policy`. @default same-origin */
   crossOriginOpenerPolicy?:
     | boolean
     | { policy?: 'same-origin' | 'same-origin-allow-popups' | 'noopener-allow-popups' | 'unsafe-none' };
-  /** `cross-origin` on answers to an allowed CORS origin. @default same-origin */
+  /** `Cross-Origin-Resource-Policy`. Responses to an origin that `cors` allows carry `cross-origin`. @default same-origin */
   crossOriginResourcePolicy?: boolean | { policy?: 'same-origin' | 'same-site' | 'cross-origin' };
-  /** @default false */
+  /** `Origin-Agent-Cluster: ?1`. @default false */
   originAgentCluster?: boolean;
-  /** Features by name: `[]` for nobody, `'self'`, `'*'`, or origins. @default powerful features off */
+  /**
+   * `Permissions-Policy`: browser features by name (`camera` or `displayCapture`), each with `[]` for no origin, `'self'`, `'*'`, or a list
+   * of origins. Features that the object does not name keep their default.
+   * @default camera, microphone, geolocation, payment, usb and other powerful features off
+   */
   permissionsPolicy?: boolean | Readonly<Record<string, string | readonly string[]>>;
-  /** @default no-referrer */
+  /** `Referrer-Policy`; of a list, browsers take the last policy that they know. @default no-referrer */
   referrerPolicy?: boolean | { policy?: string | readonly string[] };
-  /** Endpoint names and their URLs, for `report-to`. @default none @see Reporting API */
+  /**
+   * `Reporting-Endpoints`: names and their URLs (https, or a path), for `report-to` in a policy.
+   * @default false @see Reporting API
+   */
   reportingEndpoints?: false | Readonly<Record<string, string>>;
-  /** Sent over HTTPS only (RFC 6797 section 7.2). @default max-age=31536000; includeSubDomains */
+  /**
+   * `Strict-Transport-Security`, on responses over HTTPS only (RFC 6797 section 7.2); `maxAge` is in seconds.
+   * @default max-age=31536000; includeSubDomains
+   */
   strictTransportSecurity?: boolean | { maxAge?: number; includeSubDomains?: boolean; preload?: boolean };
-  /** @default nosniff */
+  /** `X-Content-Type-Options: nosniff`. @default true */
   xContentTypeOptions?: boolean;
-  /** @default off */
+  /** `X-DNS-Prefetch-Control`; `allow: true` sends `on`. @default off */
   xDnsPrefetchControl?: boolean | { allow?: boolean };
-  /** @default false */
+  /** `X-Download-Options: noopen`. @default false */
   xDownloadOptions?: boolean;
-  /** @default DENY */
+  /** `X-Frame-Options`. @default DENY */
   xFrameOptions?: boolean | { action?: 'deny' | 'sameorigin' };
-  /** @default false */
+  /** `X-Permitted-Cross-Domain-Policies`; `true` sends `none`. @default false */
   xPermittedCrossDomainPolicies?:
     boolean | { permittedPolicies?: 'none' | 'master-only' | 'by-content-type' | 'all' };
   /** Removes `X-Powered-By`. @default true */
   xPoweredBy?: boolean;
-  /** Sends `X-XSS-Protection: 0`. @default false */
+  /** `X-XSS-Protection: 0`, which turns off the XSS filter of old browsers. @default false */
   xXssProtection?: boolean;
 }
 
@@ -74,28 +105,74 @@ export interface ResolvedHeaders {
   readonly removePoweredBy: boolean;
 }
 
-const KNOWN: readonly (keyof SecurityHeadersOptions)[] = [
-  'contentSecurityPolicy',
-  'contentSecurityPolicyReportOnly',
-  'htmlContentSecurityPolicy',
-  'crossOriginEmbedderPolicy',
-  'crossOriginOpenerPolicy',
-  'crossOriginResourcePolicy',
-  'originAgentCluster',
-  'permissionsPolicy',
-  'referrerPolicy',
-  'reportingEndpoints',
-  'strictTransportSecurity',
-  'xContentTypeOptions',
-  'xDnsPrefetchControl',
-  'xDownloadOptions',
-  'xFrameOptions',
-  'xPermittedCrossDomainPolicies',
-  'xPoweredBy',
-  'xXssProtection',
-];
+const ENFORCED = 'Content-Security-Policy';
+const REPORT_ONLY = 'Content-Security-Policy-Report-Only';
 
-/** Where the module's headers are off, a route's own start from nothing. */
+/** The policy as header pairs: one, or none where it is off. */
+const policy =
+  (defaults: ContentSecurityPolicyDirectives): ReadOption<readonly HeaderPair[]> =>
+  (option, value) => {
+    const resolved = resolvePolicy(option, value, defaults);
+    return resolved ? [[resolved.reportOnly ? REPORT_ONLY : ENFORCED, resolved.text]] : [];
+  };
+
+/** The options of one header each, in the order in which their headers are sent. */
+const COMMON_NAMES = {
+  xContentTypeOptions: 'X-Content-Type-Options',
+  xFrameOptions: 'X-Frame-Options',
+  referrerPolicy: 'Referrer-Policy',
+  permissionsPolicy: 'Permissions-Policy',
+  crossOriginOpenerPolicy: 'Cross-Origin-Opener-Policy',
+  crossOriginResourcePolicy: 'Cross-Origin-Resource-Policy',
+  crossOriginEmbedderPolicy: 'Cross-Origin-Embedder-Policy',
+  xDnsPrefetchControl: 'X-DNS-Prefetch-Control',
+  originAgentCluster: 'Origin-Agent-Cluster',
+  xDownloadOptions: 'X-Download-Options',
+  xPermittedCrossDomainPolicies: 'X-Permitted-Cross-Domain-Policies',
+  xXssProtection: 'X-XSS-Protection',
+  reportingEndpoints: 'Reporting-Endpoints',
+} as const satisfies Partial<Record<keyof SecurityHeadersOptions, string>>;
+
+const COMMON_TABLE = {
+  xContentTypeOptions: toggle('nosniff', true),
+  xFrameOptions: fromSettings(true, { action: choice(['deny', 'sameorigin'], 'deny') }, ({ action }) =>
+    action.toUpperCase(),
+  ),
+  referrerPolicy,
+  permissionsPolicy: resolvePermissionsPolicy,
+  crossOriginOpenerPolicy: onePolicy(true, [
+    'same-origin',
+    'same-origin-allow-popups',
+    'noopener-allow-popups',
+    'unsafe-none',
+  ]),
+  crossOriginResourcePolicy: onePolicy(true, ['same-origin', 'same-site', 'cross-origin']),
+  crossOriginEmbedderPolicy: onePolicy(false, ['require-corp', 'credentialless', 'unsafe-none']),
+  xDnsPrefetchControl: fromSettings(true, { allow: boolean(false) }, ({ allow }) => (allow ? 'on' : 'off')),
+  originAgentCluster: toggle('?1', false),
+  xDownloadOptions: toggle('noopen', false),
+  xPermittedCrossDomainPolicies: fromSettings(
+    false,
+    { permittedPolicies: choice(['none', 'master-only', 'by-content-type', 'all'], 'none') },
+    ({ permittedPolicies }) => permittedPolicies,
+  ),
+  xXssProtection: toggle('0', false),
+  reportingEndpoints: resolveReportingEndpoints,
+} satisfies Record<keyof typeof COMMON_NAMES, ReadOption<HeaderValue>>;
+
+const TABLE = {
+  ...COMMON_TABLE,
+  contentSecurityPolicy: policy(API_DIRECTIVES),
+  contentSecurityPolicyReportOnly: (option, value = false) => {
+    const resolved = resolvePolicy(option, value, {});
+    return resolved ? [[REPORT_ONLY, resolved.text] as const] : [];
+  },
+  htmlContentSecurityPolicy: optional(policy(HTML_DIRECTIVES)),
+  strictTransportSecurity,
+  xPoweredBy: boolean(true),
+} satisfies OptionTable<SecurityHeadersOptions>;
+
+/** The base of a route's headers where the module's are off. */
 export const HEADERS_OFF: SecurityHeadersOptions = {
   contentSecurityPolicy: false,
   htmlContentSecurityPolicy: false,
@@ -110,181 +187,34 @@ export const HEADERS_OFF: SecurityHeadersOptions = {
   xPoweredBy: false,
 };
 
-const REFERRER_POLICIES = [
-  'no-referrer',
-  'no-referrer-when-downgrade',
-  'same-origin',
-  'origin',
-  'strict-origin',
-  'origin-when-cross-origin',
-  'strict-origin-when-cross-origin',
-  'unsafe-url',
-];
-
 export function readHeadersInput(option: string, input: unknown): SecurityHeadersOptions | false {
   if (input === false) return false;
-  return readObject(option, input, KNOWN) as SecurityHeadersOptions;
-}
-
-/** The route's options laid over the module's, key by key. */
-export function overlayHeaders(
-  base: SecurityHeadersOptions,
-  over: SecurityHeadersOptions,
-): SecurityHeadersOptions {
-  return { ...base, ...over };
+  return readObject(option, input, Object.keys(TABLE)) as SecurityHeadersOptions;
 }
 
 export function resolveHeaders(option: string, input: SecurityHeadersOptions): ResolvedHeaders {
-  const pairs: HeaderPair[] = [];
-  const name = (key: keyof SecurityHeadersOptions): string => `${option}.${key}`;
-  const flag = (
-    key: 'xContentTypeOptions' | 'originAgentCluster' | 'xDownloadOptions' | 'xXssProtection',
-    on: boolean,
-  ) => readBoolean(name(key), input[key], on);
-  const chosen = <T extends string>(
-    key: keyof SecurityHeadersOptions,
-    member: string,
-    allowed: readonly T[],
-    fallback: T,
-    on: boolean,
-  ): T | undefined => {
-    const settings = readSettings(name(key), input[key], [member], on);
-    return settings && readChoice(`${name(key)}.${member}`, settings[member], allowed, fallback);
-  };
-  const add = (header: string, value: string | undefined): void => {
-    if (value !== undefined) pairs.push([header, value]);
-  };
-
-  if (flag('xContentTypeOptions', true)) add('X-Content-Type-Options', 'nosniff');
-  add(
-    'X-Frame-Options',
-    chosen('xFrameOptions', 'action', ['deny', 'sameorigin'], 'deny', true)?.toUpperCase(),
-  );
-  add('Referrer-Policy', resolveReferrerPolicy(name('referrerPolicy'), input.referrerPolicy));
-  add('Permissions-Policy', resolvePermissionsPolicy(name('permissionsPolicy'), input.permissionsPolicy));
-  add(
-    'Cross-Origin-Opener-Policy',
-    chosen(
-      'crossOriginOpenerPolicy',
-      'policy',
-      ['same-origin', 'same-origin-allow-popups', 'noopener-allow-popups', 'unsafe-none'],
-      'same-origin',
-      true,
-    ),
-  );
-  add(
-    'Cross-Origin-Resource-Policy',
-    chosen(
-      'crossOriginResourcePolicy',
-      'policy',
-      ['same-origin', 'same-site', 'cross-origin'],
-      'same-origin',
-      true,
-    ),
-  );
-  add(
-    'Cross-Origin-Embedder-Policy',
-    chosen(
-      'crossOriginEmbedderPolicy',
-      'policy',
-      ['require-corp', 'credentialless', 'unsafe-none'],
-      'require-corp',
-      false,
-    ),
-  );
-  const prefetch = readSettings(name('xDnsPrefetchControl'), input.xDnsPrefetchControl, ['allow'], true);
-  if (prefetch) {
-    const allow = readBoolean(`${name('xDnsPrefetchControl')}.allow`, prefetch['allow'], false);
-    add('X-DNS-Prefetch-Control', allow ? 'on' : 'off');
-  }
-  if (flag('originAgentCluster', false)) add('Origin-Agent-Cluster', '?1');
-  if (flag('xDownloadOptions', false)) add('X-Download-Options', 'noopen');
-  add(
-    'X-Permitted-Cross-Domain-Policies',
-    chosen(
-      'xPermittedCrossDomainPolicies',
-      'permittedPolicies',
-      ['none', 'master-only', 'by-content-type', 'all'],
-      'none',
-      false,
-    ),
-  );
-  if (flag('xXssProtection', false)) add('X-XSS-Protection', '0');
-  add('Reporting-Endpoints', resolveReportingEndpoints(name('reportingEndpoints'), input.reportingEndpoints));
-
-  const policy = (key: 'contentSecurityPolicy' | 'htmlContentSecurityPolicy'): HeaderPair[] => {
-    const defaults = key === 'contentSecurityPolicy' ? API_DIRECTIVES : HTML_DIRECTIVES;
-    const resolved = resolvePolicy(name(key), input[key], defaults);
-    return resolved ? [[resolved.reportOnly ? REPORT_ONLY : ENFORCED, resolved.text]] : [];
-  };
-  const reported = resolvePolicy(
-    name('contentSecurityPolicyReportOnly'),
-    input.contentSecurityPolicyReportOnly ?? false,
-    {},
-  );
-  const reportOnly: HeaderPair[] = reported ? [[REPORT_ONLY, reported.text]] : [];
-  const policies = [...policy('contentSecurityPolicy'), ...reportOnly];
-  const ownHtmlPolicy = input.htmlContentSecurityPolicy !== undefined;
-  const htmlPolicies = ownHtmlPolicy ? [...policy('htmlContentSecurityPolicy'), ...reportOnly] : policies;
-  rejectTwoReports(name('contentSecurityPolicyReportOnly'), policies);
-  rejectTwoReports(name('contentSecurityPolicyReportOnly'), htmlPolicies);
-  return {
-    common: pairs,
-    policies,
-    htmlPolicies,
-    strictTransportSecurity: resolveHsts(name('strictTransportSecurity'), input.strictTransportSecurity),
-    removePoweredBy: readBoolean(name('xPoweredBy'), input.xPoweredBy, true),
-  };
-}
-
-const ENFORCED = 'Content-Security-Policy';
-const REPORT_ONLY = 'Content-Security-Policy-Report-Only';
-
-function rejectTwoReports(option: string, policies: readonly HeaderPair[]): void {
-  if (policies.length === 2 && policies[0]![0] === REPORT_ONLY) {
+  const resolved = readTable(option, input, TABLE);
+  const reportOnly = resolved.contentSecurityPolicyReportOnly;
+  const policies = [...resolved.contentSecurityPolicy, ...reportOnly];
+  const html = resolved.htmlContentSecurityPolicy;
+  const htmlPolicies = html === undefined ? policies : [...html, ...reportOnly];
+  for (const pairs of [policies, htmlPolicies]) {
+    if (pairs.length < 2 || pairs[0]![0] !== REPORT_ONLY) continue;
     throw new AgentSecurityConfigError(
       'ASEC_CSP_DIRECTIVE',
-      option,
+      `${option}.contentSecurityPolicyReportOnly`,
       'is a second report-only policy, beside one that has reportOnly: true',
       'Keep one of the two.',
     );
   }
-}
-
-/** `undefined` for a header that is off, its settings (`{}` for the defaults) otherwise. */
-function readSettings(
-  option: string,
-  value: unknown,
-  keys: readonly string[],
-  on: boolean,
-): Partial<Record<string, unknown>> | undefined {
-  if (value === undefined) return on ? {} : undefined;
-  if (typeof value === 'boolean') return value ? {} : undefined;
-  return readObject(option, value, keys);
-}
-
-function resolveReferrerPolicy(option: string, value: unknown): string | undefined {
-  const settings = readSettings(option, value, ['policy'], true);
-  if (settings === undefined) return undefined;
-  const policies = settings['policy'] ?? 'no-referrer';
-  const list = (Array.isArray(policies) ? policies : [policies]) as unknown[];
-  for (const policy of list) readChoice(`${option}.policy`, policy, REFERRER_POLICIES, 'no-referrer');
-  return list.join(', ');
-}
-
-function resolveHsts(option: string, value: unknown): string | undefined {
-  const settings = readSettings(option, value, ['maxAge', 'includeSubDomains', 'preload'], true);
-  if (settings === undefined) return undefined;
-  const maxAge = readInteger(`${option}.maxAge`, settings['maxAge'], 31_536_000, { min: 0, max: 2 ** 31 });
-  const includeSubDomains = readBoolean(`${option}.includeSubDomains`, settings['includeSubDomains'], true);
-  const preload = readBoolean(`${option}.preload`, settings['preload'], false);
-  if (preload && (!includeSubDomains || maxAge < 31_536_000)) {
-    throw new AgentSecurityConfigError(
-      'ASEC_HEADER_VALUE',
-      `${option}.preload`,
-      'needs includeSubDomains and a maxAge of at least 31536000',
-      'Browser preload lists take no other form.',
-    );
-  }
-  return `max-age=${maxAge}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
+  return {
+    common: Object.entries(COMMON_NAMES).flatMap(([key, name]): HeaderPair[] => {
+      const value = resolved[key as keyof typeof COMMON_NAMES];
+      return value === undefined ? [] : [[name, value]];
+    }),
+    policies,
+    htmlPolicies,
+    strictTransportSecurity: resolved.strictTransportSecurity,
+    removePoweredBy: resolved.xPoweredBy,
+  };
 }

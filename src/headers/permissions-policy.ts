@@ -1,4 +1,4 @@
-/* Permissions-Policy: which browser features a page may use. An API's answers need none. */
+/* Serializes Permissions-Policy: the browser features that a page may use. The responses of an API need none. */
 import { isRecord, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 import { headerError } from './header-error.js';

@@ -1,4 +1,4 @@
-/* Reporting-Endpoints: where browsers send what `report-to` names (Reporting API). */
+/* Serializes Reporting-Endpoints: the URLs of the endpoints that `report-to` names (Reporting API). */
 import { isRecord, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 import { headerError } from './header-error.js';

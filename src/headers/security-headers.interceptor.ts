@@ -19,9 +19,13 @@ import {
   SECURITY_HEADERS_KEY,
   templateParts,
 } from './header-settings.js';
-import { HEADERS_OFF, overlayHeaders, type SecurityHeadersOptions } from './headers.options.js';
+import { HEADERS_OFF, type SecurityHeadersOptions } from './headers.options.js';
 
-/** Gives a response the headers of its route. The decorators of this folder bind it to the routes that need it. */
+/**
+ * Sets the response headers of a route. `@SecurityHeaders()`, `@ContentSecurityPolicy()` and `@NoStore()` bind it.
+ * @example
+ * class MyInterceptor extends SecurityHeadersInterceptor {} // extras: { provide: SecurityHeadersInterceptor, useClass: MyInterceptor }
+ */
 @Injectable()
 export class SecurityHeadersInterceptor implements NestInterceptor {
   readonly #templates: RouteMemo<HeaderTemplate>;
@@ -46,16 +50,17 @@ export class SecurityHeadersInterceptor implements NestInterceptor {
       targets.map(target => this.reflector.get<T | undefined>(key, target as never));
     let input: SecurityHeadersOptions | false = this.settings.input;
     for (const over of read<SecurityHeadersOptions>(SECURITY_HEADERS_KEY)) {
-      if (over !== undefined) input = overlayHeaders(input || HEADERS_OFF, over);
+      if (over !== undefined) input = { ...(input || HEADERS_OFF), ...over };
     }
     const policy = read<SecurityHeadersOptions['contentSecurityPolicy']>(
       CONTENT_SECURITY_POLICY_KEY,
     ).findLast(value => value !== undefined);
     if (policy !== undefined) {
-      input = overlayHeaders(input || HEADERS_OFF, {
+      input = {
+        ...(input || HEADERS_OFF),
         contentSecurityPolicy: policy,
         htmlContentSecurityPolicy: policy,
-      });
+      };
     }
     const caching = read<RouteCaching>(NO_STORE_KEY).findLast(value => value !== undefined);
     return compileHeaderTemplate(templateParts({ ...this.settings, input }, caching));

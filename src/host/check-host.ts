@@ -1,4 +1,4 @@
-/* Which host a request names, and whether it may: RFC 9110 section 7.2 and RFC 9112 section 3.2. */
+/* Checks the host of a request: RFC 9110 section 7.2 and RFC 9112 section 3.2. */
 import { type Authority, readAuthority } from '../common/authority.js';
 import type { HostPatterns } from './host.options.js';
 
@@ -8,24 +8,23 @@ export type HostDecision =
   | { readonly allowed: true; readonly authority: Authority }
   | { readonly allowed: false; readonly reason: HostRejection };
 
-/** What a request says about its host. Everything is as received. */
+/** The host of a request, as received. */
 export interface HostClaims {
   /** `Host`, or `:authority` over HTTP/2. */
   readonly host: string | undefined;
-  /** How many `Host` lines there were: Node keeps the first of several without a word. */
+  /** The number of `Host` lines: of several, Node keeps the first silently. */
   readonly hostLines: number;
-  /** The request target; its authority must agree with `Host` if it has one. */
+  /** The request target; if it has an authority, it must equal `Host`. */
   readonly target: string;
-  /** `X-Forwarded-Host` (or `Forwarded`'s `host`), only where a trusted proxy sent it. */
+  /** `X-Forwarded-Host` (or `host` of `Forwarded`) from a trusted proxy. */
   readonly forwardedHosts?: readonly string[] | undefined;
 }
 
 const rejected = (reason: HostRejection): HostDecision => ({ allowed: false, reason });
 
 /**
- * Judges a request's host. `patterns: undefined` accepts every well-formed one.
- * Where a trusted proxy names the host, all names that it passes on must be listed: a list is how an attacker's own value
- * survives a proxy that appends.
+ * Checks a request's host. `patterns: undefined` accepts every well-formed host. All hosts that a trusted proxy
+ * forwards must be allowed: if the proxy appends, the list contains the value of the client.
  */
 export function checkHost(claims: HostClaims, patterns: HostPatterns | undefined): HostDecision {
   if (claims.hostLines > 1) return rejected('duplicate');
@@ -44,7 +43,7 @@ export function checkHost(claims: HostClaims, patterns: HostPatterns | undefined
     decision = checkAuthority(forwarded, patterns);
     if (!decision.allowed) return decision;
   }
-  // The last is the one that the nearest proxy wrote.
+  // The nearest proxy wrote the last host.
   return decision!;
 }
 
@@ -65,7 +64,7 @@ function checkAuthority(authority: Authority, patterns: HostPatterns | undefined
   return rejected('not-listed');
 }
 
-/** An absolute-form target overrides `Host` (RFC 9112 section 3.2.2); where the two differ, somebody is being fooled. */
+/** An absolute-form target overrides `Host` (RFC 9112 section 3.2.2), so a request whose two hosts differ is rejected. */
 function targetAgrees(target: string, host: Authority): boolean {
   const scheme = /^(https?):\/\//i.exec(target);
   if (scheme === null) return !target.includes('://');

@@ -8,9 +8,13 @@ const AllowHostsMetadata = Reflector.createDecorator<readonly string[], HostPatt
 });
 
 /**
- * Serves a controller or a handler for these hosts only. It narrows the module's list and never widens it: a host must be
- * in both. A handler's list replaces its class's.
- * @throws AgentSecurityConfigError when the class is defined, for a host that is not one
+ * Serves a controller or a handler for these hosts only. A host must be in this list and in the module's `hosts`. A
+ * handler's list replaces that of its class.
+ * @throws AgentSecurityConfigError when the class is defined, for an invalid host
+ * @example
+ * @Controller('admin')
+ * @AllowHosts('admin.example.com')
+ * export class AdminController {}
  */
 export const AllowHosts = Object.assign((...hosts: string[]) => AllowHostsMetadata(hosts), {
   KEY: AllowHostsMetadata.KEY,

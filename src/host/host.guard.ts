@@ -10,13 +10,17 @@ import type { HostPatterns } from './host.options.js';
 import { hostProblem } from './host.problem.js';
 import { logLine } from '../common/log-text.js';
 
-/** Narrows a route to the hosts of its `@AllowHosts()`. The module's own list was checked before the body parser. */
+/**
+ * Rejects requests to a route for hosts that its `@AllowHosts()` does not list. The edge has checked the module's `hosts` before.
+ * @example
+ * class MyHostGuard extends HostGuard {} // extras of forRoot(): { provide: HostGuard, useClass: MyHostGuard }
+ */
 @Injectable()
 export class HostGuard implements CanActivate {
-  private readonly logger = new Logger(HostGuard.name);
+  readonly #logger = new Logger(HostGuard.name);
   readonly #patterns: RouteMemo<HostPatterns | null>;
 
-  private loggedMs = -Infinity;
+  #loggedMs = -Infinity;
 
   constructor(
     reflector: Reflector,
@@ -37,18 +41,18 @@ export class HostGuard implements CanActivate {
     if (patterns === null) return true;
     const host = requestState(context.switchToHttp().getResponse())?.host;
     if (host !== undefined && matchesHost(host, patterns)) return true;
-    this.note(context, host?.name);
+    this.#logRejected(context, host?.name);
     throw new ProblemException(hostProblem('not-listed'));
   }
 
-  /** At most a line a second: every request of a scan would write one. */
-  private note(context: ExecutionContext, host: string | undefined): void {
+  /** Writes at most one line per second, so that a scan does not fill the log. */
+  #logRejected(context: ExecutionContext, host: string | undefined): void {
     const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.loggedMs < 1_000) return;
-    this.loggedMs = nowMs;
+    if (nowMs - this.#loggedMs < 1_000) return;
+    this.#loggedMs = nowMs;
     const route = `${context.getClass().name}.${context.getHandler().name}`;
-    this.logger.warn(
-      logLine`Refused a request to ${route} for host ${host ?? '(none)'}: its @AllowHosts() does not list it.`,
+    this.#logger.warn(
+      logLine`Rejected a request to ${route} for host ${host ?? '(none)'}: its @AllowHosts() does not list it.`,
     );
   }
 }

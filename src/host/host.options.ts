@@ -1,10 +1,8 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { boolean, type OptionTable, optional, readTable, texts } from '../common/option-table.js';
 import {
-  isRecord,
-  readBoolean,
   type ReadEnvironment,
   readListVariable,
-  readObject,
   readPaths,
   readStringList,
   receivedError,
@@ -12,30 +10,36 @@ import {
 import { show } from '../common/show-value.js';
 import { readAuthority } from '../common/authority.js';
 
+/**
+ * The hosts that the app serves.
+ * @example
+ * AgentSecurityModule.forRoot({ hosts: { allow: ['api.example.com'], exemptPaths: ['/healthz'] } })
+ */
 export interface HostsOptions {
   /**
-   * The hosts that requests may name. `name` matches on any port, `name:8443` on that port only, `*.example.com` every
-   * subdomain and not `example.com`. Case is ignored. Schemes, paths and `'*'` are refused.
-   * The trap: the default serves loopback names only, so a deployment must list its public name.
+   * The allowed hosts of requests. `name` matches on any port, `name:8443` on that port only, `*.example.com` matches
+   * every subdomain and not `example.com`. Case is ignored. Schemes, paths and `'*'` are rejected. A request for
+   * another host gets 421 `host_not_allowed`; one without exactly one valid host gets 400 `host_invalid`. The default
+   * serves loopback names only, so a deployment must list its public name.
    * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]'] (environment: `ALLOWED_HOSTS`)
    * @see RFC 9110 section 7.2
    */
   allow?: readonly string[];
   /**
-   * Exact paths that any host may ask for, such as `/healthz` for a load balancer's probe. A path with a trailing slash or
-   * in another case is another path.
+   * Exact paths that are served for any host, such as `/healthz` for the probe of a load balancer. A trailing slash or
+   * another case makes another path.
    * @default []
    */
   exemptPaths?: readonly string[];
   /**
-   * Accepts every well-formed host. It gives up the protection against DNS rebinding and against poisoned links and
-   * caches; only for a server whose proxy already checks the host.
+   * Accepts every well-formed host. Danger: it removes the protection against DNS rebinding and against poisoned links
+   * and caches. Only for a server whose proxy checks the host.
    * @default false
    */
   insecureAnyHost?: boolean;
 }
 
-/** The hosts that are allowed, ready for look-ups whose cost does not depend on how many there are. */
+/** The allowed hosts, in sets whose look-up does not depend on their number. */
 export interface HostPatterns {
   /** `"api.example.com"` for any port, `"api.example.com:8443"` for one. */
   readonly exact: ReadonlySet<string>;
@@ -47,31 +51,33 @@ export interface ResolvedHosts {
   readonly patterns: HostPatterns;
   readonly exemptPaths: ReadonlySet<string>;
   readonly anyHost: boolean;
-  /** Where a refused host would be added, for the log. */
+  /** The option to add a rejected host to, for the log. */
   readonly setting: string;
 }
 
-/** Loopback names only: a developer's machine is exactly what DNS rebinding attacks. */
+/** Loopback names only: DNS rebinding attacks servers on developers' machines. */
 export const DEFAULT_HOSTS: readonly string[] = ['localhost', '*.localhost', '127.0.0.1', '[::1]'];
+
+const TABLE = {
+  allow: optional(texts()),
+  exemptPaths: readPaths,
+  insecureAnyHost: boolean(false),
+} satisfies OptionTable<HostsOptions>;
 
 export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHosts | false {
   if (input === false) return false;
-  const options = readObject('hosts', Array.isArray(input) ? { allow: input } : input, [
-    'allow',
-    'exemptPaths',
-    'insecureAnyHost',
-  ]);
-  const anyHost = readBoolean('hosts.insecureAnyHost', options.insecureAnyHost, false);
-  const fromOptions = options.allow !== undefined;
-  const fromEnvironment = fromOptions ? undefined : readListVariable(env, 'ALLOWED_HOSTS');
-  const optionName = isRecord(input) ? 'hosts.allow' : 'hosts';
-  const option = fromEnvironment ? 'ALLOWED_HOSTS' : optionName;
-  const allow = readStringList(option, fromOptions ? options.allow : fromEnvironment, DEFAULT_HOSTS);
+  const isList = Array.isArray(input);
+  const options = readTable('hosts', isList ? {} : input, TABLE);
+  const given = isList ? readStringList('hosts', input, []) : options.allow;
+  const variable = given === undefined ? readListVariable(env, 'ALLOWED_HOSTS') : undefined;
+  const option = isList ? 'hosts' : variable === undefined ? 'hosts.allow' : 'ALLOWED_HOSTS';
   return {
-    patterns: anyHost ? NO_PATTERNS : resolveHostPatterns(option, allow),
-    exemptPaths: readPaths('hosts.exemptPaths', options.exemptPaths),
-    anyHost,
-    setting: fromOptions ? option : 'hosts (or ALLOWED_HOSTS)',
+    patterns: options.insecureAnyHost
+      ? NO_PATTERNS
+      : resolveHostPatterns(option, given ?? variable ?? DEFAULT_HOSTS),
+    exemptPaths: options.exemptPaths,
+    anyHost: options.insecureAnyHost,
+    setting: given === undefined ? 'hosts (or ALLOWED_HOSTS)' : option,
   };
 }
 
@@ -82,7 +88,7 @@ export function resolveHostPatterns(option: string, hosts: readonly string[]): H
     throw new AgentSecurityConfigError(
       'ASEC_HOST_NONE',
       option,
-      'is an empty list, so every request would be refused',
+      'is an empty list, so every request would be rejected',
       'List at least one host, or set hosts to false to switch the check off.',
     );
   }
@@ -123,7 +129,7 @@ function hostError(option: string, host: string): AgentSecurityConfigError {
     'ASEC_HOST_INVALID',
     option,
     'must be "name", "name:port", "*.name", "[IPv6]" or "[IPv6]:port"',
-    'Write the host as it stands in a Host header; a name with other letters in its xn-- form.',
+    'Write the host as in a Host header; an internationalized name in its xn-- form.',
     host,
   );
 }

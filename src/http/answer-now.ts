@@ -2,9 +2,8 @@ import type { PlatformRequest, PlatformResponse } from '../common/http-request.j
 import type { ProblemFields } from '../common/problem.js';
 
 /**
- * Answers a request with a problem at once, whatever its handler is doing; what the handler says later is dropped without an error. A response
- * that has begun is cut off.
- * @returns whether the problem could still be told
+ * Responds with a problem at once while the handler runs. Later writes of the handler are ignored. A response that has begun is aborted.
+ * @returns whether the problem was sent
  */
 export type AnswerNow = (
   request: PlatformRequest,

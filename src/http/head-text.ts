@@ -1,5 +1,5 @@
-/* The head of a response as text. Node keeps it so between `writeHead` and the first bytes of the body, under a name that it does not
- * document. Whether it still does is tried once, at start-up; where it does not, nobody depends on it. */
+/* Appends lines to the head of a response. Between `writeHead` and the first bytes of the body, Node keeps the head as
+ * text in an undocumented member. It is tested once at start-up; if it does not work, headers are set one by one. */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
@@ -9,20 +9,20 @@ type ResponseWithHead = ServerResponse & { _header: string };
 /** The empty line that ends a head. */
 const END = '\r\n';
 
-/** What Node allows in the value of a header: anything else could end its line, and begin another one. */
+/** Characters that Node forbids in a header value: they could end the line and begin another. */
 const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff]/;
 
 export const isHeaderValue = (value: string): boolean => !FORBIDDEN.test(value);
 
-/** Adds lines, which must be those of a head, to a response whose head is written and not yet sent. */
+/** Appends header lines to a response whose head is written and not yet sent. */
 export function appendToHead(response: ServerResponse, lines: string): void {
   const { _header: head } = response as ResponseWithHead;
   (response as ResponseWithHead)._header = head.slice(0, -END.length) + lines + END;
 }
 
-export const CAN_APPEND_TO_HEAD: boolean = tryToAppend();
+export const CAN_APPEND_TO_HEAD: boolean = testAppend();
 
-function tryToAppend(): boolean {
+function testAppend(): boolean {
   const wire = new PassThrough();
   const request = new IncomingMessage(wire as unknown as Socket);
   Object.assign(request, { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1 });

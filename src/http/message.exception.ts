@@ -1,13 +1,13 @@
 import { type ExecutionContext, HttpException } from '@nestjs/common';
-import { graphqlExtensions } from '../common/graphql-extensions.js';
+import { graphqlExtensions } from './graphql-extensions.js';
 import { problemOf, toProblem } from '../common/problem.js';
 import { handshakeOf, stateOfRequest } from '../common/request-state.js';
 
 type WsExceptionClass = new (error: object) => Error;
 
 /**
- * Turns the rejection of a gateway's message into what gateways tell their clients, and gives that of a GraphQL operation its `extensions`; of
- * anything else they would say "Internal server error". Errors of other contexts stay as they are.
+ * Converts the rejection of a gateway's message to a `WsException`, and adds `extensions` to that of a GraphQL
+ * operation; otherwise both would respond "Internal server error". Errors of other contexts are returned unchanged.
  */
 export async function toMessageException(
   error: unknown,
@@ -26,7 +26,7 @@ export async function toMessageException(
     const extensions = graphqlExtensions(toProblem(fields, typeBase, undefined));
     return Object.assign(error as Error, { extensions });
   }
-  // Loaded on demand: who has a gateway has the package, and nobody else needs it.
+  // Loaded on demand: only apps with a gateway have the package.
   const { WsException } = (await import('@nestjs/websockets')) as { WsException: WsExceptionClass };
   const requestId = stateOfRequest(handshakeOf(context.switchToWs().getClient()))?.id || undefined;
   const { status: statusCode, detail, ...problem } = toProblem(fields, typeBase, requestId);

@@ -2,7 +2,7 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 import { toMessageException } from './message.exception.js';
 
-/** A guard whose refusals of messages and of GraphQL operations say why, and when to come again. */
+/** Wraps a guard so that rejected messages and GraphQL operations carry the problem, `retry_after_seconds` included. */
 export class MessageGuard implements CanActivate {
   constructor(
     private readonly inner: CanActivate,

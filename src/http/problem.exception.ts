@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { PROBLEM, type ProblemFields } from '../common/problem.js';
 
-/** An HttpException with a problem of its own: filters of the user see a plain HttpException. */
+/** An HttpException that carries a problem. Exception filters of the app see an HttpException. */
 export class ProblemException extends HttpException {
   readonly [PROBLEM]: ProblemFields;
 

@@ -3,7 +3,7 @@ import type { RequestState } from '../common/request-state.js';
 import { withoutStack } from '../common/without-stack.js';
 import { ProblemException } from './problem.exception.js';
 
-/** The exception for a rejection, whose headers the response takes from the request's state. */
+/** Creates the exception of a rejection. The response reads the rejection's headers from the request's state. */
 export function rejectionException(
   { problem, headers }: Rejection,
   state: RequestState | undefined,
@@ -11,7 +11,7 @@ export function rejectionException(
   if (state !== undefined) {
     if (problem.status === 429) {
       state.limits.quota = headers;
-      // One limit is enough: the module's own would write the same headers.
+      // The module's limit would write the same headers.
       state.limits.charged = true;
     } else {
       state.challenge = headers;

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A body beyond this is not read to the end for the sake of a connection; the connection is closed instead. */
+/** For a longer unread body, the connection is closed instead of reading to its end. */
 const DRAINABLE_BYTES = 65_536;
 
-/** Whether a request announces more of a body than is worth reading for nobody. */
+/** Whether a request declares a body that is too long to discard. */
 export function hasLongBody({ headers }: IncomingMessage): boolean {
   return (
     headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > DRAINABLE_BYTES

@@ -1,13 +1,17 @@
-/* How far an address is: this machine, a private network, or the internet (the registries of RFC 6890, as ipaddr.js has them). */
+/* Classifies an address: loopback, a private network, or the internet (the registries of RFC 6890, from ipaddr.js). */
 import ipaddr from 'ipaddr.js';
 import { canonicalAddress } from '../common/ip-address.js';
 
 export const NETWORKS = ['loopback', 'private', 'any'] as const;
+/**
+ * The networks of `mcp.network`: this machine, private networks (RFC 1918, fc00::/7, link-local) or any.
+ * @example mcp: { path: '/mcp', network: 'private' }
+ */
 export type Network = (typeof NETWORKS)[number];
 
 const PRIVATE_RANGES: ReadonlySet<string> = new Set(['private', 'uniqueLocal', 'linkLocal']);
 
-/** Whether `address` belongs to `network`. Text that is no address (a socket without one) belongs to none but `any`. */
+/** Whether `address` belongs to `network`. Text that is no address belongs to `any` only. */
 export function isWithin(address: string, network: Network): boolean {
   if (network === 'any') return true;
   const canonical = canonicalAddress(address);
@@ -17,8 +21,8 @@ export function isWithin(address: string, network: Network): boolean {
 }
 
 /**
- * Whether a server may listen on `address` when only `network` is to reach it. `0.0.0.0` and `::` are every address of the machine: of
- * those, a private network may be meant, and each request is checked by itself; loopback cannot be.
+ * Whether a server that only `network` may reach can listen on `address`. `0.0.0.0` and `::` are all addresses of the
+ * machine: allowed for a private network, since each request is checked too, and not for loopback.
  */
 export function mayListenOn(address: string, network: Network): boolean {
   const canonical = canonicalAddress(address);

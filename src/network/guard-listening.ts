@@ -3,8 +3,8 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { mayListenOn, type Network } from './address-range.js';
 
 /**
- * Stops a server that listens where `network` says that nobody is to reach it. Only what it is bound to tells; the name that was given
- * to `listen()` may resolve to anything. A Unix socket is of this machine.
+ * Stops a server that listens on an address outside `network`. The bound address counts, since the name passed to
+ * `listen()` may resolve to any address. A Unix domain socket belongs to this machine.
  */
 export function guardListening(server: Server, network: Network): void {
   if (network === 'any') return;
@@ -12,7 +12,7 @@ export function guardListening(server: Server, network: Network): void {
     const bound = server.address();
     if (bound === null || typeof bound === 'string' || mayListenOn(bound.address, network)) return;
     server.emit('error', listeningError(bound, network));
-    // Behind the other listeners of this event, which ask for the address; nobody has been let in by then.
+    // After the other listeners of this event, which read the address. No connection has been accepted yet.
     process.nextTick(() => server.close());
   });
 }
@@ -22,7 +22,7 @@ function listeningError({ address }: AddressInfo, network: Network): AgentSecuri
     'ASEC_MCP_NETWORK',
     'mcp.network',
     `is ${JSON.stringify(network)}, and the server listens on ${address}`,
-    "Listen on the loopback address: app.listen(port, '127.0.0.1'). Or let mcp.network say who may come.",
+    "Listen on the loopback address: app.listen(port, '127.0.0.1'). Or set mcp.network to the networks that may connect.",
     address,
   );
 }

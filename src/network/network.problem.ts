@@ -1,8 +1,8 @@
 import type { ProblemFields } from '../common/problem.js';
 
-/** Says nothing of the networks that would be let in. */
+/** Does not name the allowed networks. */
 export const NETWORK_PROBLEM: ProblemFields = {
   status: 403,
   code: 'network_not_allowed',
-  detail: 'This may not be called from the network of the client.',
+  detail: 'Requests from the network of the client are not allowed.',
 };

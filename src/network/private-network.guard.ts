@@ -7,14 +7,18 @@ import { readCall, readMessageCall } from '../common/read-call.js';
 import { isFromNetwork } from './check-network.js';
 import { NETWORK_PROBLEM } from './network.problem.js';
 
-/** Refuses calls from elsewhere than this machine and private networks. `@PrivateNetworkOnly()` binds it. */
+/**
+ * Rejects requests and messages from outside this machine and private networks. `@PrivateNetworkOnly()` binds it.
+ * @example
+ * app.useGlobalGuards(app.get(PrivateNetworkGuard));
+ */
 @Injectable()
 export class PrivateNetworkGuard implements CanActivate {
   constructor(@Inject(RESOLVED_ERRORS) private readonly errors: ResolvedErrors) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const message = readMessageCall(context);
-    // Without a request (a microservice's message) there is no address, and nobody is let in.
+    // A microservice's message has no request and no address, and is rejected.
     const call = readCall(context) ?? message;
     if (call?.state && isFromNetwork(call.state.client, rawRequest(call.request).headers, 'private'))
       return true;

@@ -1,17 +1,30 @@
-/* Proof that a request came through a proxy that knows a secret: an HMAC over the moment, a number used once, and the request itself.
- * A header with a fixed value would be a password that every hop reads and anybody can send again. */
+/* Proof that a request passed a proxy with a secret: an HMAC over the time, a nonce and the request. A header with a
+ * fixed value would be a password that every hop can read and replay. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { readInteger, readObject, readStringList, receivedError } from '../common/read-options.js';
+import { isToken } from '../common/is-token.js';
+import { integer, type OptionTable, readTable } from '../common/option-table.js';
+import { readStringList, receivedError } from '../common/read-options.js';
 
+/**
+ * The proof of a proxy, in `mcp.proxyProof`.
+ * @example
+ * mcp: { path: '/mcp', proxyProof: { secrets: [process.env.PROXY_SECRET] } }
+ */
 export interface ProxyProofOptions {
-  /** The secrets that proxies sign with, at least 32 characters each; several while one replaces another. */
+  /** The secrets of the proxies, at least 32 characters each. List two while one replaces the other. */
   secrets: readonly string[];
-  /** The header that carries the proof. @default 'X-Proxy-Signature' */
+  /** The header of the proof. @default 'X-Proxy-Signature' */
   header?: string;
-  /** How old a proof may be, and how far ahead a proxy's clock. @default 60 */
+  /** The greatest age of a proof in seconds, and the greatest lead of a proxy's clock: 1 to 3600. @default 60 */
   maxAgeSeconds?: number;
 }
+
+const TABLE = {
+  secrets: readSecrets,
+  header: readHeader,
+  maxAgeSeconds: integer(60, 1, 3_600),
+} satisfies OptionTable<ProxyProofOptions>;
 
 export interface ResolvedProxyProof {
   readonly secrets: readonly string[];
@@ -19,41 +32,41 @@ export interface ResolvedProxyProof {
   readonly maxAgeMs: number;
 }
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-
 export function resolveProxyProof(option: string, input: unknown): ResolvedProxyProof {
-  const options = readObject(option, input, ['secrets', 'header', 'maxAgeSeconds']);
-  const secrets = readStringList(`${option}.secrets`, options.secrets, []);
-  if (secrets.length === 0 || secrets.some(secret => secret.length < 32)) {
-    throw new AgentSecurityConfigError(
-      'ASEC_PROXY_SECRET',
-      `${option}.secrets`,
-      'must hold secrets of at least 32 characters, received others',
-      'Make one with: openssl rand -hex 32. Give it to the proxy and to this app alone.',
-    );
-  }
-  const header = options.header ?? 'X-Proxy-Signature';
-  if (typeof header !== 'string' || !TOKEN.test(header)) {
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      `${option}.header`,
-      'must be the name of a header',
-      'Write for example "X-Proxy-Signature".',
-      header,
-    );
-  }
-  return {
-    secrets,
-    header: header.toLowerCase(),
-    maxAgeMs:
-      readInteger(`${option}.maxAgeSeconds`, options.maxAgeSeconds, 60, { min: 1, max: 3_600 }) * 1_000,
-  };
+  const { secrets, header, maxAgeSeconds } = readTable(option, input, TABLE);
+  return { secrets, header, maxAgeMs: maxAgeSeconds * 1_000 };
 }
 
-/** What a proof speaks for. */
+function readSecrets(option: string, value: unknown): readonly string[] {
+  const secrets = readStringList(option, value, []);
+  if (secrets.length > 0 && secrets.every(secret => secret.length >= 32)) return secrets;
+  throw new AgentSecurityConfigError(
+    'ASEC_PROXY_SECRET',
+    option,
+    'must hold secrets of at least 32 characters, received others',
+    'Make one with: openssl rand -hex 32. Give it to the proxy and to this app alone.',
+  );
+}
+
+function readHeader(option: string, value: unknown = 'X-Proxy-Signature'): string {
+  if (typeof value === 'string' && isToken(value)) return value.toLowerCase();
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be the name of a header',
+    'Write for example "X-Proxy-Signature".',
+    value,
+  );
+}
+
+/**
+ * The request that a proof signs.
+ * @example
+ * const request: ProvenRequest = { method: 'POST', target: '/mcp', body: Buffer.from(text) };
+ */
 export interface ProvenRequest {
   readonly method: string;
-  /** The request target as it stands in the request line: `/mcp?a=b`. */
+  /** The request target of the request line: `/mcp?a=b`. */
   readonly target: string;
   readonly body: Uint8Array;
 }
@@ -66,14 +79,14 @@ export interface ProxyProof {
 
 const PROOF = /^t=(\d{1,12}),n=([\w-]{16,64}),v1=([0-9a-f]{64})$/;
 
-/** Reads `t=<epoch seconds>,n=<nonce>,v1=<hex>`, strictly. */
+/** Parses `t=<epoch seconds>,n=<nonce>,v1=<hex>` strictly. */
 export function parseProof(text: string): ProxyProof | undefined {
   const match = PROOF.exec(text);
   return match ? { seconds: Number(match[1]), nonce: match[2]!, signature: match[3]! } : undefined;
 }
 
 /**
- * The value of the proof's header for a request, for proxies written in JavaScript and for tests.
+ * Computes the proof's header for a request, for proxies in JavaScript and for tests.
  * @example
  * request.setHeader('X-Proxy-Signature', signProxyRequest(secret, { method: 'POST', target: '/mcp', body }));
  */
@@ -104,7 +117,7 @@ function signatureOf(
     .digest('hex');
 }
 
-/** Numbers of more proofs than a proxy makes in their lifetime; beyond it, requests are refused rather than let through twice. */
+/** More nonces than a proxy creates while they are valid. Beyond it requests are rejected, since a replay could not be detected. */
 const MAX_NONCES = 200_000;
 
 export type ProofDecision =
@@ -120,7 +133,7 @@ const rejected = (reason: Exclude<ProofDecision, { proven: true }>['reason']): P
 });
 
 export class ProxyProofs {
-  /** Until when each number is remembered, oldest first. */
+  /** The expiry of each nonce, oldest first. */
   readonly #nonces = new Map<string, number>();
 
   constructor(
@@ -128,7 +141,7 @@ export class ProxyProofs {
     private readonly epochMs: () => number,
   ) {}
 
-  /** What the header alone tells, before a body is read for it. */
+  /** Checks the header's format and time, before the body is read. */
   precheck(text: string | undefined): ProofDecision & { readonly proof?: ProxyProof } {
     if (text === undefined) return rejected('missing');
     const proof = parseProof(text);
@@ -137,27 +150,27 @@ export class ProxyProofs {
     return isFresh ? { proven: true, proof } : rejected('stale');
   }
 
-  /** Judges a proof that was prechecked, and remembers it, so that it counts once. */
+  /** Checks the signature of a prechecked proof, and stores its nonce against replays. */
   check(proof: ProxyProof, request: ProvenRequest): ProofDecision {
     const received = Buffer.from(proof.signature, 'hex');
     let matches = false;
-    // Every secret is tried, so that the time does not tell which of them signed.
+    // All secrets are compared, so that the time does not reveal which of them matches.
     for (const secret of this.options.secrets) {
       const expected = Buffer.from(signatureOf(secret, proof.seconds, proof.nonce, request), 'hex');
       if (timingSafeEqual(expected, received)) matches = true;
     }
     if (!matches) return rejected('wrong');
-    this.#forget();
+    this.#dropExpired();
     if (this.#nonces.has(proof.nonce)) return rejected('replayed');
     if (this.#nonces.size >= MAX_NONCES) return rejected('full');
-    // As long as the proof could be shown again: its own time, which may lie ahead, and then its age.
+    // Until the proof expires: its time, which may be in the future, plus its greatest age.
     this.#nonces.set(proof.nonce, proof.seconds * 1_000 + this.options.maxAgeMs);
     return { proven: true };
   }
 
-  #forget(): void {
+  #dropExpired(): void {
     const nowMs = this.epochMs();
-    // Nearly in the order of their ends: what lies behind one that still counts is looked at later.
+    // The nonces are nearly in the order of their expiry; those after a valid one are dropped later.
     for (const [nonce, endMs] of this.#nonces) {
       if (endMs >= nowMs) break;
       this.#nonces.delete(nonce);

@@ -1,6 +1,6 @@
 import { type ResolvedRequestId, SAFE_ID } from './request-id.options.js';
 
-/** The incoming ID if it is acceptable and came once, else a new one. The raw value goes nowhere. */
+/** Returns the incoming ID if it is accepted and was sent once, else a new one. A rejected ID is not used anywhere. */
 export function chooseRequestId(incoming: string | string[] | undefined, options: ResolvedRequestId): string {
   const { accept } = options;
   if (

@@ -19,8 +19,9 @@ import type { ResolvedRequestId } from './request-id.options.js';
 export const RESOLVED_REQUEST_ID = Symbol('agent-security:request-id');
 
 /**
- * Gives a handled request its ID where the request hook could not: on an adapter without one, where the module binds this
- * to every route. On Express and Fastify the hook has done it by then, for every response.
+ * Sets the request ID on an adapter without a request hook. On Express and Fastify the edge has set it for every response.
+ * @example
+ * app.useGlobalInterceptors(app.get(RequestIdInterceptor));
  */
 @Injectable()
 export class RequestIdInterceptor implements NestInterceptor {

@@ -2,10 +2,10 @@ import { lstat, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 
 /**
- * Where a checked path leads, with every symbolic link on the way followed.
- * @param root as `realpath` has it
- * @returns the path within `root`, or `undefined` if a link leads out of it. What does not exist yet is judged by the nearest folder
- * that does.
+ * Resolves a checked path and its symbolic links.
+ * @param root a result of `realpath`
+ * @returns the path within `root`, or `undefined` if a link leads out of it. For a path that does not exist, the nearest existing folder is
+ * resolved.
  */
 export async function resolveWithin(root: string, path: string): Promise<string | undefined> {
   const wanted = join(root, path);
@@ -16,7 +16,7 @@ export async function resolveWithin(root: string, path: string): Promise<string 
       return isWithin(root, real) ? join(real, relative(existing, wanted)) : undefined;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      // A link to nowhere, or to itself, exists and cannot be followed: what is written through it would be made elsewhere.
+      // A dangling link cannot be resolved, and a write through it would create its target.
       if (code !== 'ENOENT' || existing === root || (await isLink(existing))) return undefined;
       existing = dirname(existing);
     }

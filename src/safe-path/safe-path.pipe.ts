@@ -1,23 +1,32 @@
 import { realpathSync, statSync } from 'node:fs';
 import { Injectable, type PipeTransform } from '@nestjs/common';
 import { ProblemException } from '../http/problem.exception.js';
-import { readBoolean, readObject, readString, receivedError } from '../common/read-options.js';
+import { boolean, type OptionTable, readTable } from '../common/option-table.js';
+import { readRequired, receivedError } from '../common/read-options.js';
 import { checkSafePath } from './check-safe-path.js';
 import { resolveWithin } from './resolve-within.js';
 
+/**
+ * Options of `SafePathPipe`.
+ * @example
+ * new SafePathPipe({ root: 'uploads', dotfiles: false })
+ */
 export interface SafePathOptions {
-  /** The folder that nothing leads out of; it must exist. */
+  /** The folder that contains all allowed paths. It must exist. */
   root: string;
-  /** Whether names may begin with a dot (`.env`, `.git`). @default false */
+  /** Allows names that begin with a dot (`.env`, `.git`). @default false */
   dotfiles?: boolean;
 }
 
+const TABLE = { root: readRoot, dotfiles: boolean(false) } satisfies OptionTable<SafePathOptions>;
+
 /**
- * Turns a path from a request into the absolute path of something within `root`, or answers 400 `path_invalid`: for steps up, absolute
- * paths, drives, device names, NUL, and symbolic links that lead out. Whether the file exists is the handler's affair.
+ * Resolves a path from a request to an absolute path within `root`. Parent segments, absolute paths, drives, device
+ * names, control characters and symbolic links that lead out of `root` get 400 `path_invalid`. The pipe does not check
+ * that the file exists.
  *
- * The trap: who can write into `root` can put a link there between this check and the handler's `open()`.
- * @throws AgentSecurityConfigError when it is made, for a root that is no folder
+ * Danger: code that can write into `root` can create a link between this check and the handler's `open()`.
+ * @throws AgentSecurityConfigError when the pipe is created, for a root that is no folder
  * @example
  * @Get('files/:name')
  * read(@Param('name', new SafePathPipe({ root: 'files' })) path: string) { return readFile(path); }
@@ -28,13 +37,13 @@ export class SafePathPipe implements PipeTransform<unknown, Promise<string>> {
   readonly #dotfiles: boolean;
 
   constructor(options: SafePathOptions) {
-    const { root, dotfiles } = readObject('SafePathPipe', options, ['root', 'dotfiles']);
-    this.#root = readRoot(readString('SafePathPipe.root', root ?? null, ''));
-    this.#dotfiles = readBoolean('SafePathPipe.dotfiles', dotfiles, false);
+    const { root, dotfiles } = readTable('SafePathPipe', options, TABLE);
+    this.#root = root;
+    this.#dotfiles = dotfiles;
   }
 
   async transform(value: unknown): Promise<string> {
-    // A wildcard parameter comes as the list of its segments on Express.
+    // On Express, a wildcard parameter is a list of segments.
     const path =
       Array.isArray(value) && value.every(part => typeof part === 'string') ? value.join('/') : value;
     const resolved =
@@ -42,21 +51,22 @@ export class SafePathPipe implements PipeTransform<unknown, Promise<string>> {
         ? await resolveWithin(this.#root, path)
         : undefined;
     if (resolved !== undefined) return resolved;
-    // One answer for all: which files and links there are is nobody's business.
+    // The same problem for every fault, so that it does not reveal which files and links exist.
     throw new ProblemException({ status: 400, code: 'path_invalid', detail: 'The path is not valid.' });
   }
 }
 
-function readRoot(root: string): string {
+function readRoot(option: string, value: unknown): string {
+  const root = readRequired(option, value);
   try {
     const real = realpathSync(root);
     if (statSync(real).isDirectory()) return real;
   } catch {
-    // It is refused below.
+    // Rejected below.
   }
   throw receivedError(
     'ASEC_OPTION_TYPE',
-    'SafePathPipe.root',
+    option,
     'must be a folder that exists',
     'Create it before the app starts.',
     root,

@@ -1,4 +1,4 @@
-/* How long one request may take: until its answer begins, then from one piece of it to the next. */
+/* The time limits of one request: until its response begins, then between two writes. */
 import type { ServerResponse } from 'node:http';
 import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
 import type { Timers } from '../common/timers.js';
@@ -12,7 +12,7 @@ export class Deadline {
   #timer: unknown;
   #sent = -1;
 
-  /** @param expire called when the answer has not begun in time */
+  /** @param expire called when the response has not begun in time */
   constructor(
     private readonly response: ServerResponse,
     private readonly limits: DeadlineLimits,
@@ -28,10 +28,10 @@ export class Deadline {
   }
 
   #wait(ms: number | false): void {
-    if (ms !== false) this.#timer = this.timers.start(ms, () => this.#peek());
+    if (ms !== false) this.#timer = this.timers.start(ms, () => this.#check());
   }
 
-  #peek(): void {
+  #check(): void {
     const { response, limits } = this;
     if (response.writableEnded || hasResponseEnded(response)) return;
     if (!response.headersSent) {
@@ -54,7 +54,7 @@ export class Deadline {
   }
 }
 
-/** As `AbortSignal.timeout()` names it, so that whoever catches it knows it from a client that has gone. */
+/** An error named like that of `AbortSignal.timeout()`, to distinguish it from a client that has disconnected. */
 export function timeoutError(message: string): Error {
   return new DOMException(message, 'TimeoutError') as unknown as Error;
 }

@@ -1,4 +1,4 @@
-/* The AbortSignal of a request: made when somebody asks for it, aborted when nobody waits for the answer any more. */
+/* The AbortSignal of a request: created on demand, aborted when the client disconnects or the time limit is exceeded. */
 import type { ServerResponse } from 'node:http';
 import { whenResponseEnds } from '../common/response-end.js';
 
@@ -9,7 +9,7 @@ export function signalOf(response: ServerResponse): AbortSignal {
   return controllerOf(response).signal;
 }
 
-/** Aborts the signal, if somebody has asked for it; whoever asks later gets an aborted one. */
+/** Aborts the request's signal. */
 export function abortRequest(response: ServerResponse, reason: Error): void {
   controllerOf(response).abort(reason);
 }
@@ -21,7 +21,7 @@ function controllerOf(response: AbortableResponse): AbortController {
   response[CONTROLLER] = controller;
   whenResponseEnds(response, isWhole => {
     if (!isWhole)
-      controller.abort(new DOMException('The client has gone.', 'AbortError') as unknown as Error);
+      controller.abort(new DOMException('The client has disconnected.', 'AbortError') as unknown as Error);
   });
   return controller;
 }

@@ -1,4 +1,4 @@
-/* The connections of the server, so that closing the app can end what is under way and wait until everybody has heard of it. */
+/* Tracks the server's connections, so that closing the app ends running requests and waits until their 'close' listeners have run. */
 import type { Socket } from 'node:net';
 import {
   type BeforeApplicationShutdown,
@@ -15,7 +15,7 @@ import { within } from '../common/within.js';
 import { setServerLimits } from './server-limits.js';
 import type { ResolvedTimeout } from './timeout.options.js';
 
-/** A connection that is destroyed says so at once; this is for a server of another kind, which may not. */
+/** Node emits 'close' right after a connection is destroyed; other servers may not. */
 const CLOSED_WITHIN_MS = 1_000;
 
 @Injectable()
@@ -30,7 +30,7 @@ export class ServerConnections implements OnApplicationBootstrap, BeforeApplicat
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {}
 
-  /** The server is there by now, and does not listen yet. */
+  /** The server exists now and does not listen yet. */
   onApplicationBootstrap(): void {
     const server = this.host.httpAdapter?.getHttpServer();
     if (typeof server?.listeners !== 'function') return;
@@ -45,7 +45,7 @@ export class ServerConnections implements OnApplicationBootstrap, BeforeApplicat
     });
   }
 
-  /** Nest closes the server next, which waits for the requests that are under way: not longer than `timeout.shutdown`. */
+  /** Nest closes the server next, which waits for running requests: at most `timeout.shutdown`. */
   beforeApplicationShutdown(): void {
     const { timeout } = this.options;
     if (timeout === false || timeout.shutdownMs === false) return;
@@ -60,8 +60,8 @@ export class ServerConnections implements OnApplicationBootstrap, BeforeApplicat
   }
 
   /**
-   * Settles when every connection has closed and all listeners of their responses have run. A server says that it has closed when its last
-   * connection is destroyed, which is before that connection's own 'close'.
+   * Resolves when every connection has closed and the listeners of the responses have run. The server emits 'close'
+   * when its last connection is destroyed, before that connection emits 'close'.
    */
   async close(): Promise<void> {
     this.timers.stop(this.#timer);
@@ -69,7 +69,7 @@ export class ServerConnections implements OnApplicationBootstrap, BeforeApplicat
       const empty = new Promise<void>(resolve => (this.#onEmpty = resolve));
       await within(empty, CLOSED_WITHIN_MS).catch(() => undefined);
     }
-    // Streams of HTTP/2 close after their connection.
+    // HTTP/2 streams close after their connection.
     await new Promise(resolve => setImmediate(resolve));
   }
 }

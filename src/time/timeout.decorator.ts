@@ -11,9 +11,13 @@ import { resolveRouteTimeout, type RouteTimeout } from './timeout.options.js';
 import { TIMEOUT_KEY, TimeoutGuard } from './timeout.guard.js';
 
 /**
- * How long a controller or a handler may take until its answer begins: `@Timeout('30s')`, `@Timeout({ handler: '10s', idle: '1min' })`,
- * `@Timeout(false)` for no limit. A handler's wins over its class's, which wins over `timeout` of the module.
- * @throws AgentSecurityConfigError when the class is defined, for what is no time
+ * Limits the time until a handler's response begins, and the time that it may be silent afterwards. `@Timeout(false)` removes the limits. A
+ * handler's limits replace those of its class, which replace the module's `timeout`.
+ * @throws AgentSecurityConfigError when the class is defined, for an invalid time
+ * @example
+ * @Get('answer')
+ * @Timeout({ handler: '10s', idle: '1min' })
+ * answer(@Signal() signal: AbortSignal) {}
  */
 export function Timeout(limit: false | number | string | RouteTimeout): ClassDecorator & MethodDecorator {
   return applyDecorators(
@@ -22,7 +26,12 @@ export function Timeout(limit: false | number | string | RouteTimeout): ClassDec
   );
 }
 
-/** The request's AbortSignal: aborted when its time is over (`TimeoutError`), or when its client has gone (`AbortError`). */
+/**
+ * A parameter decorator for the request's AbortSignal. It is aborted when the time limit is exceeded (`TimeoutError`)
+ * or the client disconnects (`AbortError`).
+ * @example
+ * answer(@Signal() signal: AbortSignal) { return fetch(url, { signal }); }
+ */
 export const Signal = createParamDecorator((_data: unknown, context: ExecutionContext): AbortSignal =>
   signalOf(rawResponse(context.switchToHttp().getResponse<PlatformResponse>())),
 );

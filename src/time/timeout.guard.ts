@@ -26,8 +26,10 @@ const LIMITED = Symbol('agent-security:deadline');
 type LimitedResponse = PlatformResponse & { [LIMITED]?: true };
 
 /**
- * Starts a request's time. A guard and no interceptor: an interceptor costs a small request much more, and cannot answer for a handler that
- * holds the response itself (`@Res()`).
+ * Starts the time limit of a request. `@Timeout()` and the option `timeout` bind it. A guard, since an interceptor is
+ * slower for small requests and cannot respond for a handler that injects the response (`@Res()`).
+ * @example
+ * class MyTimeoutGuard extends TimeoutGuard {} // extras of forRoot(): { provide: TimeoutGuard, useClass: MyTimeoutGuard }
  */
 @Injectable()
 export class TimeoutGuard implements CanActivate {
@@ -54,7 +56,7 @@ export class TimeoutGuard implements CanActivate {
     const http = context.switchToHttp();
     const response = http.getResponse<PlatformResponse>();
     const raw = rawResponse(response) as LimitedResponse;
-    // Bound to the class, the handler and the app, it would run more than once.
+    // The guard may be bound to the class, the handler and the app.
     if (raw[LIMITED]) return true;
     raw[LIMITED] = true;
     const deadline = new Deadline(
@@ -76,7 +78,7 @@ export class TimeoutGuard implements CanActivate {
   }
 }
 
-/** The nearest that says something about each of the two. */
+/** The nearest level that sets each of the two limits. */
 function resolveLimits(levels: readonly (ResolvedRouteTimeout | undefined)[]): DeadlineLimits | null {
   const handlerMs = levels.find(level => level?.handlerMs !== undefined)?.handlerMs ?? false;
   const idle = levels.find(level => level?.idleMs !== undefined)?.idleMs;

@@ -1,41 +1,50 @@
-import { readTimerMs } from '../common/read-duration.js';
-import { isRecord, readGiven, readObject, receivedError } from '../common/read-options.js';
+import { type OptionTable, readTable, timeLimit } from '../common/option-table.js';
+import { isRecord, readGiven, receivedError } from '../common/read-options.js';
 
-/** Milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
+/** A number of milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
 type Limit = false | number | string;
 
+/**
+ * Time limits: a number of milliseconds, text such as `'500ms'`, `'30s'`, `'5min'`, or `false` for no limit.
+ * @example
+ * AgentSecurityModule.forRoot({ timeout: { handler: '30s', idle: '1min' } })
+ */
 export interface TimeoutOptions {
   /**
-   * Until the answer begins. Beyond it the client gets 503 with `Retry-After`, the handler's `@Signal()` aborts, and what the handler
-   * answers later is dropped.
+   * The time until a handler's response begins. After it the client gets 503 `handler_timeout` with `Retry-After`, the
+   * handler's `@Signal()` is aborted, and a later response of the handler is ignored.
    * @default false
    */
   handler?: Limit;
   /**
-   * How long an answer that has begun (server-sent events, a download) may send nothing. Beyond it, and at most twice as late, the
-   * connection is closed. A stream that is rarely heard of should send a comment now and then.
+   * The time that a response which has begun (server-sent events, a download) may send nothing. After it, and at the
+   * latest after twice the time, the connection is closed. A stream with rare events should send comments in between.
    * @default '5min' on routes that `handler` limits
    */
   idle?: Limit;
-  /** Until the head of a request has come (`server.headersTimeout`). @default '20s' @see Slowloris, CWE-400 */
+  /** The time for the head of a request (`server.headersTimeout`), against Slowloris attacks (CWE-400). @default '20s' */
   headers?: Limit;
-  /** Until a request has come whole (`server.requestTimeout`; Fastify's own default is no limit). @default '2min' */
+  /** The time for a whole request (`server.requestTimeout`; Fastify's default is no limit). @default '2min' */
   request?: Limit;
-  /** How long an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
+  /** The time that an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
   keepAlive?: Limit;
   /**
-   * How long requests that are under way may take when the app is closed. Beyond it their connections are closed and their calls recorded as
-   * aborted.
+   * The time that running requests may take when the app is closed. After it their connections are closed, and the
+   * audit records of their tool calls end as `aborted`.
    * @default '8s', since Docker ends a container 10 s after it was asked to stop
    */
   shutdown?: Limit;
 }
 
-/** How long a route may take. */
+/**
+ * The limits of `@Timeout()`.
+ * @example
+ * const limits: RouteTimeout = { handler: '10s', idle: '1min' };
+ */
 export type RouteTimeout = Pick<TimeoutOptions, 'handler' | 'idle'>;
 
 export interface ResolvedRouteTimeout {
-  /** `undefined`: not said here; `false`: none. */
+  /** `undefined`: not set here; `false`: no limit. */
   readonly handlerMs: number | false | undefined;
   readonly idleMs: number | false | undefined;
 }
@@ -45,7 +54,7 @@ export interface ResolvedTimeout extends ResolvedRouteTimeout {
   readonly shutdownMs: number | false;
 }
 
-/** `undefined` is what the app did not choose; `false` leaves the server as it is. */
+/** `undefined` sets the module's default; `false` leaves the server's own limit. */
 export interface ServerLimits {
   readonly headersMs: number | false | undefined;
   readonly requestMs: number | false | undefined;
@@ -55,35 +64,35 @@ export interface ServerLimits {
 export const DEFAULT_IDLE_MS = 300_000;
 const DEFAULT_SHUTDOWN_MS = 8_000;
 
+const ROUTE_TABLE = { handler: timeLimit, idle: timeLimit } satisfies OptionTable<RouteTimeout>;
+
+const TABLE = {
+  ...ROUTE_TABLE,
+  headers: timeLimit,
+  request: timeLimit,
+  keepAlive: timeLimit,
+  shutdown: (option, value = DEFAULT_SHUTDOWN_MS) => timeLimit(option, value) as number | false,
+} satisfies OptionTable<TimeoutOptions>;
+
 export function resolveTimeout(input: unknown): ResolvedTimeout | false {
   if (input === false) return false;
-  const given = isLimit(input) ? { handler: input } : input;
-  const options = readObject('timeout', given, [
-    'handler',
-    'idle',
-    'headers',
-    'request',
-    'keepAlive',
-    'shutdown',
-  ]);
+  const isLimit = typeof input === 'string' || typeof input === 'number';
+  const limits = readTable('timeout', isLimit ? { handler: input } : input, TABLE);
   return {
-    ...readRoute('timeout', options),
-    server: {
-      headersMs: readLimit('timeout.headers', options.headers),
-      requestMs: readLimit('timeout.request', options.request),
-      keepAliveMs: readLimit('timeout.keepAlive', options.keepAlive),
-    },
-    shutdownMs: readLimit('timeout.shutdown', options.shutdown) ?? DEFAULT_SHUTDOWN_MS,
+    handlerMs: limits.handler,
+    idleMs: limits.idle,
+    server: { headersMs: limits.headers, requestMs: limits.request, keepAliveMs: limits.keepAlive },
+    shutdownMs: limits.shutdown,
   };
 }
 
 export function resolveRouteTimeout(option: string, input: unknown): ResolvedRouteTimeout {
   if (!isRecord(input)) {
     const limit = readGiven(option, input);
-    return { handlerMs: readLimit(option, limit), idleMs: limit === false ? false : undefined };
+    return { handlerMs: timeLimit(option, limit), idleMs: limit === false ? false : undefined };
   }
-  const options = readObject(option, input, ['handler', 'idle']);
-  if (Object.keys(options).length > 0) return readRoute(option, options);
+  const { handler, idle } = readTable(option, input, ROUTE_TABLE);
+  if (handler !== undefined || idle !== undefined) return { handlerMs: handler, idleMs: idle };
   throw receivedError(
     'ASEC_OPTIONS_MISSING',
     option,
@@ -91,17 +100,4 @@ export function resolveRouteTimeout(option: string, input: unknown): ResolvedRou
     'Write for example { handler: "30s" }, or false for none.',
     input,
   );
-}
-
-function readRoute(option: string, options: { handler?: unknown; idle?: unknown }): ResolvedRouteTimeout {
-  return {
-    handlerMs: readLimit(`${option}.handler`, options.handler),
-    idleMs: readLimit(`${option}.idle`, options.idle),
-  };
-}
-
-const isLimit = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number';
-
-function readLimit(option: string, value: unknown): number | false | undefined {
-  return value === undefined || value === false ? value : readTimerMs(option, value);
 }

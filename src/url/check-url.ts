@@ -1,5 +1,5 @@
-/* Whether everybody who reads a path reads the same one: the proxy in front, the rules that name paths, the router, and a file system
- * behind it. RFC 3986 sections 2.1 and 3.3, RFC 9112 section 3.2; CWE-22, CWE-172. */
+/* Rejects ambiguous paths, which a proxy, an access rule, the router and a file system may read differently. RFC 3986 sections 2.1 and 3.3,
+ * RFC 9112 section 3.2; CWE-22, CWE-172. */
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { ResolvedUrl, UrlAmbiguity } from './url.options.js';
@@ -10,18 +10,18 @@ export type UrlDecision =
 
 const ALLOWED: UrlDecision = { allowed: true };
 
-/** What a path may hold without being looked at twice; nearly every path holds nothing else. */
+/** Matches paths that need the full check, which is rare. */
 const SUSPICIOUS = /[^!#-$&-:<-[\]-~]|\/[./]/;
 
-/** A path of the forms that a request line may carry; `*` and `CONNECT`'s authority have none. */
-export function checkUrl(target: string, { maxLength, allowed }: ResolvedUrl): UrlDecision {
+/** Checks the path of a request target. The target `*` has none. */
+export function checkUrl(target: string, { maxLength, insecureAllow }: ResolvedUrl): UrlDecision {
   if (target.length > maxLength) return { allowed: false, reason: 'too-long' };
   if (target.charCodeAt(0) === 0x2f && !SUSPICIOUS.test(target)) return ALLOWED;
   const path = requestPath(target);
   if (path === '*') return ALLOWED;
   if (path.charCodeAt(0) !== 0x2f) return { allowed: false, reason: 'malformed' };
   if (!SUSPICIOUS.test(path)) return ALLOWED;
-  const reason = findReason(path, allowed);
+  const reason = findReason(path, insecureAllow);
   return reason === undefined ? ALLOWED : { allowed: false, reason };
 }
 
@@ -33,10 +33,10 @@ function findReason(
 ): Exclude<UrlDecision, { allowed: true }>['reason'] | undefined {
   // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0020\u007f]/.test(path)) return 'control';
-  // Node reads the bytes of a request line as Latin-1: these are no characters, and each reader guesses others.
+  // Node decodes the request line as Latin-1, so the encoding of other bytes is unknown.
   // eslint-disable-next-line no-control-regex
   if (/[^\u0000-\u007f]/.test(path)) return 'malformed';
-  // Encoded once more, for a reader that decodes twice.
+  // Encoded twice, for a parser that decodes twice.
   const once = path.replace(/%(?:25)+(?=2e|2f|5c|00|0a|0d)/gi, '%');
   let decoded: string;
   try {
@@ -54,7 +54,7 @@ function findReason(
   return rejected('dot-segment', once.split(/\/|\\|%2f|%5c/i).some(isDots)) ? 'dot-segment' : undefined;
 }
 
-/** `reason` is not told: whoever probes learns nothing of what is let through. */
+/** The problem does not contain `reason`, so that an attacker does not learn which forms are accepted. */
 export function urlRejection(
   reason: Exclude<UrlDecision, { allowed: true }>['reason'],
   maxLength: number,

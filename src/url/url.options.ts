@@ -1,6 +1,14 @@
-import { readChoice, readInteger, readObject, readStringList } from '../common/read-options.js';
+import {
+  choice,
+  integer,
+  list,
+  mapped,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
 
-/** Forms of a path that two readers may take for different paths. */
+/** The forms that make a path ambiguous: two parsers may read them as different paths. */
 export const AMBIGUITIES = [
   'encoded-slash',
   'backslash',
@@ -9,36 +17,40 @@ export const AMBIGUITIES = [
   'parameter',
 ] as const;
 
+/** A form of ambiguous paths. @example url: { insecureAllow: ['encoded-slash' satisfies UrlAmbiguity] } */
 export type UrlAmbiguity = (typeof AMBIGUITIES)[number];
 
+/**
+ * Limits of request URLs.
+ * @example
+ * AgentSecurityModule.forRoot({ url: { maxLength: 4096, insecureAllow: ['encoded-slash'] } })
+ */
 export interface UrlOptions {
   /**
-   * The longest URL, path and query together, in characters: a longer one is answered with 414.
+   * The longest URL (path and query) in characters, 1 to 65536. A longer URL gets 414 `uri_too_long`.
    * @default 8192 @see RFC 9110 section 4.1, which asks for at least 8000
    */
   maxLength?: number;
   /**
-   * Ambiguous forms that are let through: `'encoded-slash'` (`%2F`), `'backslash'` (`\`, `%5C`), `'dot-segment'` (`.` and `..`),
-   * `'empty-segment'` (`//`), `'parameter'` (`;`). Danger: a proxy, a rule or a file system behind it may read another path than
-   * the router does. Control characters and bytes that are no UTF-8 stay refused.
+   * Ambiguous forms of paths that are accepted: `'encoded-slash'` (`%2F`), `'backslash'` (`\`, `%5C`), `'dot-segment'`
+   * (`.` and `..`), `'empty-segment'` (`//`), `'parameter'` (`;`). All others get 400 `url_invalid`. Danger: a proxy,
+   * an access rule or a file system may read another path than the router. Control characters and invalid UTF-8 are
+   * always rejected.
    * @default []
    */
   insecureAllow?: readonly UrlAmbiguity[];
 }
 
-export interface ResolvedUrl {
-  readonly maxLength: number;
-  readonly allowed: ReadonlySet<UrlAmbiguity>;
-}
+const TABLE = {
+  maxLength: integer(8192, 1, 65_536),
+  insecureAllow: mapped(
+    list(choice(AMBIGUITIES, 'backslash')),
+    (forms): ReadonlySet<UrlAmbiguity> => new Set(forms),
+  ),
+} satisfies OptionTable<UrlOptions>;
+
+export type ResolvedUrl = Resolved<typeof TABLE>;
 
 export function resolveUrl(input: unknown): ResolvedUrl | false {
-  if (input === false) return false;
-  const options = readObject('url', input, ['maxLength', 'insecureAllow']);
-  const allowed = readStringList('url.insecureAllow', options.insecureAllow, []);
-  for (const [index, name] of allowed.entries())
-    readChoice(`url.insecureAllow[${index}]`, name, AMBIGUITIES, 'backslash');
-  return {
-    maxLength: readInteger('url.maxLength', options.maxLength, 8192, { min: 1, max: 65_536 }),
-    allowed: new Set(allowed as UrlAmbiguity[]),
-  };
+  return input === false ? false : readTable('url', input, TABLE);
 }

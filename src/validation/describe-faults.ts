@@ -1,19 +1,22 @@
-/* What a client learns of an input that did not validate: where and why, and nothing of what it sent. Values end in logs and error pages of
- * whoever called, and some of them are secrets. */
+/* Describes invalid input: where and why, without the values. Values in errors reach logs and error pages, and some of them are secrets. */
 
-/** One fault: where, and what would be right. */
+/**
+ * A fault of invalid input, in `errors` of a `validation_failed` problem.
+ * @example
+ * const fault: InputFault = { path: 'items.0.amount', message: 'must be a positive number' };
+ */
 export interface InputFault {
-  /** Names and indexes from the top, joined by dots; `''` for the whole. */
+  /** Names and indexes from the root, joined by dots; `''` for the whole input. */
   readonly path: string;
   readonly message: string;
 }
 
-/** More are no help, and each costs its length. */
+/** The most faults in one response. */
 const MAX_FAULTS = 50;
 const MAX_MESSAGE_LENGTH = 300;
 const MAX_PATH_LENGTH = 200;
 
-/** A name that is not of the usual kind is somebody's text. */
+/** Other names are text of the client, and are replaced. */
 const NAME = /^[\w$-]{1,64}$/;
 
 export function pathOf(segments: readonly PropertyKey[]): string {
@@ -22,8 +25,8 @@ export function pathOf(segments: readonly PropertyKey[]): string {
 }
 
 /**
- * A message unless it repeats the value (`$value` of class-validator, or libraries that say what they received), or a name that is
- * somebody's text.
+ * Returns the message, or `instead` if the message repeats the value (`$value` of class-validator, or libraries that
+ * print what they received) or is too long.
  */
 export function messageWithout(message: string, value: unknown, instead: string): string {
   return repeats(message, value) || message.length > MAX_MESSAGE_LENGTH ? instead : message;
@@ -33,13 +36,13 @@ export function boundFaults(faults: readonly InputFault[]): readonly InputFault[
   return faults.slice(0, MAX_FAULTS);
 }
 
-/** Short values are everywhere in ordinary text ("a", "1"), and tell nobody anything. */
-const TELLING_LENGTH = 3;
+/** Shorter values ("a", "1") occur in any text. */
+const MIN_REPEATED_LENGTH = 3;
 
 function repeats(message: string, value: unknown): boolean {
   if (typeof value === 'object' && value !== null)
     return Object.values(value).some(inner => typeof inner !== 'object' && repeats(message, inner));
   if (value === undefined || value === null || typeof value === 'boolean') return false;
   const text = String(value);
-  return text.length >= TELLING_LENGTH && message.includes(text);
+  return text.length >= MIN_REPEATED_LENGTH && message.includes(text);
 }

@@ -17,8 +17,9 @@ interface Issue {
 }
 
 /**
- * Nest's `StandardSchemaValidationPipe` (zod, valibot, arktype: `@Body({ schema })`) for input from outside: the answer lists what is wrong
- * (`errors`: path and message) without repeating a value. Whether unknown members are refused, the schema says (zod: `z.strictObject()`).
+ * Nest's `StandardSchemaValidationPipe` (zod, valibot, arktype: `@Body({ schema })`) with safe errors: the response
+ * lists each fault (`errors`: path and message) and repeats no value. The schema decides whether unknown members are
+ * rejected (zod: `z.strictObject()`).
  * @example
  * app.useGlobalPipes(new StrictSchemaPipe());
  */
@@ -28,7 +29,7 @@ export class StrictSchemaPipe extends StandardSchemaValidationPipe {
     super(options);
   }
 
-  // Here and not in an exception factory, which is not told the value.
+  // An exception factory does not receive the value.
   protected override async validate<T = unknown>(
     value: unknown,
     schema: Schema,

@@ -5,10 +5,9 @@ import { boundFaults, type InputFault, messageWithout, pathOf } from './describe
 import { validationProblem } from './validation.problem.js';
 
 /**
- * Options of Nest's `ValidationPipe` for input from outside (class-validator): members without a rule are refused, objects without any are
- * too, text stays text (no implicit conversion), and the answer lists what is wrong (`errors`: path and message) without repeating a
- * value.
- * @param overrides options of the pipe's that replace these
+ * Strict options for Nest's `ValidationPipe` (class-validator): members without a rule and classes without rules are rejected, no value is
+ * converted implicitly, and the response lists each fault (`errors`: path and message) and repeats no value.
+ * @param overrides options of the pipe that replace these
  * @example
  * app.useGlobalPipes(new ValidationPipe(strictValidation()));
  */
@@ -25,7 +24,7 @@ export function strictValidation(overrides: ValidationPipeOptions = {}): Validat
   };
 }
 
-/** The errors form a tree whose depth the rules bound, not the input. */
+/** The depth of the tree of errors is limited by the classes, not by the input. */
 function faultsOf(errors: readonly ValidationError[], above: readonly string[]): readonly InputFault[] {
   return boundFaults(
     errors.flatMap(({ property, constraints = {}, children = [], value }) => {

@@ -1,26 +1,26 @@
-/* Verbs of the app's own. Node's parser refuses a method that it does not know, so they come as POST with X-HTTP-Method-Override: a
- * header that no form can send, and that a script of another origin may send after a preflight only. */
+/* Custom verbs. Node's parser rejects unknown methods, so a verb is sent as POST with X-HTTP-Method-Override: a header
+ * that no form can send, and that a script of another origin may send only after a preflight. */
 import { METHODS } from 'node:http';
 import type { ProblemFields } from '../common/problem.js';
 import { receivedError } from '../common/read-options.js';
 
-/** Token of the verbs of all handlers of the app, a set. */
+/** The injection token of the set of all verbs of the app. */
 export const VERBS = Symbol('agent-security:verbs');
 
-/** Where `@Verb()` leaves a handler's verb. */
+/** The metadata key of `@Verb()`. */
 export const VERB_KEY = 'agent-security:verb';
 
 export const OVERRIDE_HEADER = 'X-HTTP-Method-Override';
 const OVERRIDE_FIELD = 'x-http-method-override';
 
-/** A verb is compared with its case, like a method (RFC 9110 section 9.1). */
+/** Reads a verb. Verbs are case-sensitive, like methods (RFC 9110 section 9.1). */
 export function readVerb(option: string, verb: unknown): string {
   if (typeof verb === 'string' && /^[A-Z][A-Z0-9-]{1,31}$/.test(verb) && !METHODS.includes(verb)) return verb;
   throw receivedError(
     'ASEC_METHOD_NAME',
     option,
     'must be a verb of your own',
-    'Write it in upper case, such as "SUMMARIZE"; what HTTP knows has decorators of Nest\'s, such as @Delete().',
+    'Write it in upper case, such as "SUMMARIZE"; for methods of HTTP, Nest has decorators such as @Delete().',
     verb,
   );
 }
@@ -31,14 +31,14 @@ interface Head {
 }
 
 export type VerbDecision =
-  /** No verb: the request is what its method says. */
+  /** No verb: the method counts. */
   | { readonly kind: 'none' }
   | { readonly kind: 'verb'; readonly verb: string }
   | { readonly kind: 'rejected'; readonly problem: ProblemFields };
 
 const NONE: VerbDecision = { kind: 'none' };
 
-/** Where the app has no verb, the header means nothing: it never turns a POST into a DELETE. */
+/** Reads the verb of a request. Without verbs in the app, the header is ignored: a POST never becomes a DELETE. */
 export function checkVerb({ method, headers }: Head, verbs: ReadonlySet<string>): VerbDecision {
   const override = headers[OVERRIDE_FIELD];
   if (override === undefined || verbs.size === 0) return NONE;
@@ -48,6 +48,6 @@ export function checkVerb({ method, headers }: Head, verbs: ReadonlySet<string>)
   const detail =
     method === 'POST'
       ? `${OVERRIDE_HEADER} must name a verb of this API.`
-      : `${OVERRIDE_HEADER} goes with POST.`;
+      : `${OVERRIDE_HEADER} is for POST only.`;
   return { kind: 'rejected', problem: { status: 405, code: 'method_not_allowed', detail, allow } };
 }

@@ -3,7 +3,7 @@ import { checkVerb } from './check-verb.js';
 
 export const VERB_CHECK = Symbol('agent-security:verb-check');
 
-/** Notes which verb of `@Verb()` a POST stands for, and rejects verbs that the app does not have. */
+/** Writes the verb of a POST to the state, and rejects verbs that no `@Verb()` declares. */
 export const createVerbCheck = (verbs: ReadonlySet<string>): EdgeCheck => ({
   check: (raw, state) => {
     const decision = checkVerb(raw, verbs);

@@ -1,15 +1,15 @@
 import { applyDecorators, HttpCode, Post, SetMetadata } from '@nestjs/common';
 import { readVerb, VERB_KEY } from './check-verb.js';
 
-/** Where Nest's Fastify adapter looks for the constraints of a route (`@RouteConstraints()`). */
+/** The metadata key of Nest's `@RouteConstraints()` for Fastify. */
 const FASTIFY_CONSTRAINTS = '__fastify_route_constraints__';
-/** Where Nest keeps what `@HttpCode()` says. */
+/** The metadata key of Nest's `@HttpCode()`. */
 const HTTP_CODE = '__httpCode__';
 
 /**
- * Handles `POST` with `X-HTTP-Method-Override: <verb>` on a path; other verbs and a plain `@Post()` may have the same path. It answers with
- * 200 unless `@HttpCode()` says otherwise.
- * @throws AgentSecurityConfigError when the class is defined, for a method that HTTP knows or what is no verb
+ * Routes `POST` with `X-HTTP-Method-Override: <verb>` to a handler. Other verbs and a plain `@Post()` may have the same
+ * path. The status is 200 unless `@HttpCode()` sets another.
+ * @throws AgentSecurityConfigError when the class is defined, for a method of HTTP or an invalid verb
  * @example
  * @Verb('SUMMARIZE', ':id')
  * summarize(@Param('id') id: string) {}

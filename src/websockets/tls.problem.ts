@@ -3,5 +3,5 @@ import type { ProblemFields } from '../common/problem.js';
 export const TLS_PROBLEM: ProblemFields = {
   status: 403,
   code: 'tls_required',
-  detail: 'A connection is opened over TLS only.',
+  detail: 'A connection must be opened over TLS.',
 };

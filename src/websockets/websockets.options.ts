@@ -1,19 +1,22 @@
-import { readBoolean, readObject } from '../common/read-options.js';
+import { boolean, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
 
+/**
+ * Checks of WebSocket handshakes.
+ * @example
+ * AgentSecurityModule.forRoot({ webSockets: { requireTls: true }, trustProxy: 'loopback' })
+ */
 export interface WebSocketsOptions {
   /**
-   * Refuses handshakes that do not come over TLS with 403, those of socket.io's HTTP polling too. Behind a proxy that ends TLS, name it
-   * in `trustProxy`: without it, no handshake seems to come over TLS.
+   * Rejects handshakes without TLS with 403 `tls_required`, including those of socket.io's HTTP polling. Behind a proxy
+   * that terminates TLS, name the proxy in `trustProxy`; otherwise every handshake is rejected.
    * @default false
    */
   requireTls?: boolean;
 }
 
-export interface ResolvedWebSockets {
-  readonly requireTls: boolean;
-}
+const TABLE = { requireTls: boolean(false) } satisfies OptionTable<WebSocketsOptions>;
 
-export function resolveWebSockets(input: unknown): ResolvedWebSockets {
-  const options = readObject('webSockets', input, ['requireTls']);
-  return { requireTls: readBoolean('webSockets.requireTls', options.requireTls, false) };
-}
+export type ResolvedWebSockets = Resolved<typeof TABLE>;
+
+export const resolveWebSockets = (input: unknown): ResolvedWebSockets =>
+  readTable('webSockets', input, TABLE);

@@ -44,7 +44,7 @@ describe('checkParsedBody', () => {
     ['64 objects', nested(64, '{"a":', '}', '1'), false],
     ['65 objects', nested(65, '{"a":', '}', '1'), true],
   ];
-  it.each(rows)('%s: refused %s', (_title, body, rejected) => {
+  it.each(rows)('%s: rejected %s', (_title, body, rejected) => {
     const problem = checkParsedBody(body, MAX_DEPTH);
     expect(problem === undefined ? undefined : [problem.status, problem.code]).toEqual(
       rejected ? [400, 'body_invalid'] : undefined,

@@ -56,7 +56,7 @@ describe('trustProxy', () => {
     ['every IPv6 address, in another spelling', '0:0::/0', 'ASEC_TRUST_INVALID'],
     ['a prefix that is too long', '10.0.0.0/33', 'ASEC_TRUST_INVALID'],
   ];
-  it.each(rejected)('refuses %s', (_title, input, expected) => expect(code(input)).toBe(expected));
+  it.each(rejected)('rejects %s', (_title, input, expected) => expect(code(input)).toBe(expected));
 });
 
 describe('TRUST_PROXY', () => {
@@ -64,7 +64,7 @@ describe('TRUST_PROXY', () => {
     expect(resolve(undefined, text)).toBeUndefined(),
   );
 
-  it('takes a count of hops and networks', () => {
+  it('accepts a number of hops, and networks', () => {
     expect(resolve(undefined, '2')!('203.0.113.1', 1)).toBe(true);
     expect(resolve(undefined, ' loopback,10.0.0.0/8 ')!('10.1.2.3', 0)).toBe(true);
   });
@@ -75,7 +75,7 @@ describe('TRUST_PROXY', () => {
     ['1.5', 'ASEC_TRUST_INVALID'],
     ['99', 'ASEC_OPTION_RANGE'],
     ['everybody', 'ASEC_TRUST_INVALID'],
-  ])('refuses %s', (text, expected) => expect(code(undefined, text)).toBe(expected));
+  ])('rejects %s', (text, expected) => expect(code(undefined, text)).toBe(expected));
 
   it('gives way to the option', () => expect(resolve(false, 'loopback')).toBeUndefined());
 });

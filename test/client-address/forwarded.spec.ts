@@ -23,21 +23,21 @@ const rows: Row[] = [
   ['no value', 'for=', []],
   ['no name', '=a', []],
   ['an unclosed quote', 'for="a', []],
-  ['text behind a quote', 'for="a"x', []],
+  ['text after a quote', 'for="a"x', []],
   ['a trailing comma', 'for=a,', []],
   ['a trailing semicolon', 'for=a;', []],
   ['an empty element', 'for=a,,for=b', []],
   ['space around the equals sign', 'for =a', []],
   ['a parameter twice', 'for=a;for=b', []],
   ['a parameter twice in another case', 'for=a;FOR=b', []],
-  ['a malformed element behind a good one', 'for=a, for', []],
-  ['a malformed element in front of a good one', 'x, for=a', []],
+  ['a malformed element after a valid one', 'for=a, for', []],
+  ['a malformed element before a valid one', 'x, for=a', []],
 ];
 
 describe('parseForwarded', () => {
   it.each(rows)('%s', (_title, field, expected) => expect(parseForwarded(field)).toEqual(expected));
 
-  it('keeps no state between fields', () => {
+  it('keeps no state between headers', () => {
     expect(parseForwarded('for=abcdef, for')).toEqual([]);
     expect(parseForwarded('for=a')).toEqual([{ for: 'a' }]);
   });

@@ -1,5 +1,5 @@
 import { resolveTrustProxy, type TrustFunction } from '../../src/client-address/client-address.options.js';
-import { hasForwardingHeaders, readClient } from '../../src/client-address/read-client.js';
+import { hasForwardedHeaders, readClient } from '../../src/client-address/read-client.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
 const trust = (option: unknown): TrustFunction | undefined => resolveTrustProxy(option, () => undefined);
@@ -73,7 +73,7 @@ describe('readClient', () => {
     expect(address({ 'x-forwarded-for': '6.6.6.6, 192.0.2.1' }, trust(2))).toBe('6.6.6.6');
   });
 
-  it('asks a function about each hop, the peer first', () => {
+  it('calls a function for each hop, the peer first', () => {
     const trusts = jest.fn((_address: string, hop: number) => hop < 2);
     expect(address({ 'x-forwarded-for': '192.0.2.1, 172.16.0.1' }, trusts)).toBe('192.0.2.1');
     expect(trusts.mock.calls).toEqual([
@@ -154,12 +154,12 @@ describe('readClient', () => {
   });
 });
 
-describe('hasForwardingHeaders', () => {
+describe('hasForwardedHeaders', () => {
   const rows: [title: string, headers: Record<string, string>, expected: boolean][] = [
     ['none', {}, false],
     ['X-Forwarded-For', { 'x-forwarded-for': '1.2.3.4' }, true],
     ['Forwarded', { forwarded: 'for=1.2.3.4' }, true],
     ['another header', { 'x-real-ip': '1.2.3.4' }, false],
   ];
-  it.each(rows)('%s', (_title, headers, expected) => expect(hasForwardingHeaders(headers)).toBe(expected));
+  it.each(rows)('%s', (_title, headers, expected) => expect(hasForwardedHeaders(headers)).toBe(expected));
 });

@@ -34,7 +34,7 @@ const rows: Row[] = [
   ['a port beyond the last', 'a:65536', undefined],
   ['six digits of port', 'a:000080', undefined],
   ['a sign in the port', 'a:+80', undefined],
-  ['a line break behind the port', 'a:80\n', undefined],
+  ['a line break after the port', 'a:80\n', undefined],
   ['two ports', 'a:80:80', undefined],
   ['userinfo', 'u@a', undefined],
   ['userinfo with a password', 'u:p@a', undefined],
@@ -52,7 +52,7 @@ const rows: Row[] = [
   ['empty brackets', '[]', undefined],
   ['IPv4 in brackets', '[127.0.0.1]', undefined],
   ['an IPv6 zone', '[fe80::1%eth0]', undefined],
-  ['text behind the bracket', '[::1]evil.com', undefined],
+  ['text after the bracket', '[::1]evil.com', undefined],
   ['IPv6 without brackets', '::1', undefined],
 ];
 

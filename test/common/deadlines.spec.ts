@@ -15,7 +15,7 @@ describe('Deadlines', () => {
     return [new Deadlines<string>(100, thing => late.push(thing)), late];
   };
 
-  it('tells of each thing when it is late, by one timer', async () => {
+  it('reports each entry when it expires, with one timer', async () => {
     const [deadlines, late] = create();
     deadlines.add('a');
     await advance(40);
@@ -32,7 +32,7 @@ describe('Deadlines', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('keeps no process alive for what was in time', async () => {
+  it('keeps no process alive for deleted entries', async () => {
     const [deadlines, late] = create();
     const [a, b] = [deadlines.add('a'), deadlines.add('b')];
     deadlines.delete(a);
@@ -44,7 +44,7 @@ describe('Deadlines', () => {
     expect(late).toEqual([]);
   });
 
-  it('tells of what is late between others that were in time, in whatever order those were', async () => {
+  it('reports expired entries between deleted ones, in every order', async () => {
     const [deadlines, late] = create();
     const all = Array.from({ length: 100 }, (_, index) => deadlines.add(String(index)));
     for (const deadline of all.toReversed())
@@ -57,7 +57,7 @@ describe('Deadlines', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('lets go of each thing that was in time or late', async () => {
+  it('drops each value that was deleted or has expired', async () => {
     const [deadlines] = create();
     const [inTime, late] = [deadlines.add('a'), deadlines.add('b')];
     deadlines.delete(inTime);
@@ -85,7 +85,7 @@ describe('Deadlines', () => {
     expect(late).toEqual(['unanswered']);
   });
 
-  it('takes what is added by what is late', async () => {
+  it('accepts entries that are added by an expired one', async () => {
     const late: string[] = [];
     const deadlines: Deadlines<string> = new Deadlines(100, thing => {
       late.push(thing);

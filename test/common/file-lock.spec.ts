@@ -21,7 +21,7 @@ it('is one holder’s until it is released', async () => {
   expect(existsSync(path)).toBe(false);
 });
 
-it('is refused while its holder lives', async () => {
+it('is rejected while its holder lives', async () => {
   const path = scratchFile();
   const child = spawn(process.execPath, ['-e', 'process.send("up"); setInterval(() => 0, 1000)'], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -75,7 +75,7 @@ it.each([
   await lock.release();
 });
 
-it('of another machine is refused while its heart beats', async () => {
+it('of another machine is rejected while its heart beats', async () => {
   const path = scratchFile();
   writeFileSync(path, held({ host: 'elsewhere' }));
   let second = 1;

@@ -45,7 +45,7 @@ describe('the two platforms', () => {
     expect([inner.id, outer.id]).toEqual(['after', 'after']);
   });
 
-  it('takes a Fastify reply out of its hands, and asks nothing of Express', () => {
+  it('hijacks a Fastify reply, and does nothing on Express', () => {
     const hijack = jest.fn();
     takeOver({ hijack } as unknown as PlatformResponse);
     takeOver({} as PlatformResponse);

@@ -9,7 +9,7 @@ const key = (address: string): string => {
   return found === undefined ? 'none' : `${found.hi}/${found.lo}`;
 };
 
-describe('who shares a quota', () => {
+describe('addresses that share a quota', () => {
   const { bucketKeys } = loadCases('forwarded');
   it.each(bucketKeys.map(row => [`${row.a} and ${row.b}: ${row.expect}`, row] as const))(
     '%s',
@@ -21,7 +21,7 @@ describe('who shares a quota', () => {
     },
   );
 
-  it('is every address of a /64, and nobody outside of it', () => {
+  it('are all addresses of a /64, and none outside', () => {
     const inside = Array.from({ length: 100 }, (_, index) => `2001:db8:1:2::${(index * 600).toString(16)}`);
     expect(new Set(inside.map(key)).size).toBe(1);
     expect(key('2001:db8:1:3::1')).not.toBe(key(inside[0]!));

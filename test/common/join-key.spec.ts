@@ -87,7 +87,7 @@ describe('composite keys', () => {
     ['Redis, by scope and owner', 2, ([scope, partitionKey]) => keyOf('', charge(scope!, partitionKey!))],
     ['Redis, by key', 1, ([key]) => keyOf('', { key: key!, policies, cost: 1 })],
     ['a ThrottlerStorage', 3, throttlerKey],
-    ['a known refusal', 3, rejectionKey],
+    ['a known rejection', 3, rejectionKey],
   ];
   it.each(builders)('%s: other parts have another key', async (_title, count, build) => {
     await fc.assert(
@@ -152,7 +152,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
     'nor has a tag or a scope; a hash begins with "~", which is not plain',
   ],
   [
-    "cors/cors.options.ts `${scheme}://${name}${port === undefined ? '' : `:${port}`}`",
+    "cors/origin-patterns.ts `${scheme}://${name}${port === undefined ? '' : `:${port}`}`",
     'an origin, as serialized',
   ],
   ['cors/decide-cors.ts `${scheme}://${name.slice(dot + 1)}${tail}`', 'as above'],

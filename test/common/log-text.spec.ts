@@ -51,7 +51,7 @@ test('logLine sanitizes its values', () => {
   expect(logLine`Refused ${'a\nb'} from ${5}.`).toBe('Refused a\\u000ab from 5.');
 });
 
-test('logStack keeps frames on lines of their own, and a message on one', () => {
+test('logStack writes each frame and the message on one line', () => {
   const error = new Error('a\n    at forged (file.js:1:1)\u001b');
   const [first, ...frames] = logStack(error).split('\n');
   expect(first).toBe('Error: a\\u000a    at forged (file.js:1:1)\\u001b');

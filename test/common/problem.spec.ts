@@ -4,7 +4,7 @@ import { ProblemException } from '../../src/http/problem.exception.js';
 describe('toProblem', () => {
   const fields = { status: 404, code: 'not_found' };
 
-  it('takes about:blank for a type where nothing else is known', () => {
+  it('uses about:blank as the default type', () => {
     expect(toProblem(fields, undefined, undefined)).toEqual({
       type: 'about:blank',
       title: 'Not Found',
@@ -13,7 +13,7 @@ describe('toProblem', () => {
     });
   });
 
-  it('puts the base in front of the code', () => {
+  it('prefixes the code with the base', () => {
     expect(toProblem(fields, 'https://api.test/problems/', undefined).type).toBe(
       'https://api.test/problems/not_found',
     );

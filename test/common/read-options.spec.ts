@@ -21,7 +21,7 @@ function rejection(run: () => unknown): AgentSecurityConfigError {
     if (error instanceof AgentSecurityConfigError) return error;
     throw error;
   }
-  throw new Error('nothing was refused');
+  throw new Error('nothing was rejected');
 }
 
 const env = (text: string | undefined) => (name: string) => (name === 'NAME' ? text : undefined);
@@ -55,10 +55,9 @@ describe('show', () => {
 describe('readObject', () => {
   const known = ['origins', 'maxAge'];
 
-  it('takes what was not given as no settings', () =>
-    expect(readObject('cors', undefined, known)).toEqual({}));
+  it('reads a missing value as no settings', () => expect(readObject('cors', undefined, known)).toEqual({}));
 
-  it.each([5, 'text', true, [], null, () => 1, new Map(), Promise.resolve({})])('refuses %p', value => {
+  it.each([5, 'text', true, [], null, () => 1, new Map(), Promise.resolve({})])('rejects %p', value => {
     expect(rejection(() => readObject('cors', value, known))).toMatchObject({
       code: 'ASEC_OPTION_TYPE',
       option: 'cors',
@@ -139,7 +138,7 @@ describe('readers of one value', () => {
     expect(error.message).toContain(text);
   });
 
-  it('takes the default for undefined', () => {
+  it('uses the default for undefined', () => {
     expect([
       readBoolean('o', undefined, true),
       readInteger('o', undefined, 7, range),
@@ -174,7 +173,7 @@ describe('variables of the environment', () => {
     expect(readListVariable(env(text), 'NAME')).toEqual(expected),
   );
 
-  it.each(['["a"', '["a",]', '["a" "b"]'].filter(text => text.endsWith(']')))('refuses the list %p', text => {
+  it.each(['["a"', '["a",]', '["a" "b"]'].filter(text => text.endsWith(']')))('rejects the list %p', text => {
     expect(rejection(() => readListVariable(env(text), 'NAME'))).toMatchObject({
       code: 'ASEC_OPTION_TYPE',
       option: 'NAME',
@@ -198,17 +197,17 @@ describe('variables of the environment', () => {
     expect(readBooleanVariable(env(text), 'NAME')).toBe(expected),
   );
 
-  it.each(['yes', 'on', 'null', '2', 'constructor', '__proto__'])('refuses the flag %p', text => {
+  it.each(['yes', 'on', 'null', '2', 'constructor', '__proto__'])('rejects the flag %p', text => {
     expect(rejection(() => readBooleanVariable(env(text), 'NAME')).code).toBe('ASEC_OPTION_TYPE');
   });
 
-  it.each(['1.5', 'NaN', 'Infinity', '1e3', '0x10', 'ten'])('refuses the number %p', text => {
+  it.each(['1.5', 'NaN', 'Infinity', '1e3', '0x10', 'ten'])('rejects the number %p', text => {
     expect(rejection(() => readIntegerVariable(env(text), 'NAME', { min: 0, max: 9 })).code).toBe(
       'ASEC_OPTION_TYPE',
     );
   });
 
-  it.each(['-1', '10', '99999999999999999999'])('refuses the number %p for its size', text => {
+  it.each(['-1', '10', '99999999999999999999'])('rejects the number %p for its size', text => {
     expect(rejection(() => readIntegerVariable(env(text), 'NAME', { min: 0, max: 9 })).code).toBe(
       'ASEC_OPTION_RANGE',
     );

@@ -1,7 +1,7 @@
 import { AgentSecurityConfigError } from '../../src/common/config-error.js';
 import { readHttpsUrl } from '../../src/common/read-url.js';
 
-describe('a URL that nobody on the network can stand in for', () => {
+describe('an https URL', () => {
   it.each([
     'https://api.example.com',
     'https://api.example.com:8443/a?b=c',
@@ -30,7 +30,7 @@ describe('a URL that nobody on the network can stand in for', () => {
     ['https://api.example.com/a b'],
     ['https://api.example.com/\u00e9'],
     [' https://api.example.com'],
-  ])('refuses %j', value =>
+  ])('rejects %j', value =>
     expect(() => readHttpsUrl('auth.resource', value)).toThrow(AgentSecurityConfigError),
   );
 });

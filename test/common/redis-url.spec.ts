@@ -15,7 +15,7 @@ describe('REDIS_URL', () => {
     ['TLS and a password', 'rediss://user:p%40ss@redis.example.com:6380/'],
     ['an IPv6 address', 'redis://[::1]:6379'],
   ];
-  it.each(good)('takes %s', (_title, value) => expect(read(` ${value} `)).toBe(value));
+  it.each(good)('accepts %s', (_title, value) => expect(read(` ${value} `)).toBe(value));
 
   it.each([undefined, '', '  '])('is not set as %p', value => expect(read(value)).toBeUndefined());
 
@@ -28,7 +28,7 @@ describe('REDIS_URL', () => {
     ['a password with a bare #', 'redis://:s3cret#x@localhost'],
     ['a password with a bare %', 'redis://:s3cret%x@localhost'],
   ];
-  it.each(bad)('refuses %s, and never shows it', (_title, value) => {
+  it.each(bad)('rejects %s, and never shows it', (_title, value) => {
     let thrown: unknown;
     try {
       read(value);

@@ -21,7 +21,7 @@ describe('RouteMemo', () => {
     expect(compute).toHaveBeenCalledTimes(2);
   });
 
-  it('tells an inherited handler apart by its class', () => {
+  it('distinguishes an inherited handler by its class', () => {
     const memo = new RouteMemo(controller => controller.name);
     expect(Derived.prototype.handle).toBe(Base.prototype.handle);
     expect(memo.get(Base, Base.prototype.handle)).toBe('Base');

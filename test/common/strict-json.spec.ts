@@ -8,7 +8,7 @@ const rows: readonly [title: string, text: string, expected: string][] = [
   ['an object', '{"a":1,"b":[{"a":2},{"a":3}]}', 'valid'],
   ['a text that looks like a key twice', '{"a":"\\"a\\":1,","b":"{\\"a\\""}', 'valid'],
   ['a key twice', '{"a":1,"a":2}', 'duplicate-key'],
-  ['a key twice, behind white space', '{"a" \n: 1, "a"\t:2}', 'duplicate-key'],
+  ['a duplicate key, after white space', '{"a" \n: 1, "a"\t:2}', 'duplicate-key'],
   ['a key twice, once escaped', '{"method":1,"m\\u0065thod":2}', 'duplicate-key'],
   ['a key twice, deep inside', '[{"x":{"a":1,"b":{"a":0},"a":2}}]', 'duplicate-key'],
   ['an empty key twice', '{"":1,"":2}', 'duplicate-key'],
@@ -22,7 +22,7 @@ it.each(rows)('%s', (_title, text, expected) => {
   expect(result.valid ? 'valid' : result.reason).toBe(expected);
 });
 
-it('refuses bytes that are no UTF-8', () => {
+it('rejects bytes that are no UTF-8', () => {
   expect(parseStrictJson(Buffer.from([0x22, 0xff, 0x22]), 64, 10_000)).toEqual({
     valid: false,
     reason: 'syntax',
@@ -50,7 +50,7 @@ it('bounds the number of keys', () => {
   expect(parse(keys(10_001))).toEqual({ valid: false, reason: 'too-many-keys' });
 });
 
-it('parses nothing that the scan refuses', () => {
+it('parses nothing that the scan rejects', () => {
   const parseJson = jest.spyOn(JSON, 'parse');
   try {
     for (const text of ['['.repeat(100), '{"a":1,"a":1}', `[${'{"a":1},'.repeat(10_001)}1]`]) {
@@ -63,7 +63,7 @@ it('parses nothing that the scan refuses', () => {
 });
 
 /** Counts keys by what JSON.parse is handed: its reviver sees what is left, so a lost key shows as a difference. */
-it('lets everything pass that JSON.stringify writes, and sees each key that is written twice', () => {
+it('accepts the output of JSON.stringify, and finds each duplicate key', () => {
   const tokens = [
     '{',
     '}',

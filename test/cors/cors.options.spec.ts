@@ -102,7 +102,7 @@ describe('origins', () => {
     ['a function', { origins: () => true }, 'ASEC_OPTION_TYPE'],
     ['a text that is no list', { origins: 'https://a.test' }, 'ASEC_OPTION_TYPE'],
   ];
-  it.each(rejected)('refuses %s', (_title, options, code) => expect(outcome(options)).toBe(code));
+  it.each(rejected)('rejects %s', (_title, options, code) => expect(outcome(options)).toBe(code));
 
   type Allowed = [title: string, listed: string, origin: string, allowed: boolean];
   const allowed: Allowed[] = [
@@ -136,7 +136,7 @@ describe('methods and headers', () => {
     ['a list in one request header', { allowedHeaders: ['X-A, X-B'] }, 'ASEC_CORS_HEADER'],
     ['an empty response header', { exposedHeaders: [''] }, 'ASEC_CORS_HEADER'],
   ];
-  it.each(rejected)('refuses %s', (_title, options, code) => expect(outcome(options)).toBe(code));
+  it.each(rejected)('rejects %s', (_title, options, code) => expect(outcome(options)).toBe(code));
 
   it('may be wildcards without credentials', () => {
     expect(resolve({ allowedHeaders: ['*'], exposedHeaders: ['*'] })).toMatchObject({

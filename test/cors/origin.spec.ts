@@ -41,7 +41,7 @@ describe('isSameOrigin', () => {
   const rows: Row[] = [
     ['the same host over HTTPS', 'https://a.test', ['a.test'], true, true],
     ['the same host over HTTP', 'http://a.test', ['a.test'], false, true],
-    ['behind a proxy that ends TLS', 'https://a.test', ['a.test'], false, true],
+    ['behind a proxy that terminates TLS', 'https://a.test', ['a.test'], false, true],
     ['an HTTP page against HTTPS', 'http://a.test', ['a.test'], true, false],
     ['the same port', 'http://a.test:3000', ['a.test', 3000], false, true],
     ['the default port written out in Host', 'https://a.test', ['a.test', 443], true, true],

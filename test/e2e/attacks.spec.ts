@@ -48,7 +48,7 @@ describe.each(PLATFORMS)('attacks on %s', (_title, platform) => {
   const raw = async (app: RunningApp, bytes: string): Promise<number[]> =>
     (await exchange(app.port, bytes)).answers.map(({ status }) => status);
 
-  it('DNS rebinding: a page under its own name on a loopback address is refused before its body is read', async () => {
+  it('DNS rebinding: a page under its own name on a loopback address is rejected before its body is read', async () => {
     const app = await launch();
     const { answers } = await exchange(
       app.port,

@@ -171,7 +171,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       ['__proto__ with a harmless value', '{"__proto__":null}'],
       ['constructor with a prototype', '{"constructor":{"prototype":{"polluted":1}}}'],
       ['constructor with a prototype inside', '{"a":{"constructor":{"prototype":{"polluted":1}}}}'],
-    ])('%s is refused before the handler', async (_what, body) => {
+    ])('%s is rejected before the handler', async (_what, body) => {
       const app = await start(platform, { controllers: [Routes] });
       const answer = await app.send('/echo', { body, headers: JSON_TYPE });
       expect([answer.status, bodies]).toEqual([400, []]);
@@ -227,7 +227,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       expect([answer.status, bodies.length]).toEqual([status, status === 201 ? 1 : 0]);
     });
 
-    it('answers 413 before a declared body comes', async () => {
+    it('responds with 413 before a declared body arrives', async () => {
       const app = await start(platform, { controllers: [Routes] });
       const { answers, closed } = await exchange(
         app.port,
@@ -246,14 +246,14 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
     });
   });
 
-  describe('what comes without a declared length', () => {
+  describe('a body without a declared length', () => {
     const parts = (size: number): string[] => [
       '["',
       ...Array<string>(size / 1000).fill('x'.repeat(1000)),
       '"]',
     ];
 
-    it('is refused as soon as it is too much, before the handler', async () => {
+    it('is rejected as soon as it is too long, before the handler', async () => {
       const app = await start(platform, { controllers: [Routes], options: { body: { maxBytes: '8kb' } } });
       const answer = await app.send('/echo', { body: parts(20_000), headers: JSON_TYPE });
       expect([answer.status, bodies]).toEqual([413, []]);
@@ -265,7 +265,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       expect((await app.send('/echo', { body: parts(4000), headers: JSON_TYPE })).status).toBe(201);
     });
 
-    it('is refused although it never ends', async () => {
+    it('is rejected although it never ends', async () => {
       const app = await start(platform, { controllers: [Routes], options: { body: { maxBytes: 1000 } } });
       const chunk = `400\r\n${'x'.repeat(0x400)}\r\n`;
       const { answers, closed } = await exchange(
@@ -318,7 +318,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       expect(bodies).toEqual([]);
     });
 
-    it('takes no size that is none', () => {
+    it('rejects an invalid size', () => {
       expect(() => MaxBody('64 parsecs')(class {})).toThrow(/ASEC_OPTION_TYPE/);
       expect(() => MaxBody(-1)(class {})).toThrow(/ASEC_OPTION_RANGE/);
     });
@@ -333,7 +333,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       ['one of them in escapes of two halves', '{"😀":1,"\\ud83d\\ude00":2}'],
       ['behind an object', '{"a":{"b":1},"a":2}'],
       ['among many', `{${Array.from({ length: 100 }, (_, n) => `"k${n}":1`).join(',')},"k3":2}`],
-    ])('%s: refused before the handler', async (_what, body) => {
+    ])('%s: rejected before the handler', async (_what, body) => {
       const app = await start(platform, { controllers: [Routes] });
       for (const sent of [body, [body.slice(0, 5), body.slice(5)]]) {
         const answer = await app.send('/echo', { body: sent, headers: JSON_TYPE });
@@ -370,7 +370,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       expect([answers.map(({ status }) => status), bodies]).toEqual([[400, 201], [{ b: 1 }]]);
     });
 
-    it('leaves the raw body to those who asked for it', async () => {
+    it('keeps rawBody', async () => {
       const raw: unknown[] = [];
       @Controller()
       class RawRoute {
@@ -396,7 +396,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
     expect(good.status).toBe(platform.name === 'Express' ? 201 : 415);
   });
 
-  describe('a body under a Content-Encoding that nobody has undone', () => {
+  describe('a body whose Content-Encoding was not decoded', () => {
     it.each([
       ['JSON with equal keys', 'application/json', '{"a":1,"a":2}'],
       ['JSON', 'application/json', '{"a":1}'],
@@ -424,7 +424,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       }
     });
 
-    it('is left to a handler that takes bytes', async () => {
+    it('is passed to a handler that reads bytes', async () => {
       const app = await start(platform, {
         controllers: [Routes],
         configure: running => {
@@ -490,7 +490,7 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       }
     });
 
-    it('is told from a character that comes in two pieces', async () => {
+    it('is distinguished from a character that arrives in two chunks', async () => {
       const app = await start(platform, { controllers: [Routes] });
       const text = Buffer.from('{"a":"😀é€"}');
       const chunks = Array.from(text, byte =>

@@ -238,7 +238,7 @@ class ApiController {
     expect(ran).toHaveLength(0);
   });
 
-  it('a refused origin reads nothing', async () => {
+  it('a rejected origin reads nothing', async () => {
     const { api } = await startApi();
     const { page } = await open(rejected);
     expect(await fetchIn(page, `${api}/whoami`)).toEqual({ blocked: 'TypeError' });
@@ -255,7 +255,7 @@ class ApiController {
       { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"name":"x"}' },
     ],
   ];
-  it.each(SENT)('a refused origin does not run a handler by %s', async (_row, init) => {
+  it.each(SENT)('a rejected origin does not run a handler by %s', async (_row, init) => {
     const { api } = await startApi();
     const { page } = await open(rejected);
     const answer = await fetchIn(page, `${api}/tools/run`, init);
@@ -263,7 +263,7 @@ class ApiController {
     expect(ran).toHaveLength(0);
   });
 
-  it('a refused origin does not run a handler by submitting a form', async () => {
+  it('a rejected origin does not run a handler by submitting a form', async () => {
     const { api } = await startApi();
     const { page } = await open(rejected);
     const navigated = page.waitForResponse(`${api}/tools/run`);
@@ -299,7 +299,7 @@ class ApiController {
     ]);
   });
 
-  it('an EventSource of a refused origin reads nothing', async () => {
+  it('an EventSource of a rejected origin reads nothing', async () => {
     const { api } = await startApi();
     const { page } = await open(rejected);
     const state = await run(

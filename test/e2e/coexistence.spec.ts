@@ -175,7 +175,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(answer.all('x-powered-by')).toEqual([]);
     });
 
-    it('enableCsrfProtection: its refusal is a problem with every header once', async () => {
+    it('enableCsrfProtection: its rejection is a problem with every header once', async () => {
       const app = await start(platform, {
         controllers: [Routes],
         options: { cors: { origins: [APP] } },

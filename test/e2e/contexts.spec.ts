@@ -144,7 +144,7 @@ describe.each(PLATFORMS)('gateways on %s', (_title, platform) => {
         Array<string>(3).fill('echo'),
         Array.from({ length: 3 }, () => ['echo', 'hello']),
       ],
-      ['does not judge @AllowHosts() on a message', ['narrowed'], [['narrowed', 'hello']]],
+      ['does not check @AllowHosts() on a message', ['narrowed'], [['narrowed', 'hello']]],
       ['a WsException', ['ws-exception', 'echo'], [exceptionOf('ws-exception', 'told'), ['echo', 'hello']]],
       [
         'an HttpException',
@@ -419,7 +419,7 @@ describe.each(PLATFORMS)('GraphQL on %s', (_title, platform) => {
   };
 
   describe.each(CONTEXTS)('with the context %s', (_context, contextOf) => {
-    it('@RateLimit() on a resolver refuses the second call', async () => {
+    it('@RateLimit() on a resolver rejects the second call', async () => {
       const app = await startGraphql(contextOf);
       const first = await ask(app, '{ limited }');
       expect(first.data).toEqual({ limited: 'limited' });

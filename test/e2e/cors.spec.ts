@@ -256,9 +256,9 @@ describe.each(PLATFORMS)('CORS on %s', (_title, platform) => {
       ['no browser', {}, 201],
       ['an allowed origin', { Origin: APP }, 201],
       ['an allowed origin, cross-site', { Origin: APP, 'Sec-Fetch-Site': 'cross-site' }, 201],
-      ['a refused origin', { Origin: EVIL }, 403],
+      ['a rejected origin', { Origin: EVIL }, 403],
       [
-        'a refused origin as text/plain, which needs no preflight',
+        'a rejected origin as text/plain, which needs no preflight',
         { Origin: EVIL, 'Content-Type': 'text/plain' },
         403,
       ],
@@ -269,7 +269,7 @@ describe.each(PLATFORMS)('CORS on %s', (_title, platform) => {
       ['only Sec-Fetch-Site: none', { 'Sec-Fetch-Site': 'none' }, 201],
       ['its own origin', { Host: 'localhost:3000', Origin: 'http://localhost:3000' }, 201],
       ['its own host on another port', { Host: 'localhost:3000', Origin: 'http://localhost:3001' }, 403],
-      ['a refused origin that says it is its own', { Origin: EVIL, 'Sec-Fetch-Site': 'same-origin' }, 403],
+      ['a rejected origin that says it is its own', { Origin: EVIL, 'Sec-Fetch-Site': 'same-origin' }, 403],
     ])('%s', async (_what, headers, status) => {
       const app = await start(platform, { controllers: [Routes], options });
       const answer = await app.send('/items', { method: 'POST', headers });
@@ -277,7 +277,7 @@ describe.each(PLATFORMS)('CORS on %s', (_title, platform) => {
       expect(answer.header('vary')).toContain('Origin');
     });
 
-    it('refuses before the body is read', async () => {
+    it('rejects before the body is read', async () => {
       const app = await start(platform, { controllers: [Routes], options });
       const { answers } = await exchange(
         app.port,
@@ -287,14 +287,14 @@ describe.each(PLATFORMS)('CORS on %s', (_title, platform) => {
       expect(answers.map(({ status }) => status)).toEqual([403]);
     });
 
-    it('lets a listed null in', async () => {
+    it('allows a listed null', async () => {
       const app = await start(platform, { controllers: [Routes], options: { cors: { origins: ['null'] } } });
       const answer = await app.send('/items', { method: 'POST', headers: { Origin: 'null' } });
       expect([answer.status, answer.header('access-control-allow-origin')]).toEqual([201, 'null']);
     });
   });
 
-  it('gives a refused origin a GET that its script cannot read', async () => {
+  it('gives a rejected origin a GET that its script cannot read', async () => {
     const app = await start(platform, { controllers: [Routes], options: { cors: { origins: [APP] } } });
     const answer = await app.send('/items', { headers: { Origin: EVIL } });
     expect([answer.status, ran]).toEqual([200, 1]);
@@ -303,7 +303,7 @@ describe.each(PLATFORMS)('CORS on %s', (_title, platform) => {
     expect(answer.header('vary')).toBe('Origin');
   });
 
-  it('lets scripts read what a limited or failed answer tells', async () => {
+  it('lets scripts read the headers of a limited or failed response', async () => {
     const app = await start(platform, {
       controllers: [Routes],
       options: { cors: { origins: [APP] }, rateLimit: { limits: '1/minute' } },

@@ -214,7 +214,7 @@ describe.each(PLATFORMS)('errors on %s', (_title, platform) => {
     expect((await app.send(path)).json().type).toBe(`https://api.example.com/problems/${code}`);
   });
 
-  it('puts typeBase in front of the code of a refused host too', async () => {
+  it('puts typeBase in front of the code of a rejected host too', async () => {
     const app = await start(platform, {
       controllers: [Routes],
       options: { errors: { typeBase: 'https://api.example.com/problems/' } },
@@ -257,7 +257,7 @@ describe.each(PLATFORMS)('errors on %s', (_title, platform) => {
     expect((await app.send('/throw/conflict')).status).toBe(409);
   });
 
-  it('keeps the reason of a broken event stream to the log', async () => {
+  it('logs the reason of a broken event stream and does not send it', async () => {
     const app = await start(platform, { controllers: [Routes] });
     const answer = await app.send('/events');
     expect(answer.status).toBe(200);

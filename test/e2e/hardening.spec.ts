@@ -83,7 +83,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       'a declared length',
       `POST /echo HTTP/1.1\r\nHost: localhost\r\n${padding}Content-Length: 1000000000\r\n\r\n`,
     ],
-  ])('refuses %s behind a thousand lines of nothing', async (_case, bytes) => {
+  ])('rejects %s behind a thousand lines of nothing', async (_case, bytes) => {
     const { port } = await start(platform, parts);
     const { answers } = await exchange(port, bytes);
     expect(answers.map(({ status }) => status)).toEqual([431]);
@@ -133,7 +133,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect(answers[0]!.json()).toMatchObject({ code, requestId: answers[0]!.header('x-request-id') });
   });
 
-  it('does not ask for the body of a request that it refuses', async () => {
+  it('does not request the body of a rejected request', async () => {
     const { port } = await start(platform, parts);
     const head =
       'POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\nContent-Type: application/json\r\n';
@@ -172,7 +172,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect(statuses.map(({ status }) => status)).toEqual([400, 400, 429]);
   });
 
-  it('takes the peer for the client where the two forwarding fields differ', async () => {
+  it('uses the address of the peer where the two forwarded headers differ', async () => {
     const { send } = await start(platform, {
       ...parts,
       options: { trustProxy: 'loopback', rateLimit: { limits: '2/minute' } },
@@ -218,7 +218,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect(logger.entries.map(({ message }) => message).join()).toContain('no list');
   });
 
-  it('lets no message of an exception forge a log line', async () => {
+  it('does not let the message of an exception forge a log line', async () => {
     const { send, logger } = await start(platform, parts);
     expect((await send('/forge')).status).toBe(500);
     const [entry] = logger.entries.filter(({ level }) => level === 'error');

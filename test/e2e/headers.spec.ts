@@ -276,7 +276,7 @@ describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
     expect((await get('/plain/own-list')).all('set-cookie')).toEqual(['a=1', 'b=2']);
   });
 
-  it('takes X-Powered-By off, whoever set it', async () => {
+  it('removes X-Powered-By, whatever set it', async () => {
     expect((await get('/plain/powered')).all('x-powered-by')).toEqual([]);
     expect((await get('/plain/powered', { headers: { xPoweredBy: false } })).all('x-powered-by')).toEqual([
       'something',

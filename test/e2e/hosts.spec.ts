@@ -103,7 +103,7 @@ describe.each(PLATFORMS)('hosts on %s', (_title, platform) => {
       ['an IPv6 loopback address', '[::1]:8080', 200],
       ['a public name', 'example.com', 421],
       ['a name that starts like localhost', 'localhost.evil.example', 421],
-      ['userinfo in front of localhost', 'evil@localhost', 400],
+      ['userinfo before localhost', 'evil@localhost', 400],
       ['a short form of an address', '127.1', 421],
       ['an address as a number', '2130706433', 421],
     ])('%s', async (_what, host, status) => {
@@ -157,7 +157,7 @@ describe.each(PLATFORMS)('hosts on %s', (_title, platform) => {
     expect(answers.map(({ status }) => status)).toEqual([200, 421]);
   });
 
-  it('names the refused host and the setting in the log, and not in the answer', async () => {
+  it('names the rejected host and the setting in the log, and not in the response', async () => {
     const app = await start(platform, { controllers: [Routes] });
     const answer = await app.send('/', { headers: { Host: 'shop.example.com' } });
     expect(answer.json()).toMatchObject({ status: 421, code: 'host_not_allowed' });
@@ -167,7 +167,7 @@ describe.each(PLATFORMS)('hosts on %s', (_title, platform) => {
     expect(entry!.message).toContain('hosts');
   });
 
-  it('refuses before the body is read', async () => {
+  it('rejects before the body is read', async () => {
     const app = await start(platform, { controllers: [Routes] });
     const { answers } = await exchange(
       app.port,
@@ -182,7 +182,7 @@ describe.each(PLATFORMS)('hosts on %s', (_title, platform) => {
     it.each([
       ['the path itself', '/healthz', 200],
       ['with a query', '/healthz?full=1', 200],
-      ['with a slash behind it', '/healthz/', 421],
+      ['with a trailing slash', '/healthz/', 421],
       ['in another case', '/HEALTHZ', 421],
       ['in escapes', '/%68ealthz', 421],
       ['under it', '/healthz/more', 421],

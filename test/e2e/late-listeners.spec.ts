@@ -60,7 +60,7 @@ const LATE: readonly (readonly [title: string, path: string, attach: (server: Se
     },
   ],
   [
-    'a listener put in front of all others',
+    'a prepended listener',
     '/late',
     server => {
       server.prependListener('upgrade', takeOver);
@@ -124,7 +124,7 @@ describe.each(PLATFORMS)('late listeners on %s', (_platform, platform) => {
     });
   });
 
-  it('holds a socket.io server that takes the request listeners away to the edge', async () => {
+  it('checks the requests of a socket.io server that removes the request listeners', async () => {
     const { server, send } = await listen();
     const io = new SocketIo(server, { path: '/late' });
     const poll = '/late/?EIO=4&transport=polling';
@@ -177,7 +177,7 @@ describe.each(PLATFORMS)('late listeners on %s', (_platform, platform) => {
     expect(text).toMatch(/^HTTP\/1\.1 400 The app's own/);
   });
 
-  it('serves an upgrade that nobody listens for as a request', async () => {
+  it('serves an upgrade without a listener as a request', async () => {
     const { port } = await listen();
     expect(await statusOf(port, handshake('Host: localhost\r\n', '/'))).toBe(200);
   });
@@ -195,7 +195,7 @@ describe.each(PLATFORMS)('late listeners on %s', (_platform, platform) => {
     other.close();
   });
 
-  it('lets a listener be taken off again', async () => {
+  it('can remove a listener', async () => {
     const { port, server } = await listen();
     server.on('upgrade', takeOver);
     expect(server.listeners('upgrade')).toEqual([takeOver]);
@@ -222,7 +222,7 @@ describe.each(PLATFORMS)('late listeners on %s', (_platform, platform) => {
     expect(traced).toEqual([421, 200]);
   });
 
-  it('stands in front of an emit that a library has put on the server', async () => {
+  it('runs before an emit that a library has set on the server', async () => {
     const seen: string[] = [];
     const { send } = await start(platform, {
       options: { rateLimit: false },

@@ -42,7 +42,7 @@ const rows: [title: string, line: string, path: string, parts: AppParts][] = [
     },
   ],
   ['a failing lookup of a limit', 'could not be looked up', '/', {}],
-  ['a failing trustProxy', 'could not be judged', '/', { options: { trustProxy: fail } }],
+  ['a failing trustProxy', 'could not be checked', '/', { options: { trustProxy: fail } }],
   ['an exception of a handler', 'forged', '/throws', {}],
   ['a text that a handler throws', 'forged', '/throws-text', {}],
 ];

@@ -300,7 +300,7 @@ const KINDS: readonly (readonly [title: string, kind: Kind])[] = [
     { request: { path: '/nowhere', headers: { Origin: ORIGIN } }, status: 404, granted: true, quota: true },
   ],
   [
-    '403 for a refused origin',
+    '403 for a rejected origin',
     {
       request: { path: '/created', method: 'POST', headers: { Origin: 'https://evil.example' } },
       status: 403,

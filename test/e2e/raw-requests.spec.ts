@@ -147,13 +147,13 @@ describe.each(PLATFORMS)('raw requests on %s', (_title, platform) => {
     expect(text).not.toContain('HTTP/1.1 101');
   });
 
-  it('http-2.0-version: refused before its handler', async () => {
+  it('http-2.0-version: rejected before its handler', async () => {
     const { raw } = rows.find(({ id }) => id === 'http-2.0-version')!;
     const { answers } = await exchange(app.port, raw, 1);
     expect([answers.map(({ status }) => status), ran]).toEqual([[505], []]);
   });
 
-  it('expect-unknown: the refusal is a problem with the headers of every response', async () => {
+  it('expect-unknown: the rejection is a problem with the headers of every response', async () => {
     const { raw } = rows.find(({ id }) => id === 'expect-unknown')!;
     const { answers } = await exchange(app.port, raw, 1);
     const [answer] = answers;

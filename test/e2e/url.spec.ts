@@ -102,7 +102,7 @@ describe.each(PLATFORMS)('URLs on %s', (_title, platform) => {
     expect((await get(target, other)).status).toBe(status);
   });
 
-  it('counts what it refuses against the flood limit', async () => {
+  it('counts what it rejects against the flood limit', async () => {
     const other = await start(platform, {
       controllers: [Routes],
       options: { hosts: ['api.test'], rateLimit: { flood: '2/minute' } },
@@ -155,7 +155,7 @@ describe.each(PLATFORMS)('methods on %s', (_title, platform) => {
 
   it('QUERY, which this Node knows', () => expect(METHODS).toContain('QUERY'));
 
-  it('QUERY reaches its handler, with its body judged', async () => {
+  it('QUERY reaches its handler, with its body checked', async () => {
     @Controller()
     class QueryRoutes {
       @QueryMethod('search')

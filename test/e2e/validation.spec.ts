@@ -90,7 +90,7 @@ describe.each(PLATFORMS)('strict validation on %s', (_title, platform) => {
       ['a message that repeats the value', { code: 'TOPSECRET topsecret' }, 'code'],
       ['a number as text', { items: [{ name: 'pen', amount: '12345' }] }, 'items.0.amount'],
       ['another type', { items: 'topsecret' }, 'items'],
-    ])('refuses %s, says where, and repeats nothing', async (_what, part, at) => {
+    ])('rejects %s, says where, and repeats nothing', async (_what, part, at) => {
       const app = await start(platform, { controllers: [Routes] });
       const answer = await send(app, path, { ...good, ...part });
       expect([answer.status, seen]).toEqual([400, []]);
@@ -114,7 +114,7 @@ describe.each(PLATFORMS)('strict validation on %s', (_title, platform) => {
     expect([answer.status, answer.json().errors]).toEqual([400, [{ path: '?', message: 'is not expected' }]]);
   });
 
-  it('refuses a class without rules', async () => {
+  it('rejects a class without rules', async () => {
     const app = await start(platform, { controllers: [Routes] });
     expect([(await send(app, '/nothing', { free: 'x' })).status, seen]).toEqual([400, []]);
   });

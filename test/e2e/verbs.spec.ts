@@ -119,7 +119,7 @@ describe.each(PLATFORMS)('verbs on %s', (_title, platform) => {
     expect(ran).toEqual(['change 5']);
   });
 
-  it('is refused to a form and a page of another origin', async () => {
+  it('is rejected to a form and a page of another origin', async () => {
     const app = await launch();
     const answer = await app.send('/documents/5', {
       method: 'POST',

@@ -282,7 +282,7 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       ['a foreign page', { Origin: 'https://evil.test' }, 403],
       ['a foreign page that sends no Origin', { 'Sec-Fetch-Site': 'cross-site' }, 403],
       ['a page of a sibling that sends no Origin', { 'Sec-Fetch-Site': 'same-site' }, 403],
-    ])('refuses %s', async (_what, headers, status) => {
+    ])('rejects %s', async (_what, headers, status) => {
       const { port, send } = await startGateway({});
       // The polling client would send neither of the two headers; a browser does.
       const isPolling = title === 'socket.io over polling';
@@ -301,7 +301,7 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       expect(await client.ask('echo')).toEqual(['echo', 'hello']);
     });
 
-    it('refuses messages of a socket that needed no credential', async () => {
+    it('rejects messages of a socket that needed no credential', async () => {
       const keys = new TestKeys();
       const auth = { apiKeys: { store: keys.store, secret: SECRET }, publicPaths: ['/ws', '/ws/'] };
       const { port } = await startGateway({ auth } as AppParts['options']);

@@ -9,7 +9,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import { ProblemException } from '../../src/http/problem.exception.js';
-import { codeOf, describeError, isUnforeseen } from '../../src/errors/describe-error.js';
+import { codeOf, describeError, isUnexpected } from '../../src/errors/describe-error.js';
 
 const HIDDEN = "The request could not be answered. Its ID finds the reason in the server's log.";
 const SECRET = 'password=hunter2';
@@ -124,7 +124,7 @@ describe('describeError', () => {
     expect(JSON.stringify(described)).not.toContain('script');
   });
 
-  it('takes the problem of an exception that has one, also a 5xx', () => {
+  it('uses the problem of an exception that has one, also a 5xx', () => {
     const fields = { status: 503, code: 'draining', detail: 'Come back later' };
     expect(describeError(new ProblemException(fields), false)).toBe(fields);
   });
@@ -148,18 +148,18 @@ describe('describeError', () => {
   });
 });
 
-describe('isUnforeseen', () => {
+describe('isUnexpected', () => {
   const rows: [title: string, exception: unknown, expected: boolean][] = [
     ['an error', new Error('x'), true],
     ['a text', 'x', true],
     ['undefined', undefined, true],
     ['a 404', new NotFoundException(), false],
-    ['a 503 that somebody threw on purpose', new ServiceUnavailableException(), false],
+    ['a 503 that a handler throws', new ServiceUnavailableException(), false],
     ['a 5xx of http-errors', httpError(502, false, 'x'), true],
     ['a 4xx of http-errors', httpError(400, true, 'x'), false],
     ['a problem', new ProblemException({ status: 503, code: 'x' }), false],
   ];
-  it.each(rows)('%s: %s', (_title, exception, expected) => expect(isUnforeseen(exception)).toBe(expected));
+  it.each(rows)('%s: %s', (_title, exception, expected) => expect(isUnexpected(exception)).toBe(expected));
 });
 
 describe('codeOf', () => {

@@ -13,7 +13,7 @@ const SHADOW: SecurityEvent = {
 };
 
 describe('SecurityEvents', () => {
-  it('tells each listener the events of its type', () => {
+  it('calls each listener with the events of its type', () => {
     const events = new SecurityEvents();
     const heard: SecurityEvent[] = [];
     events.on('limit.store', event => heard.push(event));
@@ -22,7 +22,7 @@ describe('SecurityEvents', () => {
     expect(heard).toEqual([FAILING]);
   });
 
-  it('tells a listener nothing once it was ended', () => {
+  it('does not call a removed listener', () => {
     const events = new SecurityEvents();
     const heard: SecurityEvent[] = [];
     const end = events.on('limit.store', event => heard.push(event));
@@ -40,7 +40,7 @@ describe('SecurityEvents', () => {
     expect(heard).toEqual([SHADOW]);
   });
 
-  it('survives a listener that throws, and tells the others', () => {
+  it('calls the other listeners after one that throws', () => {
     const warnings = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     const events = new SecurityEvents();
     const heard: SecurityEvent[] = [];
@@ -53,7 +53,7 @@ describe('SecurityEvents', () => {
     expect(String(warnings.mock.calls[0]![0])).toContain('mine');
   });
 
-  it('knows whether anybody listens', () => {
+  it('knows whether there is a listener', () => {
     const events = new SecurityEvents();
     expect(events.isObserved).toBe(false);
     events.on('limit.store', () => undefined);

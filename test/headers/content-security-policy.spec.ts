@@ -60,7 +60,7 @@ describe('resolvePolicy', () => {
     ['directives that are no object', { directives: "default-src 'none'" }],
     ['no directive at all', { directives: {}, useDefaults: false }],
   ];
-  it.each(rejected)('refuses %s', (_title, input) => {
+  it.each(rejected)('rejects %s', (_title, input) => {
     expect(() => text(input)).toThrow(expect.objectContaining({ code: 'ASEC_CSP_DIRECTIVE' }));
   });
 

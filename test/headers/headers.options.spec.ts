@@ -1,8 +1,4 @@
-import {
-  overlayHeaders,
-  resolveHeaders,
-  type SecurityHeadersOptions,
-} from '../../src/headers/headers.options.js';
+import { resolveHeaders, type SecurityHeadersOptions } from '../../src/headers/headers.options.js';
 import { type RouteCaching, templateParts } from '../../src/headers/header-settings.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
@@ -31,7 +27,7 @@ describe('the defaults', () => {
     expect(htmlPolicies).toEqual(resolve().policies);
   });
 
-  it('give pages of the app their own files where it asks for a policy of HTML', () => {
+  it('allow pages their own files with htmlContentSecurityPolicy', () => {
     expect(resolve({ htmlContentSecurityPolicy: true }).htmlPolicies).toEqual([
       [
         'Content-Security-Policy',
@@ -76,12 +72,6 @@ describe('resolveHeaders', () => {
     ['no framing header', { xFrameOptions: false }, 'X-Frame-Options', undefined],
     ['the default by true', { xFrameOptions: true }, 'X-Frame-Options', 'DENY'],
     [
-      'undefined erases nothing',
-      { xContentTypeOptions: undefined } as never,
-      'X-Content-Type-Options',
-      'nosniff',
-    ],
-    [
       'an embedder policy',
       { crossOriginEmbedderPolicy: true },
       'Cross-Origin-Embedder-Policy',
@@ -124,6 +114,9 @@ describe('resolveHeaders', () => {
   ];
   it.each(rows)('%s', (_title, options, header, value) => expect(named(options)[header]).toBe(value));
 
+  it('rejects undefined, which would erase a default', () =>
+    expect(() => named({ xContentTypeOptions: undefined } as never)).toThrow('ASEC_OPTIONS_MISSING'));
+
   it('writes features as structured fields, over the powerful ones that stay off', () => {
     const value = named({
       permissionsPolicy: {
@@ -165,18 +158,6 @@ describe('resolveHeaders', () => {
   ])('writes HSTS of %p', (strictTransportSecurity, expected) =>
     expect(resolve({ strictTransportSecurity }).strictTransportSecurity).toBe(expected),
   );
-});
-
-describe('overlayHeaders', () => {
-  it('lays option over option', () => {
-    const base: SecurityHeadersOptions = { xFrameOptions: false, referrerPolicy: false };
-    const over: SecurityHeadersOptions = { xFrameOptions: { action: 'sameorigin' } };
-    expect(overlayHeaders(base, over)).toEqual({
-      xFrameOptions: { action: 'sameorigin' },
-      referrerPolicy: false,
-    });
-    expect(base).toEqual({ xFrameOptions: false, referrerPolicy: false });
-  });
 });
 
 describe('templateParts', () => {

@@ -124,12 +124,12 @@ describe('checkHost', () => {
     ],
     ['the asterisk form', { ...simple, host: 'api.example.com', target: '*' }, served('api.example.com')],
     [
-      'a listed forwarded host in front of an unlisted own one',
+      'a listed forwarded host with an unlisted Host',
       { ...simple, host: 'internal.local', forwardedHosts: ['api.example.com'] },
       served('api.example.com'),
     ],
     [
-      'an unlisted forwarded host in front of a listed own one',
+      'an unlisted forwarded host with a listed Host',
       { ...simple, host: 'api.example.com', forwardedHosts: ['evil.test'] },
       rejected('not-listed'),
     ],

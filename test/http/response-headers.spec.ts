@@ -146,7 +146,7 @@ describe('the headers of a response', () => {
     ]);
   });
 
-  it('force no-store where a route asks for it', async () => {
+  it('force no-store with @NoStore()', async () => {
     for (const handler of [
       (response: ServerResponse) => void response.writeHead(200, { 'Cache-Control': 'public' }).end(),
       (response: ServerResponse) => void (response.setHeader('Cache-Control', 'public'), response.end()),
@@ -280,7 +280,7 @@ describe('the headers of a response', () => {
     }
   });
 
-  it('are there as well when an answer takes the place of one that Node refused', async () => {
+  it('are sent when another response replaces one that Node rejected', async () => {
     const headers = await receive(response => {
       expect(() => response.writeHead(200, { 'X-Own': 'a\r\nb' })).toThrow('X-Own');
       response.writeHead(500).end();
@@ -317,7 +317,7 @@ describe('the headers of a response', () => {
     }
   });
 
-  it('are refused at start-up where no header can have them', () => {
+  it('are rejected at start-up where a header cannot have them', () => {
     const parts = (pair: [string, string]): HeaderTemplateParts => ({ ...PARTS, common: [pair] });
     expect(() => compileHeaderTemplate(parts(['X-A', 'a\r\nX-B: b']))).toThrow('Invalid character');
     expect(() => compileHeaderTemplate(parts(['X A', 'a']))).toThrow('valid HTTP token');

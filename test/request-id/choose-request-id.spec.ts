@@ -66,7 +66,7 @@ describe('chooseRequestId', () => {
     expect(chooseRequestId('abc', resolve({ accept: false }))).toMatch(UUID);
   });
 
-  it('takes every ID of a pattern with flags that remember', () => {
+  it('accepts every ID of a pattern with stateful flags', () => {
     for (const accept of [/^a+$/g, /^a+$/y]) {
       const own = resolve({ accept });
       expect([1, 2, 3].map(() => chooseRequestId('aaa', own))).toEqual(['aaa', 'aaa', 'aaa']);
@@ -74,7 +74,7 @@ describe('chooseRequestId', () => {
   });
 
   it.each(['a b', 'a\r\nSet-Cookie: x', 'é', 'a'.repeat(129), ''])(
-    'never lets %p through, whatever the pattern takes',
+    'never accepts %p, whatever the pattern',
     incoming => expect(chooseRequestId(incoming, resolve({ accept: /[^]*/ }))).toMatch(UUID),
   );
 
@@ -86,7 +86,7 @@ describe('chooseRequestId', () => {
     },
   );
 
-  it('takes what a generator makes', () => {
+  it('uses the ID of a generator', () => {
     expect(chooseRequestId(undefined, resolve({ generate: () => '01ARZ3NDEKTSV4' }))).toBe('01ARZ3NDEKTSV4');
   });
 });

@@ -37,5 +37,5 @@ describe('resolveRequestId', () => {
     ['an unknown key', { generator: () => 'a' }, 'ASEC_OPTION_UNKNOWN'],
     ['true', true, 'ASEC_OPTION_TYPE'],
   ];
-  it.each(rejected)('refuses %s', (_title, input, expected) => expect(code(input)).toBe(expected));
+  it.each(rejected)('rejects %s', (_title, input, expected) => expect(code(input)).toBe(expected));
 });

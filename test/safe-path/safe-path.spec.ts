@@ -64,7 +64,7 @@ const rows: Row[] = [
 
 it.each(rows)('%j: %s', (path, expected) => expect(checkSafePath(path, false)).toBe(expected));
 
-it('lets names with a dot through where they are asked for', () => {
+it('accepts names with a dot with dotfiles: true', () => {
   expect([checkSafePath('.env', true), checkSafePath('..', true), checkSafePath('.', true)]).toEqual([
     undefined,
     'segment',
@@ -162,7 +162,7 @@ describe.each(PLATFORMS)('SafePathPipe on %s', (_title, platform) => {
     expect(answer.body).not.toContain('secret');
   });
 
-  it('judges what is no text', async () => {
+  it('rejects a value that is no text', async () => {
     const app = await start(platform, { controllers: [Files] });
     for (const query of ['', '?path[a]=b', '?path=..&path=secret.txt']) {
       expect([(await app.send(`/files${query}`)).status, opened]).toEqual([400, []]);

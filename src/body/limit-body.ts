@@ -1,8 +1,10 @@
-/* The body of a request as it really comes, whoever reads it and how: everything that arrives passes `push` of the request's stream, on
- * both platforms, over HTTP/2 and under `app.inject()`. Nothing is kept and nobody's reading is changed, until the body is refused. */
+/* Limits a body while it arrives, whatever reads it: all bytes pass `push` of the request's stream, on both platforms,
+ * over HTTP/2 and under `app.inject()`. Nothing is buffered, and readers see the same stream until the body is
+ * rejected. */
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
+import type { BodyProgress } from '../common/request-state.js';
 import type { ResolvedBody } from './body.options.js';
 import {
   duplicateKeyProblem,
@@ -16,59 +18,50 @@ import {
 } from './check-body.js';
 import { type JsonFault, JsonScanner } from '../common/scan-json.js';
 
-export interface BodyWatch {
-  /** How much has come. */
-  bytes: number;
-  /** How much may come; a route may lower it. */
-  maxBytes: number;
-  /** Whether it came in a Content-Encoding that nobody has undone (yet): a parser then reads something else than was sent. */
-  isCoded: boolean;
-}
-
 type Reject = (problem: ProblemFields) => void;
 
 /**
- * Watches a body that is to be bounded by what comes (one without a declared length) or that is JSON. Once refused, nothing more of it is
- * handed on, its end neither, so that no parser takes the beginning for the whole.
- * @param refuse called once, with the answer to give
- * @returns `undefined` where there is nothing to watch
+ * Counts a body without a declared length, and scans JSON. After a rejection, neither bytes nor the end of the stream
+ * are passed on, so that no parser takes the beginning for the whole body.
+ * @param reject called once, with the problem of the response
+ * @returns `undefined` where nothing needs to be counted or scanned
  */
-export function watchBody(
+export function limitBody(
   raw: IncomingMessage,
   options: ResolvedBody,
   reject: Reject,
-): BodyWatch | undefined {
+): BodyProgress | undefined {
   const { headers, method } = raw;
   const declared = headers['content-length'];
   if (declared === '0') return undefined;
-  const isSilent = method === 'GET' || method === 'HEAD';
-  if (declared === undefined && isSilent && headers['transfer-encoding'] === undefined) return undefined;
+  const isBodyless = method === 'GET' || method === 'HEAD';
+  if (declared === undefined && isBodyless && headers['transfer-encoding'] === undefined) return undefined;
   const scanner = isJson(headers['content-type'])
     ? new JsonScanner(options.maxDepth, options.maxKeys, options.duplicateKeys === 'allow')
     : undefined;
   const coded = isCoded(headers);
   if (declared !== undefined && scanner === undefined && !coded) return undefined;
-  const watch: BodyWatch = { bytes: 0, maxBytes: options.maxBytes, isCoded: coded };
-  watchPush(
+  const progress: BodyProgress = { bytes: 0, maxBytes: options.maxBytes, isCoded: coded };
+  checkPush(
     raw,
     bytes => {
-      watch.bytes += bytes.length;
-      if (watch.bytes > watch.maxBytes) return tooLargeProblem(watch.maxBytes);
+      progress.bytes += bytes.length;
+      if (progress.bytes > progress.maxBytes) return tooLargeProblem(progress.maxBytes);
       return coded ? undefined : faultProblem(scanner?.scan(bytes), options);
     },
     reject,
   );
   if (coded) {
-    watchDecoder(raw, decoder => {
-      watch.isCoded = false;
+    whenDecoded(raw, decoder => {
+      progress.isCoded = false;
       if (scanner === undefined) return;
-      watchPush(decoder, bytes => faultProblem(scanner.scan(bytes), options), reject);
+      checkPush(decoder, bytes => faultProblem(scanner.scan(bytes), options), reject);
     });
   }
-  return watch;
+  return progress;
 }
 
-function watchPush(
+function checkPush(
   stream: Readable,
   check: (bytes: Buffer) => ProblemFields | undefined,
   reject: Reject,
@@ -89,8 +82,8 @@ function watchPush(
   };
 }
 
-/** Express's parser pipes a compressed body through a stream of `node:zlib`; what comes out of it is the body. */
-function watchDecoder(raw: IncomingMessage, onDecoder: (decoder: Readable) => void): void {
+/** Express's parser pipes a compressed body through a stream of `node:zlib`, whose output is the body. */
+function whenDecoded(raw: IncomingMessage, onDecoder: (decoder: Readable) => void): void {
   const { pipe } = raw;
   raw.pipe = function (this: IncomingMessage, ...[target, options]: Parameters<typeof pipe>) {
     if (isDecoder(target)) onDecoder(target);
@@ -98,7 +91,7 @@ function watchDecoder(raw: IncomingMessage, onDecoder: (decoder: Readable) => vo
   } as typeof pipe;
 }
 
-/** Streams of `node:zlib` count what was written, and can flush. */
+/** Recognizes a stream of `node:zlib`: it has `bytesWritten` and `flush`. */
 function isDecoder(target: unknown): target is Readable {
   const stream = target as { push?: unknown; flush?: unknown; bytesWritten?: unknown };
   return (

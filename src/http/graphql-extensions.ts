@@ -1,15 +1,15 @@
-/* A rejection as GraphQL clients read it: `extensions` of the error, which graphql-js takes from what a resolver throws. */
+/* The `extensions` of a GraphQL error, which graphql-js reads from the error that a resolver throws. */
 import { STATUS_CODES } from 'node:http';
-import type { ProblemDetails } from './problem.js';
+import type { ProblemDetails } from '../common/problem.js';
 
 export interface GraphqlExtensions {
-  /** As Apollo and others name it. */
+  /** A code as Apollo and others name it. */
   readonly code: string;
   /** The same as the body of an HTTP rejection. */
   readonly problem: ProblemDetails;
 }
 
-/** The codes that clients of GraphQL know; the others are called after their status. */
+/** Codes that GraphQL clients know; the others are derived from the status. */
 const CODES: Readonly<Record<number, string>> = {
   401: 'UNAUTHENTICATED',
   403: 'FORBIDDEN',
