@@ -122,6 +122,15 @@ test('every page of docs/ is linked from the README or the sidebar of the site',
   expect(unlinked(pages, new Set(linksOf('README.md')), SIDEBAR)).toEqual([]);
 });
 
+test('every page of the sidebar is there', () => {
+  const pages = [...SIDEBAR.matchAll(/page\('[^']*', '\/([^']+)'\)/g)].map(([, path]) => `${path}.md`);
+  expect(pages).toContain('docs/architecture.md');
+  // The pages of the reference are generated.
+  const isExpected = (page: string): boolean =>
+    !page.startsWith('docs/reference/') || existsSync(join(ROOT, 'docs/reference'));
+  expect(pages.filter(page => isExpected(page) && !existsSync(join(ROOT, page)))).toEqual([]);
+});
+
 const ratios = (text: string): string[] =>
   [...text.matchAll(/\d+\.?\d*(?: to \d+\.\d+)? ×/g)].map(([ratio]) => ratio);
 
