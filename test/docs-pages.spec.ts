@@ -70,7 +70,11 @@ const unknownVariables = (page: string): string[] => {
   const inBlocks = [...page.matchAll(/^\s*(?:export )?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name!);
   const inYaml = [...page.matchAll(/name: ([A-Z][A-Z0-9_]+)\b/g)].map(([, name]) => name!);
   return [...new Set([...inCode, ...inBlocks, ...inYaml])].filter(
-    name => isVariable(name) && !FOREIGN.has(name) && !SOURCES.includes(`'${name}'`),
+    name =>
+      isVariable(name) &&
+      !FOREIGN.has(name) &&
+      !SOURCES.includes(`'${name}'`) &&
+      !SOURCES.includes(`export const ${name} `),
   );
 };
 
