@@ -70,8 +70,19 @@ const SIDEBAR = [
 /** Folders without pages. */
 const NO_PAGES = ['.*', 'coverage', 'dist', 'node_modules', 'sample', 'scripts', 'snippets', 'src', 'test'];
 
+/** The anchor of a heading, as repositories show it: `hosts.allow` is `#hostsallow`. */
+const slugify = heading =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+
 /** What the site shows otherwise than the repository. */
 function adaptMarkdown(markdown) {
+  // HTML is shown as text, so that <name> in a page is what it says; comments are left out.
+  markdown.core.ruler.before('normalize', 'comments', state => {
+    state.src = state.src.replaceAll(/^<!--[^]*?-->$/gm, '');
+  });
   // The README is the first page of the site, and the licence is no page.
   markdown.core.ruler.push('links', ({ tokens }) => {
     for (const link of tokens
@@ -101,6 +112,6 @@ export default defineConfig({
   // The pages of the reference are generated.
   ignoreDeadLinks: existsSync(`${root}/docs/reference`) ? false : [/\/reference\//],
   lastUpdated: false,
-  markdown: { html: false, config: adaptMarkdown },
+  markdown: { html: false, anchor: { slugify }, config: adaptMarkdown },
   themeConfig: { sidebar: SIDEBAR, search: { provider: 'local' }, outline: [2, 3] },
 });
