@@ -171,7 +171,7 @@ function startApp(platform: string): Promise<number> {
 describe('the tarball', () => {
   test('holds the build, the docs and nothing else', () => {
     const expected =
-      /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|docs\/[\w-]+\.(?:md|svg)|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|package\.json)$/;
+      /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|docs\/(?:[\w-]+\/)?[\w-]+\.(?:md|svg)|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|package\.json)$/;
     expect(files.filter(file => !expected.test(file))).toEqual([]);
     expect(files).toEqual(
       expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'docs/options.md', 'README.md', 'LICENSE']),

@@ -1,9 +1,10 @@
 /* Every snippet of the README and of docs/ is proven here: TypeScript is type-checked, modules are started and asked, commands
  * are run, and answers are compared with those that are printed. A block that nothing proves fails the first test. */
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { parseEnv, promisify } from 'node:util';
 import {
   Controller,
   Get,
@@ -16,9 +17,12 @@ import {
 } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import ts from 'typescript';
+import { resolveOptions } from '../src/agent-security.options.js';
+import { runKeysCommand } from '../src/cli/keys-command.js';
 import * as security from '../src/index.js';
 import { ManualClock } from './support/clock.js';
 import { request } from './support/http.js';
+import { SECRET } from './support/keys.js';
 import { EXPRESS, type Platform, PLATFORMS } from './support/platforms.js';
 import { type AppParts, type RunningApp, start } from './support/start.js';
 
@@ -32,8 +36,16 @@ interface Block {
   readonly text: string;
 }
 
-const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map(name => `docs/${name}`)];
-const BLOCKS = PAGES.flatMap(readBlocks);
+const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.md'))
+    .map(name => `docs/${name.replaceAll('\\', '/')}`),
+];
+// The blocks without a title on pages of docs/reference are generated from declarations that the compiler has read.
+const BLOCKS = PAGES.flatMap(readBlocks).filter(
+  ({ file, info }) => !file.startsWith('docs/reference/') || info !== '',
+);
 
 function readBlocks(file: string): Block[] {
   const text = readFileSync(join(ROOT, file), 'utf8');
@@ -45,33 +57,70 @@ function readBlocks(file: string): Block[] {
   }));
 }
 
+const hasBlock = (file: string, info: string): boolean =>
+  BLOCKS.some(candidate => candidate.file === file && candidate.info === info);
+
 function block(file: string, info: string): Block {
   const found = BLOCKS.filter(candidate => candidate.file === file && candidate.info === info);
   if (found.length !== 1) throw new Error(`${found.length} blocks "${info}" in ${file}`);
   return found[0]!;
 }
 
-/** What proves each block: `type` the type check alone, `start` a start on both platforms, `own` a test of its own below. */
-const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
+/**
+ * What proves each block: `type` the type check alone, `start` a start on both platforms, `own` a test of its own below, `shown`
+ * nothing: commands of other programs, which a change of this package cannot break.
+ */
+const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/redis.md title=limits.module.ts': 'type',
   'README.md run=install': 'own',
   'README.md title=app.module.ts': 'start',
   'README.md run=app.module.ts': 'own',
   'README.md output': 'own',
-  'README.md title=async.module.ts': 'start',
+  'README.md title=setup': 'own',
+  'README.md title=.env': 'own',
+  'README.md title=security.ts': 'own',
   'README.md title=reports.controller.ts': 'own',
-  'README.md title=problem': 'own',
-  'README.md title=proxied.module.ts': 'start',
-  'README.md title=nginx.conf': 'own',
-  'README.md title=cors.module.ts': 'start',
-  'README.md title=client.ts': 'own',
-  'README.md title=answers.controller.ts': 'own',
+  'README.md title=keys': 'own',
+  'README.md title=data.controller.ts': 'own',
   'README.md title=users.controller.ts': 'own',
-  'README.md title=swagger.module.ts': 'start',
-  'README.md title=pino.module.ts': 'start',
-  'README.md title=logging.module.ts': 'own',
-  'README.md title=login.service.ts': 'own',
-  'README.md title=app.e2e-spec.ts': 'own',
+  'README.md title=mcp.ts': 'own',
+  'docs/architecture.md ': 'own',
+  'docs/guides/configuration.md title=async.module.ts': 'start',
+  'docs/guides/configuration.md title=custom-guard.module.ts': 'start',
+  'docs/guides/configuration.md title=reports.controller.ts': 'own',
+  'docs/guides/configuration.md title=problem': 'own',
+  'docs/guides/headers.md output': 'own',
+  'docs/guides/headers.md title=pages.controller.ts': 'own',
+  'docs/guides/proxies.md title=nginx.conf': 'own',
+  'docs/guides/proxies.md title=.env': 'own',
+  'docs/guides/proxies.md title=check': 'shown',
+  'docs/guides/proxies.md title=proxied.module.ts': 'start',
+  'docs/guides/proxies.md title=probes.module.ts': 'start',
+  'docs/guides/cors.md title=cors.module.ts': 'start',
+  'docs/guides/cors.md title=client.ts': 'own',
+  'docs/guides/sse.md title=answers.controller.ts': 'own',
+  'docs/guides/sse.md title=resume': 'own',
+  'docs/guides/swagger-ui.md title=swagger.module.ts': 'start',
+  'docs/guides/swagger-ui.md title=main.ts': 'type',
+  'docs/guides/logging.md title=pino.module.ts': 'start',
+  'docs/guides/logging.md title=logging.module.ts': 'own',
+  'docs/guides/redis.md title=install': 'shown',
+  'docs/guides/redis.md title=.env': 'own',
+  'docs/guides/redis.md title=check': 'shown',
+  'docs/guides/login-attempts.md title=login.service.ts': 'own',
+  'docs/guides/testing.md title=app.e2e-spec.ts': 'own',
+  'docs/guides/testing.md title=app.spec.ts': 'type',
+  'docs/guides/testing.md title=vitest': 'shown',
+  'docs/guides/testing.md title=vitest.config.mjs': 'own',
+  'docs/guides/testing.md title=jest': 'shown',
+  'docs/guides/testing.md title=jest.config.mjs': 'own',
+  'docs/guides/deployment.md title=main.ts': 'type',
+  'docs/guides/deployment.md title=Dockerfile': 'own',
+  'docs/guides/deployment.md title=docker': 'shown',
+  'docs/guides/deployment.md title=app.module.ts': 'own',
+  'docs/guides/deployment.md title=deployment.yaml': 'own',
+  'docs/guides/deployment.md title=lambda.ts': 'own',
+  'docs/guides/deployment.md title=lambda.module.ts': 'start',
   'docs/authentication.md title=auth.module.ts': 'type',
   'docs/authentication.md title=key-store.ts': 'type',
   'docs/authentication.md title=tokens.module.ts': 'type',
@@ -86,8 +135,6 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'docs/mcp.md title=mcp.module.ts': 'type',
   'docs/migration.md title=step1.module.ts': 'start',
   'docs/migration.md title=step4.module.ts': 'start',
-  'docs/proxies.md title=probes.module.ts': 'start',
-  'docs/proxies.md title=nginx.conf': 'own',
   'docs/rate-limits.md title=tenants.controller.ts': 'own',
   'docs/rate-limits.md title=completions.controller.ts': 'own',
   'docs/events.md title=alerts.service.ts': 'own',
@@ -118,6 +165,9 @@ export class AppController {
 }
 `;
 
+/** For snippets that import the app's module, on pages that have none of their own. */
+const APP_MODULE = block('README.md', 'title=app.module.ts').text;
+
 const TYPESCRIPT = BLOCKS.filter(({ language }) => language === 'ts');
 
 describe('type check', () => {
@@ -128,12 +178,16 @@ describe('type check', () => {
 
   beforeAll(() => {
     const virtual = new Map(TYPESCRIPT.map(one => [pathOf(one), one.text]));
-    for (const file of PAGES) virtual.set(join(folderOf(file), 'app.controller.ts'), CONTROLLER);
+    for (const file of PAGES) {
+      virtual.set(join(folderOf(file), 'app.controller.ts'), CONTROLLER);
+      const appModule = join(folderOf(file), 'app.module.ts');
+      if (!virtual.has(appModule)) virtual.set(appModule, APP_MODULE);
+    }
     const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), name => ts.sys.readFile(name)) as {
       config: { compilerOptions: object };
     };
     const { options } = ts.convertCompilerOptionsFromJson(
-      { ...config.compilerOptions, lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: ['node'] },
+      { ...config.compilerOptions, lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: ['node', 'jest'] },
       ROOT,
     );
     const host = ts.createCompilerHost(options);
@@ -184,6 +238,8 @@ function evaluate(file: string, text: string): Exports {
   const importModule = (name: string): unknown => {
     if (name === 'nestjs-agent-security') return security;
     if (name === './app.controller.js') return evaluate(file, CONTROLLER);
+    if (name === './app.module.js' && !hasBlock(file, 'title=app.module.ts'))
+      return evaluate(file, APP_MODULE);
     if (name.startsWith('./')) return load(file, name.slice(2).replace(/\.js$/, '.ts'));
     return require(name);
   };
@@ -211,20 +267,44 @@ class HelloController {
   }
 }
 
-/** Starts a snippet's AppModule, with a clock that stands still. */
-async function startModule(platform: Platform, file: string, title: string, parts: AppParts = {}) {
+/** Starts a snippet's AppModule. */
+const startModule = (
+  platform: Platform,
+  file: string,
+  title: string,
+  parts: AppParts = {},
+): Promise<RunningApp> => startImports(platform, [load(file, title)['AppModule']!], parts);
+
+/** Starts modules of a snippet, with a clock that stands still. */
+const startImports = (platform: Platform, imports: unknown[], parts: AppParts = {}): Promise<RunningApp> => {
   const clock = new ManualClock();
-  const running = await start(
+  return start(
     { ...platform, mode: 'Testing' },
     {
       security: false,
-      imports: [load(file, title)['AppModule']!],
+      imports: imports as NonNullable<AppParts['imports']>,
       ...parts,
       clock,
       override: builder => builder.overrideProvider(security.CLOCK).useValue(clock),
     },
   );
-  return running;
+};
+
+/** Runs with variables of the environment, which a snippet's options come from. */
+async function withEnvironment(
+  env: Readonly<Record<string, string>>,
+  run: () => Promise<void>,
+): Promise<void> {
+  const before = { ...process.env };
+  Object.assign(process.env, env);
+  try {
+    await run();
+  } finally {
+    for (const name of Object.keys(env)) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+  }
 }
 
 const byTitle = (proof: string): [string, string, string][] =>
@@ -247,12 +327,12 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   test('async.module.ts takes the host from the factory and exempts the probe', async () => {
-    const app = await startModule(platform, 'README.md', 'async.module.ts');
+    const app = await startModule(platform, 'docs/guides/configuration.md', 'async.module.ts');
     expect((await app.send('/', { headers: { Host: 'localhost' } })).status).toBe(421);
     expect((await app.send('/healthz', { headers: { Host: '10.0.0.7' } })).status).toBe(404);
   });
 
-  test('users.controller.ts is a tool of high impact, on record without its reason', async () => {
+  test('users.controller.ts is a tool of high impact, whose audit record does not show the reason', async () => {
     const controllers = [load('README.md', 'users.controller.ts')['UsersController']!];
     const { send, logger } = await start(platform, { controllers });
     const answer = await send('/users/7', {
@@ -269,9 +349,95 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
   });
 
+  test("the README's reports.controller.ts admits four creations a minute", async () => {
+    const controllers = [load('README.md', 'reports.controller.ts')['ReportsController']!];
+    const app = await start(platform, { controllers });
+    const statuses: number[] = [];
+    for (let attempt = 0; attempt < 5; attempt++)
+      statuses.push((await app.send('/reports', { method: 'POST' })).status);
+    expect(statuses).toEqual([201, 201, 201, 201, 429]);
+  });
+
+  test("the README's .env, security.ts and keys work together", async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'readme-'));
+    const keyFile = join(folder, 'keys.json');
+    const printed = parseEnv(block('README.md', 'title=.env').text) as Record<string, string>;
+    // Keys and Redis are those of the test; everything else is as it is printed.
+    const env = { ...printed, AUTH_KEYS_FILE: keyFile, AUTH_KEY_SECRET: SECRET, REDIS_URL: '' };
+    const [create] = block('README.md', 'title=keys').text.split('\n');
+    const output: string[] = [];
+    const status = await runKeysCommand(create!.split(' ').slice(2), {
+      env,
+      nowMs: Date.UTC(2030, 0, 1),
+      out: line => output.push(line),
+      tell: () => undefined,
+    });
+    expect([status, output.length]).toEqual([0, 1]);
+
+    await withEnvironment(env, async () => {
+      const app = await startImports(platform, [load('README.md', 'security.ts')['security']!], {
+        controllers: [load('README.md', 'data.controller.ts')['DataController']!],
+      });
+      const headers = { Host: 'api.example.com' };
+      const ask = (more: Record<string, string>) => app.send('/data', { headers: { ...headers, ...more } });
+      expect((await ask({})).status).toBe(401);
+      const answer = await ask({ 'X-API-Key': output[0]! });
+      expect([answer.status, answer.json()]).toEqual([200, { for: 'billing-bot' }]);
+      expect((await ask({ Host: 'localhost' })).status).toBe(421);
+      const origin = { Origin: 'https://app.example.com', 'Access-Control-Request-Method': 'GET' };
+      const preflight = await app.send('/data', { method: 'OPTIONS', headers: { ...headers, ...origin } });
+      expect(preflight.status).toBe(204);
+      const probe = await app.send('/healthz', { headers: { Host: '10.0.0.7' } });
+      expect([probe.status, probe.header('RateLimit')]).toEqual([404, undefined]);
+    });
+    rmSync(folder, { recursive: true });
+  });
+
+  test("the README's mcp.ts protects an MCP endpoint that no guard reaches", async () => {
+    await withEnvironment({ AUTH_API_KEYS: '{"agents":{},"keys":[]}', AUTH_KEY_SECRET: SECRET }, async () => {
+      const app = await startImports(platform, [load('README.md', 'mcp.ts')['security']!], {
+        controllers: [HelloController],
+      });
+      const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
+      const answer = await app.send('/mcp', {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body,
+      });
+      expect([answer.status, (answer.json() as { jsonrpc: string }).jsonrpc]).toEqual([401, '2.0']);
+    });
+  });
+
+  test('pages.controller.ts changes two headers of its route', async () => {
+    const controllers = [load('docs/guides/headers.md', 'pages.controller.ts')['PagesController']!];
+    const app = await start(platform, { controllers });
+    const page = await app.send('/pages');
+    expect(page.header('Content-Security-Policy')).toContain("default-src 'self'");
+    expect(page.header('Content-Security-Policy')).toContain("img-src 'self' data:");
+    expect(page.header('Referrer-Policy')).toBe('same-origin');
+    expect((await app.send('/nowhere')).header('Referrer-Policy')).toBe('no-referrer');
+  });
+
+  test('a probe of Kubernetes names the pod, and gets 200 without a key', async () => {
+    const path = 'docs/guides/deployment.md';
+    await withEnvironment({ AUTH_API_KEYS: '{"agents":{},"keys":[]}', AUTH_KEY_SECRET: SECRET }, async () => {
+      const app = await startModule(platform, path, 'app.module.ts');
+      const probe = /path: (\S+), port: 3000/.exec(block(path, 'title=deployment.yaml').text)![1]!;
+      const answer = await app.send(probe, { headers: { Host: '10.1.2.3:3000' } });
+      expect([answer.status, answer.json(), answer.header('RateLimit')]).toEqual([
+        200,
+        { status: 'ok' },
+        undefined,
+      ]);
+      expect((await app.send('/', { headers: { Host: '10.1.2.3:3000' } })).status).toBe(421);
+    });
+  });
+
   describe('reports.controller.ts', () => {
     const startReports = (): Promise<RunningApp> =>
-      start(platform, { controllers: [load('README.md', 'reports.controller.ts')['ReportsController']!] });
+      start(platform, {
+        controllers: [load('docs/guides/configuration.md', 'reports.controller.ts')['ReportsController']!],
+      });
 
     test('the list has its own cache policy and the quota of the class', async () => {
       const answer = await (await startReports()).send('/reports');
@@ -311,7 +477,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const app = await start(platform, { controllers: [HelloController] });
     for (let hit = 0; hit < 10; hit++) await app.send('/');
     const answer = await app.send('/');
-    const printed = JSON.parse(block('README.md', 'title=problem').text) as object;
+    const printed = JSON.parse(block('docs/guides/configuration.md', 'title=problem').text) as object;
     expect(answer.json()).toEqual({ ...printed, requestId: answer.header('X-Request-ID') });
     expect(Object.keys(answer.json() as object)).toEqual(Object.keys(printed));
   });
@@ -325,7 +491,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         $scheme: 'https',
         $proxy_add_x_forwarded_for: `${forged['X-Forwarded-For']}, ${client}`,
       };
-      const lines = block('README.md', 'title=nginx.conf').text.matchAll(/proxy_set_header (\S+) (\S+);/g);
+      const lines = block('docs/guides/proxies.md', 'title=nginx.conf').text.matchAll(
+        /proxy_set_header (\S+) (\S+);/g,
+      );
       return Object.fromEntries(
         [...lines]
           .filter(([, , value]) => value !== '""')
@@ -333,14 +501,19 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       );
     };
 
-    test('is the same in docs/proxies.md', () => {
-      expect(block('docs/proxies.md', 'title=nginx.conf').text).toBe(
-        block('README.md', 'title=nginx.conf').text,
-      );
+    test('the variables do the same as the module', async () => {
+      const env = parseEnv(block('docs/guides/proxies.md', 'title=.env').text) as Record<string, string>;
+      await withEnvironment(env, async () => {
+        const app = await startModule(platform, 'README.md', 'app.module.ts');
+        const first = await app.send('/', { headers: proxied('203.0.113.7') });
+        expect(first.header('Strict-Transport-Security')).toBe('max-age=31536000; includeSubDomains');
+        const other = await app.send('/', { headers: proxied('203.0.113.8') });
+        expect([other.status, other.header('X-RateLimit-Remaining')]).toEqual([200, '9']);
+      });
     });
 
     test('the app knows the scheme and the client', async () => {
-      const app = await startModule(platform, 'README.md', 'proxied.module.ts', {
+      const app = await startModule(platform, 'docs/guides/proxies.md', 'proxied.module.ts', {
         controllers: [HelloController],
       });
       const first = await app.send('/', { headers: proxied('203.0.113.7') });
@@ -356,7 +529,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   describe('cors.module.ts and client.ts', () => {
-    const client = block('README.md', 'title=client.ts').text;
+    const client = block('docs/guides/cors.md', 'title=client.ts').text;
     const requestHeaders = [...client.match(/headers: \{(.*)\}/)![1]!.matchAll(/'([\w-]+)':/g)].map(
       ([, name]) => name!,
     );
@@ -364,7 +537,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     it.each(['https://app.example.com', 'https://pr-7.preview.example.com'])(
       '%s may send it',
       async origin => {
-        const app = await startModule(platform, 'README.md', 'cors.module.ts', {
+        const app = await startModule(platform, 'docs/guides/cors.md', 'cors.module.ts', {
           controllers: [HelloController],
         });
         const preflight = await app.send('/', {
@@ -385,7 +558,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     );
 
     test('the page can read Retry-After on a 429', async () => {
-      const app = await startModule(platform, 'README.md', 'cors.module.ts', {
+      const app = await startModule(platform, 'docs/guides/cors.md', 'cors.module.ts', {
         controllers: [HelloController],
       });
       const headers = { Origin: 'https://app.example.com' };
@@ -399,7 +572,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
   test('answers.controller.ts resumes behind Last-Event-ID', async () => {
     const app = await start(platform, {
-      controllers: [load('README.md', 'answers.controller.ts')['AnswersController']!],
+      controllers: [load('docs/guides/sse.md', 'answers.controller.ts')['AnswersController']!],
     });
     const whole = await app.send('/answers/stream');
     expect(whole.body.match(/^(?:id|data): .*$/gm)).toEqual([
@@ -415,8 +588,21 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(rest.header('X-Content-Type-Options')).toBe('nosniff');
   });
 
+  test('the commands of the SSE guide print the whole stream, then its rest', async () => {
+    const controllers = [load('docs/guides/sse.md', 'answers.controller.ts')['AnswersController']!];
+    const app = await start(platform, { controllers });
+    const commands = block('docs/guides/sse.md', 'title=resume').text.trim().split('\n');
+    const events: string[][] = [];
+    for (const command of commands) {
+      const text = command.replace('localhost:3000', `localhost:${app.port}`);
+      const { stdout } = await promisify(execFile)('sh', ['-c', text]);
+      events.push(stdout.match(/^data: .*$/gm) ?? []);
+    }
+    expect(events).toEqual([['data: one', 'data: two', 'data: three'], ['data: three']]);
+  });
+
   test('swagger.module.ts gives Swagger UI what its page holds, and data nothing', async () => {
-    const app = await startModule(platform, 'README.md', 'swagger.module.ts', {
+    const app = await startModule(platform, 'docs/guides/swagger-ui.md', 'swagger.module.ts', {
       controllers: [HelloController],
       configure: (nest: INestApplication) => {
         SwaggerModule.setup('docs', nest, SwaggerModule.createDocument(nest, new DocumentBuilder().build()));
@@ -435,7 +621,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   test('login.service.ts', async () => {
-    const LoginService = load('README.md', 'login.service.ts')['LoginService'] as Type<{
+    const LoginService = load('docs/guides/login-attempts.md', 'login.service.ts')['LoginService'] as Type<{
       attempt(email: string): Promise<void>;
       succeeded(email: string): Promise<void>;
     }>;
@@ -464,7 +650,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   describe('app.e2e-spec.ts', () => {
-    const spec = load('README.md', 'app.e2e-spec.ts') as unknown as {
+    const spec = load('docs/guides/testing.md', 'app.e2e-spec.ts') as unknown as {
       createWithoutLimits(): Promise<INestApplication>;
       createWithClock(clock: { nowMs: number }): Promise<INestApplication>;
     };
@@ -497,7 +683,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
   test('logging.module.ts puts the ID into the lines of a request', async () => {
     // test/e2e/logging.spec.ts asks the same code, and nestjs-pino, in more ways.
-    const { LoggingModule, RequestLogger } = load('README.md', 'logging.module.ts') as Record<
+    const { LoggingModule, RequestLogger } = load('docs/guides/logging.md', 'logging.module.ts') as Record<
       'LoggingModule' | 'RequestLogger',
       Type<LoggerService>
     >;
@@ -610,7 +796,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 });
 
-test('the first command and its output', async () => {
+async function firstAnswer(): Promise<ReturnType<typeof readAnswer>> {
   const app = await startModule(EXPRESS, 'README.md', 'app.module.ts');
   const command = block('README.md', 'run=app.module.ts').text.trim();
   expect(command).toContain('localhost:3000');
@@ -618,9 +804,18 @@ test('the first command and its output', async () => {
     '-c',
     command.replace('localhost:3000', `localhost:${app.port}`),
   ]);
+  return readAnswer(stdout.replaceAll('\r', ''));
+}
+
+test('the first command and its whole output', async () => {
+  expect(await firstAnswer()).toEqual(readAnswer(block('docs/guides/headers.md', 'output').text.trimEnd()));
+});
+
+test('the README shortens that output', async () => {
+  const got = await firstAnswer();
   const printed = readAnswer(block('README.md', 'output').text.trimEnd());
-  const got = readAnswer(stdout.replaceAll('\r', ''));
-  expect(got).toEqual(printed);
+  const names = new Set(printed.headers.map(([name]) => name));
+  expect(printed).toEqual({ ...got, headers: got.headers.filter(([name]) => names.has(name)) });
 });
 
 /** An answer without what differs from run to run, whose form is checked instead. */
@@ -644,4 +839,143 @@ test('the first command installs this package', () => {
   const { name } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { name: string };
   // package.spec.ts installs the tarball.
   expect(block('README.md', 'run=install').text).toBe(`npm i ${name}\n`);
+});
+
+test('the set-up commands are scripts of package.json', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
+  expect(block('README.md', 'title=setup').text).toBe('npm ci && npm start\nnpm ci && npm test\n');
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['start', 'test']));
+});
+
+test('the Redis guide sets the variable that opens a store', () => {
+  const env = parseEnv(block('docs/guides/redis.md', 'title=.env').text) as Record<string, string>;
+  const { rateLimit } = resolveOptions({}, name => env[name]);
+  expect(rateLimit).toMatchObject({ redisUrl: 'redis://127.0.0.1:6379/0' });
+});
+
+test('lambda.ts knows the scheme and the client, whatever the client claims', async () => {
+  const log = jest.spyOn(process.stdout, 'write').mockImplementation(() => true);
+  const { handler } = load('docs/guides/deployment.md', 'lambda.ts') as unknown as {
+    handler(event: object): Promise<{ statusCode: number; headers: Record<string, string>; body: string }>;
+  };
+  const call = (sourceIp: string, headers: Record<string, string> = {}) =>
+    handler({
+      rawPath: '/',
+      rawQueryString: '',
+      headers: { host: 'api.example.com', ...headers },
+      isBase64Encoded: false,
+      requestContext: { http: { method: 'GET', sourceIp } },
+    });
+  const first = await call('203.0.113.7', { forwarded: 'for=6.6.6.6', 'x-forwarded-for': '6.6.6.6' });
+  log.mockRestore();
+  expect([first.statusCode, Buffer.from(first.body, 'base64').toString()]).toEqual([200, 'Hello World!']);
+  expect(first.headers).toMatchObject({
+    'strict-transport-security': 'max-age=31536000; includeSubDomains',
+    'x-ratelimit-remaining': '9',
+  });
+  expect((await call('203.0.113.7')).headers['x-ratelimit-remaining']).toBe('8');
+  expect((await call('203.0.113.8')).headers['x-ratelimit-remaining']).toBe('9');
+  expect((await call('203.0.113.8', { host: 'evil.example' })).statusCode).toBe(421);
+});
+
+test('the image runs as a user without privileges, and the manifest names variables that the module reads', () => {
+  const dockerfile = block('docs/guides/deployment.md', 'title=Dockerfile').text.trim().split('\n');
+  const user = dockerfile.indexOf('USER node');
+  expect(user).toBeGreaterThan(dockerfile.findIndex(line => line.startsWith('COPY --from=build')));
+  expect(dockerfile.findIndex(line => line.startsWith('CMD'))).toBeGreaterThan(user);
+  const manifest = block('docs/guides/deployment.md', 'title=deployment.yaml').text;
+  expect(manifest).toContain('runAsNonRoot: true');
+  const asked = new Set<string>();
+  resolveOptions({ auth: { identify: () => undefined } }, name => void asked.add(name));
+  const named = [...manifest.matchAll(/name: ([A-Z_]+)/g)].map(([, name]) => name!);
+  expect(named).toContain('TRUST_PROXY');
+  // The secret is read only where there are keys.
+  expect(named.filter(name => !asked.has(name))).toEqual(['AUTH_KEY_SECRET']);
+});
+
+describe('docs/guides/testing.md', () => {
+  const evaluateConfig = (title: string): Record<string, unknown> => {
+    const { text } = block('docs/guides/testing.md', `title=${title}`);
+    const source = text.replace('export default', 'return').replaceAll(/^import .*$/gm, '');
+    // oxlint-disable-next-line no-new-func typescript/no-implied-eval
+    return new Function('swc', 'defineConfig', source)(
+      { vite: () => 'swc' },
+      (config: object) => config,
+    ) as Record<string, unknown>;
+  };
+
+  test('jest.config.mjs compiles what is published as ESM only, and nothing else', () => {
+    const [pattern] = evaluateConfig('jest.config.mjs')['transformIgnorePatterns'] as [string];
+    const isCompiled = (path: string): boolean => !new RegExp(pattern).test(`/app${path}`);
+    expect(isCompiled('/node_modules/@nestjs/common/index.js')).toBe(true);
+    expect(isCompiled('/node_modules/nestjs-agent-security/dist/index.js')).toBe(true);
+    expect(isCompiled('/node_modules/rxjs/dist/cjs/index.js')).toBe(false);
+  });
+
+  test('vitest.config.mjs is a configuration', () => {
+    expect(evaluateConfig('vitest.config.mjs')).toMatchObject({ plugins: ['swc'], test: { globals: true } });
+  });
+});
+
+describe('docs/architecture.md', () => {
+  const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
+  const features = readFileSync(join(ROOT, 'src/features.ts'), 'utf8');
+  const listOf = (name: string): string[] =>
+    [...features.split(`export const ${name}`)[1]!.split('= [')[1]!.split(']')[0]!.matchAll(/\w+/g)].map(
+      ([item]) => item,
+    );
+  /** The words of the diagrams for each entry, in the order of src/features.ts. */
+  const WORDS: readonly (readonly [
+    list: string,
+    entries: readonly (readonly [entry: string, word: string])[],
+  ])[] = [
+    [
+      'CHECKS',
+      [
+        ['REQUEST_HEAD', 'head'],
+        ['HostCheck', 'host'],
+        ['OriginCheck', 'origin and CORS'],
+        ['FloodCheck', 'flood'],
+        ['URL_CHECK', 'URL'],
+        ['METHOD_CHECK', 'method'],
+        ['REPEATED_FIELDS', 'repeated fields'],
+        ['VERB_CHECK', 'verb'],
+        ['DECLARED_BODY_CHECK', 'declared body'],
+        ['DenialCheck', 'known denials'],
+      ],
+    ],
+    [
+      'STAGES',
+      [
+        ['McpStage', 'MCP'],
+        ['EndpointDetector', 'endpoint detector'],
+        ['UrlCredentialStage', 'credentials in URLs'],
+        ['CspReportStage', 'CSP reports'],
+        ['PollingStage', 'polling'],
+        ['MetadataStage', 'metadata'],
+        ['TokenEndpoint', 'token endpoint'],
+      ],
+    ],
+    [
+      'GUARDS',
+      [
+        ['TIMEOUT_GUARD', 'timeout'],
+        ['TOOL_AUDIT_GUARD', 'tool audit'],
+        ['HOST_GUARD', 'host'],
+        ['AUTH_GUARD', 'auth'],
+        ['RATE_LIMIT_GUARD', 'rate limit'],
+        ['SCOPES_GUARD', 'scopes'],
+        ['BODY_GUARD', 'body'],
+      ],
+    ],
+  ];
+
+  it.each(WORDS)('%s stands in both diagrams, in the order of src/features.ts', (list, entries) => {
+    expect(entries.map(([entry]) => entry)).toEqual(listOf(list));
+    const flatText = page.replaceAll(/<br>|│/g, ' ').replaceAll(/\s+/g, ' ');
+    const words = entries.map(([, word]) => word);
+    const isOneRun = new RegExp(words.join('(?:,| →) ?'));
+    const runs = flatText.match(new RegExp(isOneRun, 'g')) ?? [];
+    expect(runs).toHaveLength(2);
+  });
 });
