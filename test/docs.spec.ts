@@ -27,13 +27,15 @@ const PAGES = [
   'README.md',
   'SECURITY.md',
   'CONTRIBUTING.md',
-  ...readdirSync(join(ROOT, 'docs')).map(name => `docs/${name}`),
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.md'))
+    .map(name => `docs/${name.replaceAll('\\', '/')}`),
 ];
 const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.ts'))
   .map(name => ({ name, text: read(`src/${name}`) }));
-const OPTIONS = read('docs/options.md');
-const ERRORS = read('docs/errors.md');
+const OPTIONS = read('docs/reference/options.md');
+const ERRORS = read('docs/reference/errors.md');
 const README = read('README.md');
 
 /** Every match's first group, once. */
@@ -82,16 +84,12 @@ test('the options are found', () => {
   );
 });
 
-it.each(PATHS.filter(path => !isHeader(path)))('docs/options.md has a section on %s', path => {
+it.each(PATHS)('docs/reference/options.md has a section on %s', path => {
   expect(OPTIONS).toMatch(new RegExp(`^##+ \`${path.replace('.', '\\.')}\`$`, 'm'));
 });
 
-it.each(PATHS.filter(isHeader))('docs/options.md has a row on %s', path => {
-  expect(OPTIONS).toMatch(new RegExp(`^\\| \`${path.replace('headers.', '')}\` +\\|`, 'm'));
-});
-
-test('docs/options.md has no section on an option that is none', () => {
-  expect(all(OPTIONS, /^##+ `(.*)`$/gm)).toEqual(PATHS.filter(path => !isHeader(path)).toSorted());
+test('docs/reference/options.md has no section on an option that is none', () => {
+  expect(all(OPTIONS, /^###? `([a-z]\w*(?:\.\w+)?)`$/gm)).toEqual(PATHS.toSorted());
 });
 
 test('the README lists every option', () => {
@@ -125,11 +123,11 @@ describe('defaults', () => {
 
   it.each(rows)('%s: %s', (name, value) => {
     const escaped = value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    expect(OPTIONS).toMatch(new RegExp(`\`${name}(?:: [^\`]*)?\`.*\\| \`${escaped}\``));
+    expect(flat(OPTIONS)).toMatch(new RegExp(`\`${name}(?:: [^\`]*)?\`(?:(?! ### ).)*\\*\\*Default:\\*\\* \`${escaped}\``));
   });
 
   test('Permissions-Policy', () => {
-    const section = OPTIONS.split('**`permissionsPolicy`**')[1]!.split('\n\n')[0]!;
+    const section = OPTIONS.split('### `headers.permissionsPolicy`')[1]!.split('\n\n###')[0]!.split('stay off:')[1]!.split('.')[0]!;
     const features = [...section.matchAll(/`([\w-]+)`/g)].map(([, feature]) => `${feature}=()`);
     expect(features.join(', ')).toBe(new Map(headers.common).get('Permissions-Policy'));
   });
@@ -181,7 +179,7 @@ const VARIABLES = all(SOURCES.map(({ text }) => text).join('\n'), /(?:\benv\(|Va
 
 test('the variables are found', () => expect(VARIABLES).toContain('ALLOWED_HOSTS'));
 
-test('docs/options.md lists every environment variable, and no other', () => {
+test('docs/reference/options.md lists every environment variable, and no other', () => {
   expect(all(OPTIONS, /^\| `([A-Z_]+)` +\|/gm)).toEqual(VARIABLES);
 });
 
@@ -240,13 +238,13 @@ it.each([...CLASSES, 'AgentSecurityConfigError', 'CLOCK'])('the README names %s,
 
 /* ---- configuration codes ---- */
 
-test('docs/errors.md has an entry for each configuration code, and no other', () => {
+test('docs/reference/errors.md has an entry for each configuration code, and no other', () => {
   expect(all(ERRORS, /^### `(ASEC_\w+)`$/gm)).toEqual(CONFIG_ERROR_CODES.toSorted());
 });
 
 it.each(CONFIG_ERROR_CODES)('%s is thrown somewhere', code => {
   expect(
-    SOURCES.filter(({ name, text }) => !name.endsWith('config-error.ts') && text.includes(`'${code}'`)),
+    SOURCES.filter(({ name, text }) => !name.endsWith('config-error-codes.ts') && text.includes(`'${code}'`)),
   ).not.toEqual([]);
 });
 
@@ -332,9 +330,9 @@ const MISTAKES: readonly (readonly [Exclude<ConfigErrorCode, OfAnApp>, object])[
 ];
 
 const printedMessage = (code: string): string =>
-  ERRORS.split(`### \`${code}\`\n\n\`\`\`text\n`)[1]!.split('\n```')[0]!;
+  flat(ERRORS.split(`### \`${code}\`\n\n\`\`\`text\n`)[1]!.split('\n```')[0]!);
 
-it.each(MISTAKES)('%s has the message that docs/errors.md prints', (code, options) => {
+it.each(MISTAKES)('%s has the message that docs/reference/errors.md prints', (code, options) => {
   let error: AgentSecurityConfigError | undefined;
   try {
     resolveOptions(options, () => undefined);
@@ -344,7 +342,7 @@ it.each(MISTAKES)('%s has the message that docs/errors.md prints', (code, option
   expect([error?.code, error?.message]).toEqual([code, printedMessage(code)]);
 });
 
-test('ASEC_MODULE_TWICE has the message that docs/errors.md prints', async () => {
+test('ASEC_MODULE_TWICE has the message that docs/reference/errors.md prints', async () => {
   const twice = createApp(
     EXPRESS,
     { imports: [index.AgentSecurityModule.forRoot({ noStore: false })] },
@@ -357,7 +355,7 @@ test('ASEC_MODULE_TWICE has the message that docs/errors.md prints', async () =>
   });
 });
 
-test('ASEC_AUTH_ROUTE has the message that docs/errors.md prints', async () => {
+test('ASEC_AUTH_ROUTE has the message that docs/reference/errors.md prints', async () => {
   class DataController {
     read(): void {}
   }
@@ -385,12 +383,12 @@ index.AgentTool('delete_user', { impact: 'high' })(...method('remove'));
 test.each([
   ['ASEC_TOOL_TWICE', { providers: [DeletingController] }, {}],
   ['ASEC_AUDIT_FILE', {}, { audit: { file: '/nowhere/audit.log' } }],
-])('%s has the message that docs/errors.md prints', async (code, parts, options) => {
+])('%s has the message that docs/reference/errors.md prints', async (code, parts, options) => {
   const message = printedMessage(code);
   await expect(start(EXPRESS, { ...parts, options })).rejects.toMatchObject({ code, message });
 });
 
-test('ASEC_MCP_NETWORK has the message that docs/errors.md prints', async () => {
+test('ASEC_MCP_NETWORK has the message that docs/reference/errors.md prints', async () => {
   const app = await createApp(
     EXPRESS,
     { options: { mcp: { network: 'loopback' } } },
@@ -433,11 +431,11 @@ test('the problem codes are found', () => {
   );
 });
 
-it.each([...new Set([...IN_SOURCE, ...FROM_STATUS])])('docs/errors.md has the problem code %s', code => {
+it.each([...new Set([...IN_SOURCE, ...FROM_STATUS])])('docs/reference/errors.md has the problem code %s', code => {
   expect(PROBLEMS).toContain(`\`${code}\``);
 });
 
-test('docs/errors.md has no problem code that is never answered', () => {
+test('docs/reference/errors.md has no problem code that is never answered', () => {
   const members = ['violated', 'retry_after_seconds', 'plan_exceeded', 'required_scopes', 'any_of_scopes'];
   const documented = all(PROBLEMS, /`([a-z]+(?:_[a-z]+)+)`/g).filter(code => !members.includes(code));
   // 407, 411, 416, 417, 423 and 505 are no HttpStatus of their own in every release; they are their status's name.
@@ -503,10 +501,10 @@ it.each(LINKS)('%s links to %s, which is there', (page, target) => {
   );
 });
 
-describe('docs/events.md', () => {
-  test('has a row for every event, and for no other', () => {
+describe('docs/reference/events.md', () => {
+  test('has a section for every event, and for no other', () => {
     const types = all(read('src/events/security-event.ts'), /^ {2}'([a-z.-]+)': \{$/gm);
     expect(types).toContain('limit.threshold');
-    expect(all(read('docs/events.md'), /^\| `([a-z.-]+)` +\|/gm)).toEqual(types);
+    expect(all(read('docs/reference/events.md'), /^## `([a-z.-]+)`$/gm)).toEqual(types);
   });
 });

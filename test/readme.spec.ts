@@ -32,8 +32,16 @@ interface Block {
   readonly text: string;
 }
 
-const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map(name => `docs/${name}`)];
-const BLOCKS = PAGES.flatMap(readBlocks);
+const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.md'))
+    .map(name => `docs/${name.replaceAll('\\', '/')}`),
+];
+// The blocks without a title on pages of docs/reference are generated from declarations that the compiler has read.
+const BLOCKS = PAGES.flatMap(readBlocks).filter(
+  ({ file, info }) => !file.startsWith('docs/reference/') || info !== '',
+);
 
 function readBlocks(file: string): Block[] {
   const text = readFileSync(join(ROOT, file), 'utf8');
@@ -79,7 +87,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'docs/audit.md title=import.service.ts': 'type',
   'docs/audit.md title=siem.module.ts': 'start',
   'docs/csp-reports.md title=reports.service.ts': 'type',
-  'docs/errors.md title=quota.exception.ts': 'own',
+  'docs/reference/errors.md title=quota.exception.ts': 'own',
   'docs/input.md title=files.controller.ts': 'type',
   'docs/input.md title=validation.ts': 'type',
   'docs/mcp.md title=mcp.module.ts': 'type',
@@ -89,7 +97,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
   'docs/proxies.md title=nginx.conf': 'own',
   'docs/rate-limits.md title=tenants.controller.ts': 'own',
   'docs/rate-limits.md title=completions.controller.ts': 'own',
-  'docs/events.md title=alerts.service.ts': 'own',
+  'docs/reference/events.md title=alerts.service.ts': 'own',
   'docs/tools.md title=job.service.ts': 'type',
   'docs/tools.md title=users.controller.ts': 'type',
   'docs/timeouts.md title=answers.controller.ts': 'type',
@@ -97,7 +105,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own'>> = {
 };
 
 test('every block is proven', () => {
-  // The messages of docs/errors.md and the grammar of docs/rate-limits.md are compared with the code in docs.spec.ts.
+  // The messages of docs/reference/errors.md and the grammar of docs/rate-limits.md are compared with the code in docs.spec.ts.
   const named = BLOCKS.filter(({ language }) => language !== 'text' && language !== '');
   expect(named.map(({ file, info }) => `${file} ${info}`).toSorted()).toEqual(Object.keys(PROOFS).toSorted());
 });
@@ -529,7 +537,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   test('quota.exception.ts keeps its members', async () => {
-    const { PlanExceededException } = load('docs/errors.md', 'quota.exception.ts');
+    const { PlanExceededException } = load('docs/reference/errors.md', 'quota.exception.ts');
 
     @Controller()
     class PlanController {
@@ -582,7 +590,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   test('alerts.service.ts hears of a budget that is nearly spent', async () => {
     const app = await start(platform, {
       controllers: [WatchedController],
-      providers: [load('docs/events.md', 'alerts.service.ts')['AlertsService']!],
+      providers: [load('docs/reference/events.md', 'alerts.service.ts')['AlertsService']!],
     });
     await app.send('/watched');
     expect(app.logger.find('127.0.0.1 has used 50 % of 2-per-minute', 'warn')).toHaveLength(1);

@@ -11,7 +11,7 @@ export interface ProblemDetails {
   readonly status: number;
   /** What went wrong this time, for people. */
   readonly detail?: string;
-  /** What went wrong, for programs: stable, in `docs/errors.md`. */
+  /** What went wrong, for programs: stable, listed in docs/reference/errors.md. */
   readonly code: string;
   /** The same ID that the response's header carries. */
   readonly requestId?: string;

@@ -28,7 +28,7 @@ export interface CorsOptions {
   credentials?: boolean;
   /** Methods that a preflight grants. Case counts. @default GET, HEAD, POST, PUT, PATCH, DELETE */
   methods?: readonly string[];
-  /** Request headers that a preflight grants, in place of the default list. @default what agents send: see docs/options.md */
+  /** Request headers that a preflight grants, in place of the default list. @default what agents send: see docs/reference/options.md */
   allowedHeaders?: readonly string[];
   /** Response headers that scripts may read, in place of the default list. @default the ones this module sends */
   exposedHeaders?: readonly string[];
