@@ -26,41 +26,131 @@ import type { WebSocketsOptions } from './websockets/websockets.options.js';
 
 /** Options of `AgentSecurityModule`. A feature that is set to `false` is off. Options win over the environment, the environment over defaults. */
 export interface AgentSecurityOptions {
-  /** The hosts that requests may name. Environment: `ALLOWED_HOSTS`. @default loopback names */
+  /**
+   * The hosts that requests may name. `false` switches the check off; a list is short for `{ allow: [...] }`.
+   *
+   * Checked before a body is read: a missing, malformed or repeated host, and one that disagrees with an absolute-form target, get 400
+   * `host_invalid`; a valid host that is not listed gets 421 `host_not_allowed`. The log line names the host and the setting to change;
+   * the response repeats neither. At most one such line is logged a second.
+   * @default loopback names
+   * @see RFC 9110 section 7.2, RFC 9112 section 3.2
+   */
   hosts?: false | readonly string[] | HostsOptions;
-  /** Which origins may read answers and change state. Environment: `CORS_ORIGINS`, `CORS_CREDENTIALS`, `CORS_MAX_AGE`. @default none */
+  /**
+   * Which origins may read responses and change state. `false` leaves CORS to another layer.
+   *
+   * A preflight from an allowed origin gets 204, from any other 403 without `Access-Control-*` headers. A request that may change state
+   * (any method but GET, HEAD and OPTIONS) from an origin that is not allowed gets 403 `origin_not_allowed` before its handler runs,
+   * also where only `Sec-Fetch-Site` (`cross-site` or `same-site`) tells. Requests without both headers do not come from a page and
+   * pass; so does an `Origin` that is the request's own host. Every response carries `Vary: Origin`, unless `origins` is `'*'`.
+   *
+   * `Access-Control-*` headers of another layer are not sent: not those of `app.enableCors()`, `cors` or `@fastify/cors`, not those of
+   * a handler, and not `*`. An allowed origin gets the module's headers in their place.
+   * @default no cross-origin reader
+   * @see Fetch standard, CORS protocol
+   */
   cors?: false | CorsOptions;
-  /** Security headers on every response. @default the strict API set */
+  /**
+   * Security headers on every response, under the names of Nest's `SecurityHeadersOptions`. `false` sends none of them.
+   * `@SecurityHeaders()` overrides them for a route, option by option. A header that a handler sets itself is left alone.
+   * @default the strict API set below
+   */
   headers?: false | SecurityHeadersOptions;
-  /** `Cache-Control: no-store` unless the handler chose. @default true */
+  /**
+   * Sends `Cache-Control: no-store` on every response whose handler did not set `Cache-Control` itself. `@NoStore()` forces it on a
+   * route, `@NoStore(false)` leaves the header to the handler.
+   *
+   * A response with a status of 400 or above gets `no-store` in any case, and `Expires`, `Surrogate-Control`, `CDN-Cache-Control` and
+   * the like (RFC 9213) are removed: a handler sets them for its answer, not for the error that it throws. To let caches keep the
+   * errors of a route, write `@NoStore({ errors: false })`: the route's own headers are then sent on its errors too, which carry a
+   * request ID. `noStore: false` leaves all cache headers to the app, also those of errors.
+   *
+   * Danger: shared caches keep answers to requests with `X-API-Key`; only `Authorization` prevents that (RFC 9111 section 3.5).
+   * @default true
+   * @see RFC 9111 section 5.2.2.5
+   */
   noStore?: boolean;
-  /** An ID for each request. @default X-Request-ID */
+  /**
+   * An ID for each request: on every response, in every problem body, on `req.id` and through `@RequestId()`. `false` for none.
+   * @default the header `X-Request-ID`
+   */
   requestId?: false | RequestIdOptions;
-  /** Limits per client, and the flood limit per address. Environment: `RATE_LIMIT`. @default 10/second and 100/minute */
+  /**
+   * Limits per client, and the flood limit per address. `false` for none; `RateLimiter` stays for programmatic limiting. See
+   * docs/rate-limits.md.
+   * @default 10/second and 100/minute per client
+   */
   rateLimit?: false | RateLimitOptions;
-  /** Which proxies may speak for their clients. Environment: `TRUST_PROXY`. @default none */
+  /**
+   * The trusted proxies, whose forwarded headers count (`X-Forwarded-For`, `Forwarded`, `X-Forwarded-Proto`, `X-Forwarded-Host`): a
+   * number of hops, addresses and networks (`'10.0.0.0/8'`, `'loopback'`, `'linklocal'`, `'uniquelocal'`; a list, or comma-separated),
+   * or a function `(address, hop) => boolean`. It replaces the platform's own setting. `true` and networks that cover every address
+   * stop the start-up: each client could choose its own address.
+   *
+   * Danger: a hop count that is too high trusts a position that clients write. See docs/proxies.md. Environment: `TRUST_PROXY`.
+   * @default false: the address of the peer
+   * @see RFC 7239
+   */
   trustProxy?: TrustProxyOption;
-  /** Errors as problem+json. @default on */
+  /**
+   * Errors as `application/problem+json`. `false` leaves errors to Nest; answers given before routing stay problems.
+   * @default on
+   * @see RFC 9457
+   */
   errors?: false | ErrorsOptions;
-  /** Bounds on request bodies. @default 10 MiB, JSON 64 levels deep, no key twice */
+  /**
+   * Bounds on request bodies. `false` for none of this module; those of the parser stay. See docs/input.md.
+   * @default 10 MiB, JSON 64 levels deep, no key twice
+   */
   body?: false | BodyOptions;
-  /** MCP endpoints, judged before routing. @default off */
+  /**
+   * Protection of MCP endpoints before routing. See docs/mcp.md. Without it, or with `false`, an endpoint is a route like any other;
+   * `false` also switches off the warning about it.
+   * @default off
+   */
   mcp?: false | McpOptions;
-  /** Handshakes of WebSockets; their messages are limited by `rateLimit.messages`. @default as every other request */
+  /**
+   * Checks of WebSocket handshakes. Messages are limited by `rateLimit.messages`. See docs/websockets.md.
+   * @default the checks of every other request
+   */
   webSockets?: WebSocketsOptions;
-  /** A verified agent behind each request. `true` takes all of it from the environment. @default off */
+  /**
+   * Authentication of agents. When it is on, every route needs a verified agent unless it is `@Public()`. `true` reads everything from
+   * the environment. See docs/authentication.md.
+   * @default off
+   */
   auth?: boolean | AuthOptions;
-  /** Who may call the tools that `@AgentTool()` and MCP endpoints offer. @default what each tool declares */
+  /**
+   * Which agents may call the tools that `@AgentTool()` and MCP endpoints offer. `false` enforces nothing, also not what `@AgentTool()`
+   * declares. See docs/tools.md.
+   * @default what each tool declares
+   */
   tools?: false | ToolsOptions;
-  /** Calls of tools on record. Environment: `AUDIT_FILE`, `AUDIT_KEY`. @default in Nest's log */
+  /** Audit records of tool calls. `false` writes none. See docs/audit.md. @default in Nest's log */
   audit?: false | AuditOptions;
-  /** Bounds on URLs, and no path that two readers take for different ones. @default 8192 characters */
+  /**
+   * Bounds on URLs. An ambiguous path gets 400 `url_invalid`, on Express and Fastify alike. `false` for no check. See
+   * docs/input.md#paths.
+   * @default 8192 characters, no ambiguous path
+   */
   url?: false | UrlOptions;
-  /** The methods that the app answers; others get 405. @default every method but TRACE */
+  /**
+   * The methods that the app answers; any other gets 405 `method_not_allowed` with `Allow`. `HEAD` comes with `GET`; preflights are
+   * always answered. Lower case, methods that Node does not know, `TRACE`, `CONNECT` and an empty list stop the start-up.
+   * @default every method but `TRACE`
+   */
   methods?: readonly string[];
-  /** How long requests may take to come, handlers to answer, and streams to be silent. @default none for handlers */
+  /**
+   * How long requests may take to arrive, handlers to answer, and streams to stay silent. `false` for no limit of this module; a time
+   * is short for `{ handler }`. A time is a number of milliseconds or text: `'500ms'`, `'30s'`, `'5min'`, `'1h'`; `false` is none. See
+   * docs/timeouts.md.
+   * @default limits of the server; none for handlers
+   */
   timeout?: false | number | string | TimeoutOptions;
-  /** Collects browsers' reports of violated policies, and asks for them in the policies. @default off */
+  /**
+   * Collects the reports that browsers send of violated policies, and asks for them in the policies. See docs/csp-reports.md.
+   * @default off
+   */
   cspReports?: boolean | CspReportsOptions;
 }
 

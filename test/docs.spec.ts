@@ -123,11 +123,16 @@ describe('defaults', () => {
 
   it.each(rows)('%s: %s', (name, value) => {
     const escaped = value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    expect(flat(OPTIONS)).toMatch(new RegExp(`\`${name}(?:: [^\`]*)?\`(?:(?! ### ).)*\\*\\*Default:\\*\\* \`${escaped}\``));
+    expect(flat(OPTIONS)).toMatch(
+      new RegExp(`\`${name}(?:: [^\`]*)?\`(?:(?! ### ).)*\\*\\*Default:\\*\\* \`${escaped}\``),
+    );
   });
 
   test('Permissions-Policy', () => {
-    const section = OPTIONS.split('### `headers.permissionsPolicy`')[1]!.split('\n\n###')[0]!.split('stay off:')[1]!.split('.')[0]!;
+    const section = OPTIONS.split('### `headers.permissionsPolicy`')[1]!
+      .split('\n\n###')[0]!
+      .split('stay off:')[1]!
+      .split('.')[0]!;
     const features = [...section.matchAll(/`([\w-]+)`/g)].map(([, feature]) => `${feature}=()`);
     expect(features.join(', ')).toBe(new Map(headers.common).get('Permissions-Policy'));
   });
@@ -431,9 +436,12 @@ test('the problem codes are found', () => {
   );
 });
 
-it.each([...new Set([...IN_SOURCE, ...FROM_STATUS])])('docs/reference/errors.md has the problem code %s', code => {
-  expect(PROBLEMS).toContain(`\`${code}\``);
-});
+it.each([...new Set([...IN_SOURCE, ...FROM_STATUS])])(
+  'docs/reference/errors.md has the problem code %s',
+  code => {
+    expect(PROBLEMS).toContain(`\`${code}\``);
+  },
+);
 
 test('docs/reference/errors.md has no problem code that is never answered', () => {
   const members = ['violated', 'retry_after_seconds', 'plan_exceeded', 'required_scopes', 'any_of_scopes'];

@@ -16,7 +16,9 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 /** The pages that the script writes for a copy of the repository, by name. */
 function generate(root: string, name: string): Map<string, string> {
   const out = join(scratch, name);
-  execFileSync(process.execPath, [SCRIPT, '--root', root, '--out', out], { stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync(process.execPath, [SCRIPT, '--root', root, '--out', out], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   return new Map(readdirSync(out).map(page => [page, readFileSync(join(out, page), 'utf8')]));
 }
 
@@ -44,9 +46,12 @@ test('the pages of docs/reference are those that the docstrings give. If not, ru
 });
 
 test('a docstring that changes makes its page differ', () => {
-  const root = change('changed', 'events/security-event.ts', 'export interface SecurityEventMap {', (
-    "$&\n  /** A planted event. */\n  'planted.event': {\n    /** Its field. */\n    readonly seed: number;\n  };"
-  ));
+  const root = change(
+    'changed',
+    'events/security-event.ts',
+    'export interface SecurityEventMap {',
+    "$&\n  /** A planted event. */\n  'planted.event': {\n    /** Its field. */\n    readonly seed: number;\n  };",
+  );
   const events = generate(root, 'changed-pages').get('events.md');
   expect(events).toContain('## `planted.event`\n\nA planted event.\n\n- `seed` (`number`): Its field.');
 });
@@ -54,7 +59,7 @@ test('a docstring that changes makes its page differ', () => {
 test.each([
   [
     'a problem code that ProblemCodes does not describe',
-    "export type ProblemCode = keyof ProblemCodes;",
+    'export type ProblemCode = keyof ProblemCodes;',
     "$&export const PLANTED = { code: 'planted_code' };",
     /Describe in ProblemCodes.*planted_code/,
   ],

@@ -48,9 +48,9 @@ function readDecorator(node) {
   if (ts.isFunctionDeclaration(node))
     return { parameters: given(node.parameters), place: placeOf(node.type) };
   const call = node.initializer;
-  if (/createParamDecorator$/.test(call.expression?.getText() ?? ''))
+  if (call.expression?.getText().endsWith('createParamDecorator'))
     return { parameters: '', place: 'parameter' };
-  if (/createDecorator$/.test(call.expression.getText()))
+  if (call.expression.getText().endsWith('createDecorator'))
     return { parameters: `value: ${textOf(call.typeArguments[0])}`, place: 'any' };
   return { parameters: given(call.arguments[0].parameters), place: placeOf(node.type) };
 }

@@ -12,6 +12,9 @@ export function optionsPage(source) {
   const shared = new Set([...uses].filter(([, count]) => count > 1).map(([name]) => name));
   for (const name of exportedOptions(source))
     if (!uses.has(name) || isOfDecorator(source, name)) shared.add(name);
+  // What a feature itself takes stands under the feature.
+  for (const inner of root.members.flatMap(member => optionTypes(source, member)))
+    shared.delete(inner.name.text);
   const variables = [];
   const context = { source, shared, variables };
   const options = sections(context, root, '', '##');
@@ -42,7 +45,8 @@ function exportedOptions(source) {
     .flatMap(file => source.exportsOf(file))
     .map(({ name }) => name)
     .filter(
-      name => source.find(name) !== undefined && isOptions(source.find(name)) && !/^AgentSecurity/.test(name),
+      name =>
+        source.find(name) !== undefined && isOptions(source.find(name)) && !name.startsWith('AgentSecurity'),
     );
 }
 

@@ -15,33 +15,51 @@ import { normalizeKey } from './secret-names.js';
 
 export interface AuditOptions {
   /**
-   * A file that records are appended to, each line bound to the one before it: `npx nestjs-agent-security audit verify FILE` finds a line
-   * that was changed, removed or moved, and a tail that was cut. One process a file. Environment: `AUDIT_FILE`.
+   * A file that records are appended to, each line bound to the one before it. `npx nestjs-agent-security audit verify FILE` finds a
+   * line that was changed, removed or moved, and a truncated end. One process a file. A file that another process has open, that cannot
+   * be written, that another user owns or can write, or that does not continue its chain stops the start-up. Environment: `AUDIT_FILE`.
    * @default none
    */
   file?: string;
   /**
-   * The secret of the chain, of at least 32 characters. Without it, whoever can write the file can also make a new chain. Environment:
-   * `AUDIT_KEY`.
+   * The secret of the chain (HMAC-SHA-256), at least 32 characters.
+   *
+   * Danger: without it, a process that can write the file can make a new chain that looks whole. Environment: `AUDIT_KEY`.
    * @default none: plain SHA-256
    */
   key?: string;
-  /** A file of this size is set aside as FILE.<its first line's number>, and the chain goes on in a new one. @default 100 MiB */
+  /**
+   * A file of this size is renamed to `FILE.<number of its first line>`, and the chain continues in a new one.
+   * @default 104857600 (100 MiB)
+   */
   maxFileBytes?: number;
-  /** Records in Nest's log: `true` as one line of JSON, `'object'` as an object, for loggers such as pino. @default true without a file and sinks */
+  /**
+   * Writes records to Nest's log, under the context `AgentAudit`: `true` as one line of JSON, `'object'` as an object, for loggers such
+   * as pino.
+   * @default true without a file and sinks, else `false`
+   */
   logger?: boolean | 'object';
-  /** Sinks of your own. @default [] */
+  /** Sinks of your own: objects with a `name` and `write(lines)`, and `open()` and `close()` where they need them. @default [] */
   sinks?: readonly AuditSink[];
-  /** Names of parameters that are not shown, at any depth, beside passwords, secrets, tokens and their like. @default [] */
+  /**
+   * Names of parameters that are not shown, at any depth, beside passwords, secrets, tokens and the like. Case, `_` and `-` do not
+   * matter.
+   * @default []
+   */
   redactKeys?: readonly string[];
-  /** What is replaced wherever it stands in a text, beside keys, tokens and card numbers. @default [] */
+  /**
+   * Regular expressions whose matches are replaced in every text, beside keys, tokens and card numbers.
+   *
+   * Danger: they run on what clients send. An expression that backtracks can block the process.
+   * @default []
+   */
   redactPatterns?: readonly RegExp[];
-  /** How many characters the parameters of one record may take. @default 16384 */
+  /** About how many characters the parameters of one record may take. `0` shows none. @default 16384 */
   maxParamsChars?: number;
   /**
-   * How many records may wait for a sink, and no more than 64 MiB of them. At three quarters records of impact `'low'` are dropped and
-   * counted; when it is full, calls of a higher impact are refused with 503. Records of rejections fill an eighth at most, and are counted
-   * beyond it.
+   * How many records may wait for a sink, and no more than 64 MiB of them. At three quarters, records of impact `'low'` are dropped and
+   * counted; when it is full, calls of a higher impact get 503 `audit_unavailable`. Records of rejections fill an eighth at most, and
+   * are counted beyond it.
    * @default 10000
    */
   maxQueued?: number;

@@ -15,15 +15,20 @@ import { KeyBookStore } from './key-book-store.js';
 import { KeyDigests, MIN_PEPPER_LENGTH } from './key-digest.js';
 
 export interface ApiKeysOptions {
-  /** Where the keys are: an object with `find(id)`. Excludes `file` and `book`. */
+  /** An object with `find(id)` that has the keys. Excludes `file` and `book`. @default none */
   store?: ApiKeyStore;
-  /** The JSON file that `npx nestjs-agent-security keys` writes. It is watched. Environment: `AUTH_KEYS_FILE`. */
+  /**
+   * The path of the JSON file that `npx nestjs-agent-security keys` writes. The file is watched. Environment: `AUTH_KEYS_FILE`.
+   * @default none
+   */
   file?: string;
-  /** The content of such a file, from a secrets manager. Environment: `AUTH_API_KEYS`, as JSON. */
+  /** The content of such a file, from a secrets manager; as JSON in the variable. Environment: `AUTH_API_KEYS`. @default none */
   book?: KeyBook;
   /**
-   * What digests of keys are made with, at least 32 characters each; several, the newest first, while keys of an older one
-   * are in use. Environment: `AUTH_KEY_SECRET`, separated by commas.
+   * The secret of key digests, at least 32 characters; several, the newest first, while keys of an older one are in use (separated by
+   * commas in the variable). Without its secret no key verifies: keep it apart from the keys, and keep the old one in the list until
+   * its keys are gone. Environment: `AUTH_KEY_SECRET`.
+   * @default none
    */
   secret?: string | readonly string[];
   /** What keys begin with, so that secret scanners find them. @default 'ask' */

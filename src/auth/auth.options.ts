@@ -47,30 +47,75 @@ export type Identify = (
 ) => IdentifiedAgent | undefined | Promise<IdentifiedAgent | undefined>;
 
 export interface AuthOptions {
-  /** API keys. `false` takes none, whatever the environment says. @default what the environment names */
+  /**
+   * Where API keys are kept and how they are digested. `false` takes none, whatever the environment says. Two locations at once, a file
+   * that is missing or broken at start-up, and a short secret stop the start-up.
+   * @default what the environment names
+   */
   apiKeys?: false | ApiKeysOptions;
-  /** Signed tokens of another issuer (RFC 9068). @default none */
+  /**
+   * Accepts signed tokens of another issuer (RFC 9068). See docs/authentication.md#tokens. No `algorithms`, secrets beside public keys,
+   * weak keys, and a `jwksUri` that is neither https nor loopback stop the start-up.
+   *
+   * Danger: an issuer names agents, and its IDs are those of your API keys if they are equal. Where it must not, rename them in
+   * `agent`.
+   * @default none
+   */
   tokens?: false | TokensOptions;
-  /** Gives agents short-lived tokens for their keys (OAuth 2.0 client credentials), and takes these tokens. @default none */
+  /**
+   * Gives agents tokens of 5 to 15 minutes for their API keys (OAuth 2.0 client credentials), with JWKS and metadata at their
+   * well-known paths. These tokens are accepted without `auth.tokens`. No `issuer`, no `signingKeys`, a lifetime outside 5 to 15
+   * minutes, and no API keys stop the start-up.
+   * @default none
+   */
   tokenEndpoint?: false | TokenEndpointOptions;
-  /** The app's own authentication. @default none */
+  /**
+   * The app's own authentication: `(request, context) => agent | undefined`. It is called where a request carries no credential of a
+   * kind that is configured here. An `UnauthorizedException` says that there was a credential and it is invalid.
+   *
+   * Note: it runs before the app's own guards. Middleware has run by then; a Passport guard on the route has not.
+   * @default none
+   */
   identify?: Identify;
-  /** How many bad credentials an address may send; `false` for any number. @default '10/minute' */
+  /**
+   * How many invalid credentials an address may send before further ones get 429: one limit, or `false` for any number. A valid
+   * credential is accepted however many have failed; a missing one is no attempt.
+   * @default '10/minute'
+   */
   failedAttempts?: false | string;
-  /** What challenges call this API. @default 'api' */
+  /** The name of this API in the `WWW-Authenticate` challenge. @default 'api' */
   realm?: string;
   /**
-   * The URL of this API: what tokens must name in `aud`, and what its metadata describes (RFC 8707, RFC 9728).
-   * @default the first of `tokenEndpoint.resources`
+   * The URL of this API (RFC 8707, RFC 9728): https without fragment; http for loopback names only. Tokens of `auth.tokenEndpoint` must
+   * name it in `aud`, and so must those of `auth.tokens` unless `audience` is set. The metadata describes it.
+   *
+   * Note: URLs are compared as they are written. `https://api.example.com` and `https://api.example.com/mcp` are two resources, and a
+   * token for one is rejected by the other.
+   * @default the first of `tokenEndpoint.resources`; none without a token endpoint
    */
   resource?: string;
-  /** The URL of its metadata, which challenges name. @default the well-known path of `resource` */
+  /**
+   * The URL of the protected resource metadata, which challenges name as `resource_metadata`.
+   * @default the well-known path of `resource`; none without it
+   */
   resourceMetadata?: string;
-  /** Query parameters that are refused on every path. @default ['api_key', 'access_token', 'token'] */
+  /**
+   * Query parameters that get 400 `credential_in_url`, on every path and before loggers. Case and encoding do not matter. An app with a
+   * `token` parameter of its own (a link in a mail) must leave it out of the list.
+   * @default ['api_key', 'access_token', 'token']
+   */
   urlParameters?: readonly string[];
-  /** Exact paths of WebSockets that need no agent. @default [] */
+  /**
+   * Exact paths on which a WebSocket may be opened without a credential. An invalid credential is rejected there too. No patterns,
+   * parameters or queries. Gateways have no global prefix.
+   * @default []
+   */
   publicPaths?: readonly string[];
-  /** Describes schemes and refusals in documents of @nestjs/swagger, where it is installed. @default true */
+  /**
+   * Adds the security schemes and the 401, 403 and 429 responses of each route to documents of `@nestjs/swagger`, where it is
+   * installed.
+   * @default true
+   */
   openapi?: boolean;
 }
 

@@ -9,19 +9,34 @@ import {
 
 export interface BodyOptions {
   /**
-   * The largest body, in bytes or as text (`'512kb'`, `'10mb'`; 1 kb is 1024 bytes): one that declares more is answered with 413 before
-   * it is read, one that declares nothing (chunked) as soon as more has come. The body parser's own limit (Express 100 kB, Fastify
-   * 1 MiB) holds as well.
+   * The largest body, in bytes or as text (`'512kb'`, `'10mb'`; 1 kb is 1024 bytes). A request that declares more gets 413
+   * `body_too_large` before its body is read, a request that declares no length (chunked) as soon as more has come. `@MaxBody()`
+   * narrows it for a route.
+   *
+   * Note: the platform's parser has a limit of its own (Express 100 kB, Fastify 1 MiB), which holds as well.
    * @default '10mb'
    */
   maxBytes?: number | string;
-  /** How deep JSON may nest: deeper is answered with 400 before guards of yours and handlers. @default 64 */
+  /**
+   * How deep JSON may nest. Deeper JSON gets 400 `body_invalid` before the app's guards and handlers, and so does a prototype-polluting
+   * key (`__proto__`, or `constructor` with a `prototype`).
+   * @default 64
+   */
   maxDepth?: number;
-  /** How many keys the objects of a JSON body may have together: more is answered with 400. @default 10000 */
+  /**
+   * How many keys the objects of a JSON body, or a form, may have together. More get 400 `body_invalid`. An endpoint that takes
+   * thousands of records at once needs more.
+   * @default 10000
+   */
   maxKeys?: number;
   /**
-   * What becomes of JSON with two equal keys in one object: `'reject'` answers 400, `'allow'` leaves the last to the handler, as the
-   * parsers do. @default 'reject' @see RFC 8259 section 4
+   * `'reject'` answers JSON with two equal keys in one object with 400 `body_invalid`; `'allow'` leaves the last of them to the
+   * handler, as the parsers do.
+   *
+   * Danger of `'allow'`: a gateway, a scanner or a log in front may have read the first key. The check takes about half as long as
+   * parsing.
+   * @default 'reject'
+   * @see RFC 8259 section 4
    */
   duplicateKeys?: 'reject' | 'allow';
 }

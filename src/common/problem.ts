@@ -1,5 +1,6 @@
 /* The one error body of the app: RFC 9457 (problem details), with members that programs can act on. */
 import { STATUS_CODES } from 'node:http';
+import type { ProblemCode } from './problem-codes.js';
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
@@ -12,7 +13,7 @@ export interface ProblemDetails {
   /** What went wrong this time, for people. */
   readonly detail?: string;
   /** What went wrong, for programs: stable, listed in docs/reference/errors.md. */
-  readonly code: string;
+  readonly code: ProblemCode | (string & {});
   /** The same ID that the response's header carries. */
   readonly requestId?: string;
   readonly [member: string]: unknown;

@@ -15,24 +15,50 @@ import { readOrigin } from './origin.js';
 
 export interface CorsOptions {
   /**
-   * Origins whose scripts may read answers, exactly as browsers send them: `https://app.example.com`, or
-   * `https://*.example.com` for every subdomain. `'*'` (or `['*']`) is for public data: with `credentials` it stops the
-   * start-up. `'null'` is any sandboxed page anywhere, and has to be listed to be let in.
-   * @default [] (environment: `CORS_ORIGINS`)
+   * Origins whose pages may read responses and change state, exactly as browsers send them (`https://app.example.com`, a port only if
+   * it is not the default), or `https://*.example.com` for every subdomain. `'*'` is for public data: it makes the data of the whole
+   * app public. Paths, a trailing slash, wildcards over a whole top-level domain or an address, and `'*'` beside other origins or with
+   * `credentials` stop the start-up.
+   *
+   * Danger: `'null'` is every sandboxed page and local file anywhere; it is rejected unless listed. With `'*'`, requests of any page
+   * may change state. Environment: `CORS_ORIGINS`.
+   * @default []
    */
   origins?: readonly string[] | '*';
   /**
-   * Lets scripts send cookies and TLS certificates. An `Authorization` or `X-API-Key` header does not need it.
-   * @default false (environment: `CORS_CREDENTIALS`)
+   * Lets pages of allowed origins send cookies and TLS certificates. An `Authorization` or `X-API-Key` header does not need it.
+   * Environment: `CORS_CREDENTIALS`.
+   * @default false
    */
   credentials?: boolean;
-  /** Methods that a preflight grants. Case counts. @default GET, HEAD, POST, PUT, PATCH, DELETE */
+  /**
+   * The methods that a preflight grants. They are case-sensitive: lower case stops the start-up, and so do `CONNECT`, `TRACE` and
+   * `TRACK`.
+   * @default `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`
+   */
   methods?: readonly string[];
-  /** Request headers that a preflight grants, in place of the default list. @default what agents send: see docs/reference/options.md */
+  /**
+   * The request headers that a preflight grants, in place of the default list. Headers that no script may set (`Cookie`, `Host`,
+   * `Sec-*`, …) stop the start-up, and so does `'*'` with credentials, which browsers read as a name. `requestId.header` is part of the
+   * default.
+   *
+   * Note: `'*'` never covers `Authorization`.
+   * @default `Authorization`, `Content-Type`, `Accept`, `Cache-Control`, `X-API-Key`, `X-Request-ID`, `Idempotency-Key`,
+   * `Last-Event-ID`, `traceparent`, `tracestate`, `Mcp-Session-Id`, `MCP-Protocol-Version`, `Mcp-Method`, `Mcp-Name`
+   */
   allowedHeaders?: readonly string[];
-  /** Response headers that scripts may read, in place of the default list. @default the ones this module sends */
+  /**
+   * The response headers that pages may read, in place of the default list. `Set-Cookie`, which no script may read, and `'*'` with
+   * credentials stop the start-up.
+   * @default the request ID's header, `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `X-RateLimit-Reset`, `RateLimit`,
+   * `RateLimit-Policy`, `Retry-After`, `WWW-Authenticate`, `X-Token-Expired`, `Mcp-Session-Id`
+   */
   exposedHeaders?: readonly string[];
-  /** Seconds that a browser may remember a preflight. @default 600 (environment: `CORS_MAX_AGE`) */
+  /**
+   * How many seconds a browser may remember a preflight, from 0 to 86400. Browsers cap it: WebKit at 600, Chromium at 7200, Firefox at
+   * 86400. Environment: `CORS_MAX_AGE`.
+   * @default 600
+   */
   maxAge?: number;
 }
 

@@ -1,7 +1,11 @@
 import { readInteger, readObject, readString, receivedError } from '../common/read-options.js';
 
 export interface CspReportsOptions {
-  /** Where browsers send their reports: an exact path, outside of any global prefix. @default '/.well-known/csp-reports' */
+  /**
+   * Where browsers send their reports, outside of any global prefix: letters, digits, `.`, `_`, `~` and `-` between slashes. Pages of
+   * every origin may send to it.
+   * @default '/.well-known/csp-reports'
+   */
   path?: string;
   /** The largest body of a report, in bytes. @default 65536 */
   maxBytes?: number;

@@ -2,8 +2,9 @@ import { readBoolean, readObject, receivedError } from '../common/read-options.j
 
 export interface ErrorsOptions {
   /**
-   * The URI in front of each problem's code, such as `https://api.example.com/problems/`.
-   * @default none: `about:blank` @see RFC 9457 section 3.1.1
+   * The URI in front of each problem's code in `type`, such as `https://api.example.com/problems/`. A 429 keeps its registered type.
+   * @default none: `about:blank`
+   * @see RFC 9457 section 3.1.1
    */
   typeBase?: string;
   /**

@@ -13,47 +13,66 @@ import { resolveReportingEndpoints } from './reporting-endpoints.js';
 type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions;
 
 /**
- * Response headers, under the names of Nest's `SecurityHeadersOptions`. `false` leaves a header out, `true` sends its
- * default, an object its settings. What a handler sets itself is left alone.
+ * For each header `false` leaves it out, `true` sends its default, an object its settings. They are on every response; a header that a
+ * handler sets itself is left alone.
+ *
+ * Content security policies take directives (`{ scriptSrc: "'self'" }`, also written `'script-src'`) or `{ directives, reportOnly,
+ * useDefaults }`. Given directives are merged over the option's defaults; `false` removes one, `true` sends one without a value. A `;`
+ * or `,` in a source stops the start-up, and so does a keyword without its quotes (`self`), which would name a host. Note: `base-uri`,
+ * `form-action` and `frame-ancestors` do not inherit from `default-src`.
  */
 export interface SecurityHeadersOptions {
-  /** For everything that is not HTML. @default default-src, base-uri, form-action, frame-ancestors 'none' */
+  /**
+   * The `Content-Security-Policy` of every response that is not HTML.
+   * @default `default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+   */
   contentSecurityPolicy?: PolicyOption;
-  /** A second policy that only reports, beside the enforced one. @default false */
+  /** `Content-Security-Policy-Report-Only`: a second policy beside the enforced one, which only reports. @default false */
   contentSecurityPolicyReportOnly?: PolicyOption;
   /**
-   * For responses whose Content-Type is HTML. An app with pages of its own gives `true` (its own files: 'self', no inline
-   * script, no framing, no plugin) or directives over that.
-   * @default the policy of everything else: an API that answers a text as HTML must not run what it says
+   * The `Content-Security-Policy` of HTML, by the `Content-Type` that is sent. For an app with pages of its own: `true` sends
+   * `default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'`, and directives are merged
+   * over that. Without it HTML gets the policy of data: an API that answers a text as HTML must not run what the text says.
+   * @default the policy of everything else
    */
   htmlContentSecurityPolicy?: PolicyOption;
-  /** @default false */
+  /** `Cross-Origin-Embedder-Policy`. @default false */
   crossOriginEmbedderPolicy?: boolean | { policy?: 'require-corp' | 'credentialless' | 'unsafe-none' };
-  /** @default same-origin */
+  /** `Cross-Origin-Opener-Policy`. @default `same-origin` */
   crossOriginOpenerPolicy?:
     | boolean
     | { policy?: 'same-origin' | 'same-origin-allow-popups' | 'noopener-allow-popups' | 'unsafe-none' };
-  /** `cross-origin` on answers to an allowed CORS origin. @default same-origin */
+  /** `Cross-Origin-Resource-Policy`. Responses to an allowed CORS origin send `cross-origin`. @default `same-origin` */
   crossOriginResourcePolicy?: boolean | { policy?: 'same-origin' | 'same-site' | 'cross-origin' };
-  /** @default false */
+  /** Sends `Origin-Agent-Cluster: ?1`. @default false */
   originAgentCluster?: boolean;
-  /** Features by name: `[]` for nobody, `'self'`, `'*'`, or origins. @default powerful features off */
+  /**
+   * `Permissions-Policy`: features by name, each `[]` (off), `'self'`, `'*'` or origins. Features that are not named stay off:
+   * `accelerometer`, `bluetooth`, `camera`, `display-capture`, `geolocation`, `gyroscope`, `hid`, `magnetometer`, `microphone`, `midi`,
+   * `payment`, `publickey-credentials-get`, `screen-wake-lock`, `serial`, `usb`, `xr-spatial-tracking`.
+   * @default powerful features off
+   */
   permissionsPolicy?: boolean | Readonly<Record<string, string | readonly string[]>>;
-  /** @default no-referrer */
+  /** `Referrer-Policy`: one policy or several. @default `no-referrer` */
   referrerPolicy?: boolean | { policy?: string | readonly string[] };
-  /** Endpoint names and their URLs, for `report-to`. @default none @see Reporting API */
+  /** `Reporting-Endpoints`: names of endpoints and their URLs, for `report-to`. @default none @see Reporting API */
   reportingEndpoints?: false | Readonly<Record<string, string>>;
-  /** Sent over HTTPS only (RFC 6797 section 7.2). @default max-age=31536000; includeSubDomains */
+  /**
+   * `Strict-Transport-Security`, sent over HTTPS only (RFC 6797 section 7.2). The client's own connection counts, read through trusted
+   * proxies: behind a proxy that terminates TLS it needs `trustProxy`. `preload` needs `includeSubDomains` and a `maxAge` of at least a
+   * year, and is a commitment that takes months to undo.
+   * @default `max-age=31536000; includeSubDomains`
+   */
   strictTransportSecurity?: boolean | { maxAge?: number; includeSubDomains?: boolean; preload?: boolean };
-  /** @default nosniff */
+  /** `X-Content-Type-Options`. @default `nosniff` */
   xContentTypeOptions?: boolean;
-  /** @default off */
+  /** `X-DNS-Prefetch-Control`. @default `off` */
   xDnsPrefetchControl?: boolean | { allow?: boolean };
-  /** @default false */
+  /** Sends `X-Download-Options: noopen`. @default false */
   xDownloadOptions?: boolean;
-  /** @default DENY */
+  /** `X-Frame-Options`. @default `DENY` */
   xFrameOptions?: boolean | { action?: 'deny' | 'sameorigin' };
-  /** @default false */
+  /** `X-Permitted-Cross-Domain-Policies`. @default false */
   xPermittedCrossDomainPolicies?:
     boolean | { permittedPolicies?: 'none' | 'master-only' | 'by-content-type' | 'all' };
   /** Removes `X-Powered-By`. @default true */

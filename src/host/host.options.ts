@@ -14,22 +14,30 @@ import { readAuthority } from '../common/authority.js';
 
 export interface HostsOptions {
   /**
-   * The hosts that requests may name. `name` matches on any port, `name:8443` on that port only, `*.example.com` every
-   * subdomain and not `example.com`. Case is ignored. Schemes, paths and `'*'` are refused.
-   * The trap: the default serves loopback names only, so a deployment must list its public name.
-   * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]'] (environment: `ALLOWED_HOSTS`)
+   * The hosts that requests may name. `name` matches on any port, `name:8443` on that port only, `*.example.com` every subdomain at any
+   * depth and not `example.com`, `[::1]` an IPv6 address in any spelling. Case and one root dot are ignored. Schemes, paths, userinfo,
+   * an empty list and `'*'` stop the start-up.
+   *
+   * Note: the default serves loopback names only, which protects a developer's machine from DNS rebinding; a deployment must list its
+   * public name. Environment: `ALLOWED_HOSTS`.
+   * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]']
    * @see RFC 9110 section 7.2
    */
   allow?: readonly string[];
   /**
-   * Exact paths that any host may ask for, such as `/healthz` for a load balancer's probe. A path with a trailing slash or
-   * in another case is another path.
+   * Exact paths that requests may name any host for, such as `/healthz` for a load balancer that probes by address. No patterns,
+   * parameters or queries.
+   *
+   * Note: they are paths of the request line, with the global prefix and the version (`/api/healthz`). `/healthz/` and `/Healthz` are
+   * other paths, though Express routes them to the same handler: they are not exempt.
    * @default []
    */
   exemptPaths?: readonly string[];
   /**
-   * Accepts every well-formed host. It gives up the protection against DNS rebinding and against poisoned links and
-   * caches; only for a server whose proxy already checks the host.
+   * Accepts every well-formed host; malformed ones are still rejected.
+   *
+   * Danger: it gives up the protection against DNS rebinding and against poisoned links and caches. Only for a server behind a proxy
+   * that already checks the host.
    * @default false
    */
   insecureAnyHost?: boolean;

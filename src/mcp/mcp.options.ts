@@ -15,43 +15,53 @@ import { type NameSet, readToolPatterns } from '../tools/name-pattern.js';
 
 export interface McpOptions {
   /**
-   * Where the MCP endpoints are, whoever mounts them: the official SDK on a route or on the raw adapter, `@rekog/mcp-nest`. A path covers
-   * itself, the same under the app's global prefix and under its URI versions, and whatever lies below. `/:tenant/mcp` covers every tenant;
-   * other patterns are refused. A path that no route answers is a warning at start-up.
+   * Where the endpoints are, one path or several, whichever library mounts them. A path covers itself, the same path under the global
+   * prefix and under URI versions, and everything below, since `app.use('/mcp', …)` takes it as well. `/:tenant/mcp` covers every
+   * tenant. Other patterns such as `/mcp/*`, escapes and queries stop the start-up.
+   *
+   * Note: a path that no route answers protects nothing. It is a warning at start-up, and so is the first answer in MCP from a path
+   * that is not covered: see docs/mcp.md#paths. The path of a `RouterModule` belongs to it.
    * @default '/mcp'
    */
   path?: string | readonly string[];
   /**
    * Pages that may call the endpoints beside those of `cors.origins` and the app's own: an origin (`'https://app.example.com'`), or a
-   * host's name for all its ports (`'localhost'`). An Origin of anybody else is answered with 403 on every method.
-   * @default []
+   * host name for all its ports (`'localhost'`). They may read the responses. Any other `Origin` gets 403, on every method.
+   * @default none
+   * @see MCP 2026-07-28, Streamable HTTP, security warning
    */
   origins?: readonly string[];
-  /** Narrows `hosts` for the endpoints. @default every host of `hosts` */
+  /** Narrows `hosts` for the endpoints; never widens it. @default every host of `hosts` */
   hosts?: readonly string[];
   /**
-   * The largest message, in bytes or as text (`'512kb'`, `'4mb'`); more is answered with 413. The trap: a body parser in front of the
-   * endpoint has its own limit (Express 100 kB, Fastify 1 MiB).
+   * The largest message, in bytes or as text (`'512kb'`), and the longest tool list that is filtered, or answer of a session. A longer
+   * message gets 413.
+   *
+   * Note: a body parser in front of the endpoint has its own limit (Express 100 kB, Fastify 1 MiB).
    * @default '4mb'
    */
   maxBytes?: number | string;
   /**
-   * Protocol revisions that the endpoints speak; another `MCP-Protocol-Version` is answered with 400.
-   * @default every published one from 2024-10-07 to 2026-07-28
+   * Protocol revisions that the endpoints accept; another `MCP-Protocol-Version` gets 400.
+   * @default `2024-10-07`, `2024-11-05`, `2025-03-26`, `2025-06-18`, `2025-11-25` and `2026-07-28`
    */
   versions?: readonly string[];
   /**
-   * Tools that may be called, and listed, without a credential, while `auth` is on: names, or patterns such as `'read_*'`.
-   * @default []: every request needs a credential
+   * Tools that may be listed and called without a credential while `auth` is on: names, or patterns such as `'read_*'`.
+   *
+   * Note: an endpoint on a controller needs `@Public()` too. With `tools.allow`, it also takes `tools.requireAgent: false` and an entry
+   * `'*'` that names the tools.
+   * @default none
    */
   publicTools?: readonly string[];
   /**
-   * From where the endpoints may be called: `'loopback'` (this machine), `'private'` (private networks too) or `'any'`. With
-   * `'loopback'`, the app does not start if its server listens on another address.
+   * The networks from which the endpoints may be called: `'loopback'`, `'private'` (private networks too) or `'any'`. With
+   * `'loopback'`, the app does not start if its server listens on another address. A peer that sends forwarded headers and is not named
+   * in `trustProxy` is rejected: see docs/mcp.md.
    * @default 'any'
    */
   network?: Network;
-  /** Asks of each request a proof that it came through a proxy that knows a secret. @default none */
+  /** Requires a signature on each request, of a proxy that knows one of `secrets`. Each signature is accepted once. @default none */
   proxyProof?: ProxyProofOptions;
 }
 

@@ -34,57 +34,78 @@ export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];
 
 export interface RateLimitOptions {
   /**
-   * One quota per client over all routes. A route's `@RateLimit()` replaces it there.
-   * @default ['10/second', '100/minute'] (environment: `RATE_LIMIT`)
+   * The quota of each client over all routes. A route's `@RateLimit()` replaces it there. `false` leaves `flood` alone. A limit of 0 or
+   * above 1000000000, a window longer than 31 days, the unit `m`, two limits of one name (also the default name of another), and a
+   * `cost` above the limit or the bucket's burst stop the start-up. Environment: `RATE_LIMIT`.
+   * @default ['10/second', '100/minute']
    */
   limits?: false | RateLimitInput | readonly RateLimitInput[];
   /**
-   * A limit per address on every request, counted in front of everything else: 404s, routes of other libraries, refused
-   * credentials. `false` switches it off.
+   * One limit per address on every request, before routing: 404s, routes of other libraries, rejected hosts, origins and credentials,
+   * preflights and WebSocket handshakes count. `false` switches it off.
+   *
+   * Note: all clients behind one address (an office, a proxy that is not trusted) share it.
    * @default '100/second'
    */
   flood?: false | string;
   /**
-   * One quota per client over all messages of its sockets, in place of `limits`. A `@RateLimit()` of a `@SubscribeMessage()` handler
-   * replaces it there. Over it, the client gets an `exception` with `retry_after_seconds`.
+   * One quota per client over all messages of its sockets, in place of `limits`. A `@RateLimit()` of a `@SubscribeMessage()` handler or
+   * of a gateway replaces it there. Over the limit, the client gets the event `exception` with `retry_after_seconds`. `false` switches
+   * it off. See docs/websockets.md.
    * @default '100/second'
    */
   messages?: false | RateLimitInput | readonly RateLimitInput[];
   /**
-   * Limits of kinds of clients, in place of the module's: `{ free: '10/minute', enterprise: '1000/minute' }`. Who is of no tier
-   * gets the module's. Needs `tier`, or `auth`: an agent's own tier counts then.
+   * Limits by tier, in place of the module's: `{ free: '10/minute', enterprise: '1000/minute' }`. A client without a tier gets the
+   * module's limits. Needs `tier`, or `auth`, whose agents have tiers.
    * @default none
    */
   tiers?: Readonly<Record<string, RateLimitInput | readonly RateLimitInput[]>>;
   /**
-   * Which tier a request is of. The trap: read it from what was verified, not from a header.
+   * Names the tier of a request. Needs `tiers`.
+   *
+   * Danger: read it from what was verified, not from a header.
    * @default with `auth`, the tier of the request's agent
    */
   tier?: (
     request: PlatformRequest,
     context: ExecutionContext,
   ) => string | undefined | Promise<string | undefined>;
-  /** Whom the module's limits belong to. @default 'client' */
+  /**
+   * The partition key of the module's limits, and of routes' limits without a key of their own. `'client'` is the verified agent with
+   * `auth`, else the address; `'address'` is the client's address, IPv6 by its /64 and IPv4-mapped IPv6 as IPv4; `'global'` is one
+   * quota for all clients. A function returns the key; an empty one falls back to the address.
+   *
+   * Danger: with an unverified header as the key, a client gets a new quota for each value that it makes up.
+   * @default 'client'
+   */
   key?: RateLimitKey;
-  /** Exact paths that are not limited, such as `/healthz`. @default [] */
+  /**
+   * Exact paths of the request line that are not limited, not by `flood` either, such as `/healthz`. The global prefix and the version
+   * belong to them.
+   * @default []
+   */
   exemptPaths?: readonly string[];
   /**
-   * Counts that several processes share: a `QuotaStore`, which judges all policies of a request together, or a storage of
-   * @nestjs/throttler's interface, which judges one after the other. `nestjs-agent-security/redis` has one for Redis.
-   * @default the Redis server of `REDIS_URL`; without it the process's own memory
+   * Counts that several processes share: a `QuotaStore`, which decides on all limits of a request together, or a storage of the
+   * interface of `@nestjs/throttler` (`ThrottlerStorage`), which decides on one after the other. `nestjs-agent-security/redis` has one
+   * for Redis.
+   *
+   * Note: `flood` stays in the process, and with a store 404s count against `flood` alone. Environment: `REDIS_URL`.
+   * @default the Redis server of `REDIS_URL`; without it, the memory of the process
    */
   store?: QuotaStore | ThrottlerStorage;
   /**
-   * What happens while the store fails or takes longer than 100 ms: `'local'` limits by the process's own counts, `'allow'`
-   * lets everything through but floods, `'deny'` answers 503.
+   * What happens while the store fails or takes longer than 100 ms: `'local'` limits by the counts of the process, `'allow'` lets
+   * everything through but floods, `'deny'` answers with 503 `limits_unavailable`.
    * @default 'local'
    */
   onStoreError?: StoreErrorPolicy;
-  /** Sends X-RateLimit-* and RateLimit on answers. A 429 carries Retry-After in any case. @default true */
+  /** Sends `X-RateLimit-*`, `RateLimit` and `RateLimit-Policy`. A 429 always carries `Retry-After`. @default true */
   headers?: boolean;
   /**
-   * Judges and counts, and refuses nobody: for trying limits on real traffic. `flood` still refuses. A single limit can be tried too:
-   * `{ limit, shadow: true }`.
+   * Shadow mode: evaluates and counts without enforcing, to try limits on real traffic. Once a minute the log says how many requests
+   * would have been rejected. `flood` is still enforced. A single limit can be in shadow mode too: `{ limit, shadow: true }`.
    * @default false
    */
   shadow?: boolean;
@@ -95,7 +116,8 @@ export interface RateLimitOptions {
    */
   partitionKeys?: boolean;
   /**
-   * Clients that one quota holds in memory. At the bound the least active give way, and nobody who has used up a limit.
+   * How many clients one quota holds in memory. At the bound, the least active clients are dropped, and never one that has used up a
+   * limit.
    * @default 250000
    */
   maxClients?: number;

@@ -2,15 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { readFunction, readObject, readString, receivedError } from '../common/read-options.js';
 
 export interface RequestIdOptions {
-  /** The header that is read and answered. @default 'X-Request-ID' */
+  /** The header that is read and sent: the name of a header, at most 64 characters. @default 'X-Request-ID' */
   header?: string;
   /**
-   * Which incoming IDs are kept: `true` for those of the default form, `false` for none, or a pattern of your own. An ID
-   * that comes twice, is longer than 128 characters or holds anything but visible ASCII is replaced in any case.
+   * Which incoming IDs are kept: `true` for those of the default form, `false` for none, or a pattern of your own. An ID that comes
+   * twice, is longer than 128 characters or has anything but visible ASCII is always replaced.
+   *
+   * Note: a pattern without `^` and `$` accepts everything that contains a match.
    * @default true: `^[\w.:@+=-]{1,128}$`
    */
   accept?: boolean | RegExp;
-  /** Makes an ID where none came. Its result must be 1 to 128 visible ASCII characters. @default a random UUID */
+  /**
+   * Makes an ID where no acceptable one came. A result that is not 1 to 128 visible ASCII characters is replaced by a UUID.
+   * @default a random UUID (version 4)
+   */
   generate?: () => string;
 }
 

@@ -6,27 +6,45 @@ type Limit = false | number | string;
 
 export interface TimeoutOptions {
   /**
-   * Until the answer begins. Beyond it the client gets 503 with `Retry-After`, the handler's `@Signal()` aborts, and what the handler
-   * answers later is dropped.
+   * How long guards and handler may take until the response begins. Beyond it the client gets 503 `handler_timeout` with `Retry-After`,
+   * the handler's `@Signal()` aborts, and its late answer is dropped. `@Timeout()` on a route or class takes precedence.
+   *
+   * Note: the handler continues until it looks at its signal.
    * @default false
    */
   handler?: Limit;
   /**
-   * How long an answer that has begun (server-sent events, a download) may send nothing. Beyond it, and at most twice as late, the
-   * connection is closed. A stream that is rarely heard of should send a comment now and then.
-   * @default '5min' on routes that `handler` limits
+   * How long a response that has begun (server-sent events, a download) may send nothing. Beyond it, and at most twice as late, its
+   * connection is closed. A stream that is mostly silent should send a comment now and then.
+   * @default '5min' on routes whose handler is limited, else none
    */
   idle?: Limit;
-  /** Until the head of a request has come (`server.headersTimeout`). @default '20s' @see Slowloris, CWE-400 */
+  /**
+   * How long the head of a request may take (`server.headersTimeout`): 408 `request_timeout`. `false` leaves the server as it is. A
+   * value that the app has set on the server itself is never loosened.
+   * @default '20s'
+   * @see CWE-400, Slowloris
+   */
   headers?: Limit;
-  /** Until a request has come whole (`server.requestTimeout`; Fastify's own default is no limit). @default '2min' */
+  /**
+   * How long a request may take to arrive whole, its body included (`server.requestTimeout`): 408 `request_timeout`. Large uploads over
+   * slow connections need more. Node's own default is 300 s; Fastify's is none.
+   * @default '2min'
+   */
   request?: Limit;
-  /** How long an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
+  /**
+   * How long an idle connection waits for its next request (`server.keepAliveTimeout`). A value below that of a proxy in front lets the
+   * proxy send into a connection that closes.
+   * @default the platform's: 5 s with Express, 72 s with Fastify
+   */
   keepAlive?: Limit;
   /**
-   * How long requests that are under way may take when the app is closed. Beyond it their connections are closed and their calls recorded as
-   * aborted.
-   * @default '8s', since Docker ends a container 10 s after it was asked to stop
+   * How long requests in flight may take when the app is closed (`app.close()`, a signal with `enableShutdownHooks()`). Beyond it their
+   * connections are closed, and tool calls on them are recorded as `aborted`. `false` for no limit.
+   *
+   * Note: a stream that never ends holds the app open for the whole time. Where the limit is longer than the time between SIGTERM and
+   * SIGKILL, nothing of what is in flight is recorded.
+   * @default '8s': Docker kills a container 10 s after SIGTERM, and sinks and stores need some of it
    */
   shutdown?: Limit;
 }

@@ -27,7 +27,7 @@ import { type DpopOptions, type ResolvedDpop, resolveDpop } from './tokens.optio
 export interface TokenEndpointOptions {
   /** The URL that names the issuer, such as `https://api.example.com`. Required. @see RFC 8414 section 2 */
   issuer: string;
-  /** @default '/oauth/token' */
+  /** The path of the endpoint, outside every prefix and version of the app. @default '/oauth/token' */
   path?: string;
   /**
    * The APIs that tokens may be issued for; the first is the default. This API accepts only those for itself: `auth.resource`, or the
@@ -41,7 +41,10 @@ export interface TokenEndpointOptions {
    * `iat`; a key signs from its `nbf` on and is published until its `exp`.
    */
   signingKeys?: SigningKeySet | { readonly file: string } | (() => SigningKeySet | Promise<SigningKeySet>);
-  /** Signs with a key that is made at start: for demonstrations. Tokens of one process are refused by every other, and after a restart. */
+  /**
+   * Signs with a key that is made at start: for demonstrations. Every other process, and the next start, rejects its tokens.
+   * @default false
+   */
   insecureEphemeralKey?: boolean;
   /** How many tokens a client may get. @default '60/minute' */
   limit?: string;

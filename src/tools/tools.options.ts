@@ -19,22 +19,25 @@ import { type AgentToolOptions, resolveToolOptions, type Tool } from './tool.js'
 
 export interface ToolsOptions {
   /**
-   * Which tools an agent may call, by its ID or a pattern of IDs: `{ 'reporting-*': ['read_*', 'export_csv'] }`. What it does not name is
-   * denied: an agent that matches no entry may call no tool. `{ '*': ['*'] }` is every agent and every tool. The exact ID wins, then the
-   * first pattern that matches. An agent's own list (`agent.tools`) narrows its entry further.
+   * Which tools an agent may call, by its ID or a pattern of IDs: `{ 'reporting-*': ['read_*', 'export_csv'] }`. The exact ID takes
+   * precedence, then the first pattern that matches. A tool that the list does not name gets 403 `tool_not_allowed`: an agent that
+   * matches no entry may call no tool, and `{}` denies every tool to every agent. `{ '*': ['*'] }` allows every agent every tool. An
+   * agent's own list (`agent.tools`) narrows its entry further.
+   *
+   * Note: with `requireAgent: false`, the entry `'*'` also covers callers without a credential. They match no other entry.
    * @default every agent may call every tool
    */
   allow?: Readonly<Record<string, readonly string[]>>;
   /**
-   * What is declared of tools that no `@AgentTool()` declares, such as those of an MCP server, by their name or a pattern: the exact name
-   * wins, then the first pattern that fits.
-   * @default nothing
+   * What `@AgentTool()` would declare (`limit`, `alertAt`, `scopes`, `impact`, `redact`) for tools that no handler declares, such as
+   * those of an MCP server, by their name or a pattern. The exact name takes precedence, then the first pattern that matches. A name
+   * that a handler declares too stops the start-up.
+   * @default none
    */
   policies?: Readonly<Record<string, AgentToolOptions>>;
   /**
-   * Whether every tool needs a verified agent. A tool with scopes always needs one. With `false` and `allow`, callers without a credential
-   * may call what the entry `'*'` of `allow` names.
-   * @default true where `allow` is given: an agent must not get around its list by leaving its credential out
+   * Whether every tool needs a verified agent: 401 `credential_missing` without one. A tool with scopes always needs one.
+   * @default `true` with `tools.allow`, since an agent must not bypass its list by leaving its credential out; else `false`
    */
   requireAgent?: boolean;
   /** A minute with so many times the usual calls of a tool by an agent raises `tool.burst`. @default 10 */

@@ -13,14 +13,18 @@ export type UrlAmbiguity = (typeof AMBIGUITIES)[number];
 
 export interface UrlOptions {
   /**
-   * The longest URL, path and query together, in characters: a longer one is answered with 414.
-   * @default 8192 @see RFC 9110 section 4.1, which asks for at least 8000
+   * The longest URL, path and query together, in characters. A longer one gets 414 `uri_too_long`. Node's own bound on the head (16
+   * KiB) holds as well.
+   * @default 8192
+   * @see RFC 9110 section 4.1, which asks for at least 8000
    */
   maxLength?: number;
   /**
-   * Ambiguous forms that are let through: `'encoded-slash'` (`%2F`), `'backslash'` (`\`, `%5C`), `'dot-segment'` (`.` and `..`),
-   * `'empty-segment'` (`//`), `'parameter'` (`;`). Danger: a proxy, a rule or a file system behind it may read another path than
-   * the router does. Control characters and bytes that are no UTF-8 stay refused.
+   * Ambiguous forms that are accepted: `'encoded-slash'` (`%2F`), `'backslash'` (`\`, `%5C`), `'dot-segment'` (`.` and `..`),
+   * `'empty-segment'` (`//`), `'parameter'` (`;`).
+   *
+   * Danger: a proxy's rule, or a file system, may then read another path than the router does. Control characters, bytes that are not
+   * UTF-8 and malformed percent-encodings stay rejected.
    * @default []
    */
   insecureAllow?: readonly UrlAmbiguity[];

@@ -2,9 +2,10 @@ import { readBoolean, readObject } from '../common/read-options.js';
 
 export interface WebSocketsOptions {
   /**
-   * Refuses handshakes that do not come over TLS with 403, those of socket.io's HTTP polling too. Behind a proxy that ends TLS, name it
-   * in `trustProxy`: without it, no handshake seems to come over TLS.
+   * Rejects handshakes that do not come over TLS with 403, also those of socket.io's HTTP polling. Behind a proxy that terminates TLS,
+   * name it in `trustProxy`: without it, no handshake seems to come over TLS.
    * @default false
+   * @see ASVS 5.0, 4.4.1
    */
   requireTls?: boolean;
 }
