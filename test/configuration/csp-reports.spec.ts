@@ -1,0 +1,22 @@
+/* Mistakes in `cspReports` that stop the start-up. */
+import { checkConfiguration } from '../support/configuration.js';
+
+checkConfiguration({
+  rows: [
+    [
+      'cspReports.path: a quote',
+      { cspReports: { path: '/a"b' } },
+      'ASEC_PATH_INVALID',
+      'cspReports.path',
+      'an exact path',
+    ],
+    [
+      'cspReports.maxBytes: too few',
+      { cspReports: { maxBytes: 1 } },
+      'ASEC_OPTION_RANGE',
+      'cspReports.maxBytes',
+      'received 1',
+    ],
+  ],
+  unknownKeys: [['cspReports.paths', { cspReports: { paths: '/x' } }, 'path']],
+});
