@@ -1,20 +1,12 @@
 /* One holder of bound tokens cannot use up the memory of DPoP proofs, without which nobody's proof is accepted. */
 import { createHash, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
-import { Controller, Get } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, SignJWT } from 'jose';
 import type { AuthOptions } from '../../src/index.js';
+import { MeController } from '../support/controllers.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
 import { AUDIENCE, EC, ISSUER, NOW_S, sign } from '../tokens/support.js';
-
-@Controller()
-class Routes {
-  @Get('me')
-  me(): string {
-    return 'me';
-  }
-}
 
 interface Pair {
   readonly publicKey: KeyObject;
@@ -28,7 +20,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   let app: RunningApp;
   const launch = async (auth: AuthOptions): Promise<void> => {
     app = await start(platform, {
-      controllers: [Routes],
+      controllers: [MeController],
       options: {
         rateLimit: { limits: '1000/minute', flood: false },
         auth: { resource: AUDIENCE, failedAttempts: false, ...auth },

@@ -2,19 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Controller, Get } from '@nestjs/common';
 import { FileKeyStore } from '../../src/index.js';
+import { HomeController } from '../support/controllers.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
-
-@Controller()
-class HomeController {
-  @Get()
-  get(): string {
-    return 'served';
-  }
-}
 
 describe.each(PLATFORMS)('a key file that is lost on %s', (_title, platform) => {
   it('stops counting after a minute, with 503 and a line in the log, and counts again when it is back', async () => {
