@@ -9,7 +9,7 @@ export const notUnit = [
   '/test/limiter/table/quota-table\\.spec\\.ts$',
   '/test/(?:docs|missing-options|package|parsers\\.properties|readme|reference)\\.spec\\.ts$',
   '/test/(?:regular-expressions|sample|secrets-in-errors)\\.spec\\.ts$',
-].map(pattern => pattern.replaceAll('/', '[\\\\/]'));
+];
 
 const { testMatch: _all, ...rest } = config;
 
