@@ -1,16 +1,14 @@
 /* Writes Markdown from docstrings. */
 
 /** A page of docs/ that a docstring names becomes a link: `docs/mcp.md#paths`. */
-const PAGE = /(?<![\w/[(`])docs\/(reference\/)?([\w-]+)\.md(#[\w-]+)?/g;
+const PAGE = /(?<![\w/[(`])docs\/([\w-]+\/)?([\w-]+)\.md(#[\w-]+)?/g;
 
 /** A docstring's text, as it stands on a page of docs/reference. */
 export const prose = text =>
-  text
-    .replace(/\{@link (\w+)\}/g, '`$1`')
-    .replace(
-      PAGE,
-      (_page, reference, name, anchor = '') => `[${name}.md](${reference ? '' : '../'}${name}.md${anchor})`,
-    );
+  text.replace(/\{@link (\w+)\}/g, '`$1`').replace(PAGE, (_page, folder = '', name, anchor = '') => {
+    const path = folder === 'reference/' ? '' : `../${folder}`;
+    return `[${name}.md](${path}${name}.md${anchor})`;
+  });
 
 /** A value that code could hold is printed as code, and so is the value in front of a remark in parentheses or behind a colon. */
 export function value(text) {
