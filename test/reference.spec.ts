@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 const ROOT = resolve(__dirname, '..');
 const SCRIPT = join(ROOT, 'scripts/generate-reference.mjs');
 
+jest.setTimeout(120_000);
+
 let scratch = '';
 beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), 'reference-'));

@@ -23,6 +23,8 @@ const withHeaders = (key: string, value: unknown): Decorator =>
  * Response headers of one controller or handler, laid over the module's `headers` option by option. A handler's are laid
  * over its class's.
  * @throws AgentSecurityConfigError when the class is defined, for an option that is not one
+ * @example
+ * @SecurityHeaders({ xFrameOptions: { action: 'sameorigin' } })
  */
 export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
   const input = readHeadersInput('@SecurityHeaders()', readGiven('@SecurityHeaders()', options));
@@ -43,6 +45,8 @@ export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
  * The Content-Security-Policy of one controller or handler, for HTML and for data: directives (`{ scriptSrc: "'self'" }`) or
  * `{ directives, reportOnly, useDefaults }`. Directives that are not named keep their strict defaults.
  * @throws AgentSecurityConfigError when the class is defined, for a directive that is not one
+ * @example
+ * @ContentSecurityPolicy({ scriptSrc: "'self'" })
  */
 export function ContentSecurityPolicy(
   policy: false | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions,
@@ -55,6 +59,8 @@ export function ContentSecurityPolicy(
 /**
  * `no-store` whatever the handler says itself. `@NoStore(false)` leaves Cache-Control to the handler; its errors keep `no-store`.
  * `@NoStore({ errors: false })` leaves it to the handler on its errors too: a shared cache may then keep an error.
+ * @example
+ * @NoStore(false)
  */
 export function NoStore(...given: [enabled?: boolean | { readonly errors: false }]): Decorator {
   return withHeaders(NO_STORE_KEY, readCaching(readArgument('@NoStore()', given, true)));

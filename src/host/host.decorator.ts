@@ -11,6 +11,8 @@ const AllowHostsMetadata = Reflector.createDecorator<readonly string[], HostPatt
  * Serves a controller or a handler for these hosts only. It narrows the module's list and never widens it: a host must be
  * in both. A handler's list replaces its class's.
  * @throws AgentSecurityConfigError when the class is defined, for a host that is not one
+ * @example
+ * @AllowHosts('admin.example.com')
  */
 export const AllowHosts = Object.assign((...hosts: string[]) => AllowHostsMetadata(hosts), {
   KEY: AllowHostsMetadata.KEY,

@@ -14,6 +14,8 @@ import { TIMEOUT_KEY, TimeoutGuard } from './timeout.guard.js';
  * How long a controller or a handler may take until its answer begins: `@Timeout('30s')`, `@Timeout({ handler: '10s', idle: '1min' })`,
  * `@Timeout(false)` for no limit. A handler's wins over its class's, which wins over `timeout` of the module.
  * @throws AgentSecurityConfigError when the class is defined, for what is no time
+ * @example
+ * @Timeout({ handler: '10s', idle: '1min' })
  */
 export function Timeout(limit: false | number | string | RouteTimeout): ClassDecorator & MethodDecorator {
   return applyDecorators(
@@ -22,7 +24,11 @@ export function Timeout(limit: false | number | string | RouteTimeout): ClassDec
   );
 }
 
-/** The request's AbortSignal: aborted when its time is over (`TimeoutError`), or when its client has gone (`AbortError`). */
+/**
+ * The request's AbortSignal: aborted when its time is over (`TimeoutError`), or when its client has gone (`AbortError`).
+ * @example
+ * report(@Signal() signal: AbortSignal) {}
+ */
 export const Signal = createParamDecorator((_data: unknown, context: ExecutionContext): AbortSignal =>
   signalOf(rawResponse(context.switchToHttp().getResponse<PlatformResponse>())),
 );
