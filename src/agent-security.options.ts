@@ -41,7 +41,7 @@ export interface AgentSecurityOptions {
    * @default no origin but the app's own (environment: `CORS_ORIGINS`, `CORS_CREDENTIALS`, `CORS_MAX_AGE`)
    */
   cors?: false | CorsOptions;
-  /** The security headers of every response. @default the strict set for APIs: see docs/options.md */
+  /** The security headers of every response. @default the strict set for APIs, listed with each header below */
   headers?: false | SecurityHeadersOptions;
   /** Sends `Cache-Control: no-store` unless the handler sets Cache-Control. `@NoStore()` overrides it. @default true */
   noStore?: boolean;

@@ -57,6 +57,7 @@ export { type Impact } from './common/impact.js';
 export { AgentSecurityConfigError, type ConfigErrorCode } from './common/config-error.js';
 export { type Timers, TIMERS } from './common/timers.js';
 export { type ProblemDetails } from './common/problem.js';
+export { type ProblemCode } from './common/problem-codes.js';
 export {
   type SecurityEvent,
   type SecurityEventMap,

@@ -171,18 +171,9 @@ function betweenFolders(imports: readonly Import[]): readonly Import[] {
 
 const MAX_LINES = 300;
 
-/** Longer files, to be split by subject. */
-const LONG_FILES: ReadonlySet<string> = new Set([
-  'rate-limit/limit-rule.ts',
-  'rate-limit/rate-limit.guard.ts',
-  'rate-limit/rate-limiter.ts',
-  'rate-limit/route-plan.ts',
-  'redis/quota-script.ts',
-]);
-
 function tooLong(files: ReadonlyMap<string, string>): readonly string[] {
   return [...files]
-    .filter(([file, text]) => text.trimEnd().split('\n').length > MAX_LINES && !LONG_FILES.has(file))
+    .filter(([file, text]) => text.trimEnd().split('\n').length > MAX_LINES)
     .map(([file]) => file);
 }
 

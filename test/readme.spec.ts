@@ -129,7 +129,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/audit.md title=import.service.ts': 'type',
   'docs/audit.md title=siem.module.ts': 'start',
   'docs/csp-reports.md title=reports.service.ts': 'type',
-  'docs/errors.md title=quota.exception.ts': 'own',
+  'docs/reference/errors.md title=quota.exception.ts': 'own',
   'docs/input.md title=files.controller.ts': 'type',
   'docs/input.md title=validation.ts': 'type',
   'docs/mcp.md title=mcp.module.ts': 'type',
@@ -137,7 +137,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/migration.md title=step4.module.ts': 'start',
   'docs/rate-limits.md title=tenants.controller.ts': 'own',
   'docs/rate-limits.md title=completions.controller.ts': 'own',
-  'docs/events.md title=alerts.service.ts': 'own',
+  'docs/reference/events.md title=alerts.service.ts': 'own',
   'docs/tools.md title=job.service.ts': 'type',
   'docs/tools.md title=users.controller.ts': 'type',
   'docs/timeouts.md title=answers.controller.ts': 'type',
@@ -145,7 +145,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
 };
 
 test('every block is proven', () => {
-  // The messages of docs/errors.md and the grammar of docs/rate-limits.md are compared with the code in docs.spec.ts.
+  // The messages of docs/reference/errors.md and the grammar of docs/rate-limits.md are compared with the code in docs.spec.ts.
   const named = BLOCKS.filter(({ language }) => language !== 'text' && language !== '');
   expect(named.map(({ file, info }) => `${file} ${info}`).toSorted()).toEqual(Object.keys(PROOFS).toSorted());
 });
@@ -370,7 +370,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       env,
       nowMs: Date.UTC(2030, 0, 1),
       out: line => output.push(line),
-      tell: () => undefined,
+      err: () => undefined,
     });
     expect([status, output.length]).toEqual([0, 1]);
 
@@ -716,7 +716,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   test('quota.exception.ts keeps its members', async () => {
-    const { PlanExceededException } = load('docs/errors.md', 'quota.exception.ts');
+    const { PlanExceededException } = load('docs/reference/errors.md', 'quota.exception.ts');
 
     @Controller()
     class PlanController {
@@ -769,7 +769,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   test('alerts.service.ts hears of a budget that is nearly spent', async () => {
     const app = await start(platform, {
       controllers: [WatchedController],
-      providers: [load('docs/events.md', 'alerts.service.ts')['AlertsService']!],
+      providers: [load('docs/reference/events.md', 'alerts.service.ts')['AlertsService']!],
     });
     await app.send('/watched');
     expect(app.logger.find('127.0.0.1 has used 50 % of 2-per-minute', 'warn')).toHaveLength(1);

@@ -1,6 +1,5 @@
 /* The documentation site: `npm run docs` builds it into docs/.vitepress/dist. Its pages are the Markdown files of the repository, so that
  * each link is the same on the site and in the repository. */
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitepress';
 
@@ -109,8 +108,6 @@ export default defineConfig({
   outDir: fileURLToPath(new URL('dist', import.meta.url)),
   cacheDir: fileURLToPath(new URL('../../node_modules/.cache/vitepress', import.meta.url)),
   rewrites: { 'README.md': 'index.md' },
-  // The pages of the reference are generated.
-  ignoreDeadLinks: existsSync(`${root}/docs/reference`) ? false : [/\/reference\//],
   lastUpdated: false,
   markdown: { html: false, anchor: { slugify }, config: adaptMarkdown },
   themeConfig: { sidebar: SIDEBAR, search: { provider: 'local' }, outline: [2, 3] },

@@ -1,5 +1,6 @@
 /* The body of every error response: problem details (RFC 9457) with a stable code. */
 import { STATUS_CODES } from 'node:http';
+import type { ProblemCode } from './problem-codes.js';
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
@@ -17,8 +18,8 @@ export interface ProblemDetails {
   readonly status: number;
   /** A description of this occurrence, for people. */
   readonly detail?: string;
-  /** A stable code for programs, listed in docs/errors.md. */
-  readonly code: string;
+  /** A stable code for programs, listed in docs/reference/errors.md. */
+  readonly code: ProblemCode | (string & {});
   /** The request ID, as in the response header. */
   readonly requestId?: string;
   readonly [member: string]: unknown;

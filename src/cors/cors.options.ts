@@ -43,7 +43,10 @@ export interface CorsOptions {
   methods?: readonly string[];
   /**
    * The request headers that a preflight grants. A list replaces the default list.
-   * @default the headers that agents send: see docs/options.md
+   *
+   * Note: `'*'` never covers `Authorization`.
+   * @default `Authorization`, `Content-Type`, `Accept`, `Cache-Control`, `X-API-Key`, `X-Request-ID`, `Idempotency-Key`, `Last-Event-ID`,
+   * `traceparent`, `tracestate`, `Mcp-Session-Id`, `MCP-Protocol-Version`, `Mcp-Method`, `Mcp-Name`
    */
   allowedHeaders?: readonly string[];
   /**

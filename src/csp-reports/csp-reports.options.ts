@@ -2,7 +2,11 @@ import { type OptionTable, readTable, type Resolved } from '../common/option-tab
 import { readString, receivedError } from '../common/read-options.js';
 
 export interface CspReportsOptions {
-  /** Where browsers send their reports: an exact path, outside of any global prefix. @default '/.well-known/csp-reports' */
+  /**
+   * Where browsers send their reports, outside of any global prefix: letters, digits, `.`, `_`, `~` and `-` between slashes. Pages of
+   * every origin may send to it.
+   * @default '/.well-known/csp-reports'
+   */
   path?: string;
 }
 

@@ -6,7 +6,7 @@ export function headerError(option: string, received: unknown, problem: string):
     'ASEC_HEADER_VALUE',
     option,
     problem,
-    'See docs/options.md for the forms that it takes.',
+    'See docs/reference/options.md for the forms that it takes.',
     received,
   );
 }

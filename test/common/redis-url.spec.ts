@@ -1,6 +1,6 @@
-import { Controller, Get } from '@nestjs/common';
 import { AgentSecurityConfigError } from '../../src/index.js';
 import { readRedisUrl } from '../../src/common/redis-url.js';
+import { HelloController } from '../support/controllers.js';
 import { EXPRESS, PLATFORMS } from '../support/platforms.js';
 import { describeWithRedis, type RedisServer, startRedis, until } from '../support/redis.js';
 import { start } from '../support/start.js';
@@ -42,13 +42,6 @@ describe('REDIS_URL', () => {
     expect(error.received).toBeUndefined();
   });
 });
-
-@Controller()
-class HelloController {
-  @Get() get(): object {
-    return {};
-  }
-}
 
 describeWithRedis('an app with REDIS_URL', () => {
   let redis: RedisServer;

@@ -1,11 +1,12 @@
 /* Authentication of WebSocket handshakes and messages. */
-import { Controller, Get, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { type Agent, type AuthOptions, CurrentAgent, Public, Scopes } from '../../src/index.js';
+import { MeController } from '../support/controllers.js';
 import { exchange } from '../support/http.js';
 import { createApiKey, SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
@@ -36,14 +37,6 @@ class NewsGateway {
   }
 }
 
-@Controller()
-class Routes {
-  @Get('me')
-  me(): string {
-    return 'me';
-  }
-}
-
 const handshake = (path: string, lines = ''): string =>
   `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
   `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${lines}\r\n`;
@@ -57,7 +50,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     auth: AuthOptions = {},
   ): Promise<RunningApp> =>
     start(platform, {
-      controllers: [Routes],
+      controllers: [MeController],
       providers: [AgentsGateway, NewsGateway],
       options: { auth: { apiKeys: { store: keys.store, secret: SECRET }, ...auth } },
       configure: app => void app.useWebSocketAdapter(new Adapter(app) as never),

@@ -1,8 +1,8 @@
 /* An agent with bound tokens cannot fill the replay memory of DPoP proofs, which would reject the proofs of all agents. */
 import { createHash, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
-import { Controller, Get } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, SignJWT } from 'jose';
 import type { AuthOptions } from '../../src/index.js';
+import { MeController } from '../support/controllers.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
@@ -24,14 +24,6 @@ jest.mock('../../src/tokens/replay-memory.js', () => {
   };
 });
 
-@Controller()
-class Routes {
-  @Get('me')
-  me(): string {
-    return 'me';
-  }
-}
-
 interface Pair {
   readonly publicKey: KeyObject;
   readonly privateKey: KeyObject;
@@ -43,7 +35,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   let app: RunningApp;
   const launch = async (auth: AuthOptions): Promise<void> => {
     app = await start(platform, {
-      controllers: [Routes],
+      controllers: [MeController],
       options: {
         rateLimit: { limits: '1000/minute', flood: false },
         auth: { resource: AUDIENCE, failedAttempts: false, ...auth },

@@ -1,20 +1,12 @@
 /* What counts in `flood`: every request of an address, also one that is rejected for another reason or answered as a preflight. */
-import { Controller, Get } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { WebSocketGateway } from '@nestjs/websockets';
 import type { AgentSecurityOptions } from '../../src/index.js';
+import { HelloController } from '../support/controllers.js';
 import { exchange } from '../support/http.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
-
-@Controller()
-class Routes {
-  @Get()
-  read(): object {
-    return {};
-  }
-}
 
 @WebSocketGateway({ path: '/ws' })
 class Gateway {}
@@ -78,7 +70,7 @@ describe.each(PLATFORMS)('flood on %s', (_platform, platform) => {
   it.each(ROWS)('counts %s', async (_what, bytes, status, options) => {
     const { port, clock } = await start(platform, {
       options: { cors: { origins: [APP] }, rateLimit: { limits: false, flood: '2/minute' }, ...options },
-      controllers: [Routes],
+      controllers: [HelloController],
       providers: [Gateway],
       configure: app => void app.useWebSocketAdapter(new WsAdapter(app)),
     });

@@ -1,18 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { Controller, Get, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { HelloController } from '../support/controllers.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
 
 let frameworkCalls = 0;
-
-@Controller()
-class HelloController {
-  @Get()
-  hello(): object {
-    return {};
-  }
-}
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -10,23 +10,15 @@ import {
 import { connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Controller, Get } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Server as SocketIo } from 'socket.io';
 import { WebSocketServer } from 'ws';
 import type { AgentSecurityOptions } from '../../src/index.js';
+import { HelloController } from '../support/controllers.js';
 import { exchange } from '../support/http.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { FASTIFY, PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
-
-@Controller()
-class Routes {
-  @Get()
-  read(): object {
-    return {};
-  }
-}
 
 const handshake = (lines: string, target = '/late'): string =>
   `GET ${target} HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
@@ -94,7 +86,7 @@ describe.each(PLATFORMS)('late listeners on %s', (_platform, platform) => {
   const listen = async (options: AgentSecurityOptions = {}) => {
     const running = await start(platform, {
       options: { rateLimit: false, ...options },
-      controllers: [Routes],
+      controllers: [HelloController],
     });
     return { ...running, server: running.app.getHttpServer() as Server };
   };
@@ -226,7 +218,7 @@ describe.each(PLATFORMS)('late listeners on %s', (_platform, platform) => {
     const seen: string[] = [];
     const { send } = await start(platform, {
       options: { rateLimit: false },
-      controllers: [Routes],
+      controllers: [HelloController],
       configure: app => {
         const server = app.getHttpServer() as Server;
         const emit = server.emit.bind(server);

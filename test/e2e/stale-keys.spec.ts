@@ -2,19 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Controller, Get } from '@nestjs/common';
 import { FileKeyStore } from '../../src/index.js';
+import { HomeController } from '../support/controllers.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
-
-@Controller()
-class HomeController {
-  @Get()
-  get(): string {
-    return 'served';
-  }
-}
 
 describe.each(PLATFORMS)('a key file that is missing on %s', (_title, platform) => {
   it('answers 503 and logs a warning after a minute, until the file can be read again', async () => {

@@ -5,9 +5,9 @@ import { type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Controller, Get } from '@nestjs/common';
 import { createRedisKeyStore, createRedisStore } from '../../src/redis/index.js';
 import { describeRedisError } from '../../src/redis/connection-cause.js';
+import { HomeController } from '../support/controllers.js';
 import { freePort } from '../support/free-port.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { closeAfterAll, describeWithRedis, startRedis, until } from '../support/redis.js';
@@ -15,14 +15,6 @@ import { selfSigned } from '../support/self-signed.js';
 import { start } from '../support/start.js';
 
 const PASSWORD = 'correct-horse-9';
-
-@Controller()
-class HomeController {
-  @Get()
-  get(): string {
-    return 'served';
-  }
-}
 
 jest.mock('ioredis', () => {
   if (process.env['TEST_REDIS_CLIENT'] === 'redis')

@@ -1,0 +1,95 @@
+/* Mistakes in `cors` that stop the start-up. */
+import { checkConfiguration } from '../support/configuration.js';
+
+checkConfiguration({
+  rows: [
+    ['cors: null', { cors: null }, 'ASEC_OPTIONS_MISSING', 'cors', 'is null'],
+    ['cors.origins: null', { cors: { origins: null } }, 'ASEC_OPTIONS_MISSING', 'cors.origins', 'is null'],
+    ['cors: true', { cors: true }, 'ASEC_OPTION_TYPE', 'cors', 'an object'],
+    [
+      'cors.origins: a path',
+      { cors: { origins: ['https://a.test/x'] } },
+      'ASEC_ORIGIN_INVALID',
+      'cors.origins[0]',
+      '"https://a.test/x"',
+    ],
+    [
+      'cors.origins: everybody’s hosts',
+      { cors: { origins: ['https://*.com'] } },
+      'ASEC_ORIGIN_WILDCARD',
+      'cors.origins[0]',
+      'a domain of your own',
+    ],
+    [
+      'cors.origins: "*" with credentials',
+      { cors: { origins: '*', credentials: true } },
+      'ASEC_CORS_ANY_WITH_CREDENTIALS',
+      'cors.origins',
+      'any site could act',
+    ],
+    [
+      'cors.credentials: text',
+      { cors: { credentials: 'include' } },
+      'ASEC_OPTION_TYPE',
+      'cors.credentials',
+      'true or false, received a text of 7 characters',
+    ],
+    [
+      'cors.methods: TRACE',
+      { cors: { methods: ['TRACE'] } },
+      'ASEC_CORS_METHOD',
+      'cors.methods[0]',
+      '"TRACE"',
+    ],
+    [
+      'cors.allowedHeaders: Cookie',
+      { cors: { allowedHeaders: ['Cookie'] } },
+      'ASEC_CORS_HEADER',
+      'cors.allowedHeaders[0]',
+      '"Cookie"',
+    ],
+    [
+      'cors.exposedHeaders: Set-Cookie',
+      { cors: { exposedHeaders: ['Set-Cookie'] } },
+      'ASEC_CORS_HEADER',
+      'cors.exposedHeaders[0]',
+      '"Set-Cookie"',
+    ],
+    [
+      'cors.exposedHeaders: "*" with credentials',
+      { cors: { exposedHeaders: ['*'], credentials: true } },
+      'ASEC_CORS_HEADER',
+      'cors.exposedHeaders[0]',
+      'List the headers',
+    ],
+  ],
+  variables: [
+    [
+      'CORS_ORIGINS: no scheme',
+      { CORS_ORIGINS: 'app.test' },
+      'ASEC_ORIGIN_INVALID',
+      'CORS_ORIGINS[0]',
+      '"app.test"',
+    ],
+    [
+      'CORS_ORIGINS: "*" with CORS_CREDENTIALS',
+      { CORS_ORIGINS: '*', CORS_CREDENTIALS: 'true' },
+      'ASEC_CORS_ANY_WITH_CREDENTIALS',
+      'CORS_ORIGINS',
+      'List the origins',
+    ],
+    [
+      'CORS_CREDENTIALS: yes',
+      { CORS_CREDENTIALS: 'yes' },
+      'ASEC_OPTION_TYPE',
+      'CORS_CREDENTIALS',
+      'a text of 3',
+    ],
+    ['CORS_MAX_AGE: text', { CORS_MAX_AGE: '10m' }, 'ASEC_OPTION_TYPE', 'CORS_MAX_AGE', '"10m"'],
+    ['CORS_MAX_AGE: a fraction', { CORS_MAX_AGE: '1.5' }, 'ASEC_OPTION_TYPE', 'CORS_MAX_AGE', '"1.5"'],
+    ['CORS_MAX_AGE: negative', { CORS_MAX_AGE: '-1' }, 'ASEC_OPTION_RANGE', 'CORS_MAX_AGE', '-1'],
+    ['CORS_MAX_AGE: NaN', { CORS_MAX_AGE: 'NaN' }, 'ASEC_OPTION_TYPE', 'CORS_MAX_AGE', '"NaN"'],
+  ],
+  numbers: [['cors.maxAge', maxAge => ({ cors: { maxAge } })]],
+  unknownKeys: [['cors.origin', { cors: { origin: '*' } }, 'origins']],
+});

@@ -1,0 +1,67 @@
+/* The GitHub workflows. Their syntax is checked by `npm run lint`, whose formatter parses them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(__dirname, '..');
+const FOLDER = join(ROOT, '.github/workflows');
+const WORKFLOWS = readdirSync(FOLDER).map((name): [string, string] => [
+  name,
+  readFileSync(join(FOLDER, name), 'utf8'),
+]);
+const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  scripts: Record<string, string>;
+};
+
+test('the workflows are found', () => {
+  expect(WORKFLOWS.map(([name]) => name)).toEqual(['ci.yml', 'codeql.yml', 'release.yml']);
+});
+
+/** The lines of each job, by its name. */
+function jobsOf(text: string): [string, string][] {
+  const [, jobs] = text.split(/^jobs:\n/m);
+  return jobs!
+    .split(/^ {2}(?=[\w-]+:\n)/m)
+    .filter(job => job.trim() !== '')
+    .map(job => [job.split(':')[0]!, job]);
+}
+
+describe.each(WORKFLOWS)('%s', (_name, text) => {
+  test('pins each action by the SHA of a commit, and names its version', () => {
+    const uses = [...text.matchAll(/uses: (.*)$/gm)].map(([, action]) => action!);
+    expect(uses).not.toEqual([]);
+    expect(uses.filter(action => !/^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(action))).toEqual([]);
+  });
+
+  test('pins an action everywhere by the same SHA', () => {
+    const pins = WORKFLOWS.flatMap(([, other]) => [...other.matchAll(/uses: ([\w-]+\/[\w-]+)[^@]*@(\S+)/g)]);
+    const shas = new Map<string, Set<string>>();
+    for (const [, action, sha] of pins) shas.set(action!, (shas.get(action!) ?? new Set()).add(sha!));
+    expect([...shas].filter(([, set]) => set.size > 1)).toEqual([]);
+  });
+
+  test('may only read, unless a job says otherwise', () => {
+    expect(text).toMatch(/^permissions:\n {2}contents: read\n(?! )/m);
+    expect(text).not.toMatch(/write-all|contents: write|pull_request_target/);
+  });
+
+  test('bounds the time of each job', () => {
+    const jobs = jobsOf(text);
+    expect(jobs).not.toEqual([]);
+    expect(jobs.filter(([, job]) => !/^ {4}timeout-minutes: \d+$/m.test(job)).map(([name]) => name)).toEqual(
+      [],
+    );
+  });
+
+  test('leaves no credentials behind a checkout', () => {
+    const checkouts = text.split('uses: actions/checkout@').slice(1);
+    expect(
+      checkouts.filter(step => !step.split(/^ {6}- /m)[0]!.includes('persist-credentials: false')),
+    ).toEqual([]);
+  });
+
+  test('runs scripts that package.json has, and puts no expression into a command', () => {
+    const names = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, script]) => script!);
+    expect(names.filter(script => scripts[script] === undefined)).toEqual([]);
+    expect(text).not.toMatch(/run: .*\$\{\{/);
+  });
+});
