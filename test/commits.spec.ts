@@ -28,7 +28,7 @@ const BAD: readonly (readonly [string, string, string])[] = [
   ['an empty scope', 'fix(): accept ports', 'is not "type(scope): subject"'],
   ['no subject', 'fix(host): ', 'is not "type(scope): subject"'],
   ["git's own text of a revert", 'Revert "fix(host): accept ports"', 'is not "type(scope): subject"'],
-  ['101 characters', `docs: ${'x'.repeat(95)}`, 'has 101 characters, more than 100'],
+  ['111 characters', `docs: ${'x'.repeat(105)}`, 'has 111 characters, more than 110'],
   ['a full stop', 'fix(host): accept ports.', 'ends with a full stop'],
 ];
 

@@ -5,15 +5,18 @@ import { inspect } from 'node:util';
 const SECRET_NAME = /secret|passw|passphrase|token|key|credential|pepper|private/i;
 
 /** PEM, a user's name and password in a URL, an assignment to a secret name, or an Authorization header. */
-const SECRET_FORM =
-  /-----BEGIN|\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-|:[^\s:@/]{1,1024}@|\b(?:bearer|basic|dpop)\s|(?:passw(?:or)?d|pwd|passphrase|secret|token|api[-_]?key|credential)["']?\s{0,8}[=:]/i;
+const SECRET_FORMS = [
+  /-----BEGIN|\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-/i,
+  /:[^\s:@/]{1,1024}@|\b(?:bearer|basic|dpop)\s/i,
+  /(?:passw(?:or)?d|pwd|passphrase|secret|token|api[-_]?key|credential)["']?\s{0,8}[=:]/i,
+];
 
 /** A longer text is probably a certificate or a key. */
 const MAX_LENGTH = 1024;
 
 /** Whether a text may be a secret: by its form, or by a long run of letters and digits, as in random text. */
 export function looksSecret(text: string): boolean {
-  if (text.length > MAX_LENGTH || SECRET_FORM.test(text)) return true;
+  if (text.length > MAX_LENGTH || SECRET_FORMS.some(form => form.test(text))) return true;
   return (text.match(/[a-z0-9+=]{20,}/gi) ?? []).some(
     run => run.length >= 40 || (/\d/.test(run) && /[a-z]/i.test(run)),
   );
