@@ -13,7 +13,8 @@ import {
 } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { ApplicationConfig } from '@nestjs/core';
-import { type AgentSecurityOptions, readFactoryOptions } from './agent-security.options.js';
+import { type AgentSecurityOptions } from './agent-security.options.js';
+import { readFactoryOptions } from './resolve-options.js';
 import { ACTIVE_GUARDS, CLOSABLES, EXPORTS, PROVIDERS, OPTIONS } from './providers.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';

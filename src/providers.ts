@@ -1,7 +1,8 @@
 /* The providers of the module: those of all features, and the lists of features.ts as injection tokens. */
 import type { CanActivate, InjectionToken, Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { type AgentSecurityOptions, type ResolvedOptions, resolveOptions } from './agent-security.options.js';
+import { type AgentSecurityOptions } from './agent-security.options.js';
+import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
 import { CLOCK, systemClock } from './common/clock.js';
 import { EDGE_CHECKS } from './common/edge-check.js';
 import { EDGE_STAGES } from './common/edge-stage.js';

@@ -230,7 +230,7 @@ describe('the direction of imports', () => {
     ],
     [rules[3]![0], 'common/authority.ts', "import { readOrigin } from '../cors/origin.js';"],
     [rules[4]![0], 'cors/origin.ts', "import { Edge } from '../edge/edge.js';"],
-    [rules[4]![0], 'cors/origin.ts', "import type { ResolvedOptions } from '../agent-security.options.js';"],
+    [rules[4]![0], 'cors/origin.ts', "import type { ResolvedOptions } from '../resolve-options.js';"],
     [rules[5]![0], 'limiter/policy.ts', "import type { LimitRule } from '../rate-limit/limit-rule.js';"],
     [rules[6]![0], 'edge/edge.ts', "import { CLOCK } from '../index.js';"],
   ];

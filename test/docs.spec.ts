@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import * as nest from '@nestjs/common';
 import { Controller, HttpStatus } from '@nestjs/common';
 import ts from 'typescript';
-import { resolveOptions } from '../src/agent-security.options.js';
+import { resolveOptions } from '../src/resolve-options.js';
 import {
   type AgentSecurityConfigError,
   CONFIG_ERROR_CODES,

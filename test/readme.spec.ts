@@ -17,7 +17,7 @@ import {
 } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import ts from 'typescript';
-import { resolveOptions } from '../src/agent-security.options.js';
+import { resolveOptions } from '../src/resolve-options.js';
 import { runKeysCommand } from '../src/cli/keys-command.js';
 import * as security from '../src/index.js';
 import { ManualClock } from './support/clock.js';

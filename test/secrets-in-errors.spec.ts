@@ -1,7 +1,7 @@
 /* No secret that somebody put into an option, misspelt or well spelt, stands in an error, its stack, or a log. */
 import { inspect } from 'node:util';
 import { AgentSecurityConfigError } from '../src/common/config-error.js';
-import { resolveOptions } from '../src/agent-security.options.js';
+import { resolveOptions } from '../src/resolve-options.js';
 import { looksSecret, show, showName } from '../src/common/show-value.js';
 import { CapturingLogger } from './support/logger.js';
 import { ManualClock } from './support/clock.js';

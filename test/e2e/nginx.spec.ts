@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { Controller, Get, type MessageEvent, Sse } from '@nestjs/common';
 import { map, type Observable, take, timer } from 'rxjs';
-import { resolveOptions } from '../../src/agent-security.options.js';
+import { resolveOptions } from '../../src/resolve-options.js';
 import type { AgentSecurityOptions } from '../../src/index.js';
 import { freePort } from '../support/free-port.js';
 import { request } from '../support/http.js';

@@ -1,5 +1,5 @@
 /* The harness of test/configuration: one table per kind of mistake, one spec file per feature. */
-import { type ResolvedOptions, resolveOptions } from '../../src/agent-security.options.js';
+import { type ResolvedOptions, resolveOptions } from '../../src/resolve-options.js';
 import { AgentSecurityConfigError, type ConfigErrorCode } from '../../src/common/config-error.js';
 
 export type Variables = Readonly<Record<string, string>>;

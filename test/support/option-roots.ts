@@ -7,7 +7,7 @@ import {
   SecurityHeaders,
   Timeout,
 } from '../../src/index.js';
-import { resolveOptions } from '../../src/agent-security.options.js';
+import { resolveOptions } from '../../src/resolve-options.js';
 import { RedisKeyStore, RedisQuotaStore } from '../../src/redis/index.js';
 import type { OptionsRoot } from './option-keys.js';
 
