@@ -98,8 +98,7 @@ function sections(context, node, prefix, level) {
     parts.push(section(context, member, path, level));
     for (const inner of optionTypes(context.source, member)) {
       if (context.shared.has(inner.name.text)) continue;
-      const text = docOfDeclaration(inner).text;
-      if (text !== '') parts.push(prose(text));
+      // Its own docstring would repeat the member's.
       parts.push(sections(context, inner, `${path}.`, `${level}#`));
     }
   }

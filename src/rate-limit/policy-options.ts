@@ -42,15 +42,20 @@ export interface RateLimitPolicyOptions {
   limit: string | number | RateLimitResolver;
   /** The name that clients see, instead of `5-per-minute`. Letters, digits and `._:/-`. */
   name?: string;
-  /** @default the module's `rateLimit.key` */
+  /** The partition key of the limit, with the values of `rateLimit.key`. @default the module's `rateLimit.key` */
   key?: RateLimitKey;
   /**
-   * A function returns an estimate, which is charged before the handler runs and which `RateLimiter.settle()` corrects. A number above the
-   * limit (of a token bucket: above its burst) stops the start-up, since no request would ever be granted.
+   * How many units a request uses: a whole number from 0, or a function that returns an estimate, which is charged before the handler
+   * runs and which `RateLimiter.settle()` corrects. A number above the limit (of a token bucket: above its burst) stops the start-up,
+   * since no request would ever be granted.
    * @default 1
    */
   cost?: RateLimitCost;
-  /** @default 'sliding-window' */
+  /**
+   * How requests are counted: `'sliding-window'`, `'fixed-window'`, `'token-bucket'` or `'concurrency'`. See
+   * docs/rate-limits.md#algorithms.
+   * @default 'sliding-window'
+   */
   algorithm?: AlgorithmName;
   /** The capacity of a token bucket. @default the limit */
   burst?: number;

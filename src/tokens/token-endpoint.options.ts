@@ -28,7 +28,7 @@ import { type DpopOptions, resolveDpop } from './tokens.options.js';
 export interface TokenEndpointOptions {
   /** The issuer identifier, such as `https://api.example.com`. Required. @see RFC 8414 section 2 */
   issuer: string;
-  /** @default '/oauth/token' */
+  /** The path of the endpoint, outside of any global prefix and version. @default '/oauth/token' */
   path?: string;
   /**
    * The APIs that tokens may be issued for; the first is the default. This API accepts only tokens for itself: for `auth.resource`, or the
@@ -42,7 +42,10 @@ export interface TokenEndpointOptions {
    * seconds. The key with the newest `iat` signs. A key signs from its `nbf` on and is published until its `exp`.
    */
   signingKeys?: SigningKeySet | { readonly file: string } | (() => SigningKeySet | Promise<SigningKeySet>);
-  /** Signs with a key that is created at start-up, for demonstrations: other processes, and the next start, reject its tokens. */
+  /**
+   * Signs with a key that is created at start-up, for demonstrations. Danger: other processes, and the next start, reject its tokens.
+   * @default false
+   */
   insecureEphemeralKey?: boolean;
   /** How many tokens a client may request. @default '60/minute' */
   limit?: string;

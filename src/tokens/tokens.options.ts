@@ -26,7 +26,7 @@ import {
 export interface DpopOptions {
   /** Whether tokens that are not bound to a key are rejected. @default false */
   required?: boolean;
-  /** @default ['ES256', 'EdDSA', 'Ed25519', 'PS256'] */
+  /** The allowed signature algorithms of proofs. @default ['ES256', 'EdDSA', 'Ed25519', 'PS256'] */
   algorithms?: readonly string[];
   /** The maximum age of a proof, from 5 seconds to 5 minutes. @default '1 minute' */
   maxAge?: string;
