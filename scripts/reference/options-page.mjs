@@ -3,7 +3,8 @@ import ts from 'typescript';
 import { code, fence, prose, value, wrap } from './markdown.mjs';
 import { docOf, docOfDeclaration, isExported, textOf } from './source.mjs';
 
-const ENVIRONMENT = /\s*\(?[Ee]nvironment(?: variables?)?:\s+((?:`[A-Z_]+`(?:, | and | or )?)+)[^.)]*[.)]?/;
+const ENVIRONMENT =
+  /\s*\(?[Ee]nvironment(?: variables?)?:\s+((?:`[A-Z_]+`(?:,\s+|\s+and\s+|\s+or\s+)?)+)[^.)]*[.)]?/;
 
 /** @returns `{ options, others, variables }`: the sections, and a table of the environment variables */
 export function optionsPage(source) {

@@ -33,7 +33,7 @@ export interface AuditOptions {
    */
   key?: string;
   /**
-   * The size at which the file is rotated to `FILE.<number of its first line>`; the chain continues in a new file.
+   * The size at which the file is rotated to `FILE.<number of its first line>`; the chain continues in a new file. From 64 KiB to 1 TiB.
    * @default 104857600 (100 MiB)
    */
   maxFileBytes?: number;
@@ -58,12 +58,15 @@ export interface AuditOptions {
    * @default []
    */
   redactPatterns?: readonly RegExp[];
-  /** The approximate number of characters that the parameters of one record may have; `0` shows none. @default 16384 */
+  /**
+   * The approximate number of characters that the parameters of one record may have, up to 1048576; `0` shows none.
+   * @default 16384
+   */
   maxParamsChars?: number;
   /**
-   * The largest number of records that wait for a sink, and at most 64 MiB of them. When the queue is three quarters full, records of
-   * impact `'low'` are dropped and counted; when it is full, calls of a higher impact get 503 `audit_unavailable`. Records of rejections
-   * use an eighth at most, and are counted beyond it.
+   * The largest number of records that wait for a sink, from 16 to 1000000, and at most 64 MiB of them. When the queue is three quarters
+   * full, records of impact `'low'` are dropped and counted; when it is full, calls of a higher impact get 503 `audit_unavailable`.
+   * Records of rejections use an eighth at most, and are counted beyond it.
    * @default 10000
    */
   maxQueued?: number;

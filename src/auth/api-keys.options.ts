@@ -36,7 +36,10 @@ export interface ApiKeysOptions {
    * @default none
    */
   secret?: string | readonly string[];
-  /** The prefix of keys, by which secret scanners find them. @default 'ask' */
+  /**
+   * The prefix of keys, by which secret scanners find them: 2 to 16 lower-case letters and digits, beginning with a letter.
+   * @default 'ask'
+   */
   prefix?: string;
 }
 

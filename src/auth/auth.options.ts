@@ -87,7 +87,7 @@ export interface AuthOptions {
    * @default '10/minute'
    */
   failedAttempts?: false | string;
-  /** The `realm` of `WWW-Authenticate` challenges. @default 'api' */
+  /** The `realm` of `WWW-Authenticate` challenges: up to 128 ASCII characters without quotes and backslashes. @default 'api' */
   realm?: string;
   /**
    * The URL of this API: https without a fragment, or http on a loopback name. Tokens of `tokenEndpoint` must contain it in `aud`, and so

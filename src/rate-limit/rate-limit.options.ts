@@ -107,7 +107,8 @@ export interface RateLimitOptions {
    */
   shadow?: boolean;
   /**
-   * How many clients one quota holds in memory. At the bound the least active clients are evicted, but none that has used up a limit.
+   * How many clients one quota holds in memory, 1 to 100000000. At the bound the least active clients are evicted, but none that has used
+   * up a limit.
    * @default 250000
    */
   maxClients?: number;
