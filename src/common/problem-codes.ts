@@ -50,7 +50,8 @@ export interface ProblemCodes {
   identity_unavailable: 503;
   /**
    * The request is over a limit; `violated-policies` names it.
-   * @client wait `retry_after_seconds` (also in `Retry-After`); if `retryable` is `false`, the request costs more than the limit ever grants
+   * @client wait `retry_after_seconds` (also in `Retry-After`); if `retryable` is `false`, the request costs more than the limit ever
+   * grants
    */
   rate_limited: 429;
   /**
@@ -86,7 +87,8 @@ export interface ProblemCodes {
    */
   mcp_session_unknown: 404;
   /**
-   * The client's address is outside `mcp.network` or not private under `@PrivateNetworkOnly()`, or an untrusted peer sends forwarded headers.
+   * The client's address is outside `mcp.network` or not private under `@PrivateNetworkOnly()`, or an untrusted peer sends forwarded
+   * headers.
    * @operator name the proxies in `trustProxy`, so that the address is the client's
    */
   network_not_allowed: 403;

@@ -40,7 +40,7 @@ export interface RateLimitPolicyOptions {
    * `'5/10 minutes'` for leases of ten minutes (a minute otherwise). A function makes it a dynamic limit.
    */
   limit: string | number | RateLimitResolver;
-  /** The name that clients see, instead of `5-per-minute`. Letters, digits and `._:/-`. */
+  /** The name that clients see: 1 to 64 letters, digits and `._:/-`. @default `5-per-minute` and the like */
   name?: string;
   /** The partition key of the limit, with the values of `rateLimit.key`. @default the module's `rateLimit.key` */
   key?: RateLimitKey;
@@ -57,7 +57,7 @@ export interface RateLimitPolicyOptions {
    * @default 'sliding-window'
    */
   algorithm?: AlgorithmName;
-  /** The capacity of a token bucket. @default the limit */
+  /** The capacity of a token bucket. Only with the algorithm `'token-bucket'`. @default the limit */
   burst?: number;
   /** What is counted, sent to clients as `qu`: `'tokens'`. @default 'requests', or 'concurrent-requests' */
   unit?: string;
@@ -69,7 +69,10 @@ export interface RateLimitPolicyOptions {
    * @default []
    */
   alertAt?: readonly number[];
-  /** How long the result of a dynamic limit is used, in milliseconds. @default 60000 */
+  /**
+   * How long the result of a dynamic limit is used, in milliseconds: up to a day. Only with a function as `limit`.
+   * @default 60000
+   */
   limitTtlMs?: number;
 }
 
