@@ -3,7 +3,8 @@ import ts from 'typescript';
 import { code, fence, prose, value, wrap } from './markdown.mjs';
 import { docOf, docOfDeclaration, isExported, textOf } from './source.mjs';
 
-const ENVIRONMENT = /\s*\(?[Ee]nvironment(?: variables?)?:\s+((?:`[A-Z_]+`(?:, | and | or )?)+)[^.)]*[.)]?/;
+const ENVIRONMENT =
+  /\s*\(?[Ee]nvironment(?: variables?)?:\s+((?:`[A-Z_]+`(?:,\s+|\s+and\s+|\s+or\s+)?)+)[^.)]*[.)]?/;
 
 /** @returns `{ options, others, variables }`: the sections, and a table of the environment variables */
 export function optionsPage(source) {
@@ -98,8 +99,7 @@ function sections(context, node, prefix, level) {
     parts.push(section(context, member, path, level));
     for (const inner of optionTypes(context.source, member)) {
       if (context.shared.has(inner.name.text)) continue;
-      const text = docOfDeclaration(inner).text;
-      if (text !== '') parts.push(prose(text));
+      // Its own docstring would repeat the member's.
       parts.push(sections(context, inner, `${path}.`, `${level}#`));
     }
   }

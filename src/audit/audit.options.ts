@@ -20,35 +20,53 @@ import { normalizeKey } from './secret-names.js';
 export interface AuditOptions {
   /**
    * A file to which records are appended as a hash chain: `npx nestjs-agent-security audit verify FILE` finds lines that were changed,
-   * removed or moved, and a tail that was cut. Each process needs its own file. Environment: `AUDIT_FILE`.
+   * removed or moved, and a tail that was cut. Each process needs its own file. A file stops the start-up if another process has it open,
+   * it cannot be written, another user owns it or can write it, or it does not continue its chain. Environment: `AUDIT_FILE`.
    * @default none
    */
   file?: string;
   /**
-   * The secret of the chain, of at least 32 characters. Without it, a user who can write the file can also make a new chain. Environment:
-   * `AUDIT_KEY`.
+   * The secret of the chain (HMAC-SHA-256), at least 32 characters.
+   *
+   * Danger: without it, a user who can write the file can make a new chain that is valid. Environment: `AUDIT_KEY`.
    * @default none: plain SHA-256
    */
   key?: string;
-  /** The size at which the file is rotated to FILE.<number of its first line>; the chain continues in a new file. @default 100 MiB */
+  /**
+   * The size at which the file is rotated to `FILE.<number of its first line>`; the chain continues in a new file. From 64 KiB to 1 TiB.
+   * @default 104857600 (100 MiB)
+   */
   maxFileBytes?: number;
   /**
-   * Writes records to Nest's log: `true` as a line of JSON, `'object'` as an object, for loggers such as pino.
-   * @default true without a file and sinks
+   * Writes records to Nest's log, under the context `AgentAudit`: `true` as a line of JSON, `'object'` as an object, for loggers such as
+   * pino.
+   * @default true without a file and sinks, otherwise `false`
    */
   logger?: boolean | 'object';
-  /** Sinks of your own. @default [] */
+  /** Sinks of your own: objects with a `name` and `write(lines)`, and optionally `open()` and `close()`. @default [] */
   sinks?: readonly AuditSink[];
-  /** Names of parameters that records do not show, at any depth, in addition to passwords, secrets, tokens and the like. @default [] */
+  /**
+   * Names of parameters that records do not show, at any depth, in addition to passwords, secrets, tokens and the like. Case, `_` and `-`
+   * are ignored.
+   * @default []
+   */
   redactKeys?: readonly string[];
-  /** Text that records do not show, in addition to keys, tokens and card numbers. @default [] */
+  /**
+   * Regular expressions whose matches are replaced in every text, in addition to keys, tokens and card numbers.
+   *
+   * Danger: they run on text that clients send. An expression that backtracks can block the process.
+   * @default []
+   */
   redactPatterns?: readonly RegExp[];
-  /** The largest number of characters of the parameters in one record. @default 16384 */
+  /**
+   * The approximate number of characters that the parameters of one record may have, up to 1048576; `0` shows none.
+   * @default 16384
+   */
   maxParamsChars?: number;
   /**
-   * The largest number of records that wait for a sink, up to 64 MiB. When the queue is three quarters full, records of impact `'low'` are
-   * dropped and counted; when it is full, calls of a higher impact get 503. Records of rejections use an eighth at most, and are counted
-   * beyond it.
+   * The largest number of records that wait for a sink, from 16 to 1000000, and at most 64 MiB of them. When the queue is three quarters
+   * full, records of impact `'low'` are dropped and counted; when it is full, calls of a higher impact get 503 `audit_unavailable`.
+   * Records of rejections use an eighth at most, and are counted beyond it.
    * @default 10000
    */
   maxQueued?: number;

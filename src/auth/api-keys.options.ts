@@ -17,18 +17,29 @@ import { KeyBookStore } from './key-book-store.js';
 import { KeyDigests, MIN_PEPPER_LENGTH } from './key-digest.js';
 
 export interface ApiKeysOptions {
-  /** A key store of your own: an object with `find(id)`. Excludes `file` and `book`. */
+  /** A key store of your own: an object with `find(id)`. Excludes `file` and `book`. @default none */
   store?: ApiKeyStore;
-  /** The JSON file that `npx nestjs-agent-security keys` writes. Changes are read within a second. Environment: `AUTH_KEYS_FILE`. */
+  /**
+   * The JSON file that `npx nestjs-agent-security keys` writes. Changes are read within a second. Environment: `AUTH_KEYS_FILE`.
+   * @default none
+   */
   file?: string;
-  /** The content of such a file, for example from a secrets manager. Environment: `AUTH_API_KEYS`, as JSON. */
+  /**
+   * The content of such a file, for example from a secrets manager. The variable contains it as JSON. Environment: `AUTH_API_KEYS`.
+   * @default none
+   */
   book?: KeyBook;
   /**
-   * The secret of the key digests, at least 32 characters. To rotate it, list the newest first and keep the old one while its keys are in
-   * use. Environment: `AUTH_KEY_SECRET`, separated by commas.
+   * The secret of the key digests, at least 32 characters. Without its secret no key is valid: store it apart from the keys. To rotate
+   * it, list the newest first and keep the old one while its keys are in use. The variable separates several by commas. Environment:
+   * `AUTH_KEY_SECRET`.
+   * @default none
    */
   secret?: string | readonly string[];
-  /** The prefix of keys, by which secret scanners find them. @default 'ask' */
+  /**
+   * The prefix of keys, by which secret scanners find them: 2 to 16 lower-case letters and digits, beginning with a letter.
+   * @default 'ask'
+   */
   prefix?: string;
 }
 

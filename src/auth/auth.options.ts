@@ -51,30 +51,75 @@ export type Identify = (
 ) => IdentifiedAgent | undefined | Promise<IdentifiedAgent | undefined>;
 
 export interface AuthOptions {
-  /** API keys. `false` accepts none, whatever the environment says. @default from the environment */
+  /**
+   * The storage of API keys, and the secret of their digests. `false` accepts none, whatever the environment says. Several storages, a
+   * file that is missing or broken at start-up, and a short secret stop the start-up. See docs/authentication.md#api-keys.
+   * @default from the environment
+   */
   apiKeys?: false | ApiKeysOptions;
-  /** Access tokens of another issuer (RFC 9068). @default none */
+  /**
+   * Accepts access tokens of another issuer (RFC 9068). Missing `algorithms`, secrets together with public keys, weak keys, and a
+   * `jwksUri` that is neither https nor on a loopback address stop the start-up. See docs/authentication.md#tokens.
+   *
+   * Danger: the issuer names the agents. A token whose agent has the ID of one of your API keys is the same agent to limits and policies.
+   * Where this must not happen, change the IDs in `agent`.
+   * @default none
+   */
   tokens?: false | TokensOptions;
-  /** Issues short-lived tokens for API keys (OAuth 2.0 client credentials), and accepts these tokens. @default none */
+  /**
+   * Issues short-lived tokens for API keys (OAuth 2.0 client credentials), and accepts these tokens without `tokens`. Keys and metadata
+   * are published at their well-known paths. A missing `issuer`, missing `signingKeys` and missing API keys stop the start-up. See
+   * docs/authentication.md#token-endpoint.
+   * @default none
+   */
   tokenEndpoint?: false | TokenEndpointOptions;
-  /** The app's own authentication. @default none */
+  /**
+   * The app's own authentication: `(request, context) => agent | undefined`. It is called for requests without a credential of a
+   * configured kind. An `UnauthorizedException` reports an invalid credential.
+   *
+   * Note: it runs before the app's own guards. Middleware has run by then; a Passport guard of the route has not.
+   * @default none
+   */
   identify?: Identify;
-  /** How many invalid credentials an address may send; `false` for no limit. @default '10/minute' */
+  /**
+   * How many invalid credentials an address may send before further ones get 429: one limit, or `false` for no limit. Valid credentials
+   * are always accepted, and missing ones do not count.
+   * @default '10/minute'
+   */
   failedAttempts?: false | string;
-  /** The `realm` of `WWW-Authenticate` challenges. @default 'api' */
+  /** The `realm` of `WWW-Authenticate` challenges: up to 128 ASCII characters without quotes and backslashes. @default 'api' */
   realm?: string;
   /**
-   * The URL of this API: the audience that tokens must have, and the resource that the metadata describes (RFC 8707, RFC 9728).
-   * @default the first of `tokenEndpoint.resources`
+   * The URL of this API: https without a fragment, or http on a loopback name. Tokens of `tokenEndpoint` must contain it in `aud`, and so
+   * must those of `tokens` unless `audience` is set. The metadata describes it.
+   *
+   * Note: URLs are compared as text. `https://api.example.com` and `https://api.example.com/mcp` are two resources, and a token for one
+   * is rejected by the other.
+   * @default the first of `tokenEndpoint.resources`; none without a token endpoint
+   * @see RFC 8707, RFC 9728
    */
   resource?: string;
-  /** The URL of the resource metadata, which challenges contain. @default the well-known path of `resource` */
+  /**
+   * The URL of the protected resource metadata, which challenges contain as `resource_metadata`.
+   * @default the well-known path of `resource`; none without it
+   */
   resourceMetadata?: string;
-  /** Query parameters that are rejected with 400 on every path. @default ['api_key', 'access_token', 'token'] */
+  /**
+   * Query parameters that get 400 `credential_in_url`, on every path and before loggers. Case and encoding are ignored. An app with a
+   * `token` parameter of its own (a link in an e-mail) must leave it out of the list.
+   * @default ['api_key', 'access_token', 'token']
+   */
   urlParameters?: readonly string[];
-  /** Exact paths of WebSockets that need no credential. @default [] */
+  /**
+   * Exact paths of WebSockets that need no credential. An invalid credential is rejected there too. They begin with a slash; patterns,
+   * parameters and queries stop the start-up. Gateways have no global prefix.
+   * @default []
+   */
   publicPaths?: readonly string[];
-  /** Adds security schemes and error responses to documents of @nestjs/swagger, where it is installed. @default true */
+  /**
+   * Adds the security schemes and the 401, 403 and 429 responses of each route to documents of `@nestjs/swagger`, where it is installed.
+   * @default true
+   */
   openapi?: boolean;
 }
 

@@ -14,20 +14,32 @@ import {
  */
 export interface BodyOptions {
   /**
-   * The longest body, in bytes or as text (`'512kb'`, `'10mb'`; 1 kb is 1024 bytes). A longer Content-Length gets 413
-   * before the body is read; a chunked body gets 413 when it exceeds the limit. The body parser has a limit of its own
-   * (Express 100 kB, Fastify 1 MiB).
+   * The longest body, in bytes or as text (`'512kb'`, `'10mb'`; 1 kb is 1024 bytes). A longer `Content-Length` gets 413 `body_too_large`
+   * before the body is read; a chunked body gets it when it exceeds the limit. `@MaxBody()` narrows the limit for a route.
+   *
+   * Note: the body parser has a limit of its own (Express 100 kB, Fastify 1 MiB). The lower one applies.
    * @default '10mb'
    */
   maxBytes?: number | string;
-  /** The most levels of nesting in JSON, 1 to 10000. A deeper body gets 400 `body_invalid`. @default 64 */
+  /**
+   * The most levels of nesting in JSON, 1 to 10000. A deeper body gets 400 `body_invalid` before the app's guards and handlers, and so
+   * does a prototype-polluting key (`__proto__`, or `constructor` with a `prototype`).
+   * @default 64
+   */
   maxDepth?: number;
-  /** The most keys of all objects in a JSON body, 1 to 1000000. A body with more gets 400 `body_invalid`. @default 10000 */
+  /**
+   * The most keys of all objects in a JSON body, or of a form: 1 to 1000000. A body with more gets 400 `body_invalid`. An endpoint that
+   * takes thousands of records in one request needs more.
+   * @default 10000
+   */
   maxKeys?: number;
   /**
-   * JSON with duplicate keys in one object: `'reject'` responds with 400 `body_invalid`; `'allow'` leaves it to the
-   * parser, which keeps the last.
-   * @default 'reject' @see RFC 8259 section 4
+   * JSON with duplicate keys in one object: `'reject'` answers 400 `body_invalid`; `'allow'` leaves it to the parser, which keeps the
+   * last. The check takes about half as long as parsing.
+   *
+   * Danger: with `'allow'`, a gateway, a scanner or a log may have read the first key.
+   * @default 'reject'
+   * @see RFC 8259 section 4
    */
   duplicateKeys?: 'reject' | 'allow';
 }

@@ -85,7 +85,7 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_ORIGIN_WILDCARD',
   /**
-   * Any site could act as the signed-in user. List the origins, or leave credentials off.
+   * With `"*"` and credentials, any site could act as the signed-in user. List the origins, or leave credentials off.
    * @example
    * cors.origins must not be "*" together with credentials: any site could act as the signed-in user. List the origins, or leave
    * credentials off (an Authorization header does not need them). [ASEC_CORS_ANY_WITH_CREDENTIALS]
@@ -165,7 +165,7 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_TOOL_ALERT',
   /**
-   * Not a scope. Several scopes are several strings.
+   * Not a scope of RFC 6749. Write several scopes as several strings.
    * @example
    * tools.policies.delete_user.scopes[0] must be a scope of RFC 6749, received "users delete". Write for example "users:delete":
    * printable characters without space, quote or backslash. [ASEC_TOOL_SCOPE]
@@ -195,7 +195,7 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_AUDIT_FILE',
   /**
-   * `true` would believe every client. Name the proxies, or count the hops.
+   * `true` would trust the forwarded headers of every client. Name the proxies, or count the hops.
    * @example
    * trustProxy must not be true: every client could then choose its own address. Name the proxies ("10.0.0.0/8", "loopback") or
    * count the hops (1). [ASEC_TRUST_ALL]
@@ -254,7 +254,7 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_PROXY_SECRET',
   /**
-   * Nothing can verify a credential. Configure the keys, or identify agents yourself.
+   * `auth` is on, and neither API keys, tokens nor `identify` are configured. Configure one of them.
    * @example
    * auth is on, but no kind of credential is configured, so that every request would be rejected. Set apiKeys (AUTH_KEYS_FILE,
    * AUTH_API_KEYS), tokens or identify, or set auth to false. [ASEC_AUTH_NONE]
@@ -275,7 +275,7 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_AUTH_SECRET',
   /**
-   * A URL that cannot identify a resource.
+   * A URL that cannot identify an issuer or a resource: one without https (http is for loopback names), or with a fragment.
    * @example
    * auth.resource must be an https URL without fragment, received "api.example.com". Write for example "https://api.example.com";
    * http is for loopback names. [ASEC_AUTH_URL]

@@ -50,7 +50,8 @@ export interface ProblemCodes {
   identity_unavailable: 503;
   /**
    * The request is over a limit; `violated-policies` names it.
-   * @client wait `retry_after_seconds` (also in `Retry-After`); if `retryable` is `false`, the request costs more than the limit ever grants
+   * @client wait `retry_after_seconds` (also in `Retry-After`); if `retryable` is `false`, the request costs more than the limit ever
+   * grants
    */
   rate_limited: 429;
   /**
@@ -65,7 +66,7 @@ export interface ProblemCodes {
    */
   tool_not_allowed: 403;
   /**
-   * The body of an MCP request is not a JSON-RPC 2.0 message: it is not JSON in UTF-8, has a key twice, mixes two kinds of message, or
+   * The body of an MCP request is not a JSON-RPC 2.0 message: it is not JSON in UTF-8, has duplicate keys, mixes two kinds of message, or
    * is a batch under 2026-07-28.
    * @client send one message as the specification defines it
    */
@@ -86,7 +87,8 @@ export interface ProblemCodes {
    */
   mcp_session_unknown: 404;
   /**
-   * The client's address is outside `mcp.network` or not private under `@PrivateNetworkOnly()`, or an untrusted peer sends forwarding headers.
+   * The client's address is outside `mcp.network` or not private under `@PrivateNetworkOnly()`, or an untrusted peer sends forwarded
+   * headers.
    * @operator name the proxies in `trustProxy`, so that the address is the client's
    */
   network_not_allowed: 403;
@@ -120,13 +122,13 @@ export interface ProblemCodes {
    */
   url_invalid: 400;
   /**
-   * A singleton field came on two lines.
+   * A singleton field (RFC 9110 section 5.3) occurs more than once.
    * @client send it once
    */
   header_repeated: 400;
   /**
    * A `SafePathPipe` rejected a path.
-   * @client name something within the folder
+   * @client send a path within the folder
    */
   path_invalid: 400;
   /**
@@ -152,7 +154,7 @@ export interface ProblemCodes {
    */
   body_too_large: 413;
   /**
-   * The body nests too deep, has a prototype-polluting key, a key twice, or too many keys, values, arrays or objects, has a transfer
+   * The body nests too deep, has a prototype-polluting key, duplicate keys, or too many keys, values, arrays or objects, has a transfer
    * coding other than chunked, or is announced and missing.
    * @client send plain JSON
    */

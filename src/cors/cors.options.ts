@@ -26,23 +26,31 @@ import { type OriginPatterns, resolveOriginPatterns } from './origin-patterns.js
  */
 export interface CorsOptions {
   /**
-   * The origins whose scripts may read responses, exactly as browsers send them: `https://app.example.com`, or `https://*.example.com` for
-   * every subdomain. `'*'` (or `['*']`) allows every origin, for public data; together with `credentials` it stops the start-up. `'null'`
-   * allows every sandboxed page and every `file:` page, and must be listed to be allowed.
-   * @default [] (environment: `CORS_ORIGINS`)
-   * @see Fetch standard, CORS protocol
+   * The origins whose pages may read responses and change state, exactly as browsers send them: `https://app.example.com` (with a port
+   * only if it is not the default), or `https://*.example.com` for every subdomain. `'*'` (or `['*']`) allows every origin. Paths, a
+   * trailing slash, wildcards over a top-level domain or an address, and `'*'` together with other origins or with `credentials` stop the
+   * start-up.
+   *
+   * Danger: `'*'` makes the data of the whole app public, and pages of every origin may change state. `'null'` allows every sandboxed
+   * page and every local file, and must be listed to be allowed. Environment: `CORS_ORIGINS`.
+   * @default []
    */
   origins?: readonly string[] | '*';
   /**
-   * Sends `Access-Control-Allow-Credentials: true`, which lets scripts of allowed origins send cookies and TLS client certificates. An
-   * `Authorization` or `X-API-Key` header that a script sets itself does not need it.
-   * @default false (environment: `CORS_CREDENTIALS`)
+   * Sends `Access-Control-Allow-Credentials: true`, which lets pages of allowed origins send cookies and TLS client certificates. An
+   * `Authorization` or `X-API-Key` header that a script sets does not need it. Environment: `CORS_CREDENTIALS`.
+   * @default false
    */
   credentials?: boolean;
-  /** The methods that a preflight grants, in upper case. @default ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] */
+  /**
+   * The methods that a preflight grants. They are case-sensitive: lower case, `CONNECT`, `TRACE` and `TRACK` stop the start-up.
+   * @default `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`
+   */
   methods?: readonly string[];
   /**
-   * The request headers that a preflight grants. A list replaces the default list.
+   * The request headers that a preflight grants. A list replaces the default list, which also contains `requestId.header`. Headers that
+   * scripts may not set (`Cookie`, `Host`, `Sec-*`, …) stop the start-up, and so does `'*'` with credentials, which browsers read as a
+   * name.
    *
    * Note: `'*'` never covers `Authorization`.
    * @default `Authorization`, `Content-Type`, `Accept`, `Cache-Control`, `X-API-Key`, `X-Request-ID`, `Idempotency-Key`, `Last-Event-ID`,
@@ -50,11 +58,17 @@ export interface CorsOptions {
    */
   allowedHeaders?: readonly string[];
   /**
-   * The response headers that scripts may read. A list replaces the default list.
-   * @default the request ID, rate-limit, `Retry-After`, `WWW-Authenticate`, `X-Token-Expired` and `Mcp-Session-Id` headers
+   * The response headers that scripts may read. A list replaces the default list. `Set-Cookie`, which scripts may not read, and `'*'`
+   * with credentials stop the start-up.
+   * @default the request ID's header, `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `X-RateLimit-Reset`, `RateLimit`, `RateLimit-Policy`,
+   * `Retry-After`, `WWW-Authenticate`, `X-Token-Expired`, `Mcp-Session-Id`
    */
   exposedHeaders?: readonly string[];
-  /** For how many seconds a browser may cache a preflight: 0 to 86400. @default 600 (environment: `CORS_MAX_AGE`) */
+  /**
+   * For how many seconds a browser may cache a preflight, 0 to 86400. Browsers cap it: WebKit at 600, Chromium at 7200, Firefox at 86400.
+   * Environment: `CORS_MAX_AGE`.
+   * @default 600
+   */
   maxAge?: number;
 }
 

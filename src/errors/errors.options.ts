@@ -9,8 +9,9 @@ import { receivedError } from '../common/read-options.js';
 export interface ErrorsOptions {
   /**
    * The prefix of `type`: a URI or a path, to which the problem's code is appended (`https://api.example.com/problems/` gives
-   * `https://api.example.com/problems/not_found`).
-   * @default none: `type` is `about:blank` @see RFC 9457 section 3.1.1
+   * `https://api.example.com/problems/not_found`). A 429 keeps its registered type.
+   * @default none: `type` is `about:blank`
+   * @see RFC 9457 section 3.1.1
    */
   typeBase?: string;
   /**

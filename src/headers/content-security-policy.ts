@@ -20,11 +20,17 @@ export type ContentSecurityPolicyDirectives = Readonly<Record<string, DirectiveV
  * headers: { contentSecurityPolicy: { directives: { imgSrc: "'self'" }, reportOnly: true } }
  */
 export interface ContentSecurityPolicyOptions {
-  /** Directives, each of which replaces its default. */
+  /**
+   * Directives by name (`scriptSrc` or `'script-src'`), each of which replaces its default. `false` removes a directive, `true` sends it
+   * without a value. A `;` or `,` in a source stops the start-up, and so does a keyword without its quotes (`self`), which would name a
+   * host.
+   *
+   * Note: `base-uri`, `form-action` and `frame-ancestors` do not inherit from `default-src`.
+   */
   directives?: ContentSecurityPolicyDirectives;
   /** Sends the policy as `Content-Security-Policy-Report-Only`. @default false */
   reportOnly?: boolean;
-  /** Adds the directives to the option's defaults. @default true */
+  /** Adds the directives to the option's defaults; `false` begins with an empty policy. @default true */
   useDefaults?: boolean;
 }
 

@@ -37,34 +37,36 @@ type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityP
 export interface SecurityHeadersOptions {
   /**
    * `Content-Security-Policy` of responses that are not HTML.
-   * @default default-src, base-uri, form-action and frame-ancestors 'none'
+   * @default `default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
    */
   contentSecurityPolicy?: PolicyOption;
   /** `Content-Security-Policy-Report-Only`: a second policy, which browsers report and do not enforce. @default false */
   contentSecurityPolicyReportOnly?: PolicyOption;
   /**
-   * `Content-Security-Policy` of responses with an HTML Content-Type. For an app that serves pages, `true` allows its own files and forbids
-   * inline scripts, plugins and framing; directives are added to that.
+   * `Content-Security-Policy` of responses with an HTML Content-Type. For an app that serves pages, `true` sends `default-src 'self';
+   * base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'`; directives are added to that.
    * @default the policy of `contentSecurityPolicy`, so that text which is sent as HTML by mistake runs no script
    */
   htmlContentSecurityPolicy?: PolicyOption;
   /** `Cross-Origin-Embedder-Policy`; `true` sends `require-corp`. @default false */
   crossOriginEmbedderPolicy?: boolean | { policy?: 'require-corp' | 'credentialless' | 'unsafe-none' };
-  /** `Cross-Origin-Opener-Policy`. @default same-origin */
+  /** `Cross-Origin-Opener-Policy`. @default `same-origin` */
   crossOriginOpenerPolicy?:
     | boolean
     | { policy?: 'same-origin' | 'same-origin-allow-popups' | 'noopener-allow-popups' | 'unsafe-none' };
-  /** `Cross-Origin-Resource-Policy`. Responses to an origin that `cors` allows carry `cross-origin`. @default same-origin */
+  /** `Cross-Origin-Resource-Policy`. Responses to an origin that `cors` allows have `cross-origin`. @default `same-origin` */
   crossOriginResourcePolicy?: boolean | { policy?: 'same-origin' | 'same-site' | 'cross-origin' };
   /** `Origin-Agent-Cluster: ?1`. @default false */
   originAgentCluster?: boolean;
   /**
-   * `Permissions-Policy`: browser features by name (`camera` or `displayCapture`), each with `[]` for no origin, `'self'`, `'*'`, or a list
-   * of origins. Features that the object does not name keep their default.
-   * @default camera, microphone, geolocation, payment, usb and other powerful features off
+   * `Permissions-Policy`: browser features by name (`camera` or `displayCapture`), each with `[]` for no origin, `'self'`, `'*'`, or a
+   * list of origins. Features that the object does not name stay off: `accelerometer`, `bluetooth`, `camera`, `display-capture`,
+   * `geolocation`, `gyroscope`, `hid`, `magnetometer`, `microphone`, `midi`, `payment`, `publickey-credentials-get`, `screen-wake-lock`,
+   * `serial`, `usb`, `xr-spatial-tracking`.
+   * @default these features off
    */
   permissionsPolicy?: boolean | Readonly<Record<string, string | readonly string[]>>;
-  /** `Referrer-Policy`; of a list, browsers take the last policy that they know. @default no-referrer */
+  /** `Referrer-Policy`: one policy or several, of which browsers take the last that they know. @default `no-referrer` */
   referrerPolicy?: boolean | { policy?: string | readonly string[] };
   /**
    * `Reporting-Endpoints`: names and their URLs (https, or a path), for `report-to` in a policy.
@@ -72,17 +74,19 @@ export interface SecurityHeadersOptions {
    */
   reportingEndpoints?: false | Readonly<Record<string, string>>;
   /**
-   * `Strict-Transport-Security`, on responses over HTTPS only (RFC 6797 section 7.2); `maxAge` is in seconds.
-   * @default max-age=31536000; includeSubDomains
+   * `Strict-Transport-Security`, on responses over HTTPS only; `maxAge` is in seconds. Behind a proxy that terminates TLS it needs
+   * `trustProxy`. `preload` needs `includeSubDomains` and a `maxAge` of at least a year, and takes months to undo.
+   * @default `max-age=31536000; includeSubDomains`
+   * @see RFC 6797 section 7.2
    */
   strictTransportSecurity?: boolean | { maxAge?: number; includeSubDomains?: boolean; preload?: boolean };
-  /** `X-Content-Type-Options: nosniff`. @default true */
+  /** `X-Content-Type-Options`. @default `nosniff` */
   xContentTypeOptions?: boolean;
-  /** `X-DNS-Prefetch-Control`; `allow: true` sends `on`. @default off */
+  /** `X-DNS-Prefetch-Control`; `allow: true` sends `on`. @default `off` */
   xDnsPrefetchControl?: boolean | { allow?: boolean };
   /** `X-Download-Options: noopen`. @default false */
   xDownloadOptions?: boolean;
-  /** `X-Frame-Options`. @default DENY */
+  /** `X-Frame-Options`. @default `DENY` */
   xFrameOptions?: boolean | { action?: 'deny' | 'sameorigin' };
   /** `X-Permitted-Cross-Domain-Policies`; `true` sends `none`. @default false */
   xPermittedCrossDomainPolicies?:

@@ -17,23 +17,30 @@ import { readAuthority } from '../common/authority.js';
  */
 export interface HostsOptions {
   /**
-   * The allowed hosts of requests. `name` matches on any port, `name:8443` on that port only, `*.example.com` matches
-   * every subdomain and not `example.com`. Case is ignored. Schemes, paths and `'*'` are rejected. A request for
-   * another host gets 421 `host_not_allowed`; one without exactly one valid host gets 400 `host_invalid`. The default
-   * serves loopback names only, so a deployment must list its public name.
-   * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]'] (environment: `ALLOWED_HOSTS`)
+   * The allowed hosts. `name` matches on any port, `name:8443` on that port only, `*.example.com` matches every subdomain at any depth
+   * and not `example.com`, and `[::1]` matches an IPv6 address in any spelling. Case and one trailing dot are ignored. Schemes, paths,
+   * userinfo, `'*'` and an empty list stop the start-up.
+   *
+   * Note: the default serves loopback names only, which protects a developer's machine from DNS rebinding. A deployment must list its
+   * public name. Environment: `ALLOWED_HOSTS`.
+   * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]']
    * @see RFC 9110 section 7.2
    */
   allow?: readonly string[];
   /**
-   * Exact paths that are served for any host, such as `/healthz` for the probe of a load balancer. A trailing slash or
-   * another case makes another path.
+   * Exact paths that are served for any host, such as `/healthz` for a load balancer that probes by address. They begin with a slash;
+   * patterns, parameters and queries stop the start-up.
+   *
+   * Note: they are paths of the request line, with the global prefix and the version (`/api/healthz`). `/healthz/` and `/Healthz` are not
+   * exempt, though Express routes them to the same handler.
    * @default []
    */
   exemptPaths?: readonly string[];
   /**
-   * Accepts every well-formed host. Danger: it removes the protection against DNS rebinding and against poisoned links
-   * and caches. Only for a server whose proxy checks the host.
+   * Accepts every well-formed host. Malformed hosts are still rejected.
+   *
+   * Danger: it removes the protection against DNS rebinding and against poisoned links and caches. Only for a server whose proxy checks
+   * the host.
    * @default false
    */
   insecureAnyHost?: boolean;

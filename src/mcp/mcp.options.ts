@@ -19,42 +19,56 @@ import { type NameSet, readToolPatterns } from '../tools/name-pattern.js';
 export interface McpOptions {
   /**
    * The paths of the MCP endpoints, on a route or on the raw adapter. A path covers itself, the same path under the app's global prefix
-   * and URI versions, and everything below. `/:tenant/mcp` covers every tenant; other patterns stop the start-up. A path that no route
-   * answers is logged as a warning at start-up.
+   * and URI versions, and everything below, as `app.use('/mcp', …)` does. The path of a `RouterModule` is part of it. `/:tenant/mcp`
+   * covers every tenant. Other patterns such as `/mcp/*`, escapes and queries stop the start-up.
+   *
+   * Note: a path that no route answers protects nothing, and is logged as a warning at start-up. So is the first MCP response from a path
+   * that is not covered. See docs/mcp.md#paths.
    * @default '/mcp'
    */
   path?: string | readonly string[];
   /**
-   * Pages that may call the endpoints, in addition to those of `cors.origins` and of the app itself: an origin
-   * (`'https://app.example.com'`), or a host name for all its ports (`'localhost'`). Any other Origin gets 403 on every method.
+   * Pages that may call the endpoints and read their responses, in addition to those of `cors.origins` and of the app itself: an origin
+   * (`'https://app.example.com'`), or a host name for all its ports (`'localhost'`). Any other `Origin` gets 403 on every method.
    * @default []
+   * @see MCP 2026-07-28, Streamable HTTP, security warning
    */
   origins?: readonly string[];
-  /** Narrows `hosts` for the endpoints. @default every host of `hosts` */
+  /** Narrows `hosts` for the endpoints; never widens it. @default every host of `hosts` */
   hosts?: readonly string[];
   /**
-   * The largest body of a POST, in bytes or as text (`'512kb'`, `'4mb'`); a larger one gets 413. The body parser of the app has its own
-   * limit (Express 100 kB, Fastify 1 MiB): raise it too.
+   * The largest message, in bytes or as text (`'512kb'`, `'4mb'`); a larger one gets 413. It also limits the tool lists that are filtered
+   * and the responses of a session.
+   *
+   * Note: the body parser of the app has its own limit (Express 100 kB, Fastify 1 MiB): raise it too.
    * @default '4mb'
    */
   maxBytes?: number | string;
   /**
-   * The protocol revisions of the endpoints; any other `MCP-Protocol-Version` gets 400.
-   * @default every published one from 2024-10-07 to 2026-07-28
+   * The protocol revisions of the endpoints; any other `MCP-Protocol-Version` gets 400 `mcp_version_unsupported`.
+   * @default `2024-10-07`, `2024-11-05`, `2025-03-26`, `2025-06-18`, `2025-11-25` and `2026-07-28`
    */
   versions?: readonly string[];
   /**
    * Tools that clients may list and call without a credential while `auth` is on: names, or patterns such as `'read_*'`.
+   *
+   * Note: an endpoint on a controller needs `@Public()` too. With `tools.allow`, it also needs `tools.requireAgent: false` and an entry
+   * `'*'` that names the tools.
    * @default []: every request needs a credential
    */
   publicTools?: readonly string[];
   /**
    * The clients that may call the endpoints: `'loopback'` (this machine), `'private'` (private networks too) or `'any'`. With
-   * `'loopback'`, a server that listens on another address stops the start-up.
+   * `'loopback'`, a server that listens on another address stops the start-up. A peer that sends forwarded headers and is not a trusted
+   * proxy gets 403. See docs/mcp.md#who-can-reach-it.
    * @default 'any'
    */
   network?: Network;
-  /** Requires a proof of each request that it passed a proxy which knows a secret. @default none */
+  /**
+   * Requires a signature on each request, made by a proxy that knows one of `secrets`. Each signature is accepted once. See
+   * docs/mcp.md#proxy-proof.
+   * @default none
+   */
   proxyProof?: ProxyProofOptions;
 }
 

@@ -40,19 +40,24 @@ export interface RateLimitPolicyOptions {
    * `'5/10 minutes'` for leases of ten minutes (a minute otherwise). A function makes it a dynamic limit.
    */
   limit: string | number | RateLimitResolver;
-  /** The name that clients see, instead of `5-per-minute`. Letters, digits and `._:/-`. */
+  /** The name that clients see: 1 to 64 letters, digits and `._:/-`. @default `5-per-minute` and the like */
   name?: string;
-  /** @default the module's `rateLimit.key` */
+  /** The partition key of the limit, with the values of `rateLimit.key`. @default the module's `rateLimit.key` */
   key?: RateLimitKey;
   /**
-   * A function returns an estimate, which is charged before the handler runs and which `RateLimiter.settle()` corrects. A number above the
-   * limit (of a token bucket: above its burst) stops the start-up, since no request would ever be granted.
+   * How many units a request uses: a whole number from 0, or a function that returns an estimate, which is charged before the handler
+   * runs and which `RateLimiter.settle()` corrects. A number above the limit (of a token bucket: above its burst) stops the start-up,
+   * since no request would ever be granted.
    * @default 1
    */
   cost?: RateLimitCost;
-  /** @default 'sliding-window' */
+  /**
+   * How requests are counted: `'sliding-window'`, `'fixed-window'`, `'token-bucket'` or `'concurrency'`. See
+   * docs/rate-limits.md#algorithms.
+   * @default 'sliding-window'
+   */
   algorithm?: AlgorithmName;
-  /** The capacity of a token bucket. @default the limit */
+  /** The capacity of a token bucket. Only with the algorithm `'token-bucket'`. @default the limit */
   burst?: number;
   /** What is counted, sent to clients as `qu`: `'tokens'`. @default 'requests', or 'concurrent-requests' */
   unit?: string;
@@ -64,7 +69,10 @@ export interface RateLimitPolicyOptions {
    * @default []
    */
   alertAt?: readonly number[];
-  /** How long the result of a dynamic limit is used, in milliseconds. @default 60000 */
+  /**
+   * How long the result of a dynamic limit is used, in milliseconds: up to a day. Only with a function as `limit`.
+   * @default 60000
+   */
   limitTtlMs?: number;
 }
 

@@ -32,19 +32,24 @@ export type { StoreErrorPolicy };
 
 export interface RateLimitOptions {
   /**
-   * One quota per client over all routes. A route's `@RateLimit()` replaces it there.
-   * @default ['10/second', '100/minute'] (environment: `RATE_LIMIT`)
+   * One quota per client over all routes. A route's `@RateLimit()` replaces it there. `false` leaves only `flood`. A limit of 0 or above
+   * 1000000000, a window longer than 31 days, the unit `m`, two limits of one name (also the default name of another), and a `cost` above
+   * the limit or the bucket's burst stop the start-up. Environment: `RATE_LIMIT`.
+   * @default ['10/second', '100/minute']
    */
   limits?: false | RateLimitInput | readonly RateLimitInput[];
   /**
-   * A limit per address over all requests, checked before routing: it counts 404s, routes of other libraries and failed authentication
-   * too. `false` switches it off.
+   * A limit per address over all requests, checked before routing: it counts 404s, routes of other libraries, rejected hosts, origins and
+   * credentials, preflights and WebSocket handshakes too. `false` switches it off.
+   *
+   * Note: all clients behind one address (an office, a proxy that is not trusted) share it.
    * @default '100/second'
    */
   flood?: false | string;
   /**
-   * One quota per client over all messages of its sockets, in place of `limits`. A `@RateLimit()` of a `@SubscribeMessage()` handler
-   * replaces it there. Over it, the client gets an `exception` with `retry_after_seconds`.
+   * One quota per client over all messages of its sockets, in place of `limits`. A `@RateLimit()` of a gateway or a `@SubscribeMessage()`
+   * handler replaces it there. Over it, the client gets the event `exception` with `retry_after_seconds`. `false` switches it off; other
+   * values are checked like `limits`. See docs/websockets.md.
    * @default '100/second'
    */
   messages?: false | RateLimitInput | readonly RateLimitInput[];
@@ -55,39 +60,55 @@ export interface RateLimitOptions {
    */
   tiers?: Readonly<Record<string, RateLimitInput | readonly RateLimitInput[]>>;
   /**
-   * Returns the tier of a request. Read it from verified data only, never from an unverified header.
+   * Returns the tier of a request. Needs `tiers`.
+   *
+   * Danger: read it from verified data only, never from an unverified header.
    * @default with `auth`, the tier of the request's agent
    */
   tier?: (
     request: PlatformRequest,
     context: ExecutionContext,
   ) => string | undefined | Promise<string | undefined>;
-  /** The partition key of `limits`. @default 'client' */
+  /**
+   * The partition key of `limits`, and of routes' limits without a key of their own. `'client'` is the authenticated agent if there is
+   * one, else the address; `'address'` is the address, IPv6 by its /64 and IPv4-mapped IPv6 as IPv4; `'global'` is one quota for all
+   * clients. A function returns the key; an empty text stands for the address.
+   *
+   * Danger: with a key from an unverified header, a client gets a new quota with every new value.
+   * @default 'client'
+   */
   key?: RateLimitKey;
-  /** Exact paths that are not limited, such as `/healthz`. @default [] */
+  /**
+   * Exact paths of the request line that are not limited, not by `flood` either, such as `/healthz`. They include the global prefix and
+   * the version.
+   * @default []
+   */
   exemptPaths?: readonly string[];
   /**
-   * A store that several processes share: a `QuotaStore`, which decides over all policies of a request together, or a storage of
-   * @nestjs/throttler's interface, which decides one after the other. `nestjs-agent-security/redis` exports one for Redis.
+   * A store that several processes share: a `QuotaStore`, which decides over all policies of a request together, or a `ThrottlerStorage`
+   * (the interface of `@nestjs/throttler`), which decides one after the other. `nestjs-agent-security/redis` exports one for Redis.
+   *
+   * Note: `flood` stays in the process, and with a store 404s count for `flood` only. Environment: `REDIS_URL`.
    * @default the Redis server of `REDIS_URL`; without it the memory of the process
    */
   store?: QuotaStore | ThrottlerStorage;
   /**
-   * What happens while the store fails or takes longer than 100 ms: `'local'` limits by the counts of the process, `'allow'`
-   * enforces `flood` only, `'deny'` answers 503.
+   * What happens while the store fails or takes longer than 100 ms: `'local'` limits by the counts of the process, `'allow'` enforces
+   * `flood` only, `'deny'` answers 503 `limits_unavailable`.
    * @default 'local'
    */
   onStoreError?: StoreErrorPolicy;
-  /** Sends the X-RateLimit-* and RateLimit headers. `Retry-After` is sent on a 429 in any case. @default true */
+  /** Sends `X-RateLimit-*`, `RateLimit` and `RateLimit-Policy`. A 429 always has `Retry-After`. @default true */
   headers?: boolean;
   /**
-   * Shadow mode: evaluates and counts all limits without enforcing them, to test limits on real traffic. `flood` is still enforced. For a
-   * single limit write `{ limit, shadow: true }`.
+   * Shadow mode: evaluates and counts all limits without enforcing them, to test limits on real traffic. Once a minute the log says how
+   * many requests would have been rejected. `flood` is still enforced. For a single limit write `{ limit, shadow: true }`.
    * @default false
    */
   shadow?: boolean;
   /**
-   * How many clients one quota holds in memory. At the bound the least active clients are evicted, but none that has used up a limit.
+   * How many clients one quota holds in memory, 1 to 100000000. At the bound the least active clients are evicted, but none that has used
+   * up a limit.
    * @default 250000
    */
   maxClients?: number;

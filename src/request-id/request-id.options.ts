@@ -9,18 +9,22 @@ import { readString, receivedError } from '../common/read-options.js';
  * AgentSecurityModule.forRoot({ requestId: { header: 'X-Correlation-ID', accept: false } })
  */
 export interface RequestIdOptions {
-  /** The header of the ID, in requests and responses. @default 'X-Request-ID' */
+  /**
+   * The header of the ID, in requests and responses: the name of a header without a meaning of its own, at most 64 characters.
+   * @default 'X-Request-ID'
+   */
   header?: string;
   /**
-   * Which incoming IDs are kept: `true` for the default pattern, `false` for none, or a pattern of your own. An ID is
-   * always replaced if it is sent twice, is longer than 128 characters, or contains anything but visible ASCII
-   * characters.
+   * Which incoming IDs are kept: `true` for the default pattern, `false` for none, or a pattern of your own. An ID is always replaced if
+   * it is sent twice, is longer than 128 characters, or contains anything but visible ASCII characters.
+   *
+   * Note: a pattern without `^` and `$` accepts every ID that contains a match.
    * @default true: `^[\w.:@+=-]{1,128}$`
    */
   accept?: boolean | RegExp;
   /**
-   * Creates an ID for requests without one: 1 to 128 visible ASCII characters. Other results and errors give a UUID.
-   * @default a random UUID
+   * Creates an ID for requests without an accepted one: 1 to 128 visible ASCII characters. Other results and errors give a UUID.
+   * @default a random UUID (version 4)
    */
   generate?: () => string;
 }

@@ -11,27 +11,46 @@ type Limit = false | number | string;
  */
 export interface TimeoutOptions {
   /**
-   * The time until a handler's response begins. After it the client gets 503 `handler_timeout` with `Retry-After`, the
-   * handler's `@Signal()` is aborted, and a later response of the handler is ignored.
+   * The time for guards and handler, until the response begins. After it the client gets 503 `handler_timeout` with `Retry-After`, the
+   * handler's `@Signal()` is aborted, and a later response of the handler is ignored. `@Timeout()` on a route or class takes precedence.
+   *
+   * Note: the handler keeps running until it reads its signal.
    * @default false
    */
   handler?: Limit;
   /**
-   * The time that a response which has begun (server-sent events, a download) may send nothing. After it, and at the
-   * latest after twice the time, the connection is closed. A stream with rare events should send comments in between.
-   * @default '5min' on routes that `handler` limits
+   * The time that a response which has begun (server-sent events, a download) may send nothing. After it, and at the latest after twice
+   * the time, the connection is closed. A stream with rare events should send comments in between.
+   * @default '5min' on routes that `handler` limits, otherwise none
    */
   idle?: Limit;
-  /** The time for the head of a request (`server.headersTimeout`), against Slowloris attacks (CWE-400). @default '20s' */
+  /**
+   * The time for the head of a request (`server.headersTimeout`), against Slowloris attacks. A slower one gets 408 `request_timeout`.
+   * `false` leaves the server as it is. A stricter value that the app sets on the server itself is kept.
+   * @default '20s'
+   * @see CWE-400
+   */
   headers?: Limit;
-  /** The time for a whole request (`server.requestTimeout`; Fastify's default is no limit). @default '2min' */
+  /**
+   * The time for a whole request with its body (`server.requestTimeout`). A slower one gets 408 `request_timeout`. Large uploads over
+   * slow connections need more.
+   * @default '2min'; Node's own default is 300 s, Fastify's is no limit
+   */
   request?: Limit;
-  /** The time that an idle connection stays open for the next request (`server.keepAliveTimeout`). @default the platform's */
+  /**
+   * The time that an idle connection stays open for the next request (`server.keepAliveTimeout`).
+   *
+   * Note: if it is shorter than that of a proxy in front, the proxy may send a request into a connection that closes.
+   * @default the platform's: 5 s with Express, 72 s with Fastify
+   */
   keepAlive?: Limit;
   /**
-   * The time that running requests may take when the app is closed. After it their connections are closed, and the
-   * audit records of their tool calls end as `aborted`.
-   * @default '8s', since Docker ends a container 10 s after it was asked to stop
+   * The time that running requests may take when the app is closed (`app.close()`, or a signal with `enableShutdownHooks()`). After it
+   * their connections are closed, and the audit records of their tool calls end as `aborted`. `false` for no limit.
+   *
+   * Note: a stream that never ends keeps the app open for the whole time. If the time is longer than that between SIGTERM and SIGKILL,
+   * running calls get no audit record of their end.
+   * @default '8s': Docker kills a container 10 s after SIGTERM, and sinks and stores need some of that
    */
   shutdown?: Limit;
 }

@@ -26,9 +26,12 @@ import { type DpopOptions, resolveDpop } from './tokens.options.js';
 
 /** An endpoint that issues tokens for API keys: OAuth 2.0 client credentials. */
 export interface TokenEndpointOptions {
-  /** The issuer identifier, such as `https://api.example.com`. Required. @see RFC 8414 section 2 */
+  /**
+   * The issuer identifier, such as `https://api.example.com`: https without a query or fragment, or http on a loopback name.
+   * @see RFC 8414 section 2
+   */
   issuer: string;
-  /** @default '/oauth/token' */
+  /** The path of the endpoint, outside of any global prefix and version. @default '/oauth/token' */
   path?: string;
   /**
    * The APIs that tokens may be issued for; the first is the default. This API accepts only tokens for itself: for `auth.resource`, or the
@@ -38,11 +41,15 @@ export interface TokenEndpointOptions {
   /** The lifetime of a token, from 5 to 15 minutes. @default '10 minutes' */
   lifetime?: string;
   /**
-   * The private keys: the keys themselves, `{ file }` (PEM, a JWK or a JWK set), or a function. Files and functions are read again every 10
-   * seconds. The key with the newest `iat` signs. A key signs from its `nbf` on and is published until its `exp`.
+   * The private keys: the keys themselves, `{ file }` (PEM, a JWK or a JWK set), or a function. Required unless `insecureEphemeralKey` is
+   * set. Files and functions are read again every 10 seconds. The key with the newest `iat` signs. A key signs from its `nbf` on and is
+   * published until its `exp`.
    */
   signingKeys?: SigningKeySet | { readonly file: string } | (() => SigningKeySet | Promise<SigningKeySet>);
-  /** Signs with a key that is created at start-up, for demonstrations: other processes, and the next start, reject its tokens. */
+  /**
+   * Signs with a key that is created at start-up, for demonstrations. Danger: other processes, and the next start, reject its tokens.
+   * @default false
+   */
   insecureEphemeralKey?: boolean;
   /** How many tokens a client may request. @default '60/minute' */
   limit?: string;
@@ -50,7 +57,7 @@ export interface TokenEndpointOptions {
   dpop?: boolean | DpopOptions;
   /** The path of the public keys. @default '/.well-known/jwks.json' */
   jwksPath?: string;
-  /** How long the public keys and the metadata may be cached. @default '5 minutes' */
+  /** How long the public keys and the metadata may be cached, up to a day. @default '5 minutes' */
   metadataMaxAge?: string;
   /** The `scopes_supported` of the metadata. @default none */
   scopes?: readonly string[];

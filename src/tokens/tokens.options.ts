@@ -26,7 +26,7 @@ import {
 export interface DpopOptions {
   /** Whether tokens that are not bound to a key are rejected. @default false */
   required?: boolean;
-  /** @default ['ES256', 'EdDSA', 'Ed25519', 'PS256'] */
+  /** The allowed signature algorithms of proofs. @default ['ES256', 'EdDSA', 'Ed25519', 'PS256'] */
   algorithms?: readonly string[];
   /** The maximum age of a proof, from 5 seconds to 5 minutes. @default '1 minute' */
   maxAge?: string;
@@ -34,27 +34,39 @@ export interface DpopOptions {
 
 /** Access tokens of another issuer: which are valid, and how the agent is read from them. */
 export interface TokensOptions {
-  /** The exact `iss` of the tokens. Required. */
+  /** The exact `iss` of the tokens. */
   issuer: string;
-  /** The identifier of this API: `aud` must contain it, or one of several. Required. @default `auth.resource` */
+  /**
+   * The identifier of this API: `aud` must contain it, or one of several. Required if `auth.resource` is not set.
+   * @default `auth.resource`
+   */
   audience?: string | readonly string[];
-  /** The allowed signature algorithms. Required, so that the choice is not left to the token. @see RFC 8725 section 3.1 */
+  /**
+   * The allowed signature algorithms. They have no default, so that the choice is not left to the token. `none`, and algorithms of
+   * secrets together with those of public keys, stop the start-up.
+   * @see RFC 8725 section 3.1
+   */
   algorithms: readonly string[];
-  /** The issuer's public keys; also a JWK set. */
+  /**
+   * The issuer's public keys: JWKs, PEM text or `KeyObject`s, 1 to 100 of them, or a JWK set. Set one of `keys`, `secret` and `jwksUri`.
+   */
   keys?: PublicKeyInput | readonly PublicKeyInput[] | { readonly keys: readonly Jwk[] };
   /** Secrets that are shared with the issuer, for HS256, HS384 and HS512. Excludes public keys. */
   secret?: SecretInput | readonly SecretInput[];
   /** The URL of the issuer's key set: https, or http on a loopback address. */
   jwksUri?: string;
-  /** How long a fetched key set is used before it is fetched again. @default '10 minutes' */
+  /** How long a fetched key set is used before it is fetched again, from 10 seconds to a day. @default '10 minutes' */
   jwksMaxAge?: string;
-  /** The maximum age of a token, counted from its `iat`, whatever its `exp` says. @default '15 minutes' */
+  /** The maximum age of a token, counted from its `iat`, whatever its `exp` says: up to 31 days. @default '15 minutes' */
   maxAge?: string;
   /** The tolerated difference between clocks, up to 5 minutes. @default '5 seconds' */
   clockTolerance?: string;
   /** The allowed `typ`, so that ID tokens and other JWTs of the issuer are rejected. @default 'at+jwt' @see RFC 9068 section 2.1 */
   type?: string | readonly string[];
-  /** The names of the claims that are read. @default sub, scope, tier, tenant, tools */
+  /**
+   * The names of the claims that are read as `id`, `scopes`, `tier`, `tenant` and `tools`.
+   * @default sub, scope, tier, tenant, tools
+   */
   claims?: Partial<ClaimNames>;
   /** Reads the agent from verified claims, in place of `claims`. `undefined` rejects the token. */
   agent?: (claims: TokenClaims) => AgentFields | undefined;

@@ -24,12 +24,17 @@ export interface AgentToolOptions {
   /** The scopes that the agent must have, all of them. Calls without them get 403 `insufficient_scope`. @default none */
   scopes?: readonly string[];
   /**
-   * What a call can do. The audit record of a call of impact `'high'` is written before the handler runs; if it cannot be written, the call
-   * gets 503.
+   * The possible damage of a call: `'low'`, `'medium'`, or `'high'` for calls that cannot be undone, cost money, or change data of other
+   * users. The audit record of a call of impact `'high'` is written before the handler runs; if it cannot be written, the call gets 503
+   * `audit_unavailable`.
    * @default 'low'
    */
   impact?: Impact;
-  /** Names of parameters that audit records do not show, at any depth, in addition to passwords, secrets and the like. @default none */
+  /**
+   * Names of parameters that audit records do not show, at any depth, in addition to those of `audit.redactKeys`, passwords, secrets and
+   * the like.
+   * @default none
+   */
   redact?: readonly string[];
 }
 

@@ -13,22 +13,24 @@ import { type AgentToolOptions, resolveToolOptions } from './tool.options.js';
 
 export interface ToolsOptions {
   /**
-   * Which tools an agent may call, by its ID or a pattern of IDs: `{ 'reporting-*': ['read_*', 'export_csv'] }`. What it does not name is
-   * denied: an agent that matches no entry may call no tool. `{ '*': ['*'] }` is every agent and every tool. The exact ID wins, then the
-   * first pattern that matches. An agent's own list (`agent.tools`) narrows its entry further.
+   * Which tools an agent may call, by its ID or a pattern of IDs: `{ 'reporting-*': ['read_*', 'export_csv'] }`. The exact ID takes
+   * precedence, then the first pattern that matches. A tool that is not listed gets 403 `tool_not_allowed`: an agent that matches no
+   * entry may call no tool, and `{}` denies every tool to every agent. `{ '*': ['*'] }` allows every agent every tool. An agent's own
+   * list (`agent.tools`) narrows its entry further.
+   *
+   * Note: with `requireAgent: false`, the entry `'*'` also covers callers without a credential. They match no other entry.
    * @default every agent may call every tool
    */
   allow?: Readonly<Record<string, readonly string[]>>;
   /**
-   * Declares tools without `@AgentTool()`, such as those of an MCP server, by name or pattern: the exact name wins, then the first pattern
-   * that matches.
-   * @default nothing
+   * Declares tools without `@AgentTool()`, such as those of an MCP server, by name or pattern: the exact name takes precedence, then the
+   * first pattern that matches. A name that a handler declares too stops the start-up.
+   * @default none
    */
   policies?: Readonly<Record<string, AgentToolOptions>>;
   /**
-   * Whether every tool needs a verified agent. A tool with scopes always needs one. With `false` and `allow`, callers without a credential
-   * may call what the entry `'*'` of `allow` names.
-   * @default true where `allow` is given: an agent must not evade its list by omitting its credential
+   * Whether every tool needs an authenticated agent: calls without one get 401 `credential_missing`. A tool with scopes always needs one.
+   * @default true where `allow` is given, since an agent must not evade its list by omitting its credential; otherwise `false`
    */
   requireAgent?: boolean;
 }

@@ -27,15 +27,18 @@ export type UrlAmbiguity = (typeof AMBIGUITIES)[number];
  */
 export interface UrlOptions {
   /**
-   * The longest URL (path and query) in characters, 1 to 65536. A longer URL gets 414 `uri_too_long`.
-   * @default 8192 @see RFC 9110 section 4.1, which asks for at least 8000
+   * The longest URL (path and query) in characters, 1 to 65536. A longer URL gets 414 `uri_too_long`. Node's own limit of the head (16
+   * KiB) applies too.
+   * @default 8192
+   * @see RFC 9110 section 4.1, which asks for at least 8000
    */
   maxLength?: number;
   /**
-   * Ambiguous forms of paths that are accepted: `'encoded-slash'` (`%2F`), `'backslash'` (`\`, `%5C`), `'dot-segment'`
-   * (`.` and `..`), `'empty-segment'` (`//`), `'parameter'` (`;`). All others get 400 `url_invalid`. Danger: a proxy,
-   * an access rule or a file system may read another path than the router. Control characters and invalid UTF-8 are
-   * always rejected.
+   * Ambiguous forms of paths that are accepted: `'encoded-slash'` (`%2F`), `'backslash'` (`\`, `%5C`), `'dot-segment'` (`.` and `..`),
+   * `'empty-segment'` (`//`), `'parameter'` (`;`). All others get 400 `url_invalid`. Control characters, invalid UTF-8 and malformed
+   * percent-encodings are always rejected.
+   *
+   * Danger: a proxy, an access rule or a file system may read another path than the router.
    * @default []
    */
   insecureAllow?: readonly UrlAmbiguity[];

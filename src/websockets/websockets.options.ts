@@ -7,9 +7,10 @@ import { boolean, type OptionTable, readTable, type Resolved } from '../common/o
  */
 export interface WebSocketsOptions {
   /**
-   * Rejects handshakes without TLS with 403 `tls_required`, including those of socket.io's HTTP polling. Behind a proxy
-   * that terminates TLS, name the proxy in `trustProxy`; otherwise every handshake is rejected.
+   * Rejects handshakes without TLS with 403 `tls_required`, including those of socket.io's HTTP polling. Behind a proxy that terminates
+   * TLS, name the proxy in `trustProxy`; otherwise every handshake is rejected.
    * @default false
+   * @see ASVS 5.0, 4.4.1
    */
   requireTls?: boolean;
 }
