@@ -72,8 +72,8 @@ export const OTHER_PROVIDERS: readonly Provider[] = [
 ];
 
 /**
- * The checks of every request before routing, in this order. The first rejection is the response, unless a check with
- * `countsAll` rejects too.
+ * The checks of every request before routing, in this order. The first rejection is the response. A check with
+ * `countsAll` runs after a rejection too, and then its own rejection is the response.
  */
 export const CHECKS: readonly InjectionToken[] = [
   REQUEST_HEAD,
@@ -88,7 +88,7 @@ export const CHECKS: readonly InjectionToken[] = [
   DenialCache,
 ];
 
-/** The stages that handle requests to claimed paths, after the checks and before routing, in this order. */
+/** The stages that run for the requests that they claim, after the checks and before routing, in this order. */
 export const STAGES: readonly InjectionToken[] = [
   McpStage,
   EndpointDetector,
@@ -110,7 +110,7 @@ export const GUARDS = [
   BODY_GUARD,
 ] as const;
 
-/** In the order in which they close: connections of the server, leases of concurrency limits, audit records, then Redis. */
+/** In the order in which they close: the server's connections, leases of concurrency limits, audit records, Redis, the key store. */
 export const CLOSED_IN_ORDER: readonly InjectionToken[] = [
   ServerConnections,
   QUOTA_LIMITER,

@@ -1,5 +1,6 @@
 /* A request that the module's own limits have denied is denied again before routing, with the same decision counted down, until one of those
- * limits gives something back. The guard offers denials, and `ProblemDetailsFilter` keeps those that it has answered itself. */
+ * limits gives something back. `RateLimitGuard` offers a denial (`offer()`). `ProblemDetailsFilter`, or the guard for a request that failed
+ * before it, then keeps it (`state.limits.keepDenial()`). */
 import type { IncomingMessage } from 'node:http';
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
 import { type ApplicationConfig, MetadataScanner, type ModulesContainer } from '@nestjs/core';

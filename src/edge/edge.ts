@@ -1,5 +1,5 @@
 /* The pre-routing pipeline of every request: request ID and response headers, then the checks (`CHECKS` in
- * features.ts), then the stages that claim the path (`STAGES`). It runs before body parsers, before Nest's guards and
+ * features.ts), then the stages that claim the request (`STAGES`). It runs before body parsers, before Nest's guards and
  * before every route, routes of other libraries included. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../common/log.js';

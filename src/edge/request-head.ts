@@ -78,13 +78,13 @@ const SINGLETON_FIELDS: ReadonlySet<string> = new Set([
   'x-http-method-override',
 ]);
 
+export const REPEATED_FIELDS = Symbol('agent-security:repeated-fields-check');
+export const REPEATED_FIELDS_CHECK: EdgeCheck = { check: checkRepeatedFields };
+
 /**
  * Rejects a repeated singleton field: a proxy may have checked the line that the app does not read (RFC 9110 section
  * 5.3). Lists, cookies and forwarded headers may be repeated.
  */
-export const REPEATED_FIELDS = Symbol('agent-security:repeated-fields-check');
-export const REPEATED_FIELDS_CHECK: EdgeCheck = { check: checkRepeatedFields };
-
 function checkRepeatedFields(raw: IncomingMessage): ProblemFields | undefined {
   if (!hasRepeatedFields(raw)) return undefined;
   const { rawHeaders } = raw;

@@ -49,6 +49,7 @@ export interface QuotaDecision {
 
 export const EVERY_POLICY = -1;
 
+/** Decides over all charges, and makes them if no policy denies the request. */
 export function consume(charges: readonly Charge[], nowMs: number): QuotaDecision {
   return charges.length === 1 ? consumeOne(charges[0]!, nowMs) : consumeAll(charges, nowMs);
 }
@@ -62,7 +63,7 @@ export function peek({ table, mask, key }: Omit<Charge, 'cost'>, nowMs: number):
   return { granted: true, policyStates };
 }
 
-/** The usual case: one row, looked up once. */
+/** The usual case: one row, found once. */
 function consumeOne(charge: Charge, nowMs: number): QuotaDecision {
   const { table, mask, key, cost } = charge;
   table.find(key.hi, key.lo, nowMs);
@@ -95,7 +96,7 @@ function consumeAll(charges: readonly Charge[], nowMs: number): QuotaDecision {
   return { granted, policyStates };
 }
 
-/** Whether every policy can give `cost`; what each could give stays in `table.offered`. */
+/** Whether every policy has `cost` units left. Writes the units that each has left to `table.offered`. */
 function offers(table: QuotaTable, mask: number, cost: number, nowMs: number): boolean {
   let enough = true;
   for (let policy = 0; policy < table.policies.length; policy++) {
@@ -138,7 +139,7 @@ export interface Adjustment {
   readonly chargedMs: number;
 }
 
-/** Charges or gives back a difference whatever the limits are: it has been spent, or it has not. */
+/** Charges or gives back the difference between an estimate and the actual cost. No policy denies it, since the cost is spent already. */
 export function adjust(
   charges: readonly Omit<Charge, 'cost'>[],
   { units, chargedMs }: Adjustment,

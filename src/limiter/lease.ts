@@ -1,4 +1,4 @@
-/** A lease is renewed so often before it would end. */
+/** How many times a lease is renewed within its duration. */
 const RENEWALS = 3;
 
 export interface LeaseSteps {

@@ -5,7 +5,7 @@ import { TIME_UNITS, type TimeUnit, UNIT_MS } from '../common/time-units.js';
 
 export interface ParsedLimit {
   readonly limit: number;
-  /** The window spans so many units. */
+  /** How many units the window spans. */
   readonly count: number;
   readonly unit: TimeUnit;
   readonly windowMs: number;

@@ -30,9 +30,9 @@ interface KnownLimit extends Location {
 const MAX_CLIENTS = 10_000;
 /** Different limits with a table. A forgotten table stays in use for the clients that are remembered with it. */
 const MAX_LIMITS = 1_000;
-/** A request waits so long for a lookup. A later result is used for the next request. */
+/** How long a request waits for a lookup. A later result is used for the next request. */
 const DEADLINE_MS = 1_000;
-/** A lookup without a result by then is started anew. */
+/** After this time, a lookup without a result is started anew. */
 const GIVE_UP_MS = 10_000;
 /** Lookups that run at once: clients may choose their partition keys, and a lookup may hang. */
 const MAX_LOOKUPS = 1_000;

@@ -82,7 +82,7 @@ export function isEstimated({ unit }: Policy, cost: RateLimitCost): boolean {
   return typeof cost === 'function' || (unit !== REQUESTS && unit !== CONCURRENT_REQUESTS);
 }
 
-/** The cost of so many requests that come as one. */
+/** The cost of a request that counts as `times` requests, such as a batch. */
 export function multiplyCost(cost: RateLimitCost, times: number): RateLimitCost {
   if (typeof cost === 'number') return cost * times;
   // Checked before the multiplication, so that an error shows what the function returned.

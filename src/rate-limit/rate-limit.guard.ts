@@ -147,8 +147,8 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * Takes the module's quota for a request that failed before this guard (no route, no credential, a malformed body). Decides by the
-   * counts of this process, since the caller cannot wait for a shared store.
+   * Takes the module's quota for a request that failed before this guard (no route, no credential, a malformed body), before
+   * `ProblemDetailsFilter` answers it. Decides by the counts of this process, since the filter cannot wait for a shared store.
    * @returns the exception to answer with, if the client is over its limit
    * @internal
    */
@@ -158,7 +158,8 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * The same for a request whose answer is already chosen: a client over its limit is denied from its next request on.
+   * The same when the head of a response is written, whatever filter has chosen it. A client over its limit is denied from its next request
+   * on.
    * @internal
    */
   chargeFailed(state: RequestState): void {
@@ -174,7 +175,7 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * Takes the module's quota for a request that no guard sees: to an endpoint that another library mounts on the raw adapter.
+   * Takes the module's quota for a request to an MCP endpoint, before routing: no guard runs where a library mounts it on the raw adapter.
    * @returns the problem to answer with, if the client is over its limit
    * @internal
    */

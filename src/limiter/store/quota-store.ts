@@ -8,7 +8,7 @@ export interface StoredCharge {
   readonly key: string;
   /** Where the limits are defined: a route, the module, a tool. Given together with `partitionKey`. */
   readonly scope?: string;
-  /** Whom the counter belongs to. A store may use it to keep the counts of one client together. */
+  /** The partition key: the client, agent or tenant of the counter. A store may use it to keep the counts of one client together. */
   readonly partitionKey?: string;
   /** Whether the partition key is an address or `global`, which a store may keep as plain text. Any other partition key may be a secret. */
   readonly isAddress?: boolean;
@@ -19,7 +19,7 @@ export interface StoredCharge {
 
 /** A store that decides on all policies of a request together. */
 export interface QuotaStore {
-  /** Milliseconds that a request waits for this store, at most and by default 100. */
+  /** Milliseconds that a request waits for this store, 100 at most. @default 100 */
   readonly deadlineMs?: number;
   /**
    * Consumes every charge or none; a policy in shadow mode denies no request. A cost of 0 consumes nothing. The policy states come in

@@ -4,7 +4,7 @@
 import type { QuotaRows } from './quota-rows.js';
 
 const FIRST_SLOTS = 128;
-/** A split of so many takes one or two milliseconds if none of their rows is in a cache of the processor. */
+/** The slots of a full segment. A split takes one or two milliseconds if none of its rows is in a cache of the processor. */
 const SEGMENT_SLOTS = 2_048;
 /** The largest share of slots with an entry. */
 const MAX_LOAD = 0.8;
@@ -27,7 +27,7 @@ class Segment {
 const homeOf = (hash: number, slots: number): number => (Math.imul(hash, 0x9e3779b1) >>> 20) & (slots - 1);
 
 export class KeyIndex {
-  /** An entry has the number of a row + 1 in so many bits, and above them the last bits of its hash; 0 is a free slot. */
+  /** The bits of an entry that hold the number of a row + 1. Above them are the last bits of its hash. 0 is a free slot. */
   readonly #rowBits: number;
   readonly #rowMask: number;
   /** By the first `#depth` bits of the hash: a segment of fewer bits is listed several times. */
