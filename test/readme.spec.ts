@@ -381,7 +381,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const headers = { Host: 'api.example.com' };
       const ask = (more: Record<string, string>) => app.send('/data', { headers: { ...headers, ...more } });
       expect((await ask({})).status).toBe(401);
-      const answer = await ask({ 'X-API-Key': output[0]! });
+      const answer = await ask({ 'X-API-Key': output[0]!.trim() });
       expect([answer.status, answer.json()]).toEqual([200, { for: 'billing-bot' }]);
       expect((await ask({ Host: 'localhost' })).status).toBe(421);
       const origin = { Origin: 'https://app.example.com', 'Access-Control-Request-Method': 'GET' };
@@ -941,7 +941,7 @@ describe('docs/architecture.md', () => {
         ['REPEATED_FIELDS', 'repeated fields'],
         ['VERB_CHECK', 'verb'],
         ['DECLARED_BODY_CHECK', 'declared body'],
-        ['DenialCheck', 'known denials'],
+        ['DenialCache', 'known denials'],
       ],
     ],
     [
