@@ -62,7 +62,7 @@ export function peek({ table, mask, key }: Omit<Charge, 'cost'>, nowMs: number):
   return { granted: true, policyStates };
 }
 
-/** The usual case: one row, looked up once. */
+/** The usual case: one row, found once. */
 function consumeOne(charge: Charge, nowMs: number): QuotaDecision {
   const { table, mask, key, cost } = charge;
   table.find(key.hi, key.lo, nowMs);

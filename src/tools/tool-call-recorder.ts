@@ -1,4 +1,4 @@
-/* Writes the audit records of calls of handlers, from the first guard to the end of the response: a call has its record whoever rejects it,
+/* Writes the audit records of calls of handlers, from the first guard to the end of the response: a call has its record whichever check rejects it,
  * be it another guard, a pipe, the handler, or the client that leaves. */
 import type { AuditStart } from '../audit/audit-entry.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
