@@ -68,7 +68,7 @@ const ARRIVALS = {
     return times;
   },
   /**
-   * One request to open a window, the rest of the limit just in front of its end, as much again behind it, then a drip
+   * One request to open a window, the rest of the limit just before its end, as much again behind it, then a drip
    * every 100 ms for a window and a half, and a pause of random length, so that every alignment of buckets is met.
    */
   adversarial() {

@@ -216,9 +216,9 @@ async function sendAll(port, request, times) {
 }
 
 async function cpuOf(server, request, times) {
-  const { cpuMicros: before } = await server.ask({});
+  const { cpuMicros: before } = await server.request({});
   await sendAll(server.port, request, times);
-  const { cpuMicros: after } = await server.ask({});
+  const { cpuMicros: after } = await server.request({});
   return (after - before) / times;
 }
 
@@ -232,7 +232,7 @@ async function costPerKb(server, { send, bytes }, times) {
 async function parsePerKb(server, { parse, bytes }, times) {
   const text = parse?.(bytes) ?? RECORDS;
   const valid = isJson(text) ? text : RECORDS;
-  const { cpuMicros } = await server.ask({ parse: valid, rounds: times });
+  const { cpuMicros } = await server.request({ parse: valid, rounds: times });
   return (cpuMicros / times / valid.length) * 1_000;
 }
 

@@ -1,4 +1,4 @@
-/* Does an agent ever see another's identity? 50 agents with a key each ask at the same time, on both platforms. */
+/* Does an agent ever see another's identity? 50 agents with a key each send requests at the same time, on both platforms. */
 import { Agent, request } from 'node:http';
 import { readOptions } from './support/options.mjs';
 import { prepare } from './support/prepare.mjs';
@@ -30,7 +30,7 @@ for (const platform of ['express', 'fastify']) {
   const app = await startAuthApp(book, SECRET, platform);
   // Fewer connections than agents, so that one connection carries the requests of several.
   const connections = new Agent({ keepAlive: true, maxSockets: 20 });
-  const ask = headers =>
+  const send = headers =>
     new Promise((resolve, reject) => {
       request({ host: '127.0.0.1', port: app.port, path: '/me', agent: connections, headers }, response => {
         let text = '';
@@ -41,16 +41,16 @@ for (const platform of ['express', 'fastify']) {
         .end();
     });
   let wrong = 0;
-  let asked = 0;
+  let sent = 0;
   const begin = performance.now();
   await Promise.all(
     agents.map(async ({ id, number, key }) => {
       for (let turn = 0; turn < REQUESTS / AGENTS; turn++) {
-        asked++;
-        // Now and then without a key, on the same connections: nobody may be remembered.
+        sent++;
+        // Now and then without a key, on the same connections: no identity may be remembered.
         const anonymous = turn % 10 === 9;
         const headers = anonymous ? {} : turn % 2 ? { 'X-API-Key': key } : { Authorization: `Bearer ${key}` };
-        const [status, text] = await ask(headers);
+        const [status, text] = await send(headers);
         const fits = anonymous
           ? status === 401
           : status === 200 && JSON.parse(text).id === id && JSON.parse(text).claims.number === number;
@@ -61,7 +61,7 @@ for (const platform of ['express', 'fastify']) {
   rows.push([
     platform,
     String(AGENTS),
-    String(asked),
+    String(sent),
     String(wrong),
     String(Math.round(performance.now() - begin)),
   ]);

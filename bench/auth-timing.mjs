@@ -1,4 +1,4 @@
-/* Does the time of an answer tell an unknown key from a wrong secret or a revoked key, and what does verifying cost? */
+/* Does response time distinguish an unknown key from a wrong secret or a revoked key, and what does verifying cost? */
 import { createHmac } from 'node:crypto';
 import { request, Agent } from 'node:http';
 import { readOptions } from './support/options.mjs';
@@ -40,18 +40,18 @@ const pool = Array.from({ length: half }, (_each, at) => ({
   'revoked key': keys[half + at].key,
 }));
 const make = (kind, at) => pool[at % half][kind];
-/** Two runs of each kind: their difference is what nobody can read anything from. */
+/** Two runs of each kind: their difference is noise. */
 const RUNS = KINDS.flatMap(kind => [`${kind}|a`, `${kind}|b`]);
 
-/** Every round asks once for each run, in an order of its own. */
-async function interleave(ask) {
+/** Every round verifies once for each run, in an order of its own. */
+async function interleave(verify) {
   const times = Object.fromEntries(RUNS.map(run => [run, new Float64Array(TRIES)]));
   for (let round = -Math.min(2_000, TRIES); round < TRIES; round++) {
     const order = shuffle([...RUNS]);
     for (const run of order) {
       const key = make(run.split('|')[0], Math.abs(round) * 7 + (run.endsWith('b') ? 3 : 0));
-      // A text of its own, as a request brings it: not built a moment ago, and never looked up before.
-      const took = await ask(Buffer.from(key, 'latin1').toString('latin1'));
+      // A text of its own, as a request brings it: not built a moment ago, and in no cache.
+      const took = await verify(Buffer.from(key, 'latin1').toString('latin1'));
       if (round >= 0) times[run][round] = took;
     }
   }
@@ -103,11 +103,11 @@ function report(title, times) {
 /* ---- what verifying costs ---- */
 
 /** CPU time: what others do on the machine does not count. */
-async function cost(ask) {
+async function cost(verify) {
   const count = options.smoke ? 1_000 : 100_000;
-  for (let index = 0; index < count / 5; index++) await ask(index);
+  for (let index = 0; index < count / 5; index++) await verify(index);
   const begin = process.cpuUsage();
-  for (let index = 0; index < count; index++) await ask(index);
+  for (let index = 0; index < count; index++) await verify(index);
   const { user, system } = process.cpuUsage(begin);
   return (user + system) / count;
 }
@@ -131,9 +131,9 @@ printTable(
 
 /* ---- what time tells ---- */
 
-const asked = where => options.only.length === 0 || options.only.includes(where);
+const selected = where => options.only.length === 0 || options.only.includes(where);
 
-if (asked('process')) {
+if (selected('process')) {
   report(
     `In the process, ${TRIES} tries of each run`,
     await interleave(async key => {
@@ -144,7 +144,7 @@ if (asked('process')) {
   );
 }
 
-if (asked('http')) {
+if (selected('http')) {
   const { startAuthApp } = await import('./support/auth-app.mjs');
   const app = await startAuthApp(book, SECRET);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });

@@ -28,7 +28,7 @@ const SHAPES = [
   ],
   ['one fixed window', [{ limit: 100, windowMs: MINUTE, algorithm: 'fixed-window' }]],
   ['one token bucket', [{ limit: 100, windowMs: MINUTE, algorithm: 'token-bucket' }]],
-  ['slots', [{ limit: 10, windowMs: MINUTE, algorithm: 'concurrency' }]],
+  ['concurrency', [{ limit: 10, windowMs: MINUTE, algorithm: 'concurrency' }]],
 ];
 const DEFAULTS = 2;
 
@@ -117,7 +117,7 @@ async function measureShape(parts, clients) {
     const smallest = Math.min(...policies.map(({ limit }) => limit));
     const cost = Math.max(1, Math.floor(smallest / BATCHES));
     const nameOf = client => `10.${client >> 16}.${(client >> 8) & 255}.${client & 255}`;
-    const ask = client =>
+    const increment = client =>
       store.consume([
         {
           key: `all:${nameOf(client)}`,
@@ -128,14 +128,14 @@ async function measureShape(parts, clients) {
           cost,
         },
       ]);
-    await ask(0);
+    await increment(0);
     await redis.flushall();
     const before = await figure(redis, 'memory', 'used_memory');
     const cpuBefore = await cpuMicros(redis);
     for (let batch = 0; batch < BATCHES; batch++, nowMs += 20) {
       for (let first = 0; first < clients; first += 2_000) {
         const count = Math.min(2_000, clients - first);
-        await Promise.all(Array.from({ length: count }, (_, index) => ask(first + index)));
+        await Promise.all(Array.from({ length: count }, (_, index) => increment(first + index)));
       }
     }
     const cpuUs = ((await cpuMicros(redis)) - cpuBefore) / clients / BATCHES;

@@ -9,7 +9,7 @@ const options = readOptions({ rounds: 3, seconds: 1 });
 
 const MILLION = 1_000_000;
 
-/** Clients that ask again and again while the others come, each once; `maxClients` is the bound on all. */
+/** Clients that send again and again while the others come, each once; `maxClients` is the bound on all. */
 const runs = [
   { variant: 'room-for-all', clients: 10 * MILLION, maxClients: 20 * MILLION, busy: 1_000 },
   { variant: 'bound-1M', clients: 10 * MILLION, maxClients: MILLION, busy: 1_000 },
@@ -20,16 +20,16 @@ const runs = [
 prepare();
 if (options.smoke) {
   const small = { variant: 'bound-1M', clients: 30_000, maxClients: 10_000, busy: 10 };
-  report([small], new Map([[small, [await ask(small)]]]));
+  report([small], new Map([[small, [await measure(small)]]]));
 } else {
   const selected = select(runs, options.only, ['variant']);
   console.log(
     `\n## Ten million clients in one process\n\nNode ${process.versions.node}; ${options.rounds} rounds, medians.`,
   );
-  report(selected, await alternate(selected, options.rounds, ask));
+  report(selected, await alternate(selected, options.rounds, measure));
 }
 
-async function ask(run) {
+async function measure(run) {
   const child = startNode(SERVER_CORE, './clients-process.mjs', run, ['--expose-gc']);
   try {
     return await child.next();

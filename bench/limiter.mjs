@@ -107,16 +107,16 @@ async function full(selected) {
       selected.filter(run => run.table === table),
     );
   }
-  const ask = question => selected.filter(run => run.question === question);
-  if (ask('parts').length > 0) await measureParts(ask('parts'));
-  if (ask('windows').length > 0) await measureWindows(ask('windows'));
-  for (const clients of new Set(ask('growth').map(run => run.clients))) {
+  const runsOf = question => selected.filter(run => run.question === question);
+  if (runsOf('parts').length > 0) await measureParts(runsOf('parts'));
+  if (runsOf('windows').length > 0) await measureWindows(runsOf('windows'));
+  for (const clients of new Set(runsOf('growth').map(run => run.clients))) {
     await measureGrowth(
       clients,
-      ask('growth').filter(run => run.clients === clients),
+      runsOf('growth').filter(run => run.clients === clients),
     );
   }
-  if (ask('flood').length > 0) await measureFlood(ask('flood'));
+  if (runsOf('flood').length > 0) await measureFlood(runsOf('flood'));
 }
 
 async function measureSpeed(title, group) {
@@ -147,7 +147,7 @@ async function measureParts(group) {
     'Nanoseconds of a decision over two windows, up to and including each part',
     ['up to', ...scales.map(clients => `${whole(clients)} clients`)],
     [...new Set(group.map(run => run.variant))].map(variant => [
-      variant === 'ours' ? 'the verdict (all)' : variant,
+      variant === 'ours' ? 'the decision (all)' : variant,
       ...scales.map(clients => {
         const run = group.find(each => each.variant === variant && each.clients === clients);
         return run === undefined ? '–' : whole(median(results.get(run).map(({ ns }) => ns)));
@@ -207,7 +207,7 @@ async function measureFlood(group) {
       'bound',
       'clients held',
       'MB',
-      'offender still refused',
+      'offender still denied',
       'longest decision, ms',
     ],
     group.map(run => {

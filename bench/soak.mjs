@@ -1,4 +1,4 @@
-/* Does memory stay flat, and is every call on record, with everything on and under load? `--seconds=600` is the ten minutes. */
+/* Does memory stay flat, and has every call an audit record, with everything on and under load? `--seconds=600` is the ten minutes. */
 import { fork, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
@@ -82,7 +82,7 @@ async function soak(platform) {
   const answer = () => new Promise(resolve => app.once('message', resolve));
   const { port } = await answer();
   const agent = new Agent({ keepAlive: true, maxSockets: CALLERS });
-  const ask = ([, , method, path, headers, body]) =>
+  const send = ([, , method, path, headers, body]) =>
     new Promise((resolve, reject) => {
       const sent = request({ host: '127.0.0.1', port, method, path, headers, agent }, response => {
         response.resume();
@@ -99,7 +99,7 @@ async function soak(platform) {
     Array.from({ length: CALLERS }, async (_each, caller) => {
       for (let turn = caller; performance.now() < endMs; turn++) {
         const step = STEPS[turn % STEPS.length];
-        const status = await ask(step);
+        const status = await send(step);
         if (status === step[1]) counts[turn % STEPS.length]++;
         else wrong.set(`${step[0]}: ${status}`, (wrong.get(`${step[0]}: ${status}`) ?? 0) + 1);
       }
@@ -127,7 +127,7 @@ async function soak(platform) {
   const records = [
     ['delete_note, begun', counts[1], of('delete_note', line => line.event === 'started')],
     ['delete_note, ended well', counts[1], of('delete_note', line => line.outcome === 'ok')],
-    // Nobody is verified there: such rejections are counted.
+    // No credential is verified there: such rejections are counted.
     [
       'no credential, counted',
       counts[3],
@@ -150,9 +150,9 @@ async function soak(platform) {
 
 for (const platform of options.only.length > 0 ? options.only : ['fastify', 'express']) {
   const { counts, wrong, samples, records, chain } = await soak(platform);
-  const asked = counts.reduce((sum, each) => sum + each, 0);
+  const sent = counts.reduce((sum, each) => sum + each, 0);
   printTable(
-    `${platform}: ${whole(asked)} requests in ${SECONDS} s, everything on`,
+    `${platform}: ${whole(sent)} requests in ${SECONDS} s, everything on`,
     ['at', 'heap, MB', 'resident, MB', 'unhandled rejections'],
     samples.map(({ heapUsed, rss, unhandled }, index) => [
       `${fixed(((index + 1) * SECONDS) / SAMPLES, 0)} s`,
@@ -162,7 +162,7 @@ for (const platform of options.only.length > 0 ? options.only : ['fastify', 'exp
     ]),
   );
   printTable(
-    `${platform}: on record`,
+    `${platform}: audit records`,
     ['what', 'answered', 'lines'],
     records.map(row => row.map(String)),
   );

@@ -25,7 +25,7 @@ const GRANTED = [
   { variant: 'ours' },
 ];
 
-/** One client over its limit; the bare app's 200s are what a refusal is compared with. */
+/** One client over its limit; the bare app's 200s are what a rejection is compared with. */
 const REJECTED = [
   { variant: 'bare' },
   { variant: 'assembled', limit: 10 },

@@ -189,7 +189,7 @@ const PLANTED: readonly (readonly [
     '- { name: TRUST_PROXIES }',
     '- { name: TRUST_PROXY }',
   ],
-  ['a file that is not there', filesThatAreNone, 'See `src/front/front.ts`.', 'See `src/features.ts`.'],
+  ['a file that is not there', filesThatAreNone, 'See `src/gone/gone.ts`.', 'See `src/features.ts`.'],
   [
     'a code that is described twice',
     repeatedCodes,

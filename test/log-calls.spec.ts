@@ -1,4 +1,4 @@
-/* Every log call of src: variable text must go through common/log-text.ts, whoever chose it. */
+/* Every log call of src: variable text must go through common/log-text.ts, whatever its source. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';

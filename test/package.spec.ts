@@ -1,4 +1,4 @@
-/* The package as it is published: packed, installed into an empty project, imported as ESM by plain Node, and asked over HTTP. */
+/* The package as it is published: packed, installed into an empty project, imported as ESM by plain Node, and called over HTTP. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

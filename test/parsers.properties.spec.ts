@@ -130,7 +130,7 @@ interface Parser {
   readonly title: string;
   readonly tokens: readonly string[];
   readonly read: (text: string) => unknown;
-  /** Whether it runs at the start, where a refusal is an error. */
+  /** Whether it runs at the start, where a rejection is an error. */
   readonly mayReject?: true;
 }
 
@@ -316,7 +316,7 @@ describe.each(parsers)('$title', ({ tokens, read, mayReject }) => {
   });
 });
 
-/** Each token and each pair of tokens over and over, alone, behind a good beginning, and in front of a bad end. */
+/** Each token and each pair of tokens over and over, alone, after a good beginning, and before a bad end. */
 function hostileTexts(tokens: readonly string[]): readonly string[] {
   const long = (part: string): string => part.repeat(Math.ceil(LONG / part.length)).slice(0, LONG);
   const bodies = [

@@ -1,4 +1,4 @@
-/* Every snippet of the README and of docs/ is proven here: TypeScript is type-checked, modules are started and asked, commands
+/* Every snippet of the README and of docs/ is proven here: TypeScript is type-checked, modules are started and called, commands
  * are run, and answers are compared with those that are printed. A block that nothing proves fails the first test. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -379,11 +379,12 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         controllers: [load('README.md', 'data.controller.ts')['DataController']!],
       });
       const headers = { Host: 'api.example.com' };
-      const ask = (more: Record<string, string>) => app.send('/data', { headers: { ...headers, ...more } });
-      expect((await ask({})).status).toBe(401);
-      const answer = await ask({ 'X-API-Key': output[0]!.trim() });
+      const sendWith = (more: Record<string, string>) =>
+        app.send('/data', { headers: { ...headers, ...more } });
+      expect((await sendWith({})).status).toBe(401);
+      const answer = await sendWith({ 'X-API-Key': output[0]!.trim() });
       expect([answer.status, answer.json()]).toEqual([200, { for: 'billing-bot' }]);
-      expect((await ask({ Host: 'localhost' })).status).toBe(421);
+      expect((await sendWith({ Host: 'localhost' })).status).toBe(421);
       const origin = { Origin: 'https://app.example.com', 'Access-Control-Request-Method': 'GET' };
       const preflight = await app.send('/data', { method: 'OPTIONS', headers: { ...headers, ...origin } });
       expect(preflight.status).toBe(204);
@@ -682,7 +683,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   });
 
   test('logging.module.ts puts the ID into the lines of a request', async () => {
-    // test/e2e/logging.spec.ts asks the same code, and nestjs-pino, in more ways.
+    // test/e2e/logging.spec.ts tests the same code, and nestjs-pino, in more ways.
     const { LoggingModule, RequestLogger } = load('docs/guides/logging.md', 'logging.module.ts') as Record<
       'LoggingModule' | 'RequestLogger',
       Type<LoggerService>
@@ -885,12 +886,12 @@ test('the image runs as a user without privileges, and the manifest names variab
   expect(dockerfile.findIndex(line => line.startsWith('CMD'))).toBeGreaterThan(user);
   const manifest = block('docs/guides/deployment.md', 'title=deployment.yaml').text;
   expect(manifest).toContain('runAsNonRoot: true');
-  const asked = new Set<string>();
-  resolveOptions({ auth: { identify: () => undefined } }, name => void asked.add(name));
+  const read = new Set<string>();
+  resolveOptions({ auth: { identify: () => undefined } }, name => void read.add(name));
   const named = [...manifest.matchAll(/name: ([A-Z_]+)/g)].map(([, name]) => name!);
   expect(named).toContain('TRUST_PROXY');
   // The secret is read only where there are keys.
-  expect(named.filter(name => !asked.has(name))).toEqual(['AUTH_KEY_SECRET']);
+  expect(named.filter(name => !read.has(name))).toEqual(['AUTH_KEY_SECRET']);
 });
 
 describe('docs/guides/testing.md', () => {

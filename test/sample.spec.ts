@@ -1,4 +1,4 @@
-/* The sample as a user meets it: built, started by plain Node on either platform, and asked with the commands that it prints. */
+/* The sample as a user meets it: built, started by plain Node on either platform, and called with the commands that it prints. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -154,7 +154,7 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test.each(['/mcp', '/mcp-nest'])('%s: an MCP server behind the module', async path => {
-    const ask = async (method: string, params: object, headers: Record<string, string> = {}) =>
+    const callMcp = async (method: string, params: object, headers: Record<string, string> = {}) =>
       request(shared.port, {
         path,
         headers: {
@@ -165,14 +165,14 @@ describe.each(PLATFORMS)('on %s', platform => {
         },
         body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
       });
-    const call = await ask('tools/call', { name: 'calculator', arguments: { input: '6 * 7' } });
+    const call = await callMcp('tools/call', { name: 'calculator', arguments: { input: '6 * 7' } });
     expect([call.status, call.body]).toEqual([200, expect.stringContaining('{\\"result\\":42}')]);
-    const list = await ask('tools/list', {});
+    const list = await callMcp('tools/list', {});
     expect(list.body).toContain('"calculator"');
     expect(list.body).not.toContain('reset-memory');
-    expect((await ask('tools/call', { name: 'reset-memory', arguments: {} })).status).toBe(403);
-    expect((await ask('tools/list', {}, { 'X-API-Key': 'no-key' })).status).toBe(401);
-    expect((await ask('tools/list', {}, { Origin: 'https://evil.example' })).status).toBe(403);
+    expect((await callMcp('tools/call', { name: 'reset-memory', arguments: {} })).status).toBe(403);
+    expect((await callMcp('tools/list', {}, { 'X-API-Key': 'no-key' })).status).toBe(401);
+    expect((await callMcp('tools/list', {}, { Origin: 'https://evil.example' })).status).toBe(403);
   });
 
   describe('one policy for a tool, whatever the transport', () => {
@@ -230,7 +230,7 @@ describe.each(PLATFORMS)('on %s', platform => {
     });
   });
 
-  test('tools: results, refusals, unknown names', async () => {
+  test('tools: results, rejected inputs, unknown names', async () => {
     const { port, key } = await startSample({ PLATFORM: platform });
     const run = async (name: string, body: object) => {
       const answer = await request(port, {
@@ -254,7 +254,7 @@ describe.each(PLATFORMS)('on %s', platform => {
     ]);
     expect(await run('calculator', { input: 'process.exit()' })).toMatchObject([
       400,
-      { code: 'bad_request', detail: 'The tool refused its input: "p" is not arithmetic' },
+      { code: 'bad_request', detail: 'The tool rejected its input: "p" is not arithmetic' },
     ]);
     expect(await run('calculator', { input: '', more: 1 })).toMatchObject([
       400,
@@ -265,7 +265,7 @@ describe.each(PLATFORMS)('on %s', platform => {
     ]);
   });
 
-  test('a note is written, deleted once, and what was refused has not run', async () => {
+  test('a note is written, deleted once, and a rejected call has not run', async () => {
     const { port, key } = await startSample({ PLATFORM: platform });
     const send = (method: string, path: string, body?: object) =>
       request(port, {
@@ -307,7 +307,7 @@ describe.each(PLATFORMS)('on %s', platform => {
     expect(await stream({ 'Last-Event-ID': '999999' })).toEqual([200, whole.slice(-3)]);
   });
 
-  test('a prompt that cannot be answered is refused before the stream begins', async () => {
+  test('a prompt that cannot be answered is rejected before the stream begins', async () => {
     const { port } = shared;
     const answer = await request(port, { path: '/answers/stream?prompt=1%2F%2F2' });
     expect([answer.status, answer.header('Content-Type')]).toEqual([400, 'application/problem+json']);

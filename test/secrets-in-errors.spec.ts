@@ -1,4 +1,4 @@
-/* No secret that somebody put into an option, misspelt or well spelt, stands in an error, its stack, or a log. */
+/* No secret in an option, misspelt or well spelt, appears in an error, its stack, or a log. */
 import { inspect } from 'node:util';
 import { AgentSecurityConfigError } from '../src/common/config-error.js';
 import { resolveOptions } from '../src/resolve-options.js';
@@ -87,11 +87,11 @@ describe.each(Object.entries(SECRETS))('%s', (_name, secret) => {
   });
 
   it('is not shown in an environment variable', () => {
-    const asked = new Set<string>();
-    resolveOptions({}, variable => void asked.add(variable) as undefined);
-    thrownBy(() => resolveOptions({ auth: true }, variable => void asked.add(variable) as undefined));
-    expect(asked.size).toBeGreaterThan(10);
-    for (const variable of asked) {
+    const read = new Set<string>();
+    resolveOptions({}, variable => void read.add(variable) as undefined);
+    thrownBy(() => resolveOptions({ auth: true }, variable => void read.add(variable) as undefined));
+    expect(read.size).toBeGreaterThan(10);
+    for (const variable of read) {
       for (const auth of [false, true]) {
         const read = (name: string): string | undefined => (name === variable ? secret : undefined);
         expect(printed(thrownBy(() => resolveOptions({ auth }, read)))).not.toContain(FOUND);

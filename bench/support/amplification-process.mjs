@@ -55,7 +55,7 @@ const COMMON = {
 };
 
 const OPTIONS = {
-  /** Nobody needs a credential. */
+  /** No route needs a credential. */
   open: { ...COMMON, auth: false, cspReports: true },
   /** Everybody does. */
   closed: {

@@ -22,7 +22,7 @@ const HIGH = 100_000_000;
  * @property {'express' | 'fastify'} platform
  * @property {keyof typeof STACKS} stack
  * @property {number} [limit] requests a minute and client; out of reach by default
- * @property {'module' | 'route' | 'flood'} [refusedBy] which of our limits `limit` is: the module's, the route's own, or `flood`
+ * @property {'module' | 'route' | 'flood'} [rejectedBy] which of our limits `limit` is: the module's, the route's own, or `flood`
  * @property {boolean} [oneClient] whether all requests are one client's, for the throttler as for everybody
  * @property {string[]} [hosts] listed beside loopback
  * @property {string[]} [origins]
@@ -31,7 +31,7 @@ const HIGH = 100_000_000;
 
 const STACKS = {
   bare: {},
-  /** What the documentation of Nest recommends, put together by hand. */
+  /** What the documentation of Nest recommends, assembled from its parts. */
   assembled: {
     imports: server => [throttler(server, ['default'])],
     providers: [{ provide: APP_GUARD, useClass: ThrottlerGuard }],
@@ -83,7 +83,7 @@ export async function createApp(server) {
   return app;
 }
 
-/** `GET /` and `POST /`, and as many other routes behind them as are asked for. */
+/** `GET /` and `POST /`, and as many other routes behind them as the settings say. */
 function createController({ routes = 1, limit, rejectedBy }) {
   class BenchController {
     get() {

@@ -41,7 +41,7 @@ export function startNode(core, script, settings, flags = []) {
         failure.abort();
       }
     },
-    async ask(question) {
+    async request(question) {
       const answer = this.next();
       child.send(question);
       return answer;

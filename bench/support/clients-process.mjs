@@ -7,7 +7,7 @@ import { QuotaTable } from '../../dist/limiter/table/quota-table.js';
 
 /** New clients between two moments at which the event loop may turn, as between two batches of requests. */
 const BATCH = 50;
-/** A busy client asks at 10 times its limit, in simulated time. */
+/** A busy client sends 10 times its limit, in simulated time. */
 const OVERUSE = 10;
 const LIMIT = 100;
 const WINDOW_MS = 60_000;
@@ -38,7 +38,7 @@ async function meet({ clients, maxClients, busy, hours }) {
   let longestGcMs = 0;
   const collections = new PerformanceObserver(() => undefined);
   collections.observe({ entryTypes: ['gc'] });
-  let asked = 0;
+  let repeated = 0;
   let turns = 0;
   for (let client = 0; client < clients;) {
     const cpu = process.cpuUsage();
@@ -46,8 +46,8 @@ async function meet({ clients, maxClients, busy, hours }) {
       const nowMs = START_MS + (client / clients) * totalMs;
       const key = { hi: 0x0a00_0000, lo: client };
       consume([{ table, mask: EVERY_POLICY, key, cost: 1 }], nowMs);
-      for (; asked * newPerAsk <= client; asked++) {
-        const one = asked % busy;
+      for (; repeated * newPerAsk <= client; repeated++) {
+        const one = repeated % busy;
         if (consume([{ table, mask: EVERY_POLICY, key: busyKeys[one], cost: 1 }], nowMs).granted)
           admitted[one]++;
       }

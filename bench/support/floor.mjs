@@ -31,7 +31,7 @@ class Counter {
     this.resetMs = 0;
   }
 
-  /** Units left, less than 0 for a refused request. */
+  /** Units left, less than 0 for a denied request. */
   take(address, nowMs) {
     const entry = this.#hits.get(address);
     if (entry === undefined || nowMs >= entry.endsMs) {
@@ -83,7 +83,7 @@ export function installFloor(app, { limit }) {
       RateLimit: `"per-second";r=${secondsLeft};t=${secondReset}, "per-minute";r=${remaining};t=${seconds}`,
     };
     if (left < 0) {
-      refuse(isFastify ? response.raw : response, own, id, limit, seconds);
+      reject(isFastify ? response.raw : response, own, id, limit, seconds);
       if (isFastify) response.hijack();
       return;
     }
@@ -93,7 +93,7 @@ export function installFloor(app, { limit }) {
   });
 }
 
-function refuse(response, headers, id, limit, seconds) {
+function reject(response, headers, id, limit, seconds) {
   const body = JSON.stringify({
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     title: 'Too Many Requests',

@@ -60,7 +60,7 @@ async function decideAsync(limiter, keyAt, order, stepMs, decisions) {
 }
 
 /**
- * What a caller has in hand of each client when it asks: the text of its address, the same object each time, or the number that
+ * What a caller knows of each client when it consumes: the text of its address, the same object each time, or the number that
  * its connection keeps.
  */
 function holdKeys({ keyOf }, clients) {

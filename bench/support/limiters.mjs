@@ -1,4 +1,4 @@
-/* The limiters that are compared, each asked in the way that its own package asks it: one call from a key to the numbers of the
+/* The limiters that are compared, each called as its own package calls it: one call from a key to the numbers of the
  * headers. */
 import { createRequire } from 'node:module';
 import { ThrottlerStorageService } from '@nestjs/throttler';
@@ -31,7 +31,7 @@ Date.now = () => realNow() + time.aheadMs;
 const monotonicMs = () => performance.now() + time.aheadMs;
 
 /**
- * `windows: 2` are what the module's defaults ask of each request: the limit in a minute, and as much in a second.
+ * `windows: 2` are what the module's defaults check for each request: the limit in a minute, and as much in a second.
  * @param {{ variant: string, limit: number, windows?: number, maxClients?: number }} settings
  * @returns {Limiter}
  */
@@ -45,7 +45,7 @@ const LIMITERS = {
   'express-rate-limit': createExpressRateLimit,
   'fastify-rate-limit': createFastifyRateLimit,
   map: createMap,
-  // As the request hook asks: a connection keeps its client's key.
+  // As in the request hook: a connection keeps its client's key.
   ours: (limit, windows, maxClients) => ({
     ...createOurs(limit, windows, maxClients, key => key),
     keyOf: addressKey,
@@ -75,7 +75,7 @@ function createThrottler(limit, windows) {
     async fill(key, hits) {
       for (const name of names) {
         await increment(key, name);
-        // Its log, filled by hand: through increment() this would cost the square of the hits.
+        // Its log, filled directly: through increment() this would cost the square of the hits.
         const log = storage.hitExpirations.get(`${key}:${name}`).get(name);
         for (let hit = 1; hit < hits; hit++) log.push(Date.now() + WINDOW_MS);
       }
@@ -137,11 +137,12 @@ const SPANS_MS = [WINDOW_MS, 1_000, 3_600_000];
 function createOurs(limit, windows, maxClients, keyOf) {
   const policies = SPANS_MS.slice(0, windows).map(windowMs => createPolicy({ limit, windowMs }));
   const table = new QuotaTable(policies, maxClients);
-  const ask = (key, cost) => consume([{ table, mask: EVERY_POLICY, key: keyOf(key), cost }], monotonicMs());
+  const decide = (key, cost) =>
+    consume([{ table, mask: EVERY_POLICY, key: keyOf(key), cost }], monotonicMs());
   return {
-    decision: key => ask(key, 1),
-    decide: key => ask(key, 1).granted,
-    fill: ask,
+    decision: key => decide(key, 1),
+    decide: key => decide(key, 1).granted,
+    fill: decide,
     size: () => table.size,
   };
 }

@@ -9,7 +9,7 @@ const CONNECTIONS = 64;
 
 /**
  * @typedef {{ method: string, path: string, headers?: Record<string, string>, body?: string }} LoadRequest
- * @typedef {{ requests: number, perSecond: number, p50Ms: number, p99Ms: number, refused: number }} LoadResult
+ * @typedef {{ requests: number, perSecond: number, p50Ms: number, p99Ms: number, rejected: number }} LoadResult
  */
 
 /** @type {Record<string, LoadRequest[]>} */
@@ -38,7 +38,7 @@ function jsonBody(bytes) {
  * @param {number} port
  * @param {readonly LoadRequest[]} requests
  * @param {number} seconds
- * @returns {Promise<LoadResult>} refused: the share of answers outside 2xx and 3xx
+ * @returns {Promise<LoadResult>} rejected: the share of answers outside 2xx and 3xx
  */
 export function load(port, requests, seconds) {
   return HAS_WRK ? loadWithWrk(port, requests, seconds) : loadWithAutocannon(port, requests, seconds);
@@ -64,9 +64,9 @@ async function loadWithWrk(port, requests, seconds) {
   }
 }
 
-/** Requests are formatted once, in front of the run. */
+/** Requests are formatted once, before the run. */
 function luaScript(requests, port) {
-  // With a space in front: between brackets, two of them in a row would begin another text.
+  // With a leading space: between brackets, two of them in a row would begin another text.
   const quote = text => ` [==[${text}]==]`;
   const lines = requests.map(({ method, path, headers, body }, index) => {
     const all = Object.entries({ Host: `127.0.0.1:${port}`, ...headers });

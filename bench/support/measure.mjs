@@ -24,9 +24,9 @@ export async function measure(
     }
     const results = [];
     for (let slice = 0; slice < slices; slice++) {
-      const before = await child.ask('cpu');
+      const before = await child.request('cpu');
       const result = await load(port, requests, seconds);
-      const after = await child.ask('cpu');
+      const after = await child.request('cpu');
       results.push({ ...result, cpuUs: (after.cpuUs - before.cpuUs) / result.requests });
     }
     return results;

@@ -50,8 +50,8 @@ export function select(runs, only, dimensions) {
   }
   return runs.filter(run =>
     dimensions.every(name => {
-      const asked = only.filter(word => known.get(name).has(word));
-      return asked.length === 0 || asked.includes(String(run[name]));
+      const wanted = only.filter(word => known.get(name).has(word));
+      return wanted.length === 0 || wanted.includes(String(run[name]));
     }),
   );
 }

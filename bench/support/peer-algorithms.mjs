@@ -22,7 +22,7 @@ export function fixedWindow(limit, windowMs) {
   };
 }
 
-/** @nestjs/throttler: a log, and whoever exceeds it is refused for a whole window and then starts afresh. */
+/** @nestjs/throttler: a log, and a client that exceeds it is denied for a whole window and then starts afresh. */
 export function logAndBlock(limit, windowMs) {
   let hits = [];
   let blockedUntilMs = -Infinity;

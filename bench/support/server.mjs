@@ -1,4 +1,4 @@
-/* A server of its own process: says its port, and what CPU time it has used whenever it is asked. */
+/* A server of its own process: sends its port, and its CPU time on each message. */
 import { createApp } from './app.mjs';
 
 const app = await createApp(JSON.parse(process.argv[2]));

@@ -1,4 +1,4 @@
-/* An app with everything on, in a process of its own. It tells its port, and its memory whenever it is asked. */
+/* An app with everything on, in a process of its own. It sends its port, and its memory on each message. */
 import 'reflect-metadata';
 import { Body, Controller, Delete, Get, Module, Param, Post, Sse } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

@@ -1,5 +1,5 @@
 /* The format of an API key: `ask_<id>_<secret><checksum>`. Secret scanners find keys by the prefix. The checksum rejects typos and
- * look-alikes before the store is asked. */
+ * look-alikes before the store is read. */
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 

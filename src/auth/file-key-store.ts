@@ -121,8 +121,8 @@ function cannotRead(error: unknown): KeyBookError {
 
 /**
  * Changes the key book of a file atomically: readers see the old book or the new one. A concurrent change is an error. The file keeps its
- * owner, group and mode, whoever runs the command: otherwise the service could no longer read it, and a revoked key would stay valid. A
- * new file is readable for its owner only. A symbolic link stays, and its target is replaced.
+ * owner, group and mode, whichever user runs the command: otherwise the service could no longer read it, and a revoked key would stay
+ * valid. A new file is readable for its owner only. A symbolic link stays, and its target is replaced.
  * @throws KeyBookError if the file cannot be changed; the old file is then in place
  */
 export async function changeKeyFile<T extends { readonly book: KeyBook }>(

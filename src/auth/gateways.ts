@@ -55,7 +55,7 @@ export class Gateways {
   }
 
   /**
-   * Whether a request names a socket.io session of another agent, or one that does not exist; the response does not tell which. A session
+   * Whether a request names a socket.io session of another agent, or one that does not exist; the response does not say which. A session
    * belongs to an agent and not to one of its keys, so that keys can be rotated.
    */
   isForeignSession(target: string, state: RequestState): boolean {
@@ -66,8 +66,8 @@ export class Gateways {
     if (!sid) return false;
     for (const { engine } of this.#servers) {
       if (!engine?.clients || !Object.hasOwn(engine.clients, sid)) continue;
-      const owner = stateOfRequest(engine.clients[sid]!.request);
-      return owner === undefined || owner.agent?.id !== state.agent?.id;
+      const opener = stateOfRequest(engine.clients[sid]!.request);
+      return opener === undefined || opener.agent?.id !== state.agent?.id;
     }
     return true;
   }

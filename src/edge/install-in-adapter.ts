@@ -13,7 +13,7 @@ type Done = (error?: unknown) => void;
 type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
 type SecurityHook = (request: PlatformRequest, response: ServerResponse) => Error | undefined;
 
-interface AdapterSlots {
+interface AdapterMethods {
   onRequestHook?: RequestHook | undefined;
   setOnRequestHook(hook: RequestHook): void;
   registerSecurityHook(hook: SecurityHook): unknown;
@@ -23,18 +23,18 @@ interface AdapterSlots {
 }
 
 export function installEdge(adapter: AbstractHttpAdapter, edge: Edge, corsIsOn: boolean, log: Log): void {
-  const slots = adapter as unknown as AdapterSlots;
-  installRequestHook(slots, edge);
-  if (slots.getType() === 'fastify') installSecurityHook(slots, edge);
-  slots.disable?.('x-powered-by');
-  if (corsIsOn) warnOfSecondCors(slots, log);
+  const methods = adapter as unknown as AdapterMethods;
+  installRequestHook(methods, edge);
+  if (methods.getType() === 'fastify') installSecurityHook(methods, edge);
+  methods.disable?.('x-powered-by');
+  if (corsIsOn) warnOfSecondCors(methods, log);
 }
 
 /** Runs the edge, then the hook that the app or a library sets, before or later. */
-function installRequestHook(slots: AdapterSlots, edge: Edge): void {
-  let inner = slots.onRequestHook;
-  const setSlot = slots.setOnRequestHook.bind(slots);
-  setSlot(function (this: unknown, request, response, done) {
+function installRequestHook(methods: AdapterMethods, edge: Edge): void {
+  let inner = methods.onRequestHook;
+  const setHook = methods.setOnRequestHook.bind(methods);
+  setHook(function (this: unknown, request, response, done) {
     const go = (): unknown => {
       requestState(response)!.outcome.routed = true;
       if (inner === undefined) return done();
@@ -49,16 +49,16 @@ function installRequestHook(slots: AdapterSlots, edge: Edge): void {
     if (typeof admitted !== 'boolean') return admitted.then(goes => (goes ? go() : undefined));
     return admitted ? go() : undefined;
   });
-  slots.setOnRequestHook = hook => {
+  methods.setOnRequestHook = hook => {
     inner = hook;
   };
 }
 
 /** Fastify keeps only the last security hook, so the app's `useSecurityHeaders()` is chained. */
-function installSecurityHook(slots: AdapterSlots, edge: Edge): void {
+function installSecurityHook(methods: AdapterMethods, edge: Edge): void {
   const hooks: SecurityHook[] = [];
-  const setSlot = slots.registerSecurityHook.bind(slots);
-  setSlot((request, response) => {
+  const setHook = methods.registerSecurityHook.bind(methods);
+  setHook((request, response) => {
     if (!requestState(response)?.outcome.routed) {
       edge.answerUnroutable(request, response);
       return undefined;
@@ -69,14 +69,14 @@ function installSecurityHook(slots: AdapterSlots, edge: Edge): void {
     }
     return undefined;
   });
-  slots.registerSecurityHook = hook => {
+  methods.registerSecurityHook = hook => {
     hooks.push(hook);
   };
 }
 
-function warnOfSecondCors(slots: AdapterSlots, log: Log): void {
-  const enableCors = slots.enableCors.bind(slots);
-  slots.enableCors = (...args) => {
+function warnOfSecondCors(methods: AdapterMethods, log: Log): void {
+  const enableCors = methods.enableCors.bind(methods);
+  methods.enableCors = (...args) => {
     log.warn(
       'CORS is configured in two places: app.enableCors() (or the cors option of NestFactory.create) and AgentSecurityModule. ' +
         'The module decides; set its "cors" option and remove the call, or keep the call and set cors: false.',

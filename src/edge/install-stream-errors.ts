@@ -13,9 +13,9 @@ const DEFAULT_HANDLER = String(new StreamableFile(new Uint8Array()).errorHandler
 
 export function installStreamErrors(adapter: AbstractHttpAdapter, answer: AnswerError): void {
   if (adapter.getType() !== 'express') return;
-  const slots = adapter as unknown as { reply: Reply };
-  const reply = slots.reply.bind(adapter);
-  slots.reply = (response, body, status) => {
+  const methods = adapter as unknown as { reply: Reply };
+  const reply = methods.reply.bind(adapter);
+  methods.reply = (response, body, status) => {
     if (body instanceof StreamableFile) replaceDefault(body, response, answer);
     return reply(response, body, status);
   };

@@ -9,7 +9,7 @@ import { checkVerb, VERB_KEY } from '../verb/check-verb.js';
 type RouteHandler = (request: PlatformRequest, response: unknown, next: () => void) => unknown;
 type Register = (...args: unknown[]) => unknown;
 
-interface ExpressSlots {
+interface ExpressMethods {
   post: Register;
   all: Register;
 }
@@ -29,10 +29,10 @@ export function installVerbs(adapter: AbstractHttpAdapter, verbs: ReadonlySet<st
     const instance = adapter.getInstance<{ addConstraintStrategy(strategy: ConstraintStrategy): void }>();
     instance.addConstraintStrategy(constraintOf(verbs));
   } else {
-    const slots = adapter as unknown as ExpressSlots;
+    const methods = adapter as unknown as ExpressMethods;
     for (const method of ['post', 'all'] as const) {
-      const register = slots[method].bind(slots);
-      slots[method] = (...args) => {
+      const register = methods[method].bind(methods);
+      methods[method] = (...args) => {
         const handler = args.at(-1);
         if (typeof handler === 'function') args[args.length - 1] = onlyForVerb(handler as RouteHandler);
         return register(...args);

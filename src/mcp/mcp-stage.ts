@@ -126,7 +126,7 @@ export class McpStage {
       ? protocolRejection(fault)
       : (this.#checkIds(exchange, body) ?? (await this.#checkMessages(exchange, body)));
     if (rejection !== undefined) return this.#answer(exchange, { ...rejection, body });
-    // A session answers by ID: a list that an abandoned request asked for may come as the answer to this one.
+    // A session answers by ID: a list for an abandoned request may come as the answer to this one.
     const hasList = body.messages.some(
       ({ kind, method }) => method === TOOLS_LIST || (kind === 'request' && SESSION_HEADER in raw.headers),
     );

@@ -115,7 +115,7 @@ export class DynamicLimit {
     this.#isFailing = true;
     const reason = error instanceof Error ? error.message : String(error);
     this.log.error(
-      logLine`A dynamic limit could not be looked up (${reason}); the last known limit of each client stays in force.`,
+      logLine`A dynamic limit could not be resolved (${reason}); the last known limit of each client stays in force.`,
     );
   }
 

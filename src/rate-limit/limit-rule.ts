@@ -48,7 +48,7 @@ export const limitsConcurrency = (rule: AnyRule): boolean =>
 /** Each policy of a quota has one bit of its mask. */
 const MAX_RULES = 16;
 
-/** The rules of `limits` or of a `@RateLimit()`. Two of one name are rejected: clients tell limits apart by it. */
+/** The rules of `limits` or of a `@RateLimit()`. Two of one name are rejected: clients distinguish limits by it. */
 export function resolveRules(option: string, inputs: readonly unknown[]): readonly AnyRule[] {
   if (inputs.length === 0) {
     throw limitTypeError(option, inputs, 'names no limit');

@@ -13,7 +13,7 @@ export interface RedisQuotasSettings {
   readonly prefix: string;
   /** Decisions in one call. Larger calls save work; smaller ones let Redis and Node work at the same time. */
   readonly maxBatch?: number;
-  /** Denied clients that are kept until their reset; 0 asks Redis every time. */
+  /** Denied clients that are kept until their reset; 0 sends every decision to Redis. */
   readonly maxDenials?: number;
   /** A test's clock, in milliseconds. In production every process must count by the same clock, Redis's own. */
   readonly now?: () => number;

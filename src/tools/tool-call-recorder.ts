@@ -1,5 +1,5 @@
-/* Writes the audit records of calls of handlers, from the first guard to the end of the response: a call has its record whoever rejects it,
- * be it another guard, a pipe, the handler, or the client that leaves. */
+/* Writes the audit records of calls of handlers, from the first guard to the end of the response: a call has its record
+ * even if another guard, a pipe or the handler rejects it, or the client disconnects. */
 import type { AuditStart } from '../audit/audit-entry.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
 import { readCallEnd } from '../common/call-end.js';

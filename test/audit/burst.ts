@@ -38,7 +38,7 @@ export interface Burst {
   readonly round: string | number;
   /** The user of the process, where the tests run as root. */
   readonly uid?: number | undefined;
-  /** Asked after each answer. @returns true when no more calls are to be made */
+  /** Called after each answer. @returns true when no more calls are to be made */
   onAnswer(status: number, child: ChildProcess, answered: number): boolean;
 }
 

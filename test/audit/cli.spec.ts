@@ -76,7 +76,7 @@ it.each([
   ['an unknown option', ['a', '--keys'], 'Usage:'],
   ['a file that is not there', ['/nowhere/audit.log'], 'ENOENT'],
   ['a key that is not there', ['a', '--key-file', '/nowhere/key'], 'ENOENT'],
-])('refuses %s', async (_title, args, message) => {
+])('rejects %s', async (_title, args, message) => {
   const [status, out, err] = await run(args);
   expect([status, out, err]).toEqual([2, '', expect.stringContaining(message)]);
 });

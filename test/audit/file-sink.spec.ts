@@ -311,7 +311,7 @@ describe.each([
       expect(JSON.parse(linesOf(path)[0]!)).toMatchObject({ event: 'reopened', count: 6, seq: 7 });
       const report = await verifyChain(path, key);
       expect(report.faults).toEqual([{ kind: 'missing', text: 'Lines 1 to 6 are missing.' }]);
-      // Whoever knows where they are says so.
+      // With the first line number given, nothing is missing.
       expect(await verifyChain(path, key, 7)).toMatchObject({ lines: 2, first: 7, last: 8, faults: [] });
       expect((await verifyChain(path, key, 6)).faults).toEqual([
         { kind: 'missing', text: 'Line 6 is missing.' },

@@ -53,14 +53,14 @@ const setUp = (maxQueued = 16, maxParamsChars?: number) =>
   setUpWith(new HeldSink(), maxQueued, maxParamsChars);
 const setUpWith = <S extends AuditSink>(sink: S, maxQueued = 16, maxParamsChars?: number) => {
   const events = new SecurityEvents();
-  const told: SecurityEvent[] = [];
-  events.all.subscribe(event => told.push(event));
+  const emitted: SecurityEvent[] = [];
+  events.all.subscribe(event => emitted.push(event));
   const bounds = { maxQueued, ...(maxParamsChars === undefined ? {} : { maxParamsChars }) };
   const options = resolveAudit({ sinks: [sink], ...bounds }, () => undefined);
   const clock = new ManualClock();
   const log = { log: (text: string) => logged.push(text), error: (text: string) => logged.push(text) };
   const trail = new AuditTrail(options, [sink], events, clock, log);
-  return { sink, trail, told, clock };
+  return { sink, trail, emitted, clock };
 };
 const entry = (impact: 'low' | 'medium' | 'high') => ({ tool: 't', impact });
 
@@ -218,13 +218,13 @@ it('rejects what must not be lost while there is no room for it', async () => {
 });
 
 it('rejects the calls that wait when the sink fails, tries again, and loses nothing', async () => {
-  const { sink, trail, told } = setUp();
+  const { sink, trail, emitted } = setUp();
   const first = trail.begin(entry('high'));
   await sink.fail('disk full');
   expect((await first).recorded).toBe(false);
-  // Known to fail: nobody waits for the next try.
+  // The sink is known to fail: the next try delays no write.
   expect((await trail.begin(entry('high'))).recorded).toBe(false);
-  expect(told).toMatchObject([
+  expect(emitted).toMatchObject([
     { type: 'audit.failing', sink: 'held', state: 'failing', reason: 'disk full' },
   ]);
   for (const afterMs of [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]) {
@@ -239,7 +239,7 @@ it('rejects the calls that wait when the sink fails, tries again, and loses noth
   }
   jest.advanceTimersByTime(5_000);
   await sink.succeed();
-  expect(told).toMatchObject([{ state: 'failing' }, { state: 'healed', dropped: 0 }]);
+  expect(emitted).toMatchObject([{ state: 'failing' }, { state: 'healed', dropped: 0 }]);
   expect(sink.counts()).toEqual({ started: 1 });
   expect(logged).toHaveLength(2);
   const again = trail.begin(entry('high'));
@@ -248,15 +248,15 @@ it('rejects the calls that wait when the sink fails, tries again, and loses noth
 });
 
 it('treats a sink that hangs as failing, and accepts its late success', async () => {
-  const { sink, trail, told } = setUp();
+  const { sink, trail, emitted } = setUp();
   const start = trail.begin(entry('high'));
   jest.advanceTimersByTime(4_999);
-  expect(told).toEqual([]);
+  expect(emitted).toEqual([]);
   jest.advanceTimersByTime(1);
   expect((await start).recorded).toBe(false);
-  expect(told).toMatchObject([{ state: 'failing', reason: 'no answer within 5000 ms' }]);
+  expect(emitted).toMatchObject([{ state: 'failing', reason: 'no answer within 5000 ms' }]);
   await sink.succeed();
-  expect(told).toHaveLength(2);
+  expect(emitted).toHaveLength(2);
   expect(sink.counts()).toEqual({ started: 1 });
 });
 
@@ -288,7 +288,7 @@ describe('a sink that does not answer', () => {
   };
 
   it('is tried again, with the same records, while its first write hangs', async () => {
-    const { sink, trail, told } = setUpWith(new HungSink());
+    const { sink, trail, emitted } = setUpWith(new HungSink());
     const start = trail.begin(entry('high'));
     await advance(5_000);
     expect((await start).recorded).toBe(false);
@@ -306,7 +306,7 @@ describe('a sink that does not answer', () => {
     await advance(5_000);
     sink.writes.at(-1)!.succeed();
     await advance(0);
-    expect(told).toMatchObject([
+    expect(emitted).toMatchObject([
       { state: 'failing', reason: 'no answer within 5000 ms' },
       { state: 'healed' },
     ]);
@@ -318,14 +318,14 @@ describe('a sink that does not answer', () => {
   });
 
   it('may answer late, also while it is tried again, and is not given the records once more', async () => {
-    const { sink, trail, told } = setUpWith(new HungSink());
+    const { sink, trail, emitted } = setUpWith(new HungSink());
     void trail.begin(entry('high'));
     await advance(5_000);
     await advance(100);
     expect(sink.writes).toHaveLength(2);
     sink.writes[0]!.succeed();
     await advance(0);
-    expect(told).toMatchObject([{ state: 'failing' }, { state: 'healed' }]);
+    expect(emitted).toMatchObject([{ state: 'failing' }, { state: 'healed' }]);
     const next = trail.begin(entry('high'));
     sink.writes[1]!.succeed();
     await advance(0);

@@ -29,7 +29,7 @@ describe('an API key', () => {
     ['a shorter one', text.slice(0, -1)],
     ['no underscore', text.replace(/_(?=[^_]*$)/, 'A')],
     ['a foreign character', `${text.slice(0, 30)}-${text.slice(31)}`],
-    ['a space in front', ` ${text}`],
+    ['a leading space', ` ${text}`],
     ['an empty text', ''],
   ])('is not read from %s', (_title, other) => expect(readApiKey(other, 'ask')).toBeUndefined());
 

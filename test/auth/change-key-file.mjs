@@ -1,4 +1,4 @@
-/* A process of its own that changes a key file when it is told to. */
+/* A process of its own that changes a key file on each message. */
 import { changeKeyFile } from '../../dist/auth/file-key-store.js';
 
 process.on('message', async ({ path, agent }) => {

@@ -65,9 +65,9 @@ describe('FileKeyStore', () => {
     write(JSON.stringify(book));
     store = new FileKeyStore(path, { pollMs: 20 });
     await store.open(hooks);
-    const told = new Promise<string>(resolve => (hooks.revoked = resolve));
+    const revocation = new Promise<string>(resolve => (hooks.revoked = resolve));
     write(JSON.stringify(setAgentDisabled(book, 'bot', true)));
-    expect(await told).toBe(id);
+    expect(await revocation).toBe(id);
     expect(store.find(id)!.agent.disabled).toBe(true);
     hooks.revoked = keyId => void revoked.push(keyId);
   });

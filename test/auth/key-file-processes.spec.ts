@@ -58,7 +58,7 @@ test('no change is lost when several processes find an abandoned lock', async ()
       }
     }
     expect(lost).toEqual([]);
-    // Whoever takes a lock over makes its change.
+    // A process that takes a lock over makes its change.
     expect(made).toBeGreaterThanOrEqual(ROUNDS);
     expect(readdirSync(folder).filter(name => !/^\d+\.json$/.test(name))).toEqual([]);
   } finally {

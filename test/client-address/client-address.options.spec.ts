@@ -14,7 +14,7 @@ function code(input: unknown, variable?: string): string {
 }
 
 describe('trustProxy', () => {
-  it.each([[undefined], [false], [0]])('%p trusts nobody', input => expect(resolve(input)).toBeUndefined());
+  it.each([[undefined], [false], [0]])('%p trusts no proxy', input => expect(resolve(input)).toBeUndefined());
 
   type Row = [title: string, input: unknown, address: string, hop: number, trusted: boolean];
   const rows: Row[] = [
@@ -60,7 +60,7 @@ describe('trustProxy', () => {
 });
 
 describe('TRUST_PROXY', () => {
-  it.each([undefined, '', ' ', 'false', '0'])('%p trusts nobody', text =>
+  it.each([undefined, '', ' ', 'false', '0'])('%p trusts no proxy', text =>
     expect(resolve(undefined, text)).toBeUndefined(),
   );
 

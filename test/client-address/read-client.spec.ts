@@ -30,7 +30,7 @@ describe('the table of forwarding headers', () => {
     expect(address).toBe(strength === 'either' ? choices[id]?.[0] : expected);
   });
 
-  it('has no choice that the table does not ask for', () => {
+  it('has no choice that the table does not need', () => {
     const either = cases.filter(({ strength }) => strength === 'either').map(({ id }) => id);
     expect(Object.keys(choices).toSorted()).toEqual(either.toSorted());
   });

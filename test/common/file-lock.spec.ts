@@ -45,7 +45,7 @@ it('is taken over from an earlier process of the same PID', async () => {
   await lock.release();
 });
 
-it('is taken over without following a link that somebody has put in the way', async () => {
+it('is taken over without following a link that an attacker has put in its place', async () => {
   const path = scratchFile();
   writeFileSync(path, held({ pid: process.pid }));
   writeFileSync(`${path}.other`, 'kept');
@@ -66,7 +66,7 @@ it('goes to one of many who find its holder gone', async () => {
 it.each([
   ['of another machine', held({ host: 'elsewhere' })],
   ['of another PID namespace', held({ space: 'pid:[1]' })],
-  ['that names nobody', ''],
+  ['that names no process', ''],
 ])('%s is taken over when its heartbeat has stopped', async (_title, text) => {
   const path = scratchFile();
   writeFileSync(path, text);

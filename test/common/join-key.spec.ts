@@ -38,8 +38,8 @@ async function toolKeys([name, partitionKey]: string[]): Promise<string> {
     { onStoreError: 'local', shadow: false, headers: true },
     {
       createTable: () => ({}) as never,
-      decide: async ([ask]) => {
-        keys.push(ask!.stored[0]!.key, keyOf('', ask!.stored[0]!));
+      decide: async ([request]) => {
+        keys.push(request!.stored[0]!.key, keyOf('', request!.stored[0]!));
         return undefined;
       },
       emitEvents: () => undefined,
@@ -84,7 +84,11 @@ describe('composite keys', () => {
   const builders: readonly Builder[] = [
     ['joinKey()', 2, list => joinKey(...list)],
     ['the quota of a tool', 2, toolKeys],
-    ['Redis, by scope and owner', 2, ([scope, partitionKey]) => keyOf('', charge(scope!, partitionKey!))],
+    [
+      'Redis, by scope and partition key',
+      2,
+      ([scope, partitionKey]) => keyOf('', charge(scope!, partitionKey!)),
+    ],
     ['Redis, by key', 1, ([key]) => keyOf('', { key: key!, policies, cost: 1 })],
     ['a ThrottlerStorage', 3, throttlerKey],
     ['a known rejection', 3, rejectionKey],
@@ -99,7 +103,7 @@ describe('composite keys', () => {
     );
   });
 
-  it('tell lists of different lengths apart', () => {
+  it('differ for lists of different lengths', () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 4 }), fc.array(part, { maxLength: 4 }), (one, other) => {
         fc.pre(JSON.stringify(one) !== JSON.stringify(other));
@@ -109,7 +113,7 @@ describe('composite keys', () => {
     );
   });
 
-  it('tell kinds of CSP violations apart', () => {
+  it('differ for kinds of CSP violations', () => {
     fc.assert(
       fc.property(parts(2), parts(2), (one, other) => {
         fc.pre(JSON.stringify(one) !== JSON.stringify(other));
@@ -238,7 +242,7 @@ describe('the source', () => {
   it('finds keys that are concatenated', () => {
     const planted: readonly string[] = [
       'const key = `tool:${name}:${owner}`;',
-      'const ask = { owner: `${scope}:${tracker}` };',
+      'const request = { owner: `${scope}:${tracker}` };',
       "const id = [name, limit].join('|');",
       'memory.set(`${method} ${path}`, 1);',
       'const number = hashKey(`${a}:${b}`);',

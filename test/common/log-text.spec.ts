@@ -48,7 +48,7 @@ test('escapeText leaves JSON the same JSON', () => {
 });
 
 test('logLine sanitizes its values', () => {
-  expect(logLine`Refused ${'a\nb'} from ${5}.`).toBe('Refused a\\u000ab from 5.');
+  expect(logLine`Rejected ${'a\nb'} from ${5}.`).toBe('Rejected a\\u000ab from 5.');
 });
 
 test('logStack writes each frame and the message on one line', () => {

@@ -111,7 +111,7 @@ checkConfiguration({
       'two limits one name',
     ],
     [
-      'rateLimit.limits: slots with two leases',
+      'rateLimit.limits: a concurrency limit with two leases',
       {
         rateLimit: {
           limits: [

@@ -7,7 +7,7 @@ const noVariables = (): undefined => undefined;
 const resolve = (options: unknown): ResolvedCors =>
   resolveCors(options, noVariables, 'X-Request-ID') as ResolvedCors;
 
-/** The code that a configuration is refused with, or `accepted`. */
+/** The code that a configuration is rejected with, or `accepted`. */
 function outcome(options: unknown): ConfigErrorCode | 'accepted' {
   try {
     resolve(options);
@@ -41,7 +41,7 @@ describe('the configurations of the table', () => {
       'ASEC_ORIGIN_INVALID',
     ],
     'origins:["http://foo.bar.255:6060"]': [{ origins: ['http://foo.bar.255:6060'] }, 'ASEC_ORIGIN_INVALID'],
-    // There are no patterns here but the wildcard: a regular expression is refused, anchored or not.
+    // There are no patterns here but the wildcard: a regular expression is rejected, anchored or not.
     'origins: regexp without ^ and $ (/example\\.com/)': [{ origins: [/example\.com/] }, 'ASEC_OPTION_TYPE'],
     'origins: regexp /^https:\\/\\/(a+)+\\.example\\.com$/ on 50 k long Origin': [
       { origins: [/^https:\/\/(a+)+\.example\.com$/] },

@@ -15,7 +15,7 @@ const cors = (options: object): ResolvedCors =>
 describe('the table of origins', () => {
   const choices: Readonly<Record<string, readonly [expected: 200 | 403, reason: string]>> = {
     X026: [403, 'an origin is compared as browsers send it: in lower case'],
-    X030: [403, 'Origin: null is refused unless it is listed, whatever Sec-Fetch-Site says'],
+    X030: [403, 'Origin: null is rejected unless it is listed, whatever Sec-Fetch-Site says'],
   };
   // The rows about loopback origins of an MCP server are a matter of its own configuration, and are tested with it.
   const rows = loadCases('origins').cases.filter(({ mcp }) => mcp !== true);
@@ -39,7 +39,7 @@ describe('the table of origins', () => {
     },
   );
 
-  it('has no choice that the table does not ask for', () => {
+  it('has no choice that the table does not need', () => {
     const either = rows.filter(({ strength }) => strength === 'either').map(({ id }) => id);
     expect(Object.keys(choices).toSorted()).toEqual(either.toSorted());
   });

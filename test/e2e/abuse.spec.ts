@@ -36,7 +36,7 @@ it.each(['Express', 'Fastify'])(
       const tool = await request(port, { path: '/tool', method: 'POST', headers: HEADERS });
       expect(tool.status).toBe(201);
       await app.settle();
-      const result = await app.ask<Result>('result');
+      const result = await app.request<Result>('result');
       expect(result.found).toEqual([]);
       expect(result.faults).toEqual([]);
       expect(result.calls).toBeGreaterThan(0);

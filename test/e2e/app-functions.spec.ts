@@ -1,4 +1,4 @@
-/* Functions of the app that a limit is asked by. A client that can let one fail is counted all the same, and does not fill the log. */
+/* Functions of the app that a rate limit calls: key, cost, limit. A request whose function throws is counted, and the log stays bounded. */
 import { Controller, type ExecutionContext, ForbiddenException, Get, Injectable } from '@nestjs/common';
 import { Throttle } from '@nestjs/throttler';
 import { RateLimit, RateLimitGuard, type RateLimitOptions } from '../../src/index.js';
@@ -6,7 +6,7 @@ import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
 
 const fail = (): never => {
-  throw new Error('told\nforged');
+  throw new Error('cause\nforged');
 };
 
 @Controller()
@@ -100,9 +100,9 @@ class FaultyController {
     return {};
   }
 
-  @RateLimit({ limit: 1, algorithm: 'concurrency', name: 'slots' }, { limit: '3/minute', cost: fail })
-  @Get('slots')
-  slots(): object {
+  @RateLimit({ limit: 1, algorithm: 'concurrency', name: 'concurrent' }, { limit: '3/minute', cost: fail })
+  @Get('concurrent')
+  concurrent(): object {
     return {};
   }
 
@@ -171,7 +171,7 @@ const rows: readonly Row[] = [
     MODULE,
     { providers: [{ provide: RateLimitGuard, useClass: TrackingGuard }] },
   ],
-  ['a function beside a concurrency limit', '/slots', 500, {}, {}],
+  ['a function beside a concurrency limit', '/concurrent', 500, {}, {}],
 ];
 
 describe.each(PLATFORMS)('on %s', (_title, platform) => {
@@ -192,7 +192,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       app.clock.advance(60_000);
       const again = await app.send(path);
       expect(again.status).toBe(status);
-      expect(again.body).not.toContain('told');
+      expect(again.body).not.toContain('cause');
       expect(app.logger.find('', 'error')).toHaveLength(status === 503 ? 1 : 2);
     },
   );
@@ -203,7 +203,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect(answer.json()).toMatchObject({ code: 'internal_error', status: 500 });
     const [line] = app.logger.find('cost function', 'error');
     expect(line!.message).toContain(`[${answer.header('X-Request-ID')}]`);
-    expect(line!.message).toContain('told\\u000aforged');
+    expect(line!.message).toContain('cause\\u000aforged');
   });
 
   it('leaves the answer to a function that throws an HttpException below 500', async () => {

@@ -64,7 +64,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       return [answer!.status, answer!.json().code, answer!.header('WWW-Authenticate')];
     };
     /** Sends one message and waits for the answer. */
-    const ask = (
+    const exchangeMessage = (
       app: RunningApp,
       path: string,
       event: string,
@@ -105,11 +105,11 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
     test('authenticates messages by header and by subprotocol, which is not echoed', async () => {
       const app = await launch(WsAdapter);
-      expect(await ask(app, '/agents', 'me', [], { 'X-API-Key': key })).toEqual([
+      expect(await exchangeMessage(app, '/agents', 'me', [], { 'X-API-Key': key })).toEqual([
         { event: 'me', data: 'bot' },
         '',
       ]);
-      expect(await ask(app, '/agents', 'me', ['agent.v1', `bearer.${key}`])).toEqual([
+      expect(await exchangeMessage(app, '/agents', 'me', ['agent.v1', `bearer.${key}`])).toEqual([
         { event: 'me', data: 'bot' },
         'agent.v1',
       ]);
@@ -117,20 +117,20 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
     test('checks the scopes of messages', async () => {
       const app = await launch(WsAdapter);
-      const [message] = await ask(app, '/agents', 'admin', [], { 'X-API-Key': key });
+      const [message] = await exchangeMessage(app, '/agents', 'admin', [], { 'X-API-Key': key });
       expect(message.event).toBe('exception');
     });
 
     test('a public gateway and a public path need no credential, and reject an invalid one', async () => {
       const app = await launch(WsAdapter);
-      expect(await ask(app, '/news', 'news', [])).toEqual([{ event: 'news', data: null }, '']);
-      expect(await ask(app, '/news', 'news', [], { 'X-API-Key': key })).toEqual([
+      expect(await exchangeMessage(app, '/news', 'news', [])).toEqual([{ event: 'news', data: null }, '']);
+      expect(await exchangeMessage(app, '/news', 'news', [], { 'X-API-Key': key })).toEqual([
         { event: 'news', data: 'bot' },
         '',
       ]);
       expect((await status(app, '/news', `X-API-Key: ${forged}\r\n`))[0]).toBe(401);
       const open = await launch(WsAdapter, { publicPaths: ['/agents'] });
-      const [message] = await ask(open, '/agents', 'me', []);
+      const [message] = await exchangeMessage(open, '/agents', 'me', []);
       expect(message.event).toBe('exception');
     });
   });

@@ -155,7 +155,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const missing = [401, 'credential_missing', CHALLENGE];
     const invalid = [401, 'invalid_token', INVALID];
     const ambiguous = [400, 'credential_ambiguous', undefined];
-    // Refused in front of all that reads credentials.
+    // Rejected before any check reads a credential.
     const repeated = [400, 'header_repeated', undefined];
     const other = createApiKey('ask').text;
     const rows: Row[] = [
@@ -305,7 +305,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   test('dup-auth and dup-apikey, byte for byte', async () => {
     const { key } = keys.add('billing-bot', agent);
     const app = await launch();
-    const ask = async (lines: string): Promise<number> => {
+    const sendLines = async (lines: string): Promise<number> => {
       const { answers } = await exchange(
         app.port,
         `GET /me HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n\r\n`,
@@ -313,9 +313,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       );
       return answers[0]!.status;
     };
-    expect(await ask(`Authorization: Bearer ${key}\r\nAuthorization: Bearer evil`)).toBe(400);
-    expect(await ask(`X-API-Key: ${key}\r\nX-API-Key: evil`)).toBe(400);
-    expect(await ask(`X-API-Key: ${key}`)).toBe(200);
+    expect(await sendLines(`Authorization: Bearer ${key}\r\nAuthorization: Bearer evil`)).toBe(400);
+    expect(await sendLines(`X-API-Key: ${key}\r\nX-API-Key: evil`)).toBe(400);
+    expect(await sendLines(`X-API-Key: ${key}`)).toBe(200);
   });
 
   describe('scopes', () => {
@@ -343,7 +343,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
 
     test('lists all required scopes in the 403', async () => {
-      const { key } = keys.add('nobody', {});
+      const { key } = keys.add('unscoped', {});
       const app = await launch();
       const answer = await app.send('/either', { headers: { 'X-API-Key': key } });
       expect(rejection(answer)).toEqual(insufficient('admin data:read'));
@@ -362,7 +362,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
 
     test('challenges contain realm and resource_metadata', async () => {
-      const { key } = keys.add('nobody', {});
+      const { key } = keys.add('unscoped', {});
       const app = await launch({ realm: 'agents', resource: 'https://api.example.com/v1' });
       const metadata = 'https://api.example.com/.well-known/oauth-protected-resource/v1';
       const tail = `resource_metadata="${metadata}"`;
@@ -415,7 +415,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
 
     test('rate limits are checked before scopes', async () => {
-      const { key } = keys.add('nobody');
+      const { key } = keys.add('unscoped');
       const app = await launch({}, { options: { rateLimit: { limits: '2/minute' } } });
       const get = async (): Promise<number> =>
         (await app.send('/both', { headers: { 'X-API-Key': key } })).status;
@@ -491,11 +491,11 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
     test('is not called for an API key, and reads what middleware has set', async () => {
       const { key } = keys.add('billing-bot', agent);
-      const asked: unknown[] = [];
+      const handlers: unknown[] = [];
       const app = await launch(
         {
           identify: (request, context) => {
-            asked.push(context?.getHandler().name);
+            handlers.push(context?.getHandler().name);
             const { user } = request as { user?: string };
             return user === undefined ? undefined : { id: user };
           },
@@ -511,9 +511,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         },
       );
       expect((await app.send('/me', { headers: { 'X-API-Key': key } })).json().id).toBe('billing-bot');
-      expect(asked).toEqual([]);
+      expect(handlers).toEqual([]);
       expect((await app.send('/open')).status).toBe(200);
-      expect(asked).toEqual(['open']);
+      expect(handlers).toEqual(['open']);
     });
   });
 

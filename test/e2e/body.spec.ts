@@ -31,7 +31,7 @@ class Routes {
     return {};
   }
 
-  /** Reads the body itself: nobody parses octet streams. */
+  /** Reads the body itself: octet streams have no parser. */
   @Post('stream')
   async stream(@Req() request: IncomingMessage & { raw?: IncomingMessage }): Promise<object> {
     let length = 0;

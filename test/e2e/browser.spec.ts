@@ -1,4 +1,4 @@
-/* What a real browser makes of the answers: Chromium, pages of an allowed and of a refused origin, and Swagger UI. */
+/* What a real browser makes of the answers: Chromium, pages of an allowed and of a rejected origin, and Swagger UI. */
 import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -122,7 +122,7 @@ class ApiController {
 
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS });
-    // One site, so that cookies go along; a refused origin of the same site is the harder case.
+    // One site, so that cookies go along; a rejected origin of the same site is the harder case.
     allowed = await serveOrigin('127.0.0.1');
     rejected = await serveOrigin('127.0.0.1');
   });
@@ -158,7 +158,7 @@ class ApiController {
     const page = await (await browser.newContext()).newPage();
     const complaints: string[] = [];
     page.on('console', message => {
-      // Chromium asks for an icon of its own accord, sooner or later.
+      // Chromium requests a favicon by itself at some time.
       const isIcon = message.location().url.endsWith('/favicon.ico');
       if (message.type() === 'error' && !isIcon) complaints.push(message.text());
     });

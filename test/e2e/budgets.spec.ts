@@ -26,7 +26,7 @@ async function arrived(count: number): Promise<void> {
 async function wait(): Promise<void> {
   await new Promise<void>(release => {
     waiting.push({ release });
-    for (const tell of arrivals.splice(0)) tell();
+    for (const resolve of arrivals.splice(0)) resolve();
   });
 }
 
@@ -41,8 +41,8 @@ class Work {
   constructor(private readonly limiter: RateLimiter) {}
 
   @RateLimit({ limit: 2, algorithm: 'concurrency' })
-  @Get('slots/:what')
-  async slots(@Param('what') what: string): Promise<string> {
+  @Get('concurrent/:what')
+  async concurrent(@Param('what') what: string): Promise<string> {
     if (what === 'fails') throw new Error('no');
     if (what === 'waits') await wait();
     return 'done';
@@ -146,18 +146,18 @@ class Work {
     key: tenantOf,
     limitTtlMs: 10_000,
   })
-  @Get('looked-up')
-  lookedUp(): string {
+  @Get('dynamic')
+  dynamic(): string {
     return 'served';
   }
 
   @RateLimit({
-    limit: () => limits.get('slots')!,
+    limit: () => limits.get('concurrent')!,
     algorithm: 'concurrency',
     limitTtlMs: 10_000,
   })
-  @Get('looked-up-slots')
-  async lookedUpSlots(): Promise<void> {
+  @Get('dynamic-concurrent')
+  async dynamicConcurrent(): Promise<void> {
     await wait();
   }
 }
@@ -170,9 +170,9 @@ const startWork = (
 
 const statuses = (answers: readonly Answer[]): number[] => answers.map(({ status }) => status);
 function recordedEvents(app: INestApplication): SecurityEvent[] {
-  const heard: SecurityEvent[] = [];
-  app.get(SecurityEvents).all.subscribe(event => heard.push(event));
-  return heard;
+  const events: SecurityEvent[] = [];
+  app.get(SecurityEvents).all.subscribe(event => events.push(event));
+  return events;
 }
 
 beforeEach(() => {
@@ -185,9 +185,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   describe('concurrency', () => {
     it('limits concurrent requests, and releases each when its response has ended', async () => {
       const app = await startWork(platform);
-      const running = [app.send('/slots/waits'), app.send('/slots/waits')];
+      const running = [app.send('/concurrent/waits'), app.send('/concurrent/waits')];
       await arrived(2);
-      const rejected = await app.send('/slots/now');
+      const rejected = await app.send('/concurrent/now');
       expect(rejected.status).toBe(429);
       expect(rejected.header('Retry-After')).toBe('1');
       expect(rejected.header('RateLimit-Policy')).toBe('"2-concurrent";q=2;qu="concurrent-requests"');
@@ -195,30 +195,33 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(rejected.json()).toMatchObject({ code: 'rate_limited', detail: 'Limit: 2 concurrent requests' });
       for (const { release } of waiting) release();
       expect(statuses(await Promise.all(running))).toEqual([200, 200]);
-      for (let turn = 0; turn < 5; turn++) expect((await app.send('/slots/now')).status).toBe(200);
+      for (let turn = 0; turn < 5; turn++) expect((await app.send('/concurrent/now')).status).toBe(200);
     });
 
     it('releases the leases of handlers that throw', async () => {
       const app = await startWork(platform);
-      for (let turn = 0; turn < 5; turn++) expect((await app.send('/slots/fails')).status).toBe(500);
-      expect((await app.send('/slots/now')).status).toBe(200);
+      for (let turn = 0; turn < 5; turn++) expect((await app.send('/concurrent/fails')).status).toBe(500);
+      expect((await app.send('/concurrent/now')).status).toBe(200);
     });
 
     it('releases the lease of a client that has gone when its handler has ended', async () => {
       const app = await startWork(platform);
       const leaving = new AbortController();
       const left = [0, 1].map(() =>
-        fetch(`http://127.0.0.1:${app.port}/slots/waits`, { signal: leaving.signal }).catch(() => 'left'),
+        fetch(`http://127.0.0.1:${app.port}/concurrent/waits`, { signal: leaving.signal }).catch(
+          () => 'left',
+        ),
       );
       await arrived(2);
-      expect((await app.send('/slots/now')).status).toBe(429);
+      expect((await app.send('/concurrent/now')).status).toBe(429);
       leaving.abort();
       expect(await Promise.all(left)).toEqual(['left', 'left']);
-      expect((await app.send('/slots/now')).status).toBe(429);
+      expect((await app.send('/concurrent/now')).status).toBe(429);
       for (const { release } of waiting) release();
-      // The server hears of it by the socket; it has by the time that another request was served a few times.
+      // The server learns of it by the socket's `close`, which comes while it serves some further requests.
       let last = 429;
-      for (let turn = 0; turn < 100 && last === 429; turn++) last = (await app.send('/slots/now')).status;
+      for (let turn = 0; turn < 100 && last === 429; turn++)
+        last = (await app.send('/concurrent/now')).status;
       expect(last).toBe(200);
     });
 
@@ -273,10 +276,10 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
     it('settles the limits that @Reserved() names, each by its own estimate', async () => {
       const app = await startWork(platform);
-      const told = [];
+      const remaining = [];
       for (let turn = 0; turn < 3; turn++) {
         const answer = await app.send('/weighted', { method: 'POST' });
-        told.push([
+        remaining.push([
           answer.status,
           ...answer
             .header('RateLimit')!
@@ -284,7 +287,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
             .map(Number),
         ]);
       }
-      expect(told).toEqual([
+      expect(remaining).toEqual([
         [201, 99_488, 49_488, 5],
         [201, 98_976, 48_976, 0],
         [429, 98_976, 48_976, 0],
@@ -310,67 +313,72 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
   it('shadow: evaluates and emits an event, without a denial or a header', async () => {
     const app = await startWork(platform);
-    const heard = recordedEvents(app.app);
+    const events = recordedEvents(app.app);
     const answers: Answer[] = [];
     for (let turn = 0; turn < 5; turn++) answers.push(await app.send('/trial'));
     expect(statuses(answers)).toEqual([200, 200, 200, 200, 429]);
     expect(answers[2]!.header('RateLimit')).toBe('"kept";r=1;t=60');
     expect(answers[4]!.json()['violated-policies']).toEqual(['kept']);
-    expect(heard).toEqual([
+    expect(events).toEqual([
       expect.objectContaining({ type: 'limit.shadow', policy: 'trial', key: '127.0.0.1', limit: 2 }),
     ]);
   });
 
   it('alertAt: emits an event once a window for each share that a client has used', async () => {
     const app = await startWork(platform);
-    const heard = recordedEvents(app.app);
+    const events = recordedEvents(app.app);
     for (let turn = 0; turn < 12; turn++) await app.send('/watched');
-    expect(heard).toEqual([
+    expect(events).toEqual([
       expect.objectContaining({ type: 'limit.threshold', policy: 'watched', share: 0.5, used: 5, limit: 10 }),
       expect.objectContaining({ type: 'limit.threshold', policy: 'watched', share: 1, used: 10, limit: 10 }),
     ]);
-    expect((heard[0] as { requestId?: string }).requestId).toMatch(/^[\w-]{36}$/);
+    expect((events[0] as { requestId?: string }).requestId).toMatch(/^[\w-]{36}$/);
     app.clock.advance(60_000);
     for (let turn = 0; turn < 5; turn++) await app.send('/watched');
-    expect(heard).toHaveLength(3);
+    expect(events).toHaveLength(3);
   });
 
   it('alertAt: emits an event for each of two routes and a programmatic limit of one text', async () => {
     const app = await startWork(platform);
-    const heard = recordedEvents(app.app);
+    const events = recordedEvents(app.app);
     for (const path of ['/watched', '/watched-too'])
       for (let turn = 0; turn < 6; turn++) await app.send(path);
     const policy = { limit: '10/minute', name: 'watched', alertAt: [0.5, 1] } as const;
     await app.app.get(RateLimiter).consume(policy, '127.0.0.1', 5);
-    expect(heard.map(event => 'used' in event && event.used)).toEqual([5, 5, 5]);
+    expect(events.map(event => 'used' in event && event.used)).toEqual([5, 5, 5]);
   });
 
   it('alertAt: emits one event for the module’s quota, which routes and 404s share', async () => {
     const app = await startWork(platform, { limits: { limit: '10/minute', alertAt: [0.2] } });
-    const heard = recordedEvents(app.app);
+    const events = recordedEvents(app.app);
     for (const path of ['/plain', '/plain', '/nowhere', '/plain', '/nowhere']) await app.send(path);
-    expect(heard.map(event => 'used' in event && event.used)).toEqual([2]);
+    expect(events.map(event => 'used' in event && event.used)).toEqual([2]);
   });
 
   it('decides a tenant’s and an agent’s budget together', async () => {
     const app = await startWork(platform, { key: 'client' });
-    const ask = (tenant: string): Promise<Answer> =>
+    const fetchAs = (tenant: string): Promise<Answer> =>
       app.send('/nested', { headers: { 'x-test-tenant': tenant } });
-    const answers = [await ask('a'), await ask('a'), await ask('a')];
+    const answers = [await fetchAs('a'), await fetchAs('a'), await fetchAs('a')];
     expect(statuses(answers)).toEqual([200, 200, 429]);
     expect(answers[2]!.json()['violated-policies']).toEqual(['agent']);
-    // The refused one took nothing of the tenant's budget.
+    // The rejected request took nothing of the tenant's budget.
     expect(answers[2]!.header('RateLimit')).toContain('"tenant";r=1');
   });
 
   describe('dynamic limits', () => {
-    const ask = (app: RunningApp, tenant = 'acme'): Promise<Answer> =>
-      app.send('/looked-up', { headers: { 'x-test-tenant': tenant } });
+    const fetchAs = (app: RunningApp, tenant = 'acme'): Promise<Answer> =>
+      app.send('/dynamic', { headers: { 'x-test-tenant': tenant } });
 
     it('looks up once for a while, and for each partition key', async () => {
       limits.set('acme', '3/minute').set('other', '1/minute');
       const app = await startWork(platform);
-      const answers = [await ask(app), await ask(app), await ask(app, 'other'), await ask(app, 'other')];
+      const answers = [
+        await fetchAs(app),
+        await fetchAs(app),
+        await fetchAs(app, 'other'),
+        await fetchAs(app, 'other'),
+      ];
       expect(statuses(answers)).toEqual([200, 200, 200, 429]);
       expect(answers[1]!.header('RateLimit')).toBe('"3-per-minute";r=1;t=60');
       expect(lookups).toEqual(['acme', 'other']);
@@ -379,26 +387,26 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     it('counts on under a changed limit', async () => {
       limits.set('acme', '3/minute');
       const app = await startWork(platform);
-      await ask(app);
-      await ask(app);
+      await fetchAs(app);
+      await fetchAs(app);
       limits.set('acme', '5/minute');
       app.clock.advance(10_000);
-      expect((await ask(app)).header('RateLimit')).toMatch(/^"5-per-minute";r=2/);
+      expect((await fetchAs(app)).header('RateLimit')).toMatch(/^"5-per-minute";r=2/);
     });
 
     it('releases leases that were taken before the limit changed', async () => {
-      limits.set('slots', '2');
+      limits.set('concurrent', '2');
       const app = await startWork(platform);
-      const running = [app.send('/looked-up-slots'), app.send('/looked-up-slots')];
+      const running = [app.send('/dynamic-concurrent'), app.send('/dynamic-concurrent')];
       await arrived(2);
-      limits.set('slots', '3');
+      limits.set('concurrent', '3');
       app.clock.advance(10_000);
-      running.push(app.send('/looked-up-slots'));
+      running.push(app.send('/dynamic-concurrent'));
       await arrived(3);
-      expect((await app.send('/looked-up-slots')).status).toBe(429);
+      expect((await app.send('/dynamic-concurrent')).status).toBe(429);
       for (const { release } of waiting.splice(0)) release();
       expect(statuses(await Promise.all(running))).toEqual([200, 200, 200]);
-      const next = app.send('/looked-up-slots');
+      const next = app.send('/dynamic-concurrent');
       await arrived(1);
       waiting[0]!.release();
       expect((await next).header('RateLimit')).toBe('"3-concurrent";r=2');
@@ -407,17 +415,17 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     it('keeps the last limit while the lookup fails, and answers 503 where it knows none', async () => {
       limits.set('acme', '3/minute');
       const app = await startWork(platform);
-      await ask(app);
+      await fetchAs(app);
       limits.clear();
       app.clock.advance(10_000);
-      expect((await ask(app)).header('RateLimit')).toMatch(/^"3-per-minute";r=1/);
-      const unknown = await ask(app, 'new');
+      expect((await fetchAs(app)).header('RateLimit')).toMatch(/^"3-per-minute";r=1/);
+      const unknown = await fetchAs(app, 'new');
       expect([unknown.status, unknown.json()['code'], unknown.header('Retry-After')]).toEqual([
         503,
         'limits_unavailable',
         '1',
       ]);
-      expect(app.logger.find('could not be looked up', 'error')).toHaveLength(1);
+      expect(app.logger.find('could not be resolved', 'error')).toHaveLength(1);
     });
   });
 

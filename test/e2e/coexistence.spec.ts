@@ -181,7 +181,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
         options: { cors: { origins: [APP] } },
         configure: nest => void (nest as any).enableCsrfProtection(),
       });
-      // Nest's protection knows no CORS origins, so it refuses one that this module allows.
+      // Nest's protection knows no CORS origins, so it rejects one that this module allows.
       const answer = await app.send('/', {
         method: 'POST',
         headers: { Origin: APP, 'Sec-Fetch-Site': 'cross-site' },
@@ -290,7 +290,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     });
   });
 
-  it("runs the app's own request hook behind the module's, and not for what was refused", async () => {
+  it("runs the app's own request hook after the module's, and not for rejected requests", async () => {
     const app = await start(platform, {
       controllers: [Routes],
       configure: nest =>
@@ -501,7 +501,7 @@ describe('the environment', () => {
     'on %s: .env is read, process.env wins over it, and options win over both',
     async (_title, platform) => {
       writeFileSync(join(folder, '.env'), 'ALLOWED_HOSTS=file.example.com\nRATE_LIMIT="3/minute"\n');
-      const ask = async (
+      const fetchWith = async (
         options: AgentSecurityOptions,
         host: string,
       ): Promise<[number, string | undefined]> => {
@@ -509,11 +509,14 @@ describe('the environment', () => {
         const answer = await app.send('/', { headers: { Host: host } });
         return [answer.status, answer.header('x-ratelimit-limit')];
       };
-      expect(await ask({}, 'file.example.com')).toEqual([200, '3']);
+      expect(await fetchWith({}, 'file.example.com')).toEqual([200, '3']);
       process.env['ALLOWED_HOSTS'] = 'process.example.com';
-      expect(await ask({}, 'process.example.com')).toEqual([200, '3']);
+      expect(await fetchWith({}, 'process.example.com')).toEqual([200, '3']);
       expect(
-        await ask({ hosts: ['option.example.com'], rateLimit: { limits: '7/minute' } }, 'option.example.com'),
+        await fetchWith(
+          { hosts: ['option.example.com'], rateLimit: { limits: '7/minute' } },
+          'option.example.com',
+        ),
       ).toEqual([200, '7']);
     },
   );
@@ -535,7 +538,7 @@ describe('where there is no HTTP', () => {
   @Module({ imports: [AgentSecurityModule.forRoot()] })
   class App {}
 
-  it('an application context starts, and limits by hand', async () => {
+  it('an application context starts, and RateLimiter limits in it', async () => {
     const context = await NestFactory.createApplicationContext(App, {
       logger: new CapturingLogger(),
       abortOnError: false,

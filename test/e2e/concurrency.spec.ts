@@ -212,12 +212,12 @@ describe.each(PLATFORMS)('concurrency limits on %s', (_title, platform) => {
     const app = await launch();
     for (let turn = 0; turn < 5; turn++) {
       const socket = await pipeline(app.port, wire('GET', '/guarded'));
-      await until('the guard is asked', () => guards.length === 1);
+      await until('the guard runs', () => guards.length === 1);
       await reset(server(app), socket);
       guards.splice(0).forEach(go => go());
     }
     const last = app.send('/guarded');
-    await until('the guard is asked', () => guards.length === 1);
+    await until('the guard runs', () => guards.length === 1);
     expect(begun).toBe(0);
     guards.splice(0).forEach(go => go());
     await until('it runs', () => begun === 1);

@@ -41,7 +41,7 @@ import { CapturingLogger } from '../support/logger.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
 
-/** Promises that nobody handled, and exceptions that nobody caught, while a test ran. */
+/** Unhandled rejections and uncaught exceptions of a test. */
 const unhandled: unknown[] = [];
 const note = (reason: unknown): void => void unhandled.push(reason);
 
@@ -87,7 +87,7 @@ class EchoGateway {
 
   @SubscribeMessage('ws-exception')
   wsException(): never {
-    throw new WsException('told');
+    throw new WsException('shown');
   }
 
   @SubscribeMessage('http-exception')
@@ -145,7 +145,7 @@ describe.each(PLATFORMS)('gateways on %s', (_title, platform) => {
         Array.from({ length: 3 }, () => ['echo', 'hello']),
       ],
       ['does not check @AllowHosts() on a message', ['narrowed'], [['narrowed', 'hello']]],
-      ['a WsException', ['ws-exception', 'echo'], [exceptionOf('ws-exception', 'told'), ['echo', 'hello']]],
+      ['a WsException', ['ws-exception', 'echo'], [exceptionOf('ws-exception', 'shown'), ['echo', 'hello']]],
       [
         'an HttpException',
         ['http-exception', 'echo'],
@@ -184,7 +184,7 @@ class MessageController {
 
   @MessagePattern('rpc-exception')
   rpcException(): never {
-    throw new RpcException('told');
+    throw new RpcException('shown');
   }
 
   @MessagePattern('http-exception')
@@ -212,7 +212,7 @@ class MessageController {
 const MESSAGES: readonly [title: string, pattern: string, expected: unknown][] = [
   ['an answer', 'sum', { answer: 6 }],
   ['@RateLimit() and @AllowHosts(), which are for requests', 'limited', { answer: 'limited' }],
-  ['an RpcException', 'rpc-exception', { error: { status: 'error', message: 'told' } }],
+  ['an RpcException', 'rpc-exception', { error: { status: 'error', message: 'shown' } }],
   ['an HttpException', 'http-exception', { error: { status: 'error', message: 'Internal server error' } }],
   ['a NotFoundException', 'not-found', { error: { status: 'error', message: 'Internal server error' } }],
   ['an Error', 'error', { error: { status: 'error', message: 'Internal server error' } }],
@@ -223,7 +223,7 @@ const tcp = (): MicroserviceOptions => ({
   options: { host: '127.0.0.1', port: 0 },
 });
 
-/** The answer to each of some messages, sent twice over: a quota of one would refuse the second. */
+/** The answer to each of some messages, sent twice over: a quota of one would reject the second. */
 async function call(port: number, pattern: string): Promise<unknown[]> {
   const client = ClientProxyFactory.create({
     transport: Transport.TCP,
@@ -381,7 +381,7 @@ class ToolResolver {
 
   @Query(() => String)
   broken(): never {
-    throw new Error('told');
+    throw new Error('shown');
   }
 }
 
@@ -409,7 +409,7 @@ describe.each(PLATFORMS)('GraphQL on %s', (_title, platform) => {
       ],
       providers: [ToolResolver],
     });
-  const ask = async (app: RunningApp, query: string) => {
+  const execute = async (app: RunningApp, query: string) => {
     const answer = await app.send('/graphql', {
       body: JSON.stringify({ query }),
       headers: { 'Content-Type': 'application/json' },
@@ -421,30 +421,30 @@ describe.each(PLATFORMS)('GraphQL on %s', (_title, platform) => {
   describe.each(CONTEXTS)('with the context %s', (_context, contextOf) => {
     it('@RateLimit() on a resolver rejects the second call', async () => {
       const app = await startGraphql(contextOf);
-      const first = await ask(app, '{ limited }');
+      const first = await execute(app, '{ limited }');
       expect(first.data).toEqual({ limited: 'limited' });
       expect(first.answer.header('X-RateLimit-Remaining')).toBe('0');
-      const second = await ask(app, '{ limited }');
+      const second = await execute(app, '{ limited }');
       expect(second).toMatchObject({ data: null, errors: ['Limit: 1 request per 1 minute'] });
       expect(second.answer.header('Retry-After')).toBe('60');
       app.clock.advance(60_000);
-      expect((await ask(app, '{ limited }')).errors).toBeUndefined();
+      expect((await execute(app, '{ limited }')).errors).toBeUndefined();
     });
 
     it('takes the module quota once for an operation of many resolvers', async () => {
       const app = await startGraphql(contextOf, '2/minute');
       const query = '{ a: tool(id: 1) { id title } b: tool(id: 2) { title } }';
-      const first = await ask(app, query);
+      const first = await execute(app, query);
       expect(first).toMatchObject({ data: { a: { id: 1, title: 'title' }, b: { title: 'title' } } });
       expect(first.answer.header('X-RateLimit-Remaining')).toBe('1');
-      expect((await ask(app, query)).errors).toBeUndefined();
-      expect((await ask(app, query)).errors).toContain('Limit: 2 requests per 1 minute');
-      expect((await ask(app, '{ skipped }')).data).toEqual({ skipped: 'skipped' });
+      expect((await execute(app, query)).errors).toBeUndefined();
+      expect((await execute(app, query)).errors).toContain('Limit: 2 requests per 1 minute');
+      expect((await execute(app, '{ skipped }')).data).toEqual({ skipped: 'skipped' });
     });
 
     it('leaves a resolver error to GraphQL', async () => {
       const app = await startGraphql(contextOf);
-      expect(await ask(app, '{ broken }')).toMatchObject({ data: null, errors: ['told'] });
+      expect(await execute(app, '{ broken }')).toMatchObject({ data: null, errors: ['shown'] });
     });
   });
 
@@ -452,12 +452,12 @@ describe.each(PLATFORMS)('GraphQL on %s', (_title, platform) => {
     const app = await startGraphql(() => ({}), '1/minute');
     for (let call = 0; call < 3; call++) {
       for (const query of ['{ limited }', '{ tool(id: 1) { title } }'])
-        expect(await ask(app, query)).toMatchObject({
+        expect(await execute(app, query)).toMatchObject({
           data: null,
           errors: [expect.stringContaining('could not be answered')],
         });
     }
-    expect((await ask(app, '{ skipped }')).data).toEqual({ skipped: 'skipped' });
+    expect((await execute(app, '{ skipped }')).data).toEqual({ skipped: 'skipped' });
     expect(app.logger.find('context function of GraphQLModule', 'error')).toHaveLength(1);
   });
 });

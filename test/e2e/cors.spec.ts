@@ -134,7 +134,7 @@ const single =
   answer =>
     answer.header(name) ?? null;
 
-/** What a row asks of an answer: the wanted value if the answer has it, else what it has. */
+/** Reads what a row expects from an answer: the wanted value if the answer has it, else what it has. */
 const READERS: { readonly [Fact in keyof Required<CorsExpectation>]: Reader } = {
   acao: single('access-control-allow-origin'),
   acac: single('access-control-allow-credentials'),
@@ -232,7 +232,7 @@ describe.each(PLATFORMS)('CORS on %s', (_title, platform) => {
 
   describe('cross-origin decisions (origins.json)', () => {
     const rows = loadCases('origins').cases.filter(({ mcp }) => !mcp);
-    // Without the page's own origin there is no telling whose sandbox asks: `null` is refused unless it is listed.
+    // `Origin: null` does not say which site's sandbox sends the request: it is rejected unless it is listed.
     const choices: Readonly<Record<string, 200 | 403>> = { X030: 403 };
 
     it.each(rows.map(row => [row.id, row.method, row.origin, row] as const))(
@@ -399,7 +399,7 @@ class AnyMethod {
 
 const certificate = selfSigned();
 
-/** The rows name https://example.com: they are asked over TLS, with routes for every method. */
+/** The rows name https://example.com: they are requested over TLS, with routes for every method. */
 function secureParts(platform: Platform, row: OriginCase): AppParts {
   const handle = (_request: unknown, response: any): void => {
     ran++;

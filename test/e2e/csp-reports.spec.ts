@@ -122,7 +122,7 @@ describe.each(PLATFORMS)('reports of violated policies on %s', (_title, platform
     ]);
   });
 
-  it('are asked for in every policy', async () => {
+  it('every policy names the report endpoint', async () => {
     const app = await launch();
     for (const path of ['/', '/page', '/nowhere']) {
       const answer = await app.send(path);
@@ -131,7 +131,7 @@ describe.each(PLATFORMS)('reports of violated policies on %s', (_title, platform
     }
   });
 
-  it('are not asked for where the app has its own way', async () => {
+  it('a policy with its own report-uri keeps it', async () => {
     const app = await launch();
     expect(policyOf(await app.send('/own')).filter(part => part.startsWith('report'))).toEqual([
       'report-uri https://reports.test/',

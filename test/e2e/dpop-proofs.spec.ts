@@ -111,7 +111,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         dpop: true,
       },
     });
-    const ask = async (client: keyof typeof clients): Promise<number> => {
+    const requestToken = async (client: keyof typeof clients): Promise<number> => {
       const answer = await app.send('/oauth/token', {
         body: `grant_type=client_credentials&client_id=${client}&client_secret=${clients[client]}`,
         headers: {
@@ -122,8 +122,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       return answer.status;
     };
     const statuses: number[] = [];
-    for (let count = 0; count < 2 * MAX_PROOFS; count++) statuses.push(await ask('one'));
+    for (let count = 0; count < 2 * MAX_PROOFS; count++) statuses.push(await requestToken('one'));
     expect(statuses.filter(status => status === 200)).toHaveLength(MAX_PROOFS / 2);
-    expect(await ask('two')).toBe(200);
+    expect(await requestToken('two')).toBe(200);
   });
 });

@@ -88,8 +88,8 @@ class Routes {
   }
 
   @RateLimit({ limit: 5, algorithm: 'concurrency', key: 'global' })
-  @Post('slots')
-  slots(): string {
+  @Post('concurrent')
+  concurrent(): string {
     runs++;
     return 'served';
   }
@@ -154,11 +154,11 @@ describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platfor
     expect((await app.send('/mcp', { method: 'POST', headers, body })).status).toBe(200);
   });
 
-  it('releases the slot of each pipelined request whose connection is reset', async () => {
+  it('releases the lease of each pipelined request whose connection is reset', async () => {
     const app = await launch();
     for (let turn = 1; turn <= 20; turn++)
-      await abandonPipelined(app, wire('POST', '/slots'), () => runs === turn);
-    expect((await app.send('/slots', { method: 'POST' })).status).toBe(201);
+      await abandonPipelined(app, wire('POST', '/concurrent'), () => runs === turn);
+    expect((await app.send('/concurrent', { method: 'POST' })).status).toBe(201);
   });
 
   it('does not run a call whose client left while its start was recorded, and gives its room back', async () => {
@@ -203,7 +203,7 @@ describe.each(PLATFORMS)('requests whose client leaves, on %s', (_title, platfor
     const app = await launch({ extras: { providers: [headerAgents] } });
     for (let turn = 1; turn <= MAX_QUEUED + 1; turn++) {
       const socket = await pipeline(app.port, wire('POST', '/guarded', { 'X-Agent': 'bot' }));
-      await until('the guard is asked', () => held.length === 1);
+      await until('the guard runs', () => held.length === 1);
       await reset(app.server, socket);
       releaseHeld();
       await until('the end is recorded', () => sink.records.length === turn);

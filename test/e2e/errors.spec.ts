@@ -206,7 +206,7 @@ describe.each(PLATFORMS)('errors on %s', (_title, platform) => {
     ['a 404', '/nowhere', 'not_found'],
     ['a 500', '/throw/plain-error', 'internal_error'],
     ['an exception of the app', '/throw/conflict', 'conflict'],
-  ])('puts typeBase in front of the code of %s', async (_what, path, code) => {
+  ])('prefixes typeBase to the code of %s', async (_what, path, code) => {
     const app = await start(platform, {
       controllers: [Routes],
       options: { errors: { typeBase: 'https://api.example.com/problems/' } },
@@ -214,7 +214,7 @@ describe.each(PLATFORMS)('errors on %s', (_title, platform) => {
     expect((await app.send(path)).json().type).toBe(`https://api.example.com/problems/${code}`);
   });
 
-  it('puts typeBase in front of the code of a rejected host too', async () => {
+  it('prefixes typeBase to the code of a rejected host too', async () => {
     const app = await start(platform, {
       controllers: [Routes],
       options: { errors: { typeBase: 'https://api.example.com/problems/' } },

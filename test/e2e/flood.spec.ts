@@ -74,10 +74,10 @@ describe.each(PLATFORMS)('flood on %s', (_platform, platform) => {
       providers: [Gateway],
       configure: app => void app.useWebSocketAdapter(new WsAdapter(app)),
     });
-    const ask = async (): Promise<number> => (await exchange(port, bytes, 1)).answers[0]!.status;
-    expect([await ask(), await ask(), await ask()]).toEqual([status, status, 429]);
+    const statusOf = async (): Promise<number> => (await exchange(port, bytes, 1)).answers[0]!.status;
+    expect([await statusOf(), await statusOf(), await statusOf()]).toEqual([status, status, 429]);
     clock.advance(60_000);
-    expect(await ask()).toBe(status);
+    expect(await statusOf()).toBe(status);
   });
 
   it('tells an allowed page why its preflight is rejected', async () => {

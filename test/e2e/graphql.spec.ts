@@ -188,7 +188,7 @@ describe('GraphQL by Apollo on Express', () => {
       expect(results).toEqual([{ data: { me: 'bot' } }, { data: { plain: 1 } }]);
     });
 
-    it('refuses a handshake without a credential', async () => {
+    it('rejects a handshake without a credential', async () => {
       const { app } = await secured();
       await expect(overSocket(app, ['{ me }'])).rejects.toBeDefined();
     });

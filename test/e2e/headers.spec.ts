@@ -206,7 +206,7 @@ describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
     return answer;
   };
 
-  describe('the table of what scanners ask for', () => {
+  describe('the table of headers that scanners want', () => {
     // Obsolete (RFC 9111 section 5.4), or wanted by one scanner against the advice of the others.
     const NOT_SENT = new Set([
       'Cross-Origin-Embedder-Policy',

@@ -76,7 +76,7 @@ describe.each(PLATFORMS)('hosts on %s', (_title, platform) => {
         });
       });
 
-      // node:http would refuse or tidy some of these values, so they go over a socket.
+      // node:http would reject or normalize some of these values, so they go over a socket.
       it.each(rows.map(row => [row.id, JSON.stringify(row.host.slice(0, 80)), row] as const))(
         '%s %s',
         async (_id, _host, row) => {
@@ -148,7 +148,7 @@ describe.each(PLATFORMS)('hosts on %s', (_title, platform) => {
     });
   });
 
-  it('does not remember the verdict on a connection', async () => {
+  it('does not remember the decision on a connection', async () => {
     const app = await start(platform, { controllers: [Routes] });
     const { answers } = await exchange(
       app.port,
@@ -229,11 +229,7 @@ describe.each(PLATFORMS)('hosts on %s', (_title, platform) => {
       ['a listed host', { 'X-Forwarded-Host': 'api.example.com' }, 200],
       ['another host', { 'X-Forwarded-Host': 'evil.example' }, 421],
       ['a malformed one', { 'X-Forwarded-Host': 'u@api.example.com' }, 400],
-      [
-        "an attacker's in front of the proxy's own",
-        { 'X-Forwarded-Host': 'evil.example, api.example.com' },
-        421,
-      ],
+      ["an attacker's before the proxy's own", { 'X-Forwarded-Host': 'evil.example, api.example.com' }, 421],
       ['Forwarded', { Forwarded: 'for=192.0.2.1;host=evil.example' }, 421],
       ['Forwarded with a listed host', { Forwarded: 'for=192.0.2.1;host="api.example.com:443"' }, 200],
     ])('from a trusted proxy: %s', async (_what, headers, status) => {

@@ -260,7 +260,7 @@ describe.each(PLATFORMS)('on %s, a request that the guard has just denied', (_ti
     const middleware = (consumer: MiddlewareConsumer): void =>
       void consumer.apply(identify).forRoutes('{*path}');
     const app = await start(platform, parts({ extras, middleware }));
-    // What an agent is refused is not remembered of its address.
+    // The denial of an agent is not remembered for its address.
     expect(await statuses(app, '/', 3, { Authorization: 'alice' })).toEqual([200, 429, 429]);
     expect(await statuses(app, '/', 3)).toEqual([200, 429, 429]);
     expect(await statuses(app, '/', 2, { Authorization: 'bob' })).toEqual([200, 429]);

@@ -137,7 +137,7 @@ describe.each(PLATFORMS)('late listeners on %s', (_platform, platform) => {
     ['checkExpectation', 'POST / HTTP/1.1\r\nHost: evil.test\r\nExpect: x\r\nContent-Length: 0\r\n\r\n', 421],
     ['upgrade', handshake('Host: evil.test\r\n'), 421],
     ['connect', 'CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n\r\n', 421],
-  ])('rejects in front of a late listener of %s', async (event, bytes, status) => {
+  ])('rejects before a late listener of %s runs', async (event, bytes, status) => {
     const { port, server } = await listen();
     const listener = jest.fn();
     server.prependListener(event, listener);
@@ -174,7 +174,7 @@ describe.each(PLATFORMS)('late listeners on %s', (_platform, platform) => {
     expect(await statusOf(port, handshake('Host: localhost\r\n', '/'))).toBe(200);
   });
 
-  it("judges an upgrade of another server that is handed to the app's, and closes one that nobody takes", async () => {
+  it("checks an upgrade that another server passes to the app's, and closes one without a gateway", async () => {
     const { server } = await listen();
     // As Fastify does for each further address of `localhost`.
     const other = createServer().on('upgrade', server.emit.bind(server, 'upgrade'));

@@ -41,7 +41,7 @@ const rows: [title: string, line: string, path: string, parts: AppParts][] = [
       options: { auth: { apiKeys: { store: { find: fail }, secret: SECRET } } },
     },
   ],
-  ['a failing lookup of a limit', 'could not be looked up', '/', {}],
+  ['a failing lookup of a limit', 'could not be resolved', '/', {}],
   ['a failing trustProxy', 'could not be checked', '/', { options: { trustProxy: fail } }],
   ['an exception of a handler', 'forged', '/throws', {}],
   ['a text that a handler throws', 'forged', '/throws-text', {}],

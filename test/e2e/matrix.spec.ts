@@ -119,8 +119,8 @@ class EveryKind {
     throw new Error('a secret of the database');
   }
 
-  @Get('refuses')
-  refuses(): never {
+  @Get('bad-request')
+  badRequest(): never {
     throw new BadRequestException('no');
   }
 }
@@ -184,7 +184,7 @@ const KINDS: readonly (readonly [title: string, kind: Kind])[] = [
   ['an HTML page', { request: { path: '/page' }, status: 200, quota: true }],
   ['a handler that calls writeHead itself', { request: { path: '/raw' }, status: 200, quota: true }],
   ['400 by a pipe', { request: { path: '/number/x' }, status: 400, quota: true }],
-  ['400 by a handler', { request: { path: '/refuses' }, status: 400, quota: true }],
+  ['400 by a handler', { request: { path: '/bad-request' }, status: 400, quota: true }],
   ['403 by a guard of the user', { request: { path: '/closed' }, status: 403, quota: true }],
   [
     '429 by the limit of a route',
@@ -223,7 +223,7 @@ const KINDS: readonly (readonly [title: string, kind: Kind])[] = [
         headers: { ...JSON_TYPE, 'Content-Length': '99999999' },
       },
       status: 413,
-      // Node's HTTP/2 client refuses to declare what it does not send.
+      // Node's HTTP/2 client does not declare what it does not send.
       http1Only: true,
     },
   ],
@@ -308,7 +308,7 @@ const KINDS: readonly (readonly [title: string, kind: Kind])[] = [
   ],
   [
     'a malformed percent escape',
-    // Refused before routing.
+    // Rejected before routing.
     { request: { path: '/text/%E0%A4%A' }, status: 400, quota: false },
   ],
   [

@@ -186,10 +186,10 @@ describe.each(PLATFORMS)('an MCP endpoint outside mcp.path on %s', (_title, plat
   it.each([
     ['of a client of revision 2025-11-25', initialize],
     ['of a client of revision 2026-07-28', callTool],
-  ])('is logged once, by a request %s', async (_revision, ask) => {
+  ])('is logged once, by a request %s', async (_revision, sendMcp) => {
     const app = await startAt('tools', { mcp: { path: '/mcp' } });
-    expect((await ask(app, '/tools/mcp')).status).toBe(200);
-    await ask(app, '/tools/mcp?again');
+    expect((await sendMcp(app, '/tools/mcp')).status).toBe(200);
+    await sendMcp(app, '/tools/mcp?again');
     expect(warnings(app)).toEqual([
       'POST /tools/mcp answers MCP, and mcp.path does not cover it: its tool calls are neither checked nor recorded. ' +
         'Add it to mcp.path.',

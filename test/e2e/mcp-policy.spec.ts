@@ -278,7 +278,7 @@ describe.each(PLATFORMS)('the network of MCP on %s', (_platform, platform) => {
     options: { rateLimit: { limits: false, flood: false }, ...options },
   });
 
-  it('asks for the proof of a proxy, once for each request', async () => {
+  it('requires a proxy proof, which is valid for one request', async () => {
     const { send, clock } = await start(platform, parts({ mcp: { proxyProof: { secrets: [secret] } } }));
     const { body, headers } = modern('tools/list');
     const sign = (overrides: Partial<Parameters<typeof signProxyRequest>[1]> = {}, with_ = secret): string =>
@@ -287,22 +287,22 @@ describe.each(PLATFORMS)('the network of MCP on %s', (_platform, platform) => {
         { method: 'POST', target: '/mcp', body: Buffer.from(body), ...overrides },
         { nowMs: clock.epochMs() },
       );
-    const ask = async (proof: string | undefined, path = '/mcp'): Promise<number> =>
+    const statusWith = async (proof: string | undefined, path = '/mcp'): Promise<number> =>
       (await send(path, { body, headers: { ...headers, ...(proof ? { 'X-Proxy-Signature': proof } : {}) } }))
         .status;
     const proof = sign();
-    expect(await ask(proof)).toBe(200);
-    expect(await ask(proof)).toBe(403);
-    expect(await ask(undefined)).toBe(403);
-    expect(await ask('t=1,n=x,v1=y')).toBe(403);
-    expect(await ask(sign({}, 'another secret that nobody knows of'))).toBe(403);
-    expect(await ask(sign({ method: 'GET' }))).toBe(403);
-    expect(await ask(sign({ target: '/mcp?x' }))).toBe(403);
-    expect(await ask(sign({ body: Buffer.from('{}') }))).toBe(403);
+    expect(await statusWith(proof)).toBe(200);
+    expect(await statusWith(proof)).toBe(403);
+    expect(await statusWith(undefined)).toBe(403);
+    expect(await statusWith('t=1,n=x,v1=y')).toBe(403);
+    expect(await statusWith(sign({}, 'another secret that is not configured'))).toBe(403);
+    expect(await statusWith(sign({ method: 'GET' }))).toBe(403);
+    expect(await statusWith(sign({ target: '/mcp?x' }))).toBe(403);
+    expect(await statusWith(sign({ body: Buffer.from('{}') }))).toBe(403);
     const old = sign();
     clock.advance(61_000);
-    expect(await ask(old)).toBe(403);
-    expect(await ask(sign())).toBe(200);
+    expect(await statusWith(old)).toBe(403);
+    expect(await statusWith(sign())).toBe(200);
   });
 
   it.each([
@@ -319,14 +319,14 @@ describe.each(PLATFORMS)('the network of MCP on %s', (_platform, platform) => {
     expect((await send('/mcp', { body, headers: { ...headers, 'X-Forwarded-For': address } })).status).toBe(
       status,
     );
-    // Nobody vouches for what an untrusted peer says, and its own address is not the client's then.
+    // The forwarded header of an untrusted peer is not used, and the peer's own address is not the client's then.
     const { send: direct } = await start(platform, parts({ mcp: { network } }));
     const forwarded = { ...headers, 'X-Forwarded-For': address };
     expect((await direct('/mcp', { body, headers: forwarded })).status).toBe(network === 'any' ? 200 : 403);
     expect((await direct('/mcp', { body, headers })).status).toBe(200);
   });
 
-  it('does not start on every address where loopback is asked for', async () => {
+  it('does not start on every address where network is loopback', async () => {
     const { createApp } = await import('../support/start.js');
     const { CapturingLogger } = await import('../support/logger.js');
     const { ManualClock } = await import('../support/clock.js');

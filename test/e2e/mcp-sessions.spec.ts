@@ -18,7 +18,7 @@ interface Secured extends RunningApp {
   /** Sends a message, or nothing, as an agent. */
   as(agent: Agent, method: string, session: string | undefined, body?: string): Promise<Answer>;
 }
-type Agent = 'one' | 'two' | 'nobody';
+type Agent = 'one' | 'two' | 'anonymous';
 
 async function startSecured(platform: Platform, parts: AppParts, options: Options = {}): Promise<Secured> {
   const book = new TestKeys();
@@ -39,7 +39,7 @@ async function startSecured(platform: Platform, parts: AppParts, options: Option
         method,
         headers: {
           ...(body === undefined ? { Accept: 'text/event-stream' } : JSON_HEADERS),
-          ...(agent === 'nobody' ? {} : { 'X-API-Key': keys[agent] }),
+          ...(agent === 'anonymous' ? {} : { 'X-API-Key': keys[agent] }),
           ...(session === undefined ? {} : { 'Mcp-Session-Id': session }),
         },
         headersOnly: method === 'GET',
@@ -115,20 +115,20 @@ describe.each(PLATFORMS)('a session on %s', (_title, platform) => {
       expect(calls).toEqual([]);
     });
 
-    it('of a client without a credential is no agent’s', async () => {
+    it('of a client without a credential belongs to no agent', async () => {
       const app = await startSecured(platform, parts, { mcp: { publicTools: ['read_*'] } });
-      const session = await openSession(app, 'nobody');
+      const session = await openSession(app, 'anonymous');
       expect((await app.as('one', 'POST', session, CALL)).status).toBe(404);
-      expect((await app.as('nobody', 'POST', session, CALL)).status).toBe(200);
+      expect((await app.as('anonymous', 'POST', session, CALL)).status).toBe(200);
       const own = await openSession(app, 'one');
-      expect((await app.as('nobody', 'POST', own, CALL)).status).toBe(404);
+      expect((await app.as('anonymous', 'POST', own, CALL)).status).toBe(404);
     });
 
     it('is left alone where no agents are known', async () => {
       const app = await startSecured(platform, parts, { auth: false });
-      const session = await openSession(app, 'nobody');
+      const session = await openSession(app, 'anonymous');
       expect(session).not.toContain('.');
-      expect((await app.as('nobody', 'POST', session, CALL)).status).toBe(200);
+      expect((await app.as('anonymous', 'POST', session, CALL)).status).toBe(200);
     });
   });
 
@@ -222,7 +222,7 @@ describe.each(PLATFORMS)('a session on %s', (_title, platform) => {
         `[${message('ping', {}, 2)},${message('ping', {}, 1)}]`,
       );
       expect(batch.status).toBe(400);
-      // A text is another ID than a number, and a batch that was refused holds none.
+      // A text is another ID than a number, and a rejected batch reserves none.
       for (const id of ['1', 2]) {
         const also = new Promise<void>(resolve => arrivals.push(resolve));
         const other = app.as('one', 'POST', session, message('ping', {}, id));

@@ -237,7 +237,7 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
         'the same under %s',
         async path => {
           const answer = await app.send(path, { headers: { Origin: 'https://evil.test' } });
-          // Paths that routers read in several ways are refused for that, whoever asks.
+          // An ambiguous path is rejected as such, whatever the origin.
           expect(answer.status).toBe(/;|^\/\//.test(path) ? 400 : 403);
         },
       );
@@ -355,7 +355,7 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
       socket.destroy();
     });
 
-    it('that wait to be asked for', async () => {
+    it('that wait for 100 Continue', async () => {
       const { text } = await exchange(
         app.port,
         [...head, 'Expect: 100-continue', `Content-Length: ${bytes.length}`, '', ''].join('\r\n') +
@@ -529,7 +529,7 @@ describe.each(PLATFORMS)('a batch on %s', (_platform, platform) => {
     );
     const post = (body: string) => send('/mcp', { body, headers: JSON_HEADERS });
     expect((await post(batch(3))).header('ratelimit')).toBe('"20-per-minute";r=14;t=60');
-    // What was asked for before the body was read stays taken.
+    // The units charged before the body was read stay charged.
     expect((await post(batch(8))).status).toBe(429);
     expect((await post(batch(6))).header('ratelimit')).toBe('"20-per-minute";r=0;t=60');
     expect((await post(batch(1))).status).toBe(429);

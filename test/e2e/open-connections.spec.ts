@@ -99,12 +99,12 @@ afterEach(() => {
 /** An asynchronous store that creates a record for each call and reports no changes. */
 class RemoteStore implements ApiKeyStore {
   answers: 'in time' | 'never' | 'with an error' = 'in time';
-  asked = 0;
+  lookups = 0;
 
   constructor(private readonly keys: TestKeys) {}
 
   find = async (id: string) => {
-    this.asked++;
+    this.lookups++;
     await Promise.resolve();
     if (this.answers === 'with an error') throw new Error('away');
     if (this.answers === 'never') await new Promise(() => undefined);
@@ -166,7 +166,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     await once(socket, 'open');
     return socket;
   };
-  const ask = async (socket: WebSocket, event: string): Promise<any> => {
+  const request = async (socket: WebSocket, event: string): Promise<any> => {
     socket.send(JSON.stringify({ event, data: 'x' }));
     const [text] = (await once(socket, 'message')) as [Buffer];
     return JSON.parse(text.toString());
@@ -263,9 +263,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     it('cannot send messages on a WebSocket, and the socket is closed within a second', async () => {
       const socket = await connectWs(await begin());
       const unrelated = await connectWs(other);
-      expect((await ask(socket, 'delete')).data).toBe('deleted');
+      expect((await request(socket, 'delete')).data).toBe('deleted');
       tick();
-      expect((await ask(socket, 'delete')).data).toBe('deleted');
+      expect((await request(socket, 'delete')).data).toBe('deleted');
       const closed = closing(socket);
       end();
       tick();
@@ -274,7 +274,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(events).toEqual([
         expect.objectContaining({ agent: 'bot', reason, connection: 'websocket', address: '127.0.0.1' }),
       ]);
-      expect((await ask(unrelated, 'news')).data).toBe('news');
+      expect((await request(unrelated, 'news')).data).toBe('news');
     });
 
     it.each(['/events', '/download'])('does not keep the stream of %s open for longer', async path => {
@@ -294,35 +294,35 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const store = new RemoteStore(keys);
     await launch({ apiKeys: { store, secret: SECRET } });
     const socket = await connectWs(key);
-    expect((await ask(socket, 'delete')).data).toBe('deleted');
+    expect((await request(socket, 'delete')).data).toBe('deleted');
     change(book => setAgentDisabled(book, 'bot', true));
     for (const event of ['delete', 'news', 'admin']) {
-      expect(await ask(socket, event)).toMatchObject({
+      expect(await request(socket, event)).toMatchObject({
         event: 'exception',
         data: { statusCode: 401, code: 'invalid_token' },
       });
     }
     expect(calls).toEqual(['delete']);
     change(book => setAgentDisabled(book, 'bot', false));
-    expect((await ask(socket, 'delete')).data).toBe('deleted');
+    expect((await request(socket, 'delete')).data).toBe('deleted');
   });
 
   it('rejects messages after the expiry of a key, to the millisecond', async () => {
     await launch();
     const socket = await connectWs(key);
     app.clock.advance(3_599_999);
-    expect((await ask(socket, 'delete')).data).toBe('deleted');
+    expect((await request(socket, 'delete')).data).toBe('deleted');
     app.clock.advance(1);
-    expect(await ask(socket, 'delete')).toMatchObject({ data: { statusCode: 401 } });
+    expect(await request(socket, 'delete')).toMatchObject({ data: { statusCode: 401 } });
     expect(calls).toEqual(['delete']);
   });
 
   it('removes a scope from open sockets with the next message', async () => {
     await launch();
     const socket = await connectWs(key);
-    expect((await ask(socket, 'admin')).data).toBe('done');
+    expect((await request(socket, 'admin')).data).toBe('done');
     change(({ agents, ...rest }) => ({ ...rest, agents: { ...agents, bot: { scopes: [] } } }));
-    expect(await ask(socket, 'admin')).toMatchObject({ data: { code: 'insufficient_scope' } });
+    expect(await request(socket, 'admin')).toMatchObject({ data: { code: 'insufficient_scope' } });
     expect(calls).toEqual(['admin']);
   });
 
@@ -454,14 +454,14 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const store = new RemoteStore(keys);
       await launch({ apiKeys: { store, secret: SECRET } });
       const sockets = await Promise.all(Array.from({ length: 5 }, () => connectWs(key)));
-      store.asked = 0;
+      store.lookups = 0;
       tick();
-      expect(store.asked).toBe(1);
+      expect(store.lookups).toBe(1);
       await new Promise(resolve => setImmediate(resolve));
       const closed = sockets.map(closing);
       revoke();
       tick();
-      expect(store.asked).toBe(2);
+      expect(store.lookups).toBe(2);
       expect(await Promise.all(closed)).toHaveLength(5);
     });
 

@@ -118,8 +118,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     ['twice, the own one first', (sid, own) => `${BASE}${own}${sid}`],
     ['in escapes', sid => `${BASE}&%73id=${sid.slice(5)}`],
     ['with escapes in it', sid => `${BASE}&sid=%${sid.charCodeAt(5).toString(16)}${sid.slice(6)}`],
-    ['in front', sid => `/ws/?${sid.slice(1)}&EIO=4&transport=polling`],
-    ['in front of a fragment with the own one', (sid, own) => `${BASE}${sid}#?${own}`],
+    ['before the query', sid => `/ws/?${sid.slice(1)}&EIO=4&transport=polling`],
+    ['before a fragment with the own one', (sid, own) => `${BASE}${sid}#?${own}`],
   ];
   it.each(spellings)('reads the session of a target as socket.io does: %s', async (_spelling, target) => {
     await launch();

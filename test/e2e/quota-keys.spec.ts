@@ -7,7 +7,7 @@ import { start } from '../support/start.js';
 
 @Controller()
 class KeyController {
-  // As an app would that trusts a gateway in front of it: the header was verified there.
+  // As in an app behind a gateway that verified the header.
   @RateLimit({ limit: '2/minute', key: request => request.headers['x-tenant'] as string | undefined })
   @Get('tenant')
   tenant(): object {

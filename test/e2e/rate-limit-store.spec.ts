@@ -1,4 +1,4 @@
-/* Limits that are kept elsewhere, and limits by hand. */
+/* Rate limits in an external store, and programmatic limiting. */
 import { Controller, Get, Sse } from '@nestjs/common';
 import { ThrottlerStorageService, type ThrottlerStorage } from '@nestjs/throttler';
 import { of } from 'rxjs';
@@ -33,15 +33,15 @@ class PlainController {
 
 type Increment = Parameters<ThrottlerStorage['increment']>;
 
-/** A storage that can be told to fail, and that notes what it is asked. */
-class NotingStorage implements ThrottlerStorage {
-  readonly asked: Increment[] = [];
+/** A storage that records its calls, and fails while `failing` is true. */
+class RecordingStorage implements ThrottlerStorage {
+  readonly increments: Increment[] = [];
   failing = false;
   readonly #inner = new ThrottlerStorageService();
 
-  increment(...asked: Increment): ReturnType<ThrottlerStorage['increment']> {
-    this.asked.push(asked);
-    return this.failing ? Promise.reject(new Error('store is down')) : this.#inner.increment(...asked);
+  increment(...args: Increment): ReturnType<ThrottlerStorage['increment']> {
+    this.increments.push(args);
+    return this.failing ? Promise.reject(new Error('store is down')) : this.#inner.increment(...args);
   }
 }
 
@@ -56,7 +56,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     start(platform, { controllers: [PlainController], options: { rateLimit } });
 
   it("a store of @nestjs/throttler's keeps one quota over all routes", async () => {
-    const store = new NotingStorage();
+    const store = new RecordingStorage();
     const app = await startWith({ limits: '2/minute', store });
     const first = await app.send('/');
     expect([first.status, first.header('X-RateLimit-Remaining')]).toEqual([200, '1']);
@@ -64,19 +64,19 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     const rejected = await app.send('/');
     expect([rejected.status, rejected.header('Retry-After')]).toEqual([429, '60']);
     expect(rejected.json()).toMatchObject({ code: 'rate_limited', 'violated-policies': ['2-per-minute'] });
-    const [[key, ttl, limit]] = store.asked as [Increment];
+    const [[key, ttl, limit]] = store.increments as [Increment];
     expect([ttl, limit]).toEqual([60_000, 2]);
-    expect(new Set(store.asked.map(([name]) => name))).toEqual(new Set([key]));
+    expect(new Set(store.increments.map(([name]) => name))).toEqual(new Set([key]));
   });
 
   it('keeps the quotas of routes apart in a store', async () => {
-    const app = await startWith({ limits: '2/minute', store: new NotingStorage() });
+    const app = await startWith({ limits: '2/minute', store: new RecordingStorage() });
     expect(await statuses(app, '/own', 2)).toEqual([200, 429]);
     expect(await statuses(app, '/', 2)).toEqual([200, 200]);
   });
 
   it('limits by itself while its store fails, says so once, and says when it is back', async () => {
-    const store = new NotingStorage();
+    const store = new RecordingStorage();
     store.failing = true;
     const app = await startWith({ limits: '2/minute', store });
     expect(await statuses(app, '/', 4)).toEqual([200, 200, 429, 429]);
@@ -104,7 +104,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
 
   describe('table of timed sequences', () => {
     const table = loadCases('ratelimit-behaviour').cases;
-    /** The rows that are a limit and some requests; the others are told below. */
+    /** The rows that are a limit and some requests; the list below names the others. */
     const plain = ['B02', 'B05', 'B06', 'B14', 'B35'];
     const paths: Readonly<Record<string, string>> = {
       'GET /': '/',
@@ -163,7 +163,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       ]);
     });
 
-    it('B34 a clock that jumps back frees nobody and holds nobody', async () => {
+    it('B34 a clock that jumps back neither admits a client early nor blocks it longer', async () => {
       let epochMs = Date.UTC(2030, 0, 1);
       let monotonicMs = 1_000;
       const app = await start(platform, {
@@ -183,7 +183,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       await expect(startWith({ limits: '0/second' })).rejects.toMatchObject({ code: 'ASEC_LIMIT_RANGE' });
     });
 
-    it('has no row that is neither run nor told', () => {
+    it('runs or lists every row', () => {
       // B04: throttler.spec.ts. B19: a failing store, above. B24: rate-limit-clients.spec.ts. B27: there is no such option.
       // B30: test/client-address. All others run here.
       expect(table.map(({ id }) => id).filter(id => !plain.includes(id))).toEqual([

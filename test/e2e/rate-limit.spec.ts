@@ -86,7 +86,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(rejected.json()['violated-policies']).toEqual(['100-per-minute']);
       expect(rejected.header('X-RateLimit-Limit')).toBe('100');
       expect(rejected.header('Retry-After')).toBe('50');
-      // The limit of the second was not charged for what the minute refused.
+      // The limit of the second was not charged for what the minute denied.
       expect(rejected.header('RateLimit')).toBe('"10-per-second";r=10;t=0, "100-per-minute";r=0;t=50');
     });
 

@@ -37,7 +37,7 @@ class Routes {
   }
 }
 
-/** Not asked here. */
+/** Not tested here. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
   'slow-headers': 'in timeouts.spec.ts',
 };
@@ -54,7 +54,7 @@ const rejected = (...statuses: number[]): Expectation => ({ statuses, ran: [], c
 const rejectedOpen = (status: number): Expectation => ({ statuses: [status], ran: [], closes: false });
 const served = (...ran: string[]): Expectation => ({ statuses: [200], ran, closes: false });
 
-/** Fastify writes Node's own refusal behind an answer that was given on the headers alone. */
+/** Fastify writes Node's own error response after an answer that was given on the headers alone. */
 const byPlatform = (express: Expectation, fastify: Expectation): Record<PlatformName, Expectation> => ({
   Express: express,
   Fastify: fastify,
@@ -93,15 +93,15 @@ const EXPECTED: Readonly<Record<string, Expectation | Record<PlatformName, Expec
   'hdr-17k': rejected(431),
   'url-17k': rejected(431),
   'dup-auth': rejectedOpen(400),
-  // 401 where the keys are the package's affair; here it knows of none, and refuses a field that came twice.
+  // 401 where `auth` is on; here it is off, and the duplicate field is rejected.
   'dup-apikey': rejectedOpen(400),
   'dup-reqid': served('root'),
-  // Ignored: the POST of /admin has no route, and its DELETE is not asked for.
+  // Ignored: the POST of /admin has no route, and its DELETE is not requested.
   'method-override': rejectedOpen(404),
   'ce-unknown': rejectedOpen(415),
 };
 
-/** Asked by tests of their own. */
+/** Tested below, one by one. */
 const SEPARATE = new Set(['ws-upgrade', 'http-2.0-version']);
 
 /** The table shortens long texts. */
@@ -124,13 +124,13 @@ describe.each(PLATFORMS)('raw requests on %s', (_title, platform) => {
   });
 
   const rows = loadCases('raw-requests').cases.filter(({ id }) => !(id in LEFT_OUT));
-  const asked = rows.filter(({ id }) => !SEPARATE.has(id));
+  const tested = rows.filter(({ id }) => !SEPARATE.has(id));
 
   it('has an expectation for every row', () => {
     expect([...Object.keys(EXPECTED), ...SEPARATE].toSorted()).toEqual(rows.map(({ id }) => id).toSorted());
   });
 
-  it.each(asked.map(row => [row.id, row.expect, row] as const))('%s: %s', async (id, _expect, { raw }) => {
+  it.each(tested.map(row => [row.id, row.expect, row] as const))('%s: %s', async (id, _expect, { raw }) => {
     const entry = EXPECTED[id]!;
     const { statuses, ran: handlers, closes } = 'statuses' in entry ? entry : entry[platform.name];
     const bytes = bytesOf(id, raw);

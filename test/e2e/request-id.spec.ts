@@ -39,17 +39,17 @@ describe.each(PLATFORMS)('the request ID on %s', (_title, platform) => {
       return [row.id, JSON.stringify(row.header.slice(0, 60)), kept ? 'kept' : 'replaced', row] as const;
     });
 
-    it.each(rows)('%s %s: %s', async (_id, _value, verdict, { header }) => {
+    it.each(rows)('%s %s: %s', async (_id, _value, expected, { header }) => {
       const { answers } = await exchange(
         app.port,
         `GET /fails HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: ${header}\r\nConnection: close\r\n\r\n`,
       );
       const [answer] = answers;
       const id = answer!.header('x-request-id')!;
-      expect(verdict === 'kept' ? id : id === header ? 'kept' : 'replaced').toBe(
-        verdict === 'kept' ? header : 'replaced',
+      expect(expected === 'kept' ? id : id === header ? 'kept' : 'replaced').toBe(
+        expected === 'kept' ? header : 'replaced',
       );
-      expect(verdict === 'kept' || UUID.test(id)).toBe(true);
+      expect(expected === 'kept' || UUID.test(id)).toBe(true);
       expect(answer!.json().requestId).toBe(id);
     });
   });
@@ -70,7 +70,7 @@ describe.each(PLATFORMS)('the request ID on %s', (_title, platform) => {
       app.port,
       `GET /fails HTTP/1.1\r\nHost: localhost\r\n${line}\r\nConnection: close\r\n\r\n`,
     );
-    // Control characters other than a tab are already refused by Node's parser.
+    // Control characters other than a tab are already rejected by Node's parser.
     const [answer] = answers;
     expect([answer!.status, line.includes('\x1b')]).toEqual(
       line.includes('\x1b') ? [400, true] : [500, false],

@@ -60,7 +60,7 @@ const HANDSHAKES: readonly Case[] = [
   ['a false credential', upgrade('Host: localhost\r\nX-API-Key: ask_x\r\n'), AUTH],
   ['a path that no gateway has', upgrade('Host: localhost\r\n', '/other')],
   ['a target that is no URL', upgrade('Host: localhost\r\n', '//')],
-  ['a version that the gateway refuses', upgrade('Host: localhost\r\n').replace('13', '1')],
+  ['a version that the gateway rejects', upgrade('Host: localhost\r\n').replace('13', '1')],
   ['an accepted handshake', upgrade('Host: localhost\r\n')],
   [
     'an upgrade behind another request',
@@ -73,7 +73,7 @@ const REQUESTS: readonly Case[] = [
   ['a flood', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', FLOOD],
   ['an unknown expectation', 'POST / HTTP/1.1\r\nHost: localhost\r\nExpect: x\r\nContent-Length: 5\r\n\r\n'],
   [
-    'a body to ask for',
+    'a body that waits for 100 Continue',
     'POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n',
   ],
   ['bytes that are no HTTP', 'nonsense\r\n\r\n'],

@@ -1,5 +1,5 @@
-/* What a refused agent is told is the truth, whatever came before: it is granted after so many seconds, and not a second sooner. Several
- * clients call several routes in a random order, so that the refusals come from every algorithm, from the guard and from in front of it. */
+/* Retry-After is exact: a rejected client is granted after that many seconds, and not a second sooner. Several clients call several routes
+ * in a random order, so that the rejections come from every algorithm, from the guard and from before routing. */
 import { Controller, Get } from '@nestjs/common';
 import fc from 'fast-check';
 import { RateLimit } from '../../src/index.js';
@@ -51,10 +51,10 @@ const PATHS = ['modules', 'sliding', 'fixed', 'bucket', 'several', 'dear', 'nowh
 interface Step {
   readonly path: string;
   readonly client: number;
-  /** Of what is waited behind the answer, milliseconds. */
+  /** The pause after the answer. */
   readonly pauseMs: number;
-  /** How to go on behind a refusal. */
-  readonly behind: 'go on' | 'wait' | 'come too soon, then wait';
+  /** What the client does after a rejection. */
+  readonly after: 'go on' | 'wait' | 'come too soon, then wait';
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
@@ -65,11 +65,11 @@ const step: fc.Arbitrary<Step> = fc.record({
     fc.double({ min: 0, max: 300, noNaN: true }),
     fc.integer({ min: 0, max: 3_000 }),
   ),
-  behind: fc.constantFrom('go on', 'go on', 'wait', 'come too soon, then wait'),
+  after: fc.constantFrom('go on', 'go on', 'wait', 'come too soon, then wait'),
 });
 
 describe.each(PLATFORMS)('%s', (_title, platform) => {
-  it('grants who waits for Retry-After, and nobody sooner', async () => {
+  it('grants a client after Retry-After, and not a second sooner', async () => {
     const app = await start(platform, {
       controllers: [Routes],
       options: {
@@ -80,23 +80,23 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     let rejections = 0;
     const walk = async (steps: readonly Step[]): Promise<void> => {
       const untrue: unknown[] = [];
-      for (const { path, client, pauseMs, behind } of steps) {
-        const ask = (): Promise<Answer> =>
+      for (const { path, client, pauseMs, after } of steps) {
+        const sendStep = (): Promise<Answer> =>
           app.send(`/${path}`, { headers: { 'X-Forwarded-For': `192.0.2.${client}` } });
-        const expectRejection = async (isRefused: boolean, told: Answer): Promise<void> => {
-          const answer = await ask();
-          if ((answer.status === 429) !== isRefused)
-            untrue.push([path, told.header('RateLimit'), answer.header('RateLimit')]);
+        const expectRejection = async (isRejected: boolean, denied: Answer): Promise<void> => {
+          const answer = await sendStep();
+          if ((answer.status === 429) !== isRejected)
+            untrue.push([path, denied.header('RateLimit'), answer.header('RateLimit')]);
         };
-        const answer = await ask();
+        const answer = await sendStep();
         if (answer.status === 429) {
           rejections++;
           const seconds = Number(answer.header('Retry-After'));
           const tooSoonMs =
-            behind === 'come too soon, then wait' && seconds > 1 ? (seconds - 1) * 1000 - 1 : 0;
+            after === 'come too soon, then wait' && seconds > 1 ? (seconds - 1) * 1000 - 1 : 0;
           app.clock.advance(tooSoonMs);
           if (tooSoonMs > 0) await expectRejection(true, answer);
-          if (behind !== 'go on') {
+          if (after !== 'go on') {
             app.clock.advance(seconds * 1000 - tooSoonMs);
             await expectRejection(false, answer);
           }

@@ -1,4 +1,4 @@
-/* A limit in shadow mode is counted and reported to the app, and no client can tell that it is there. */
+/* A limit in shadow mode is counted and reported to the app, and no response shows it. */
 import { Controller, Get, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Throttle, type ThrottlerRequest } from '@nestjs/throttler';
 import { rejectsAny, resolveRateLimit } from '../../src/rate-limit/rate-limit.options.js';
@@ -17,7 +17,7 @@ import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, start } from '../support/start.js';
 
-const TOLD = [
+const FIELDS = [
   'RateLimit',
   'RateLimit-Policy',
   'X-RateLimit-Limit',
@@ -25,8 +25,8 @@ const TOLD = [
   'X-RateLimit-Reset',
   'Retry-After',
 ];
-const NOTHING: readonly undefined[] = TOLD.map(() => undefined);
-const told = (answer: Answer): (string | undefined)[] => TOLD.map(name => answer.header(name));
+const NOTHING: readonly undefined[] = FIELDS.map(() => undefined);
+const fieldsOf = (answer: Answer): (string | undefined)[] => FIELDS.map(name => answer.header(name));
 
 @Controller()
 class TriedController {
@@ -74,7 +74,7 @@ class OwnGuard extends RateLimitGuard {
   }
 }
 
-/** A subclass that is asked about each request. */
+/** A subclass whose methods are called for each request. */
 @Injectable()
 class SlowGuard extends RateLimitGuard {
   protected override async shouldSkip(_context: ExecutionContext): Promise<boolean> {
@@ -121,7 +121,7 @@ describe.each(PLATFORMS)('shadow mode on %s', (_title, platform) => {
     });
     for (let turn = 0; turn < 3; turn++) {
       const answer = await app.send(path);
-      expect([answer.status, ...told(answer)]).toEqual([path === '/none' ? 404 : 200, ...NOTHING]);
+      expect([answer.status, ...fieldsOf(answer)]).toEqual([path === '/none' ? 404 : 200, ...NOTHING]);
     }
   });
 
@@ -160,7 +160,7 @@ describe.each(PLATFORMS)('shadow mode on %s', (_title, platform) => {
       } as AgentSecurityOptions,
     });
     const answer = await app.send('/module');
-    expect([answer.status, ...told(answer)]).toEqual([401, ...NOTHING]);
+    expect([answer.status, ...fieldsOf(answer)]).toEqual([401, ...NOTHING]);
   });
 });
 

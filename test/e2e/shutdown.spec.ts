@@ -1,4 +1,4 @@
-/* What is under way when an app is closed: responses end first, then outcomes are recorded and slots released, then sinks and stores close. */
+/* Shutdown: responses end first, then outcomes are recorded and leases released, then sinks and stores close. */
 import { Controller, Get } from '@nestjs/common';
 import {
   AgentTool,
@@ -37,8 +37,8 @@ class Routes {
   }
 
   @RateLimit({ limit: 100, algorithm: 'concurrency', key: 'global' })
-  @Get('slot')
-  async slot(): Promise<string> {
+  @Get('concurrent')
+  async concurrent(): Promise<string> {
     await hold();
     return 'served';
   }
@@ -139,7 +139,7 @@ describe.each(PLATFORMS)('app.close() on %s', (_title, platform) => {
   it.each([
     ['whose handlers end', letGo],
     ['whose handlers never end', () => timers.advance(8_000)],
-  ])('has released the slots of a shared store when it is closed: %s', async (_case, end) => {
+  ])('has released the leases of a shared store when it is closed: %s', async (_case, end) => {
     let held = 0;
     let isOpen = true;
     const store: QuotaStore & { onApplicationShutdown?(): void } = {
@@ -157,7 +157,7 @@ describe.each(PLATFORMS)('app.close() on %s', (_title, platform) => {
       },
     };
     const app = await launch({ rateLimit: { limits: false, flood: false, store } });
-    await begin(app, '/slot');
+    await begin(app, '/concurrent');
     expect(held).toBe(CALLS);
     const closing = app.app.close();
     await until('its time runs', () => timers.size > 0);

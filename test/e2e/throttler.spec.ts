@@ -28,7 +28,7 @@ import { type AppParts, type RunningApp, start } from '../support/start.js';
 
 type Headers = { headers: Record<string, string | undefined> };
 const teamOf = (request: Record<string, unknown>): string =>
-  (request as unknown as Headers).headers['x-team'] ?? 'nobody';
+  (request as unknown as Headers).headers['x-team'] ?? 'unknown';
 
 const granted = (times: number): number[] => Array<number>(times).fill(200);
 
@@ -403,18 +403,18 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     });
 
     it('may override generateKey', async () => {
-      const asked: unknown[] = [];
+      const calls: unknown[] = [];
       @Injectable()
       class KeyGuard extends RateLimitGuard {
         protected override generateKey(context: ExecutionContext, tracker: string, name: string): string {
-          asked.push([tracker, name]);
-          return context.switchToHttp().getRequest<Headers>().headers['x-team'] ?? 'nobody';
+          calls.push([tracker, name]);
+          return context.switchToHttp().getRequest<Headers>().headers['x-team'] ?? 'unknown';
         }
       }
       const app = await withGuard(KeyGuard);
       expect(await statuses(app, '/plain', 2, { 'X-Team': 'red' })).toEqual([200, 429]);
       expect(await statuses(app, '/plain', 1, { 'X-Team': 'blue' })).toEqual([200]);
-      expect(asked[0]).toEqual(['127.0.0.1', '1-per-minute']);
+      expect(calls[0]).toEqual(['127.0.0.1', '1-per-minute']);
     });
 
     it('may override shouldSkip', async () => {
@@ -475,12 +475,12 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     });
 
     it('may override handleRequest', async () => {
-      const asked: unknown[] = [];
+      const calls: unknown[] = [];
       @Injectable()
       class HandleGuard extends RateLimitGuard {
         protected override async handleRequest(request: ThrottlerRequest): Promise<boolean> {
           const { limit, ttl, throttler, blockDuration, context } = request;
-          asked.push([throttler.name, limit, ttl, blockDuration]);
+          calls.push([throttler.name, limit, ttl, blockDuration]);
           if (teamOf(context.switchToHttp().getRequest()) === 'free') return true;
           return super.handleRequest(request);
         }
@@ -488,7 +488,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       const app = await withGuard(HandleGuard);
       expect(await statuses(app, '/plain', 3, { 'X-Team': 'free' })).toEqual(granted(3));
       expect(await statuses(app, '/plain', 2)).toEqual([200, 429]);
-      expect(asked[0]).toEqual(['default', 1, 60_000, 60_000]);
+      expect(calls[0]).toEqual(['default', 1, 60_000, 60_000]);
     });
 
     it('is a ThrottlerGuard', async () => {

@@ -1,4 +1,4 @@
-/* How long requests, handlers and streams may take. Time is moved by hand; only the limits of Node's own server are waited for. */
+/* How long requests, handlers and streams may take. A manual clock moves the time; only the limits of Node's own server take real time. */
 import { once } from 'node:events';
 import { request as httpRequest, type Server, type ServerResponse } from 'node:http';
 import { type CanActivate, Controller, Get, Injectable, Res, Sse, UseGuards } from '@nestjs/common';
@@ -70,7 +70,7 @@ class Routes {
   async own(@Res() response: { send(body: unknown): unknown }): Promise<void> {
     slow.begin();
     const body = await slow.answer;
-    // As a callback of somebody's would: an error here ends the process.
+    // As a callback of the app would: an error here ends the process.
     process.nextTick(() => response.send(body));
   }
 

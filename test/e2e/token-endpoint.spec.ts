@@ -92,7 +92,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
 
   const own = (): Record<string, string> => ({ Authorization: basic('bot-1', key) });
-  const ask = (
+  const requestToken = (
     app: RunningApp,
     body = GRANT,
     headers: Record<string, string> = own(),
@@ -106,14 +106,14 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
 
   const tokenOf = async (app: RunningApp, body = GRANT): Promise<string> => {
-    const answer = await ask(app, body);
+    const answer = await requestToken(app, body);
     expect([answer.status, answer.body]).toEqual([200, expect.any(String)]);
     return answer.json().access_token as string;
   };
 
   test('issues a token for a key, with the same agent', async () => {
     const app = await launch();
-    const answer = await ask(app);
+    const answer = await requestToken(app);
     expect(answer.status).toBe(200);
     expect(answer.header('Content-Type')).toBe('application/json');
     expect(answer.header('Cache-Control')).toBe('no-store');
@@ -161,7 +161,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       [`${GRANT}&client_id=bot-1&client_secret=${secret}`, {}],
       [`${GRANT}&client_id=${keyId}&client_secret=${secret}&unknown=1&scope=`, {}],
     ];
-    for (const [body, headers] of ways) expect((await ask(app, body, headers)).status).toBe(200);
+    for (const [body, headers] of ways) expect((await requestToken(app, body, headers)).status).toBe(200);
   });
 
   describe('errors', () => {
@@ -308,13 +308,16 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
   test('answers Expect: 100-continue', async () => {
     const app = await launch();
-    const answer = await ask(app, GRANT, { Authorization: basic('bot-1', key), Expect: '100-continue' });
+    const answer = await requestToken(app, GRANT, {
+      Authorization: basic('bot-1', key),
+      Expect: '100-continue',
+    });
     expect(answer.status).toBe(200);
   });
 
   test('issues the requested scopes', async () => {
     const app = await launch();
-    const answer = await ask(app, `${GRANT}&scope=data:read`);
+    const answer = await requestToken(app, `${GRANT}&scope=data:read`);
     expect(answer.json().scope).toBe('data:read');
     const headers = bearer(answer.json().access_token);
     const rejected = await app.send('/write', { headers });
@@ -329,8 +332,10 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const { key: narrow } = keys.add('bot-1', {}, { scopes: ['data:read'] });
     const app = await launch();
     const headers = { Authorization: basic('bot-1', narrow) };
-    expect((await ask(app, GRANT, headers)).json().scope).toBe('data:read');
-    expect((await ask(app, `${GRANT}&scope=data:write`, headers)).json().error).toBe('invalid_scope');
+    expect((await requestToken(app, GRANT, headers)).json().scope).toBe('data:read');
+    expect((await requestToken(app, `${GRANT}&scope=data:write`, headers)).json().error).toBe(
+      'invalid_scope',
+    );
   });
 
   test('issues the requested audience', async () => {
@@ -345,9 +350,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
   describe('tokens are accepted for this API only', () => {
     const BILLING = 'https://billing.example.net';
-    const asked = (...resources: string[]): string =>
+    const grantFor = (...resources: string[]): string =>
       [GRANT, ...resources.map(name => `resource=${encodeURIComponent(name)}`)].join('&');
-    type Row = [title: string, resource: string | undefined, asked: string[], status: number];
+    type Row = [title: string, resource: string | undefined, requested: string[], status: number];
     const rows: Row[] = [
       ['one for another API is rejected', ISSUER, [BILLING], 401],
       ['one for another path of the same host is rejected', ISSUER, [JOBS], 401],
@@ -361,7 +366,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     ];
     it.each(rows)('%s', async (...[, resource, names, status]) => {
       const app = await launch({ resources: [BILLING, ISSUER, JOBS] }, resource ? { resource } : {});
-      const token = await tokenOf(app, asked(...names));
+      const token = await tokenOf(app, grantFor(...names));
       expect([decodeJwt(token).aud].flat()).toEqual(names);
       const answer = await app.send('/me', { headers: bearer(token) });
       expect([answer.status, answer.json().code]).toEqual([
@@ -397,7 +402,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     test('at the expiry of its key', async () => {
       const { key: short } = keys.add('bot-1', {}, { expiresMs: NOW_MS + 90_000 });
       const app = await launch();
-      const answer = await ask(app, GRANT, { Authorization: basic('bot-1', short) });
+      const answer = await requestToken(app, GRANT, { Authorization: basic('bot-1', short) });
       expect(answer.json().expires_in).toBe(90);
     });
 
@@ -412,7 +417,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect((await app.send('/me', { headers })).status).toBe(200);
       end();
       expect((await app.send('/me', { headers })).status).toBe(401);
-      expect((await ask(app)).json().error).toBe('invalid_client');
+      expect((await requestToken(app)).json().error).toBe('invalid_client');
     });
   });
 
@@ -420,24 +425,24 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     test('apply per client, across its keys', async () => {
       const app = await launch({ limit: '2/minute' });
       const { key: other } = keys.add('bot-1');
-      expect((await ask(app)).header('X-RateLimit-Remaining')).toBe('1');
-      expect((await ask(app, GRANT, { Authorization: basic('bot-1', other) })).status).toBe(200);
-      const answer = await ask(app);
+      expect((await requestToken(app)).header('X-RateLimit-Remaining')).toBe('1');
+      expect((await requestToken(app, GRANT, { Authorization: basic('bot-1', other) })).status).toBe(200);
+      const answer = await requestToken(app);
       expect([answer.status, answer.json().error]).toEqual([429, 'temporarily_unavailable']);
       expect(Number(answer.header('Retry-After'))).toBeGreaterThan(0);
       app.clock.advance(60_000);
-      expect((await ask(app)).status).toBe(200);
+      expect((await requestToken(app)).status).toBe(200);
     });
 
     test('count failed attempts and reject no valid key', async () => {
       const app = await launch({}, { failedAttempts: '2/minute' });
       const bad = { Authorization: basic('bot-1', createApiKey('ask').text) };
-      expect((await ask(app, GRANT, bad)).status).toBe(401);
-      expect((await app.send('/me', { headers: bearer('nobody') })).status).toBe(401);
-      const answer = await ask(app, GRANT, bad);
+      expect((await requestToken(app, GRANT, bad)).status).toBe(401);
+      expect((await app.send('/me', { headers: bearer('unknown') })).status).toBe(401);
+      const answer = await requestToken(app, GRANT, bad);
       expect([answer.status, answer.json().error]).toEqual([429, 'temporarily_unavailable']);
       expect(Number(answer.header('Retry-After'))).toBeGreaterThan(0);
-      expect((await ask(app)).status).toBe(200);
+      expect((await requestToken(app)).status).toBe(200);
     });
   });
 
@@ -590,7 +595,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       const app = await launch({
         signingKeys: { keys: [jwk(SECOND, { kid: 'second', iat: NOW_S }), first] as never },
       });
-      const answer = await ask(app);
+      const answer = await requestToken(app);
       expect(answer.json().expires_in).toBe(120);
       expect((await published(app)).keys).toHaveLength(2);
       app.clock.advance(121_000);
@@ -610,7 +615,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
     test('issue no token while none is valid', async () => {
       const app = await launch({ signingKeys: jwk(FIRST, { nbf: NOW_S + 60 }) });
-      const answer = await ask(app);
+      const answer = await requestToken(app);
       expect([answer.status, answer.json().error, answer.header('Retry-After')]).toEqual([
         503,
         'temporarily_unavailable',
@@ -632,7 +637,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   test('answers 503 if the store fails', async () => {
     const store = { find: () => Promise.reject(new Error('down')) };
     const app = await launch({}, { apiKeys: { store, secret: SECRET } });
-    const answer = await ask(app);
+    const answer = await requestToken(app);
     expect([answer.status, answer.json().error]).toEqual([503, 'temporarily_unavailable']);
   });
 });

@@ -333,10 +333,10 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
 
   it('shares quotas and thresholds with other processes that have the same store', async () => {
     const tables = new Map<string, QuotaTable>();
-    let asked = 0;
+    let calls = 0;
     const store: QuotaStore = {
       consume: async charges => {
-        asked++;
+        calls++;
         const [{ key, policies, cost }] = charges as [StoredCharge];
         const id = policies.map(({ name }) => name).join();
         if (!tables.has(id)) tables.set(id, new QuotaTable(policies, 1_000));
@@ -350,7 +350,7 @@ describe.each(PLATFORMS)('tools on %s', (_title, platform) => {
       const answer = await apps[time % 2]!.send('/users/1/delete', deletion({ 'x-agent': 'a users:delete' }));
       statuses.push(answer.status);
     }
-    expect([statuses, asked]).toEqual([[201, 201, 201, 429], 4]);
+    expect([statuses, calls]).toEqual([[201, 201, 201, 429], 4]);
     const emitted = apps.flatMap(({ events }) => events).filter(event => event.type === 'tool.threshold');
     expect(emitted.map(event => (event as SecurityEvent<'tool.threshold'>).used)).toEqual([3, 2]);
   });

@@ -40,7 +40,7 @@ describe.each(PLATFORMS)('parameters on %s', (_title, platform) => {
     return { app, key, sink };
   }
 
-  it('are recorded for an agent that is rejected, and for nobody else', async () => {
+  it('are recorded for an authenticated agent that is rejected, and not without a credential', async () => {
     const { app, key, sink } = await startSecured();
     const body = JSON.stringify({ note: 'marker' });
     const headers = { 'Content-Type': 'application/json' };

@@ -37,14 +37,14 @@ class PlainController {
   @Public()
   @Get('fails')
   fails(): never {
-    throw new HttpException('told', 409);
+    throw new HttpException('shown', 409);
   }
 
   @Public()
   @SkipRateLimit()
   @Get('skipped')
   skipped(): never {
-    throw new HttpException('told', 409);
+    throw new HttpException('shown', 409);
   }
 }
 
@@ -124,14 +124,14 @@ describe.each(PLATFORMS)('on %s', (_platform, platform) => {
       expect((await app.send('/none')).header('X-RateLimit-Remaining')).toBe('2');
     });
 
-    it('refuses the next request to a path that is over the limit', async () => {
+    it('rejects the next request to a path that is over the limit', async () => {
       const app = await launch(platform, errors, configure);
       for (let turn = 0; turn < LIMIT + 1; turn++) await app.send('/none');
       const rejected = await app.send('/none');
       expect([rejected.status, rejected.header('Retry-After')]).toEqual([429, '60']);
     });
 
-    it('refuses a guarded path once it is over the limit without a credential', async () => {
+    it('rejects a guarded path once it is over the limit without a credential', async () => {
       const app = await launch(platform, errors, configure);
       for (let turn = 0; turn < LIMIT + 1; turn++) await app.send('/guarded');
       const rejected = await app.send('/guarded');
@@ -148,7 +148,7 @@ describe.each(PLATFORMS)('on %s', (_platform, platform) => {
     });
   });
 
-  it('counts what another library refuses on a route of its own, and leaves its next request alone', async () => {
+  it('counts what another library rejects on a route of its own, and leaves its next request alone', async () => {
     const app = await launch(platform, false, nest => {
       nest.getHttpAdapter().get(
         '/raw',

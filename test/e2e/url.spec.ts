@@ -28,7 +28,7 @@ class Routes {
   }
 }
 
-/** Of the table, those that nobody can misread. */
+/** The rows of the table that are unambiguous. */
 const PLAIN = new Set([
   'P002',
   'P021',
@@ -71,11 +71,11 @@ describe.each(PLATFORMS)('URLs on %s', (_title, platform) => {
   );
 
   it.each(rows.map(([id, target]) => [id, JSON.stringify(target.slice(0, 60)), target] as const))(
-    '%s %s stops in front of a route that takes every path, or is plain',
+    '%s %s is rejected before a route that takes every path, or is unambiguous',
     async (id, _shown, target) => {
       const { status, code } = await get(target);
       const plain = PLAIN.has(id);
-      // A byte that Node's own parser refuses has another code.
+      // A byte that Node's own parser rejects has another code.
       const rejected = ['url_invalid', 'request_malformed', 'host_invalid'].includes(code as string);
       expect([status, rejected, ran.length]).toEqual(plain ? [200, false, 1] : [400, true, 0]);
     },

@@ -108,7 +108,7 @@ describe.each(PLATFORMS)('strict validation on %s', (_title, platform) => {
     });
   });
 
-  it('shows no name of a member that is somebody’s text', async () => {
+  it('shows no member name that the client chose', async () => {
     const app = await start(platform, { controllers: [Routes] });
     const answer = await send(app, '/class', { ...GOOD, tags: [], '<script>evil</script>': 1 });
     expect([answer.status, answer.json().errors]).toEqual([400, [{ path: '?', message: 'is not expected' }]]);

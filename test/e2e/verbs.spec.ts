@@ -56,7 +56,7 @@ class Other {
 }
 
 describe.each(PLATFORMS)('verbs on %s', (_title, platform) => {
-  it('puts a call on record under its verb', async () => {
+  it('writes an audit record of a call under its verb', async () => {
     const lines: AuditLine[] = [];
     const sink = { name: 'test', write: async (more: readonly AuditLine[]) => void lines.push(...more) };
     const app = await start(platform, { controllers: [Documents], options: { audit: { sinks: [sink] } } });

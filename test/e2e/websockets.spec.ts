@@ -44,7 +44,7 @@ class Gateway {
 
   @SubscribeMessage('own')
   own(): never {
-    throw new WsException('told');
+    throw new WsException('shown');
   }
 }
 
@@ -64,7 +64,7 @@ class PublicGateway extends Gateway {}
 type Reply = readonly [event: string, data: unknown];
 
 interface Client {
-  ask(event: string): Promise<Reply>;
+  request(event: string): Promise<Reply>;
   close(): void;
 }
 
@@ -94,7 +94,7 @@ const overWs: Library = {
       socket.once('error', reject);
       socket.once('open', () => {
         const client: Client = {
-          ask: event =>
+          request: event =>
             new Promise(answered => {
               socket.once('message', text => {
                 const { event: name, data } = JSON.parse(String(text)) as { event: string; data: unknown };
@@ -130,7 +130,7 @@ const overSocketIo = (transport: 'websocket' | 'polling'): Library => ({
       });
       socket.once('connect', () => {
         const client: Client = {
-          ask: event =>
+          request: event =>
             new Promise(answered => {
               const settle = (name: string, data: unknown): void => {
                 socket.offAny(settle);
@@ -168,9 +168,9 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
     it('holds a handler to its @RateLimit(), and says when to come again', async () => {
       const { port, clock } = await startGateway({});
       const client = await library.connect(port, { headers: { 'X-Request-ID': 'handshake' } });
-      expect(await client.ask('limited')).toEqual(['limited', 'hello']);
-      expect(await client.ask('limited')).toEqual(['limited', 'hello']);
-      expect(await client.ask('limited')).toEqual([
+      expect(await client.request('limited')).toEqual(['limited', 'hello']);
+      expect(await client.request('limited')).toEqual(['limited', 'hello']);
+      expect(await client.request('limited')).toEqual([
         'exception',
         {
           status: 'error',
@@ -186,9 +186,9 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
           cause: { pattern: 'limited' },
         },
       ]);
-      expect(await client.ask('echo')).toEqual(['echo', 'hello']);
+      expect(await client.request('echo')).toEqual(['echo', 'hello']);
       clock.advance(60_000);
-      expect(await client.ask('limited')).toEqual(['limited', 'hello']);
+      expect(await client.request('limited')).toEqual(['limited', 'hello']);
     });
 
     it('limits all messages of a client together, over all its sockets', async () => {
@@ -196,12 +196,12 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
         rateLimit: { flood: false, limits: '1/minute', messages: '3/minute' },
       });
       const [one, other] = [await library.connect(port), await library.connect(port)];
-      expect((await one.ask('echo'))[0]).toBe('echo');
-      expect((await other.ask('echo'))[0]).toBe('echo');
-      expect((await one.ask('echo'))[0]).toBe('echo');
-      expect(await other.ask('echo')).toMatchObject(['exception', { code: 'rate_limited' }]);
-      expect((await other.ask('free'))[0]).toBe('free');
-      expect((await other.ask('limited'))[0]).toBe('limited');
+      expect((await one.request('echo'))[0]).toBe('echo');
+      expect((await other.request('echo'))[0]).toBe('echo');
+      expect((await one.request('echo'))[0]).toBe('echo');
+      expect(await other.request('echo')).toMatchObject(['exception', { code: 'rate_limited' }]);
+      expect((await other.request('free'))[0]).toBe('free');
+      expect((await other.request('limited'))[0]).toBe('limited');
     });
 
     it('takes messages: false', async () => {
@@ -209,23 +209,23 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
         rateLimit: { flood: false, limits: '1/minute', messages: false },
       });
       const client = await library.connect(port);
-      for (let count = 0; count < 5; count++) expect((await client.ask('echo'))[0]).toBe('echo');
+      for (let count = 0; count < 5; count++) expect((await client.request('echo'))[0]).toBe('echo');
     });
 
     it('leaves a WsException as it is', async () => {
       const { port } = await startGateway({});
       const client = await library.connect(port);
-      expect(await client.ask('own')).toMatchObject(['exception', { message: 'told' }]);
+      expect(await client.request('own')).toMatchObject(['exception', { message: 'shown' }]);
     });
 
     it('knows the address of a socket', async () => {
       const { port } = await startGateway({ trustProxy: 'loopback' });
       const inside = await library.connect(port, { headers: { 'X-Forwarded-For': '10.0.0.1' } });
-      expect(await inside.ask('internal')).toEqual(['internal', 'hello']);
+      expect(await inside.request('internal')).toEqual(['internal', 'hello']);
       const behind = await library.connect(port, { headers: { 'X-Forwarded-For': '8.8.8.8, 10.0.0.1' } });
-      expect(await behind.ask('internal')).toMatchObject(['exception', { code: 'network_not_allowed' }]);
+      expect(await behind.request('internal')).toMatchObject(['exception', { code: 'network_not_allowed' }]);
       const outside = await library.connect(port, { headers: { 'X-Forwarded-For': '8.8.8.8' } });
-      expect(await outside.ask('internal')).toMatchObject(['exception', { code: 'network_not_allowed' }]);
+      expect(await outside.request('internal')).toMatchObject(['exception', { code: 'network_not_allowed' }]);
     });
 
     const secured = (): { options: AppParts['options']; key: string; writer: string } => {
@@ -243,21 +243,21 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
         'status 401',
       );
       const client = await library.connect(port, { headers: { 'X-API-Key': key } });
-      expect(await client.ask('echo')).toEqual(['echo', 'hello']);
+      expect(await client.request('echo')).toEqual(['echo', 'hello']);
     });
 
     it('holds messages to scopes and tools', async () => {
       const { options, key, writer } = secured();
       const { port } = await startGateway(options, ScopedGateway);
       const client = await library.connect(port, { headers: { Authorization: `Bearer ${key}` } });
-      expect(await client.ask('write')).toMatchObject([
+      expect(await client.request('write')).toMatchObject([
         'exception',
         { code: 'insufficient_scope', statusCode: 403, required_scopes: ['data:write'] },
       ]);
-      expect(await client.ask('tool')).toMatchObject(['exception', { code: 'tool_not_allowed' }]);
+      expect(await client.request('tool')).toMatchObject(['exception', { code: 'tool_not_allowed' }]);
       const other = await library.connect(port, { headers: { Authorization: `Bearer ${writer}` } });
-      expect(await other.ask('write')).toEqual(['write', 'hello']);
-      expect(await other.ask('tool')).toEqual(['tool', 'hello']);
+      expect(await other.request('write')).toEqual(['write', 'hello']);
+      expect(await other.request('tool')).toEqual(['tool', 'hello']);
     });
 
     it('counts agents apart', async () => {
@@ -265,16 +265,16 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       const { port } = await startGateway({ ...options, rateLimit: { flood: false, messages: '1/minute' } });
       const one = await library.connect(port, { headers: { Authorization: `Bearer ${key}` } });
       const other = await library.connect(port, { headers: { Authorization: `Bearer ${writer}` } });
-      expect((await one.ask('echo'))[0]).toBe('echo');
-      expect((await one.ask('echo'))[0]).toBe('exception');
-      expect((await other.ask('echo'))[0]).toBe('echo');
+      expect((await one.request('echo'))[0]).toBe('echo');
+      expect((await one.request('echo'))[0]).toBe('exception');
+      expect((await other.request('echo'))[0]).toBe('echo');
     });
 
-    it('opens over TLS only, where that is asked for', async () => {
+    it('opens over TLS only, where that is required', async () => {
       const { port } = await startGateway({ webSockets: { requireTls: true }, trustProxy: 'loopback' });
       await expect(library.connect(port)).rejects.toThrow('status 403');
       const client = await library.connect(port, { headers: { 'X-Forwarded-Proto': 'https' } });
-      expect(await client.ask('echo')).toEqual(['echo', 'hello']);
+      expect(await client.request('echo')).toEqual(['echo', 'hello']);
     });
 
     it.each([
@@ -298,7 +298,7 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
     it.each(['same-origin', 'none'])('opens for Sec-Fetch-Site: %s', async site => {
       const { port } = await startGateway({});
       const client = await library.connect(port, { headers: { 'Sec-Fetch-Site': site } });
-      expect(await client.ask('echo')).toEqual(['echo', 'hello']);
+      expect(await client.request('echo')).toEqual(['echo', 'hello']);
     });
 
     it('rejects messages of a socket that needed no credential', async () => {
@@ -306,7 +306,7 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       const auth = { apiKeys: { store: keys.store, secret: SECRET }, publicPaths: ['/ws', '/ws/'] };
       const { port } = await startGateway({ auth } as AppParts['options']);
       const client = await library.connect(port);
-      expect(await client.ask('echo')).toMatchObject([
+      expect(await client.request('echo')).toMatchObject([
         'exception',
         { code: 'credential_missing', statusCode: 401 },
       ]);
@@ -317,7 +317,7 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       const auth = { apiKeys: { store: keys.store, secret: SECRET }, publicPaths: ['/ws', '/ws/'] };
       const { port } = await startGateway({ auth } as AppParts['options'], PublicGateway);
       const client = await library.connect(port);
-      expect(await client.ask('echo')).toEqual(['echo', 'hello']);
+      expect(await client.request('echo')).toEqual(['echo', 'hello']);
     });
   });
 
@@ -330,7 +330,7 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       configure: app => void app.useWebSocketAdapter(new WsAdapter(app)),
     });
     const client = await overWs.connect(port, { protocols: ['chat', `bearer.${key}`] });
-    expect(await client.ask('echo')).toEqual(['echo', 'hello']);
+    expect(await client.request('echo')).toEqual(['echo', 'hello']);
   });
 
   it('limits messages of a gateway on a port of its own by the address', async () => {
@@ -343,7 +343,7 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       configure: app => void app.useWebSocketAdapter(new WsAdapter(app)),
     });
     const client = await overWs.connect(port);
-    expect((await client.ask('echo'))[0]).toBe('echo');
-    expect((await client.ask('echo'))[0]).toBe('exception');
+    expect((await client.request('echo'))[0]).toBe('echo');
+    expect((await client.request('echo'))[0]).toBe('exception');
   });
 });

@@ -40,7 +40,7 @@ describe('nameRequest', () => {
 
   const unnamed: [title: string, request: string | undefined][] = [
     ['a method that a header overrides', name({ headers: { 'x-http-method-override': 'DELETE' } })],
-    ['a version that a header asks for', name({ headers: { 'accept-version': '2' } })],
+    ['a version that a header requests', name({ headers: { 'accept-version': '2' } })],
     ['a forwarded host', name({}, { forwardedHosts: ['b.example'] })],
     ['a path that is very long', name({ url: `/${'a'.repeat(600)}` })],
     ['a host that is very long', name({ headers: { host: 'a'.repeat(600) } })],

@@ -49,7 +49,7 @@ describe('the defaults', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('hold what scanners ask of each header that is sent', () => {
+  it('have the value that scanners want of each header that is sent', () => {
     const sent = new Map(Object.entries(named()).map(([name, value]) => [name.toLowerCase(), value]));
     const exact = loadCases('headers').headers.filter(
       ({ header, want }) => sent.has(header.toLowerCase()) && !/\s/.test(want),

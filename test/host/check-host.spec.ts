@@ -5,7 +5,7 @@ import { loadCases } from '../fixtures/load-cases.js';
 const { cases } = loadCases('hosts');
 
 /** Where peers and specifications differ, what this package does, and why. */
-const CHOICES: Readonly<Record<string, readonly [verdict: 'allow' | 'deny', reason: string]>> = {
+const CHOICES: Readonly<Record<string, readonly [expected: 'allow' | 'deny', reason: string]>> = {
   H024: ['allow', 'the root dot names the same host'],
   H025: ['allow', 'the root dot names the same host'],
   H030: ['deny', '*.example.com does not cover example.com'],
@@ -26,8 +26,8 @@ const CHOICES: Readonly<Record<string, readonly [verdict: 'allow' | 'deny', reas
   H166: ['deny', 'a name has at most 253 octets'],
 };
 
-function verdict(allowed: readonly string[], host: string): 'allow' | 'deny' {
-  // `*` is asked for by name here; a pattern that the package refuses at start-up can match nothing.
+function checkAgainst(allowed: readonly string[], host: string): 'allow' | 'deny' {
+  // `*` is an option of its own here; a pattern that the package rejects at start-up can match nothing.
   const anyHost = allowed.includes('*');
   const listed = allowed.filter(pattern => pattern !== '*' && !pattern.startsWith('.'));
   const patterns = anyHost
@@ -40,16 +40,16 @@ describe('the table of hosts', () => {
   const must = cases.filter(({ strength }) => strength === 'must');
   it.each(must.map(row => [`${row.id} ${JSON.stringify(row.host).slice(0, 60)}`, row] as const))(
     '%s',
-    (_title, { allowed, host, expect: expected }) => expect(verdict(allowed, host)).toBe(expected),
+    (_title, { allowed, host, expect: expected }) => expect(checkAgainst(allowed, host)).toBe(expected),
   );
 
   const either = cases.filter(({ strength }) => strength === 'either');
   it.each(either.map(row => [`${row.id} ${CHOICES[row.id]?.[0]}: ${CHOICES[row.id]?.[1]}`, row] as const))(
     '%s',
-    (_title, { id, allowed, host }) => expect(verdict(allowed, host)).toBe(CHOICES[id]?.[0]),
+    (_title, { id, allowed, host }) => expect(checkAgainst(allowed, host)).toBe(CHOICES[id]?.[0]),
   );
 
-  it('has no choice that the table does not ask for', () => {
+  it('has no choice that the table does not need', () => {
     expect(Object.keys(CHOICES).toSorted()).toEqual(either.map(({ id }) => id).toSorted());
   });
 });

@@ -119,7 +119,7 @@ describe('consume', () => {
       nowMs = Math.ceil(
         nowMs + Math.max(...decision.policyStates.map(({ violated, resetMs }) => (violated ? resetMs : 0))),
       );
-      if (!consume(charges, nowMs).granted) throw new Error(`refused after its wait, step ${step}`);
+      if (!consume(charges, nowMs).granted) throw new Error(`denied after its wait, step ${step}`);
     }
     expect(rejections).toBeGreaterThan(500);
   });

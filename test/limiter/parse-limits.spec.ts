@@ -46,7 +46,7 @@ describe('the table of limit strings', () => {
     },
   );
 
-  it('has no choice that the table does not ask for', () => {
+  it('has no choice that the table does not need', () => {
     const either = cases.filter(({ strength }) => strength === 'either').map(row => row.in);
     expect(Object.keys(choices).toSorted()).toEqual(either.toSorted());
   });

@@ -18,8 +18,8 @@ const policyState = (of: Policy, remaining: number, resetMs: number, violated = 
   violated,
 });
 
-function headersOf(verdict: QuotaDecision, informative = true): Readonly<Record<string, string>> {
-  const pairs = quotaHeaders(verdict, EPOCH_MS, informative);
+function headersOf(decision: QuotaDecision, informative = true): Readonly<Record<string, string>> {
+  const pairs = quotaHeaders(decision, EPOCH_MS, informative);
   const names = pairs.filter((_, index) => index % 2 === 0);
   expect(new Set(names.map(name => name.toLowerCase())).size).toBe(names.length);
   return Object.fromEntries(names.map((name, index) => [name, pairs[index * 2 + 1]!]));
@@ -121,8 +121,8 @@ describe('the syntax of RateLimit and RateLimit-Policy', () => {
         let nowMs = 0;
         for (const [elapsedMs, cost] of requests) {
           nowMs += elapsedMs;
-          const verdict = consume([{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 0 }, cost }], nowMs);
-          const headers = headersOf(verdict);
+          const decision = consume([{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 0 }, cost }], nowMs);
+          const headers = headersOf(decision);
           const stated = items(headers['RateLimit-Policy']!);
           const state = items(headers['RateLimit']!);
           expect(stated.map(item => item.name)).toEqual(policies.map(each => each.name));
@@ -141,9 +141,9 @@ describe('the syntax of RateLimit and RateLimit-Policy', () => {
           expect(tightest).not.toBe(-1);
           expect(Number(headers['X-RateLimit-Remaining'])).toBeGreaterThanOrEqual(0);
           expect(headers['X-RateLimit-Reset']).toMatch(/^\d{10}$/);
-          expect('Retry-After' in headers).toBe(!verdict.granted);
-          if (verdict.granted) continue;
-          const violated = verdict.policyStates.filter(each => each.violated);
+          expect('Retry-After' in headers).toBe(!decision.granted);
+          if (decision.granted) continue;
+          const violated = decision.policyStates.filter(each => each.violated);
           const waits = violated.map(each => state[policies.indexOf(each.policy)]!.parameters['t'] as number);
           expect(Number(headers['Retry-After'])).toBe(Math.max(...waits));
           expect(headers['Retry-After']).toMatch(/^[1-9]\d*$/);
@@ -155,7 +155,7 @@ describe('the syntax of RateLimit and RateLimit-Policy', () => {
 
   it('is among what the table of fields calls valid, in each field that it emits', () => {
     const { fields } = loadCases('ratelimit-headers');
-    const judged = (value: string, field: string): string => {
+    const validityOf = (value: string, field: string): string => {
       let list: ReturnType<typeof items>;
       try {
         list = items(value);
@@ -175,18 +175,18 @@ describe('the syntax of RateLimit and RateLimit-Policy', () => {
     };
     // The checker of this spec agrees with the table, so what it lets pass above is what the draft means.
     for (const { id, field, value, sf, semantic } of fields) {
-      const verdict = judged(value, field);
-      expect([id, verdict === 'unreadable']).toEqual([id, sf === 'invalid']);
-      expect([id, verdict === 'valid']).toEqual([id, semantic === 'valid']);
+      const validity = validityOf(value, field);
+      expect([id, validity === 'unreadable']).toEqual([id, sf === 'invalid']);
+      expect([id, validity === 'valid']).toEqual([id, semantic === 'valid']);
     }
-    const verdict = {
+    const decision = {
       granted: true,
       policyStates: [policyState(policy(5, 10), 4, 3), policyState(policy(9, 60_000, 'a/b:c'), 0, 0)],
     };
-    const headers = headersOf(verdict);
+    const headers = headersOf(decision);
     expect([
-      judged(headers['RateLimit']!, 'RateLimit'),
-      judged(headers['RateLimit-Policy']!, 'RateLimit-Policy'),
+      validityOf(headers['RateLimit']!, 'RateLimit'),
+      validityOf(headers['RateLimit-Policy']!, 'RateLimit-Policy'),
     ]).toEqual(['valid', 'valid']);
   });
 });
@@ -227,9 +227,9 @@ describe('Retry-After', () => {
           let nowMs = 0;
           for (const pause of pauses) {
             nowMs += pause;
-            const verdict = consume(charges, nowMs);
-            if (verdict.granted) continue;
-            const seconds = retryAfterSeconds(verdict.policyStates);
+            const decision = consume(charges, nowMs);
+            if (decision.granted) continue;
+            const seconds = retryAfterSeconds(decision.policyStates);
             expect(seconds).toBeGreaterThanOrEqual(1);
             expect(seconds).toBeLessThanOrEqual(Math.max(1, Math.ceil(windowMs / 1_000)));
             nowMs += seconds * 1_000;

@@ -18,11 +18,11 @@ describe('the lookup of dynamic limits', () => {
 
   function setUp(alertAt?: number[]) {
     const clock = new ManualClock();
-    const asked: string[] = [];
+    const lookups: string[] = [];
     const errors: string[] = [];
     const how = { resolve: nothing };
     const limit = (partitionKey: string): Promise<string> => {
-      asked.push(partitionKey);
+      lookups.push(partitionKey);
       return how.resolve();
     };
     const [rule] = resolveRules('limits', [
@@ -38,22 +38,22 @@ describe('the lookup of dynamic limits', () => {
       await jest.advanceTimersByTimeAsync(1_000);
       return answer;
     };
-    return { tableOf, clock, asked, errors, how };
+    return { tableOf, clock, lookups, errors, how };
   }
 
-  it('asks once while a lookup hangs, again after ten seconds, and logs it once', async () => {
-    const { tableOf, asked, errors, how } = setUp();
+  it('calls the lookup once while it hangs, again after ten seconds, and logs it once', async () => {
+    const { tableOf, lookups, errors, how } = setUp();
     await expect(tableOf('acme')).rejects.toThrow(LimitUnknownError);
     await expect(tableOf('acme')).rejects.toThrow(LimitUnknownError);
-    expect(asked).toEqual(['acme']);
+    expect(lookups).toEqual(['acme']);
     await jest.advanceTimersByTimeAsync(8_000);
     how.resolve = async () => '5/minute';
     expect(await tableOf('acme')).toBe('5 requests per 1 minute');
-    expect([asked, errors.length]).toEqual([['acme', 'acme'], 1]);
+    expect([lookups, errors.length]).toEqual([['acme', 'acme'], 1]);
   });
 
-  it('keeps a known limit while lookups hang, and asks again', async () => {
-    const { tableOf, clock, asked, how } = setUp();
+  it('keeps a known limit while lookups hang, and looks it up again', async () => {
+    const { tableOf, clock, lookups, how } = setUp();
     how.resolve = async () => '5/minute';
     await tableOf('acme');
     how.resolve = nothing;
@@ -63,7 +63,7 @@ describe('the lookup of dynamic limits', () => {
     how.resolve = async () => '7/minute';
     clock.advance(10_000);
     expect(await tableOf('acme')).toBe('7 requests per 1 minute');
-    expect(asked).toHaveLength(3);
+    expect(lookups).toHaveLength(3);
   });
 
   it('uses a result that comes late', async () => {
@@ -77,10 +77,10 @@ describe('the lookup of dynamic limits', () => {
   });
 
   it('runs at most a thousand lookups at once, and others when those that hang are given up', async () => {
-    const { tableOf, asked, how } = setUp();
+    const { tableOf, lookups, how } = setUp();
     const answers = Array.from({ length: 1_500 }, (_each, index) => tableOf(`client${index}`).catch(String));
     for (const answer of await Promise.all(answers)) expect(answer).toContain('No limit is known');
-    expect(asked).toHaveLength(1_000);
+    expect(lookups).toHaveLength(1_000);
     how.resolve = async () => '5/minute';
     await jest.advanceTimersByTimeAsync(10_000);
     expect(await tableOf('acme')).toBe('5 requests per 1 minute');

@@ -71,7 +71,7 @@ describe('QuotaThrottlerStorage', () => {
 });
 
 describe('QuotaThrottlerStorage with numbers that are no limit', () => {
-  // Each is asked twice: it was the second hit of a client at which the search for its row never ended.
+  // Each is consumed twice: it was the second hit of a client at which the search for its row never ended.
   it.each([0, -1, 0.5, -Infinity])('always blocks at a limit of %p', async limit => {
     const { hit, time } = setUp();
     const blocked = { totalHits: 1, timeToExpire: 10, isBlocked: true };
@@ -91,9 +91,9 @@ describe('QuotaThrottlerStorage with numbers that are no limit', () => {
       ['a block of NaN', [10_000, 5, Number.NaN], 'blockDuration must be a number, received NaN'],
     ];
   it.each(rejected)('rejects %s', async (_title, numbers, message) => {
-    const asking = setUp().hit('alice', ...numbers);
-    await expect(asking).rejects.toThrow(RangeError);
-    await expect(asking).rejects.toThrow(message);
+    const result = setUp().hit('alice', ...numbers);
+    await expect(result).rejects.toThrow(RangeError);
+    await expect(result).rejects.toThrow(message);
   });
 
   it.each([Infinity, 1e300, 2_000_000_000])('counts under a limit of %p', async limit => {
@@ -124,11 +124,11 @@ describe('QuotaThrottlerStorage over a shared store', () => {
   const clock = { monotonicMs: () => 0, epochMs: () => 0 };
 
   it('uses the store, and its own counts while the store fails', async () => {
-    const asked: string[] = [];
+    const keys: string[] = [];
     const store: QuotaStore = {
       consume: async ([charge]) => {
-        asked.push(charge!.key);
-        if (asked.length > 1) throw new Error('gone');
+        keys.push(charge!.key);
+        if (keys.length > 1) throw new Error('gone');
         const [policy] = charge!.policies;
         return {
           granted: true,
@@ -145,6 +145,6 @@ describe('QuotaThrottlerStorage over a shared store', () => {
       [1, 10],
       [2, 10],
     ]);
-    expect(new Set(asked)).toEqual(new Set([joinKey('throttler', joinKey('default', 'alice'))]));
+    expect(new Set(keys)).toEqual(new Set([joinKey('throttler', joinKey('default', 'alice'))]));
   });
 });

@@ -77,7 +77,7 @@ describe('RateLimiter', () => {
     const { limiter } = setUp();
     for (const key of ['alice', 'bob']) await limiter.consume('1/minute', key);
     await limiter.reset('1/minute', 'alice');
-    await limiter.reset('1/minute', 'nobody');
+    await limiter.reset('1/minute', 'unknown');
     expect((await limiter.consume('1/minute', 'alice')).granted).toBe(true);
     expect((await limiter.consume('1/minute', 'bob')).granted).toBe(false);
   });
@@ -147,11 +147,11 @@ describe('RateLimiter.settle() and its events', () => {
 
   it('gives nothing back to a policy in shadow mode that took nothing', async () => {
     const { limiter } = setUp();
-    const slots = { limit: 1, algorithm: 'concurrency', shadow: true } as const;
-    await limiter.consume(slots, 'alice');
-    const { reservation } = await limiter.consume(slots, 'alice');
+    const policy = { limit: 1, algorithm: 'concurrency', shadow: true } as const;
+    await limiter.consume(policy, 'alice');
+    const { reservation } = await limiter.consume(policy, 'alice');
     await limiter.settle(reservation!, 0);
-    expect((await limiter.peek(slots, 'alice')).limits[0]!.remaining).toBe(0);
+    expect((await limiter.peek(policy, 'alice')).limits[0]!.remaining).toBe(0);
     const tokens = { limit: '100/hour', unit: 'tokens', shadow: true } as const;
     await limiter.consume(tokens, 'alice', 100);
     const estimate = await limiter.consume(tokens, 'alice', 60);
@@ -310,7 +310,7 @@ describe('RateLimiter.settle() and its events', () => {
       time.nowMs = nowMs;
       await limiter.consume(policy, 'queue', cost);
     }
-    // More than the whole limit opens no window: it is told as in a window of its own.
+    // A cost above the whole limit opens no window: its event is as in a window of its own.
     expect(heard).toEqual([800, 1_100, 2_500, 3_600]);
   });
 
@@ -423,15 +423,15 @@ describe('RateLimiter over a shared store', () => {
       const policy = createPolicy({ limit: 1, windowMs: 12_000, algorithm: 'concurrency' });
       const table = engine.createTable([policy]);
       const charge = { table, mask: EVERY_POLICY, key: { hi: 1, lo: 1 }, cost: 1 };
-      const asks = [
+      const requests = [
         {
           partitionKey: 'a',
           charges: [charge],
           stored: [{ key: 'r:a', scope: 'r', partitionKey: 'a', policies: [policy], cost: 1 }],
         },
       ];
-      const decided = (await engine.decide(asks))!;
-      const lease = engine.lease(asks, decided)!;
+      const decided = (await engine.decide(requests))!;
+      const lease = engine.lease(requests, decided)!;
       state.fails = true;
       time.nowMs = 4_000;
       await jest.advanceTimersByTimeAsync(4_000);
@@ -440,7 +440,7 @@ describe('RateLimiter over a shared store', () => {
       lease.release();
       await jest.advanceTimersByTimeAsync(0);
       expect(calls.at(-1)).toEqual(['settle', 'r:a', -1, 5_000]);
-      const again = engine.lease(asks, { ...decided, chargedMs: 5_000 })!;
+      const again = engine.lease(requests, { ...decided, chargedMs: 5_000 })!;
       time.nowMs = 9_000;
       await jest.advanceTimersByTimeAsync(4_000);
       time.nowMs = 10_000;

@@ -141,7 +141,7 @@ describe('RoutePlans with the decorators of @nestjs/throttler', () => {
     expect(applying(plans(named).get(Plain, Plain.prototype[handler]))).toEqual(expected),
   );
 
-  it.each([NaN, 0, -1, 1.5, Infinity])('refuses a limit of %p', limit => {
+  it.each([NaN, 0, -1, 1.5, Infinity])('rejects a limit of %p', limit => {
     class Wrong {
       @Throttle({ default: { limit, ttl: 1_000 } }) read(): void {}
     }

@@ -83,7 +83,7 @@ describeWithRedis('two processes over one Redis, under hostile load', () => {
       expect(await freeLeases()).toBe(apps[0]!.concurrency);
       for (const app of apps) {
         await app.settle();
-        const { found, faults: own } = await app.ask<Result>('result');
+        const { found, faults: own } = await app.request<Result>('result');
         expect([found, own]).toEqual([[], []]);
       }
     },

@@ -29,7 +29,7 @@ describe('the table of request IDs', () => {
     },
   );
 
-  it('has no choice that the table does not ask for', () => {
+  it('has no choice that the table does not need', () => {
     const either = cases.filter(({ strength }) => strength === 'either').map(({ id }) => id);
     expect(Object.keys(choices).toSorted()).toEqual(either.toSorted());
   });

@@ -94,7 +94,7 @@ export function request(port: number, options: RequestOptions): Promise<Answer> 
     response.on('end', () => resolve(answer(Buffer.concat(parts).toString('utf8'))));
     response.on('error', reject);
   });
-  // A server that refuses a body early may close the connection while the body is still being written.
+  // A server that rejects a body early may close the connection while the body is still being written.
   outgoing.on('error', error => (answered ? undefined : reject(error)));
   if (chunked) for (const part of body as readonly string[]) outgoing.write(part);
   else if (body !== undefined) outgoing.write(body as string);

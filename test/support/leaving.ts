@@ -15,7 +15,7 @@ export function wire(
   return `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
 }
 
-/** Sends requests in one segment on a connection of their own. Whoever calls it resets or destroys the socket. */
+/** Sends requests in one segment on a connection of their own. The caller resets or destroys the socket. */
 export async function pipeline(port: number, ...requests: readonly string[]): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);

@@ -103,7 +103,7 @@ export class RedisServer {
 const servers: RedisServer[] = [];
 const clients: (() => unknown)[] = [];
 
-/** Closes a client in front of the servers. */
+/** Closes a client before the servers. */
 export function closeAfterAll(close: () => unknown): void {
   clients.push(close);
 }

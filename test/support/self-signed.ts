@@ -1,4 +1,4 @@
-/* A self-signed certificate for 127.0.0.1, encoded by hand (X.509, DER): Node has no API for it, and the tests need nothing but
+/* A self-signed certificate for 127.0.0.1, encoded here (X.509, DER): Node has no API for it, and the tests need nothing but
  * Node. */
 import { generateKeyPairSync, sign } from 'node:crypto';
 

@@ -47,7 +47,7 @@ const good: [title: string, parts: Parts, request?: object][] = [
   ],
   ['made a minute ago', { claims: { iat: NOW_S - 60 } }],
   ['made by a clock that is a little ahead', { claims: { iat: NOW_S + 5 } }],
-  ['for asking for a token', { claims: { ath: undefined } }, { accessToken: undefined }],
+  ['for a token request', { claims: { ath: undefined } }, { accessToken: undefined }],
 ];
 it.each(good)('accepts a proof that is %s', async (...[, parts, request]) => {
   const thumbprint = await jose.calculateJwkThumbprint(await jose.exportJWK(EC.publicKey));

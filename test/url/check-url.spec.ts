@@ -116,7 +116,7 @@ describe('checkUrl', () => {
       fc.property(fc.array(fc.constantFrom(...tokens), { maxLength: 10 }), parts => {
         const target = `/${parts.join('')}`;
         if (!checkUrl(target, settings).allowed) return;
-        // Whoever decodes any number of times, and takes either slash for one, stays where the path says.
+        // A parser that decodes any number of times, and treats both slashes alike, stays within the path.
         let path = target;
         for (let round = 0; round < 4; round++) {
           expect(path.split(/[/\\;]/)).not.toEqual(

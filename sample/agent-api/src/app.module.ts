@@ -39,10 +39,10 @@ class DemoKeysModule {}
           // A real app names its own URL here, and signingKeys: tokens of this key end with the process.
           tokenEndpoint: { issuer: 'http://localhost:3000', insecureEphemeralKey: true },
         },
-        // A load balancer asks by address, and often; a health probe needs neither check.
+        // A load balancer calls by address, and often; a health probe needs neither check.
         hosts: { exemptPaths: ['/healthz'] },
         rateLimit: { exemptPaths: ['/healthz'] },
-        // Who may call what over MCP is decided in front of both servers; one of them no guard would see.
+        // Tool policies over MCP are checked before both servers: guards do not run for one of them.
         mcp: { path: ['/mcp', '/mcp-nest'] },
         tools: { policies: { 'reset-memory': { scopes: ['admin'], impact: 'high' } } },
         // What @AgentTool() handlers do, each line bound to the one before it.

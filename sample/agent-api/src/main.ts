@@ -48,19 +48,19 @@ MCP servers: ${url}/mcp (the official SDK) and ${url}/mcp-nest (@rekog/mcp-nest)
 The headers of a good answer:
   curl -i ${url}/tools
 
-Let in with a key:
+Authenticated with a key:
   curl -i -H 'X-API-Key: ${key}' ${url}/me
 
-Refused without one: 401 and a challenge
+Rejected without one: 401 and a challenge
   curl -i ${url}/me
 
-A host that nobody allowed, as in DNS rebinding: 421
+A host that is not allowed, as in DNS rebinding: 421
   curl -i -H 'Host: evil.example' ${url}/tools
 
-A dangerous tool, which is on record before it runs, and the end of the record (tail -f shows it as it grows)
+A dangerous tool, which has an audit record before it runs, and the end of the file (tail -f shows it as it grows)
   curl -si -X DELETE -H 'X-API-Key: ${key}' ${url}/notes/1 | grep -E '^HTTP'; tail -n 2 ${record}
 
-Whether anybody has changed the record
+Whether the audit file has been changed
   node dist/cli/main.js audit verify ${record}
 
 Refreshed: a token of ten minutes for the key, and a call with it; run it again for the next one

@@ -26,23 +26,23 @@ export class Concurrency implements Algorithm {
     const period = this.#periodOf(nowMs);
     const passed = (period - u32[at]!) >>> 0;
     if (passed > 0) {
-      for (let step = 1; step <= Math.min(passed, COUNTS); step++) u32[this.#slot(at, period - step + 1)] = 0;
+      for (let step = 1; step <= Math.min(passed, COUNTS); step++) u32[this.#cellOf(at, period - step + 1)] = 0;
       u32[at] = period;
     }
     return this.limit - this.#held(u32, at);
   }
 
   charge({ u32 }: Cells, at: number, nowMs: number, cost: number): void {
-    const slot = this.#slot(at, this.#periodOf(nowMs));
-    u32[slot] = Math.min(u32[slot]! + cost, MAX_COUNT);
+    const cell = this.#cellOf(at, this.#periodOf(nowMs));
+    u32[cell] = Math.min(u32[cell]! + cost, MAX_COUNT);
   }
 
   refund(cells: Cells, at: number, nowMs: number, cost: number, chargedMs: number): void {
     this.available(cells, at, nowMs);
     const began = this.#periodOf(chargedMs);
     if (this.#periodOf(nowMs) - began >= COUNTS) return;
-    const slot = this.#slot(at, began);
-    cells.u32[slot] = Math.max(0, cells.u32[slot]! - cost);
+    const cell = this.#cellOf(at, began);
+    cells.u32[cell] = Math.max(0, cells.u32[cell]! - cost);
   }
 
   /** At the latest: most leases are released long before. */
@@ -51,7 +51,7 @@ export class Concurrency implements Algorithm {
     let missing = this.#held(u32, at) + cost - this.limit;
     const period = this.#periodOf(nowMs);
     for (let began = period - PERIODS; began <= period && missing > 0; began++) {
-      missing -= u32[this.#slot(at, began)]!;
+      missing -= u32[this.#cellOf(at, began)]!;
       if (missing <= 0) return (began + COUNTS) * this.#periodMs - nowMs;
     }
     return 0;
@@ -60,7 +60,7 @@ export class Concurrency implements Algorithm {
   resetMs({ u32 }: Cells, at: number, nowMs: number): number {
     const period = this.#periodOf(nowMs);
     for (let began = period - PERIODS; began <= period; began++) {
-      if (u32[this.#slot(at, began)]! > 0) return (began + COUNTS) * this.#periodMs - nowMs;
+      if (u32[this.#cellOf(at, began)]! > 0) return (began + COUNTS) * this.#periodMs - nowMs;
     }
     return 0;
   }
@@ -69,13 +69,13 @@ export class Concurrency implements Algorithm {
     return Math.floor(ms / this.#periodMs);
   }
 
-  #slot(at: number, period: number): number {
+  #cellOf(at: number, period: number): number {
     return at + BEGUN + (((period % COUNTS) + COUNTS) % COUNTS);
   }
 
   #held(u32: Uint32Array, at: number): number {
     let held = 0;
-    for (let slot = at + BEGUN; slot < at + this.cells; slot++) held += u32[slot]!;
+    for (let cell = at + BEGUN; cell < at + this.cells; cell++) held += u32[cell]!;
     return held;
   }
 }

@@ -5,7 +5,7 @@ describe('BlockingWindow', () => {
   it('blocks a client that exceeds the limit, then starts anew', () => {
     const row = new Row(new BlockingWindow(2, 10_000, 5_000));
     expect([row.take(0, 1), row.take(0, 1), row.take(1_000, 1)]).toEqual([true, true, false]);
-    row.refuse(1_000);
+    row.deny(1_000);
     expect([row.waitMs(1_000, 1), row.resetMs(1_000)]).toEqual([5_000, 5_000]);
     expect(row.available(5_999)).toBe(0);
     // The window of the two hits has not passed: the block ends with an empty one all the same.
@@ -16,15 +16,15 @@ describe('BlockingWindow', () => {
   it('is not prolonged by requests during the block', () => {
     const row = new Row(new BlockingWindow(1, 1_000, 5_000));
     row.take(0, 1);
-    row.refuse(0);
-    row.refuse(4_000);
+    row.deny(0);
+    row.deny(4_000);
     expect(row.available(5_000)).toBe(1);
   });
 
   it('outlasts its window', () => {
     const row = new Row(new BlockingWindow(1, 1_000, 60_000));
     row.take(0, 1);
-    row.refuse(500);
+    row.deny(500);
     expect([row.available(1_000), row.available(60_499), row.available(60_500)]).toEqual([0, 0, 1]);
   });
 

@@ -188,10 +188,10 @@ describe('Concurrency', () => {
       for (let step = 0; step < STEPS_PER_RUN; step++) {
         nowMs += below(20) === 0 ? below(leaseMs * 2) : below(Math.ceil(leaseMs / limit / 2) + 1);
         held = held.filter(({ atMs }) => Math.floor(nowMs / periodMs) - Math.floor(atMs / periodMs) < 13);
-        const slot = held[below(held.length + 1)];
-        if (slot !== undefined && below(2) === 0) {
-          row.refund(nowMs, slot.units, slot.atMs);
-          held.splice(held.indexOf(slot), 1);
+        const lease = held[below(held.length + 1)];
+        if (lease !== undefined && below(2) === 0) {
+          row.refund(nowMs, lease.units, lease.atMs);
+          held.splice(held.indexOf(lease), 1);
         } else {
           const units = below(8) === 0 ? 2 : 1;
           const granted = sum(held) + units <= limit;

@@ -210,7 +210,7 @@ describe('the bound', () => {
       for (let hit = 0; hit < hits; hit++) consume(table, client, 0);
     });
     consume(table, 100, 0);
-    // The one that gave way is asked for last: whoever is asked for is found or made.
+    // The evicted client comes last: reading a client creates its row.
     expect([0, 2, 3, 100, 1].map(client => left(table, client, 0))).toEqual([5, 3, 1, 9, 10]);
   });
 });
@@ -282,7 +282,7 @@ describe('QuotaTable with numbers that cannot be counted', () => {
     expect(() => new QuotaTable([bucket], 10)).toThrow(RangeError);
   });
 
-  it.each([0, -1, Number.NaN, Infinity])('refuses a window of %p', windowMs => {
+  it.each([0, -1, Number.NaN, Infinity])('rejects a window of %p', windowMs => {
     expect(() => new QuotaTable([sliding(5, windowMs)], 10)).toThrow(RangeError);
   });
 });

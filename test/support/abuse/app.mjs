@@ -168,12 +168,12 @@ function disagreements() {
   for (const [id, count] of runs) {
     const { started = 0, finished = 0, rejected = 0 } = records.get(id) ?? {};
     if (count !== 1 || started !== 1 || finished !== 1 || rejected !== 0)
-      found.push(`${id}: ran ${count} times, ${started} started, ${finished} finished, ${rejected} refused`);
+      found.push(`${id}: ran ${count} times, ${started} started, ${finished} finished, ${rejected} rejected`);
   }
   for (const [id, { started, finished, rejected }] of records) {
-    // A call that never ran is refused, once, whether or not its start was recorded.
+    // A call that never ran is rejected, once, whether or not its start was recorded.
     if (!runs.has(id) && (finished > 0 || rejected !== 1))
-      found.push(`${id}: never ran, ${started} started, ${finished} finished, ${rejected} refused`);
+      found.push(`${id}: never ran, ${started} started, ${finished} finished, ${rejected} rejected`);
   }
   runs.clear();
   records.clear();

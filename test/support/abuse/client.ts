@@ -157,7 +157,7 @@ const ENDINGS = [
   'trickle',
 ] as const;
 
-/** How long the server may take to end a connection that has asked for its end. */
+/** How long the server may take to end a connection after `Connection: close`. */
 const PATIENCE_MS = 20_000;
 
 /** One hostile connection. @returns how many requests were written; rejects where the server leaves a connection open */

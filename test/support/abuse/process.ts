@@ -69,7 +69,7 @@ export class AbusedApp {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  async ask<T>(message: string): Promise<T> {
+  async request<T>(message: string): Promise<T> {
     this.child.send(message);
     const [answer] = (await once(this.child, 'message')) as [T];
     return answer;
@@ -78,7 +78,7 @@ export class AbusedApp {
   /** Waits, with a bound, until the app has nothing under way. */
   async settle(): Promise<Activity> {
     for (let attempt = 0; ; attempt++) {
-      const activity = await this.ask<Activity>('activity');
+      const activity = await this.request<Activity>('activity');
       const { running, streams, connections } = activity;
       if (running + streams + connections === 0 || attempt === 200) return activity;
       await new Promise(resolve => setTimeout(resolve, 50));

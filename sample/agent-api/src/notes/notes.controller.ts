@@ -4,7 +4,7 @@ import { AgentTool } from 'nestjs-agent-security';
 import { NoteDto } from './note.dto.js';
 import { type Note, NotesService } from './notes.service.js';
 
-/** Tools with consequences: each call is on record, and a deletion before it is made. */
+/** Tools with consequences: each call writes an audit record, a deletion writes it before it runs. */
 @ApiTags('notes')
 @Controller('notes')
 export class NotesController {

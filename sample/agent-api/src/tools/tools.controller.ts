@@ -41,7 +41,7 @@ export class ToolsController {
   @Post('current-time/run')
   @HttpCode(200)
   @AgentTool('current-time', RUN)
-  tell(@Body() { input }: RunToolDto): ToolRun {
+  readTime(@Body() { input }: RunToolDto): ToolRun {
     return this.run('current-time', input);
   }
 

@@ -24,7 +24,7 @@ export class ToolsService {
     try {
       return tool.run(input);
     } catch (error) {
-      throw new BadRequestException(`The tool refused its input: ${(error as Error).message}`);
+      throw new BadRequestException(`The tool rejected its input: ${(error as Error).message}`);
     }
   }
 }

@@ -9,7 +9,7 @@ let frameworkCalls = 0;
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Takes the server's request listeners and answers a path of its own in front of them, as engine.io does for polling. */
+/** Takes the server's request listeners and answers a path of its own before them, as engine.io does for polling. */
 @Injectable()
 class PollingLibrary implements OnModuleInit {
   constructor(private readonly host: HttpAdapterHost) {}
@@ -30,7 +30,7 @@ class PollingLibrary implements OnModuleInit {
   }
 }
 
-describe.each(PLATFORMS)('the gate on %s', (_title, platform) => {
+describe.each(PLATFORMS)('the edge before a library’s own listener on %s', (_title, platform) => {
   beforeEach(() => (frameworkCalls = 0));
 
   const parts = { controllers: [HelloController], providers: [PollingLibrary] };
