@@ -15,7 +15,11 @@ export interface Freshness {
   readonly nowMs: () => number;
 }
 
-/** A store whose keys do not change while the app runs: from the environment, or from a secrets manager through `useFactory`. */
+/**
+ * A store whose keys do not change while the app runs: from the environment, or from a secrets manager through `useFactory`.
+ * @example
+ * const store = new KeyBookStore(parseKeyBook(await secrets.get('api-keys')));
+ */
 export class KeyBookStore implements ApiKeyStore {
   readonly #freshness: Freshness | undefined;
   #index: KeyIndex;

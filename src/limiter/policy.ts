@@ -4,6 +4,11 @@ import { UNIT_MS } from '../common/time-units.js';
 export const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'concurrency'] as const;
 export type AlgorithmName = (typeof ALGORITHMS)[number];
 
+/**
+ * A policy: how many units per window, counted by which algorithm, under which name. A `QuotaStore` receives it in each charge.
+ * @example
+ * const windowStartMs = (policy: Policy, nowMs: number) => nowMs - (nowMs % policy.windowMs);
+ */
 export interface Policy {
   /** The name that clients see; `10-per-second` if the user gave none. */
   readonly name: string;

@@ -19,7 +19,13 @@ export function RateLimit(...limits: RateLimitInput[]): Decorator {
   return SetMetadata(RATE_LIMIT_KEY, rules);
 }
 
-/** Removes all limits but `flood` from a controller or a handler. A handler's `@RateLimit()` wins over its class's `@SkipRateLimit()`. */
+/**
+ * Removes all limits but `flood` from a controller or a handler. A handler's `@RateLimit()` wins over its class's `@SkipRateLimit()`.
+ * @example
+ * @Get('healthz')
+ * @SkipRateLimit()
+ * health() {}
+ */
 export function SkipRateLimit(): Decorator {
   return SetMetadata(SKIP_RATE_LIMIT_KEY, true);
 }
