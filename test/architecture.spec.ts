@@ -173,7 +173,7 @@ const MAX_LINES = 300;
 
 function tooLong(files: ReadonlyMap<string, string>): readonly string[] {
   return [...files]
-    .filter(([file, text]) => text.trimEnd().split('\n').length > MAX_LINES)
+    .filter(([, text]) => text.trimEnd().split('\n').length > MAX_LINES)
     .map(([file]) => file);
 }
 

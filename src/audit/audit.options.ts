@@ -20,7 +20,7 @@ import { normalizeKey } from './secret-names.js';
 /**
  * Where the audit records of tool calls are written, and what they do not show.
  * @example
- * AgentSecurityModule.forRoot({ audit: { file: 'audit.jsonl', key: secret, redact: ['iban'] } })
+ * AgentSecurityModule.forRoot({ audit: { file: 'audit.jsonl', key: secret, redactKeys: ['iban'] } })
  */
 export interface AuditOptions {
   /**

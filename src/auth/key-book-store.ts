@@ -1,7 +1,8 @@
 /* The key book in memory: the base class of the stores for files, the environment and Redis. Look-ups are synchronous. */
 import { logLine, logText } from '../common/log-text.js';
 import type { AgentRecord, ApiKeyRecord, ApiKeyStore, KeyStoreHooks } from '../identity/api-key-store.js';
-import { indexKeyBook, type KeyBook, type KeyIndex } from './key-book.js';
+import { indexKeyBook, type KeyIndex } from './index-key-book.js';
+import type { KeyBook } from './key-book.js';
 
 /**
  * How long the last good keys stay valid while their source cannot be read. A process that has lost its file or its Redis must not accept

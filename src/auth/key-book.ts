@@ -3,7 +3,6 @@
 import { isRecord } from '../common/read-options.js';
 import { show } from '../common/show-value.js';
 import { createApiKey, ID_LENGTH } from './api-key-format.js';
-import type { AgentRecord, ApiKeyRecord } from '../identity/api-key-store.js';
 import { isAgentId, isScope } from '../identity/names.js';
 import { isKeyDigest, type KeyDigests } from './key-digest.js';
 
@@ -153,40 +152,10 @@ function rejectOthers(at: string, value: object, known: readonly string[]): void
 }
 
 /** An ISO 8601 time with its zone: without a zone it would be another moment on another machine. `NaN` for other text. */
-function readTime(text: string): number {
+export function readTime(text: string): number {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/.test(text)
     ? Date.parse(text)
     : Number.NaN;
-}
-
-export interface KeyIndex {
-  readonly keys: ReadonlyMap<string, ApiKeyRecord>;
-  readonly agents: ReadonlyMap<string, AgentRecord>;
-}
-
-/** Indexes the records of a book by their IDs. */
-export function indexKeyBook(book: KeyBook): KeyIndex {
-  const agents = new Map(
-    Object.entries(book.agents).map(([id, agent]): [string, AgentRecord] => [
-      id,
-      { ...agent, id, scopes: agent.scopes ?? [] },
-    ]),
-  );
-  const keys = new Map(
-    book.keys.map((key): [string, ApiKeyRecord] => [
-      key.id,
-      {
-        id: key.id,
-        digest: key.digest,
-        agent: agents.get(key.agent)!,
-        scopes: key.scopes,
-        notBeforeMs: key.notBefore === undefined ? undefined : readTime(key.notBefore),
-        expiresMs: key.expires === undefined ? undefined : readTime(key.expires),
-        revoked: key.revoked !== undefined,
-      },
-    ]),
-  );
-  return { keys, agents };
 }
 
 /* ---- changes ---- */

@@ -10,9 +10,9 @@ type Decorator = ClassDecorator & MethodDecorator;
  * answer is 429 with `Retry-After`.
  * @throws AgentSecurityConfigError for an invalid limit, when the class is defined
  * @example
- * @RateLimit('5/minute')
- * @RateLimit('10/second', '100/minute')
- * @RateLimit({ limit: '5/minute', name, key, cost, algorithm })
+ * @Post('orders')
+ * @RateLimit('10/second', { limit: '100/hour', name: 'orders', key: 'address', algorithm: 'token-bucket' })
+ * create() {}
  */
 export function RateLimit(...limits: RateLimitInput[]): Decorator {
   const rules: readonly AnyRule[] = resolveRules('@RateLimit()', limits);
