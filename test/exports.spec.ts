@@ -72,18 +72,21 @@ describe('the public surface', () => {
 
 describe('the docstrings of the public surface', () => {
   const planted = resolve(__dirname, '../src/planted.ts');
-  const program = new ExampleProgram({
-    [planted]: [
-      '/** Has a wrong example. @example AgentSecurityModule.forRoot({ hosts: 42 }) */',
-      'export type Wrong = 1;',
-      '/** Has an example that is no TypeScript. @example const a: = 1; */',
-      'export type Broken = 2;',
-      '/** Has no example. */',
-      'export type Bare = 3;',
-      '/** @example const silent: Silent = 4; */',
-      'export type Silent = 4;',
-    ].join('\n'),
-  });
+  let program: ExampleProgram;
+  beforeAll(() => {
+    program = new ExampleProgram({
+      [planted]: [
+        '/** Has a wrong example. @example AgentSecurityModule.forRoot({ hosts: 42 }) */',
+        'export type Wrong = 1;',
+        '/** Has an example that is no TypeScript. @example const a: = 1; */',
+        'export type Broken = 2;',
+        '/** Has no example. */',
+        'export type Bare = 3;',
+        '/** @example const silent: Silent = 4; */',
+        'export type Silent = 4;',
+      ].join('\n'),
+    });
+  }, 120_000);
   const isPlanted = (name: string): boolean => /^(?:Wrong|Broken|Bare|Silent)\b/.test(name);
 
   test('every export has a docstring with an @example', () => {
@@ -106,5 +109,5 @@ describe('the docstrings of the public surface', () => {
       expect.stringContaining("Wrong: Type 'number' is not assignable"),
       'Broken: Type expected.',
     ]);
-  });
+  }, 120_000);
 });

@@ -14,9 +14,11 @@ export interface Policy {
   readonly name: string;
   /** Whether the user gave the name: `@SkipThrottle({ name: true })` and `@Throttle({ name: … })` match named policies only. */
   readonly named: boolean;
+  /** Units per window; for `'concurrency'`, the most leases at a time. */
   readonly limit: number;
+  /** The window in milliseconds; for `'concurrency'`, the lifetime of a lease. */
   readonly windowMs: number;
-  /** How long a client that exceeds the limit is denied, if not until the window has room again. */
+  /** How many milliseconds a client that exceeds the limit is denied, if not until the window has room again. */
   readonly blockMs: number | undefined;
   /** The algorithm that counts. */
   readonly rule: AlgorithmName;

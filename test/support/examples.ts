@@ -13,10 +13,8 @@ const PRELUDE = join(ROOT, 'test/fixtures/examples/prelude.d.ts');
 
 /** What examples import from other packages. */
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
-  '@nestjs/common': [
-    ...['Body', 'Catch', 'Controller', 'Delete', 'Get', 'Module', 'Param', 'Post'],
-    ...['UnauthorizedException', 'ValidationPipe'],
-  ],
+  '@nestjs/common':
+    'Body Catch Controller Delete Get Module Param Post UnauthorizedException ValidationPipe'.split(' '),
   '@nestjs/config': ['ConfigService'],
   '@nestjs/core': ['BaseExceptionFilter', 'NestFactory'],
   '@nestjs/throttler': ['ThrottlerModule'],
@@ -99,12 +97,10 @@ function createProgram(
       ...config.compilerOptions,
       paths: Object.fromEntries([...ENTRIES].map(([path, name]) => [name, [path]])),
       // Examples declare what they do not use.
-      ...{
-        noUnusedLocals: false,
-        noUnusedParameters: false,
-        isolatedModules: false,
-        emitDecoratorMetadata: false,
-      },
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+      isolatedModules: false,
+      emitDecoratorMetadata: false,
     },
     ROOT,
   );
@@ -134,7 +130,10 @@ export class ExampleProgram {
     const entries = [...ENTRIES.keys(), ...virtual.keys()];
     const plain = createProgram(entries, virtual);
     const exports = entries.flatMap(entry =>
-      readExports(plain, entry).map(each => ({ ...each, from: ENTRIES.get(entry) ?? entry })),
+      readExports(plain, entry).map(each => ({
+        ...each,
+        from: ENTRIES.get(entry) ?? entry.replace(/\.ts$/, '.js'),
+      })),
     );
     this.exports = exports;
     const own = new Map(exports.map(({ name, from }) => [name, from]));
