@@ -172,9 +172,7 @@ function betweenFolders(imports: readonly Import[]): readonly Import[] {
 const MAX_LINES = 300;
 
 function tooLong(files: ReadonlyMap<string, string>): readonly string[] {
-  return [...files]
-    .filter(([, text]) => text.trimEnd().split('\n').length > MAX_LINES)
-    .map(([file]) => file);
+  return [...files].filter(([, text]) => text.trimEnd().split('\n').length > MAX_LINES).map(([file]) => file);
 }
 
 describe('the size of files', () => {
