@@ -3,7 +3,11 @@ import type { CallEnd } from '../common/call-end.js';
 import type { Impact } from '../common/impact.js';
 import type { Rejection } from '../common/rejection.js';
 
-/** A call as it is known before it runs. */
+/**
+ * A call as it is known before it runs.
+ * @example
+ * const entry: AuditEntry = { tool: 'import_users', impact: 'high', agent: agent.id, params: { file } };
+ */
 export interface AuditEntry {
   readonly tool: string;
   readonly impact: Impact;
@@ -21,9 +25,18 @@ export interface AuditEntry {
   readonly verb?: string | undefined;
 }
 
+/**
+ * The end of a call: its outcome, and the status and code of its response.
+ * @example
+ * const end: AuditEnd = { outcome: 'rejected', status: 403, code: 'insufficient_scope' };
+ */
 export type AuditEnd = CallEnd;
 
-/** A call that may run. It must be finished or cancelled. */
+/**
+ * A call that may run. It must be finished or cancelled: call one of the methods exactly once.
+ * @example
+ * const finish = (call: AuditedCall) => call.finish({ outcome: 'ok', status: 200 });
+ */
 export interface AuditedCall {
   /** Records how the call ended. The first end counts. */
   finish(end: AuditEnd): void;
@@ -31,5 +44,11 @@ export interface AuditedCall {
   cancel(end: AuditEnd): void;
 }
 
+/**
+ * The result of `AuditTrail.begin()`: the call may run, or its record could not be written and it must not run.
+ * @example
+ * const start: AuditStart = await audit.begin({ tool: 'import_users', impact: 'high' });
+ * if (!start.recorded) return start.problem;
+ */
 export type AuditStart =
   { readonly recorded: true; readonly call: AuditedCall } | ({ readonly recorded: false } & Rejection);

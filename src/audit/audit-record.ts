@@ -3,8 +3,18 @@ import type { CallOutcome } from '../common/call-end.js';
 import type { Impact } from '../common/impact.js';
 import { escapeText } from '../common/log-text.js';
 
+/**
+ * How a call ended, as its audit record says it.
+ * @example
+ * const outcome: AuditOutcome = 'ok';
+ */
 export type AuditOutcome = CallOutcome;
 
+/**
+ * An audit record: one event of a tool call, or of the trail itself. Fields that do not apply are absent.
+ * @example
+ * const record: AuditRecord = { time: '2026-01-01T00:00:00.000Z', event: 'finished', tool: 'refund', outcome: 'ok' };
+ */
 export interface AuditRecord {
   /** ISO 8601, UTC. */
   readonly time: string;

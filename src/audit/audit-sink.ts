@@ -1,13 +1,28 @@
 import type { AuditRecord } from './audit-record.js';
 
-/** An audit record with its line. */
+/**
+ * An audit record with its line.
+ * @example
+ * const print = ({ record, text }: AuditLine) => (record.impact === 'high' ? console.warn(text) : console.log(text));
+ */
 export interface AuditLine {
   readonly record: AuditRecord;
   /** The record as JSON, in one line without its end. */
   readonly text: string;
 }
 
-/** A destination of audit records. */
+/**
+ * A destination of audit records, for example a log service or a database.
+ * @example
+ * const sink: AuditSink = {
+ *   name: 'siem',
+ *   write: async (lines, signal) => {
+ *     const body = lines.map(({ text }) => text).join('\n');
+ *     const response = await fetch(url, { method: 'POST', body, signal });
+ *     if (!response.ok) throw new Error(`${response.status}`);
+ *   },
+ * };
+ */
 export interface AuditSink {
   /** Its name in logs and events. */
   readonly name: string;

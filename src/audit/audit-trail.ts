@@ -29,6 +29,14 @@ const NOT_AUDITED: AuditStart = {
   call: { finish: () => undefined, cancel: () => undefined },
 };
 
+/**
+ * Writes audit records. Inject it to record calls that are not HTTP requests, such as jobs of a queue.
+ * @example
+ * const start = await audit.begin({ tool: 'import_users', impact: 'high', params: { file } });
+ * if (!start.recorded) return start.problem;
+ * await importUsers(file);
+ * start.call.finish({ outcome: 'ok' });
+ */
 export class AuditTrail {
   readonly #writers: readonly SinkWriter[];
   readonly #process = randomUUID();

@@ -17,6 +17,11 @@ import {
 import type { AuditSink } from './audit-sink.js';
 import { normalizeKey } from './secret-names.js';
 
+/**
+ * Where the audit records of tool calls are written, and what they do not show.
+ * @example
+ * AgentSecurityModule.forRoot({ audit: { file: 'audit.jsonl', key: secret, redactKeys: ['iban'] } })
+ */
 export interface AuditOptions {
   /**
    * A file to which records are appended as a hash chain: `npx nestjs-agent-security audit verify FILE` finds lines that were changed,

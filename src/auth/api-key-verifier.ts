@@ -13,6 +13,12 @@ import type {
 import { agentOfKey } from '../identity/create-agent.js';
 import type { KeyDigests } from './key-digest.js';
 
+/**
+ * Verifies API keys against the key store. Inject it to verify a key that does not come with an HTTP request.
+ * @example
+ * const result = await apiKeys.verify(text);
+ * if (!result.verified) throw new UnauthorizedException(result.reason);
+ */
 export class ApiKeyVerifier implements CredentialVerifier, Closable {
   constructor(
     private readonly store: ApiKeyStore,

@@ -16,6 +16,11 @@ import { checkKeyBook, type KeyBook, KeyBookError, parseKeyBook } from './key-bo
 import { KeyBookStore } from './key-book-store.js';
 import { KeyDigests, MIN_PEPPER_LENGTH } from './key-digest.js';
 
+/**
+ * Where API keys are stored, and the secret of their digests. Set one of `store`, `file` and `book`.
+ * @example
+ * AgentSecurityModule.forRoot({ auth: { apiKeys: { file: 'keys.json', secret } } })
+ */
 export interface ApiKeysOptions {
   /** A key store of your own: an object with `find(id)`. Excludes `file` and `book`. @default none */
   store?: ApiKeyStore;

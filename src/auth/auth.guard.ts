@@ -7,7 +7,13 @@ import { Authenticator } from './authenticator.js';
 import { rejectionException } from '../http/rejection.exception.js';
 import { RouteAccesses } from './route-accesses.js';
 
-/** Authenticates requests and messages, before the rate limits. Routes that are not `@Public()` require an agent. */
+/**
+ * Authenticates requests and messages, before the rate limits. Routes that are not `@Public()` require an agent.
+ * The module binds it to every route; extend it to add a check of your own.
+ * @throws HttpException with the status 401, 403, 429 or 503 and problem details
+ * @example
+ * class MyAuthGuard extends AuthGuard {} // extras of forRoot(): { provide: AuthGuard, useClass: MyAuthGuard }
+ */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(

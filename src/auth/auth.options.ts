@@ -28,7 +28,11 @@ import {
 } from '../tokens/token-endpoint.options.js';
 import { type ResolvedTokens, resolveTokens, type TokensOptions } from '../tokens/tokens.options.js';
 
-/** An agent that the app's own authentication has verified. */
+/**
+ * An agent that the app's own authentication has verified.
+ * @example
+ * const agent: IdentifiedAgent = { id: `user:${user.id}`, scopes: ['reports:read'], tenant: user.tenant };
+ */
 export interface IdentifiedAgent {
   /** Stable and unique across all kinds of credentials: limits, audit records and events use it. */
   id: string;
@@ -44,12 +48,28 @@ export interface IdentifiedAgent {
 /**
  * The app's own authentication: returns the agent of a request, or `undefined` if there is none. It is called before the rate limits, for
  * requests without a credential of a configured kind. `context` is `undefined` before routing.
+ * @example
+ * const identify: Identify = async request => {
+ *   const user = await sessions.findUser(request.headers.cookie);
+ *   return user && { id: `user:${user.id}`, scopes: user.scopes };
+ * };
+ * AgentSecurityModule.forRoot({ auth: { identify } });
  */
 export type Identify = (
   request: PlatformRequest,
   context: ExecutionContext | undefined,
 ) => IdentifiedAgent | undefined | Promise<IdentifiedAgent | undefined>;
 
+/**
+ * How agents are authenticated: by API keys, access tokens, or the app's own authentication.
+ * @example
+ * AgentSecurityModule.forRoot({
+ *   auth: {
+ *     apiKeys: { file: 'keys.json', secret },
+ *     tokenEndpoint: { issuer: 'https://api.example.com', signingKeys: { file: 'signing-key.pem' } },
+ *   },
+ * })
+ */
 export interface AuthOptions {
   /**
    * The storage of API keys, and the secret of their digests. `false` accepts none, whatever the environment says. Several storages, a

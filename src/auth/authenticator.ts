@@ -20,6 +20,14 @@ import type { OpenConnections } from './open-connections.js';
 import { type CredentialScheme, readCredential } from './read-credential.js';
 import { RequestView } from './request-view.js';
 
+/**
+ * The result of `Authenticator.authenticate()`: an agent, no credential, or a rejected credential.
+ * `expiresMs` is in milliseconds since the epoch.
+ * @example
+ * const authentication: Authentication = await authenticator.authenticate(raw, state);
+ * if (authentication.kind !== 'agent') return authentication.rejection.problem;
+ * return authentication.agent.id;
+ */
 export type Authentication =
   | {
       readonly kind: 'agent';
@@ -43,6 +51,11 @@ export interface TokenVerifier extends CredentialVerifier {
 /** `undefined` where no tokens are configured. */
 export const TOKEN_VERIFIER = Symbol('agent-security:token-verifier');
 
+/**
+ * What `Authenticator.authenticate()` may know of a request beside its headers.
+ * @example
+ * const options: AuthenticateOptions = { handshake: true };
+ */
 export interface AuthenticateOptions {
   /** Whether the request opens a WebSocket: a subprotocol may carry the credential then. */
   readonly handshake?: boolean;
@@ -71,6 +84,12 @@ const LOG_INTERVAL_MS = 1_000;
 /** `identify` threw an UnauthorizedException: the request has a credential, and it is not valid. */
 const REJECTED = Symbol('agent-security:rejected');
 
+/**
+ * Authenticates requests by the options of `auth`. Inject it to verify the credential of work that outlives its request.
+ * @example
+ * const result = await authenticator.authenticate(raw, state);
+ * const isStillValid = result.kind === 'agent' && (await result.verification?.recheck())?.verified !== false;
+ */
 export class Authenticator {
   /** The responses to requests without a valid credential, or without the scopes of a route. */
   readonly rejections: AuthRejections;

@@ -14,6 +14,11 @@ import { logLine } from '../common/log-text.js';
 /** How often the file is read, for file systems without change notifications (network file systems). */
 export const FILE_POLL_MS = 1_000;
 
+/**
+ * How a `FileKeyStore` looks for changes of its file. Durations are milliseconds.
+ * @example
+ * const options: FileKeyStoreOptions = { pollMs: 5_000 };
+ */
 export interface FileKeyStoreOptions {
   /** How often the file is read, in addition to the system's change notifications. @default 1000 */
   pollMs?: number;
@@ -21,6 +26,13 @@ export interface FileKeyStoreOptions {
   nowMs?: () => number;
 }
 
+/**
+ * Reads API keys from a JSON file, and reads it again when it changes. `auth.apiKeys.file` creates one;
+ * construct it yourself to extend it.
+ * @example
+ * const store = new FileKeyStore('/run/secrets/keys.json', { pollMs: 5_000 });
+ * AgentSecurityModule.forRoot({ auth: { apiKeys: { store, secret } } });
+ */
 export class FileKeyStore extends KeyBookStore {
   readonly #pollMs: number;
   #content: Buffer | undefined;

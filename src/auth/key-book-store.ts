@@ -1,7 +1,8 @@
 /* The key book in memory: the base class of the stores for files, the environment and Redis. Look-ups are synchronous. */
 import { logLine, logText } from '../common/log-text.js';
 import type { AgentRecord, ApiKeyRecord, ApiKeyStore, KeyStoreHooks } from '../identity/api-key-store.js';
-import { indexKeyBook, type KeyBook, type KeyIndex } from './key-book.js';
+import { indexKeyBook, type KeyIndex } from './index-key-book.js';
+import type { KeyBook } from './key-book.js';
 
 /**
  * How long the last good keys stay valid while their source cannot be read. A process that has lost its file or its Redis must not accept
@@ -15,7 +16,11 @@ export interface Freshness {
   readonly nowMs: () => number;
 }
 
-/** A store whose keys do not change while the app runs: from the environment, or from a secrets manager through `useFactory`. */
+/**
+ * A store whose keys do not change while the app runs: from the environment, or from a secrets manager through `useFactory`.
+ * @example
+ * const store = new KeyBookStore(parseKeyBook(await secrets.get('api-keys')));
+ */
 export class KeyBookStore implements ApiKeyStore {
   readonly #freshness: Freshness | undefined;
   #index: KeyIndex;

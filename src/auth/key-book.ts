@@ -3,10 +3,14 @@
 import { isRecord } from '../common/read-options.js';
 import { show } from '../common/show-value.js';
 import { createApiKey, ID_LENGTH } from './api-key-format.js';
-import type { AgentRecord, ApiKeyRecord } from '../identity/api-key-store.js';
 import { isAgentId, isScope } from '../identity/names.js';
 import { isKeyDigest, type KeyDigests } from './key-digest.js';
 
+/**
+ * An agent of a key book.
+ * @example
+ * const agent: KeyBookAgent = { scopes: ['reports:read'], tools: ['read_*'], tier: 'free' };
+ */
 export interface KeyBookAgent {
   scopes?: readonly string[];
   tier?: string;
@@ -17,6 +21,11 @@ export interface KeyBookAgent {
   disabled?: boolean;
 }
 
+/**
+ * A key of a key book. It holds the digest of the key, never the secret.
+ * @example
+ * const key: KeyBookKey = { id: created.id, agent: 'reporting', digest, expires: '2027-01-01T00:00:00Z' };
+ */
 export interface KeyBookKey {
   id: string;
   agent: string;
@@ -30,11 +39,21 @@ export interface KeyBookKey {
   scopes?: readonly string[];
 }
 
+/**
+ * All API keys and their agents, by agent ID: the content of the key file and of the key in Redis.
+ * @example
+ * const book: KeyBook = { agents: { reporting: { scopes: ['reports:read'] } }, keys: [] };
+ */
 export interface KeyBook {
   readonly agents: Readonly<Record<string, KeyBookAgent>>;
   readonly keys: readonly KeyBookKey[];
 }
 
+/**
+ * A key book without agents and keys, to start from.
+ * @example
+ * const { book, key } = addKey(EMPTY_BOOK, 'reporting', {}, digests, { prefix: 'ask', nowMs: Date.now() });
+ */
 export const EMPTY_BOOK: KeyBook = { agents: {}, keys: [] };
 
 /** Says what is wrong with a key book. The message contains no digest. */
@@ -45,7 +64,12 @@ export class KeyBookError extends Error {
 const AGENT_FIELDS = ['scopes', 'tier', 'tenant', 'tools', 'claims', 'disabled'];
 const KEY_FIELDS = ['id', 'agent', 'digest', 'created', 'notBefore', 'expires', 'revoked', 'scopes'];
 
-/** @throws KeyBookError for text that is not a valid key book */
+/**
+ * Reads and checks the JSON of a key book, for example from a secrets manager.
+ * @throws KeyBookError for text that is not a valid key book
+ * @example
+ * const book = parseKeyBook(await secrets.get('api-keys'));
+ */
 export function parseKeyBook(text: string): KeyBook {
   let value: unknown;
   try {
@@ -128,44 +152,19 @@ function rejectOthers(at: string, value: object, known: readonly string[]): void
 }
 
 /** An ISO 8601 time with its zone: without a zone it would be another moment on another machine. `NaN` for other text. */
-function readTime(text: string): number {
+export function readTime(text: string): number {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/.test(text)
     ? Date.parse(text)
     : Number.NaN;
 }
 
-export interface KeyIndex {
-  readonly keys: ReadonlyMap<string, ApiKeyRecord>;
-  readonly agents: ReadonlyMap<string, AgentRecord>;
-}
-
-/** Indexes the records of a book by their IDs. */
-export function indexKeyBook(book: KeyBook): KeyIndex {
-  const agents = new Map(
-    Object.entries(book.agents).map(([id, agent]): [string, AgentRecord] => [
-      id,
-      { ...agent, id, scopes: agent.scopes ?? [] },
-    ]),
-  );
-  const keys = new Map(
-    book.keys.map((key): [string, ApiKeyRecord] => [
-      key.id,
-      {
-        id: key.id,
-        digest: key.digest,
-        agent: agents.get(key.agent)!,
-        scopes: key.scopes,
-        notBeforeMs: key.notBefore === undefined ? undefined : readTime(key.notBefore),
-        expiresMs: key.expires === undefined ? undefined : readTime(key.expires),
-        revoked: key.revoked !== undefined,
-      },
-    ]),
-  );
-  return { keys, agents };
-}
-
 /* ---- changes ---- */
 
+/**
+ * The parts of a new key. Times are milliseconds since the epoch; `prefix` is that of `auth.apiKeys`.
+ * @example
+ * const options: NewKey = { prefix: 'ask', nowMs, expiresMs: nowMs + 90 * 86_400_000 };
+ */
 export interface NewKey {
   readonly prefix: string;
   readonly nowMs: number;
@@ -174,6 +173,11 @@ export interface NewKey {
   readonly scopes?: readonly string[] | undefined;
 }
 
+/**
+ * A new key, and the key book that has it.
+ * @example
+ * const { book, id, key }: CreatedKey = addKey(EMPTY_BOOK, 'reporting', {}, digests, { prefix: 'ask', nowMs });
+ */
 export interface CreatedKey {
   readonly book: KeyBook;
   readonly id: string;
@@ -181,7 +185,13 @@ export interface CreatedKey {
   readonly key: string;
 }
 
-/** Creates a key for an agent. The agent is added, or updated with the fields of `agent`. */
+/**
+ * Creates a key for an agent. The agent is added, or updated with the fields of `agent`. The given book does not change.
+ * @throws KeyBookError for an invalid agent, scope or time
+ * @example
+ * const options = { prefix: 'ask', nowMs: Date.now() };
+ * const { book, key } = addKey(EMPTY_BOOK, 'reporting', { scopes: ['reports:read'] }, digests, options);
+ */
 export function addKey(
   book: KeyBook,
   agentId: string,
@@ -207,7 +217,12 @@ export function addKey(
   return { book: changed, id: created.id, key: created.text };
 }
 
-/** Creates a key that replaces another. The old key expires after `overlapMs`. */
+/**
+ * Creates a key that replaces another. The old key expires after `overlapMs` milliseconds.
+ * @throws KeyBookError for an unknown or revoked key
+ * @example
+ * const { book: changed, key } = rotateKey(book, id, 86_400_000, digests, { prefix: 'ask', nowMs: Date.now() });
+ */
 export function rotateKey(
   book: KeyBook,
   id: string,
@@ -224,12 +239,23 @@ export function rotateKey(
   return { ...created, book: changeKey(created.book, id, { expires: isoTime(expiresMs) }) };
 }
 
+/**
+ * Revokes a key from `nowMs` (milliseconds since the epoch) on. A key that is revoked keeps its time of revocation.
+ * @throws KeyBookError for an unknown key ID
+ * @example
+ * const changed = revokeKey(book, id, Date.now());
+ */
 export function revokeKey(book: KeyBook, id: string, nowMs: number): KeyBook {
   const { revoked } = findKey(book, id);
   return changeKey(book, id, { revoked: revoked ?? isoTime(nowMs) });
 }
 
-/** Disables an agent, with all of its keys and tokens, or enables it again. */
+/**
+ * Disables an agent, with all of its keys and tokens, or enables it again.
+ * @throws KeyBookError for an unknown agent
+ * @example
+ * const changed = setAgentDisabled(book, 'reporting', true);
+ */
 export function setAgentDisabled(book: KeyBook, agentId: string, disabled: boolean): KeyBook {
   if (!Object.hasOwn(book.agents, agentId)) throw new KeyBookError(`There is no agent ${show(agentId)}`);
   const { disabled: _disabled, ...rest } = book.agents[agentId]!;

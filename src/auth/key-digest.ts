@@ -15,7 +15,11 @@ export function isKeyDigest(text: string): boolean {
 }
 
 /**
- * Creates and compares HMAC-SHA-256 digests. New digests use the first pepper; the others are those of older digests.
+ * Creates and compares HMAC-SHA-256 digests of API keys, with peppers of at least 32 characters. New digests use the first pepper; the
+ * others are those of older digests. Use it to create records for a key store of your own.
+ * @example
+ * const digests = new KeyDigests([newPepper, oldPepper]);
+ * const digest = digests.create({ id, secret });
  */
 export class KeyDigests {
   readonly #peppers: ReadonlyMap<string, KeyObject>;

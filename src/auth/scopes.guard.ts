@@ -5,7 +5,12 @@ import { hasAccess } from './route-access.js';
 import { rejectionException } from '../http/rejection.exception.js';
 import { RouteAccesses } from './route-accesses.js';
 
-/** Checks the scopes of a route, after the rate limits, so that requests without the scopes are counted. */
+/**
+ * Checks the scopes of a route, after the rate limits, so that requests without the scopes are counted.
+ * @throws HttpException with the status 403 and the code `insufficient_scope`
+ * @example
+ * class MyScopesGuard extends ScopesGuard {} // extras of forRoot(): { provide: ScopesGuard, useClass: MyScopesGuard }
+ */
 @Injectable()
 export class ScopesGuard implements CanActivate {
   constructor(

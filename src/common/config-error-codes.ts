@@ -290,4 +290,9 @@ export const CONFIG_ERROR_CODES = [
   'ASEC_AUTH_ROUTE',
 ] as const;
 
+/**
+ * A code of `AgentSecurityConfigError`, listed in docs/reference/errors.md.
+ * @example
+ * const code: ConfigErrorCode = 'ASEC_HOST_SCHEME';
+ */
 export type ConfigErrorCode = (typeof CONFIG_ERROR_CODES)[number];

@@ -207,5 +207,9 @@ export interface ProblemCodes {
   internal_error: 500;
 }
 
-/** A code that the module answers with. */
+/**
+ * A code of an error response of the module, listed in docs/reference/errors.md.
+ * @example
+ * const code: ProblemCode = 'rate_limited';
+ */
 export type ProblemCode = keyof ProblemCodes;

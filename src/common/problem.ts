@@ -7,7 +7,7 @@ export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 /**
  * The body of an error response (RFC 9457).
  * @example
- * const problem: ProblemDetails = await response.json();
+ * const problem = (await response.json()) as ProblemDetails;
  * if (problem.code === 'rate_limited') await delay(Number(problem['retry_after_seconds']) * 1_000);
  */
 export interface ProblemDetails {

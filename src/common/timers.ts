@@ -1,7 +1,7 @@
 /**
  * The timers of the module. Override the provider `TIMERS` in tests, so that no test waits.
  * @example
- * builder.overrideProvider(TIMERS).useValue({ start: (ms, run) => queue.push({ ms, run }), stop: () => undefined });
+ * builder.overrideProvider(TIMERS).useValue({ start: (ms: number, run: () => void) => queue.push({ ms, run }), stop: () => undefined });
  */
 export interface Timers {
   /** Calls `run` once, after `ms` milliseconds. @returns the timer, for `stop` */

@@ -1,6 +1,11 @@
 import { type OptionTable, readTable, type Resolved } from '../common/option-table.js';
 import { readString, receivedError } from '../common/read-options.js';
 
+/**
+ * Collects reports of violations of the Content Security Policy.
+ * @example
+ * AgentSecurityModule.forRoot({ cspReports: { path: '/csp-reports' } })
+ */
 export interface CspReportsOptions {
   /**
    * Where browsers send their reports, outside of any global prefix: letters, digits, `.`, `_`, `~` and `-` between slashes. Pages of

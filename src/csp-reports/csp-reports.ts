@@ -3,12 +3,22 @@
 import { joinKey } from '../common/join-key.js';
 import type { CspViolation } from './read-reports.js';
 
+/**
+ * How often one kind of violation was reported.
+ * @example
+ * const kind: CspReportCount = { directive: 'script-src-elem', blocked: 'https://cdn.example.com', count: 12 };
+ */
 export interface CspReportCount {
   readonly directive: string;
   readonly blocked: string;
   readonly count: number;
 }
 
+/**
+ * What `CspReports.summary()` returns.
+ * @example
+ * const { total, top }: CspReportSummary = cspReports.summary();
+ */
 export interface CspReportSummary {
   /** Violations since the start. */
   readonly total: number;
@@ -37,7 +47,13 @@ interface Kind {
   count: number;
 }
 
-/** What the module has collected under `cspReports`. */
+/**
+ * The violations of the Content Security Policy that browsers have reported. Inject it to show them, for example to operators.
+ * @example
+ * @Get('csp-reports')
+ * @PrivateNetworkOnly()
+ * reports() { return this.cspReports.summary(10); }
+ */
 export class CspReports {
   readonly #kinds = new Map<string, Kind>();
   /** The kinds that give way, oldest first, and the same by reporter: one address alone has reported them. */

@@ -4,6 +4,11 @@
 import { isRecord } from '../common/read-options.js';
 import { parseStrictJson } from '../common/strict-json.js';
 
+/**
+ * A reported violation, reduced to what names no user: URLs without query and fragment.
+ * @example
+ * const violation: CspViolation = { directive: 'img-src', blocked: 'inline', page: undefined, disposition: 'report' };
+ */
 export interface CspViolation {
   /** The directive that was violated, such as `script-src-elem`. */
   readonly directive: string;

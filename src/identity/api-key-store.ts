@@ -1,6 +1,10 @@
 /* The interface of a key store. Implement it to keep API keys in a database of your own. */
 
-/** An agent as it is configured by its operator. */
+/**
+ * An agent as a key store returns it: the scopes, tier, tenant and tools that all of its keys share.
+ * @example
+ * const agent: AgentRecord = { id: 'reporting', scopes: ['reports:read'], tier: 'free' };
+ */
 export interface AgentRecord {
   readonly id: string;
   readonly scopes: readonly string[];
@@ -12,6 +16,12 @@ export interface AgentRecord {
   readonly disabled?: boolean | undefined;
 }
 
+/**
+ * An API key as a key store returns it. It holds a digest of the key, never the secret.
+ * Times are milliseconds since the epoch.
+ * @example
+ * const record: ApiKeyRecord = { id: row.id, digest: row.digest, agent, expiresMs: row.expires.getTime() };
+ */
 export interface ApiKeyRecord {
   readonly id: string;
   /** `v1.<pepper>.<HMAC>`, created by `KeyDigests`; never the secret. */
@@ -25,14 +35,24 @@ export interface ApiKeyRecord {
   readonly revoked?: boolean | undefined;
 }
 
-/** Callbacks of an open store. */
+/**
+ * Callbacks that `ApiKeyStore.open()` receives, for a store that notices changes by itself.
+ * @example
+ * open(hooks: KeyStoreHooks) { database.onRevoke(key => hooks.revoked(key.id, key.agentId)); }
+ */
 export interface KeyStoreHooks {
   warn(message: string): void;
   /** Call it when a key was revoked or its agent disabled: open connections with this key are closed. */
   revoked(keyId: string, agent: string): void;
 }
 
-/** Return new records for changes and do not mutate old ones. The verifier copies what it passes on. */
+/**
+ * A key store of your own, for API keys in a database. Return new records for changes and do not mutate old ones.
+ * The verifier copies what it passes on.
+ * @example
+ * const store: ApiKeyStore = { find: id => database.findKey(id) };
+ * AgentSecurityModule.forRoot({ auth: { apiKeys: { store, secret } } });
+ */
 export interface ApiKeyStore {
   /**
    * Returns the record of a key ID. Key IDs are public, so an unknown ID need not take as long as a known one.

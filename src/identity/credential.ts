@@ -1,7 +1,11 @@
 /* The interface of verifiers of API keys and tokens. */
 import type { Agent } from '../common/agent.js';
 
-/** The part of a request that a verifier may read. */
+/**
+ * The part of a request that a credential verifier may read. Proofs of possession (DPoP) are bound to it.
+ * @example
+ * const request: CredentialRequest = { method: 'GET', url: 'https://api.example.com/reports', headers: {} };
+ */
 export interface CredentialRequest {
   readonly method: string;
   /** As the client sent it: `https://api.example.com/tools`, without query and fragment. */
@@ -9,13 +13,28 @@ export interface CredentialRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** Why a credential was rejected. Clients get `invalid_token` for each reason; `expired` adds the header `X-Token-Expired`. */
+/**
+ * Why a credential was rejected. Clients get `invalid_token` for each reason; `expired` adds the header `X-Token-Expired`.
+ * @example
+ * const reason: RejectedCredential = 'expired';
+ */
 export type RejectedCredential =
   'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
 
+/**
+ * The result of a verification: the agent of a valid credential, or the reason of its rejection.
+ * @example
+ * const result: Verification = await apiKeys.verify(text);
+ * return result.verified ? result.agent.id : result.reason;
+ */
 export type Verification =
   VerifiedCredential | { readonly verified: false; readonly reason: RejectedCredential };
 
+/**
+ * A credential that was valid when it was verified, and a way to verify it again.
+ * @example
+ * const isStillValid = async (credential: VerifiedCredential) => (await credential.recheck()).verified;
+ */
 export interface VerifiedCredential {
   readonly verified: true;
   readonly agent: Agent;
@@ -30,6 +49,12 @@ export interface VerifiedCredential {
   recheck(): Verification | Promise<Verification>;
 }
 
+/**
+ * Verifies one kind of credential, such as API keys (`ApiKeyVerifier`).
+ * @example
+ * const verifier: CredentialVerifier = app.get(ApiKeyVerifier);
+ * const { verified } = await verifier.verify(text, { method: 'GET', url, headers: {} });
+ */
 export interface CredentialVerifier {
   /** Rejects only if the credential cannot be verified at the moment, which is answered with 503; never because of what a client sent. */
   verify(credential: string, request: CredentialRequest): Promise<Verification>;

@@ -27,7 +27,11 @@ export interface Charge {
   inSharedRow?: boolean;
 }
 
-/** The state of a policy after a decision. */
+/**
+ * The state of a policy after a decision, as a `QuotaStore` returns it.
+ * @example
+ * const state: PolicyState = { policy, remaining: 4, resetMs: 60_000, violated: false };
+ */
 export interface PolicyState {
   readonly policy: Policy;
   /** Units left, 0 or more. */
@@ -41,6 +45,11 @@ export interface PolicyState {
 /** Whether a policy denies the request. In shadow mode it never does. */
 export const denies = ({ violated, policy }: PolicyState): boolean => violated && !policy.shadow;
 
+/**
+ * A decision over all policies of a request, as a `QuotaStore` returns it.
+ * @example
+ * const decision: QuotaDecision = { granted: true, policyStates: [{ policy, remaining: 4, resetMs: 60_000, violated: false }] };
+ */
 export interface QuotaDecision {
   /** Whether no policy denies the request. */
   readonly granted: boolean;

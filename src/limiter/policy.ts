@@ -4,14 +4,21 @@ import { UNIT_MS } from '../common/time-units.js';
 export const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'concurrency'] as const;
 export type AlgorithmName = (typeof ALGORITHMS)[number];
 
+/**
+ * A policy: how many units per window, counted by which algorithm, under which name. A `QuotaStore` receives it in each charge.
+ * @example
+ * const windowStartMs = (policy: Policy, nowMs: number) => nowMs - (nowMs % policy.windowMs);
+ */
 export interface Policy {
   /** The name that clients see; `10-per-second` if the user gave none. */
   readonly name: string;
   /** Whether the user gave the name: `@SkipThrottle({ name: true })` and `@Throttle({ name: … })` match named policies only. */
   readonly named: boolean;
+  /** Units per window; for `'concurrency'`, the most leases at a time. */
   readonly limit: number;
+  /** The window in milliseconds; for `'concurrency'`, the lifetime of a lease. */
   readonly windowMs: number;
-  /** How long a client that exceeds the limit is denied, if not until the window has room again. */
+  /** How many milliseconds a client that exceeds the limit is denied, if not until the window has room again. */
   readonly blockMs: number | undefined;
   /** The algorithm that counts. */
   readonly rule: AlgorithmName;

@@ -5,6 +5,12 @@ import type { QuotaTable } from './table/quota-table.js';
 
 /** What happens to a request while the shared store fails. */
 export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
+/**
+ * What happens to requests while the shared store fails: `'local'` counts in this process, `'allow'` grants them, `'deny'` denies them
+ * with 503.
+ * @example
+ * const onStoreError: StoreErrorPolicy = 'local';
+ */
 export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];
 
 /** Decides quotas by the counts of the app: those of the shared store if there is one, else those of this process. */

@@ -16,6 +16,11 @@ import { PROTOCOL_VERSIONS } from './check-protocol.js';
 import { readMcpPaths } from './mcp-path.js';
 import { type NameSet, readToolPatterns } from '../tools/name-pattern.js';
 
+/**
+ * Protects the endpoints of MCP servers (Streamable HTTP).
+ * @example
+ * AgentSecurityModule.forRoot({ mcp: { path: '/mcp', origins: ['https://app.example.com'], publicTools: ['read_*'] } })
+ */
 export interface McpOptions {
   /**
    * The paths of the MCP endpoints, on a route or on the raw adapter. A path covers itself, the same path under the app's global prefix

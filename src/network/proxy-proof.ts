@@ -9,7 +9,7 @@ import { readStringList, receivedError } from '../common/read-options.js';
 /**
  * The proof of a proxy, in `mcp.proxyProof`.
  * @example
- * mcp: { path: '/mcp', proxyProof: { secrets: [process.env.PROXY_SECRET] } }
+ * mcp: { path: '/mcp', proxyProof: { secrets: [secret] } }
  */
 export interface ProxyProofOptions {
   /** The secrets of the proxies, at least 32 characters each. List two while one replaces the other. */

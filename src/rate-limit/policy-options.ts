@@ -10,6 +10,8 @@ import type { AlgorithmName } from '../limiter/policy.js';
  * - `'global'`: one quota for all clients
  * - a function of the request that returns the key; an empty text stands for the address. Read it from verified data only: if it comes from
  *   an unverified header, a client gets a new quota with every new value.
+ * @example
+ * const key: RateLimitKey = request => sessions.userIdOf(request.headers.cookie);
  */
 export type RateLimitKey =
   | 'client'
@@ -20,13 +22,19 @@ export type RateLimitKey =
       context: ExecutionContext,
     ) => string | undefined | Promise<string | undefined>);
 
-/** Units that a request costs: a whole number from 0, or a function of the request. */
+/**
+ * Units that a request costs: a whole number from 0, or a function of the request.
+ * @example
+ * const cost: RateLimitCost = request => Math.ceil(Number(request.headers['content-length'] ?? 0) / 1024);
+ */
 export type RateLimitCost =
   number | ((request: PlatformRequest, context: ExecutionContext) => number | Promise<number>);
 
 /**
  * A dynamic limit: returns the limit (`'100/hour'`) of a partition key. It is called again when its result is `limitTtlMs` old; while it
  * fails, the last result stays in force.
+ * @example
+ * const limit: RateLimitResolver = async partitionKey => (await plans.of(partitionKey)).limit;
  */
 export type RateLimitResolver = (
   partitionKey: string,
@@ -34,6 +42,11 @@ export type RateLimitResolver = (
   context: ExecutionContext,
 ) => string | Promise<string>;
 
+/**
+ * The options of one limit, for what a limit string cannot say.
+ * @example
+ * const limit: RateLimitPolicyOptions = { limit: '100000/day', unit: 'tokens', cost: () => 1_000, alertAt: [0.8] };
+ */
 export interface RateLimitPolicyOptions {
   /**
    * `'5/minute'`; several joined by `,` `;` or `|`. With the algorithm `'concurrency'`, the number of concurrent requests: `5`, or
@@ -76,4 +89,9 @@ export interface RateLimitPolicyOptions {
   limitTtlMs?: number;
 }
 
+/**
+ * One limit: a limit string (`'100/minute'`), or the options of a policy.
+ * @example
+ * const limits: RateLimitInput[] = ['10/second', { limit: '1000/hour', name: 'hourly' }];
+ */
 export type RateLimitInput = string | RateLimitPolicyOptions;

@@ -14,6 +14,11 @@ import { QuotaTable } from '../limiter/table/quota-table.js';
 
 type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
+/**
+ * The options of `QuotaThrottlerStorage`.
+ * @example
+ * const options: QuotaThrottlerStorageOptions = { store: await createRedisStore(url), maxClients: 50_000 };
+ */
 export interface QuotaThrottlerStorageOptions {
   /** A store that several processes share. While it fails, each process counts by itself. @default none */
   readonly store?: QuotaStore;

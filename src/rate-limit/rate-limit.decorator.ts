@@ -10,16 +10,22 @@ type Decorator = ClassDecorator & MethodDecorator;
  * answer is 429 with `Retry-After`.
  * @throws AgentSecurityConfigError for an invalid limit, when the class is defined
  * @example
- * @RateLimit('5/minute')
- * @RateLimit('10/second', '100/minute')
- * @RateLimit({ limit: '5/minute', name, key, cost, algorithm })
+ * @Post('orders')
+ * @RateLimit('10/second', { limit: '100/hour', name: 'orders', key: 'address', algorithm: 'token-bucket' })
+ * create() {}
  */
 export function RateLimit(...limits: RateLimitInput[]): Decorator {
   const rules: readonly AnyRule[] = resolveRules('@RateLimit()', limits);
   return SetMetadata(RATE_LIMIT_KEY, rules);
 }
 
-/** Removes all limits but `flood` from a controller or a handler. A handler's `@RateLimit()` wins over its class's `@SkipRateLimit()`. */
+/**
+ * Removes all limits but `flood` from a controller or a handler. A handler's `@RateLimit()` wins over its class's `@SkipRateLimit()`.
+ * @example
+ * @Get('healthz')
+ * @SkipRateLimit()
+ * health() {}
+ */
 export function SkipRateLimit(): Decorator {
   return SetMetadata(SKIP_RATE_LIMIT_KEY, true);
 }

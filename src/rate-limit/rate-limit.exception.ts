@@ -4,7 +4,12 @@ import { withoutStack } from '../common/without-stack.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import { quotaProblem } from '../limiter/quota-headers.js';
 
-/** The client is over a limit. It is a ThrottlerException, so that filters written for @nestjs/throttler catch it. */
+/**
+ * The client is over a limit: 429 `rate_limited`. It is a ThrottlerException, so that filters written for @nestjs/throttler catch it.
+ * @example
+ * @Catch(RateLimitException)
+ * export class LimitFilter extends BaseExceptionFilter {}
+ */
 export class RateLimitException extends ThrottlerException {
   readonly [PROBLEM]: ProblemFields;
 

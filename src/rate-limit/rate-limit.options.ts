@@ -30,6 +30,11 @@ import type { RateLimitInput, RateLimitKey } from './policy-options.js';
 
 export type { StoreErrorPolicy };
 
+/**
+ * The limits of the app, and where they are counted.
+ * @example
+ * AgentSecurityModule.forRoot({ rateLimit: { limits: ['10/second', '1000/hour'], key: 'client', onStoreError: 'local' } })
+ */
 export interface RateLimitOptions {
   /**
    * One quota per client over all routes. A route's `@RateLimit()` replaces it there. `false` leaves only `flood`. A limit of 0 or above

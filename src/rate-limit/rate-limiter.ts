@@ -26,14 +26,23 @@ import {
   RESERVATION_LIFETIME_MS,
 } from './reservation.js';
 
-/** A limit string, or the options of a policy that do not depend on a request. */
+/**
+ * A limit string, or the options of a policy that do not depend on a request.
+ * @example
+ * const policy: RateLimiterPolicy = { limit: '100/hour', algorithm: 'token-bucket', burst: 20 };
+ */
 export type RateLimiterPolicy =
   | string
   | (Pick<RateLimitPolicyOptions, 'name' | 'algorithm' | 'burst' | 'unit' | 'shadow' | 'alertAt'> & {
       limit: string | number;
     });
 
-/** The state of a key under a policy. */
+/**
+ * The state of a key under a policy, as `RateLimiter.peek()` and `settle()` return it. Durations are milliseconds.
+ * @example
+ * const { granted, limits }: RateLimitResult = await limiter.peek('5/minute', key);
+ * const remaining = limits[0]?.remaining;
+ */
 export interface RateLimitResult {
   readonly granted: boolean;
   /** One entry for each limit of the policy, in its order. Empty while the shared store fails and `onStoreError` is not `'local'`. */
@@ -49,6 +58,11 @@ export interface RateLimitResult {
   readonly retryAfterSeconds: number | undefined;
 }
 
+/**
+ * What `RateLimiter.consume()` returns.
+ * @example
+ * const { granted, reservation }: ConsumeResult = await limiter.consume('5/minute', key);
+ */
 export interface ConsumeResult extends RateLimitResult {
   /** For `settle()`; `undefined` if it was denied. */
   readonly reservation: RateLimitReservation | undefined;

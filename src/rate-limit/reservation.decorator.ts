@@ -7,7 +7,7 @@ import { findReservation, type RateLimitReservation } from './reservation.js';
  * A route with several names one by its policy's name or its unit. `undefined` if no such limit applies.
  * @example
  * complete(@Reserved() reservation: RateLimitReservation) {}
- * complete(@Reserved('tokens') reservation: RateLimitReservation) {}
+ * completeTokens(@Reserved('tokens') reservation: RateLimitReservation) {}
  */
 export const Reserved = createParamDecorator(
   (limit: string | undefined, context: ExecutionContext): RateLimitReservation | undefined => {

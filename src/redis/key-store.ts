@@ -12,6 +12,11 @@ import { checkRedisUrl } from '../common/redis-url.js';
 import { within } from '../common/within.js';
 import { logLine } from '../common/log-text.js';
 
+/**
+ * The options of `RedisKeyStore`. Durations are milliseconds.
+ * @example
+ * const options: RedisKeyStoreOptions = { client: new Redis(url), refreshMs: 5_000, maxStaleMs: 120_000 };
+ */
 export interface RedisKeyStoreOptions {
   client: RedisClient;
   /** The Redis key that holds all API keys. @default 'agent-security:keys' */
@@ -41,7 +46,13 @@ return 1`;
 const NO_VERSION = '';
 const NAME = 'RedisKeyStore';
 
-/** @throws AgentSecurityConfigError for a wrong option */
+/**
+ * Keeps API keys in Redis or Valkey, for several processes. `npx nestjs-agent-security keys` changes them there.
+ * @throws AgentSecurityConfigError for a wrong option
+ * @example
+ * const store = new RedisKeyStore({ client: new Redis(url), key: 'shop:keys' });
+ * AgentSecurityModule.forRoot({ auth: { apiKeys: { store, secret } } });
+ */
 export class RedisKeyStore extends KeyBookStore {
   readonly #run: ScriptRunner;
   readonly #key: string;
@@ -137,7 +148,11 @@ function inTime<T>(answer: Promise<T>): Promise<T> {
   return within(answer, COMMAND_MS, 'Redis does not answer');
 }
 
-/** A key store with a connection of its own, which opens and closes with the app. */
+/**
+ * A key store with a connection of its own, which opens and closes with the app. `createRedisKeyStore()` creates it.
+ * @example
+ * const store: ConnectedRedisKeyStore = await createRedisKeyStore(url);
+ */
 export class ConnectedRedisKeyStore extends RedisKeyStore {
   readonly #opened: OpenedClient;
 

@@ -6,7 +6,12 @@ import { RedisQuotaStore, type RedisQuotaStoreOptions } from './redis-store.js';
 /** How long the start-up waits for a Redis that does not answer. */
 const START_MS = 1_000;
 
-/** A store with a connection of its own. As a provider of an app it connects and closes with the app. */
+/**
+ * A store of counts with a connection of its own. `createRedisStore()` creates it. As a provider of an app it connects and closes with
+ * the app.
+ * @example
+ * const store: ConnectedRedisStore = await createRedisStore(url);
+ */
 export class ConnectedRedisStore extends RedisQuotaStore {
   readonly #opened: OpenedClient;
 

@@ -3,6 +3,11 @@ import { receivedError } from '../common/read-options.js';
 import { readClient, type RedisClient } from './redis-client.js';
 import { RedisQuotas } from './redis-quotas.js';
 
+/**
+ * The options of `RedisQuotaStore`.
+ * @example
+ * const options: RedisQuotaStoreOptions = { client: new Redis(url), prefix: 'shop:', deadlineMs: 50 };
+ */
 export interface RedisQuotaStoreOptions {
   /**
    * A client of ioredis (`Redis`, `Cluster`) or of node-redis (`createClient`, `createCluster`). It stays yours: you connect and close

@@ -13,9 +13,17 @@ import {
   UnusableKeyError,
 } from './token-key.js';
 
-/** A private key: a JWK, PEM text or a KeyObject. */
+/**
+ * A private key: a JWK, PEM text or a KeyObject.
+ * @example
+ * const key: SigningKeyInput = await readFile('signing-key.pem', 'utf8');
+ */
 export type SigningKeyInput = string | KeyObject | Jwk;
-/** A key, several keys, or a JWK set. */
+/**
+ * The keys that sign tokens: a key, several keys, or a JWK set.
+ * @example
+ * const keys: SigningKeySet = [newKey, oldKey];
+ */
 export type SigningKeySet = SigningKeyInput | readonly SigningKeyInput[] | { readonly keys: readonly Jwk[] };
 
 export interface SigningKey extends TokenKey {

@@ -2,10 +2,24 @@
 import type { Agent } from '../common/agent.js';
 import { isAgentId } from '../identity/names.js';
 
+/**
+ * The claims of a token, whose signature, issuer, audience and times were verified.
+ * @example
+ * const agent = (claims: TokenClaims) => ({ id: String(claims.client_id), tenant: String(claims.org_id) });
+ */
 export type TokenClaims = Readonly<Record<string, unknown>>;
+/**
+ * The fields of an agent that `auth.tokens.agent` returns.
+ * @example
+ * const fields: AgentFields = { id: 'reporting', scopes: ['reports:read'] };
+ */
 export type AgentFields = Pick<Agent, 'id'> & Partial<Pick<Agent, 'scopes' | 'tier' | 'tenant' | 'tools'>>;
 
-/** The names of the claims that describe the agent. */
+/**
+ * The names of the claims that describe the agent.
+ * @example
+ * const claims: Partial<ClaimNames> = { id: 'client_id', tenant: 'org_id' };
+ */
 export interface ClaimNames {
   readonly id: string;
   readonly scopes: string;

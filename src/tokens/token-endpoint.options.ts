@@ -24,7 +24,13 @@ import { UnusableKeyError } from './token-key.js';
 import { keyError } from './token-keys.options.js';
 import { type DpopOptions, resolveDpop } from './tokens.options.js';
 
-/** An endpoint that issues tokens for API keys: OAuth 2.0 client credentials. */
+/**
+ * An endpoint that issues tokens for API keys: OAuth 2.0 client credentials.
+ * @example
+ * AgentSecurityModule.forRoot({
+ *   auth: { tokenEndpoint: { issuer: 'https://api.example.com', signingKeys: { file: 'signing-key.pem' } } },
+ * })
+ */
 export interface TokenEndpointOptions {
   /**
    * The issuer identifier, such as `https://api.example.com`: https without a query or fragment, or http on a loopback name.

@@ -16,9 +16,17 @@ import {
   UnusableKeyError,
 } from './token-key.js';
 
-/** A public key: a JWK, PEM text or a KeyObject. */
+/**
+ * A public key: a JWK, PEM text or a KeyObject.
+ * @example
+ * const keys: PublicKeyInput = await readFile('issuer.pem', 'utf8');
+ */
 export type PublicKeyInput = string | KeyObject | Jwk;
-/** A shared secret: text, bytes, a KeyObject or a JWK of type `oct`. */
+/**
+ * A shared secret: text, bytes, a KeyObject or a JWK of type `oct`.
+ * @example
+ * const secrets: SecretInput[] = [Buffer.from(newSecret, 'base64'), Buffer.from(oldSecret, 'base64')];
+ */
 export type SecretInput = string | Uint8Array | KeyObject | Jwk;
 
 export interface ResolvedTokenKeys {

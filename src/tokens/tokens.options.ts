@@ -22,7 +22,11 @@ import {
   type SecretInput,
 } from './token-keys.options.js';
 
-/** DPoP: proofs of possession (RFC 9449). */
+/**
+ * DPoP: proofs of possession (RFC 9449).
+ * @example
+ * const dpop: DpopOptions = { required: true, maxAge: '30 seconds' };
+ */
 export interface DpopOptions {
   /** Whether tokens that are not bound to a key are rejected. @default false */
   required?: boolean;
@@ -32,7 +36,16 @@ export interface DpopOptions {
   maxAge?: string;
 }
 
-/** Access tokens of another issuer: which are valid, and how the agent is read from them. */
+/**
+ * Access tokens of another issuer: which are valid, and how the agent is read from them.
+ * @example
+ * const tokens: TokensOptions = {
+ *   issuer: 'https://login.example.com',
+ *   audience: 'https://api.example.com',
+ *   algorithms: ['ES256'],
+ *   jwksUri: 'https://login.example.com/.well-known/jwks.json',
+ * };
+ */
 export interface TokensOptions {
   /** The exact `iss` of the tokens. */
   issuer: string;

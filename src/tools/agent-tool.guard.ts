@@ -10,6 +10,8 @@ import { ToolRoutes } from './tool-routes.js';
 /**
  * Authorizes calls of handlers that are tools and consumes their quota, after identity, limits and scopes. `@AgentTool()` binds it. It is a
  * guard so that an interceptor of the app, such as a cache, cannot answer before it.
+ * @example
+ * class MyToolGuard extends AgentToolGuard {} // extras of forRoot(): { provide: AgentToolGuard, useClass: MyToolGuard }
  */
 @Injectable()
 export class AgentToolGuard implements CanActivate {

@@ -2,7 +2,11 @@ import type { Agent } from '../common/agent.js';
 import type { Rejection } from '../common/rejection.js';
 import type { Tool } from './tool.js';
 
-/** A call of a tool, whatever its transport. */
+/**
+ * A call of a tool, whatever its transport.
+ * @example
+ * const call: ToolCall = { tool: 'delete_user', agent, address: '192.0.2.1' };
+ */
 export interface ToolCall {
   readonly tool: string;
   /** The verified agent; `undefined` without a credential. */
@@ -12,9 +16,20 @@ export interface ToolCall {
   readonly requestId?: string | undefined;
 }
 
+/**
+ * Why a call of a tool was rejected.
+ * @example
+ * const reason: ToolRejection = 'scope-missing';
+ */
 export type ToolRejection =
   'agent-required' | 'not-listed' | 'scope-missing' | 'over-limit' | 'store-failing';
 
+/**
+ * The decision on a call of a tool, with the response to a denied one.
+ * @example
+ * const decision: ToolDecision = await toolPolicy.authorize(call);
+ * if (!decision.allowed) return decision.problem;
+ */
 export type ToolDecision =
   | {
       readonly allowed: true;

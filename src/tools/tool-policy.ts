@@ -16,6 +16,12 @@ import type { ResolvedTools } from './tools.options.js';
 
 type AccessRejection = Extract<ToolRejection, 'agent-required' | 'not-listed' | 'scope-missing'>;
 
+/**
+ * Authorizes calls of tools and consumes their quotas. Inject it for calls that are not HTTP requests, such as those of an MCP server.
+ * @example
+ * const decision = await toolPolicy.authorize({ tool: 'delete_user', agent, address });
+ * if (!decision.allowed) return decision.problem;
+ */
 export class ToolPolicy {
   readonly #tools = new Map<string, Tool>();
   readonly #events: ToolEvents;

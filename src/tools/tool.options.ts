@@ -8,10 +8,19 @@ import { isDynamic, limitTypeError, resolveRules } from '../rate-limit/limit-rul
 import { readToolName } from './name-pattern.js';
 import type { Tool, ToolAlert } from './tool.js';
 
-/** A limit string, or one with an algorithm. */
+/**
+ * A limit string, or one with an algorithm.
+ * @example
+ * const limit: ToolLimit = { limit: '100/hour', algorithm: 'token-bucket', burst: 10 };
+ */
 export type ToolLimit =
   string | { limit: string; algorithm?: Exclude<AlgorithmName, 'concurrency'>; burst?: number };
 
+/**
+ * What a tool requires, and what its audit records show.
+ * @example
+ * const options: AgentToolOptions = { limit: '100/hour', scopes: ['users:delete'], impact: 'high', redact: ['email'] };
+ */
 export interface AgentToolOptions {
   /** How often one agent may call the tool, in addition to the limits of the module and the route. Calls over it get 429. @default none */
   limit?: ToolLimit | readonly ToolLimit[];

@@ -2,7 +2,11 @@
 import type { Impact } from '../common/impact.js';
 import type { Policy } from '../limiter/policy.js';
 
-/** Emits an event once a window: when this many calls were counted under a policy of the tool. */
+/**
+ * Emits an event once a window: when this many calls were counted under a policy of the tool.
+ * @example
+ * const calls = (tool: Tool) => tool.alerts.map((alert: ToolAlert) => `${alert.policy.text}: ${alert.calls}`);
+ */
 export interface ToolAlert {
   readonly policy: Policy;
   readonly calls: number;
@@ -10,6 +14,11 @@ export interface ToolAlert {
   readonly threshold: number;
 }
 
+/**
+ * A tool as it is declared by `@AgentTool()` or `tools.policies`.
+ * @example
+ * const { impact, scopes }: Tool = toolPolicy.toolOf('delete_user');
+ */
 export interface Tool {
   readonly name: string;
   readonly policies: readonly Policy[];

@@ -11,6 +11,11 @@ import {
 import type { Tool } from './tool.js';
 import { type AgentToolOptions, resolveToolOptions } from './tool.options.js';
 
+/**
+ * Which agents may call which tools.
+ * @example
+ * AgentSecurityModule.forRoot({ tools: { allow: { 'reporting-*': ['read_*', 'export_csv'] }, requireAgent: true } })
+ */
 export interface ToolsOptions {
   /**
    * Which tools an agent may call, by its ID or a pattern of IDs: `{ 'reporting-*': ['read_*', 'export_csv'] }`. The exact ID takes

@@ -2,7 +2,11 @@
 import type { QuotaDecision } from '../consume.js';
 import type { Policy } from '../policy.js';
 
-/** What a request consumes of a shared quota. */
+/**
+ * What a request consumes of a shared quota, under one key.
+ * @example
+ * const units = (charges: readonly StoredCharge[]) => charges.map(({ key, cost }) => `${key}: ${cost}`);
+ */
 export interface StoredCharge {
   /** Identifies the quota: no other scope or partition has this key. The same in every process. */
   readonly key: string;
@@ -17,7 +21,13 @@ export interface StoredCharge {
   readonly cost: number;
 }
 
-/** A store that decides on all policies of a request together. */
+/**
+ * A store of counts that several processes share. It decides on all policies of a request together. Implement it for a database other than
+ * Redis; `RedisQuotaStore` is the one for Redis.
+ * @example
+ * const store: QuotaStore = { deadlineMs: 50, consume: charges => database.consume(charges) };
+ * AgentSecurityModule.forRoot({ rateLimit: { store } });
+ */
 export interface QuotaStore {
   /** Milliseconds that a request waits for this store, 100 at most. @default 100 */
   readonly deadlineMs?: number;
