@@ -407,7 +407,9 @@ const PROBLEMS = ERRORS.split('## Problem codes')[1]!.split('## Configuration co
 const FROM_STATUS = Object.values(HttpStatus)
   .filter((status): status is HttpStatus => typeof status === 'number' && status >= 400)
   .map(status => (status === HttpStatus.INTERNAL_SERVER_ERROR ? 'internal_error' : codeOf(status)));
-const IN_SOURCE = all(SOURCES.map(({ text }) => text).join('\n'), /(?:code: |\? |: )'([a-z]+(?:_[a-z]+)+)'/g);
+/** Without docstrings, whose examples name tools such as `delete_user`. */
+const CODE = SOURCES.map(({ text }) => text.replace(/\/\*\*[^]*?\*\//g, '')).join('\n');
+const IN_SOURCE = all(CODE, /(?:code: |\? |: )'([a-z]+(?:_[a-z]+)+)'/g);
 
 test('the problem codes are found', () => {
   expect(IN_SOURCE).toEqual(
