@@ -26,7 +26,8 @@ export class Concurrency implements Algorithm {
     const period = this.#periodOf(nowMs);
     const passed = (period - u32[at]!) >>> 0;
     if (passed > 0) {
-      for (let step = 1; step <= Math.min(passed, COUNTS); step++) u32[this.#cellOf(at, period - step + 1)] = 0;
+      for (let step = 1; step <= Math.min(passed, COUNTS); step++)
+        u32[this.#cellOf(at, period - step + 1)] = 0;
       u32[at] = period;
     }
     return this.limit - this.#held(u32, at);
