@@ -4,6 +4,7 @@ import { ConfigService } from '@nestjs/config';
 import { type AgentSecurityOptions } from './agent-security.options.js';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
 import { CLOCK, systemClock } from './common/clock.js';
+import { AgentSecurityConfigError } from './common/config-error.js';
 import { EDGE_CHECKS } from './common/edge-check.js';
 import { EDGE_STAGES } from './common/edge-stage.js';
 import { type Closable, type Feature, type GuardEntry, RESOLVED_OPTIONS } from './common/feature.js';
@@ -58,14 +59,28 @@ export const PROVIDERS: readonly Provider[] = [
       { typeBase }: ResolvedErrors,
       ...found: (CanActivate | undefined)[]
     ): readonly CanActivate[] =>
-      guards.flatMap(({ isOn, guardsMessages }, index) => {
+      guards.flatMap(({ token, isOn, guardsMessages }, index) => {
+        if (isOn?.(options) === false) return [];
         const guard = found[index];
-        if (guard === undefined || isOn?.(options) === false) return [];
+        if (typeof guard?.canActivate !== 'function') {
+          // A class always has a guard, which users can replace; only a token of the module's own may have none.
+          if (typeof token === 'function') throw noGuardError(token.name);
+          return [];
+        }
         return guardsMessages === true ? new MessageGuard(guard, typeBase) : guard;
       }),
     inject: [RESOLVED_OPTIONS, RESOLVED_ERRORS, ...guards.map(({ token }) => token)],
   },
 ];
+
+/** Nest ignores a guard without `canActivate()`, so its routes would be open. */
+const noGuardError = (name: string): AgentSecurityConfigError =>
+  new AgentSecurityConfigError(
+    'ASEC_OPTION_TYPE',
+    name,
+    'is provided without a canActivate() function, so nothing would be checked',
+    'Provide a guard, or switch its feature off in the options.',
+  );
 
 export const EXPORTS: readonly InjectionToken[] = [
   SecurityEvents,

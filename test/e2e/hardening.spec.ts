@@ -4,8 +4,10 @@ import { Body, Controller, Get, Injectable, type OnModuleInit, Post } from '@nes
 import { HttpAdapterHost } from '@nestjs/core';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { AuthGuard, HostGuard, RateLimitGuard, ScopesGuard, TimeoutGuard } from '../../src/index.js';
 import { exchange } from '../support/http.js';
-import { PLATFORMS } from '../support/platforms.js';
+import { SECRET, TestKeys } from '../support/keys.js';
+import { PLATFORMS, PLATFORMS_AND_MODES } from '../support/platforms.js';
 import { start } from '../support/start.js';
 
 let handled: string[] = [];
@@ -225,5 +227,34 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect(entry!.message).toMatch(/^\[[0-9a-f-]{36}\] first\\u000asecond \\u001b\[2J\\u2028$/);
     // eslint-disable-next-line no-control-regex
     expect(entry!.text).not.toMatch(/\u001b|\u2028|\nsecond/);
+  });
+});
+
+describe.each(PLATFORMS_AND_MODES)('a guard without canActivate() on %s', (_title, platform) => {
+  const auth = { apiKeys: { store: new TestKeys().store, secret: SECRET } };
+
+  it.each([
+    ['AuthGuard', undefined],
+    ['AuthGuard', null],
+    ['ScopesGuard', undefined],
+    ['RateLimitGuard', {}],
+    ['HostGuard', undefined],
+    ['TimeoutGuard', undefined],
+  ])('in place of %s (%j) stops the start-up', async (name, useValue) => {
+    const provide = { AuthGuard, ScopesGuard, RateLimitGuard, HostGuard, TimeoutGuard }[name]!;
+    const starting = start(platform, {
+      controllers: [TargetController],
+      options: { auth, timeout: '1s' },
+      extras: { providers: [{ provide, useValue }] },
+    });
+    await expect(starting).rejects.toMatchObject({ code: 'ASEC_OPTION_TYPE', option: name });
+  });
+
+  it('changes nothing where the feature is off', async () => {
+    const { send } = await start(platform, {
+      controllers: [TargetController],
+      extras: { providers: [{ provide: AuthGuard, useValue: undefined }] },
+    });
+    expect((await send('/')).status).toBe(200);
   });
 });
