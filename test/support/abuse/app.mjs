@@ -115,6 +115,7 @@ const sink = {
         finished: 0,
         rejected: 0,
         outcome: undefined,
+        tool: record.tool,
       };
       if (record.event === 'started') seen.started++;
       else if (record.event === 'finished') {
@@ -170,10 +171,14 @@ function disagreements() {
     if (count !== 1 || started !== 1 || finished !== 1 || rejected !== 0)
       found.push(`${id}: ran ${count} times, ${started} started, ${finished} finished, ${rejected} rejected`);
   }
-  for (const [id, { started, finished, rejected }] of records) {
+  for (const [id, { started, finished, rejected, outcome, tool }] of records) {
+    if (runs.has(id)) continue;
     // A call that never ran is rejected, once, whether or not its start was recorded.
-    if (!runs.has(id) && (finished > 0 || rejected !== 1))
-      found.push(`${id}: never ran, ${started} started, ${finished} finished, ${rejected} rejected`);
+    const isRejected = finished === 0 && rejected === 1;
+    // Over MCP, the module does not see whether the endpoint still ran a call whose client left after the start was recorded.
+    const mayHaveRun = tool === 'danger_over_mcp' && outcome === 'aborted' && started === 1 && finished === 1;
+    if (!isRejected && !(mayHaveRun && rejected === 0))
+      found.push(`${id}: ${tool} never ran, ${started} started, ${finished} finished, ${rejected} rejected`);
   }
   runs.clear();
   records.clear();
