@@ -1,6 +1,6 @@
 /* The responses to requests without a valid credential or the required scopes (RFC 6750 section 3, RFC 9728 section 5.1). */
 import type { ProblemFields } from '../common/problem.js';
-import type { Rejection } from '../common/rejection.js';
+import { type Rejection, temporarilyUnavailable } from '../common/rejection.js';
 import { bearerChallenge, type ChallengeParameter } from '../identity/challenge.js';
 
 export interface ChallengeSettings {
@@ -102,13 +102,7 @@ export const CREDENTIAL_IN_URL_PROBLEM: ProblemFields = {
 };
 
 /** The key store, or the keys of a token issuer, are unavailable. */
-export const IDENTITY_UNAVAILABLE: Rejection = {
-  problem: {
-    status: 503,
-    code: 'identity_unavailable',
-    type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
-    detail: 'Credentials cannot be verified at the moment.',
-    members: { retryable: true, retry_after_seconds: 1 },
-  },
-  headers: ['Retry-After', '1'],
-};
+export const IDENTITY_UNAVAILABLE = temporarilyUnavailable({
+  code: 'identity_unavailable',
+  detail: 'Credentials cannot be verified at the moment.',
+});
