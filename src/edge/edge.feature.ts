@@ -93,6 +93,7 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
       settings: HeaderSettings,
       checks: readonly EdgeCheck[],
       stages: readonly EdgeStage[],
+      answerNow: AnswerNow,
       handshakes: HandshakeAuthenticator | undefined,
       limiter: UnguardedLimiter,
     ) =>
@@ -102,6 +103,7 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
         log: createLog(),
         checks,
         stages,
+        answerNow,
         handshakes,
         chargeFailed: options.rateLimit ? state => limiter.chargeFailed?.(state) : undefined,
       }),
@@ -111,6 +113,7 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
       HEADER_SETTINGS,
       EDGE_CHECKS,
       EDGE_STAGES,
+      ANSWER_NOW,
       HandshakeAuthenticator,
       UNGUARDED_LIMITER,
     ],

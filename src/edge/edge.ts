@@ -30,7 +30,7 @@ import { TLS_PROBLEM } from '../websockets/tls.problem.js';
 import { ClientReader } from './client-reader.js';
 import { type EdgeCheck, type EdgeFinding, PREFLIGHT } from '../common/edge-check.js';
 import type { EdgeStage } from '../common/edge-stage.js';
-import { answerOnSocket, answerPreflight, answerProblem, createAnswerNow } from './answer.js';
+import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import { closeWithConnection, hasResponseEnded } from '../common/response-end.js';
 import { EDGE_PROBLEM, EXPECTATION_PROBLEM, urlProblem } from './request-head.js';
 import { logLine } from '../common/log-text.js';
@@ -42,6 +42,7 @@ export interface EdgeParts {
   /** In the order in which they run. */
   readonly checks: readonly EdgeCheck[];
   readonly stages: readonly EdgeStage[];
+  readonly answerNow: AnswerNow;
   readonly handshakes: HandshakeAuthenticator | undefined;
   /** Charges a request that failed before `RateLimitGuard`. */
   readonly chargeFailed: ((state: RequestState) => void) | undefined;
@@ -50,13 +51,11 @@ export interface EdgeParts {
 export class Edge {
   readonly #parts: EdgeParts;
   readonly #template: HeaderTemplate;
-  readonly #answerNow: AnswerNow;
   readonly #clients: ClientReader;
 
   constructor(parts: EdgeParts) {
     this.#parts = parts;
     const { options, settings, log } = parts;
-    this.#answerNow = createAnswerNow(options.errors);
     this.#template = compileHeaderTemplate(templateParts(settings));
     this.#clients = new ClientReader(options.trustProxy, log);
   }
@@ -248,7 +247,7 @@ export class Edge {
   #limitBody(raw: IncomingMessage, response: ServerResponse, state: RequestState): void {
     const { body } = this.#parts.options;
     if (body === false) return;
-    state.body = limitBody(raw, body, problem => this.#answerNow(raw, response, problem));
+    state.body = limitBody(raw, body, problem => this.#parts.answerNow(raw, response, problem));
   }
 }
 
