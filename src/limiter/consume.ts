@@ -171,11 +171,9 @@ export function adjust(
       if ((mask & (1 << index)) === 0) continue;
       const before = table.available(index, nowMs);
       if (units > 0) table.charge(index, nowMs, units);
-      // The amount that was carried over does not show single estimates: they stay charged. Leases began anew with it.
-      else if (
-        units < 0 &&
-        (chargedMs >= movedMs || (policy.rule === 'concurrency' && chargedMs >= knownSinceMs))
-      )
+      // The amount that was carried over does not show single estimates: they stay charged. Leases began anew with it, but for
+      // those that had ended by themselves.
+      else if (units < 0 && (chargedMs >= movedMs || isHeld(policy, chargedMs, knownSinceMs, nowMs)))
         table.refund(index, nowMs, -units, Math.max(chargedMs, movedMs));
       const remaining = Math.max(0, units === 0 ? before : table.available(index, nowMs));
       policyStates.push({ policy, remaining, resetMs: table.resetMs(index, nowMs), violated: false });
@@ -183,6 +181,10 @@ export function adjust(
   }
   return { granted: true, policyStates };
 }
+
+/** Whether it is a lease that is held now: it was carried over with the client's limit, and has not ended by itself. */
+const isHeld = (policy: Policy, chargedMs: number, knownSinceMs: number, nowMs: number): boolean =>
+  policy.rule === 'concurrency' && chargedMs >= knownSinceMs && nowMs - chargedMs < policy.windowMs;
 
 /** Where a charge counts now: in the table of the client's current limit, if that has a policy to count it. */
 function placeOf({ table, mask, locate, inSharedRow }: Omit<Charge, 'cost'>): Location & { mask: number } {

@@ -193,6 +193,16 @@ describe('counts under a limit that changes', () => {
     expect(await left('3/12 seconds')).toEqual([3]);
   });
 
+  it('a lease that ended by itself gives nothing back after a change', async () => {
+    const { take, left, clock } = setUp({ algorithm: 'concurrency' });
+    const { settle } = await take('14/minute');
+    clock.advance(65_000);
+    await take('14/minute');
+    expect(await left('14/60 seconds')).toEqual([13]);
+    settle(-1);
+    expect(await left('14/60 seconds')).toEqual([13]);
+  });
+
   it.each(['sliding-window', 'fixed-window'] as const)(
     '%s: what was used leaves when it would have, however often the limit changes',
     async algorithm => {
