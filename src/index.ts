@@ -40,7 +40,7 @@ export {
 } from './auth/key-book.js';
 export { KeyBookStore } from './auth/key-book-store.js';
 export { KeyDigests } from './auth/key-digest.js';
-export { type Rejection } from './common/rejection.js';
+export { type Rejection } from './common/problem.js';
 export { ScopesGuard } from './auth/scopes.guard.js';
 export { type AuditOptions } from './audit/audit.options.js';
 export { type AuditOutcome, type AuditRecord } from './audit/audit-record.js';
@@ -55,14 +55,14 @@ export { type Agent } from './common/agent.js';
 export { type Clock, CLOCK } from './common/clock.js';
 export { type Impact } from './common/impact.js';
 export { AgentSecurityConfigError, type ConfigErrorCode } from './common/config-error.js';
-export { type Timers, TIMERS } from './common/timers.js';
+export { type Timers, TIMERS } from './common/deadlines.js';
 export { type ProblemDetails } from './common/problem.js';
 export { type ProblemCode } from './common/problem-codes.js';
 export {
   type SecurityEvent,
   type SecurityEventMap,
   type SecurityEventType,
-} from './events/security-event.js';
+} from './events/security-events.js';
 export { SECURITY_EVENTS_CHANNEL, SecurityEvents } from './events/security-events.js';
 export { type CorsOptions } from './cors/cors.options.js';
 export { type CspReportCount, CspReports, type CspReportSummary } from './csp-reports/csp-reports.js';
@@ -81,7 +81,7 @@ export { AllowHosts } from './host/host.decorator.js';
 export { HostGuard } from './host/host.guard.js';
 export { type HostsOptions } from './host/host.options.js';
 export { type McpOptions } from './mcp/mcp.options.js';
-export { type Network } from './network/address-range.js';
+export { type Network } from './network/check-network.js';
 export { PrivateNetworkOnly } from './network/private-network.decorator.js';
 export { PrivateNetworkGuard } from './network/private-network.guard.js';
 export { type ProvenRequest, type ProxyProofOptions, signProxyRequest } from './network/proxy-proof.js';
@@ -109,7 +109,7 @@ export {
   type RateLimiterPolicy,
   type RateLimitResult,
 } from './rate-limit/rate-limiter.js';
-export { Reserved } from './rate-limit/reservation.decorator.js';
+export { Reserved } from './rate-limit/rate-limit.decorator.js';
 export { type RateLimitReservation } from './rate-limit/reservation.js';
 export { type WebSocketsOptions } from './websockets/websockets.options.js';
 export { RequestId } from './request-id/request-id.decorator.js';

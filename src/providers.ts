@@ -1,18 +1,23 @@
 /* The providers of the module: those of all features, and the lists of features.ts as injection tokens. */
 import type { CanActivate, InjectionToken, Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { type AgentSecurityOptions } from './agent-security.options.js';
+import type { AgentSecurityOptions } from './agent-security.options.js';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
 import { CLOCK, systemClock } from './common/clock.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
-import { EDGE_CHECKS } from './common/edge-check.js';
-import { EDGE_STAGES } from './common/edge-stage.js';
-import { type Closable, type Feature, type GuardEntry, RESOLVED_OPTIONS } from './common/feature.js';
-import { systemTimers, TIMERS } from './common/timers.js';
+import {
+  EDGE_CHECKS,
+  EDGE_STAGES,
+  type Closable,
+  type Feature,
+  type GuardEntry,
+  RESOLVED_OPTIONS,
+} from './common/feature.js';
+import { systemTimers, TIMERS } from './common/deadlines.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
 import { SecurityEvents } from './events/security-events.js';
 import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';
-import { ANSWER_NOW } from './http/answer-now.js';
+import { ANSWER_NOW } from './http/unread-body.js';
 import { MessageGuard } from './http/message.guard.js';
 
 /** The options of the app, before validation. */

@@ -217,7 +217,7 @@ describe('the direction of imports', () => {
     [rules[0]![0], 'common/clock.ts', "export { Logger } from '@nestjs/common';"],
     [rules[0]![0], 'common/clock.ts', "const nest = () => import('@nestjs/core');"],
     [rules[1]![0], 'host/check-host.ts', "import { HostGuard } from './host.guard.js';"],
-    [rules[1]![0], 'http/head-text.ts', "import { ProblemException } from './problem.exception.js';"],
+    [rules[1]![0], 'http/response-headers.ts', "import { ProblemException } from './problem.exception.js';"],
     [
       rules[2]![0],
       'host/host.guard.ts',

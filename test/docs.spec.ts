@@ -498,7 +498,7 @@ it.each(LINKS)('%s links to %s, which is there', (page, target) => {
 
 describe('docs/reference/events.md', () => {
   test('has a section for every event, and for no other', () => {
-    const types = all(read('src/events/security-event.ts'), /^ {2}'([a-z.-]+)': \{$/gm);
+    const types = all(read('src/events/security-events.ts'), /^ {2}'([a-z.-]+)': \{$/gm);
     expect(types).toContain('limit.threshold');
     expect(all(read('docs/reference/events.md'), /^## `([a-z.-]+)`$/gm)).toEqual(types);
   });

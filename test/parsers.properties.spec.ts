@@ -2,8 +2,7 @@
  * the length of the input alone. The inputs are drawn from the tokens that have a meaning for each parser. */
 import fc from 'fast-check';
 import { resolveTrustProxy } from '../src/client-address/client-address.options.js';
-import { parseForwarded } from '../src/client-address/forwarded.js';
-import { readClient } from '../src/client-address/read-client.js';
+import { parseForwarded, readClient } from '../src/client-address/read-client.js';
 import { type Authority, readAuthority } from '../src/common/authority.js';
 import { AgentSecurityConfigError } from '../src/common/config-error.js';
 import { requestPath } from '../src/common/http-request.js';

@@ -50,7 +50,7 @@ test('the pages of docs/reference are those that the docstrings give. If not, ru
 test('a docstring that changes makes its page differ', () => {
   const root = change(
     'changed',
-    'events/security-event.ts',
+    'events/security-events.ts',
     'export interface SecurityEventMap {',
     "$&\n  /** A planted event. */\n  'planted.event': {\n    /** Its field. */\n    readonly seed: number;\n  };",
   );

@@ -1,7 +1,7 @@
 /* The input of the audit trail, a call of a tool, and its result. */
-import type { CallEnd } from '../common/call-end.js';
+import type { CallEnd } from '../common/response-end.js';
 import type { Impact } from '../common/impact.js';
-import type { Rejection } from '../common/rejection.js';
+import type { Rejection } from '../common/problem.js';
 
 /**
  * A call as it is known before it runs.
@@ -52,3 +52,16 @@ export interface AuditedCall {
  */
 export type AuditStart =
   { readonly recorded: true; readonly call: AuditedCall } | ({ readonly recorded: false } & Rejection);
+
+/** As W3C Trace Context level 1 section 3.2.2 has it; later versions may say more behind a further dash. */
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/;
+
+/** The trace ID of a `traceparent` header; `undefined` for an invalid one, an all-zero one, or several (which Node joins by a comma). */
+export function readTraceId(header: unknown): string | undefined {
+  if (typeof header !== 'string' || header.length > 512) return undefined;
+  const match = TRACEPARENT.exec(header);
+  if (match === null) return undefined;
+  const [, version, traceId, parentId, more] = match;
+  if (version === 'ff' || (version === '00' && more !== undefined)) return undefined;
+  return /^0+$/.test(traceId!) || /^0+$/.test(parentId!) ? undefined : traceId;
+}

@@ -1,5 +1,5 @@
 /* An audit record, and the line that it is written as. */
-import type { CallOutcome } from '../common/call-end.js';
+import type { CallOutcome } from '../common/response-end.js';
 import type { Impact } from '../common/impact.js';
 import { escapeText } from '../common/log-text.js';
 

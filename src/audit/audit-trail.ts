@@ -1,17 +1,21 @@
 /* Turns calls of tools, of handlers and over MCP, into audit records and hands them to every sink. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../common/clock.js';
-import type { Log } from '../common/log.js';
-import { logLine, logText } from '../common/log-text.js';
+import { type Log, logLine, logText } from '../common/log-text.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { ResolvedAudit } from './audit.options.js';
-import type { AuditedCall, AuditEnd, AuditEntry, AuditStart } from './audit-entry.js';
+import {
+  type AuditedCall,
+  type AuditEnd,
+  type AuditEntry,
+  type AuditStart,
+  readTraceId,
+} from './audit-entry.js';
 import { type AuditOutcome, type AuditRecord, serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
 import { redact } from './redact.js';
-import { normalizeKey } from './secret-names.js';
+import { normalizeKey } from './secret-shapes.js';
 import { type SinkHealth, SinkWriter } from './sink-writer.js';
-import { readTraceId } from './traceparent.js';
 
 const UNAVAILABLE: AuditStart = {
   recorded: false,

@@ -4,7 +4,7 @@ import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { AuditTrail } from './audit-trail.js';
 import { type ResolvedAudit, resolveAudit } from './audit.options.js';
-import { openSinks } from './open-sinks.js';
+import { openSinks } from './audit-sink.js';
 
 export const AUDIT: Feature<'audit', ResolvedAudit | false> = {
   key: 'audit',

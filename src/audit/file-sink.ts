@@ -1,16 +1,15 @@
 /* Writes audit records to a file with a hash chain. A write is confirmed once the lines, and after them the head, are on the disk: a
  * confirmed line is there after `kill -9` and after power loss. */
 import { access, rename } from 'node:fs/promises';
-import { logLine } from '../common/log-text.js';
+import { logLine, type Log } from '../common/log-text.js';
 import { type AuditRecord, serializeRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
-import type { Log } from '../common/log.js';
 import { readContinuation, Sealer, sealLine } from './chain.js';
 import { brokenChain, toFileError } from './file-error.js';
 import { type ConfirmedHead, HeadFile } from './head-file.js';
 import { FileLock } from '../common/file-lock.js';
 import { checkFile, holdsAt, LinkedFile, syncDirectory } from './linked-file.js';
-import { rotatedName } from './rotated-files.js';
+import { rotatedName } from './read-lines.js';
 
 export interface FileSinkOptions {
   readonly path: string;

@@ -1,7 +1,6 @@
 /* The head of an audit file on the disk: FILE.head. */
 import { readFile } from 'node:fs/promises';
-import { type ChainHead, readHead, serializeHead, SLOT_BYTES } from './chain-head.js';
-import { GENESIS, type Sealer } from './chain.js';
+import { type ChainHead, readHead, serializeHead, SLOT_BYTES, GENESIS, type Sealer } from './chain.js';
 import { checkFile, LinkedFile, syncDirectory } from './linked-file.js';
 
 export type ConfirmedHead = Omit<ChainHead, 'algorithm'>;

@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 const MAX_LINE_BYTES = 16_777_216;
 
 /** A line without its end, and whether it has one: the last may lack it. */
-export interface FileLine {
+interface FileLine {
   readonly bytes: Buffer;
   readonly isWhole: boolean;
   /** Where the line begins in the file. */
@@ -31,4 +33,22 @@ export async function* readLines(path: string): AsyncGenerator<FileLine> {
     if (restBytes > MAX_LINE_BYTES) throw new Error(`${path} has a line beyond ${MAX_LINE_BYTES} bytes`);
   }
   if (restBytes > 0) yield { bytes: Buffer.concat(rest), isWhole: false, offset };
+}
+
+/* Files that were set aside from an audit file by rotation: FILE.000000000001 and so on, named by the number of their first line. */
+
+const DIGITS = 12;
+
+export function rotatedName(path: string, begins: number): string {
+  return `${path}.${String(begins).padStart(DIGITS, '0')}`;
+}
+
+/** The files that are there, in the order of their lines. */
+export async function findRotated(path: string): Promise<string[]> {
+  const name = basename(path);
+  const names = await readdir(dirname(path));
+  return names
+    .filter(each => each.startsWith(`${name}.`) && /^\d{12}$/.test(each.slice(name.length + 1)))
+    .toSorted()
+    .map(each => join(dirname(path), each));
 }

@@ -1,6 +1,6 @@
 /* Counts rejections instead of recording each. Use it for rejections of unidentified clients: the number of counts is bounded, the number
  * of requests is not. */
-import type { CallEnd } from '../common/call-end.js';
+import type { CallEnd } from '../common/response-end.js';
 import { joinKey } from '../common/join-key.js';
 import type { AuditRecord } from './audit-record.js';
 

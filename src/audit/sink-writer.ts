@@ -1,7 +1,7 @@
 /* Writes records to one sink: in order, one write at a time, from a bounded queue. A write that fails is tried again until it succeeds;
  * calls that wait for their record fail at once. */
-import type { CallEnd } from '../common/call-end.js';
-import { within } from '../common/within.js';
+import type { CallEnd } from '../common/response-end.js';
+import { within } from '../common/deadlines.js';
 import type { AuditRecord } from './audit-record.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
 import { RejectionCounts } from './rejection-counts.js';

@@ -1,6 +1,6 @@
 /* Calls a sink with deadlines. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { within } from '../common/within.js';
+import { within } from '../common/deadlines.js';
 import type { AuditLine, AuditSink } from './audit-sink.js';
 
 /** A write or a close that takes longer has failed. */

@@ -1,10 +1,8 @@
 /* Verifies the files of a chain: finds lines that were changed, removed, moved or inserted, and a tail that was cut. */
 import { access, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type ChainLine, GENESIS, openLine, Sealer } from './chain.js';
-import { type ChainHead, readHead } from './chain-head.js';
-import { readLines } from './read-lines.js';
-import { findRotated } from './rotated-files.js';
+import { type ChainLine, GENESIS, openLine, Sealer, type ChainHead, readHead } from './chain.js';
+import { readLines, findRotated } from './read-lines.js';
 
 export interface ChainFault {
   readonly kind: 'changed' | 'missing' | 'moved' | 'unlinked' | 'truncated' | 'head';

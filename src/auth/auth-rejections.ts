@@ -1,9 +1,11 @@
 /* The responses to requests without a valid credential or the required scopes (RFC 6750 section 3, RFC 9728 section 5.1). */
-import type { ProblemFields } from '../common/problem.js';
-import { type Rejection, temporarilyUnavailable } from '../common/rejection.js';
-import { bearerChallenge, type ChallengeParameter } from '../identity/challenge.js';
+import { type ProblemFields, type Rejection, temporarilyUnavailable } from '../common/problem.js';
+import { bearerChallenge, type ChallengeParameter } from '../identity/credential.js';
+import type { ArgumentsHost } from '@nestjs/common';
+import { readCall } from '../common/read-call.js';
+import { handshakeOf, type RequestState, stateOfRequest } from '../common/request-state.js';
 
-export interface ChallengeSettings {
+interface ChallengeSettings {
   readonly realm: string;
   /** The URL of the protected resource metadata (RFC 9728). */
   readonly resourceMetadata: string | undefined;
@@ -106,3 +108,11 @@ export const IDENTITY_UNAVAILABLE = temporarilyUnavailable({
   code: 'identity_unavailable',
   detail: 'Credentials cannot be verified at the moment.',
 });
+
+/**
+ * The request state of a guard's context; for a WebSocket message, the state of its handshake. `undefined` for contexts without a request
+ * that the module has seen: microservices, and gateways on a port of their own.
+ */
+export function stateOfCall(host: ArgumentsHost): RequestState | undefined {
+  return host.getType() === 'ws' ? stateOfRequest(handshakeOf(host.getArgByIndex(0))) : readCall(host)?.state;
+}

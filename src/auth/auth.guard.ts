@@ -2,9 +2,9 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { rawRequest } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import { readCall } from '../common/read-call.js';
-import { stateOfCall } from './auth-call.js';
+import { stateOfCall } from './auth-rejections.js';
 import { Authenticator } from './authenticator.js';
-import { rejectionException } from '../http/rejection.exception.js';
+import { rejectionException } from '../http/problem.exception.js';
 import { RouteAccesses } from './route-accesses.js';
 
 /**

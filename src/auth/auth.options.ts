@@ -1,4 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
+import type { Agent } from '../common/agent.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import {
@@ -20,7 +21,8 @@ import {
 import { readHttpsUrl } from '../common/read-url.js';
 import { type ApiKeysOptions, type ResolvedApiKeys, resolveApiKeys } from './api-keys.options.js';
 import { parameterName } from './read-credential.js';
-import { singleLimit } from '../limiter/single-limit.js';
+import { createAgent, isAgentId, isScope } from '../identity/create-agent.js';
+import { singleLimit } from '../limiter/process-limit.js';
 import {
   type ResolvedTokenEndpoint,
   resolveTokenEndpoint,
@@ -240,4 +242,20 @@ function readRealm(option: string, value: unknown): string {
 export function metadataUrl(resource: string): string {
   const { origin, pathname, search } = new URL(resource);
   return `${origin}/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}${search}`;
+}
+
+const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
+
+/** Validates what `auth.identify` returned. @throws TypeError for an invalid agent, which must not count as authenticated */
+export function checkIdentified(found: IdentifiedAgent): Agent {
+  const { id, scopes = [], tier, tenant, tools, claims = {} } = found;
+  if (!isAgentId(id))
+    throw new TypeError('auth.identify must return an agent with an id of 1 to 256 visible ASCII characters');
+  if (!Array.isArray(scopes) || !scopes.every(isScope))
+    throw new TypeError('auth.identify must return scopes as a list of scopes');
+  if (!isText(tier) || !isText(tenant))
+    throw new TypeError('auth.identify must return tier and tenant as strings');
+  if (tools !== undefined && !(Array.isArray(tools) && tools.every(isText)))
+    throw new TypeError('auth.identify must return tools as a list of strings');
+  return createAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });
 }

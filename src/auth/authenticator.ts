@@ -4,21 +4,18 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
-import type { Log } from '../common/log.js';
-import { logLine } from '../common/log-text.js';
-import type { Rejection } from '../common/rejection.js';
+import { type Log, logLine } from '../common/log-text.js';
+import type { Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { CredentialVerifier, RejectedCredential, VerifiedCredential } from '../identity/credential.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
-import type { IdentifiedAgent, ResolvedAuth } from './auth.options.js';
+import { checkIdentified, type IdentifiedAgent, type ResolvedAuth } from './auth.options.js';
 import { AuthRejections, CREDENTIAL_AMBIGUOUS, IDENTITY_UNAVAILABLE } from './auth-rejections.js';
-import { checkIdentified } from './check-identified.js';
 import type { OpenConnections } from './open-connections.js';
-import { type CredentialScheme, readCredential } from './read-credential.js';
-import { RequestView } from './request-view.js';
+import { type CredentialScheme, readCredential, RequestView } from './read-credential.js';
 
 /**
  * The result of `Authenticator.authenticate()`: an agent, no credential, or a rejected credential.
@@ -65,7 +62,7 @@ export interface AuthenticateOptions {
   readonly context?: ExecutionContext | undefined;
 }
 
-export interface AuthenticatorParts {
+interface AuthenticatorParts {
   readonly options: ResolvedAuth;
   readonly apiKeys: ApiKeyVerifier | undefined;
   readonly tokens: TokenVerifier | undefined;

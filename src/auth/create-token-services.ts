@@ -2,7 +2,7 @@
 import type { ApiKeyStore } from '../identity/api-key-store.js';
 import type { ResolvedAuth } from './auth.options.js';
 import type { Clock } from '../common/clock.js';
-import { PUBLIC_KEY_ALGORITHMS } from '../tokens/algorithms.js';
+import { PUBLIC_KEY_ALGORITHMS, UnusableKeyError } from '../tokens/token-key.js';
 import { createTrust, createDpopRules } from '../tokens/create-trust.js';
 import type { DpopRules } from '../tokens/dpop.js';
 import { type Jose, loadJose } from '../tokens/jose.js';
@@ -13,7 +13,6 @@ import { MetadataStage } from '../tokens/metadata-stage.js';
 import type { ResolvedTokenEndpoint } from '../tokens/token-endpoint.options.js';
 import { DEFAULT_CLAIM_NAMES, readAgent, type TokenClaims } from '../tokens/token-agent.js';
 import { KEY_ID_CLAIM, TokenIssuer } from '../tokens/token-issuer.js';
-import { UnusableKeyError } from '../tokens/token-key.js';
 import { SignedTokenVerifier, type TokenTrust } from '../tokens/token-verifier.js';
 import { keyError } from '../tokens/token-keys.options.js';
 

@@ -5,7 +5,7 @@ import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
 import type { Authenticator } from './authenticator.js';
 import { namesParameter, WEBSOCKET_CREDENTIAL_PREFIX } from './read-credential.js';
-import type { Rejection } from '../common/rejection.js';
+import type { Rejection } from '../common/problem.js';
 import { SESSION_UNKNOWN, CREDENTIAL_IN_URL_PROBLEM } from './auth-rejections.js';
 
 export class HandshakeAuthenticator {

@@ -1,8 +1,7 @@
 /* The key book in memory: the base class of the stores for files, the environment and Redis. Look-ups are synchronous. */
 import { logLine, logText } from '../common/log-text.js';
 import type { AgentRecord, ApiKeyRecord, ApiKeyStore, KeyStoreHooks } from '../identity/api-key-store.js';
-import { indexKeyBook, type KeyIndex } from './index-key-book.js';
-import type { KeyBook } from './key-book.js';
+import { type KeyBook, readTime } from './key-book.js';
 
 /**
  * How long the last good keys stay valid while their source cannot be read. A process that has lost its file or its Redis must not accept
@@ -11,7 +10,7 @@ import type { KeyBook } from './key-book.js';
 export const MAX_STALE_MS = 60_000;
 
 /** How long the last reading of a book stays valid, for a store whose source can change. */
-export interface Freshness {
+interface Freshness {
   readonly maxStaleMs: number;
   readonly nowMs: () => number;
 }
@@ -96,3 +95,35 @@ export class KeyBookStore implements ApiKeyStore {
 
 const isUsable = (key: ApiKeyRecord | undefined): boolean =>
   key !== undefined && key.revoked !== true && key.agent.disabled !== true;
+
+/* The records of a key book by their IDs, as a store looks them up. */
+
+export interface KeyIndex {
+  readonly keys: ReadonlyMap<string, ApiKeyRecord>;
+  readonly agents: ReadonlyMap<string, AgentRecord>;
+}
+
+/** Indexes the records of a book by their IDs. */
+export function indexKeyBook(book: KeyBook): KeyIndex {
+  const agents = new Map(
+    Object.entries(book.agents).map(([id, agent]): [string, AgentRecord] => [
+      id,
+      { ...agent, id, scopes: agent.scopes ?? [] },
+    ]),
+  );
+  const keys = new Map(
+    book.keys.map((key): [string, ApiKeyRecord] => [
+      key.id,
+      {
+        id: key.id,
+        digest: key.digest,
+        agent: agents.get(key.agent)!,
+        scopes: key.scopes,
+        notBeforeMs: key.notBefore === undefined ? undefined : readTime(key.notBefore),
+        expiresMs: key.expires === undefined ? undefined : readTime(key.expires),
+        revoked: key.revoked !== undefined,
+      },
+    ]),
+  );
+  return { keys, agents };
+}

@@ -3,7 +3,7 @@
 import { isRecord } from '../common/read-options.js';
 import { show } from '../common/show-value.js';
 import { createApiKey, ID_LENGTH } from './api-key-format.js';
-import { isAgentId, isScope } from '../identity/names.js';
+import { isAgentId, isScope } from '../identity/create-agent.js';
 import { isKeyDigest, type KeyDigests } from './key-digest.js';
 
 /**

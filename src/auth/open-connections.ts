@@ -8,7 +8,7 @@ import type { Clock } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import type { Timers } from '../common/timers.js';
+import type { Timers } from '../common/deadlines.js';
 import type { Verification, VerifiedCredential } from '../identity/credential.js';
 
 /** How often the credentials of open connections are verified again. */

@@ -1,4 +1,4 @@
-import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { type ModulesContainer } from '@nestjs/core';
 import { eachHandler, type Handler } from '../common/each-handler.js';
 import {
   describeOpenApi,
@@ -43,7 +43,7 @@ export class OpenApiDescriber {
 
   #mark(): () => void {
     const marks = new Map<Handler, Record<string, MarkedAccess[string]>>();
-    for (const { controller, handler } of eachHandler(this.modules, new MetadataScanner())) {
+    for (const { controller, handler } of eachHandler(this.modules)) {
       if (!Reflect.hasMetadata(METHOD_KEY, handler)) continue;
       const accesses = marks.get(handler) ?? {};
       accesses[controller.name] = this.accesses.get(controller, handler);

@@ -1,9 +1,14 @@
 /* Reads the credential of a request. Ambiguous requests are rejected: Node silently keeps the first of two Authorization lines, and another
  * server on the way may keep the other. */
 
+import type { IncomingMessage } from 'node:http';
+import { requestPath } from '../common/http-request.js';
+import type { RequestState } from '../common/request-state.js';
+import type { CredentialRequest } from '../identity/credential.js';
+
 export type CredentialScheme = 'api-key' | 'bearer' | 'dpop';
 
-export type CredentialReading =
+type CredentialReading =
   /** No credential, or an unsupported scheme such as Basic: RFC 6750 section 3.1 treats both as a lack of authentication information. */
   | { readonly kind: 'none' }
   | { readonly kind: 'credential'; readonly scheme: CredentialScheme; readonly credential: string }
@@ -12,7 +17,7 @@ export type CredentialReading =
   /** More than one credential. */
   | { readonly kind: 'ambiguous' };
 
-export interface CredentialSource {
+interface CredentialSource {
   readonly rawHeaders: readonly string[];
   readonly url?: string | undefined;
 }
@@ -132,4 +137,29 @@ function hexDigit(text: string, index: number): number {
   if (unit >= 0x30 && unit <= 0x39) return unit - 0x30;
   const letter = unit | 0x20;
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : NaN;
+}
+
+/** The part of a request that verifiers may read, computed on access. */
+export class RequestView implements CredentialRequest {
+  constructor(
+    private readonly raw: IncomingMessage,
+    private readonly state: RequestState,
+  ) {}
+
+  get method(): string {
+    return this.raw.method ?? '';
+  }
+
+  get url(): string {
+    const { host, client } = this.state;
+    const authority =
+      host === undefined
+        ? (this.raw.headers.host ?? '')
+        : host.name + (host.port === undefined ? '' : `:${host.port}`);
+    return `${client.secure ? 'https' : 'http'}://${authority}${requestPath(this.raw.url ?? '/')}`;
+  }
+
+  get headers(): CredentialRequest['headers'] {
+    return this.raw.headers;
+  }
 }

@@ -1,8 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import { ModulesContainer, Reflector } from '@nestjs/core';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { eachHandler, type Handler, type HandlerClass } from '../common/each-handler.js';
-import { RouteMemo } from '../common/route-memo.js';
+import { eachHandler, type Handler, type HandlerClass, RouteMemo } from '../common/each-handler.js';
 import { RESOLVED_AUTH, type ResolvedAuth } from './auth.options.js';
 import {
   type AccessMetadata,
@@ -34,7 +33,7 @@ export class RouteAccesses implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    const handlers = eachHandler(this.modules, new MetadataScanner(), { withProviders: true });
+    const handlers = eachHandler(this.modules, { withProviders: true });
     for (const { controller, handler } of handlers) this.#check(controller, handler);
   }
 

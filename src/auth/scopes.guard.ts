@@ -1,8 +1,8 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { stateOfCall } from './auth-call.js';
+import { stateOfCall } from './auth-rejections.js';
 import { Authenticator } from './authenticator.js';
 import { hasAccess } from './route-access.js';
-import { rejectionException } from '../http/rejection.exception.js';
+import { rejectionException } from '../http/problem.exception.js';
 import { RouteAccesses } from './route-accesses.js';
 
 /**

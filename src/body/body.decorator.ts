@@ -1,6 +1,6 @@
 import { Reflector } from '@nestjs/core';
 import { readGiven } from '../common/read-options.js';
-import { readBytes } from '../common/read-bytes.js';
+import { readBytes } from '../common/read-body.js';
 
 /**
  * Sets the longest body of a controller or a handler, in bytes or as text (`'64kb'`). It lowers `body.maxBytes` and the

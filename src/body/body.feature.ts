@@ -1,11 +1,18 @@
-import { type Feature, type GuardEntry, provideOptions } from '../common/feature.js';
+import { type Feature, type GuardEntry, provideOptions, type EdgeCheck } from '../common/feature.js';
 import { BodyGuard, RESOLVED_BODY } from './body.guard.js';
-import { createDeclaredBodyCheck, DECLARED_BODY_CHECK } from './declared-body-check.js';
 import { type ResolvedBody, resolveBody } from './body.options.js';
+import { checkDeclaredBody } from './check-body.js';
 
 export interface BodyFeatureOptions {
   readonly body: ResolvedBody | false;
 }
+
+export const DECLARED_BODY_CHECK = Symbol('agent-security:declared-body-check');
+
+/** Rejects a body whose declared length is too large, before any of it is read. */
+const createDeclaredBodyCheck = ({ maxBytes }: ResolvedBody): EdgeCheck => ({
+  check: ({ method = '', headers }) => checkDeclaredBody(method, headers, maxBytes),
+});
 
 export const BODY: Feature<'body', ResolvedBody | false> = {
   key: 'body',

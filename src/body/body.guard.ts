@@ -3,7 +3,7 @@ import { Reflector } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
-import { RouteMemo } from '../common/route-memo.js';
+import { RouteMemo } from '../common/each-handler.js';
 import { checkParsedBody, CODED_PROBLEM, isCoded, isMultipart, tooLargeProblem } from './check-body.js';
 import { MaxBody } from './body.decorator.js';
 import type { ResolvedBody } from './body.options.js';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type ChainReport, verifyChain } from '../audit/verify-chain.js';
-import type { Command } from './command.js';
+import type { Command } from './main.js';
 
 const USAGE = `Usage: nestjs-agent-security audit verify FILE [--from NUMBER] [--key-file PATH]
 

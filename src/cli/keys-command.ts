@@ -14,9 +14,8 @@ import {
 } from '../auth/key-book.js';
 import { KeyDigests } from '../auth/key-digest.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { parseDuration } from '../common/read-duration.js';
-import { UNIT_MS } from '../common/time-units.js';
-import type { CommandIo } from './command.js';
+import { parseDuration, UNIT_MS } from '../common/read-duration.js';
+import type { CommandIo } from './main.js';
 
 export interface KeysCommandIo extends CommandIo {
   readonly nowMs: number;

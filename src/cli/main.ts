@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { auditVerify } from './audit-verify.js';
-import type { Command } from './command.js';
 import { runKeysCommand } from './keys-command.js';
 
 const GROUPS: ReadonlyMap<string, Command> = new Map<string, Command>([
@@ -33,3 +32,15 @@ process.exitCode = await (GROUPS.get(group) ?? usage)(rest, {
   out: text => process.stdout.write(text),
   err: text => process.stderr.write(text),
 });
+
+/** The environment and the output streams of a command, which tests replace. */
+export interface CommandIo {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Writes to standard output. */
+  out(text: string): void;
+  /** Writes to standard error. */
+  err(text: string): void;
+}
+
+/** @returns the exit status: 0 for success, 1 for a failure, 2 for wrong usage */
+export type Command = (args: readonly string[], io: CommandIo) => Promise<number>;

@@ -3,10 +3,9 @@
  * The client can choose everything left of it. */
 import { canonicalAddress } from '../common/ip-address.js';
 import type { TrustFunction } from './client-address.options.js';
-import { type ForwardedElement, parseForwarded } from './forwarded.js';
 
 /** The client of a request, without its partition key. */
-export interface ClientReading {
+interface ClientReading {
   readonly address: string;
   /** Whether trusted proxies named this address, and no forwarded address precedes it. */
   readonly isFromTrustedProxy: boolean;
@@ -14,7 +13,7 @@ export interface ClientReading {
   readonly forwardedHosts: readonly string[] | undefined;
 }
 
-export interface Peer {
+interface Peer {
   readonly address: string | undefined;
   readonly encrypted: boolean;
 }
@@ -152,3 +151,40 @@ function trimWhiteSpace(item: string): string {
 }
 
 const isWhiteSpace = (char: number): boolean => char === 0x20 || char === 0x09;
+
+/* Parses the `Forwarded` header, RFC 7239 section 4. */
+
+interface ForwardedElement {
+  readonly for?: string;
+  readonly proto?: string;
+  readonly host?: string;
+}
+
+const PAIR =
+  /[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z:[\]-]+)|"((?:[^"\\]|\\.)*)")[ \t]*/y;
+const READ_PARAMETERS = new Set(['for', 'proto', 'host']);
+
+/**
+ * Parses the whole header. One malformed element makes the result empty, since the parts of proxies and of the client can then not be
+ * distinguished.
+ */
+export function parseForwarded(field: string): readonly ForwardedElement[] {
+  const elements: Record<string, string>[] = [];
+  let element: Record<string, string> = {};
+  PAIR.lastIndex = 0;
+  for (;;) {
+    const pair = PAIR.exec(field);
+    if (pair === null) return [];
+    const name = pair[1]!.toLowerCase();
+    if (Object.hasOwn(element, name)) return [];
+    if (READ_PARAMETERS.has(name)) element[name] = pair[2] ?? pair[3]!.replace(/\\(.)/g, '$1');
+    const separator = field[PAIR.lastIndex];
+    if (separator !== ';') {
+      elements.push(element);
+      element = {};
+    }
+    if (separator === undefined) return elements;
+    if (separator !== ';' && separator !== ',') return [];
+    PAIR.lastIndex += 1;
+  }
+}

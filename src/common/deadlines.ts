@@ -80,3 +80,42 @@ export class Deadlines<T> {
     return this.#queue[this.#head];
   }
 }
+
+/* A timeout for promises of other code: stores, sinks, functions of the app. */
+
+/** Rejects if `promise` has not settled after `ms` milliseconds. The operation continues, and its later error is ignored. */
+export async function within<T>(
+  promise: Promise<T>,
+  ms: number,
+  message = `no answer within ${ms} ms`,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(message)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The timers of the module. Override the provider `TIMERS` in tests, so that no test waits.
+ * @example
+ * builder.overrideProvider(TIMERS).useValue({ start: (ms: number, run: () => void) => queue.push({ ms, run }), stop: () => undefined });
+ */
+export interface Timers {
+  /** Calls `run` once, after `ms` milliseconds. @returns the timer, for `stop` */
+  start(ms: number, run: () => void): unknown;
+  stop(timer: unknown): void;
+}
+
+/** The injection token of {@link Timers}. @example builder.overrideProvider(TIMERS).useValue(timers); */
+export const TIMERS = Symbol('agent-security:timers');
+
+export const systemTimers: Timers = {
+  // A timer alone must not keep the process alive.
+  start: (ms, run) => setTimeout(run, ms).unref(),
+  stop: timer => clearTimeout(timer as NodeJS.Timeout),
+};

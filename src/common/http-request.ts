@@ -46,3 +46,6 @@ export function requestPath(target: string): string {
   }
   return start === 0 ? target : target.slice(start);
 }
+
+/** Whether a text is a `token`, as names of header fields and methods are (RFC 9110 section 5.6.2). */
+export const isToken = (text: string): boolean => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);

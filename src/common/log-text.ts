@@ -46,3 +46,10 @@ export function logStack(error: Error): string {
 const isError = (value: unknown): value is Error => value instanceof Error;
 
 const describe = ({ name, message }: Error): string => `${name}: ${message}`;
+
+/** What is used of Nest's `Logger`. */
+export interface Log {
+  log(message: string): void;
+  warn(message: string): void;
+  error(message: string, stack?: string): void;
+}

@@ -1,5 +1,5 @@
 /* Options as tables: one reader per key, with its default and its range. The resolved type follows from the table. */
-import { readBytes } from './read-bytes.js';
+import { readBytes } from './read-body.js';
 import { readTimerMs, readDuration } from './read-duration.js';
 import {
   readBoolean,

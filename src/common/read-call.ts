@@ -58,7 +58,7 @@ function requestsIn({ req, request, reply, extra }: GraphqlContext): readonly (L
  * An object that identifies one execution of a GraphQL operation; the operations of a batch or of a socket share their
  * request. `undefined` for the resolvers of a subscription's events, since the subscription was counted when it began.
  */
-export function executionOf(host: ArgumentsHost): object | undefined {
+function executionOf(host: ArgumentsHost): object | undefined {
   const info = host.getArgByIndex<ResolveInfo | undefined>(3);
   if (info?.operation?.operation === 'subscription' && info.path?.prev !== undefined) return undefined;
   // Without `variableValues`, each resolver counts.
@@ -97,4 +97,17 @@ export function clientName(call: Call): string {
 /** The partition key of {@link clientName}: the bits of the address, or the hash of the agent's ID. */
 export function clientKey(call: Call): Key64 {
   return call.state?.agent === undefined ? addressKeyOf(call) : hashKey(clientName(call));
+}
+
+/** Tells the first resolver of a GraphQL operation from its other ones. */
+export class GraphqlOperations {
+  readonly #seen = new WeakSet<object>();
+
+  /** Whether the guard runs for the first time in this operation. */
+  isNew(host: ArgumentsHost): boolean {
+    const execution = executionOf(host);
+    if (execution === undefined || this.#seen.has(execution)) return false;
+    this.#seen.add(execution);
+    return true;
+  }
 }

@@ -1,6 +1,5 @@
 /* Durations in options: "15 minutes", "30s". */
 import { receivedError } from './read-options.js';
-import { TIME_UNITS, UNIT_MS } from './time-units.js';
 
 /**
  * Reads a duration, in milliseconds. A number without a unit is rejected, because it could be seconds or milliseconds.
@@ -72,3 +71,24 @@ export function parseDuration(text: string): number | undefined {
   if (unit === undefined && name !== 'ms') return undefined;
   return Number(match[1]) * (unit === undefined ? 1 : UNIT_MS[unit]);
 }
+
+/* Units of time, by the names that limits and durations are written with. `m` is none of them: it could be a minute or a month. */
+
+export const UNIT_MS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+
+export type TimeUnit = keyof typeof UNIT_MS;
+
+export const TIME_UNITS: ReadonlyMap<string, TimeUnit> = new Map([
+  ['s', 'second'],
+  ['second', 'second'],
+  ['seconds', 'second'],
+  ['min', 'minute'],
+  ['minute', 'minute'],
+  ['minutes', 'minute'],
+  ['h', 'hour'],
+  ['hour', 'hour'],
+  ['hours', 'hour'],
+  ['d', 'day'],
+  ['day', 'day'],
+  ['days', 'day'],
+]);

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Agent } from './agent.js';
 import type { Authority } from './authority.js';
-import type { CallEnd } from './call-end.js';
+import type { CallEnd } from './response-end.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest, rawResponse } from './http-request.js';
 import { type Key64, SHARED_KEY } from './ip-address.js';
 import type { HeaderTemplate } from './header-template.js';

@@ -1,7 +1,7 @@
 import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
-import { allowHeader } from './allow-header.js';
+import { allowHeader } from './decide-cors.js';
 import { type ResolvedCors, resolveCors } from './cors.options.js';
 
 /** The resolved option; where the app has verbs, preflights grant the header of `@Verb()`. `false` where CORS is off. */

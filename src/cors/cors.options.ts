@@ -1,5 +1,5 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isToken } from '../common/is-token.js';
+import { isToken } from '../common/http-request.js';
 import {
   boolean,
   integer,

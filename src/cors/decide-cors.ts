@@ -4,6 +4,8 @@
 import type { Authority } from '../common/authority.js';
 import type { ResolvedCors } from './cors.options.js';
 import { isSameOrigin, readOrigin } from './origin.js';
+import type { IncomingMessage } from 'node:http';
+import type { ProblemFields } from '../common/problem.js';
 
 export interface CorsRequest {
   readonly method: string;
@@ -72,3 +74,41 @@ export function isAllowedOrigin(origin: string, cors: ResolvedCors): boolean {
   }
   return false;
 }
+
+/**
+ * Whether a request is a CORS preflight (Fetch, "CORS-preflight request"): OPTIONS with Origin and
+ * Access-Control-Request-Method. A browser never sends a body with it.
+ */
+export function isPreflight(raw: IncomingMessage): boolean {
+  const { method, headers } = raw;
+  return (
+    method === 'OPTIONS' &&
+    headers.origin !== undefined &&
+    headers['access-control-request-method'] !== undefined &&
+    !hasBody(raw)
+  );
+}
+
+function hasBody(raw: IncomingMessage): boolean {
+  const { headers } = raw;
+  // In HTTP/2 a body needs neither header.
+  const { stream } = raw as IncomingMessage & { stream?: { endAfterHeaders?: boolean } };
+  return (
+    headers['transfer-encoding'] !== undefined ||
+    Number(headers['content-length'] ?? 0) !== 0 ||
+    stream?.endAfterHeaders === false
+  );
+}
+
+/** Adds a request header that preflights grant. */
+export function allowHeader(cors: ResolvedCors, header: string): ResolvedCors {
+  const names = cors.allowHeaders.toLowerCase().split(', ');
+  if (names.includes(header.toLowerCase())) return cors;
+  return { ...cors, allowHeaders: [cors.allowHeaders, header].filter(text => text !== '').join(', ') };
+}
+
+export const ORIGIN_PROBLEM: ProblemFields = {
+  status: 403,
+  code: 'origin_not_allowed',
+  detail: 'The origin of the request is not allowed.',
+};

@@ -1,12 +1,12 @@
 /* The endpoint to which browsers send reports. It answers before routing. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AnswerNow } from '../http/answer-now.js';
+import type { AnswerNow } from '../http/unread-body.js';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import type { SecurityEvent } from '../events/security-event.js';
+import type { SecurityEvent } from '../events/security-events.js';
 import { createPolicy } from '../limiter/policy.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';

@@ -1,7 +1,7 @@
 import { type Clock, CLOCK } from '../common/clock.js';
 import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
 import { SecurityEvents } from '../events/security-events.js';
-import { ANSWER_NOW, type AnswerNow } from '../http/answer-now.js';
+import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
 import { CspReportStage } from './csp-report-stage.js';
 import { CspReports } from './csp-reports.js';
 import { type ResolvedCspReports, resolveCspReports } from './csp-reports.options.js';

@@ -2,7 +2,7 @@
  * Anybody can send such a report, so nothing of it is kept but short text of known forms: no query, no sample of a script, no unknown
  * member. */
 import { isRecord } from '../common/read-options.js';
-import { parseStrictJson } from '../common/strict-json.js';
+import { parseStrictJson } from '../common/scan-json.js';
 
 /**
  * A reported violation, reduced to what names no user: URLs without query and fragment.

@@ -1,12 +1,11 @@
 /* Writes responses before routing: problems, preflights, and problems on a socket without a response object. */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex, Writable } from 'node:stream';
-import type { AnswerNow } from '../http/answer-now.js';
+import { type AnswerNow, hasLongBody } from '../http/unread-body.js';
 import { rawRequest, rawResponse, takeOver } from '../common/http-request.js';
 import { PROBLEM_CONTENT_TYPE, type ProblemFields, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
-import { hasLongBody } from '../http/unread-body.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 

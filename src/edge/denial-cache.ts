@@ -3,18 +3,18 @@
  * before it, then keeps it (`state.limits.keepDenial()`). */
 import type { IncomingMessage } from 'node:http';
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
-import { type ApplicationConfig, MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { type ApplicationConfig, type ModulesContainer } from '@nestjs/core';
 import type { MayCarryAgent } from '../common/agent.js';
 import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
 import { eachHandler } from '../common/each-handler.js';
-import type { EdgeCheck } from '../common/edge-check.js';
+import type { EdgeCheck } from '../common/feature.js';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { Client, RequestState } from '../common/request-state.js';
 import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
-import type { DenialKeeper } from '../limiter/denial-keeper.js';
+import type { DenialKeeper } from '../limiter/quota-request.js';
 import { REQUESTS } from '../limiter/policy.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
@@ -52,7 +52,7 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
   onApplicationBootstrap(): void {
     const versioning = this.config.getVersioning();
     if (versioning !== undefined && versioning.type !== VersioningType.URI) this.#isOn = false;
-    for (const { handler } of eachHandler(this.modules, new MetadataScanner()))
+    for (const { handler } of eachHandler(this.modules))
       if (Reflect.hasMetadata(ROUTE_CONSTRAINTS, handler)) this.#isOn = false;
   }
 

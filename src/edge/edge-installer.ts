@@ -6,12 +6,10 @@ import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { ProblemDetailsFilter } from '../errors/problem-details.filter.js';
 import { VERBS } from '../verb/check-verb.js';
 import { Edge } from './edge.js';
-import type { EdgeOptions } from './edge.options.js';
-import { installEdge } from './install-in-adapter.js';
+import type { EdgeOptions } from './edge.feature.js';
+import { installEdge, installStreamErrors, markFailures } from './install-in-adapter.js';
 import { installOnServer } from './install-on-server.js';
-import { installStreamErrors } from './install-stream-errors.js';
 import { installVerbs } from './install-verbs.js';
-import { markFailures } from './mark-failures.js';
 
 /** Installs the edge: in the adapter when the module is constructed, on the server when the app has started. */
 @Injectable()

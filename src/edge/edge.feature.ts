@@ -6,26 +6,37 @@ import { Gateways } from '../auth/gateways.js';
 import { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { EDGE_CHECKS, type EdgeCheck } from '../common/edge-check.js';
-import { EDGE_STAGES, type EdgeStage } from '../common/edge-stage.js';
-import { provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
+import {
+  EDGE_CHECKS,
+  type EdgeCheck,
+  EDGE_STAGES,
+  type EdgeStage,
+  provideOptions,
+  RESOLVED_OPTIONS,
+} from '../common/feature.js';
 import { RESOLVED_CORS } from '../cors/cors.feature.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
 import { HEADER_SETTINGS, type HeaderSettings } from '../headers/header-settings.js';
-import { ANSWER_NOW, type AnswerNow } from '../http/answer-now.js';
-import { DENIAL_KEEPER } from '../limiter/denial-keeper.js';
+import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
+import { DENIAL_KEEPER } from '../limiter/quota-request.js';
 import { createAnswerNow } from './answer.js';
 import { DenialCache } from './denial-cache.js';
 import { EdgeInstaller } from './edge-installer.js';
 import { Edge } from './edge.js';
-import type { EdgeOptions } from './edge.options.js';
 import { FloodCheck } from './flood-check.js';
 import { HostCheck } from './host-check.js';
 import { OriginCheck } from './origin-check.js';
 import { PollingStage } from './polling-stage.js';
 import { REPEATED_FIELDS, REPEATED_FIELDS_CHECK, REQUEST_HEAD, REQUEST_HEAD_CHECK } from './request-head.js';
 import { UrlCredentialStage } from './url-credential-stage.js';
+import type { ResolvedBody } from '../body/body.options.js';
+import type { TrustFunction } from '../client-address/client-address.options.js';
+import type { ResolvedErrors } from '../errors/errors.options.js';
+import type { ResolvedHosts } from '../host/host.options.js';
+import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+import type { ResolvedRequestId } from '../request-id/request-id.options.js';
+import type { ResolvedWebSockets } from '../websockets/websockets.options.js';
 
 const createLog = (): Logger => new Logger('AgentSecurity');
 
@@ -120,3 +131,15 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
   },
   EdgeInstaller,
 ];
+
+/** The features' options that the edge enforces itself. */
+export interface EdgeOptions {
+  readonly requestId: ResolvedRequestId | false;
+  readonly trustProxy: TrustFunction | undefined;
+  readonly hosts: ResolvedHosts | false;
+  readonly cors: ResolvedCors | false;
+  readonly rateLimit: ResolvedRateLimit | false;
+  readonly body: ResolvedBody | false;
+  readonly webSockets: ResolvedWebSockets;
+  readonly errors: ResolvedErrors | false;
+}

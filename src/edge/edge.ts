@@ -2,10 +2,10 @@
  * features.ts), then the stages that claim the request (`STAGES`). It runs before body parsers, before Nest's guards and
  * before every route, routes of other libraries included. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Log } from '../common/log.js';
+import { type Log, logLine } from '../common/log-text.js';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { AnswerNow } from '../http/answer-now.js';
+import type { AnswerNow } from '../http/unread-body.js';
 import {
   type PlatformRequest,
   type PlatformResponse,
@@ -18,22 +18,18 @@ import type { ProblemFields } from '../common/problem.js';
 import { attachUpgrade, requestState, RequestState } from '../common/request-state.js';
 import type { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
 import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
-import { fixedHeaders } from '../http/fixed-headers.js';
-import { attachState } from '../http/response-headers.js';
+import { fixedHeaders, attachState } from '../http/response-headers.js';
 import { limitBody } from '../body/limit-body.js';
-import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
+import { ORIGIN_PROBLEM } from '../cors/decide-cors.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { type HeaderSettings, templateParts } from '../headers/header-settings.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
-import type { EdgeOptions } from './edge.options.js';
-import { TLS_PROBLEM } from '../websockets/tls.problem.js';
-import { ClientReader } from './client-reader.js';
-import { type EdgeCheck, type EdgeFinding, PREFLIGHT } from '../common/edge-check.js';
-import type { EdgeStage } from '../common/edge-stage.js';
+import type { EdgeOptions } from './edge.feature.js';
+import { TLS_PROBLEM } from '../websockets/websockets.options.js';
+import { ClientReader, EDGE_PROBLEM, EXPECTATION_PROBLEM, urlProblem } from './request-head.js';
+import { type EdgeCheck, type EdgeFinding, PREFLIGHT, type EdgeStage } from '../common/feature.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import { closeWithConnection, hasResponseEnded } from '../common/response-end.js';
-import { EDGE_PROBLEM, EXPECTATION_PROBLEM, urlProblem } from './request-head.js';
-import { logLine } from '../common/log-text.js';
 
 export interface EdgeParts {
   readonly options: EdgeOptions;

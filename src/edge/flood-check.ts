@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../common/clock.js';
-import type { EdgeCheck } from '../common/edge-check.js';
+import type { EdgeCheck } from '../common/feature.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';

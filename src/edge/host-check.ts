@@ -1,17 +1,15 @@
 /* Checks the host of a request against `hosts`. A route may narrow the list later (host.guard.ts). */
 import type { IncomingMessage } from 'node:http';
-import type { Log } from '../common/log.js';
+import { type Log, logLine } from '../common/log-text.js';
 import { readAuthority } from '../common/authority.js';
 import type { Clock } from '../common/clock.js';
-import type { EdgeCheck } from '../common/edge-check.js';
+import type { EdgeCheck } from '../common/feature.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { checkHost, type HostDecision } from '../host/check-host.js';
+import { checkHost, type HostDecision, hostProblem } from '../host/check-host.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
-import { hostProblem } from '../host/host.problem.js';
 import { countHostLines } from './request-head.js';
-import { logLine } from '../common/log-text.js';
 
 /** A rejected host may be a configuration error, so it is logged; a scan of thousands must not fill the log. */
 const LOG_INTERVAL_MS = 1_000;

@@ -2,12 +2,14 @@
  * serverless functions, further listening sockets). The request hook runs first, except for requests that Fastify
  * rejects while routing: those reach the security hook only. A request whose response has a state has already passed
  * the edge. */
-import type { ServerResponse } from 'node:http';
-import type { Log } from '../common/log.js';
+import type { ServerResponse, IncomingMessage } from 'node:http';
+import type { Log } from '../common/log-text.js';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { type PlatformRequest, type PlatformResponse, setRequestId } from '../common/http-request.js';
 import { requestState } from '../common/request-state.js';
 import type { Edge } from './edge.js';
+import { StreamableFile } from '@nestjs/common';
+import { hasResponseEnded } from '../common/response-end.js';
 
 type Done = (error?: unknown) => void;
 type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
@@ -83,4 +85,77 @@ function warnOfSecondCors(methods: AdapterMethods, log: Log): void {
     );
     return enableCors(...args);
   };
+}
+
+/* Responds with a problem when the stream of a `StreamableFile` fails. Express's adapter passes such an error to the
+ * file's own handler, which sends text; Fastify's adapter passes it to the exception filters. */
+
+type AnswerError = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
+type Reply = (response: ServerResponse, body: unknown, status?: number) => unknown;
+
+/** Each file has its own default function, so its source text is compared to see whether the app has set another. */
+const DEFAULT_HANDLER = String(new StreamableFile(new Uint8Array()).errorHandler);
+
+export function installStreamErrors(adapter: AbstractHttpAdapter, answer: AnswerError): void {
+  if (adapter.getType() !== 'express') return;
+  const methods = adapter as unknown as { reply: Reply };
+  const reply = methods.reply.bind(adapter);
+  methods.reply = (response, body, status) => {
+    if (body instanceof StreamableFile) replaceDefault(body, response, answer);
+    return reply(response, body, status);
+  };
+}
+
+function replaceDefault(file: StreamableFile, response: ServerResponse, answer: AnswerError): void {
+  const original = file.errorHandler;
+  if (String(original) !== DEFAULT_HANDLER) return;
+  file.setErrorHandler((error, handed) => {
+    // A response that has begun is aborted, so that the file does not look complete.
+    if (response.headersSent || hasResponseEnded(response)) original(error, handed);
+    else answer(response.req, response, error);
+  });
+}
+
+/* Marks requests that reach the framework's not-found handler or error handler. The app may replace the exception
+ * filters, which may respond with any status, so the failure is recorded before them. */
+
+type NotFoundHandler = (request: PlatformRequest, response: PlatformResponse, next: unknown) => unknown;
+type ErrorHandler = (
+  error: unknown,
+  request: PlatformRequest,
+  response: PlatformResponse,
+  next: unknown,
+) => unknown;
+
+interface AdapterHandlers {
+  setNotFoundHandler?(handler: NotFoundHandler, ...more: unknown[]): unknown;
+  setErrorHandler?(handler: ErrorHandler, ...more: unknown[]): unknown;
+}
+
+export function markFailures(adapter: AbstractHttpAdapter): void {
+  const handlers = adapter as unknown as AdapterHandlers;
+  const setNotFoundHandler = handlers.setNotFoundHandler?.bind(adapter);
+  handlers.setNotFoundHandler = (handler, ...more) =>
+    setNotFoundHandler?.(
+      (request, response, next) => {
+        mark(response);
+        return handler(request, response, next);
+      },
+      ...more,
+    );
+  const setErrorHandler = handlers.setErrorHandler?.bind(adapter);
+  // Express recognizes error handlers by their four parameters.
+  handlers.setErrorHandler = (handler, ...more) =>
+    setErrorHandler?.(
+      (error, request, response, next) => {
+        mark(response);
+        return handler(error, request, response, next);
+      },
+      ...more,
+    );
+}
+
+function mark(response: PlatformResponse): void {
+  const state = requestState(response);
+  if (state !== undefined) state.outcome.failed = true;
 }

@@ -1,11 +1,9 @@
 /* Checks the origin of a request: whether its page may read the response, whether it may change state, whether it is a preflight. */
 import type { IncomingMessage } from 'node:http';
-import { type EdgeCheck, type EdgeFinding, PREFLIGHT } from '../common/edge-check.js';
+import { type EdgeCheck, type EdgeFinding, PREFLIGHT, type EdgeStage } from '../common/feature.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
-import { decideCors } from '../cors/decide-cors.js';
-import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
-import type { EdgeStage } from '../common/edge-stage.js';
+import { decideCors, ORIGIN_PROBLEM } from '../cors/decide-cors.js';
 
 export class OriginCheck implements EdgeCheck {
   readonly #grants = new Map<string, readonly string[]>();

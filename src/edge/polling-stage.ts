@@ -3,11 +3,10 @@ import type { HandshakeAuthenticator } from '../auth/handshake-authenticator.js'
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
-import { TLS_PROBLEM } from '../websockets/tls.problem.js';
-import type { ResolvedWebSockets } from '../websockets/websockets.options.js';
+import { TLS_PROBLEM, type ResolvedWebSockets } from '../websockets/websockets.options.js';
 import { answerProblem } from './answer.js';
-import type { EdgeStage } from '../common/edge-stage.js';
-import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
+import type { EdgeStage } from '../common/feature.js';
+import { ORIGIN_PROBLEM } from '../cors/decide-cors.js';
 
 /** Checks socket.io's HTTP polling like a WebSocket handshake. Its requests reach no guard. */
 export class PollingStage implements EdgeStage {

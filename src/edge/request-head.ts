@@ -1,8 +1,14 @@
 /* Checks the head of a request: method, version, number of header lines, repeated singleton fields. */
 import type { IncomingMessage } from 'node:http';
-import type { EdgeCheck } from '../common/edge-check.js';
+import type { EdgeCheck } from '../common/feature.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
+import { type Log, logLine } from '../common/log-text.js';
+import type { TLSSocket } from 'node:tls';
+import { addressKey, SHARED_KEY } from '../common/ip-address.js';
+import type { Client } from '../common/request-state.js';
+import type { TrustFunction } from '../client-address/client-address.options.js';
+import { hasForwardedHeaders, readClient } from '../client-address/read-client.js';
 
 /**
  * Node silently drops header lines after the thousandth, so that a client could hide a second Host, an Origin, or the address that a proxy
@@ -117,4 +123,48 @@ export function countHostLines(raw: IncomingMessage): number {
     if (name.length === 4 && (name === 'Host' || name === 'host' || name.toLowerCase() === 'host')) lines++;
   }
   return lines;
+}
+
+/* Reads the client of a request: the peer of the connection, or the client that trusted proxies name. */
+
+/** The symbol under which a connection caches its peer, which does not change. */
+const PEER = Symbol('agent-security:peer');
+type SocketWithPeer = TLSSocket & { [PEER]?: Client };
+
+export class ClientReader {
+  #warned = false;
+
+  constructor(
+    private readonly trustProxy: TrustFunction | undefined,
+    private readonly log: Log,
+  ) {}
+
+  read(raw: IncomingMessage): Client {
+    const socket = raw.socket as SocketWithPeer;
+    const { trustProxy } = this;
+    if (trustProxy === undefined) {
+      if (!this.#warned && hasForwardedHeaders(raw.headers)) this.#warn(socket.remoteAddress);
+      return (socket[PEER] ??= this.#read(raw, socket));
+    }
+    const client = this.#read(raw, socket);
+    if (!this.#warned && hasForwardedHeaders(raw.headers) && !trustProxy(client.address, 0)) {
+      const peer = readClient({ address: socket.remoteAddress, encrypted: false }, {}, undefined).address;
+      if (peer === client.address) this.#warn(peer);
+    }
+    return client;
+  }
+
+  #read(raw: IncomingMessage, socket: SocketWithPeer): Client {
+    const peer = { address: socket.remoteAddress, encrypted: socket.encrypted === true };
+    const reading = readClient(peer, raw.headers, this.trustProxy);
+    return { ...reading, key: addressKey(reading.address) ?? SHARED_KEY };
+  }
+
+  #warn(peer: string | undefined): void {
+    this.#warned = true;
+    this.log.warn(
+      logLine`Forwarded headers (X-Forwarded-For or Forwarded) arrive from ${peer ?? 'a peer'}, which trustProxy (TRUST_PROXY) does not ` +
+        'name. They are ignored: if it is your proxy, all its clients share one quota until you name it.',
+    );
+  }
 }

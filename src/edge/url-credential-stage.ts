@@ -4,7 +4,7 @@ import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { answerProblem } from './answer.js';
-import type { EdgeStage } from '../common/edge-stage.js';
+import type { EdgeStage } from '../common/feature.js';
 
 /** Rejects credentials in query parameters, on every path: URLs end up in access logs. */
 export class UrlCredentialStage implements EdgeStage {

@@ -1,6 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
 import { filter, Observable, Subject } from 'rxjs';
-import type { SecurityEvent, SecurityEventType } from './security-event.js';
 import { logLine } from '../common/log-text.js';
 
 /**
@@ -50,3 +49,135 @@ export class SecurityEvents {
     if (this.#channel.hasSubscribers) this.#channel.publish(event);
   }
 }
+
+/* The security events: the fields of each type. */
+
+/** The fields of every event. */
+interface EventContext {
+  /** Milliseconds since the Unix epoch. */
+  readonly timeMs: number;
+  readonly requestId?: string | undefined;
+  /** The client's address, in canonical form. */
+  readonly address?: string | undefined;
+  /** The verified agent's ID. */
+  readonly agent?: string | undefined;
+}
+
+/**
+ * The fields of each event, by its type.
+ * @example
+ * type Threshold = SecurityEventMap['limit.threshold'];
+ */
+export interface SecurityEventMap {
+  /** A client has used a share of a limit that `alertAt` names. At most once per window, client and share. */
+  'limit.threshold': {
+    /** The policy's name, as clients see it. */
+    readonly policy: string;
+    /** The partition: `address`, an agent's ID, or the result of the policy's `key`. */
+    readonly key: string;
+    /** The share of `alertAt` that was reached: of the limit, or of the capacity of a token bucket. */
+    readonly share: number;
+    readonly used: number;
+    readonly limit: number;
+    readonly windowMs: number;
+  };
+  /** A policy in shadow mode would have denied a request. At most once per window and client. */
+  'limit.shadow': {
+    readonly policy: string;
+    readonly key: string;
+    readonly limit: number;
+    readonly windowMs: number;
+  };
+  /** A credential was rejected. */
+  'auth.rejected': {
+    /** The reason, more precise than in the response. */
+    readonly reason: 'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
+    /** The scheme of the credential; `undefined` where its header could not be parsed. */
+    readonly scheme: 'api-key' | 'bearer' | 'dpop' | undefined;
+    /** The public ID of an API key, as the request sent it. */
+    readonly keyId: string | undefined;
+  };
+  /** An address has used up its failed attempts. Further invalid credentials get 429. */
+  'auth.limited': {
+    readonly limit: number;
+    readonly windowMs: number;
+  };
+  /** A key in use was revoked, or its agent was disabled or removed. The key is rejected from now on. */
+  'auth.key-revoked': {
+    readonly keyId: string;
+  };
+  /** An open connection was closed, since the credential that opened it is no longer valid. */
+  'auth.closed': {
+    /** `unavailable`: the key store did not answer for ten seconds. */
+    readonly reason: 'revoked' | 'expired' | 'unavailable';
+    /** A WebSocket, or a response such as an event stream. */
+    readonly connection: 'websocket' | 'response';
+  };
+  /** The shared store of limits fails, or works again. Once per change. */
+  'limit.store': {
+    readonly state: 'failing' | 'healed';
+    readonly reason?: string | undefined;
+  };
+  /** A tool call was rejected. */
+  'tool.rejected': {
+    readonly tool: string;
+    readonly reason: 'agent-required' | 'not-listed' | 'scope-missing' | 'over-limit' | 'store-failing';
+    /** The code of the response's problem. */
+    readonly code: string;
+  };
+  /** An agent has made as many calls of a tool as `alertAt` names. At most once per window, agent and threshold. */
+  'tool.threshold': {
+    readonly tool: string;
+    /** The entry of `alertAt`: a share of the limit, or a number of calls. */
+    readonly threshold: number;
+    readonly used: number;
+    readonly limit: number;
+    readonly windowMs: number;
+  };
+  /** An agent calls a tool for the first time in this process. */
+  'tool.first-use': {
+    readonly tool: string;
+    readonly impact: 'low' | 'medium' | 'high';
+    /** The number of tools that the agent has called, including this one. */
+    readonly tools: number;
+  };
+  /** An agent was denied many times within a minute. Emitted at the threshold, at twice the threshold, at four times the threshold … */
+  'tool.denials': {
+    /** The tool of the last denial. */
+    readonly tool: string;
+    readonly reason: SecurityEventMap['tool.rejected']['reason'];
+    readonly count: number;
+  };
+  /** An audit sink fails, or works again. Once per change. */
+  'audit.failing': {
+    readonly sink: string;
+    readonly state: 'failing' | 'healed';
+    readonly reason?: string | undefined;
+    /** The number of records of low impact that were dropped in between. */
+    readonly dropped: number;
+  };
+  /** A browser has reported a violation of a Content-Security-Policy. At most one event per second. Any client can send such a report. */
+  'csp.report': {
+    readonly directive: string;
+    /** The origin of the blocked resource, or a keyword such as `inline`. */
+    readonly blocked: string;
+    readonly page: string | undefined;
+    readonly disposition: 'enforce' | 'report';
+    /** How often this resource violated this directive; 0 where it has no counter of its own. */
+    readonly count: number;
+    /** How many violations since the previous event had no event of their own. */
+    readonly omitted: number;
+  };
+}
+
+/** The type of a security event. @example events.of('auth.rejected') */
+export type SecurityEventType = keyof SecurityEventMap;
+
+/**
+ * A security event: its type, the common fields and those of its type.
+ * @example
+ * events.all.subscribe((event: SecurityEvent) => logger.warn(event));
+ */
+export type SecurityEvent<T extends SecurityEventType = SecurityEventType> = {
+  [K in T]: EventContext & { readonly type: K } & SecurityEventMap[K];
+}[T];

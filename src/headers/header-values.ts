@@ -9,7 +9,8 @@ import {
   readTable,
   type Resolved,
 } from '../common/option-table.js';
-import { readChoice } from '../common/read-options.js';
+import { readChoice, receivedError, isRecord, rejectMissing } from '../common/read-options.js';
+import { showName } from '../common/show-value.js';
 
 /** The value of a header; `undefined` for a header that is off. */
 export type HeaderValue = string | undefined;
@@ -74,3 +75,32 @@ export const strictTransportSecurity = fromSettings(
     return `max-age=${maxAge}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
   },
 );
+
+export function headerError(option: string, received: unknown, problem: string): AgentSecurityConfigError {
+  return receivedError(
+    'ASEC_HEADER_VALUE',
+    option,
+    problem,
+    'See docs/reference/options.md for the forms that it takes.',
+    received,
+  );
+}
+
+/* Serializes Reporting-Endpoints: the URLs of the endpoints that `report-to` names (Reporting API). */
+
+export function resolveReportingEndpoints(option: string, value: unknown): string | undefined {
+  if (value === undefined || value === false) return undefined;
+  if (!isRecord(value) || Object.keys(value).length === 0) {
+    throw headerError(option, value, 'must be an object of endpoint names and URLs');
+  }
+  rejectMissing(option, value);
+  const endpoints = Object.entries(value).map(([name, url]) => {
+    if (!/^[a-z*][a-z0-9_.*-]*$/.test(name))
+      throw headerError(`${option}.${showName(name)}`, name, 'is not an endpoint name');
+    if (typeof url !== 'string' || !/^(?:https:\/|)\/[\x21\x23-\x5b\x5d-\x7e]*$/.test(url)) {
+      throw headerError(`${option}.${showName(name)}`, url, 'must be an https URL or a path');
+    }
+    return `${name}="${url}"`;
+  });
+  return endpoints.join(', ');
+}

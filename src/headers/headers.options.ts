@@ -22,9 +22,9 @@ import {
   referrerPolicy,
   strictTransportSecurity,
   toggle,
+  resolveReportingEndpoints,
 } from './header-values.js';
 import { resolvePermissionsPolicy } from './permissions-policy.js';
-import { resolveReportingEndpoints } from './reporting-endpoints.js';
 
 type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions;
 

@@ -1,7 +1,7 @@
 /* Serializes Permissions-Policy: the browser features that a page may use. The responses of an API need none. */
 import { isRecord, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
-import { headerError } from './header-error.js';
+import { headerError } from './header-values.js';
 
 const POWERFUL_FEATURES = [
   'accelerometer',

@@ -9,7 +9,7 @@ import { Reflector } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { requestState } from '../common/request-state.js';
 import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
-import { RouteMemo } from '../common/route-memo.js';
+import { RouteMemo } from '../common/each-handler.js';
 import {
   CONTENT_SECURITY_POLICY_KEY,
   HEADER_SETTINGS,

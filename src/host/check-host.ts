@@ -1,8 +1,9 @@
 /* Checks the host of a request: RFC 9110 section 7.2 and RFC 9112 section 3.2. */
 import { type Authority, readAuthority } from '../common/authority.js';
 import type { HostPatterns } from './host.options.js';
+import type { ProblemFields } from '../common/problem.js';
 
-export type HostRejection = 'missing' | 'malformed' | 'duplicate' | 'conflict' | 'not-listed';
+type HostRejection = 'missing' | 'malformed' | 'duplicate' | 'conflict' | 'not-listed';
 
 export type HostDecision =
   | { readonly allowed: true; readonly authority: Authority }
@@ -74,4 +75,15 @@ function targetAgrees(target: string, host: Authority): boolean {
   if (authority === undefined || authority.name !== host.name) return false;
   const defaultPort = scheme[1]!.toLowerCase() === 'https' ? 443 : 80;
   return (authority.port ?? defaultPort) === (host.port ?? defaultPort);
+}
+
+/** The problem of a rejected host. It repeats nothing of the request: a reflected host can poison caches. */
+export function hostProblem(reason: HostRejection): ProblemFields {
+  return reason === 'not-listed'
+    ? {
+        status: 421,
+        code: 'host_not_allowed',
+        detail: 'This server does not serve the host of the request.',
+      }
+    : { status: 400, code: 'host_invalid', detail: 'The request must name exactly one valid host.' };
 }

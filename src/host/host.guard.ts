@@ -3,11 +3,10 @@ import { Reflector } from '@nestjs/core';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
-import { RouteMemo } from '../common/route-memo.js';
-import { matchesHost } from './check-host.js';
+import { RouteMemo } from '../common/each-handler.js';
+import { matchesHost, hostProblem } from './check-host.js';
 import { AllowHosts } from './host.decorator.js';
 import type { HostPatterns } from './host.options.js';
-import { hostProblem } from './host.problem.js';
 import { logLine } from '../common/log-text.js';
 
 /**

@@ -4,16 +4,14 @@
  *
  * Usually the handler's headers do not conflict with the module's. Then the module's are appended to the head as text
  * that was serialized at start-up, since Node's validation of each header costs more than everything else here. */
-import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { eachPair, sharedValue } from '../common/header-template.js';
+import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { eachPair, sharedValue, type FixedHeaders, type HeaderTemplate } from '../common/header-template.js';
 import {
   REQUEST_STATE,
   type RequestState,
   type RequestWithState,
   type ResponseWithState,
 } from '../common/request-state.js';
-import { fixedHeadersOf, requestIdPair } from './fixed-headers.js';
-import { appendToHead, CAN_APPEND_TO_HEAD, isHeaderValue } from './head-text.js';
 import {
   CONTENT_TYPE,
   isDropped,
@@ -21,8 +19,12 @@ import {
   isForeignCorsHeader,
   mergeVary,
   withoutCharset,
+  type OwnHeaders,
+  setOwnHeaders,
+  withExactType,
 } from './header-rules.js';
-import { type OwnHeaders, setOwnHeaders, withExactType } from './own-headers.js';
+import type { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 
 /** Attaches the state to a response and its request, and replaces `writeHead`. */
 export function attachState(response: ServerResponse, request: IncomingMessage, state: RequestState): void {
@@ -167,4 +169,75 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
       if (!response.hasHeader(name) && isHeaderValue(value)) response.setHeader(name, value);
     });
   }
+}
+
+/* Appends lines to the head of a response. Between `writeHead` and the first bytes of the body, Node keeps the head as
+ * text in an undocumented member. It is tested once at start-up; if it does not work, headers are set one by one. */
+
+type ResponseWithHead = ServerResponse & { _header: string };
+
+/** The empty line that ends a head. */
+const END = '\r\n';
+
+/** Characters that Node forbids in a header value: they could end the line and begin another. */
+const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff]/;
+
+export const isHeaderValue = (value: string): boolean => !FORBIDDEN.test(value);
+
+/** Appends header lines to a response whose head is written and not yet sent. */
+function appendToHead(response: ServerResponse, lines: string): void {
+  const { _header: head } = response as ResponseWithHead;
+  (response as ResponseWithHead)._header = head.slice(0, -END.length) + lines + END;
+}
+
+export const CAN_APPEND_TO_HEAD: boolean = testAppend();
+
+function testAppend(): boolean {
+  const wire = new PassThrough();
+  const request = new IncomingMessage(wire as unknown as Socket);
+  Object.assign(request, { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1 });
+  try {
+    const response = new ServerResponse(request);
+    response.assignSocket(wire as unknown as Socket);
+    response.writeHead(200, { First: '1', 'Content-Length': '2' });
+    appendToHead(response, 'Second: 2\r\nThird: 3\r\n');
+    response.end('ok');
+    const sent = String(wire.read());
+    return /^HTTP\/1\.1 200 OK\r\nFirst: 1\r\n(?:[\w-]+: .+\r\n)+Second: 2\r\nThird: 3\r\n\r\nok$/.test(sent);
+  } catch {
+    return false;
+  } finally {
+    wire.destroy();
+  }
+}
+
+/* The module's headers that do not depend on the handler: precomputed by content type, status and connection. */
+
+interface FixedHeadersState {
+  readonly id: string;
+  readonly template: HeaderTemplate;
+  readonly client: { readonly secure: boolean };
+}
+
+/** The headers of an error response without a response object, as alternating names and values. */
+export function fixedHeaders(state: FixedHeadersState): readonly string[] {
+  return [...requestIdPair(state), ...fixedHeadersOf(state, undefined, 400).pairs];
+}
+
+function requestIdPair({ id, template }: FixedHeadersState): readonly string[] {
+  return id === '' || template.requestIdHeader === undefined ? [] : [template.requestIdHeader, id];
+}
+
+export function fixedHeadersOf(
+  { template, client }: FixedHeadersState,
+  contentType: unknown,
+  status: number,
+): FixedHeaders {
+  const variants = status >= 400 ? template.errors : template;
+  const variant = isHtml(contentType) ? variants.html : variants.data;
+  return client.secure ? variant.secure : variant.plain;
+}
+
+function isHtml(contentType: unknown): boolean {
+  return typeof contentType === 'string' && /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(contentType);
 }

@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import type { PlatformRequest, PlatformResponse } from '../common/http-request.js';
+import type { ProblemFields } from '../common/problem.js';
 
 /** For a longer unread body, the connection is closed instead of reading to its end. */
 const DRAINABLE_BYTES = 65_536;
@@ -9,3 +11,15 @@ export function hasLongBody({ headers }: IncomingMessage): boolean {
     headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > DRAINABLE_BYTES
   );
 }
+
+/**
+ * Responds with a problem at once while the handler runs. Later writes of the handler are ignored. A response that has begun is aborted.
+ * @returns whether the problem was sent
+ */
+export type AnswerNow = (
+  request: PlatformRequest,
+  response: PlatformResponse,
+  problem: ProblemFields,
+) => boolean;
+
+export const ANSWER_NOW = Symbol('agent-security:answer-now');

@@ -1,8 +1,11 @@
 import type { Clock } from '../common/clock.js';
 import type { Key64 } from '../common/ip-address.js';
 import { consume, EVERY_POLICY, type QuotaDecision } from './consume.js';
-import type { Policy } from './policy.js';
+import { type Policy, createPolicy } from './policy.js';
 import { QuotaTable } from './table/quota-table.js';
+import type { ReadOption } from '../common/option-table.js';
+import { receivedError } from '../common/read-options.js';
+import { parseLimits } from './parse-limits.js';
 
 /** One limit that is counted in this process even if the app has a shared store: of an endpoint, or before routing. */
 export class ProcessLimit {
@@ -23,3 +26,22 @@ export class ProcessLimit {
     return consume([charge], this.clock.monotonicMs());
   }
 }
+
+/* Options that hold one limit, such as "10/minute". */
+
+/** A reader of one limit, as a policy of the given name. */
+export const singleLimit =
+  (name: string, fallback: string): ReadOption<Policy> =>
+  (option, value = fallback) => {
+    const limits = typeof value === 'string' ? parseLimits(option, value) : [];
+    const [parsed] = limits;
+    if (parsed !== undefined && limits.length === 1)
+      return createPolicy({ name, limit: parsed.limit, windowMs: parsed.windowMs });
+    throw receivedError(
+      'ASEC_OPTION_TYPE',
+      option,
+      'must be one limit',
+      `Write for example "${fallback}".`,
+      value,
+    );
+  };

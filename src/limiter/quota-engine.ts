@@ -1,13 +1,14 @@
 /* Decides and charges quotas, by a shared store or by the counts of this process. Guards, tools and `RateLimiter` share one. */
 import type { Clock } from '../common/clock.js';
-import type { Log } from '../common/log.js';
+import type { Log } from '../common/log-text.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import { adjust, type Charge, consume, peek, type QuotaDecision } from './consume.js';
 import { Lease } from './lease.js';
 import type { Policy } from './policy.js';
 import { QuotaEvents } from './quota-events.js';
-import type { QuotaLimiter, StoreErrorPolicy } from './quota-limiter.js';
 import {
+  type QuotaLimiter,
+  type StoreErrorPolicy,
   isConcurrency,
   policiesOf,
   type QuotaClient,

@@ -1,13 +1,12 @@
 /* The events of decisions: thresholds that a client has reached, and denials in shadow mode. Each is emitted once a window and quota. */
 import type { Clock } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
-import type { Log } from '../common/log.js';
+import { type Log, logLine } from '../common/log-text.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { Charge, PolicyState, QuotaDecision } from './consume.js';
-import { OncePerWindow } from './once-per-window.js';
 import { policiesOf, type QuotaClient, type QuotaRequest } from './quota-request.js';
-import { ShadowReport } from './shadow-report.js';
 import type { QuotaTable } from './table/quota-table.js';
+import { BoundedMap } from '../common/bounded-map.js';
 
 type EventClient = QuotaClient & { readonly key: string };
 
@@ -85,5 +84,45 @@ export class QuotaEvents {
     const lastsMs = policy.rule === 'fixed-window' ? Math.min(resetMs, windowMs) : windowMs;
     const quota = joinKey(tableNumber, table.policies.indexOf(policy), row, what);
     return this.#emitted.isFirst(quota, this.clock.monotonicMs(), lastsMs);
+  }
+}
+
+const INTERVAL_MS = 60_000;
+
+/** Logs, at most once a minute, how many requests would have been denied without shadow mode. */
+class ShadowReport {
+  #denials = 0;
+  #reportedMs = -Infinity;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: Pick<Log, 'warn'>,
+  ) {}
+
+  countDenial(): void {
+    this.#denials += 1;
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#reportedMs < INTERVAL_MS) return;
+    this.log.warn(
+      logLine`Shadow mode: ${this.#denials} request(s) since the last report would have been denied.`,
+    );
+    this.#denials = 0;
+    this.#reportedMs = nowMs;
+  }
+}
+
+/** Beyond it the oldest entries are forgotten, and what they stand for is reported again. */
+const MAX_ENTRIES = 10_000;
+
+/** Reports something once a window, with a bound on memory. */
+class OncePerWindow {
+  readonly #untilMs = new BoundedMap<string, number>(MAX_ENTRIES);
+
+  /** Whether `what` was not reported within the last window; it then counts as reported for `windowMs`. */
+  isFirst(what: string, nowMs: number, windowMs: number): boolean {
+    const untilMs = this.#untilMs.get(what);
+    if (untilMs !== undefined && nowMs < untilMs) return false;
+    this.#untilMs.set(what, nowMs + windowMs);
+    return true;
   }
 }

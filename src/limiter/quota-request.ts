@@ -3,6 +3,10 @@ import { show } from '../common/show-value.js';
 import type { Charge, QuotaDecision } from './consume.js';
 import type { Policy } from './policy.js';
 import type { StoredCharge } from './store/quota-store.js';
+import type { IncomingMessage } from 'node:http';
+import type { RequestState } from '../common/request-state.js';
+import type { QuotaTable } from './table/quota-table.js';
+import { temporarilyUnavailable } from '../common/problem.js';
 
 export interface QuotaRequest {
   /** The partition key, as events name it. */
@@ -97,3 +101,39 @@ export function checkPartitionKey(what: string, partitionKey: unknown): string |
     return String(partitionKey);
   throw new TypeError(`${what} must be text, received ${show(partitionKey)}`);
 }
+
+/** Keeps denials by the module's own limits, so that the same request is denied before routing next time. */
+export interface DenialKeeper {
+  /** Sets `state.limits.keepDenial`, if the decision holds for every request like this one. */
+  offer(raw: IncomingMessage, state: RequestState, decision: QuotaDecision, decidedMs: number): void;
+}
+
+export const DENIAL_KEEPER = Symbol('agent-security:denial-keeper');
+
+/** What happens to a request while the shared store fails. */
+export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
+/**
+ * What happens to requests while the shared store fails: `'local'` counts in this process, `'allow'` grants them, `'deny'` denies them
+ * with 503.
+ * @example
+ * const onStoreError: StoreErrorPolicy = 'local';
+ */
+export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];
+
+/** Decides quotas by the counts of the app: those of the shared store if there is one, else those of this process. */
+export interface QuotaLimiter {
+  createTable(policies: readonly Policy[]): QuotaTable;
+  /** @returns `undefined` while the shared store fails, unless the counts of this process stand in for it */
+  decide(quotaRequests: readonly QuotaRequest[]): Promise<{ readonly decision: QuotaDecision } | undefined>;
+  /** Emits the events of a decision: thresholds that were reached, denials in shadow mode. */
+  emitEvents(quotaRequests: readonly QuotaRequest[], decision: QuotaDecision, quotaClient: QuotaClient): void;
+}
+
+/** The `QuotaEngine` of the app. */
+export const QUOTA_LIMITER = Symbol('agent-security:quota-limiter');
+
+/** The shared store does not answer, and `onStoreError` is `'deny'`. */
+export const LIMITS_UNAVAILABLE = temporarilyUnavailable({
+  code: 'limits_unavailable',
+  detail: 'The limits of this request cannot be checked at the moment.',
+});

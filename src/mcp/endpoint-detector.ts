@@ -1,8 +1,7 @@
 /* Detects MCP endpoints that no configured path covers, by their responses: their calls would be neither checked nor recorded. It changes
  * no response. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Log } from '../common/log.js';
-import { logLine } from '../common/log-text.js';
+import { type Log, logLine } from '../common/log-text.js';
 import { requestPath } from '../common/http-request.js';
 
 /** The paths that are logged: one with a parameter must not fill the log. */

@@ -1,19 +1,16 @@
 /* Checks the head of a request to an MCP endpoint before it is authenticated: origin → host → network → method → proxy's proof →
  * protocol version → credentials in the URL. */
 import type { IncomingMessage } from 'node:http';
-import type { Log } from '../common/log.js';
+import type { Log } from '../common/log-text.js';
 import { namesParameter } from '../auth/read-credential.js';
 import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
 import type { Clock } from '../common/clock.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { isSameOrigin, readOrigin } from '../cors/origin.js';
-import { ORIGIN_PROBLEM } from '../cors/origin.problem.js';
-import { isPreflight } from '../cors/preflight.js';
-import { matchesHost } from '../host/check-host.js';
-import { hostProblem } from '../host/host.problem.js';
-import { isFromNetwork } from '../network/check-network.js';
-import { NETWORK_PROBLEM } from '../network/network.problem.js';
+import { ORIGIN_PROBLEM, isPreflight } from '../cors/decide-cors.js';
+import { matchesHost, hostProblem } from '../host/check-host.js';
+import { isFromNetwork, NETWORK_PROBLEM } from '../network/check-network.js';
 import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
 import {
   checkVersion,

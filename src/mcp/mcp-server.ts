@@ -1,6 +1,6 @@
 import type { OnApplicationBootstrap } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
-import type { Network } from '../network/address-range.js';
+import type { Network } from '../network/check-network.js';
 import { guardListening } from '../network/guard-listening.js';
 
 /** Stops the start-up of a server that listens outside `mcp.network`. */

@@ -4,22 +4,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Clock } from '../common/clock.js';
-import type { Log } from '../common/log.js';
-import { logLine } from '../common/log-text.js';
+import { type Log, logLine } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { UnguardedLimiter } from '../common/unguarded-limiter.js';
-import { CallOutcomes } from './call-outcomes.js';
-import { CallerCheck } from './caller-check.js';
+import {
+  CallOutcomes,
+  answerRejection,
+  type McpRejection,
+  toRejection,
+  type McpExchange,
+} from './mcp-answer.js';
+import { CallerCheck, callsIn, type McpTools } from './mcp-tools.js';
 import { checkAgreement, readProtocolHeaders, toolInHeaders } from './check-protocol.js';
 import { type CheckedHead, HeadCheck, protocolRejection } from './head-check.js';
-import { answerRejection, type McpRejection, toRejection } from './mcp-answer.js';
-import type { McpExchange } from './mcp-exchange.js';
 import type { McpPaths } from './mcp-path.js';
-import { callsIn, type McpTools } from './mcp-tools.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
-import { type McpBody, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
-import { readPost } from './read-post.js';
+import { type McpBody, TOOLS_CALL, TOOLS_LIST, readPost } from './read-messages.js';
 import { RequestsInFlight, SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
 import { shapeResponse } from './shape-response.js';
 

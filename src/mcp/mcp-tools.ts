@@ -3,19 +3,25 @@ import type { ServerResponse } from 'node:http';
 import type { AuditedCall, AuditEntry } from '../audit/audit-entry.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
 import type { Agent } from '../common/agent.js';
-import { readCallEnd } from '../common/call-end.js';
-import type { ProblemFields } from '../common/problem.js';
+import { readCallEnd, hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
+import type { ProblemFields, Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
-import { joinQuotas } from '../tools/quota-pairs.js';
+import { joinQuotas } from '../tools/tool-quotas.js';
 import type { ToolCall } from '../tools/tool-decision.js';
 import type { ToolPolicy } from '../tools/tool-policy.js';
-import type { CallOutcomes } from './call-outcomes.js';
-import type { McpRejection } from './mcp-answer.js';
-import type { McpExchange } from './mcp-exchange.js';
-import { type McpBody, type MessageId, toolOf } from './read-messages.js';
+import type { CallOutcomes, McpRejection, McpExchange } from './mcp-answer.js';
+import {
+  type McpBody,
+  type MessageId,
+  toolOf,
+  type McpMessage,
+  TOOLS_CALL,
+  TOOLS_LIST,
+} from './read-messages.js';
+import type { Authenticator } from '../auth/authenticator.js';
+import type { NameSet } from '../tools/name-pattern.js';
 
-export interface McpToolCall {
+interface McpToolCall {
   readonly tool: string;
   readonly id?: MessageId | undefined;
   readonly params?: Readonly<Record<string, unknown>> | undefined;
@@ -130,4 +136,54 @@ function finishWith(
     for (const [id, call] of started)
       call.finish(readCallEnd(response, outcome.problem, isWhole, outcomes.hasFailed(id)));
   });
+}
+
+/* Who calls an MCP endpoint, and what a client without a credential may do where `mcp.publicTools` names tools. */
+
+/** What a client without a credential may send where some tools are public, beside calls of those. */
+const PUBLIC_METHODS: ReadonlySet<string> = new Set([
+  'initialize',
+  'notifications/initialized',
+  'notifications/cancelled',
+  'ping',
+  'server/discover',
+  TOOLS_LIST,
+]);
+
+export class CallerCheck {
+  constructor(
+    /** `undefined` where `auth` is off. */
+    private readonly authenticator: Authenticator | undefined,
+    private readonly publicTools: NameSet | undefined,
+  ) {}
+
+  /** Whether callers have verified identities at all. */
+  get isOn(): boolean {
+    return this.authenticator !== undefined;
+  }
+
+  /** Finds the agent. A request without a credential passes where there are public tools; one with a bad credential never does. */
+  async identify({ raw, state }: McpExchange): Promise<Rejection | undefined> {
+    const found = await this.authenticator?.authenticate(raw, state);
+    if (found === undefined || found.kind === 'agent') return undefined;
+    return found.kind === 'anonymous' && this.publicTools !== undefined ? undefined : found.rejection;
+  }
+
+  /** The rejection of a request that needs an agent and has none. */
+  requireAgent({ agent }: RequestState): Rejection | undefined {
+    return agent === undefined ? this.authenticator?.rejections.missing : undefined;
+  }
+
+  requireAgentForTool(state: RequestState, tool: string): Rejection | undefined {
+    return this.publicTools?.has(tool) ? undefined : this.requireAgent(state);
+  }
+
+  requireAgentForMessages(state: RequestState, messages: readonly McpMessage[]): Rejection | undefined {
+    const isPublic = messages.every(message =>
+      message.method === TOOLS_CALL
+        ? this.publicTools?.has(toolOf(message) ?? '')
+        : PUBLIC_METHODS.has(message.method),
+    );
+    return isPublic ? undefined : this.requireAgent(state);
+  }
 }

@@ -10,7 +10,7 @@ import {
 import { readStringList, receivedError } from '../common/read-options.js';
 import { type Origin, readOrigin } from '../cors/origin.js';
 import { type HostPatterns, resolveHostPatterns } from '../host/host.options.js';
-import { type Network, NETWORKS } from '../network/address-range.js';
+import { type Network, NETWORKS } from '../network/check-network.js';
 import { type ProxyProofOptions, resolveProxyProof } from '../network/proxy-proof.js';
 import { PROTOCOL_VERSIONS } from './check-protocol.js';
 import { readMcpPaths } from './mcp-path.js';

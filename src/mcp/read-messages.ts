@@ -1,8 +1,13 @@
 /* The JSON-RPC messages of a POST (JSON-RPC 2.0; MCP "Base Protocol"), each of exactly one kind. An ambiguous message (a method
  * and a result, an invalid ID) is rejected. */
 import { isRecord } from '../common/read-options.js';
-import { checkParsedBody } from '../body/check-body.js';
-import { parseStrictJson } from '../common/strict-json.js';
+import { checkParsedBody, tooLargeProblem } from '../body/check-body.js';
+import { parseStrictJson } from '../common/scan-json.js';
+import type { IncomingMessage } from 'node:http';
+import type { ProblemFields } from '../common/problem.js';
+import { readBody } from '../common/read-body.js';
+import type { RequestState } from '../common/request-state.js';
+import { type McpRejection, toRejection } from './mcp-answer.js';
 
 export type MessageId = string | number;
 
@@ -21,7 +26,7 @@ export interface McpBody {
   readonly messages: readonly McpMessage[];
 }
 
-export interface BodyFault {
+interface BodyFault {
   /** Of JSON-RPC 2.0, section 5.1. */
   readonly rpcCode: -32700 | -32600 | -32602;
   readonly detail: string;
@@ -117,4 +122,52 @@ const idOf = (item: unknown): MessageId | undefined =>
 const fault = (rpcCode: BodyFault['rpcCode'], detail: string, id?: MessageId): BodyReading => ({
   valid: false,
   fault: { rpcCode, detail, id },
+});
+
+/* Reads the messages of a POST to an MCP endpoint, and leaves its body for the server. */
+
+interface ReadPostOptions {
+  readonly maxBytes: number;
+  readonly maxKeys: number;
+  /** Checks the bytes before they are parsed. */
+  readonly checkBytes: (bytes: Uint8Array) => McpRejection | undefined;
+}
+
+/** @returns `'gone'` where the client left */
+export async function readPost(
+  raw: IncomingMessage,
+  state: RequestState,
+  { maxBytes, maxKeys, checkBytes }: ReadPostOptions,
+): Promise<McpBody | McpRejection | 'gone'> {
+  const unreadable = checkHead(raw, maxBytes);
+  if (unreadable !== undefined) return toRejection(unreadable);
+  state.requestBody();
+  const reading = await readBody(raw, { maxBytes, putBack: true });
+  if (reading.kind === 'gone') return 'gone';
+  if (reading.kind !== 'read') return toRejection(tooLargeProblem(maxBytes));
+  const rejection = checkBytes(reading.bytes);
+  if (rejection !== undefined) return rejection;
+  const messages = readMessages(reading.bytes, maxKeys);
+  if (messages.valid) return messages.body;
+  const { rpcCode, detail, id } = messages.fault;
+  return toRejection({ status: 400, code: 'mcp_invalid', detail }, { rpcCode, id });
+}
+
+/** What must hold before a body is read: one JSON text in UTF-8, without a coding. */
+function checkHead({ headers }: IncomingMessage, maxBytes: number): ProblemFields | undefined {
+  const type = String(headers['content-type'] ?? '');
+  // With another charset or a coding, the body parser would read something else than what was checked.
+  const match = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?([\w-]+)"?[ \t]*)?$/i.exec(type);
+  const coding = headers['content-encoding'];
+  if (match === null || (match[1] !== undefined && !/^utf-?8$/i.test(match[1])))
+    return unsupported('A message must be application/json in UTF-8.');
+  if (coding !== undefined && coding.toLowerCase() !== 'identity')
+    return unsupported('A message must not have a Content-Encoding.');
+  return Number(headers['content-length'] ?? 0) > maxBytes ? tooLargeProblem(maxBytes) : undefined;
+}
+
+const unsupported = (detail: string): ProblemFields => ({
+  status: 415,
+  code: 'unsupported_media_type',
+  detail,
 });

@@ -1,7 +1,7 @@
 /* Changes the response of an MCP endpoint while it is written, by the SDK on the raw response or by a framework's reply: streams that no
  * proxy buffers, signed session IDs, and tool lists without the tools that the client may not call. */
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { CallOutcomes } from './call-outcomes.js';
+import type { CallOutcomes } from './mcp-answer.js';
 import { filterToolList, type IsVisible, ToolListEvents } from './filter-tools.js';
 import { SESSION_HEADER } from './session-binding.js';
 

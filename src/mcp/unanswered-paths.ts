@@ -1,8 +1,7 @@
 /* Reads the app's routes from Nest and from the two adapters, to warn of an MCP path that no route answers. */
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
-import type { Log } from '../common/log.js';
+import { type Log, logLine } from '../common/log-text.js';
 import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
-import { logLine } from '../common/log-text.js';
 import type { McpPaths, RouteMount } from './mcp-path.js';
 
 export function readMount(config: ApplicationConfig): RouteMount {

@@ -2,7 +2,9 @@
  * clients can be anywhere. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../common/request-state.js';
-import { isWithin, type Network } from './address-range.js';
+import ipaddr from 'ipaddr.js';
+import { canonicalAddress } from '../common/ip-address.js';
+import type { ProblemFields } from '../common/problem.js';
 
 /**
  * Headers that proxies add, beside those that begin with `X-Forwarded`: RFC 7239, RFC 9110 section 7.6.3 (`Via`), RFC
@@ -38,3 +40,41 @@ function isForwarded(headers: IncomingHttpHeaders): boolean {
   for (const name in headers) if (name.startsWith('x-forwarded') || FORWARDED_HEADERS.has(name)) return true;
   return false;
 }
+
+/* Classifies an address: loopback, a private network, or the internet (the registries of RFC 6890, from ipaddr.js). */
+
+export const NETWORKS = ['loopback', 'private', 'any'] as const;
+/**
+ * The networks of `mcp.network`: this machine, private networks (RFC 1918, fc00::/7, link-local) or any.
+ * @example mcp: { path: '/mcp', network: 'private' }
+ */
+export type Network = (typeof NETWORKS)[number];
+
+const PRIVATE_RANGES: ReadonlySet<string> = new Set(['private', 'uniqueLocal', 'linkLocal']);
+
+/** Whether `address` belongs to `network`. Text that is no address belongs to `any` only. */
+export function isWithin(address: string, network: Network): boolean {
+  if (network === 'any') return true;
+  const canonical = canonicalAddress(address);
+  if (canonical === undefined) return false;
+  const range = ipaddr.parse(canonical).range();
+  return range === 'loopback' || (network === 'private' && PRIVATE_RANGES.has(range));
+}
+
+/**
+ * Whether a server that only `network` may reach can listen on `address`. `0.0.0.0` and `::` are all addresses of the
+ * machine: allowed for a private network, since each request is checked too, and not for loopback.
+ */
+export function mayListenOn(address: string, network: Network): boolean {
+  const canonical = canonicalAddress(address);
+  if (network === 'private' && canonical !== undefined && ipaddr.parse(canonical).range() === 'unspecified')
+    return true;
+  return isWithin(address, network);
+}
+
+/** Does not name the allowed networks. */
+export const NETWORK_PROBLEM: ProblemFields = {
+  status: 403,
+  code: 'network_not_allowed',
+  detail: 'Requests from the network of the client are not allowed.',
+};

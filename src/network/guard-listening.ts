@@ -1,6 +1,6 @@
 import type { AddressInfo, Server } from 'node:net';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { mayListenOn, type Network } from './address-range.js';
+import { mayListenOn, type Network } from './check-network.js';
 
 /**
  * Stops a server that listens on an address outside `network`. The bound address counts, since the name passed to

@@ -1,11 +1,9 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { rawRequest } from '../common/http-request.js';
-import { toMessageException } from '../http/message.exception.js';
-import { ProblemException } from '../http/problem.exception.js';
+import { toMessageException, ProblemException } from '../http/problem.exception.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { readCall, readMessageCall } from '../common/read-call.js';
-import { isFromNetwork } from './check-network.js';
-import { NETWORK_PROBLEM } from './network.problem.js';
+import { isFromNetwork, NETWORK_PROBLEM } from './check-network.js';
 
 /**
  * Rejects requests and messages from outside this machine and private networks. `@PrivateNetworkOnly()` binds it.

@@ -2,7 +2,7 @@
  * fixed value would be a password that every hop can read and replay. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isToken } from '../common/is-token.js';
+import { isToken } from '../common/http-request.js';
 import { integer, type OptionTable, readTable } from '../common/option-table.js';
 import { readStringList, receivedError } from '../common/read-options.js';
 

@@ -1,8 +1,7 @@
 /* Calls functions of the app that a limit needs: `cost`, `key`, `tier`, a tracker. A client may be able to make them fail by what it sends.
  * Such a request is counted without the function and answered with 500; the failure is logged once a minute. */
-import type { Log } from '../common/log.js';
+import { type Log, logLine, logStack } from '../common/log-text.js';
 import type { Clock } from '../common/clock.js';
-import { logLine, logStack } from '../common/log-text.js';
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
 type AnyFunction = Function;

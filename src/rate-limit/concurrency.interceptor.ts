@@ -1,11 +1,11 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { INTERCEPTORS_METADATA, SSE_METADATA } from '@nestjs/common/constants.js';
-import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { type ModulesContainer } from '@nestjs/core';
 import { Observable, Subscription } from 'rxjs';
 import { eachHandler } from '../common/each-handler.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { hasResponseEnded, REQUEST_ENDED } from '../common/response-end.js';
-import { countHandler, workOf } from './release-when-done.js';
+import { countHandler, workOf } from './keep-granted.js';
 import { type AnyRule, limitsConcurrency } from './limit-rule.js';
 import { RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { readCall } from '../common/read-call.js';
@@ -64,7 +64,7 @@ const rulesOf = (target: object): readonly AnyRule[] | undefined =>
  * @param rules of handlers without rules of their own
  */
 export function bindConcurrency(modules: ModulesContainer, rules: readonly AnyRule[]): void {
-  for (const { controller, handler } of eachHandler(modules, new MetadataScanner(), {
+  for (const { controller, handler } of eachHandler(modules, {
     withProviders: true,
   })) {
     // Methods that are no handlers have no metadata.

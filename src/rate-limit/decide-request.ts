@@ -9,12 +9,15 @@ import {
   createDefaultQuotaRequest,
   createQuotaRequest,
   type TrackerOverrides,
+  type AnyGroup,
+  isFixed,
+  type RoutePlan,
 } from './create-quota-request.js';
 import { holdLease, keepEstimates } from './keep-granted.js';
-import { type AnyGroup, isFixed, type RoutePlan } from './quota-group.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
 import type { RoutePlans } from './route-plan.js';
-import type { WriteQuota } from './write-quota.js';
+import type { Clock } from '../common/clock.js';
+import { quotaHeaders } from '../limiter/quota-headers.js';
 
 /** What a subclass of the guard overrides. */
 export interface GuardOverrides extends TrackerOverrides {
@@ -22,7 +25,7 @@ export interface GuardOverrides extends TrackerOverrides {
   readonly hasAny: boolean;
 }
 
-export type RequestDecision =
+type RequestDecision =
   /** Nothing limits the request. */
   | { readonly outcome: 'unlimited' }
   /** The shared store fails, and the counts of this process do not stand in for it. */
@@ -143,3 +146,19 @@ function tierOf(
     value => checkPartitionKey('A tier', value),
   );
 }
+
+/** Writes the state of a request's limits into the headers of its response. */
+export type WriteQuota = (call: Call, decision: QuotaDecision) => void;
+
+export const createQuotaWriter =
+  (isInformative: boolean, clock: Clock): WriteQuota =>
+  ({ state, response, isMessage }, decision) => {
+    if (isMessage) return;
+    const headers = quotaHeaders(decision, clock.epochMs(), isInformative);
+    if (state !== undefined) {
+      state.limits.quota = headers;
+      return;
+    }
+    for (let index = 0; index < headers.length; index += 2)
+      response?.setHeader(headers[index]!, headers[index + 1]!);
+  };

@@ -1,13 +1,12 @@
 /* Dynamic limits: a function of the app resolves the limit of each client, and the result is used for a while. */
-import type { Log } from '../common/log.js';
+import { type Log, logLine } from '../common/log-text.js';
 import type { ExecutionContext } from '@nestjs/common';
 import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { Key64 } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
-import { logLine } from '../common/log-text.js';
-import { within } from '../common/within.js';
+import { within } from '../common/deadlines.js';
 import type { Charge, Location } from '../limiter/consume.js';
 import { carryOver } from '../limiter/table/carry-over.js';
 import { QuotaTable } from '../limiter/table/quota-table.js';

@@ -1,7 +1,9 @@
-import { SetMetadata } from '@nestjs/common';
+import { SetMetadata, createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { type AnyRule, resolveRules } from './limit-rule.js';
 import type { RateLimitInput } from './policy-options.js';
 import { RATE_LIMIT_KEY, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
+import { readCall } from '../common/read-call.js';
+import { findReservation, type RateLimitReservation } from './reservation.js';
 
 type Decorator = ClassDecorator & MethodDecorator;
 
@@ -29,3 +31,17 @@ export function RateLimit(...limits: RateLimitInput[]): Decorator {
 export function SkipRateLimit(): Decorator {
   return SetMetadata(SKIP_RATE_LIMIT_KEY, true);
 }
+
+/**
+ * What this request has reserved of an estimated limit (one with a `cost` function or a `unit` of its own), for `RateLimiter.settle()`.
+ * A route with several names one by its policy's name or its unit. `undefined` if no such limit applies.
+ * @example
+ * complete(@Reserved() reservation: RateLimitReservation) {}
+ * completeTokens(@Reserved('tokens') reservation: RateLimitReservation) {}
+ */
+export const Reserved = createParamDecorator(
+  (limit: string | undefined, context: ExecutionContext): RateLimitReservation | undefined => {
+    const state = readCall(context)?.state;
+    return state && findReservation(state, limit);
+  },
+);

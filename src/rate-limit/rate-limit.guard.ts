@@ -8,7 +8,7 @@ import {
   Logger,
   Optional,
 } from '@nestjs/common';
-import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import { ModulesContainer, Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
@@ -22,32 +22,43 @@ import {
   clientAddress,
   clientKey,
   clientName,
-  executionOf,
+  GraphqlOperations,
   type LimitedRequest,
   readCall,
   readHttpCall,
   readMessageCall,
 } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
-import { rejectionException } from '../http/rejection.exception.js';
+import { rejectionException } from '../http/problem.exception.js';
 import type { QuotaDecision } from '../limiter/consume.js';
-import { DENIAL_KEEPER, type DenialKeeper } from '../limiter/denial-keeper.js';
-import { LIMITS_UNAVAILABLE } from '../limiter/limits-unavailable.js';
+import {
+  DENIAL_KEEPER,
+  type DenialKeeper,
+  LIMITS_UNAVAILABLE,
+  QUOTA_LIMITER,
+} from '../limiter/quota-request.js';
 import type { QuotaEngine } from '../limiter/quota-engine.js';
-import { QUOTA_LIMITER } from '../limiter/quota-limiter.js';
 import { AppFunctionFailures } from './app-function.js';
 import { bindConcurrency } from './concurrency.interceptor.js';
-import { chargeOf } from './create-quota-request.js';
-import { chargeUnguarded, type DeciderParts, decideRequest, type GuardOverrides } from './decide-request.js';
-import { faultException, unknownRequestException } from './fault.exception.js';
-import { isDynamic } from './limit-rule.js';
-import { isEmpty, type QuotaGroup, type RoutePlan } from './quota-group.js';
+import { chargeOf, isEmpty, type QuotaGroup, type RoutePlan } from './create-quota-request.js';
+import {
+  chargeUnguarded,
+  type DeciderParts,
+  decideRequest,
+  type GuardOverrides,
+  createQuotaWriter,
+} from './decide-request.js';
+import {
+  faultException,
+  unknownRequestException,
+  denialException,
+  fromThrottlerDetail,
+  toThrottlerDetail,
+} from './rate-limit.exception.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
-import { denialException } from './rate-limit.exception.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { RoutePlans } from './route-plan.js';
-import { fromThrottlerDetail, toThrottlerDetail } from './throttle-detail.js';
-import { createQuotaWriter } from './write-quota.js';
+import { throttlersOf } from './throttle-groups.js';
 
 /** One promise for all requests that are granted at once. */
 const GRANTED: Promise<boolean> = Promise.resolve(true);
@@ -73,8 +84,8 @@ export class RateLimitGuard extends ThrottlerGuard {
   readonly #plans: RoutePlans;
   readonly #parts: DeciderParts;
   readonly #failures: AppFunctionFailures;
-  /** Executions of GraphQL operations that have taken from the module's quota. */
-  readonly #executions = new WeakSet<object>();
+  /** GraphQL operations that have taken from the module's quota. */
+  readonly #operations = new GraphqlOperations();
   #overrides: GuardOverrides | undefined;
 
   constructor(
@@ -86,11 +97,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Optional() @Inject(DENIAL_KEEPER) denials?: DenialKeeper,
   ) {
-    const throttlers = settings.limits.flatMap(rule => {
-      if (isDynamic(rule) || rule.policy.shadow || settings.shadow) return [];
-      const { named, name, limit, windowMs } = rule.policy;
-      return [{ name: named ? name : 'default', limit, ttl: windowMs }];
-    });
+    const throttlers = throttlersOf(settings);
     const storage =
       settings.throttlerStorage ?? new QuotaThrottlerStorage({ maxClients: settings.maxClients, clock });
     super({ throttlers }, storage, reflector);
@@ -114,8 +121,7 @@ export class RateLimitGuard extends ThrottlerGuard {
       setHeaders: this.#settings.headers,
     };
     // At start-up, so that an invalid `@Throttle()` stops it and no request waits for its plan.
-    for (const { controller, handler } of eachHandler(this.#modules, new MetadataScanner()))
-      this.#plans.get(controller, handler);
+    for (const { controller, handler } of eachHandler(this.#modules)) this.#plans.get(controller, handler);
   }
 
   override canActivate(context: ExecutionContext): Promise<boolean> {
@@ -134,7 +140,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (isEmpty(plan)) return GRANTED;
     if (call === undefined) return Promise.reject(unknownRequestException(this.#failures));
     // The guard runs for each resolver of a GraphQL operation; the module's quota is taken once for the operation.
-    if (plan.isModules && (isGraphql ? !this.#isFirst(context) : isCharged)) return GRANTED;
+    if (plan.isModules && (isGraphql ? !this.#operations.isNew(context) : isCharged)) return GRANTED;
     if (this.#isExempt(call.request)) return GRANTED;
     if (!plan.isImmediate || this.#engine.hasStore || this.#readOverrides().hasAny)
       return this.#decide(context, plan, call);
@@ -213,14 +219,6 @@ export class RateLimitGuard extends ThrottlerGuard {
     detail: ThrottlerLimitDetail,
   ): Promise<void> {
     throw denialException(fromThrottlerDetail(detail));
-  }
-
-  /** Whether the execution of a GraphQL operation has not taken from the module's quota yet. */
-  #isFirst(context: ExecutionContext): boolean {
-    const execution = executionOf(context);
-    if (execution === undefined || this.#executions.has(execution)) return false;
-    this.#executions.add(execution);
-    return true;
   }
 
   /** A message of a gateway: the limits of its handler, else `rateLimit.messages`. */

@@ -22,7 +22,7 @@ import { readRedisUrl } from '../common/redis-url.js';
 import { showName } from '../common/show-value.js';
 import { parseLimits } from '../limiter/parse-limits.js';
 import { createPolicy, type Policy } from '../limiter/policy.js';
-import { STORE_ERROR_POLICIES, type StoreErrorPolicy } from '../limiter/quota-limiter.js';
+import { STORE_ERROR_POLICIES, type StoreErrorPolicy } from '../limiter/quota-request.js';
 import type { QuotaStore } from '../limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../limiter/store/throttler-store.js';
 import { type AnyRule, limitTypeError, readKey, resolveRules } from './limit-rule.js';

@@ -6,8 +6,8 @@ import { readObject } from '../common/read-options.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import type { QuotaEngine } from '../limiter/quota-engine.js';
 import { retryAfterSeconds } from '../limiter/quota-headers.js';
-import { QUOTA_LIMITER } from '../limiter/quota-limiter.js';
 import {
+  QUOTA_LIMITER,
   checkCost,
   checkPartitionKey,
   isConcurrency,

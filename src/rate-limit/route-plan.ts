@@ -2,10 +2,9 @@
  * the module's limits. */
 import type { Reflector } from '@nestjs/core';
 import type { Clock } from '../common/clock.js';
-import type { Handler } from '../common/each-handler.js';
+import { type Handler, RouteMemo } from '../common/each-handler.js';
 import { joinKey } from '../common/join-key.js';
-import type { Log } from '../common/log.js';
-import { RouteMemo } from '../common/route-memo.js';
+import type { Log } from '../common/log-text.js';
 import { EVERY_POLICY } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
@@ -22,10 +21,9 @@ import {
   type RoutePlan,
   withoutConcurrency,
   withoutNames,
-} from './quota-group.js';
+} from './create-quota-request.js';
 import { RATE_LIMIT_KEY, type ResolvedRateLimit, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
-import { ThrottleGroups } from './throttle-groups.js';
-import { readSkippedThrottles, readThrottles } from './throttle-metadata.js';
+import { ThrottleGroups, readSkippedThrottles, readThrottles } from './throttle-groups.js';
 
 type Constructor = abstract new (...args: never[]) => unknown;
 

@@ -1,6 +1,10 @@
 /* The quotas of @nestjs/throttler's `@Throttle()` entries. */
 import type { ExecutionContext } from '@nestjs/common';
-import type { ThrottlerOptions } from '@nestjs/throttler';
+import type {
+  ThrottlerOptions,
+  ThrottlerGenerateKeyFunction,
+  ThrottlerGetTrackerFunction,
+} from '@nestjs/throttler';
 import { BoundedMap } from '../common/bounded-map.js';
 import { joinKey } from '../common/join-key.js';
 import { EVERY_POLICY } from '../limiter/consume.js';
@@ -9,14 +13,22 @@ import { createPolicy, type Policy } from '../limiter/policy.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { callApp } from './app-function.js';
 import { isDynamic, readPolicyName } from './limit-rule.js';
-import type { LateGroup, QuotaGroup } from './quota-group.js';
+import type { LateGroup, QuotaGroup } from './create-quota-request.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
-import type { ThrottleSettings } from './throttle-metadata.js';
+import 'reflect-metadata';
 
 /** Bounds how many different numbers the functions of one `@Throttle()` may return. */
 const MAX_TABLES = 1_000;
 
 type Numbers = readonly [limit: unknown, windowMs: unknown, blockMs: unknown];
+
+/** The module's own limits as entries of @nestjs/throttler, for the guard that this package's guard extends. */
+export const throttlersOf = ({ limits, shadow }: ResolvedRateLimit): ThrottlerOptions[] =>
+  limits.flatMap(rule => {
+    if (isDynamic(rule) || rule.policy.shadow || shadow) return [];
+    const { named, name, limit, windowMs } = rule.policy;
+    return [{ name: named ? name : 'default', limit, ttl: windowMs }];
+  });
 
 export class ThrottleGroups {
   readonly #tables = new BoundedMap<string, QuotaTable>(MAX_TABLES);
@@ -80,4 +92,54 @@ export class ThrottleGroups {
 
 async function callIfFunction(value: unknown, context: ExecutionContext): Promise<unknown> {
   return typeof value === 'function' ? (value as (context: ExecutionContext) => unknown)(context) : value;
+}
+
+/* Reads the metadata of @nestjs/throttler's decorators: `@Throttle({ name: { limit, ttl, … } })` and `@SkipThrottle({ name: true })`. */
+
+export interface ThrottleSettings {
+  readonly name: string;
+  readonly limit: ThrottlerOptions['limit'] | undefined;
+  readonly ttl: ThrottlerOptions['ttl'] | undefined;
+  readonly blockDuration: ThrottlerOptions['blockDuration'] | undefined;
+  readonly getTracker: ThrottlerGetTrackerFunction | undefined;
+  readonly generateKey: ThrottlerGenerateKeyFunction | undefined;
+}
+
+const LIMIT = 'THROTTLER:LIMIT';
+const SKIP = 'THROTTLER:SKIP';
+
+/** Every `@Throttle()` entry of the targets. The first target with a field wins: the handler before its class. */
+export function readThrottles(targets: readonly object[]): readonly ThrottleSettings[] {
+  return namesUnder(LIMIT, targets).map(name => {
+    const read = <T>(field: string): T | undefined => firstDefined<T>(`THROTTLER:${field}${name}`, targets);
+    return {
+      name,
+      limit: read('LIMIT'),
+      ttl: read('TTL'),
+      blockDuration: read('BLOCK_DURATION'),
+      getTracker: read('TRACKER'),
+      generateKey: read('KEY_GENERATOR'),
+    };
+  });
+}
+
+/** The names that `@SkipThrottle()` skips. */
+export function readSkippedThrottles(targets: readonly object[]): ReadonlySet<string> {
+  return new Set(
+    namesUnder(SKIP, targets).filter(name => firstDefined<boolean>(SKIP + name, targets) === true),
+  );
+}
+
+function namesUnder(prefix: string, targets: readonly object[]): readonly string[] {
+  const keys = targets.flatMap(target => Reflect.getMetadataKeys(target) as unknown[]);
+  const names = keys.filter((key): key is string => typeof key === 'string' && key.startsWith(prefix));
+  return [...new Set(names.map(key => key.slice(prefix.length)))];
+}
+
+function firstDefined<T>(key: string, targets: readonly object[]): T | undefined {
+  for (const target of targets) {
+    const value = Reflect.getMetadata(key, target) as T | undefined;
+    if (value !== undefined) return value;
+  }
+  return undefined;
 }

@@ -1,9 +1,8 @@
 /* Decisions that wait in one turn of the event loop go to Redis as one call; in a Cluster, as one call for each slot. */
 import type { QuotaDecision } from '../limiter/consume.js';
 import { createScriptCall, type QuotaCall, readReply } from './quota-call.js';
-import { groupBySlot } from './quota-keys.js';
+import { groupBySlot, runScript } from './quota-keys.js';
 import type { ScriptRunner } from './redis-client.js';
-import { runScript } from './run-script.js';
 
 interface Waiting {
   readonly quotaCall: QuotaCall;

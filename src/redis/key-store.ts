@@ -9,7 +9,7 @@ import { RedisUnusableError } from './connection-cause.js';
 import { type OpenedClient, openClient } from './open-client.js';
 import { readClient, type RedisClient, type ScriptRunner } from './redis-client.js';
 import { checkRedisUrl } from '../common/redis-url.js';
-import { within } from '../common/within.js';
+import { within } from '../common/deadlines.js';
 import { logLine } from '../common/log-text.js';
 
 /**

@@ -1,6 +1,6 @@
 import { type OpenedClient, openClient } from './open-client.js';
 import { checkRedisUrl } from '../common/redis-url.js';
-import { within } from '../common/within.js';
+import { within } from '../common/deadlines.js';
 import { RedisQuotaStore, type RedisQuotaStoreOptions } from './redis-store.js';
 
 /** How long the start-up waits for a Redis that does not answer. */

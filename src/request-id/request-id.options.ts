@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isToken } from '../common/is-token.js';
+import { isToken } from '../common/http-request.js';
 import { fn, mapped, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
 import { readString, receivedError } from '../common/read-options.js';
 

@@ -3,8 +3,7 @@ import { Injectable, type PipeTransform } from '@nestjs/common';
 import { ProblemException } from '../http/problem.exception.js';
 import { boolean, type OptionTable, readTable } from '../common/option-table.js';
 import { readRequired, receivedError } from '../common/read-options.js';
-import { checkSafePath } from './check-safe-path.js';
-import { resolveWithin } from './resolve-within.js';
+import { checkSafePath, resolveWithin } from './check-safe-path.js';
 
 /**
  * Options of `SafePathPipe`.

@@ -1,7 +1,7 @@
 /* The time limits of one request: until its response begins, then between two writes. */
 import type { ServerResponse } from 'node:http';
 import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
-import type { Timers } from '../common/timers.js';
+import type { Timers } from '../common/deadlines.js';
 
 export interface DeadlineLimits {
   readonly handlerMs: number | false;
@@ -55,6 +55,32 @@ export class Deadline {
 }
 
 /** An error named like that of `AbortSignal.timeout()`, to distinguish it from a client that has disconnected. */
-export function timeoutError(message: string): Error {
+function timeoutError(message: string): Error {
   return new DOMException(message, 'TimeoutError') as unknown as Error;
+}
+
+/* The AbortSignal of a request: created on demand, aborted when the client disconnects or the time limit is exceeded. */
+
+const CONTROLLER = Symbol('agent-security:abort-controller');
+type AbortableResponse = ServerResponse & { [CONTROLLER]?: AbortController };
+
+export function signalOf(response: ServerResponse): AbortSignal {
+  return controllerOf(response).signal;
+}
+
+/** Aborts the request's signal. */
+export function abortRequest(response: ServerResponse, reason: Error): void {
+  controllerOf(response).abort(reason);
+}
+
+function controllerOf(response: AbortableResponse): AbortController {
+  const known = response[CONTROLLER];
+  if (known !== undefined) return known;
+  const controller = new AbortController();
+  response[CONTROLLER] = controller;
+  whenResponseEnds(response, isWhole => {
+    if (!isWhole)
+      controller.abort(new DOMException('The client has disconnected.', 'AbortError') as unknown as Error);
+  });
+  return controller;
 }

@@ -6,7 +6,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
-import { signalOf } from './request-signal.js';
+import { signalOf } from './deadline.js';
 import { resolveRouteTimeout, type RouteTimeout } from './timeout.options.js';
 import { TIMEOUT_KEY, TimeoutGuard } from './timeout.guard.js';
 

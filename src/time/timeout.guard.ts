@@ -1,13 +1,12 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ANSWER_NOW, type AnswerNow } from '../http/answer-now.js';
+import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
 import { type PlatformRequest, type PlatformResponse, rawResponse } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
-import { RouteMemo } from '../common/route-memo.js';
-import { TIMERS, type Timers } from '../common/timers.js';
-import { Deadline, type DeadlineLimits } from './deadline.js';
-import { abortRequest } from './request-signal.js';
+import { RouteMemo } from '../common/each-handler.js';
+import { TIMERS, type Timers } from '../common/deadlines.js';
+import { Deadline, type DeadlineLimits, abortRequest } from './deadline.js';
 import { DEFAULT_IDLE_MS, type ResolvedRouteTimeout } from './timeout.options.js';
 
 export const TIMEOUT_KEY = 'agent-security:timeout';

@@ -1,9 +1,8 @@
 /* Creates the rules by which an issuer's tokens are verified, from the options. */
 import type { Clock } from '../common/clock.js';
 import type { DpopRules } from './dpop.js';
-import { FixedKeys, KeySet, type TokenKeys } from './key-set.js';
-import { fetchKeys } from './remote-keys.js';
-import { ReplayMemory } from './replay-memory.js';
+import { FixedKeys, KeySet, type TokenKeys, fetchKeys } from './key-set.js';
+import { ReplayMemory } from './token-cache.js';
 import { readAgent, type TokenClaims } from './token-agent.js';
 import type { TokenTrust } from './token-verifier.js';
 import type { ResolvedDpop, ResolvedTokens } from './tokens.options.js';

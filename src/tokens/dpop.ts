@@ -3,8 +3,8 @@ import { hash, type KeyObject } from 'node:crypto';
 import { isRecord } from '../common/read-options.js';
 import type { Jose } from './jose.js';
 import { readJws } from './read-jws.js';
-import { readJsonObject } from './read-json.js';
-import type { ReplayMemory } from './replay-memory.js';
+import { readJsonObject } from './read-form.js';
+import type { ReplayMemory } from './token-cache.js';
 import { isOfType, type Jwk, readPublicJwk } from './token-key.js';
 
 export interface DpopRules {

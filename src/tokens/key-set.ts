@@ -1,7 +1,8 @@
 /* Key sets that change while the app runs. A set is read again when it is too old, or when a token names a key ID that is not in it. */
 import type { KeyObject } from 'node:crypto';
-import { findKeys, type TokenKey } from './token-key.js';
+import { findKeys, type TokenKey, readPublicJwk, repeatedKeyIds, UnusableKeyError } from './token-key.js';
 import { logLine } from '../common/log-text.js';
+import { isRecord } from '../common/read-options.js';
 
 /** The source of a verifier's keys. */
 export interface TokenKeys {
@@ -48,7 +49,7 @@ export interface KeySetTimes {
 const RETRY_MS = 2_000;
 
 /** There are no keys to verify with, which is answered with 503. */
-export class KeysUnavailableError extends Error {}
+class KeysUnavailableError extends Error {}
 
 /** A set that `load` reads, one reading at a time. */
 export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
@@ -138,4 +139,52 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
 
 function describeKey({ key, ...rest }: TokenKey): unknown {
   return [rest, key.export({ format: 'jwk' })];
+}
+
+/* Fetches an issuer's key set (RFC 7517 section 5) with bounds on time and size. The URL comes from the options, never from a token. */
+
+const MAX_BYTES = 256 * 1024;
+const MAX_KEYS = 100;
+
+/** @throws Error for a response that is not a key set, too large or too slow */
+export async function fetchKeys(uri: URL, timeoutMs: number): Promise<readonly TokenKey[]> {
+  const response = await fetch(uri, {
+    headers: { Accept: 'application/jwk-set+json, application/json' },
+    // A redirect could lead to an address that the options do not allow.
+    redirect: 'error',
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`${uri.origin} answered ${response.status}`);
+  }
+  return readKeySet(JSON.parse(await readText(response)));
+}
+
+/** The usable keys of a set; others are ignored (RFC 7517 section 5). @throws Error if it is not a key set */
+function readKeySet(set: unknown): readonly TokenKey[] {
+  if (!isRecord(set) || !Array.isArray(set['keys']))
+    throw new Error('The response is not a JSON Web Key Set');
+  if (set['keys'].length > MAX_KEYS) throw new Error(`The key set has more than ${MAX_KEYS} keys`);
+  const keys = set['keys'].flatMap(jwk => {
+    try {
+      return readPublicJwk(jwk);
+    } catch (error) {
+      if (error instanceof UnusableKeyError) return [];
+      throw error;
+    }
+  });
+  const repeated = repeatedKeyIds(keys);
+  return keys.filter(({ kid }) => kid === undefined || !repeated.has(kid));
+}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += (chunk as Uint8Array).length;
+    if (bytes > MAX_BYTES) throw new Error(`The key set has more than ${MAX_BYTES} bytes`);
+    chunks.push(chunk as Uint8Array);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,5 +1,8 @@
 /* Parses the form of a token request (RFC 6749 section 4.4.2) and the client's Basic credentials (section 2.3.1). */
-import { isScope } from '../identity/names.js';
+import { isScope } from '../identity/create-agent.js';
+import { checkParsedBody } from '../body/check-body.js';
+import { isRecord } from '../common/read-options.js';
+import { parseStrictJson } from '../common/scan-json.js';
 
 const MAX_PARAMETERS = 32;
 
@@ -52,7 +55,7 @@ export function readBasic(authorization: string): ClientCredentials | undefined 
 }
 
 /** Decodes a name or value of a form; `undefined` for invalid escapes or invalid UTF-8. */
-export function decodeFormText(text: string): string | undefined {
+function decodeFormText(text: string): string | undefined {
   if (!/[+%]/.test(text)) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
@@ -68,4 +71,17 @@ export function readScopes(text: string): readonly string[] | undefined {
   if (text.length > MAX_SCOPES_LENGTH) return undefined;
   const scopes = text.split(' ');
   return scopes.every(isScope) ? [...new Set(scopes)] : undefined;
+}
+
+/* Parses the JSON of tokens strictly: no duplicate names (RFC 7519 section 4, RFC 8725 section 2.4) and no prototype-polluting keys. */
+
+/** Claims and headers are small and flat. The length of a token is bounded as well. */
+const MAX_DEPTH = 64;
+const MAX_KEYS = 10_000;
+
+/** Parses a JSON object; `undefined` for anything else, for duplicate names, and for `__proto__`. */
+export function readJsonObject(bytes: Uint8Array): Record<string, unknown> | undefined {
+  const json = parseStrictJson(bytes, MAX_DEPTH, MAX_KEYS);
+  if (!json.valid || !isRecord(json.value)) return undefined;
+  return checkParsedBody(json.value, MAX_DEPTH) === undefined ? json.value : undefined;
 }

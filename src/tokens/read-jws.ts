@@ -1,5 +1,5 @@
 /* Parses a signed token (JWS compact serialization, RFC 7515 section 7.1) strictly, so that each token has one spelling. */
-import { readJsonObject } from './read-json.js';
+import { readJsonObject } from './read-form.js';
 
 export interface Jws {
   readonly alg: string;

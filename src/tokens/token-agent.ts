@@ -1,6 +1,6 @@
 /* Reads the agent from the claims of a token. */
 import type { Agent } from '../common/agent.js';
-import { isAgentId } from '../identity/names.js';
+import { isAgentId } from '../identity/create-agent.js';
 
 /**
  * The claims of a token, whose signature, issuer, audience and times were verified.

@@ -12,7 +12,7 @@ import {
 } from '../common/option-table.js';
 import { isRecord, readPaths, readString, readTexts, receivedError } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
-import { singleLimit } from '../limiter/single-limit.js';
+import { singleLimit } from '../limiter/process-limit.js';
 import {
   createEphemeralKey,
   readSigningKeyFile,

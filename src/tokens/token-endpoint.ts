@@ -2,8 +2,12 @@
  * of the app applies. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { CredentialRequest, RejectedCredential, Verification } from '../identity/credential.js';
-import { challenge } from '../identity/challenge.js';
+import {
+  type CredentialRequest,
+  type RejectedCredential,
+  type Verification,
+  challenge,
+} from '../identity/credential.js';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';

@@ -3,9 +3,8 @@ import { createPublicKey, KeyObject } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { isRecord } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
-import { SECRET_ALGORITHMS } from './algorithms.js';
-import { show } from '../common/show-value.js';
 import {
+  SECRET_ALGORITHMS,
   isOfType,
   type Jwk,
   readPublicJwk,
@@ -15,6 +14,7 @@ import {
   type TokenKey,
   UnusableKeyError,
 } from './token-key.js';
+import { show } from '../common/show-value.js';
 
 /**
  * A public key: a JWK, PEM text or a KeyObject.

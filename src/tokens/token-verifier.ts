@@ -2,23 +2,22 @@
 import type { KeyObject } from 'node:crypto';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
-import type {
-  CredentialRequest,
-  CredentialVerifier,
-  RejectedCredential,
-  Verification,
-  VerifiedCredential,
+import {
+  type CredentialRequest,
+  type CredentialVerifier,
+  type RejectedCredential,
+  type Verification,
+  type VerifiedCredential,
+  challenge,
 } from '../identity/credential.js';
-import { createAgent } from '../identity/create-agent.js';
+import { createAgent, isAgentId } from '../identity/create-agent.js';
 import { checkClaims, type ClaimRules } from './check-claims.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './jose.js';
 import type { TokenKeys } from './key-set.js';
 import { type Jws, readJws } from './read-jws.js';
-import { readJsonObject } from './read-json.js';
-import { challenge } from '../identity/challenge.js';
-import { isAgentId } from '../identity/names.js';
-import { type AgentFields, type TokenClaims } from './token-agent.js';
+import { readJsonObject } from './read-form.js';
+import type { AgentFields, TokenClaims } from './token-agent.js';
 import { digestOf, TokenCache } from './token-cache.js';
 
 /** A trusted issuer, and the rules for its tokens. */

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
-import { joinQuotas } from './quota-pairs.js';
+import { joinQuotas } from './tool-quotas.js';
 import { ToolCallRecorder } from './tool-call-recorder.js';
 import { ToolPolicy } from './tool-policy.js';
 import { readToolRequest, toolCallOf } from './tool-request.js';

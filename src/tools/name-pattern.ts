@@ -1,6 +1,6 @@
 /* Names and `read_*` patterns of tools and agents. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isAgentId } from '../identity/names.js';
+import { isAgentId } from '../identity/create-agent.js';
 import { readStringList, receivedError } from '../common/read-options.js';
 
 /** As MCP 2025-11-25 allows them, and `:` and `/` for names in folders. */

@@ -2,15 +2,15 @@
  * even if another guard, a pipe or the handler rejects it, or the client disconnects. */
 import type { AuditStart } from '../audit/audit-entry.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
-import { readCallEnd } from '../common/call-end.js';
-import type { Clock } from '../common/clock.js';
-import type { ProblemFields } from '../common/problem.js';
 import {
+  readCallEnd,
   hasResponseEnded,
   isResponseWhole,
   REQUEST_ENDED,
   whenResponseEnds,
 } from '../common/response-end.js';
+import type { Clock } from '../common/clock.js';
+import type { ProblemFields } from '../common/problem.js';
 import type { Tool } from './tool.js';
 import { auditEntryOf, rejectedEntryOf, type ToolRequest } from './tool-request.js';
 

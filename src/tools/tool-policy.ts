@@ -2,16 +2,22 @@
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import type { Rejection } from '../common/rejection.js';
+import type { Rejection } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import { LIMITS_UNAVAILABLE } from '../limiter/limits-unavailable.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/quota-request.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { NameSet } from './name-pattern.js';
 import { isSameTool, type Tool, UNDECLARED } from './tool.js';
-import type { ToolCall, ToolDecision, ToolRejection } from './tool-decision.js';
+import {
+  type ToolCall,
+  type ToolDecision,
+  type ToolRejection,
+  type IdentityRejections,
+  NOT_ALLOWED,
+  PLAIN_REJECTIONS,
+} from './tool-decision.js';
 import { MAX_TOOL_NAME, ToolEvents } from './tool-events.js';
 import type { ToolQuotas } from './tool-quotas.js';
-import { type IdentityRejections, NOT_ALLOWED, PLAIN_REJECTIONS } from './tool-rejections.js';
 import type { ResolvedTools } from './tools.options.js';
 
 type AccessRejection = Extract<ToolRejection, 'agent-required' | 'not-listed' | 'scope-missing'>;

@@ -4,7 +4,7 @@ import { hashKey } from '../common/hash-key.js';
 import { addressBlock } from '../common/ip-address.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
-import type { QuotaLimiter } from '../limiter/quota-limiter.js';
+import type { QuotaLimiter } from '../limiter/quota-request.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import type { StoreErrorPolicy } from '../rate-limit/rate-limit.options.js';
 import type { Tool } from './tool.js';
@@ -15,7 +15,7 @@ export function partitionKeyOf({ agent, address }: Pick<ToolCall, 'agent' | 'add
   return agent === undefined ? `address:${addressBlock(address)}` : `agent:${agent.id}`;
 }
 
-export interface ToolQuotaSettings {
+interface ToolQuotaSettings {
   readonly onStoreError: StoreErrorPolicy;
   /** Shadow mode: calls are counted, and none is rejected. */
   readonly shadow: boolean;
@@ -61,4 +61,30 @@ export class ToolQuotas {
     }
     return table;
   }
+}
+
+/* Joins the rate-limit headers of two quotas: the lists of RateLimit and RateLimit-Policy, and X-RateLimit-* of the one with less left. */
+
+type Pairs = readonly string[];
+
+const LISTS = new Set(['RateLimit', 'RateLimit-Policy']);
+
+export function joinQuotas(one: Pairs | undefined, other: Pairs): Pairs {
+  if (one === undefined || one.length === 0) return other;
+  if (other.length === 0) return one;
+  const tighter = remaining(other) < remaining(one) ? other : one;
+  return tighter.map((text, index) => {
+    const name = tighter[index - 1];
+    if (index % 2 === 0 || !LISTS.has(name!)) return text;
+    return [valueOf(one, name!), valueOf(other, name!)].filter(value => value !== undefined).join(', ');
+  });
+}
+
+function remaining(pairs: Pairs): number {
+  return Number(valueOf(pairs, 'X-RateLimit-Remaining') ?? Infinity);
+}
+
+function valueOf(pairs: Pairs, name: string): string | undefined {
+  const index = pairs.indexOf(name);
+  return index === -1 ? undefined : pairs[index + 1];
 }

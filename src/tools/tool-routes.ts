@@ -1,7 +1,6 @@
 /* Finds the handlers that are tools, once at start-up, so that declarations which differ stop it and lists of tools are complete. */
-import type { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
-import { eachHandler, type Handler } from '../common/each-handler.js';
-import { RouteMemo } from '../common/route-memo.js';
+import type { ModulesContainer, Reflector } from '@nestjs/core';
+import { eachHandler, type Handler, RouteMemo } from '../common/each-handler.js';
 import type { Tool } from './tool.js';
 import type { ToolPolicy } from './tool-policy.js';
 
@@ -17,12 +16,11 @@ export class ToolRoutes {
   constructor(
     private readonly reflector: Pick<Reflector, 'get'>,
     modules: ModulesContainer,
-    scanner: MetadataScanner,
     policy: ToolPolicy,
   ) {
     this.#tools = new RouteMemo((_controller, handler) => this.#read(handler) ?? null);
     let found = false;
-    for (const { controller, handler, name } of eachHandler(modules, scanner, { withProviders: true })) {
+    for (const { controller, handler, name } of eachHandler(modules, { withProviders: true })) {
       const tool = this.#read(handler);
       if (tool === undefined) continue;
       policy.define(tool, `${controller.name}.${name}`);

@@ -1,8 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { Rejection } from '../common/rejection.js';
+import type { Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { toMessageException } from '../http/message.exception.js';
-import { rejectionException } from '../http/rejection.exception.js';
+import { toMessageException, rejectionException } from '../http/problem.exception.js';
 
 /**
  * The exception that rejects a call, in the form of the context's transport. The messages of a gateway share one state, and have no

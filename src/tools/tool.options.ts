@@ -1,5 +1,5 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isScope } from '../identity/names.js';
+import { isScope } from '../identity/create-agent.js';
 import { type Impact, IMPACTS } from '../common/impact.js';
 import { choice, type OptionTable, type ReadOption, readTable, texts } from '../common/option-table.js';
 import { isRecord, readObject, readStringList, receivedError } from '../common/read-options.js';

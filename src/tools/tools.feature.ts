@@ -1,4 +1,4 @@
-import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import { ModulesContainer, Reflector } from '@nestjs/core';
 import { AuditTrail } from '../audit/audit-trail.js';
 import type { ResolvedAudit } from '../audit/audit.options.js';
 import { Authenticator } from '../auth/authenticator.js';
@@ -7,7 +7,7 @@ import { type Feature, type GuardEntry, RESOLVED_OPTIONS } from '../common/featu
 import { SecurityEvents } from '../events/security-events.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
-import { QUOTA_LIMITER, type QuotaLimiter } from '../limiter/quota-limiter.js';
+import { QUOTA_LIMITER, type QuotaLimiter } from '../limiter/quota-request.js';
 import { AgentToolGuard } from './agent-tool.guard.js';
 import { ToolCallInterceptor } from './tool-call.interceptor.js';
 import { ToolCallRecorder } from './tool-call-recorder.js';
@@ -38,7 +38,7 @@ export const TOOLS: Feature<'tools', ResolvedTools | false> = {
     {
       provide: ToolRoutes,
       useFactory: (reflector: Reflector, modules: ModulesContainer, policy: ToolPolicy) =>
-        new ToolRoutes(reflector, modules, new MetadataScanner(), policy),
+        new ToolRoutes(reflector, modules, policy),
       inject: [Reflector, ModulesContainer, ToolPolicy],
     },
     {

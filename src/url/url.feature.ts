@@ -1,6 +1,16 @@
-import { type Feature, provideOptions } from '../common/feature.js';
-import { createUrlCheck, URL_CHECK } from './url-check.js';
+import { type Feature, provideOptions, type EdgeCheck } from '../common/feature.js';
 import { type ResolvedUrl, resolveUrl } from './url.options.js';
+import { checkUrl, urlRejection } from './check-url.js';
+
+export const URL_CHECK = Symbol('agent-security:url-check');
+
+/** Rejects URLs that are too long, and ambiguous paths. */
+const createUrlCheck = (options: ResolvedUrl): EdgeCheck => ({
+  check: ({ url = '' }) => {
+    const decision = checkUrl(url, options);
+    return decision.allowed ? undefined : urlRejection(decision.reason, options.maxLength);
+  },
+});
 
 export const URLS: Feature<'url', ResolvedUrl | false> = {
   key: 'url',

@@ -1,5 +1,7 @@
 /* Describes invalid input: where and why, without the values. Values in errors reach logs and error pages, and some of them are secrets. */
 
+import type { ProblemFields } from '../common/problem.js';
+
 /**
  * A fault of invalid input, in `errors` of a `validation_failed` problem.
  * @example
@@ -46,3 +48,10 @@ function repeats(message: string, value: unknown): boolean {
   const text = String(value);
   return text.length >= MIN_REPEATED_LENGTH && message.includes(text);
 }
+
+export const validationProblem = (errors: readonly InputFault[]): ProblemFields => ({
+  status: 400,
+  code: 'validation_failed',
+  detail: 'The request is not valid',
+  members: { errors },
+});

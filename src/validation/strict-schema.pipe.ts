@@ -5,8 +5,7 @@ import {
   type StandardSchemaValidationPipeOptions,
 } from '@nestjs/common';
 import { ProblemException } from '../http/problem.exception.js';
-import { boundFaults, messageWithout, pathOf } from './describe-faults.js';
-import { validationProblem } from './validation.problem.js';
+import { boundFaults, messageWithout, pathOf, validationProblem } from './describe-faults.js';
 
 type Schema = NonNullable<ArgumentMetadata['schema']>;
 type Result<T> = { readonly value: T; readonly issues?: undefined } | { readonly issues: readonly Issue[] };

@@ -1,8 +1,13 @@
-import { type ValidationError, type ValidationPipeOptions } from '@nestjs/common';
+import type { ValidationError, ValidationPipeOptions } from '@nestjs/common';
 import { rejectMissing } from '../common/read-options.js';
 import { ProblemException } from '../http/problem.exception.js';
-import { boundFaults, type InputFault, messageWithout, pathOf } from './describe-faults.js';
-import { validationProblem } from './validation.problem.js';
+import {
+  boundFaults,
+  type InputFault,
+  messageWithout,
+  pathOf,
+  validationProblem,
+} from './describe-faults.js';
 
 /**
  * Strict options for Nest's `ValidationPipe` (class-validator): members without a rule and classes without rules are rejected, no value is

@@ -1,4 +1,5 @@
 import { boolean, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import type { ProblemFields } from '../common/problem.js';
 
 /**
  * Checks of WebSocket handshakes.
@@ -21,3 +22,9 @@ export type ResolvedWebSockets = Resolved<typeof TABLE>;
 
 export const resolveWebSockets = (input: unknown): ResolvedWebSockets =>
   readTable('webSockets', input, TABLE);
+
+export const TLS_PROBLEM: ProblemFields = {
+  status: 403,
+  code: 'tls_required',
+  detail: 'A connection must be opened over TLS.',
+};

@@ -1,4 +1,4 @@
-import { readTraceId } from '../../src/audit/traceparent.js';
+import { readTraceId } from '../../src/audit/audit-entry.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
 const { traceparent: rows } = loadCases('request-ids');

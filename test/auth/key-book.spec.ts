@@ -8,7 +8,7 @@ import {
   rotateKey,
   setAgentDisabled,
 } from '../../src/auth/key-book.js';
-import { indexKeyBook } from '../../src/auth/index-key-book.js';
+import { indexKeyBook } from '../../src/auth/key-book-store.js';
 import { digests, NOW_MS } from '../support/keys.js';
 
 const options = { prefix: 'ask', nowMs: NOW_MS };

@@ -1,4 +1,4 @@
-import { parseForwarded } from '../../src/client-address/forwarded.js';
+import { parseForwarded } from '../../src/client-address/read-client.js';
 
 type Row = [title: string, field: string, expected: ReturnType<typeof parseForwarded>];
 

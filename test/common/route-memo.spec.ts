@@ -1,4 +1,4 @@
-import { RouteMemo } from '../../src/common/route-memo.js';
+import { RouteMemo } from '../../src/common/each-handler.js';
 
 class Base {
   handle(): void {}

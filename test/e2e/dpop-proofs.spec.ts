@@ -11,8 +11,8 @@ import { AUDIENCE, EC, ISSUER, NOW_S, sign } from '../tokens/support.js';
 const MAX_PROOFS = 8;
 
 /** The real memory, with room for few proofs. */
-jest.mock('../../src/tokens/replay-memory.js', () => {
-  const { ReplayMemory } = jest.requireActual<typeof import('../../src/tokens/replay-memory.js')>(
+jest.mock('../../src/tokens/token-cache.js', () => {
+  const { ReplayMemory } = jest.requireActual<typeof import('../../src/tokens/token-cache.js')>(
     '../../src/tokens/replay-memory.js',
   );
   return {

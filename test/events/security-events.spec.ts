@@ -1,6 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { SecurityEvent } from '../../src/events/security-event.js';
-import { SECURITY_EVENTS_CHANNEL, SecurityEvents } from '../../src/events/security-events.js';
+import {
+  type SecurityEvent,
+  SECURITY_EVENTS_CHANNEL,
+  SecurityEvents,
+} from '../../src/events/security-events.js';
 
 const FAILING: SecurityEvent = { type: 'limit.store', timeMs: 1, state: 'failing', reason: 'gone' };
 const SHADOW: SecurityEvent = {

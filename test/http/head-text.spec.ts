@@ -1,4 +1,4 @@
-import { CAN_APPEND_TO_HEAD, isHeaderValue } from '../../src/http/head-text.js';
+import { CAN_APPEND_TO_HEAD, isHeaderValue } from '../../src/http/response-headers.js';
 
 describe('the head of a response as text', () => {
   it('can be added to on this version of Node', () => {

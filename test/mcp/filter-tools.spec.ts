@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { CallOutcomes } from '../../src/mcp/call-outcomes.js';
+import { CallOutcomes } from '../../src/mcp/mcp-answer.js';
 import { filterToolList, ToolListEvents } from '../../src/mcp/filter-tools.js';
 
 const isVisible = (tool: string): boolean => tool.startsWith('read_');

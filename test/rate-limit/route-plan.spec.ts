@@ -5,7 +5,7 @@ import { RateLimit, SkipRateLimit } from '../../src/rate-limit/rate-limit.decora
 import { type ResolvedRateLimit, resolveRateLimit } from '../../src/rate-limit/rate-limit.options.js';
 import { systemClock } from '../../src/common/clock.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
-import type { QuotaGroup, RoutePlan } from '../../src/rate-limit/quota-group.js';
+import type { QuotaGroup, RoutePlan } from '../../src/rate-limit/create-quota-request.js';
 import { RoutePlans } from '../../src/rate-limit/route-plan.js';
 
 const plans = (options: object = {}): RoutePlans =>

@@ -1,7 +1,6 @@
 /* Property tests of the parsers of untrusted input. */
 import fc from 'fast-check';
-import { readBasic, readForm, readScopes } from '../../src/tokens/read-form.js';
-import { readJsonObject } from '../../src/tokens/read-json.js';
+import { readBasic, readForm, readScopes, readJsonObject } from '../../src/tokens/read-form.js';
 import { readJws } from '../../src/tokens/read-jws.js';
 
 const textOf = (...tokens: string[]): fc.Arbitrary<string> =>

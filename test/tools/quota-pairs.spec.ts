@@ -1,4 +1,4 @@
-import { joinQuotas } from '../../src/tools/quota-pairs.js';
+import { joinQuotas } from '../../src/tools/tool-quotas.js';
 
 const pairs = (remaining: number, name: string): string[] => [
   'X-RateLimit-Limit',

@@ -2,6 +2,7 @@
  * a wrong row is read. Entries lie in segments, which the first bits of the hash choose. A full segment splits in two, so that
  * no request waits for more than one split, and nothing large is ever allocated or freed. */
 import type { QuotaRows } from './quota-rows.js';
+import { randomBytes } from 'node:crypto';
 
 const FIRST_SLOTS = 128;
 /** The slots of a full segment. A split takes one or two milliseconds if none of its rows is in a cache of the processor. */
@@ -144,4 +145,14 @@ export class KeyIndex {
     this.#directory.fill(left, first, middle);
     this.#directory.fill(right, middle, first + places);
   }
+}
+
+const seed = randomBytes(4).readInt32LE(0);
+
+/** Hashes a key to 32 bits with a secret of the process, so that clients cannot choose keys that collide. */
+export function spreadKey(hi: number, lo: number): number {
+  let hash = Math.imul(hi ^ seed, 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 15) ^ lo, 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 13) ^ seed, 0x27d4eb2f);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -1,7 +1,7 @@
 /* The rows of a quota table: 32-bit cells in typed arrays, without gaps. The memory grows and shrinks by chunks; only the first chunk is
  * copied to a larger one while it is small. */
 import type { Cells } from '../algorithms/algorithm.js';
-import { spreadKey } from './spread-key.js';
+import { spreadKey } from './key-index.js';
 
 /** The first cells of a row hold its key. */
 export const KEY_CELLS = 2;

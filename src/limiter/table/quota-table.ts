@@ -9,11 +9,10 @@
  * limit; it can only make new clients share a row. */
 import type { Algorithm, Cells } from '../algorithms/algorithm.js';
 import { createAlgorithm } from '../algorithms/create-algorithm.js';
-import { KeyIndex } from './key-index.js';
+import { KeyIndex, spreadKey } from './key-index.js';
 import { MAX_LIMIT } from '../parse-limits.js';
 import type { Policy } from '../policy.js';
 import { Chunk, KEY_CELLS, QuotaRows } from './quota-rows.js';
-import { spreadKey } from './spread-key.js';
 
 const SWEPT_PER_INSERT = 2;
 const EVICTION_SAMPLE = 8;
