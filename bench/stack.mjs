@@ -34,7 +34,8 @@ const REJECTED = [
   { variant: 'floor', limit: 10 },
   { variant: 'ours', limit: 10, rejectedBy: 'module' },
   { variant: 'ours-10000', stack: 'ours', limit: 10_000, rejectedBy: 'module' },
-  { variant: 'ours-guard', stack: 'ours', limit: 10, rejectedBy: 'route' },
+  { variant: 'ours-route', stack: 'ours', limit: 10, rejectedBy: 'route' },
+  { variant: 'ours-guard', stack: 'ours', limit: 10, rejectedBy: 'guard' },
   { variant: 'ours-flood', stack: 'ours', limit: 10, rejectedBy: 'flood' },
 ].map(run => ({ ...run, oneClient: true }));
 

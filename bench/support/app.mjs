@@ -22,7 +22,8 @@ const HIGH = 100_000_000;
  * @property {'express' | 'fastify'} platform
  * @property {keyof typeof STACKS} stack
  * @property {number} [limit] requests a minute and client; out of reach by default
- * @property {'module' | 'route' | 'flood'} [rejectedBy] which of our limits `limit` is: the module's, the route's own, or `flood`
+ * @property {'module' | 'route' | 'guard' | 'flood'} [rejectedBy] which of our limits `limit` is: the module's, the route's own, one with a
+ *   key, which the guard decides each time, or `flood`
  * @property {boolean} [oneClient] whether all requests are one client's, for the throttler as for everybody
  * @property {string[]} [hosts] listed beside loopback
  * @property {string[]} [origins]
@@ -104,6 +105,7 @@ function createController({ routes = 1, limit, rejectedBy }) {
     route(name, Get(`route-${index}`));
   }
   if (rejectedBy === 'route') RateLimit(`${HIGH}/second`, `${limit}/minute`)(BenchController);
+  if (rejectedBy === 'guard') RateLimit({ limit: `${limit}/minute`, key: () => 'one' })(BenchController);
   Controller()(BenchController);
   return BenchController;
 }

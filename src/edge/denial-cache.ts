@@ -1,5 +1,5 @@
-/* A request that the module's own limits have denied is denied again before routing, with the same decision counted down, until one of those
- * limits gives something back. `RateLimitGuard` offers a denial (`offer()`). `ProblemDetailsFilter`, or the guard for a request that failed
+/* A request that was denied by limits that depend on its client alone is denied again before routing, with the same decision counted down,
+ * until one of those limits gives something back. `RateLimitGuard` offers a denial (`offer()`). `ProblemDetailsFilter`, or the guard for a request that failed
  * before it, then keeps it (`state.limits.keepDenial()`). */
 import type { IncomingMessage } from 'node:http';
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
@@ -57,8 +57,8 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
   }
 
   offer(raw: IncomingMessage, state: RequestState, decision: QuotaDecision, decidedMs: number): void {
-    // Requests of agents do not reach this cache.
-    if (!this.#isOn || state.agent !== undefined) return;
+    // Requests of agents do not reach this cache. Each call of a tool has its audit record.
+    if (!this.#isOn || state.agent !== undefined || state.tool !== undefined) return;
     const { policyStates } = decision;
     const untilMs = decidedMs + untilChangeMs(policyStates);
     const name = nameRequest(raw, state.client);

@@ -102,7 +102,7 @@ export function checkPartitionKey(what: string, partitionKey: unknown): string |
   throw new TypeError(`${what} must be text, received ${show(partitionKey)}`);
 }
 
-/** Keeps denials by the module's own limits, so that the same request is denied before routing next time. */
+/** Keeps denials by limits that depend on the client alone, so that the same request is denied before routing next time. */
 export interface DenialKeeper {
   /** Sets `state.limits.keepDenial`, if the decision holds for every request like this one. */
   offer(raw: IncomingMessage, state: RequestState, decision: QuotaDecision, decidedMs: number): void;

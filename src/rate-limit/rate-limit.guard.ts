@@ -148,7 +148,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     const address = addressKeyOf(call);
     const charges = (plan.groups as readonly QuotaGroup[]).map(group => chargeOf(group, client, address));
     const decision = this.#engine.consumeLocally(charges);
-    if (!decision.granted && plan.isModules) this.#offerDenial(call, decision, this.#clock.monotonicMs());
+    if (!decision.granted) this.#offerDenial(call, decision, this.#clock.monotonicMs());
     return this.#answer(context, call, decision);
   }
 
@@ -250,7 +250,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     }
     const { decision, isShared, chargedMs } = found.decided;
     // A denial by the counts of this process does not hold when the shared store answers again.
-    if (!decision.granted && plan.isModules && plan.isImmediate && isShared === this.#engine.hasStore)
+    if (!decision.granted && plan.isImmediate && isShared === this.#engine.hasStore)
       this.#offerDenial(call, decision, chargedMs);
     return this.#answer(context, call, decision, partitionKey);
   }

@@ -1,4 +1,4 @@
-/* A request that the guard has denied by the module's limits is denied again before routing. */
+/* A request that the guard has denied by the limits of its route is denied again before routing. */
 import {
   type ArgumentsHost,
   Catch,
@@ -20,7 +20,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAY_CARRY_AGENT } from '../../src/common/agent.js';
 import type { PlatformRequest } from '../../src/common/http-request.js';
 import { stateOfRequest } from '../../src/common/request-state.js';
-import { ProblemDetailsFilter, RateLimit, RateLimitGuard, SkipRateLimit } from '../../src/index.js';
+import {
+  AgentTool,
+  type AuditLine,
+  type AuditRecord,
+  ProblemDetailsFilter,
+  RateLimit,
+  RateLimitGuard,
+  SkipRateLimit,
+} from '../../src/index.js';
 import type { Answer } from '../support/http.js';
 import { FASTIFY, PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
@@ -48,6 +56,12 @@ class PlainController {
     return {};
   }
 
+  @RateLimit({ limit: '3/minute', key: () => 'everybody' })
+  @Get('keyed')
+  keyed(): object {
+    return {};
+  }
+
   @SkipRateLimit()
   @Get('free')
   free(): object {
@@ -56,6 +70,42 @@ class PlainController {
 
   @Get('healthz')
   health(): object {
+    return {};
+  }
+}
+
+@RateLimit('2/minute')
+@Controller('classes')
+class ClassController {
+  @Get('one')
+  one(): object {
+    return {};
+  }
+
+  @Get('items/:id')
+  item(): object {
+    return {};
+  }
+
+  @RateLimit('2/minute')
+  @Get('more')
+  more(): object {
+    return {};
+  }
+}
+
+@Controller()
+class ToolController {
+  @AgentTool('plain')
+  @Get('tool')
+  plain(): object {
+    return {};
+  }
+
+  @RateLimit('1/minute')
+  @AgentTool('limited')
+  @Get('own-tool')
+  limited(): object {
     return {};
   }
 }
@@ -155,7 +205,7 @@ describe.each(PLATFORMS)('on %s, a request that the guard has just denied', (_ti
     expect((await app.send('/', { method: 'POST' })).status).toBe(429);
   });
 
-  it('does not reach middleware that would have answered, but on routes with their own limit and exempt paths', async () => {
+  it('does not reach middleware that would have answered, but on routes whose limit has a key and exempt paths', async () => {
     const cache = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
       if (request.headers.cookie === undefined) next();
       else response.end('{"cached":true}');
@@ -164,11 +214,51 @@ describe.each(PLATFORMS)('on %s, a request that the guard has just denied', (_ti
       void consumer.apply(cache).forRoutes('{*path}');
     const app = await start(platform, parts({ middleware }));
     await statuses(app, '/own', 4);
+    await statuses(app, '/keyed', 4);
     await statuses(app, '/', 2);
     const answers: number[] = [];
-    for (const path of ['/', '/own', '/healthz'])
+    for (const path of ['/', '/own', '/keyed', '/healthz'])
       answers.push(...(await statuses(app, path, 1, { Cookie: 'a=1' })));
-    expect(answers).toEqual([429, 200, 200]);
+    expect(answers).toEqual([429, 429, 200, 200]);
+  });
+
+  it('is denied before routing under the own limit of its route too, with the same headers and body', async () => {
+    const app = await start(platform, parts());
+    expect([await statuses(app, '/own', 3), passed]).toEqual([[200, 200, 200], 3]);
+    const byGuard = await app.send('/own');
+    const byEdge = await app.send('/own');
+    expect([byGuard.status, byEdge.status, passed]).toEqual([429, 429, 4]);
+    expect(comparable(byEdge)).toEqual(comparable(byGuard));
+    expect(await statuses(app, '/', 1)).toEqual([200]);
+    app.clock.advance(60_000);
+    expect(await statuses(app, '/own', 4)).toEqual([200, 200, 200, 429]);
+  });
+
+  it.each(['/classes/one', '/classes/items/1', '/classes/items/2'])(
+    'is decided by the guard on the other paths of a limit that several share: %s first',
+    async first => {
+      const app = await start(platform, parts({ controllers: [ClassController] }));
+      expect(await statuses(app, first, 4)).toEqual([200, 200, 429, 429]);
+      expect(passed).toBe(3);
+      for (const path of ['/classes/one', '/classes/items/1', '/classes/items/2', '/classes/items/3'])
+        expect(await statuses(app, path, 2)).toEqual([429, 429]);
+      expect(passed).toBe(6);
+      expect(await statuses(app, '/classes/more', 3)).toEqual([200, 200, 429]);
+    },
+  );
+
+  it('has an audit record each time if it calls a tool', async () => {
+    const records: AuditRecord[] = [];
+    const write = (lines: readonly AuditLine[]): void =>
+      void records.push(...lines.map(({ record }) => record));
+    const options = { audit: { sinks: [{ name: 'memory', write }] } };
+    const app = await start(platform, parts({ controllers: [ToolController], options }));
+    expect(await statuses(app, '/tool', 4)).toEqual([200, 429, 429, 429]);
+    expect(await statuses(app, '/own-tool', 4)).toEqual([200, 429, 429, 429]);
+    await app.app.close();
+    const rejected = records.filter(({ outcome }) => outcome === 'rejected');
+    expect(rejected.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(6);
+    expect(passed).toBe(8);
   });
 
   it('does not deny other clients', async () => {
