@@ -10,11 +10,14 @@ import {
   type AuditEntry,
   type AuditStart,
   readTraceId,
-} from './audit-entry.js';
-import { type AuditOutcome, type AuditRecord, serializeRecord } from './audit-record.js';
-import type { AuditLine, AuditSink } from './audit-sink.js';
+  type AuditOutcome,
+  type AuditRecord,
+  type AuditLine,
+  createLine,
+} from './audit-record.js';
+import type { AuditSink } from './audit-sink.js';
 import { redact } from './redact.js';
-import { normalizeKey } from './secret-shapes.js';
+import { normalizeKey } from './secrets.js';
 import { type SinkHealth, SinkWriter } from './sink-writer.js';
 
 const UNAVAILABLE: AuditStart = {
@@ -60,7 +63,6 @@ export class AuditTrail {
           sink,
           maxQueued,
           nowMs: () => clock.epochMs(),
-          toLine: parts => this.#line(parts),
           onHealth: health => this.#reportHealth(health),
         }),
     );
@@ -91,20 +93,17 @@ export class AuditTrail {
     const { impact } = entry;
     const facts = this.#factsOf(entry);
     if (impact === 'low') return { recorded: true, call: this.#openCall(facts, 'offer') };
+    const isHigh = impact === 'high';
     // A call of impact high has two records: of its start and of its end.
-    const records = impact === 'high' ? 2 : 1;
-    if (!this.#reserve(records, impact === 'high')) return UNAVAILABLE;
-    if (impact === 'high') {
-      const line = this.#line({ event: 'started', ...facts });
-      const written = await Promise.all(this.#writers.map(writer => writer.pushAndWait(line)));
-      if (!written.every(Boolean)) {
-        for (const writer of this.#writers) writer.release(1);
-        return UNAVAILABLE;
-      }
-      const { params: _params, ...rest } = facts;
-      return { recorded: true, call: this.#openCall(rest, 'push') };
+    if (!this.#reserve(isHigh ? 2 : 1, isHigh)) return UNAVAILABLE;
+    if (!isHigh) return { recorded: true, call: this.#openCall(facts, 'push') };
+    const line = this.#createLine({ event: 'started', ...facts });
+    const written = await Promise.all(this.#writers.map(writer => writer.pushAndWait(line)));
+    if (!written.every(Boolean)) {
+      for (const writer of this.#writers) writer.release(1);
+      return UNAVAILABLE;
     }
-    return { recorded: true, call: this.#openCall(facts, 'push') };
+    return { recorded: true, call: this.#openCall({ ...facts, params: undefined }, 'push') };
   }
 
   /**
@@ -118,8 +117,9 @@ export class AuditTrail {
     const { outcome = 'rejected', status, code, durationMs } = end;
     const isServed = outcome === 'ok';
     let line: AuditLine | undefined;
-    const toLine = (): AuditLine =>
-      (line ??= this.#line({
+    // Only where it finds room: redaction is work that a client can cause.
+    const createRecord = (): AuditLine =>
+      (line ??= this.#createLine({
         event: isServed ? 'finished' : 'rejected',
         ...this.#factsOf(entry),
         outcome,
@@ -128,11 +128,8 @@ export class AuditTrail {
         durationMs: durationMs === undefined ? undefined : roundMs(durationMs),
       }));
     for (const writer of this.#writers) {
-      if (isServed) writer.offer(toLine());
-      // The record is made only where it finds room: redaction is work that a client can cause.
-      else if (entry.agent !== undefined && writer.takesRejections)
-        writer.reject(toLine(), { outcome, status, code });
-      else writer.countRejection({ outcome, status, code });
+      if (isServed) writer.offer(createRecord());
+      else writer.reject({ outcome, status, code }, entry.agent === undefined ? undefined : createRecord);
     }
   }
 
@@ -155,7 +152,7 @@ export class AuditTrail {
       if (ended) return;
       ended = true;
       const durationMs = roundMs(this.clock.monotonicMs() - startedMs);
-      const line = this.#line({ event, ...facts, outcome, status, code, durationMs });
+      const line = this.#createLine({ event, ...facts, outcome, status, code, durationMs });
       for (const writer of this.#writers) writer[method](line);
     };
     return { finish: parts => end('finished', parts), cancel: parts => end('rejected', parts) };
@@ -178,22 +175,21 @@ export class AuditTrail {
     };
   }
 
-  #line(parts: Omit<AuditRecord, 'time'>): AuditLine {
-    const record: AuditRecord = { time: new Date(this.clock.epochMs()).toISOString(), ...parts };
-    return { record, text: serializeRecord(record) };
+  #createLine(parts: Omit<AuditRecord, 'time'>): AuditLine {
+    return createLine(parts, this.clock.epochMs());
   }
 
-  #reportHealth({ sink, state, reason, dropped }: SinkHealth): void {
-    if (state === 'failing') {
+  #reportHealth(health: SinkHealth): void {
+    const { sink, state, reason, dropped } = health;
+    if (state === 'failing')
       this.log.error(
         logLine`The audit sink "${sink}" fails (${reason}); calls of impact "high" are rejected until it writes records again.`,
       );
-    } else {
+    else
       this.log.log(
         logLine`The audit sink "${sink}" writes records again; ${dropped} of low impact were dropped.`,
       );
-    }
-    this.events.emit({ type: 'audit.failing', timeMs: this.clock.epochMs(), sink, state, reason, dropped });
+    this.events.emit({ type: 'audit.failing', timeMs: this.clock.epochMs(), ...health });
   }
 }
 

@@ -15,7 +15,7 @@ import {
   receivedError,
 } from '../common/read-options.js';
 import type { AuditSink } from './audit-sink.js';
-import { normalizeKey } from './secret-shapes.js';
+import { normalizeKey } from './secrets.js';
 
 /**
  * Where the audit records of tool calls are written, and what they do not show.

@@ -1,6 +1,6 @@
 /* Free text as the audit may show it: what looks like a secret is replaced, by its form, by the name before it, or by its place in a
  * URL. Every step takes time in proportion to the text, and leaves the rest readable. */
-import { isSecretName, normalizeKey, replaceShapes } from './secret-shapes.js';
+import { isSecretName, normalizeKey, replaceShapes } from './secrets.js';
 
 export const REDACTED = '[redacted]';
 

@@ -1,7 +1,7 @@
 /* Parameters as the audit may show them: secrets replaced, by the name of their key and by their look, and everything bounded. It reads
  * what a client sent, so that its time is bounded by `maxChars`, whatever becomes of what it reads. */
 import { isCardNumber, REDACTED, redactText } from './redact-text.js';
-import { isSecretName, MAX_NAME } from './secret-shapes.js';
+import { isSecretName, MAX_NAME } from './secrets.js';
 
 export interface Redaction {
   /** Names of keys whose values are not shown, as `normalizeKey` writes them. */
