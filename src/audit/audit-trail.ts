@@ -8,12 +8,11 @@ import {
   type AuditedCall,
   type AuditEnd,
   type AuditEntry,
-  type AuditStart,
-  readTraceId,
-  type AuditOutcome,
-  type AuditRecord,
   type AuditLine,
+  type AuditRecord,
+  type AuditStart,
   createLine,
+  readTraceId,
 } from './audit-record.js';
 import type { AuditSink } from './audit-sink.js';
 import { redact } from './redact.js';
@@ -45,7 +44,7 @@ const NOT_AUDITED: AuditStart = {
  * start.call.finish({ outcome: 'ok' });
  */
 export class AuditTrail {
-  readonly #writers: readonly SinkWriter[];
+  readonly #writers: readonly SinkWriter[] = [];
   readonly #process = randomUUID();
   #calls = 0;
 
@@ -56,16 +55,11 @@ export class AuditTrail {
     private readonly clock: Clock,
     private readonly log: Pick<Log, 'log' | 'error'>,
   ) {
-    const maxQueued = options === false ? 0 : options.maxQueued;
-    this.#writers = (options === false ? [] : sinks).map(
-      sink =>
-        new SinkWriter({
-          sink,
-          maxQueued,
-          nowMs: () => clock.epochMs(),
-          onHealth: health => this.#reportHealth(health),
-        }),
-    );
+    if (options === false) return;
+    const { maxQueued } = options;
+    const nowMs = (): number => clock.epochMs();
+    const onHealth = (health: SinkHealth): void => this.#reportHealth(health);
+    this.#writers = sinks.map(sink => new SinkWriter({ sink, maxQueued, nowMs, onHealth }));
   }
 
   /** Opens the sinks. A sink that cannot be opened stops the start-up. */
@@ -98,7 +92,9 @@ export class AuditTrail {
     if (!this.#reserve(isHigh ? 2 : 1, isHigh)) return UNAVAILABLE;
     if (!isHigh) return { recorded: true, call: this.#openCall(facts, 'push') };
     const line = this.#createLine({ event: 'started', ...facts });
-    const written = await Promise.all(this.#writers.map(writer => writer.pushAndWait(line)));
+    const written = await Promise.all(
+      this.#writers.map(writer => new Promise<boolean>(resolve => writer.push(line, resolve))),
+    );
     if (!written.every(Boolean)) {
       for (const writer of this.#writers) writer.release(1);
       return UNAVAILABLE;
@@ -110,10 +106,7 @@ export class AuditTrail {
    * Records a call that was not made, or (`outcome: 'ok'`) one that was answered without its handler, such as from a cache. A rejection
    * without an agent, and one that finds no room in the queue, is counted instead: one record a minute holds the count of its code.
    */
-  reject(
-    entry: AuditEntry,
-    end: Omit<AuditEnd, 'outcome'> & { readonly outcome?: AuditOutcome; readonly durationMs?: number },
-  ): void {
+  reject(entry: AuditEntry, end: Partial<AuditEnd> & { readonly durationMs?: number }): void {
     const { outcome = 'rejected', status, code, durationMs } = end;
     const isServed = outcome === 'ok';
     let line: AuditLine | undefined;
@@ -133,16 +126,11 @@ export class AuditTrail {
     }
   }
 
-  #reserve(count: number, needsHealth: boolean): boolean {
-    const reserved: SinkWriter[] = [];
-    for (const writer of this.#writers) {
-      if ((needsHealth && writer.isFailing) || !writer.reserve(count)) {
-        for (const each of reserved) each.release(count);
-        return false;
-      }
-      reserved.push(writer);
-    }
-    return true;
+  #reserve(count: number, isAwaited: boolean): boolean {
+    const full = this.#writers.findIndex(writer => !writer.reserve(count, isAwaited));
+    if (full === -1) return true;
+    for (const writer of this.#writers.slice(0, full)) writer.release(count);
+    return false;
   }
 
   #openCall(facts: Facts, method: 'push' | 'offer'): AuditedCall {
@@ -193,10 +181,7 @@ export class AuditTrail {
   }
 }
 
-type Facts = Pick<
-  AuditRecord,
-  'call' | 'tool' | 'impact' | 'agent' | 'address' | 'requestId' | 'traceId' | 'verb' | 'params'
->;
+type Facts = Omit<AuditRecord, 'time' | 'event'>;
 
 function roundMs(durationMs: number): number {
   return Math.round(durationMs * 1_000) / 1_000;

@@ -1,13 +1,13 @@
 /* Writes audit records to a file with a hash chain. A write is confirmed once the lines, and after them the head, are on the disk: a
  * confirmed line is there after `kill -9` and after power loss. */
-import { access, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { logLine, type Log } from '../common/log-text.js';
 import { type AuditLine, type AuditRecord, createLine } from './audit-record.js';
 import type { AuditSink } from './audit-sink.js';
 import { readContinuation, Sealer, sealLine } from './chain.js';
 import { type ChainHead, HeadFile } from './head-file.js';
 import { FileLock, FileLockedError } from '../common/file-lock.js';
-import { checkFile, holdsAt, LinkedFile, syncDirectory, UntrustedFileError } from './linked-file.js';
+import { checkFile, holdsAt, LinkedFile, statOf, syncDirectory, UntrustedFileError } from './linked-file.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 
 interface FileSinkOptions {
@@ -116,7 +116,7 @@ export class FileSink implements AuditSink {
   async #rotate(): Promise<void> {
     const { path } = this.options;
     const aside = rotatedName(path, this.#headFile.head.begins);
-    if (await exists(aside)) throw new Error(`${aside} is there already`);
+    if ((await statOf(aside)) !== undefined) throw new Error(`${aside} is there already`);
     await this.#file?.close();
     this.#file = undefined;
     await rename(path, aside);
@@ -190,12 +190,6 @@ function endOf({ hash, bytes }: ChainHead): [position: number, text: string] {
   const text = `"hash":"${hash}"}\n`;
   return [bytes - text.length, text];
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** The name of a file that rotation has set aside. @param begins the number of its first line */
 const rotatedName = (path: string, begins: number): string => `${path}.${String(begins).padStart(12, '0')}`;

@@ -1,5 +1,5 @@
-/* The head of an audit file: how far the file was confirmed, in a file of its own beside it (FILE.head). A cut tail is found by it. Two slots
- * are written in turn, so that a write which power loss tears leaves the one before. */
+/* The head of an audit file: how far the file was confirmed, in a file of its own beside it (FILE.head). A cut tail is found by it. Two
+ * slots are written in turn, so that a write which power loss tears leaves the one before. */
 import { readFile } from 'node:fs/promises';
 import { type ChainAlgorithm, GENESIS, type Sealer } from './chain.js';
 import { checkFile, LinkedFile, syncDirectory } from './linked-file.js';
@@ -31,13 +31,8 @@ export class HeadFile {
 
   /** Reads the head. @returns what is wrong with it, if anything is: `'missing'` where there is none */
   async open(): Promise<string | undefined> {
-    await checkFile(this.#path);
-    const content = await readFile(this.#path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return Buffer.alloc(0);
-      throw error;
-    });
-    if (content.length === 0) return 'missing';
-    const reading = readHead(this.sealer, content);
+    if ((await checkFile(this.#path)) === 0) return 'missing';
+    const reading = readHead(this.sealer, await readFile(this.#path));
     if (!reading.found) {
       return reading.algorithm === undefined
         ? 'has a head that is damaged'

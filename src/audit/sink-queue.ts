@@ -1,5 +1,5 @@
-/* What waits for one sink: records, bounded in number and in bytes, and counts of the rejections that get no record of their own. Each kind of
- * record has its share: rejections, which any client can cause, never use the room of served calls. */
+/* What waits for one sink: records, bounded in number and in bytes, and counts of the rejections that get no record of their own. Each kind
+ * of record has its share: rejections, which any client can cause, never use the room of served calls. */
 import type { CallEnd } from '../common/response-end.js';
 import { joinKey } from '../common/join-key.js';
 import type { AuditLine, AuditRecord } from './audit-record.js';

@@ -62,10 +62,6 @@ export class SinkWriter {
     this.#rejections = new RejectionCounts(parts.nowMs);
   }
 
-  get isFailing(): boolean {
-    return this.#failing;
-  }
-
   async open(): Promise<void> {
     const { sink } = this.parts;
     try {
@@ -102,27 +98,23 @@ export class SinkWriter {
     return problems;
   }
 
-  /** Reserves room for records that must not be lost. @returns false if there is none */
-  reserve(count: number): boolean {
-    return !this.#closed && this.#queue.reserve(count);
+  /**
+   * Reserves room for records that must not be lost.
+   * @param isAwaited whether the call waits until they are written, which a failing sink does not do
+   * @returns false if there is none
+   */
+  reserve(count: number, isAwaited: boolean): boolean {
+    return !this.#closed && !(isAwaited && this.#failing) && this.#queue.reserve(count);
   }
 
   release(count: number): void {
     this.#queue.release(count);
   }
 
-  /** Queues a record whose room is reserved. */
-  push(line: AuditLine): void {
-    this.#queue.pushReserved(line, undefined);
-    this.#start(false);
-  }
-
-  /** The same. @returns whether the record was written */
-  pushAndWait(line: AuditLine): Promise<boolean> {
-    return new Promise(resolve => {
-      this.#queue.pushReserved(line, resolve);
-      this.#start(true);
-    });
+  /** Queues a record whose room is reserved. @param onWritten called with whether it was written, as soon as that is known */
+  push(line: AuditLine, onWritten?: (written: boolean) => void): void {
+    this.#queue.pushReserved(line, onWritten);
+    this.#start(onWritten !== undefined);
   }
 
   /** Queues a record if there is room, else counts it. */

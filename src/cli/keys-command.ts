@@ -1,5 +1,5 @@
-/* The command `keys`: creates, lists, rotates and revokes API keys. A new key is printed once to standard output and all messages to standard
- * error, so that `KEY=$(… keys create bot)` contains only the key. */
+/* The command `keys`: creates, lists, rotates and revokes API keys. A new key is printed once to standard output and all messages to
+ * standard error, so that `KEY=$(… keys create bot)` contains only the key. */
 import { parseArgs } from 'node:util';
 import { checkSecrets, readPrefix } from '../auth/api-keys.options.js';
 import { changeKeyFile, readKeyFile } from '../auth/file-key-store.js';
