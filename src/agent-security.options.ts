@@ -13,7 +13,7 @@ import type { RequestIdOptions } from './request-id/request-id.options.js';
 import type { TimeoutOptions } from './time/timeout.options.js';
 import type { ToolsOptions } from './tools/tools.options.js';
 import type { UrlOptions } from './url/url.options.js';
-import type { WebSocketsOptions } from './websockets/websockets.options.js';
+import type { WebSocketsOptions } from './websockets/websockets.feature.js';
 
 /**
  * The options of `AgentSecurityModule`. `false` turns a feature off. An option overrides its environment variable, which

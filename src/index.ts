@@ -43,9 +43,16 @@ export { KeyDigests } from './auth/key-digest.js';
 export { type Rejection } from './common/problem.js';
 export { ScopesGuard } from './auth/scopes.guard.js';
 export { type AuditOptions } from './audit/audit.options.js';
-export { type AuditOutcome, type AuditRecord } from './audit/audit-record.js';
-export { type AuditLine, type AuditSink } from './audit/audit-sink.js';
-export { type AuditedCall, type AuditEnd, type AuditEntry, type AuditStart } from './audit/audit-entry.js';
+export {
+  type AuditedCall,
+  type AuditEnd,
+  type AuditEntry,
+  type AuditLine,
+  type AuditOutcome,
+  type AuditRecord,
+  type AuditStart,
+} from './audit/audit-record.js';
+export { type AuditSink } from './audit/audit-sink.js';
 export { AuditTrail } from './audit/audit-trail.js';
 export { MaxBody } from './body/body.decorator.js';
 export { type BodyOptions } from './body/body.options.js';
@@ -111,7 +118,7 @@ export {
 } from './rate-limit/rate-limiter.js';
 export { Reserved } from './rate-limit/rate-limit.decorator.js';
 export { type RateLimitReservation } from './rate-limit/reservation.js';
-export { type WebSocketsOptions } from './websockets/websockets.options.js';
+export { type WebSocketsOptions } from './websockets/websockets.feature.js';
 export { RequestId } from './request-id/request-id.decorator.js';
 export { RequestIdInterceptor } from './request-id/request-id.interceptor.js';
 export { type RequestIdOptions } from './request-id/request-id.options.js';

@@ -1,18 +1,4 @@
-import type { AuditRecord } from './audit-record.js';
-import { escapeText, type Log } from '../common/log-text.js';
-import type { ResolvedAudit } from './audit.options.js';
-import { FileSink } from './file-sink.js';
-
-/**
- * An audit record with its line.
- * @example
- * const print = ({ record, text }: AuditLine) => (record.impact === 'high' ? console.warn(text) : console.log(text));
- */
-export interface AuditLine {
-  readonly record: AuditRecord;
-  /** The record as JSON, in one line without its end. */
-  readonly text: string;
-}
+import type { AuditLine } from './audit-record.js';
 
 /**
  * A destination of audit records, for example a log service or a database.
@@ -41,37 +27,4 @@ export interface AuditSink {
   close?(): void | Promise<void>;
   /** How long records that no call waits for are gathered before they are written, in milliseconds. @default 0 */
   readonly lingerMs?: number;
-}
-
-/** Writes records to a logger such as Nest's. A logger returns at once and shows no failure. */
-function loggerSink(logger: { log(message: unknown): void }, asObject: boolean): AuditSink {
-  return {
-    name: 'logger',
-    write(lines: readonly AuditLine[]): void {
-      for (const { record, text } of lines) logger.log(asObject ? record : escapeText(text));
-    },
-  };
-}
-
-interface SinkLog {
-  log(message: unknown): void;
-}
-
-/**
- * Creates the sinks of the options, in the order in which they get records.
- * @param records the logger for records, with `audit.logger`
- * @param log the logger for messages about the file
- */
-export function openSinks(
-  options: ResolvedAudit,
-  records: SinkLog,
-  log: Pick<Log, 'log' | 'error'>,
-  now: () => number,
-): readonly AuditSink[] {
-  const { file, key, maxFileBytes } = options;
-  return [
-    ...(file === undefined ? [] : [new FileSink({ path: file, key, maxFileBytes, now, log })]),
-    ...(options.logger === false ? [] : [loggerSink(records, options.logger === 'object')]),
-    ...options.sinks,
-  ];
 }

@@ -8,13 +8,15 @@ import {
   type AuditedCall,
   type AuditEnd,
   type AuditEntry,
+  type AuditLine,
+  type AuditRecord,
   type AuditStart,
+  createLine,
   readTraceId,
-} from './audit-entry.js';
-import { type AuditOutcome, type AuditRecord, serializeRecord } from './audit-record.js';
-import type { AuditLine, AuditSink } from './audit-sink.js';
+} from './audit-record.js';
+import type { AuditSink } from './audit-sink.js';
 import { redact } from './redact.js';
-import { normalizeKey } from './secret-shapes.js';
+import { normalizeKey } from './secrets.js';
 import { type SinkHealth, SinkWriter } from './sink-writer.js';
 
 const UNAVAILABLE: AuditStart = {
@@ -42,7 +44,7 @@ const NOT_AUDITED: AuditStart = {
  * start.call.finish({ outcome: 'ok' });
  */
 export class AuditTrail {
-  readonly #writers: readonly SinkWriter[];
+  readonly #writers: readonly SinkWriter[] = [];
   readonly #process = randomUUID();
   #calls = 0;
 
@@ -53,17 +55,11 @@ export class AuditTrail {
     private readonly clock: Clock,
     private readonly log: Pick<Log, 'log' | 'error'>,
   ) {
-    const maxQueued = options === false ? 0 : options.maxQueued;
-    this.#writers = (options === false ? [] : sinks).map(
-      sink =>
-        new SinkWriter({
-          sink,
-          maxQueued,
-          nowMs: () => clock.epochMs(),
-          toLine: parts => this.#line(parts),
-          onHealth: health => this.#reportHealth(health),
-        }),
-    );
+    if (options === false) return;
+    const { maxQueued } = options;
+    const nowMs = (): number => clock.epochMs();
+    const onHealth = (health: SinkHealth): void => this.#reportHealth(health);
+    this.#writers = sinks.map(sink => new SinkWriter({ sink, maxQueued, nowMs, onHealth }));
   }
 
   /** Opens the sinks. A sink that cannot be opened stops the start-up. */
@@ -91,35 +87,32 @@ export class AuditTrail {
     const { impact } = entry;
     const facts = this.#factsOf(entry);
     if (impact === 'low') return { recorded: true, call: this.#openCall(facts, 'offer') };
+    const isHigh = impact === 'high';
     // A call of impact high has two records: of its start and of its end.
-    const records = impact === 'high' ? 2 : 1;
-    if (!this.#reserve(records, impact === 'high')) return UNAVAILABLE;
-    if (impact === 'high') {
-      const line = this.#line({ event: 'started', ...facts });
-      const written = await Promise.all(this.#writers.map(writer => writer.pushAndWait(line)));
-      if (!written.every(Boolean)) {
-        for (const writer of this.#writers) writer.release(1);
-        return UNAVAILABLE;
-      }
-      const { params: _params, ...rest } = facts;
-      return { recorded: true, call: this.#openCall(rest, 'push') };
+    if (!this.#reserve(isHigh ? 2 : 1, isHigh)) return UNAVAILABLE;
+    if (!isHigh) return { recorded: true, call: this.#openCall(facts, 'push') };
+    const line = this.#createLine({ event: 'started', ...facts });
+    const written = await Promise.all(
+      this.#writers.map(writer => new Promise<boolean>(resolve => writer.push(line, resolve))),
+    );
+    if (!written.every(Boolean)) {
+      for (const writer of this.#writers) writer.release(1);
+      return UNAVAILABLE;
     }
-    return { recorded: true, call: this.#openCall(facts, 'push') };
+    return { recorded: true, call: this.#openCall({ ...facts, params: undefined }, 'push') };
   }
 
   /**
    * Records a call that was not made, or (`outcome: 'ok'`) one that was answered without its handler, such as from a cache. A rejection
    * without an agent, and one that finds no room in the queue, is counted instead: one record a minute holds the count of its code.
    */
-  reject(
-    entry: AuditEntry,
-    end: Omit<AuditEnd, 'outcome'> & { readonly outcome?: AuditOutcome; readonly durationMs?: number },
-  ): void {
+  reject(entry: AuditEntry, end: Partial<AuditEnd> & { readonly durationMs?: number }): void {
     const { outcome = 'rejected', status, code, durationMs } = end;
     const isServed = outcome === 'ok';
     let line: AuditLine | undefined;
-    const toLine = (): AuditLine =>
-      (line ??= this.#line({
+    // Only where it finds room: redaction is work that a client can cause.
+    const createRecord = (): AuditLine =>
+      (line ??= this.#createLine({
         event: isServed ? 'finished' : 'rejected',
         ...this.#factsOf(entry),
         outcome,
@@ -128,24 +121,16 @@ export class AuditTrail {
         durationMs: durationMs === undefined ? undefined : roundMs(durationMs),
       }));
     for (const writer of this.#writers) {
-      if (isServed) writer.offer(toLine());
-      // The record is made only where it finds room: redaction is work that a client can cause.
-      else if (entry.agent !== undefined && writer.takesRejections)
-        writer.reject(toLine(), { outcome, status, code });
-      else writer.countRejection({ outcome, status, code });
+      if (isServed) writer.offer(createRecord());
+      else writer.reject({ outcome, status, code }, entry.agent === undefined ? undefined : createRecord);
     }
   }
 
-  #reserve(count: number, needsHealth: boolean): boolean {
-    const reserved: SinkWriter[] = [];
-    for (const writer of this.#writers) {
-      if ((needsHealth && writer.isFailing) || !writer.reserve(count)) {
-        for (const each of reserved) each.release(count);
-        return false;
-      }
-      reserved.push(writer);
-    }
-    return true;
+  #reserve(count: number, isAwaited: boolean): boolean {
+    const full = this.#writers.findIndex(writer => !writer.reserve(count, isAwaited));
+    if (full === -1) return true;
+    for (const writer of this.#writers.slice(0, full)) writer.release(count);
+    return false;
   }
 
   #openCall(facts: Facts, method: 'push' | 'offer'): AuditedCall {
@@ -155,7 +140,7 @@ export class AuditTrail {
       if (ended) return;
       ended = true;
       const durationMs = roundMs(this.clock.monotonicMs() - startedMs);
-      const line = this.#line({ event, ...facts, outcome, status, code, durationMs });
+      const line = this.#createLine({ event, ...facts, outcome, status, code, durationMs });
       for (const writer of this.#writers) writer[method](line);
     };
     return { finish: parts => end('finished', parts), cancel: parts => end('rejected', parts) };
@@ -178,29 +163,25 @@ export class AuditTrail {
     };
   }
 
-  #line(parts: Omit<AuditRecord, 'time'>): AuditLine {
-    const record: AuditRecord = { time: new Date(this.clock.epochMs()).toISOString(), ...parts };
-    return { record, text: serializeRecord(record) };
+  #createLine(parts: Omit<AuditRecord, 'time'>): AuditLine {
+    return createLine(parts, this.clock.epochMs());
   }
 
-  #reportHealth({ sink, state, reason, dropped }: SinkHealth): void {
-    if (state === 'failing') {
+  #reportHealth(health: SinkHealth): void {
+    const { sink, state, reason, dropped } = health;
+    if (state === 'failing')
       this.log.error(
         logLine`The audit sink "${sink}" fails (${reason}); calls of impact "high" are rejected until it writes records again.`,
       );
-    } else {
+    else
       this.log.log(
         logLine`The audit sink "${sink}" writes records again; ${dropped} of low impact were dropped.`,
       );
-    }
-    this.events.emit({ type: 'audit.failing', timeMs: this.clock.epochMs(), sink, state, reason, dropped });
+    this.events.emit({ type: 'audit.failing', timeMs: this.clock.epochMs(), ...health });
   }
 }
 
-type Facts = Pick<
-  AuditRecord,
-  'call' | 'tool' | 'impact' | 'agent' | 'address' | 'requestId' | 'traceId' | 'verb' | 'params'
->;
+type Facts = Omit<AuditRecord, 'time' | 'event'>;
 
 function roundMs(durationMs: number): number {
   return Math.round(durationMs * 1_000) / 1_000;

@@ -1,21 +1,18 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   integer,
+  mapped,
   optional,
   type OptionTable,
+  type ReadOption,
   readTable,
   requiredText,
   type Resolved,
+  texts,
 } from '../common/option-table.js';
-import {
-  isRecord,
-  readBoolean,
-  type ReadEnvironment,
-  readStringList,
-  receivedError,
-} from '../common/read-options.js';
+import { isRecord, readBoolean, type ReadEnvironment, receivedError } from '../common/read-options.js';
 import type { AuditSink } from './audit-sink.js';
-import { normalizeKey } from './secret-shapes.js';
+import { normalizeKey } from './secrets.js';
 
 /**
  * Where the audit records of tool calls are written, and what they do not show.
@@ -79,15 +76,37 @@ export interface AuditOptions {
 
 const MIN_KEY_LENGTH = 32;
 
+const isSink = (sink: unknown): sink is AuditSink =>
+  isRecord(sink) && typeof sink['name'] === 'string' && typeof sink['write'] === 'function';
+
+const isPattern = (item: unknown): item is RegExp => item instanceof RegExp;
+
+/** Each replaces every occurrence, with or without the flag `g`; a sticky one would miss all but the first. */
+const toGlobal = (patterns: readonly RegExp[]): readonly RegExp[] =>
+  patterns.map(({ source, flags }) => new RegExp(source, `${flags.replace(/[gy]/g, '')}g`));
+
+function listOf<T>(
+  isItem: (item: unknown) => item is T,
+  items: string,
+  remedy: string,
+): ReadOption<readonly T[]> {
+  return (option, value = []) => {
+    if (Array.isArray(value) && value.every(isItem)) return [...value];
+    throw receivedError('ASEC_OPTION_TYPE', option, `must be a list of ${items}`, remedy, value);
+  };
+}
+
 const TABLE = {
   file: optional(requiredText),
   key: optional(readKey),
   maxFileBytes: integer(104_857_600, 65_536, 1_099_511_627_776),
   logger: optional((option, value) => (value === 'object' ? value : readBoolean(option, value, true))),
-  sinks: readSinks,
-  redactKeys: (option, value): ReadonlySet<string> =>
-    new Set(readStringList(option, value, []).map(normalizeKey)),
-  redactPatterns: readPatterns,
+  sinks: listOf(isSink, 'sinks', 'Pass objects with a name and the method write(lines).'),
+  redactKeys: mapped(texts(), (keys): ReadonlySet<string> => new Set(keys.map(normalizeKey))),
+  redactPatterns: mapped(
+    listOf(isPattern, 'regular expressions', 'Pass for example [/\\bEMP-\\d{6}\\b/].'),
+    toGlobal,
+  ),
   maxParamsChars: integer(16_384, 0, 1_048_576),
   maxQueued: integer(10_000, 16, 1_000_000),
 } satisfies OptionTable<AuditOptions>;
@@ -123,37 +142,5 @@ function readKey(option: string, value: unknown): string {
     option,
     `must be a text of at least ${MIN_KEY_LENGTH} characters, received ${typeof value === 'string' ? `${value.length} characters` : typeof value}`,
     'Make one with: openssl rand -hex 32.',
-  );
-}
-
-const isSink = (sink: unknown): boolean =>
-  isRecord(sink) && typeof sink['name'] === 'string' && typeof sink['write'] === 'function';
-
-function readSinks(option: string, value: unknown): readonly AuditSink[] {
-  if (value === undefined) return [];
-  if (Array.isArray(value) && value.every(isSink)) return [...(value as AuditSink[])];
-  throw receivedError(
-    'ASEC_OPTION_TYPE',
-    option,
-    'must be a list of sinks',
-    'Pass objects with a name and the method write(lines).',
-    value,
-  );
-}
-
-/** Each replaces every occurrence, with or without the flag `g`; a sticky one would miss all but the first. */
-function readPatterns(option: string, value: unknown): readonly RegExp[] {
-  if (value === undefined) return [];
-  if (Array.isArray(value) && value.every(item => item instanceof RegExp)) {
-    return (value as RegExp[]).map(
-      ({ source, flags }) => new RegExp(source, `${flags.replace(/[gy]/g, '')}g`),
-    );
-  }
-  throw receivedError(
-    'ASEC_OPTION_TYPE',
-    option,
-    'must be a list of regular expressions',
-    'Pass for example [/\\bEMP-\\d{6}\\b/].',
-    value,
   );
 }

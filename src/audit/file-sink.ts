@@ -1,17 +1,16 @@
 /* Writes audit records to a file with a hash chain. A write is confirmed once the lines, and after them the head, are on the disk: a
  * confirmed line is there after `kill -9` and after power loss. */
-import { access, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { logLine, type Log } from '../common/log-text.js';
-import { type AuditRecord, serializeRecord } from './audit-record.js';
-import type { AuditLine, AuditSink } from './audit-sink.js';
+import { type AuditLine, type AuditRecord, createLine } from './audit-record.js';
+import type { AuditSink } from './audit-sink.js';
 import { readContinuation, Sealer, sealLine } from './chain.js';
-import { brokenChain, toFileError } from './file-error.js';
-import { type ConfirmedHead, HeadFile } from './head-file.js';
-import { FileLock } from '../common/file-lock.js';
-import { checkFile, holdsAt, LinkedFile, syncDirectory } from './linked-file.js';
-import { rotatedName } from './read-lines.js';
+import { type ChainHead, HeadFile } from './head-file.js';
+import { FileLock, FileLockedError } from '../common/file-lock.js';
+import { checkFile, holdsAt, LinkedFile, statOf, syncDirectory, UntrustedFileError } from './linked-file.js';
+import { AgentSecurityConfigError } from '../common/config-error.js';
 
-export interface FileSinkOptions {
+interface FileSinkOptions {
   readonly path: string;
   readonly key: string | undefined;
   readonly maxFileBytes: number;
@@ -117,7 +116,7 @@ export class FileSink implements AuditSink {
   async #rotate(): Promise<void> {
     const { path } = this.options;
     const aside = rotatedName(path, this.#headFile.head.begins);
-    if (await exists(aside)) throw new Error(`${aside} is there already`);
+    if ((await statOf(aside)) !== undefined) throw new Error(`${aside} is there already`);
     await this.#file?.close();
     this.#file = undefined;
     await rename(path, aside);
@@ -182,18 +181,37 @@ export class FileSink implements AuditSink {
   }
 
   #record(event: AuditRecord['event'], count: number): string {
-    return serializeRecord({ time: new Date(this.options.now()).toISOString(), event, count });
+    return createLine({ event, count }, this.options.now()).text;
   }
 }
 
 /** Where the last confirmed line ends, and with what. */
-function endOf({ hash, bytes }: ConfirmedHead): [position: number, text: string] {
+function endOf({ hash, bytes }: ChainHead): [position: number, text: string] {
   const text = `"hash":"${hash}"}\n`;
   return [bytes - text.length, text];
 }
 
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
+/** The name of a file that rotation has set aside. @param begins the number of its first line */
+const rotatedName = (path: string, begins: number): string => `${path}.${String(begins).padStart(12, '0')}`;
+
+const fileError = (path: string, problem: string, remedy: string): AgentSecurityConfigError =>
+  new AgentSecurityConfigError('ASEC_AUDIT_FILE', `audit.file "${path}"`, problem, remedy, path);
+
+const brokenChain = (path: string, problem: string): AgentSecurityConfigError =>
+  fileError(
+    path,
+    problem,
+    'Check it with "npx nestjs-agent-security audit verify"; to begin a new chain, move it and its head away.',
   );
+
+/** The error of a file that could not be opened, with its remedy. */
+function toFileError(path: string, error: Error): AgentSecurityConfigError {
+  const { message } = error;
+  if (error instanceof AgentSecurityConfigError) return error;
+  if (error instanceof FileLockedError) return fileError(path, message, 'Give each process its own file.');
+  const [problem, remedy] =
+    error instanceof UntrustedFileError
+      ? [`is rejected: ${message}`, 'Remove it, or give it to the user of this process with mode 600.']
+      : [`cannot be opened (${message})`, 'Create its directory, and let this process write there.'];
+  return fileError(path, problem, remedy);
+}

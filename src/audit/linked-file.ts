@@ -17,8 +17,7 @@ export class LinkedFile {
   private constructor(
     private readonly path: string,
     private readonly handle: FileHandle,
-    private readonly device: number,
-    private readonly inode: number,
+    private readonly stats: Stats,
   ) {}
 
   /** Opens a file, or makes it. @throws UntrustedFileError */
@@ -31,7 +30,7 @@ export class LinkedFile {
       // Another process may have made it in between.
       const stats = await handle.stat();
       checkStats(path, stats);
-      return new LinkedFile(path, handle, stats.dev, stats.ino);
+      return new LinkedFile(path, handle, stats);
     } catch (error) {
       await handle.close();
       throw error;
@@ -45,7 +44,7 @@ export class LinkedFile {
   /** Whether the name still leads to this file. */
   async isLinked(): Promise<boolean> {
     const stats = await statOf(this.path);
-    return stats !== undefined && stats.dev === this.device && stats.ino === this.inode;
+    return stats?.dev === this.stats.dev && stats.ino === this.stats.ino;
   }
 
   async write(content: Buffer, position: number): Promise<void> {
@@ -101,7 +100,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-async function statOf(path: string): Promise<Stats | undefined> {
+export async function statOf(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);
   } catch (error) {

@@ -1,6 +1,6 @@
 /* Free text as the audit may show it: what looks like a secret is replaced, by its form, by the name before it, or by its place in a
  * URL. Every step takes time in proportion to the text, and leaves the rest readable. */
-import { isSecretName, normalizeKey, replaceShapes } from './secret-shapes.js';
+import { isSecretName, normalizeKey, replaceShapes } from './secrets.js';
 
 export const REDACTED = '[redacted]';
 
@@ -13,7 +13,11 @@ export function redactText(
 ): string {
   let shown = text;
   for (const pattern of patterns) shown = shown.replace(pattern, REDACTED);
-  return shown.length < MIN_LENGTH ? shown : redactForms(shown, keys);
+  if (shown.length < MIN_LENGTH) return shown;
+  shown = replaceShapes(redactPrivateKeys(shown), REDACTED);
+  shown = redactSchemes(shown).replace(USERINFO, `$1${REDACTED}@`);
+  shown = redactFlags(redactAssignments(shown, keys), keys);
+  return shown.replace(DIGITS, digits => (isCardNumber(digits) ? REDACTED : digits));
 }
 
 const NONE = { keys: new Set<string>(), patterns: [] };
@@ -25,13 +29,6 @@ const MIN_LENGTH = 7;
 const USERINFO = /(:\/\/[^\s/:@]*:)[^\s/?#"'<>]+@/g;
 /** Cards begin with 2 to 6 and have 14 digits or more; times in milliseconds and microseconds begin with 1. */
 const DIGITS = /(?<![\d.])[2-6](?:[ -]?\d){13,18}(?!\d)/g;
-
-function redactForms(text: string, keys: Names): string {
-  let shown = replaceShapes(redactPrivateKeys(text), REDACTED);
-  shown = redactSchemes(shown).replace(USERINFO, `$1${REDACTED}@`);
-  shown = redactFlags(redactAssignments(shown, keys), keys);
-  return shown.replace(DIGITS, digits => (isCardNumber(digits) ? REDACTED : digits));
-}
 
 type Range = readonly [start: number, end: number];
 

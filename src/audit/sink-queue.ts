@@ -1,16 +1,13 @@
-/* The records that wait for one sink, bounded in number and in bytes, with a share for each kind: rejections, which any client can cause,
- * never use the room of served calls. */
-import type { AuditLine } from './audit-sink.js';
-
-/**
- * `reserved`: must not be lost, and has reserved room. `low`: a served call whose record may be dropped. `rejection`: a call that was not
- * served.
- */
-export type WaitingKind = 'reserved' | 'low' | 'rejection';
+/* What waits for one sink: records, bounded in number and in bytes, and counts of the rejections that get no record of their own. Each kind
+ * of record has its share: rejections, which any client can cause, never use the room of served calls. */
+import type { CallEnd } from '../common/response-end.js';
+import { joinKey } from '../common/join-key.js';
+import type { AuditLine, AuditRecord } from './audit-record.js';
 
 export interface Waiting {
   readonly line: AuditLine;
-  readonly kind: WaitingKind;
+  /** `reserved`: must not be lost, and has reserved room. `low`: a served call, may be dropped. `rejection`: a call that was not served. */
+  readonly kind: 'reserved' | 'low' | 'rejection';
   readonly bytes: number;
   /** Called with whether the record was written. */
   onWritten: ((written: boolean) => void) | undefined;
@@ -63,14 +60,27 @@ export class SinkQueue {
   /** Adds a record whose room is reserved. */
   pushReserved(line: AuditLine, onWritten: Waiting['onWritten']): void {
     this.#reserved--;
-    this.#push({ line, kind: 'reserved', bytes: Buffer.byteLength(line.text), onWritten });
+    this.#push(line, 'reserved', onWritten);
   }
 
   /** @returns false if the kind has no room left */
   offer(line: AuditLine, kind: 'low' | 'rejection'): boolean {
     if (kind === 'low' ? !this.#takesLow() : !this.takesRejections) return false;
-    this.#push({ line, kind, bytes: Buffer.byteLength(line.text), onWritten: undefined });
+    this.#push(line, kind);
     return true;
+  }
+
+  #push(line: AuditLine, kind: Waiting['kind'], onWritten?: Waiting['onWritten']): void {
+    const bytes = Buffer.byteLength(line.text);
+    this.#waiting.push({ line, kind, bytes, onWritten });
+    this.#add(kind, 1, bytes);
+  }
+
+  #add(kind: Waiting['kind'], records: number, bytes: number): void {
+    this.#bytes += bytes;
+    if (kind !== 'rejection') return;
+    this.#rejections.records += records;
+    this.#rejections.bytes += bytes;
   }
 
   /** The oldest records, as many as fit: at least one, if there is one. */
@@ -86,12 +96,7 @@ export class SinkQueue {
 
   /** Removes the oldest records, which have been written. */
   remove(count: number): void {
-    for (const { kind, bytes } of this.#waiting.splice(0, count)) {
-      this.#bytes -= bytes;
-      if (kind !== 'rejection') continue;
-      this.#rejections.records--;
-      this.#rejections.bytes -= bytes;
-    }
+    for (const { kind, bytes } of this.#waiting.splice(0, count)) this.#add(kind, -1, -bytes);
   }
 
   /** Calls back the callers that wait with `false`. The records stay. */
@@ -108,12 +113,48 @@ export class SinkQueue {
       this.#bytes < this.maxBytes * LOW_SHARE
     );
   }
+}
 
-  #push(waiting: Waiting): void {
-    this.#waiting.push(waiting);
-    this.#bytes += waiting.bytes;
-    if (waiting.kind !== 'rejection') return;
-    this.#rejections.records++;
-    this.#rejections.bytes += waiting.bytes;
+/** Codes of the module are about forty. An app may answer with codes of its own, and a client may be able to choose among them. */
+const MAX_KINDS = 64;
+const MAX_CODE_LENGTH = 64;
+
+/**
+ * Counts rejections instead of recording each. Use it for rejections of unidentified clients: the number of counts is bounded, the number
+ * of requests is not.
+ */
+export class RejectionCounts {
+  /** The records of the counts, by outcome, status and code. */
+  readonly #counts = new Map<string, Omit<AuditRecord, 'time'> & { count: number }>();
+
+  constructor(private readonly nowMs: () => number) {}
+
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  add({ outcome, status, code: fullCode }: CallEnd): void {
+    const code = fullCode?.slice(0, MAX_CODE_LENGTH);
+    const key = joinKey(outcome, status ?? 0, code ?? '');
+    if (this.#counts.has(key) || this.#counts.size < MAX_KINDS) this.#count(key, { outcome, status, code });
+    else this.#count(joinKey('rejected', 0, 'other'), { outcome: 'rejected', code: 'other' });
+  }
+
+  #count(key: string, end: CallEnd): void {
+    const known = this.#counts.get(key);
+    if (known !== undefined) known.count++;
+    else {
+      const since = new Date(this.nowMs()).toISOString();
+      this.#counts.set(key, { event: 'rejections', ...end, count: 1, since });
+    }
+  }
+
+  /** Takes the record of one count out; `undefined` when nothing is left. */
+  take(): Omit<AuditRecord, 'time'> | undefined {
+    for (const [key, record] of this.#counts) {
+      this.#counts.delete(key);
+      return record;
+    }
+    return undefined;
   }
 }

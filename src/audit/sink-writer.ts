@@ -1,32 +1,28 @@
 /* Writes records to one sink: in order, one write at a time, from a bounded queue. A write that fails is tried again until it succeeds;
  * calls that wait for their record fail at once. */
-import type { CallEnd } from '../common/response-end.js';
+import { AgentSecurityConfigError } from '../common/config-error.js';
 import { within } from '../common/deadlines.js';
-import type { AuditRecord } from './audit-record.js';
-import type { AuditLine, AuditSink } from './audit-sink.js';
-import { RejectionCounts } from './rejection-counts.js';
-import { SinkQueue, type Waiting } from './sink-queue.js';
-import { messageOf, TimedSink } from './timed-sink.js';
+import type { CallEnd } from '../common/response-end.js';
+import type { SecurityEventMap } from '../events/security-events.js';
+import { type AuditLine, createLine } from './audit-record.js';
+import type { AuditSink } from './audit-sink.js';
+import { RejectionCounts, SinkQueue, type Waiting } from './sink-queue.js';
 
-export interface SinkHealth {
-  readonly sink: string;
-  readonly state: 'failing' | 'healed';
-  readonly reason?: string | undefined;
-  /** Since it began to fail. */
-  readonly dropped: number;
-}
+export type SinkHealth = SecurityEventMap['audit.failing'];
 
-export interface SinkWriterParts {
+interface SinkWriterParts {
   readonly sink: AuditSink;
   /** Records. */
   readonly maxQueued: number;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
-  /** Serializes a record that the writer itself makes. */
-  readonly toLine: (parts: Omit<AuditRecord, 'time'>) => AuditLine;
   readonly onHealth: (health: SinkHealth) => void;
 }
 
+/** A write or a close that takes longer has failed. */
+const DEADLINE_MS = 5_000;
+/** Longer than a file lock of another machine is observed. */
+const OPEN_DEADLINE_MS = 30_000;
 /** Lines of one write. Later ones wait for the next. */
 const MAX_BATCH = 500;
 /** Of one write: after a crash, the start-up reads what is left of it into memory. */
@@ -47,7 +43,6 @@ interface Batch {
 }
 
 export class SinkWriter {
-  readonly #sink: TimedSink;
   readonly #queue: SinkQueue;
   readonly #rejections: RejectionCounts;
   #dropped = 0;
@@ -63,54 +58,63 @@ export class SinkWriter {
   #idle: (() => void)[] = [];
 
   constructor(private readonly parts: SinkWriterParts) {
-    this.#sink = new TimedSink(parts.sink);
     this.#queue = new SinkQueue(parts.maxQueued);
     this.#rejections = new RejectionCounts(parts.nowMs);
   }
 
-  get isFailing(): boolean {
-    return this.#failing;
-  }
-
-  open(): Promise<void> {
-    return this.#sink.open();
+  async open(): Promise<void> {
+    const { sink } = this.parts;
+    try {
+      await within(
+        callAsync(() => sink.open?.()),
+        OPEN_DEADLINE_MS,
+      );
+    } catch (error) {
+      if (error instanceof AgentSecurityConfigError) throw error;
+      throw new Error(`The audit sink "${sink.name}" cannot be opened: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   /** Writes what waits, and closes the sink. @returns what went wrong */
   async close(): Promise<readonly string[]> {
+    const { sink } = this.parts;
+    const problems: string[] = [];
     await within(this.#writeAll(), LAST_FLUSH_MS).catch(() => undefined);
     this.#closed = true;
     this.#stopTimer();
     clearTimeout(this.#countsTimer);
     this.#queue.rejectWaiting();
     const { length } = this.#queue;
-    const problems = [await this.#sink.close()];
     if (length > 0)
-      problems.unshift(`${this.#sink.title} was closed with ${length} records that it has not taken.`);
-    return problems.filter(problem => problem !== undefined);
+      problems.push(`The audit sink "${sink.name}" was closed with ${length} records that it has not taken.`);
+    await within(
+      callAsync(() => sink.close?.()),
+      DEADLINE_MS,
+    ).catch((error: unknown) =>
+      problems.push(`The audit sink "${sink.name}" cannot be closed: ${messageOf(error)}`),
+    );
+    return problems;
   }
 
-  /** Reserves room for records that must not be lost. @returns false if there is none */
-  reserve(count: number): boolean {
-    return !this.#closed && this.#queue.reserve(count);
+  /**
+   * Reserves room for records that must not be lost.
+   * @param isAwaited whether the call waits until they are written, which a failing sink does not do
+   * @returns false if there is none
+   */
+  reserve(count: number, isAwaited: boolean): boolean {
+    return !this.#closed && !(isAwaited && this.#failing) && this.#queue.reserve(count);
   }
 
   release(count: number): void {
     this.#queue.release(count);
   }
 
-  /** Queues a record whose room is reserved. */
-  push(line: AuditLine): void {
-    this.#queue.pushReserved(line, undefined);
-    this.#start(false);
-  }
-
-  /** The same. @returns whether the record was written */
-  pushAndWait(line: AuditLine): Promise<boolean> {
-    return new Promise(resolve => {
-      this.#queue.pushReserved(line, resolve);
-      this.#start(true);
-    });
+  /** Queues a record whose room is reserved. @param onWritten called with whether it was written, as soon as that is known */
+  push(line: AuditLine, onWritten?: (written: boolean) => void): void {
+    this.#queue.pushReserved(line, onWritten);
+    this.#start(onWritten !== undefined);
   }
 
   /** Queues a record if there is room, else counts it. */
@@ -120,21 +124,18 @@ export class SinkWriter {
     this.#droppedInAll++;
   }
 
-  /** Whether there is room for the record of a rejection: check it before the record is made. */
-  get takesRejections(): boolean {
-    return this.#queue.takesRejections;
-  }
-
-  /** Queues the record of a rejection if there is room, else counts the rejection. */
-  reject(line: AuditLine, kind: CallEnd): void {
-    if (this.#queue.offer(line, 'rejection')) this.#start(false);
-    else this.countRejection(kind);
-  }
-
-  /** Counts a rejection. Once a minute, each count becomes a record. */
-  countRejection(kind: CallEnd): void {
-    this.#rejections.add(kind);
-    this.#countsTimer ??= setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
+  /**
+   * Records a rejection if there is room for it, else counts it. Once a minute, each count becomes a record.
+   * @param createRecord called only where there is room; `undefined` to count the rejection
+   */
+  reject(end: CallEnd, createRecord: (() => AuditLine) | undefined): void {
+    if (createRecord !== undefined && this.#queue.takesRejections) {
+      this.#queue.offer(createRecord(), 'rejection');
+      this.#start(false);
+    } else {
+      this.#rejections.add(end);
+      this.#recordCountsLater();
+    }
   }
 
   /** Settles when everything has been written, or the sink has failed. */
@@ -152,21 +153,23 @@ export class SinkWriter {
       await new Promise<void>(resolve => this.#idle.push(resolve));
   }
 
+  #recordCountsLater(): void {
+    this.#countsTimer ??= setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
+  }
+
   /** Turns counts into records, as far as there is room; the others continue. */
   #recordCounts(): void {
     clearTimeout(this.#countsTimer);
     this.#countsTimer = undefined;
-    while (!this.#rejections.isEmpty && this.#queue.takesRejections) {
-      this.#queue.offer(this.parts.toLine(this.#rejections.take()!), 'rejection');
-    }
-    if (!this.#rejections.isEmpty)
-      this.#countsTimer = setTimeout(() => this.#recordCounts(), COUNTED_EVERY_MS).unref();
+    while (!this.#rejections.isEmpty && this.#queue.takesRejections)
+      this.#queue.offer(createLine(this.#rejections.take()!, this.parts.nowMs()), 'rejection');
+    if (!this.#rejections.isEmpty) this.#recordCountsLater();
     if (this.#queue.length > 0) this.#start(false);
   }
 
   #start(isAwaited: boolean): void {
     if (this.#running || this.#failing || this.#closed) return;
-    const { lingerMs } = this.#sink;
+    const { lingerMs = 0 } = this.parts.sink;
     if (isAwaited || lingerMs === 0 || this.#queue.length >= MAX_BATCH) void this.#drain();
     else this.#timer ??= setTimeout(() => void this.#drain(), lingerMs);
   }
@@ -186,15 +189,23 @@ export class SinkWriter {
     const waiting = this.#queue.first(MAX_BATCH, MAX_BATCH_BYTES);
     const dropped = this.#dropped;
     const lines = waiting.map(({ line }) => line);
-    if (dropped > 0) lines.push(this.parts.toLine({ event: 'dropped', count: dropped }));
+    if (dropped > 0) lines.push(createLine({ event: 'dropped', count: dropped }, this.parts.nowMs()));
     return lines.length === 0 ? undefined : { waiting, lines, dropped };
   }
 
   async #write(batch: Batch): Promise<boolean> {
+    const overdue = new AbortController();
+    const writing = callAsync(() => this.parts.sink.write(batch.lines, overdue.signal));
+    // Also after the deadline.
+    writing.then(
+      () => this.#complete(batch),
+      () => undefined,
+    );
     try {
-      await this.#sink.write(batch.lines, () => this.#complete(batch));
+      await within(writing, DEADLINE_MS);
       return true;
     } catch (error) {
+      overdue.abort();
       // It may have succeeded late, but before this.
       if (this.#batch !== batch) return true;
       this.#fail(messageOf(error));
@@ -220,14 +231,14 @@ export class SinkWriter {
     this.#queue.rejectWaiting();
     if (this.#failing) return;
     this.#failing = true;
-    this.parts.onHealth({ sink: this.#sink.name, state: 'failing', reason, dropped: 0 });
+    this.parts.onHealth({ sink: this.parts.sink.name, state: 'failing', reason, dropped: 0 });
   }
 
   #heal(): void {
     if (!this.#failing) return;
     this.#failing = false;
     this.#retryMs = FIRST_RETRY_MS;
-    this.parts.onHealth({ sink: this.#sink.name, state: 'healed', dropped: this.#droppedInAll });
+    this.parts.onHealth({ sink: this.parts.sink.name, state: 'healed', dropped: this.#droppedInAll });
     this.#droppedInAll = 0;
   }
 
@@ -241,3 +252,10 @@ export class SinkWriter {
     this.#timer = undefined;
   }
 }
+
+/** Turns what a call throws into a rejection. */
+async function callAsync(call: () => void | Promise<void>): Promise<void> {
+  await call();
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -13,9 +13,7 @@ must be there with --from. The key of a keyed chain comes from the environment v
 `;
 
 export const auditVerify: Command = async (args, { env, out, err }) => {
-  let path: string | undefined;
-  let key: string | undefined;
-  let from: number;
+  let hint = `\n${USAGE}`;
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -30,24 +28,20 @@ export const auditVerify: Command = async (args, { env, out, err }) => {
       out(USAGE);
       return 0;
     }
-    if (positionals.length !== 1) throw new Error('Name one file.');
-    [path] = positionals as [string];
-    from = readNumber(values.from ?? '1');
+    const [path, ...more] = positionals;
+    if (path === undefined || more.length > 0) throw new Error('Name one file.');
+    const from = readNumber(values.from ?? '1');
     const keyFile = values['key-file'];
-    key = keyFile === undefined ? env['AUDIT_KEY'] || undefined : (await readFile(keyFile, 'utf8')).trim();
+    const key =
+      keyFile === undefined ? env['AUDIT_KEY'] || undefined : (await readFile(keyFile, 'utf8')).trim();
+    hint = '';
+    const report = await verifyChain(path, key, from);
+    out(describe(report));
+    return report.faults.length === 0 ? 0 : 1;
   } catch (error) {
-    err(`${(error as Error).message}\n\n${USAGE}`);
+    err(`${(error as Error).message}\n${hint}`);
     return 2;
   }
-  let report: ChainReport;
-  try {
-    report = await verifyChain(path, key, from);
-  } catch (error) {
-    err(`${(error as Error).message}\n`);
-    return 2;
-  }
-  out(describe(report));
-  return report.faults.length === 0 ? 0 : 1;
 };
 
 function readNumber(text: string): number {

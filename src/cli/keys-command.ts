@@ -1,5 +1,5 @@
-/* The command `keys`: creates, lists, rotates and revokes API keys. A new key is printed once to standard output and all messages to standard
- * error, so that `KEY=$(… keys create bot)` contains only the key. */
+/* The command `keys`: creates, lists, rotates and revokes API keys. A new key is printed once to standard output and all messages to
+ * standard error, so that `KEY=$(… keys create bot)` contains only the key. */
 import { parseArgs } from 'node:util';
 import { checkSecrets, readPrefix } from '../auth/api-keys.options.js';
 import { changeKeyFile, readKeyFile } from '../auth/file-key-store.js';
@@ -17,9 +17,7 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { parseDuration, UNIT_MS } from '../common/read-duration.js';
 import type { CommandIo } from './main.js';
 
-export interface KeysCommandIo extends CommandIo {
-  readonly nowMs: number;
-}
+type KeysCommandIo = CommandIo & { readonly nowMs: number };
 
 const USAGE = `Usage: nestjs-agent-security keys <command>
 
@@ -54,20 +52,14 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-type Values = {
-  [K in keyof typeof OPTIONS]?: (typeof OPTIONS)[K]['type'] extends 'boolean' ? boolean : string;
-};
-
-const SHOWN_ONCE = 'The key is shown only once:\n';
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>['values'];
 
 class UsageError extends Error {}
 
 /** Runs the command. @returns the exit status: 0 for success, 1 for a failure, 2 for wrong usage */
 export async function runKeysCommand(args: readonly string[], io: KeysCommandIo): Promise<number> {
   try {
-    const { values, positionals } = parse(args);
-    if (values.help === true) io.out(USAGE);
-    else await run(positionals, values, io);
+    await run(args, io);
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
@@ -80,19 +72,10 @@ export async function runKeysCommand(args: readonly string[], io: KeysCommandIo)
   }
 }
 
-function parse(args: readonly string[]): { values: Values; positionals: string[] } {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-async function run(
-  [area, command, subject, ...more]: string[],
-  values: Values,
-  io: KeysCommandIo,
-): Promise<void> {
+async function run(args: readonly string[], io: KeysCommandIo): Promise<void> {
+  const { values, positionals } = parse(args);
+  if (values.help === true) return io.out(USAGE);
+  const [area, command, subject, ...more] = positionals;
   if (area !== 'keys' || command === undefined) throw new UsageError('Which command?');
   if (more.length > 0) throw new UsageError(`Too many arguments: ${more.join(' ')}`);
   const storage = await openStorage(values, io);
@@ -100,6 +83,14 @@ async function run(
     await runIn(storage, command, subject, values, io);
   } finally {
     storage.close();
+  }
+}
+
+function parse(args: readonly string[]): { values: Values; positionals: string[] } {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
   }
 }
 
@@ -116,14 +107,12 @@ async function runIn(
   };
   switch (command) {
     case 'create': {
-      const agentId = requireSubject('agent');
+      const agent = requireSubject('agent');
       const options = newKey(values, io);
       const { key, id } = await storage.change(book =>
-        addKey(book, agentId, agentFieldsOf(values), readDigests(io), options),
+        addKey(book, agent, agentFieldsOf(values), readDigests(io), options),
       );
-      io.err(`Created key ${id} of ${agentId} in ${storage.name}. ${SHOWN_ONCE}`);
-      io.out(`${key}\n`);
-      return;
+      return showKey(io, key, `Created key ${id} of ${agent} in ${storage.name}.`);
     }
     case 'rotate': {
       const old = requireSubject('key id');
@@ -132,31 +121,31 @@ async function runIn(
       const { key, id } = await storage.change(book =>
         rotateKey(book, old, overlapMs, readDigests(io), options),
       );
-      io.err(`Created key ${id}. ${old} expires at ${iso(io.nowMs + overlapMs)} or earlier. ${SHOWN_ONCE}`);
-      io.out(`${key}\n`);
-      return;
+      const ends = new Date(io.nowMs + overlapMs).toISOString();
+      return showKey(io, key, `Created key ${id}. ${old} expires at ${ends} or earlier.`);
     }
     case 'revoke': {
       const id = requireSubject('key id');
       await storage.change(book => ({ book: revokeKey(book, id, io.nowMs) }));
-      io.err(`Key ${id} is revoked.\n`);
-      return;
+      return io.err(`Key ${id} is revoked.\n`);
     }
     case 'disable':
     case 'enable': {
-      const agentId = requireSubject('agent');
-      await storage.change(book => ({ book: setAgentDisabled(book, agentId, command === 'disable') }));
-      io.err(`Agent ${agentId} is ${command}d.\n`);
-      return;
+      const agent = requireSubject('agent');
+      await storage.change(book => ({ book: setAgentDisabled(book, agent, command === 'disable') }));
+      return io.err(`Agent ${agent} is ${command}d.\n`);
     }
-    case 'list': {
+    case 'list':
       if (subject !== undefined) throw new UsageError(`Too many arguments: ${subject}`);
-      list(await storage.read(), values.json === true, io);
-      return;
-    }
+      return list(await storage.read(), values.json === true, io);
     default:
       throw new UsageError(`Unknown command ${JSON.stringify(command)}`);
   }
+}
+
+function showKey(io: KeysCommandIo, key: string, message: string): void {
+  io.err(`${message} The key is shown only once:\n`);
+  io.out(`${key}\n`);
 }
 
 function list(book: KeyBook, asJson: boolean, io: KeysCommandIo): void {
@@ -164,10 +153,7 @@ function list(book: KeyBook, asJson: boolean, io: KeysCommandIo): void {
     ...key,
     state: stateOf(key, book.agents[key.agent]!, io.nowMs),
   }));
-  if (asJson) {
-    io.out(`${JSON.stringify({ agents: book.agents, keys }, null, 2)}\n`);
-    return;
-  }
+  if (asJson) return io.out(`${JSON.stringify({ agents: book.agents, keys }, null, 2)}\n`);
   for (const { id, agent, state, expires, scopes } of keys) {
     const granted = scopes ?? book.agents[agent]!.scopes ?? [];
     io.out(`${[id, agent, state, expires ?? 'never expires', granted.join(',') || '-'].join('\t')}\n`);
@@ -185,8 +171,6 @@ function stateOf(
   if (key.expires !== undefined && Date.parse(key.expires) <= nowMs) return 'expired';
   return key.notBefore !== undefined && Date.parse(key.notBefore) > nowMs ? 'not yet valid' : 'live';
 }
-
-/* ---- storage ---- */
 
 interface KeyStorage {
   readonly name: string;
@@ -224,8 +208,6 @@ async function openStorage({ file, redis }: Values, io: KeysCommandIo): Promise<
   };
 }
 
-/* ---- options ---- */
-
 function readDigests({ env }: KeysCommandIo): KeyDigests {
   const secrets = (env['AUTH_KEY_SECRET'] ?? '').split(',').map(part => part.trim());
   return new KeyDigests(checkSecrets('AUTH_KEY_SECRET', secrets));
@@ -243,13 +225,8 @@ function newKey(values: Values, { nowMs }: KeysCommandIo): Parameters<typeof add
 
 function agentFieldsOf(values: Values): KeyBookAgent {
   const { tier, tenant } = values;
-  const [scopes, tools] = [readList(values.scopes), readList(values.tools)];
-  return {
-    ...(scopes === undefined ? {} : { scopes }),
-    ...(tools === undefined ? {} : { tools }),
-    ...(tier === undefined ? {} : { tier }),
-    ...(tenant === undefined ? {} : { tenant }),
-  };
+  const fields = { scopes: readList(values.scopes), tools: readList(values.tools), tier, tenant };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 const readList = (text: string | undefined): string[] | undefined =>
@@ -275,5 +252,3 @@ function readMoment(option: string, text: string | undefined, nowMs: number): nu
   if (Number.isNaN(ms)) throw new UsageError(`${option} is not a time: write 2030-01-31T12:00:00Z`);
   return ms;
 }
-
-const iso = (ms: number): string => new Date(ms).toISOString();

@@ -5,6 +5,18 @@ import { parseEnv } from 'node:util';
 import { auditVerify } from './audit-verify.js';
 import { runKeysCommand } from './keys-command.js';
 
+/** The environment and the output streams of a command, which tests replace. */
+export interface CommandIo {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Writes to standard output. */
+  out(text: string): void;
+  /** Writes to standard error. */
+  err(text: string): void;
+}
+
+/** @returns the exit status: 0 for success, 1 for a failure, 2 for wrong usage */
+export type Command = (args: readonly string[], io: CommandIo) => Promise<number>;
+
 const GROUPS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['keys', (args, io) => runKeysCommand(['keys', ...args], { ...io, nowMs: Date.now() })],
   ['audit', ([command, ...rest], io) => (command === 'verify' ? auditVerify(rest, io) : usage())],
@@ -32,15 +44,3 @@ process.exitCode = await (GROUPS.get(group) ?? usage)(rest, {
   out: text => process.stdout.write(text),
   err: text => process.stderr.write(text),
 });
-
-/** The environment and the output streams of a command, which tests replace. */
-export interface CommandIo {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Writes to standard output. */
-  out(text: string): void;
-  /** Writes to standard error. */
-  err(text: string): void;
-}
-
-/** @returns the exit status: 0 for success, 1 for a failure, 2 for wrong usage */
-export type Command = (args: readonly string[], io: CommandIo) => Promise<number>;

@@ -36,7 +36,7 @@ import type { ResolvedErrors } from '../errors/errors.options.js';
 import type { ResolvedHosts } from '../host/host.options.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
-import type { ResolvedWebSockets } from '../websockets/websockets.options.js';
+import type { ResolvedWebSockets } from '../websockets/websockets.feature.js';
 
 const createLog = (): Logger => new Logger('AgentSecurity');
 

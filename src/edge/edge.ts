@@ -25,7 +25,7 @@ import type { ResolvedCors } from '../cors/cors.options.js';
 import { type HeaderSettings, templateParts } from '../headers/header-settings.js';
 import { chooseRequestId } from '../request-id/choose-request-id.js';
 import type { EdgeOptions } from './edge.feature.js';
-import { TLS_PROBLEM } from '../websockets/websockets.options.js';
+import { TLS_PROBLEM } from '../websockets/websockets.feature.js';
 import { ClientReader, EDGE_PROBLEM, EXPECTATION_PROBLEM, urlProblem } from './request-head.js';
 import { type EdgeCheck, type EdgeFinding, PREFLIGHT, type EdgeStage } from '../common/feature.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';

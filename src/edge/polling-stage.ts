@@ -3,7 +3,7 @@ import type { HandshakeAuthenticator } from '../auth/handshake-authenticator.js'
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
-import { TLS_PROBLEM, type ResolvedWebSockets } from '../websockets/websockets.options.js';
+import { TLS_PROBLEM, type ResolvedWebSockets } from '../websockets/websockets.feature.js';
 import { answerProblem } from './answer.js';
 import type { EdgeStage } from '../common/feature.js';
 import { ORIGIN_PROBLEM } from '../cors/decide-cors.js';

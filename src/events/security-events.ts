@@ -1,3 +1,4 @@
+/* Security events: emits them to listeners in the app and to a diagnostics channel, and defines the fields of each type. */
 import { channel } from 'node:diagnostics_channel';
 import { filter, Observable, Subject } from 'rxjs';
 import { logLine } from '../common/log-text.js';
@@ -49,8 +50,6 @@ export class SecurityEvents {
     if (this.#channel.hasSubscribers) this.#channel.publish(event);
   }
 }
-
-/* The security events: the fields of each type. */
 
 /** The fields of every event. */
 interface EventContext {

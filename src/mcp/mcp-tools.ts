@@ -1,6 +1,6 @@
 /* Calls of tools over MCP: authorized by the tool policy, and recorded in the audit like calls of handlers. */
 import type { ServerResponse } from 'node:http';
-import type { AuditedCall, AuditEntry } from '../audit/audit-entry.js';
+import type { AuditedCall, AuditEntry } from '../audit/audit-record.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
 import type { Agent } from '../common/agent.js';
 import { readCallEnd, hasResponseEnded, whenResponseEnds } from '../common/response-end.js';

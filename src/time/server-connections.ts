@@ -1,4 +1,5 @@
-/* Tracks the server's connections, so that closing the app ends running requests and waits until their 'close' listeners have run. */
+/* Sets the time limits of Node's HTTP server, and tracks its connections: closing the app ends running requests and waits until their
+ * 'close' listeners have run. */
 import type { Socket } from 'node:net';
 import {
   type BeforeApplicationShutdown,
@@ -11,7 +12,6 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { type Closable, RESOLVED_OPTIONS } from '../common/feature.js';
 import { logLine } from '../common/log-text.js';
 import { TIMERS, type Timers, within } from '../common/deadlines.js';
-import { setServerLimits } from './server-limits.js';
 import type { ResolvedTimeout } from './timeout.options.js';
 
 /** Node emits 'close' right after a connection is destroyed; other servers may not. */
@@ -34,7 +34,7 @@ export class ServerConnections implements OnApplicationBootstrap, BeforeApplicat
     const server = this.host.httpAdapter?.getHttpServer();
     if (typeof server?.listeners !== 'function') return;
     const { timeout } = this.options;
-    if (timeout !== false) setServerLimits(server, timeout.server);
+    if (timeout !== false) setServerLimits(server, timeout);
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => {
@@ -47,8 +47,8 @@ export class ServerConnections implements OnApplicationBootstrap, BeforeApplicat
   /** Nest closes the server next, which waits for running requests: at most `timeout.shutdown`. */
   beforeApplicationShutdown(): void {
     const { timeout } = this.options;
-    if (timeout === false || timeout.shutdownMs === false) return;
-    this.#timer = this.timers.start(timeout.shutdownMs, () => {
+    if (timeout === false || timeout.shutdown === false) return;
+    this.#timer = this.timers.start(timeout.shutdown, () => {
       const count = this.#sockets.size;
       if (count > 0)
         new Logger('AgentSecurity').warn(
@@ -71,4 +71,37 @@ export class ServerConnections implements OnApplicationBootstrap, BeforeApplicat
     // HTTP/2 streams close after their connection.
     await new Promise(resolve => setImmediate(resolve));
   }
+}
+
+/** HTTP/2 servers have other limits, and servers of other libraries may have none. */
+type LimitedServer = {
+  [K in 'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout' | 'connectionsCheckingInterval']?: number;
+};
+
+/** Sets limits that the app has not set, and never raises those that it has set. */
+function setServerLimits(server: LimitedServer, { headers, request, keepAlive }: ResolvedTimeout): void {
+  if (server.headersTimeout === undefined || server.requestTimeout === undefined) return;
+  server.headersTimeout = chooseMs(server.headersTimeout, headers, [60_000], 20_000);
+  // Fastify's default is 0: no limit.
+  server.requestTimeout = chooseMs(server.requestTimeout, request, [300_000, 0], 120_000);
+  if (server.keepAliveTimeout !== undefined)
+    server.keepAliveTimeout = chooseMs(server.keepAliveTimeout, keepAlive, [5_000, 65_000, 72_000]);
+  // Node checks every 30 s, so that a limit of 20 s could apply after 50 s. The interval is read when the server begins to listen.
+  const shortest = Math.min(server.headersTimeout || Infinity, server.requestTimeout || Infinity);
+  const { connectionsCheckingInterval: current } = server;
+  if (current !== undefined && shortest !== Infinity)
+    server.connectionsCheckingInterval = Math.min(current, Math.max(50, Math.floor(shortest / 4)));
+}
+
+function chooseMs(
+  current: number,
+  given: number | false | undefined,
+  platformMs: readonly number[],
+  fallbackMs = current,
+): number {
+  if (given === false) return current;
+  // A value that differs from the platforms' defaults was set by the app.
+  const isPlatforms = platformMs.includes(current);
+  if (given === undefined) return isPlatforms ? fallbackMs : current;
+  return isPlatforms || current === 0 ? given : Math.min(current, given);
 }

@@ -6,9 +6,8 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
-import { signalOf } from './deadline.js';
+import { controllerOf, TIMEOUT_KEY, TimeoutGuard } from './timeout.guard.js';
 import { resolveRouteTimeout, type RouteTimeout } from './timeout.options.js';
-import { TIMEOUT_KEY, TimeoutGuard } from './timeout.guard.js';
 
 /**
  * Limits the time until a handler's response begins, and the time that it may be silent afterwards. `@Timeout(false)` removes the limits. A
@@ -32,6 +31,7 @@ export function Timeout(limit: false | number | string | RouteTimeout): ClassDec
  * @example
  * answer(@Signal() signal: AbortSignal) { return fetch(url, { signal }); }
  */
-export const Signal = createParamDecorator((_data: unknown, context: ExecutionContext): AbortSignal =>
-  signalOf(rawResponse(context.switchToHttp().getResponse<PlatformResponse>())),
+export const Signal = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): AbortSignal =>
+    controllerOf(rawResponse(context.switchToHttp().getResponse<PlatformResponse>())).signal,
 );

@@ -7,15 +7,13 @@ export interface TimeoutFeatureOptions {
   readonly timeout: ResolvedTimeout | false;
 }
 
-const OFF: ResolvedRouteTimeout = { handlerMs: undefined, idleMs: undefined };
-
 export const TIMEOUT: Feature<'timeout', ResolvedTimeout | false> = {
   key: 'timeout',
   resolve: resolveTimeout,
   providers: [
     provideOptions(
       RESOLVED_TIMEOUT,
-      ({ timeout }: TimeoutFeatureOptions): ResolvedRouteTimeout => timeout || OFF,
+      ({ timeout }: TimeoutFeatureOptions): Partial<ResolvedRouteTimeout> => timeout || {},
     ),
     TimeoutGuard,
     ServerConnections,
@@ -25,5 +23,5 @@ export const TIMEOUT: Feature<'timeout', ResolvedTimeout | false> = {
 
 export const TIMEOUT_GUARD: GuardEntry<TimeoutFeatureOptions> = {
   token: TimeoutGuard,
-  isOn: ({ timeout }) => timeout !== false && Boolean(timeout.handlerMs || timeout.idleMs),
+  isOn: ({ timeout }) => timeout !== false && Boolean(timeout.handler || timeout.idle),
 };

@@ -1,12 +1,14 @@
+/* The time limits of one request: until its response begins, then between two writes. And its AbortSignal, which they abort. */
+import type { ServerResponse } from 'node:http';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
+import { TIMERS, type Timers } from '../common/deadlines.js';
+import { RouteMemo } from '../common/each-handler.js';
 import { type PlatformRequest, type PlatformResponse, rawResponse } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
-import { RouteMemo } from '../common/each-handler.js';
-import { TIMERS, type Timers } from '../common/deadlines.js';
-import { Deadline, type DeadlineLimits, abortRequest } from './deadline.js';
+import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
+import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
 import { DEFAULT_IDLE_MS, type ResolvedRouteTimeout } from './timeout.options.js';
 
 export const TIMEOUT_KEY = 'agent-security:timeout';
@@ -22,7 +24,13 @@ const TIMEOUT_PROBLEM: ProblemFields = {
 };
 
 const LIMITED = Symbol('agent-security:deadline');
-type LimitedResponse = PlatformResponse & { [LIMITED]?: true };
+const CONTROLLER = Symbol('agent-security:abort-controller');
+type LimitedResponse = ServerResponse & { [LIMITED]?: true; [CONTROLLER]?: AbortController };
+
+interface Limits {
+  readonly handlerMs: number | false;
+  readonly idleMs: number | false;
+}
 
 /**
  * Starts the time limit of a request. `@Timeout()` and the option `timeout` bind it. A guard, since an interceptor is
@@ -32,10 +40,10 @@ type LimitedResponse = PlatformResponse & { [LIMITED]?: true };
  */
 @Injectable()
 export class TimeoutGuard implements CanActivate {
-  readonly #limits: RouteMemo<DeadlineLimits | null>;
+  readonly #limits: RouteMemo<Limits | null>;
 
   constructor(
-    @Inject(RESOLVED_TIMEOUT) private readonly settings: ResolvedRouteTimeout,
+    @Inject(RESOLVED_TIMEOUT) settings: Partial<ResolvedRouteTimeout>,
     @Inject(TIMERS) private readonly timers: Timers,
     @Inject(ANSWER_NOW) private readonly answerNow: AnswerNow,
     reflector: Reflector,
@@ -44,7 +52,7 @@ export class TimeoutGuard implements CanActivate {
       const levels = [handler, controller].map(target =>
         reflector.get<ResolvedRouteTimeout | undefined>(TIMEOUT_KEY, target as never),
       );
-      return resolveLimits([...levels, this.settings]);
+      return resolveLimits([...levels, settings]);
     });
   }
 
@@ -58,14 +66,7 @@ export class TimeoutGuard implements CanActivate {
     // The guard may be bound to the class, the handler and the app.
     if (raw[LIMITED]) return true;
     raw[LIMITED] = true;
-    const deadline = new Deadline(
-      raw,
-      limits,
-      this.timers,
-      () => this.#expire(http.getRequest(), response),
-      reason => abortRequest(raw, reason),
-    );
-    deadline.start();
+    limitResponse(raw, limits, this.timers, () => this.#expire(http.getRequest(), response));
     return true;
   }
 
@@ -78,9 +79,55 @@ export class TimeoutGuard implements CanActivate {
 }
 
 /** The nearest level that sets each of the two limits. */
-function resolveLimits(levels: readonly (ResolvedRouteTimeout | undefined)[]): DeadlineLimits | null {
-  const handlerMs = levels.find(level => level?.handlerMs !== undefined)?.handlerMs ?? false;
-  const idle = levels.find(level => level?.idleMs !== undefined)?.idleMs;
+function resolveLimits(levels: readonly (Partial<ResolvedRouteTimeout> | undefined)[]): Limits | null {
+  const handlerMs = levels.find(level => level?.handler !== undefined)?.handler ?? false;
+  const idle = levels.find(level => level?.idle !== undefined)?.idle;
   const idleMs = idle ?? (handlerMs === false ? false : DEFAULT_IDLE_MS);
   return handlerMs === false && idleMs === false ? null : { handlerMs, idleMs };
+}
+
+/** @param expire called when the response has not begun in time */
+function limitResponse(
+  response: LimitedResponse,
+  { handlerMs, idleMs }: Limits,
+  timers: Timers,
+  expire: () => void,
+): void {
+  let timer: unknown;
+  let lastSent = -1;
+  const wait = (ms: number | false): void => {
+    if (ms !== false) timer = timers.start(ms, check);
+  };
+  const check = (): void => {
+    if (response.writableEnded || hasResponseEnded(response)) return;
+    const sent = response.socket?.bytesWritten ?? 0;
+    if (!response.headersSent && handlerMs !== false) {
+      abort(response, 'TimeoutError', 'The handler took too long.');
+      expire();
+    } else if (response.headersSent && sent === lastSent) {
+      abort(response, 'TimeoutError', 'The stream sent nothing for too long.');
+      response.destroy();
+    } else {
+      if (response.headersSent) lastSent = sent;
+      wait(idleMs);
+    }
+  };
+  wait(handlerMs === false ? idleMs : handlerMs);
+  whenResponseEnds(response, () => timers.stop(timer));
+}
+
+/** @param name `TimeoutError` as `AbortSignal.timeout()` has it, or `AbortError` for a client that has disconnected */
+function abort(response: LimitedResponse, name: 'TimeoutError' | 'AbortError', message: string): void {
+  controllerOf(response).abort(new DOMException(message, name));
+}
+
+/** The AbortController of a request, created on demand. It aborts when the client disconnects. */
+export function controllerOf(response: LimitedResponse): AbortController {
+  const known = response[CONTROLLER];
+  if (known !== undefined) return known;
+  const controller = (response[CONTROLLER] = new AbortController());
+  whenResponseEnds(response, isWhole => {
+    if (!isWhole) abort(response, 'AbortError', 'The client has disconnected.');
+  });
+  return controller;
 }

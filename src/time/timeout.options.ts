@@ -1,4 +1,4 @@
-import { type OptionTable, readTable, timeLimit } from '../common/option-table.js';
+import { type OptionTable, readTable, type Resolved, timeLimit } from '../common/option-table.js';
 import { isRecord, readGiven, receivedError } from '../common/read-options.js';
 
 /** A number of milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
@@ -62,24 +62,6 @@ export interface TimeoutOptions {
  */
 export type RouteTimeout = Pick<TimeoutOptions, 'handler' | 'idle'>;
 
-export interface ResolvedRouteTimeout {
-  /** `undefined`: not set here; `false`: no limit. */
-  readonly handlerMs: number | false | undefined;
-  readonly idleMs: number | false | undefined;
-}
-
-export interface ResolvedTimeout extends ResolvedRouteTimeout {
-  readonly server: ServerLimits;
-  readonly shutdownMs: number | false;
-}
-
-/** `undefined` sets the module's default; `false` leaves the server's own limit. */
-export interface ServerLimits {
-  readonly headersMs: number | false | undefined;
-  readonly requestMs: number | false | undefined;
-  readonly keepAliveMs: number | false | undefined;
-}
-
 export const DEFAULT_IDLE_MS = 300_000;
 const DEFAULT_SHUTDOWN_MS = 8_000;
 
@@ -93,25 +75,23 @@ const TABLE = {
   shutdown: (option, value = DEFAULT_SHUTDOWN_MS) => timeLimit(option, value) as number | false,
 } satisfies OptionTable<TimeoutOptions>;
 
+/** In milliseconds. `undefined`: not set here; `false`: no limit, or for `headers`, `request` and `keepAlive` the server's own. */
+export type ResolvedTimeout = Resolved<typeof TABLE>;
+export type ResolvedRouteTimeout = Resolved<typeof ROUTE_TABLE>;
+
 export function resolveTimeout(input: unknown): ResolvedTimeout | false {
   if (input === false) return false;
   const isLimit = typeof input === 'string' || typeof input === 'number';
-  const limits = readTable('timeout', isLimit ? { handler: input } : input, TABLE);
-  return {
-    handlerMs: limits.handler,
-    idleMs: limits.idle,
-    server: { headersMs: limits.headers, requestMs: limits.request, keepAliveMs: limits.keepAlive },
-    shutdownMs: limits.shutdown,
-  };
+  return readTable('timeout', isLimit ? { handler: input } : input, TABLE);
 }
 
 export function resolveRouteTimeout(option: string, input: unknown): ResolvedRouteTimeout {
   if (!isRecord(input)) {
-    const limit = readGiven(option, input);
-    return { handlerMs: timeLimit(option, limit), idleMs: limit === false ? false : undefined };
+    const handler = timeLimit(option, readGiven(option, input));
+    return { handler, idle: handler === false ? false : undefined };
   }
-  const { handler, idle } = readTable(option, input, ROUTE_TABLE);
-  if (handler !== undefined || idle !== undefined) return { handlerMs: handler, idleMs: idle };
+  const limits = readTable(option, input, ROUTE_TABLE);
+  if (limits.handler !== undefined || limits.idle !== undefined) return limits;
   throw receivedError(
     'ASEC_OPTIONS_MISSING',
     option,

@@ -1,6 +1,6 @@
 /* Writes the audit records of calls of handlers, from the first guard to the end of the response: a call has its record
  * even if another guard, a pipe or the handler rejects it, or the client disconnects. */
-import type { AuditStart } from '../audit/audit-entry.js';
+import type { AuditStart } from '../audit/audit-record.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
 import {
   readCallEnd,

@@ -1,11 +1,10 @@
 /* Reads a call of a tool from the contexts of Nest. */
 import type { ServerResponse } from 'node:http';
 import type { ArgumentsHost } from '@nestjs/common';
-import type { AuditOutcome } from '../audit/audit-record.js';
-import type { AuditEntry } from '../audit/audit-entry.js';
+import type { AuditOutcome, AuditEntry } from '../audit/audit-record.js';
 import { type PlatformRequest, rawRequest } from '../common/http-request.js';
 import { isRecord } from '../common/read-options.js';
-import { type RequestState } from '../common/request-state.js';
+import type { RequestState } from '../common/request-state.js';
 import { clientAddress, readCall, readMessageCall } from '../common/read-call.js';
 import type { Tool } from './tool.js';
 import type { ToolCall } from './tool-decision.js';

@@ -1,5 +1,4 @@
 /* Describes invalid input: where and why, without the values. Values in errors reach logs and error pages, and some of them are secrets. */
-
 import type { ProblemFields } from '../common/problem.js';
 
 /**
@@ -17,9 +16,18 @@ export interface InputFault {
 const MAX_FAULTS = 50;
 const MAX_MESSAGE_LENGTH = 300;
 const MAX_PATH_LENGTH = 200;
+/** Shorter values ("a", "1") occur in any text. */
+const MIN_REPEATED_LENGTH = 3;
 
 /** Other names are text of the client, and are replaced. */
 const NAME = /^[\w$-]{1,64}$/;
+
+export const validationProblem = (faults: readonly InputFault[]): ProblemFields => ({
+  status: 400,
+  code: 'validation_failed',
+  detail: 'The request is not valid',
+  members: { errors: faults.slice(0, MAX_FAULTS) },
+});
 
 export function pathOf(segments: readonly PropertyKey[]): string {
   const names = segments.map(segment => (NAME.test(String(segment)) ? String(segment) : '?'));
@@ -31,15 +39,8 @@ export function pathOf(segments: readonly PropertyKey[]): string {
  * print what they received) or is too long.
  */
 export function messageWithout(message: string, value: unknown, instead: string): string {
-  return repeats(message, value) || message.length > MAX_MESSAGE_LENGTH ? instead : message;
+  return message.length > MAX_MESSAGE_LENGTH || repeats(message, value) ? instead : message;
 }
-
-export function boundFaults(faults: readonly InputFault[]): readonly InputFault[] {
-  return faults.slice(0, MAX_FAULTS);
-}
-
-/** Shorter values ("a", "1") occur in any text. */
-const MIN_REPEATED_LENGTH = 3;
 
 function repeats(message: string, value: unknown): boolean {
   if (typeof value === 'object' && value !== null)
@@ -48,10 +49,3 @@ function repeats(message: string, value: unknown): boolean {
   const text = String(value);
   return text.length >= MIN_REPEATED_LENGTH && message.includes(text);
 }
-
-export const validationProblem = (errors: readonly InputFault[]): ProblemFields => ({
-  status: 400,
-  code: 'validation_failed',
-  detail: 'The request is not valid',
-  members: { errors },
-});

@@ -5,15 +5,7 @@ import {
   type StandardSchemaValidationPipeOptions,
 } from '@nestjs/common';
 import { ProblemException } from '../http/problem.exception.js';
-import { boundFaults, messageWithout, pathOf, validationProblem } from './describe-faults.js';
-
-type Schema = NonNullable<ArgumentMetadata['schema']>;
-type Result<T> = { readonly value: T; readonly issues?: undefined } | { readonly issues: readonly Issue[] };
-
-interface Issue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-}
+import { messageWithout, pathOf, validationProblem } from './describe-faults.js';
 
 /**
  * Nest's `StandardSchemaValidationPipe` (zod, valibot, arktype: `@Body({ schema })`) with safe errors: the response
@@ -31,10 +23,10 @@ export class StrictSchemaPipe extends StandardSchemaValidationPipe {
   // An exception factory does not receive the value.
   protected override async validate<T = unknown>(
     value: unknown,
-    schema: Schema,
+    schema: NonNullable<ArgumentMetadata['schema']>,
     options?: Record<string, unknown>,
   ): Promise<{ readonly value: T; readonly issues?: undefined }> {
-    const result = (await super.validate<T>(value, schema, options)) as Result<T>;
+    const result = await super.validate<T>(value, schema, options);
     if (result.issues === undefined) return result;
     const faults = result.issues.map(({ message, path = [] }) => {
       const segments = path.map(segment => (typeof segment === 'object' ? segment.key : segment));
@@ -43,7 +35,7 @@ export class StrictSchemaPipe extends StandardSchemaValidationPipe {
         message: messageWithout(message, valueAt(value, segments), 'is not valid'),
       };
     });
-    throw new ProblemException(validationProblem(boundFaults(faults)));
+    throw new ProblemException(validationProblem(faults));
   }
 }
 

@@ -1,13 +1,7 @@
 import type { ValidationError, ValidationPipeOptions } from '@nestjs/common';
 import { rejectMissing } from '../common/read-options.js';
 import { ProblemException } from '../http/problem.exception.js';
-import {
-  boundFaults,
-  type InputFault,
-  messageWithout,
-  pathOf,
-  validationProblem,
-} from './describe-faults.js';
+import { type InputFault, messageWithout, pathOf, validationProblem } from './describe-faults.js';
 
 /**
  * Strict options for Nest's `ValidationPipe` (class-validator): members without a rule and classes without rules are rejected, no value is
@@ -31,15 +25,13 @@ export function strictValidation(overrides: ValidationPipeOptions = {}): Validat
 
 /** The depth of the tree of errors is limited by the classes, not by the input. */
 function faultsOf(errors: readonly ValidationError[], above: readonly string[]): readonly InputFault[] {
-  return boundFaults(
-    errors.flatMap(({ property, constraints = {}, children = [], value }) => {
-      const segments = property === undefined ? above : [...above, property];
-      const path = pathOf(segments);
-      const own = Object.entries(constraints).map(([rule, message]) => ({
-        path,
-        message: rule === 'whitelistValidation' ? 'is not expected' : messageWithout(message, value, rule),
-      }));
-      return [...own, ...faultsOf(children, segments)];
-    }),
-  );
+  return errors.flatMap(({ property, constraints = {}, children = [], value }) => {
+    const segments = property === undefined ? above : [...above, property];
+    const path = pathOf(segments);
+    const own = Object.entries(constraints).map(([rule, message]) => ({
+      path,
+      message: rule === 'whitelistValidation' ? 'is not expected' : messageWithout(message, value, rule),
+    }));
+    return [...own, ...faultsOf(children, segments)];
+  });
 }

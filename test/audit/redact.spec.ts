@@ -1,6 +1,6 @@
 import { redact, type Redaction } from '../../src/audit/redact.js';
 import { redactText } from '../../src/audit/redact-text.js';
-import { isSecretName } from '../../src/audit/secret-shapes.js';
+import { isSecretName } from '../../src/audit/secrets.js';
 import { serializeRecord } from '../../src/audit/audit-record.js';
 import fc from 'fast-check';
 

@@ -1,5 +1,5 @@
 /* The bound of a sink's queue: in records and in bytes, with a share for each kind. */
-import type { AuditLine } from '../../src/audit/audit-sink.js';
+import type { AuditLine } from '../../src/audit/audit-record.js';
 import { SinkQueue } from '../../src/audit/sink-queue.js';
 
 const line = (bytes: number): AuditLine => ({

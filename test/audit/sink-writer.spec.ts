@@ -1,7 +1,8 @@
 /* The queue of a sink: its bound, what is dropped, what is rejected, and how the sink recovers. */
 import { AuditTrail } from '../../src/audit/audit-trail.js';
 import { resolveAudit } from '../../src/audit/audit.options.js';
-import type { AuditLine, AuditSink } from '../../src/audit/audit-sink.js';
+import type { AuditLine } from '../../src/audit/audit-record.js';
+import type { AuditSink } from '../../src/audit/audit-sink.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import type { SecurityEvent } from '../../src/index.js';
 import { ManualClock } from '../support/clock.js';

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AuditLine } from '../../src/audit/audit-sink.js';
+import type { AuditLine } from '../../src/audit/audit-record.js';
 import { FileSink } from '../../src/audit/file-sink.js';
 
 const directories: string[] = [];

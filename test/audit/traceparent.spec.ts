@@ -1,4 +1,4 @@
-import { readTraceId } from '../../src/audit/audit-entry.js';
+import { readTraceId } from '../../src/audit/audit-record.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
 const { traceparent: rows } = loadCases('request-ids');

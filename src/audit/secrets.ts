@@ -1,6 +1,6 @@
-/* Keys and tokens that are known by their look, whatever name stands beside them. The forms are those that the issuers document and that
- * the rules of gitleaks and secretlint publish, restated. They are looked for only within long runs of characters that keys consist of, and
- * each character of a run is read a bounded number of times. */
+/* What is a secret: by its form, whatever name stands beside it (`replaceShapes`), or by the name of its parameter, field or flag
+ * (`isSecretName`). The forms are those that the issuers document and that the rules of gitleaks and secretlint publish, restated. They are
+ * looked for only within long runs of characters that keys consist of, and each character of a run is read a bounded number of times. */
 
 /** No form below is shorter, and few words of a language are that long. */
 const LONG_RUN = /[\w.~+/=:$-]{16,}/g;
@@ -97,18 +97,13 @@ interface Prefix {
 }
 
 /** By the first two code units, so that a place where no form begins costs one look. */
-const PREFIXES: ReadonlyMap<number, readonly Prefix[]> = compileForms();
-
-function compileForms(): Map<number, Prefix[]> {
-  const byStart = new Map<number, Prefix[]>();
-  for (const [characters, minLength, prefixes] of FORMS) {
-    const set = Array.from({ length: 128 }, (_, unit) => characters.test(String.fromCharCode(unit)));
-    for (const text of prefixes.split(' ')) {
-      const start = startAt(text, 0);
-      byStart.set(start, [...(byStart.get(start) ?? []), { text, characters: set, minLength }]);
-    }
+const PREFIXES = new Map<number, Prefix[]>();
+for (const [kind, minLength, prefixes] of FORMS) {
+  const characters = Array.from({ length: 128 }, (_, unit) => kind.test(String.fromCharCode(unit)));
+  for (const text of prefixes.split(' ')) {
+    const start = startAt(text, 0);
+    PREFIXES.set(start, [...(PREFIXES.get(start) ?? []), { text, characters, minLength }]);
   }
-  return byStart;
 }
 
 function startAt(text: string, index: number): number {
@@ -166,8 +161,6 @@ function isWordUnit(unit: number): boolean {
   );
 }
 
-/* Names whose values are secrets: of parameters, of fields, of command-line flags and of assignments within a text. */
-
 /** Longer names are compared by their beginning. */
 export const MAX_NAME = 128;
 
@@ -187,31 +180,11 @@ const SECRET_ENDS = /(?:tokens?|jwts?)$/;
 /** Numbers of tokens, not tokens: `maxTokens`, `prompt_tokens`, `totaltokens`. */
 const COUNT_WORDS =
   /(?:^|[^a-z])(?:max|min|num|number|count|total|sum|used|limit|budget|remaining|input|output|prompt|completion|cached|reasoning|thinking|context|generated|new|of|per|stop|special|estimated)(?:[^a-z]|tokens$)/;
-const SECRET_NAMES: ReadonlySet<string> = new Set([
-  'pwd',
-  'pass',
-  'pin',
-  'otp',
-  'totp',
-  'mfa',
-  'cvv',
-  'cvv2',
-  'cvc',
-  'cvc2',
-  'csc',
-  'cardnumber',
-  'pan',
-  'ssn',
-  'iban',
-  'bearer',
-  'signature',
-  'sig',
-  'sid',
-  'assertion',
-  'seed',
-  'privkey',
-  'dsn',
-]);
+const SECRET_NAMES: ReadonlySet<string> = new Set(
+  'pwd pass pin otp totp mfa cvv cvv2 cvc cvc2 csc cardnumber pan ssn iban bearer signature sig sid assertion seed privkey dsn'.split(
+    ' ',
+  ),
+);
 /** As the last word of a name: `db_pass`, `MYSQL_PWD`, `cardPin`. */
 const SECRET_LAST_WORDS = /[^a-z0-9](?:pwd|pass|pin|otp|totp|cvv|cvc)$/;
 
