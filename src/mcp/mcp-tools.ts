@@ -7,17 +7,10 @@ import { readCallEnd, hasResponseEnded, whenResponseEnds } from '../common/respo
 import type { ProblemFields, Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { joinQuotas } from '../tools/tool-quotas.js';
-import type { ToolCall } from '../tools/tool-decision.js';
+import type { ToolCall } from '../tools/tool.js';
 import type { ToolPolicy } from '../tools/tool-policy.js';
 import type { CallOutcomes, McpRejection, McpExchange } from './mcp-answer.js';
-import {
-  type McpBody,
-  type MessageId,
-  toolOf,
-  type McpMessage,
-  TOOLS_CALL,
-  TOOLS_LIST,
-} from './read-messages.js';
+import { type McpBody, type MessageId, toolOf, type McpMessage, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { NameSet } from '../tools/name-pattern.js';
 

@@ -1,25 +1,20 @@
 /* Which agent may call which tool, and how often: for handlers, for calls over MCP and for code of the app. */
+import type { AuthRejections } from '../auth/auth-rejections.js';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { Rejection } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import { LIMITS_UNAVAILABLE } from '../limiter/quota-request.js';
+import { bearerChallenge } from '../identity/credential.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/quota-request.js';
 import { NameSet } from './name-pattern.js';
-import { isSameTool, type Tool, UNDECLARED } from './tool.js';
-import {
-  type ToolCall,
-  type ToolDecision,
-  type ToolRejection,
-  type IdentityRejections,
-  NOT_ALLOWED,
-  PLAIN_REJECTIONS,
-} from './tool-decision.js';
+import type { Tool, ToolCall, ToolDecision, ToolRejection } from './tool.js';
 import { MAX_TOOL_NAME, ToolEvents } from './tool-events.js';
 import type { ToolQuotas } from './tool-quotas.js';
 import type { ResolvedTools } from './tools.options.js';
 
+type IdentityRejections = Pick<AuthRejections, 'missing' | 'insufficientScope'>;
 type AccessRejection = Extract<ToolRejection, 'agent-required' | 'not-listed' | 'scope-missing'>;
 
 /**
@@ -39,6 +34,7 @@ export class ToolPolicy {
     private readonly quotas: ToolQuotas,
     events: SecurityEvents,
     private readonly clock: Clock,
+    /** The authenticator's, so that an API has one challenge. */
     private readonly rejections: IdentityRejections = PLAIN_REJECTIONS,
   ) {
     this.#events = new ToolEvents(events, clock);
@@ -51,7 +47,7 @@ export class ToolPolicy {
   define(tool: Tool, place: string): void {
     const known = this.#tools.get(tool.name);
     const isInOptions = this.options !== false && this.options.policies.hasExact(tool.name);
-    if (isInOptions || (known !== undefined && !isSameTool(known, tool))) {
+    if (isInOptions || (known !== undefined && JSON.stringify(known) !== JSON.stringify(tool))) {
       throw new AgentSecurityConfigError(
         'ASEC_TOOL_TWICE',
         `@AgentTool("${tool.name}")`,
@@ -139,3 +135,34 @@ export class ToolPolicy {
     return { allowed: false, tool, reason, problem, headers };
   }
 }
+
+/** A tool that is not declared. */
+const UNDECLARED: Tool = { name: '', policies: [], alerts: [], scopes: [], impact: 'low', redact: [] };
+
+const NOT_ALLOWED: Rejection = {
+  problem: { status: 403, code: 'tool_not_allowed', detail: 'The agent may not call this tool.' },
+  headers: [],
+};
+
+/** The rejections of calls for their identity (RFC 6750 section 3), where the module itself verifies no credentials. */
+const PLAIN_REJECTIONS: IdentityRejections = {
+  missing: {
+    problem: { status: 401, code: 'credential_missing', detail: 'This tool needs a verified agent.' },
+    headers: ['WWW-Authenticate', bearerChallenge()],
+  },
+  insufficientScope: scopes => ({
+    problem: {
+      status: 403,
+      code: 'insufficient_scope',
+      detail: 'The credential does not have the scopes that this tool needs.',
+      members: { required_scopes: scopes },
+    },
+    headers: [
+      'WWW-Authenticate',
+      bearerChallenge([
+        ['error', 'insufficient_scope'],
+        ['scope', scopes.join(' ')],
+      ]),
+    ],
+  }),
+};
