@@ -1,18 +1,16 @@
-/* Calls of tools over MCP: authorized by the tool policy, and recorded in the audit like calls of handlers. */
-import type { ServerResponse } from 'node:http';
+/* Who may call a tool over MCP: the identity of the caller, the decisions of the tool policy, and the audit records of the calls. */
 import type { AuditedCall, AuditEntry } from '../audit/audit-entry.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
-import type { Agent } from '../common/agent.js';
-import { readCallEnd, hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
+import type { Authenticator } from '../auth/authenticator.js';
 import type { ProblemFields, Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
+import { hasResponseEnded, readCallEnd, whenResponseEnds } from '../common/response-end.js';
+import type { NameSet } from '../tools/name-pattern.js';
+import type { ToolPolicy } from '../tools/tool-policy.js';
 import { joinQuotas } from '../tools/tool-quotas.js';
 import type { ToolCall } from '../tools/tool.js';
-import type { ToolPolicy } from '../tools/tool-policy.js';
-import type { CallOutcomes, McpRejection, McpExchange } from './mcp-answer.js';
-import { type McpBody, type MessageId, toolOf, type McpMessage, TOOLS_CALL, TOOLS_LIST } from './read-messages.js';
-import type { Authenticator } from '../auth/authenticator.js';
-import type { NameSet } from '../tools/name-pattern.js';
+import type { McpExchange, McpRejection } from './mcp-answer.js';
+import { type McpMessage, type MessageId, TOOLS_CALL, TOOLS_LIST, toolOf } from './read-messages.js';
 
 interface McpToolCall {
   readonly tool: string;
@@ -20,7 +18,7 @@ interface McpToolCall {
   readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export function callsIn(messages: McpBody['messages']): readonly McpToolCall[] {
+export function callsIn(messages: readonly McpMessage[]): readonly McpToolCall[] {
   return messages.flatMap((message): McpToolCall[] => {
     const tool = toolOf(message);
     return tool === undefined ? [] : [{ tool, id: message.id, params: message.params }];
@@ -29,14 +27,9 @@ export function callsIn(messages: McpBody['messages']): readonly McpToolCall[] {
 
 export class McpTools {
   constructor(
-    private readonly policy: ToolPolicy,
+    readonly policy: ToolPolicy,
     private readonly audit: AuditTrail,
   ) {}
-
-  /** Whether a list of tools shows this one to an agent. */
-  isVisible(agent: Agent | undefined, tool: string): boolean {
-    return this.policy.isVisible(agent, tool);
-  }
 
   /** Decides, once a request, whether the caller may call a tool. Consumes no quota. */
   checkAccess({ access, state }: McpExchange, tool: string): McpRejection | undefined {
@@ -55,7 +48,7 @@ export class McpTools {
       if (!decision.allowed) return decision;
       state.limits.quota = joinQuotas(state.limits.quota, decision.headers);
     }
-    const started: Started[] = [];
+    const started: (readonly [id: MessageId | undefined, call: AuditedCall])[] = [];
     for (const [index, { tool, id, params }] of calls.entries()) {
       const entry = this.#entryOf(tool, params, exchange);
       if (hasResponseEnded(response)) {
@@ -74,7 +67,12 @@ export class McpTools {
     }
     // The edge serves no request whose response has ended.
     if (hasResponseEnded(response)) for (const [, call] of started) call.cancel({ outcome: 'aborted' });
-    else if (started.length > 0) finishWith(response, state, started, outcomes);
+    else if (started.length > 0) {
+      whenResponseEnds(response, isWhole => {
+        for (const [id, call] of started)
+          call.finish(readCallEnd(response, state.outcome.problem, isWhole, outcomes.hasFailed(id)));
+      });
+    }
     return undefined;
   }
 
@@ -110,28 +108,12 @@ export class McpTools {
   }
 }
 
-type Started = readonly [id: MessageId | undefined, call: AuditedCall];
-
 const policyCall = (tool: string, { agent, client, id }: RequestState): ToolCall => ({
   tool,
   agent,
   address: client.address,
   requestId: id,
 });
-
-function finishWith(
-  response: ServerResponse,
-  { outcome }: RequestState,
-  started: readonly Started[],
-  outcomes: CallOutcomes,
-): void {
-  whenResponseEnds(response, isWhole => {
-    for (const [id, call] of started)
-      call.finish(readCallEnd(response, outcome.problem, isWhole, outcomes.hasFailed(id)));
-  });
-}
-
-/* Who calls an MCP endpoint, and what a client without a credential may do where `mcp.publicTools` names tools. */
 
 /** What a client without a credential may send where some tools are public, beside calls of those. */
 const PUBLIC_METHODS: ReadonlySet<string> = new Set([

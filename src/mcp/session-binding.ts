@@ -16,22 +16,17 @@ export class SessionBinding {
     return `${id}.${this.#signature(id, agent)}`;
   }
 
-  /** The server's own session ID; `undefined` for one that this agent's client was not given. */
-  read(signed: string, agent: string | undefined): string | undefined {
+  /** Puts the server's own session ID into the request. @returns false for a session that this agent did not open */
+  unwrap(raw: IncomingMessage, agent: string | undefined): boolean {
+    const header = raw.headers[SESSION_HEADER];
+    if (header === undefined) return true;
+    const signed = String(header);
     const end = signed.lastIndexOf('.');
-    if (end === -1) return undefined;
+    if (end === -1) return false;
     const id = signed.slice(0, end);
     const given = Buffer.from(signed.slice(end + 1), 'latin1');
     const expected = Buffer.from(this.#signature(id, agent), 'latin1');
-    return given.length === expected.length && timingSafeEqual(given, expected) ? id : undefined;
-  }
-
-  /** Puts the server's own session ID into the request. @returns false for a session that this agent did not open */
-  unwrap(raw: IncomingMessage, agent: string | undefined): boolean {
-    const signed = raw.headers[SESSION_HEADER];
-    if (signed === undefined) return true;
-    const id = this.read(String(signed), agent);
-    if (id === undefined) return false;
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return false;
     setRequestHeader(raw, SESSION_HEADER, id);
     return true;
   }

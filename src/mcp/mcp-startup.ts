@@ -1,19 +1,55 @@
-/* Reads the app's routes from Nest and from the two adapters, to warn of an MCP path that no route answers. */
+/* What is checked while an app with MCP endpoints starts: the address that its server listens on, and the routes that answer `mcp.path`. */
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
-import { type Log, logLine } from '../common/log-text.js';
 import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { type Log, logLine } from '../common/log-text.js';
+import type { Network } from '../network/check-network.js';
+import { guardListening } from '../network/guard-listening.js';
 import type { McpPaths, RouteMount } from './mcp-path.js';
+
+/** Stops a server that listens outside `mcp.network`, and warns of an MCP path that no route answers. */
+export class McpStartup implements OnApplicationBootstrap {
+  #readRoutes: ReadRoutes | undefined;
+
+  constructor(
+    private readonly network: Network,
+    private readonly paths: McpPaths,
+    private readonly host: HttpAdapterHost,
+    private readonly log: Log,
+  ) {
+    const collect = (): void => {
+      if (host.httpAdapter) this.#readRoutes = collectRoutes(host.httpAdapter);
+    };
+    // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
+    if (host.httpAdapter) collect();
+    else host.init$.subscribe(collect);
+  }
+
+  /** The server exists by now, and does not listen yet. */
+  onApplicationBootstrap(): void {
+    const server = this.host.httpAdapter?.getHttpServer();
+    if (typeof server?.prependListener !== 'function') return;
+    guardListening(server, this.network);
+    // Libraries mount their routes until the server listens.
+    server.once('listening', () => this.#checkRoutes());
+  }
+
+  #checkRoutes(): void {
+    const routes = this.#readRoutes?.();
+    if (routes === undefined) return;
+    for (const path of this.paths.unanswered(routes)) {
+      this.log.warn(
+        logLine`mcp.path "${path}" protects nothing: no route of the app takes POST at ${this.paths.describe(path)}. If your MCP endpoint has another path, set mcp.path to it.`,
+      );
+    }
+  }
+}
 
 export function readMount(config: ApplicationConfig): RouteMount {
   const versioning = config.getVersioning();
+  const versionPrefix = versioning?.type === VersioningType.URI ? (versioning.prefix ?? 'v') : undefined;
   return {
     prefix: config.getGlobalPrefix().split('/').filter(Boolean).join('/'),
-    versionPrefix:
-      versioning?.type === VersioningType.URI
-        ? versioning.prefix === false
-          ? ''
-          : (versioning.prefix ?? 'v')
-        : undefined,
+    versionPrefix: versionPrefix === false ? '' : versionPrefix,
   };
 }
 
@@ -36,39 +72,6 @@ interface RouterInstance {
 
 /** The paths of routes that take POST; `undefined` where one of them is a pattern that may match anything. */
 type ReadRoutes = () => readonly string[] | undefined;
-
-/** Warns once the server listens: libraries mount their routes until then. */
-export class UnansweredPaths implements OnApplicationBootstrap {
-  #readRoutes: ReadRoutes | undefined;
-
-  constructor(
-    private readonly paths: McpPaths,
-    private readonly host: HttpAdapterHost,
-    private readonly log: Log,
-  ) {
-    const collect = (): void => {
-      if (host.httpAdapter) this.#readRoutes = collectRoutes(host.httpAdapter);
-    };
-    // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
-    if (host.httpAdapter) collect();
-    else host.init$.subscribe(collect);
-  }
-
-  onApplicationBootstrap(): void {
-    const server = this.host.httpAdapter?.getHttpServer() as NodeJS.EventEmitter | undefined;
-    if (typeof server?.once === 'function') server.once('listening', () => this.#check());
-  }
-
-  #check(): void {
-    const routes = this.#readRoutes?.();
-    if (routes === undefined) return;
-    for (const path of this.paths.unanswered(routes)) {
-      this.log.warn(
-        logLine`mcp.path "${path}" protects nothing: no route of the app takes POST at ${this.paths.describe(path)}. If your MCP endpoint has another path, set mcp.path to it.`,
-      );
-    }
-  }
-}
 
 /** Call it before routes are added: Fastify reports each route once, when it is added. */
 function collectRoutes(adapter: AbstractHttpAdapter): ReadRoutes {
