@@ -1,5 +1,6 @@
 /* Rejections that MCP clients can read: an HTTP status with a JSON-RPC error that carries the problem. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { eachPair } from '../common/header-template.js';
 import { type ProblemFields, type Rejection, toProblem } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasLongBody } from '../http/unread-body.js';
@@ -51,8 +52,7 @@ export function answerRejection(
 ): void {
   const { problem, headers } = rejection;
   const body = JSON.stringify(toErrors(rejection, toProblem(problem, typeBase, state.id || undefined)));
-  for (let index = 0; index < headers.length; index += 2)
-    response.setHeader(headers[index]!, headers[index + 1]!);
+  eachPair(headers, (name, value) => response.setHeader(name, value));
   response.writeHead(problem.status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),

@@ -90,7 +90,8 @@ export class McpStage {
 
   /** A session of another agent gets the answer of one that does not exist. Without `auth`, sessions are not bound. */
   #checkSession({ raw, state }: McpExchange): McpRejection | undefined {
-    return !this.#caller.isOn || this.#sessions.unwrap(raw, state.agent?.id) ? undefined : SESSION_UNKNOWN;
+    const isBound = this.parts.authenticator !== undefined;
+    return isBound && !this.#sessions.unwrap(raw, state.agent?.id) ? SESSION_UNKNOWN : undefined;
   }
 
   /** Where the headers name the tool, a call that is not allowed is rejected before its body is read. */
@@ -158,13 +159,13 @@ export class McpStage {
   }
 
   #shape({ raw, response, state, outcomes }: McpExchange, hasList: boolean, hasCalls: boolean): void {
-    const { options, log } = this.parts;
+    const { options, log, authenticator } = this.parts;
     // What a compressor of the app has encoded cannot be read.
     if (hasList || hasCalls) setRequestHeader(raw, 'accept-encoding', undefined);
     shapeResponse(response, {
       isVisible: hasList ? tool => this.#isVisible(state, tool) : undefined,
       outcomes: hasCalls ? outcomes : undefined,
-      signSession: this.#caller.isOn ? id => this.#sessions.sign(id, state.agent?.id) : undefined,
+      signSession: authenticator ? id => this.#sessions.sign(id, state.agent?.id) : undefined,
       maxBytes: options.maxBytes,
       onUnreadable: () =>
         log.warn(logLine`A tool list is longer than mcp.maxBytes (${options.maxBytes}), and was not sent.`),

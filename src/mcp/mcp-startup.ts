@@ -53,29 +53,20 @@ export function readMount(config: ApplicationConfig): RouteMount {
   };
 }
 
-/** What of a route of Express is read here: a layer of its router's stack. */
-interface Layer {
-  readonly rawPath?: unknown;
-  readonly slash?: boolean;
-  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean>> };
-}
-interface FastifyRoute {
-  readonly method: string | readonly string[];
-  readonly url: string;
-}
-interface RouterInstance {
-  /** Express. */
-  readonly router?: { readonly stack?: readonly Layer[] };
-  /** Fastify. */
-  addHook?(name: 'onRoute', hook: (route: FastifyRoute) => void): void;
-}
-
 /** The paths of routes that take POST; `undefined` where one of them is a pattern that may match anything. */
 type ReadRoutes = () => readonly string[] | undefined;
 
 /** Call it before routes are added: Fastify reports each route once, when it is added. */
 function collectRoutes(adapter: AbstractHttpAdapter): ReadRoutes {
-  const instance = adapter.getInstance<RouterInstance>();
+  const instance = adapter.getInstance<{
+    /** Express. */
+    readonly router?: { readonly stack?: readonly Layer[] };
+    /** Fastify. */
+    addHook?(
+      name: 'onRoute',
+      hook: (route: { method: string | readonly string[]; url: string }) => void,
+    ): void;
+  }>();
   if (adapter.getType() !== 'fastify')
     return () => plainPaths((instance.router?.stack ?? []).flatMap(pathsOfLayer));
   const paths: string[] = [];
@@ -85,6 +76,12 @@ function collectRoutes(adapter: AbstractHttpAdapter): ReadRoutes {
   return () => plainPaths(paths);
 }
 
+/** What of a route of Express is read here: a layer of its router's stack. */
+interface Layer {
+  readonly rawPath?: unknown;
+  readonly slash?: boolean;
+  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean>> };
+}
 function pathsOfLayer({ rawPath, slash, route }: Layer): unknown {
   if (route !== undefined) return route.methods['post'] || route.methods['_all'] ? route.path : [];
   // Middleware on every path answers none in particular.

@@ -132,11 +132,6 @@ export class CallerCheck {
     private readonly publicTools: NameSet | undefined,
   ) {}
 
-  /** Whether callers have verified identities at all. */
-  get isOn(): boolean {
-    return this.authenticator !== undefined;
-  }
-
   /** Finds the agent. A request without a credential passes where there are public tools; one with a bad credential never does. */
   async identify({ raw, state }: McpExchange): Promise<Rejection | undefined> {
     const found = await this.authenticator?.authenticate(raw, state);

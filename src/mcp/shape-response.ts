@@ -1,6 +1,7 @@
 /* Changes the response of an MCP endpoint while it is written, by the SDK on the raw response or by a framework's reply: streams that no
  * proxy buffers, signed session IDs, and tool lists without the tools that the client may not call. */
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import { type OwnHeaders, setOwnHeaders } from '../http/header-rules.js';
 import { type CallOutcomes, type IsVisible, ToolListEvents, ToolListText } from './response-messages.js';
 import { SESSION_HEADER } from './session-binding.js';
 
@@ -22,9 +23,9 @@ export function shapeResponse(response: ServerResponse, shape: ResponseShape): v
   const { writeHead } = response;
   let isBegun = false;
 
-  response.writeHead = function (this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
-    if (isBegun || status < 200) return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
-    const head = [status, ...mergeHead(response, rest)];
+  response.writeHead = function (this: ServerResponse, ...args: [status: number]): ServerResponse {
+    if (isBegun || args[0] < 200) return Reflect.apply(writeHead, this, args) as ServerResponse;
+    const head = mergeHead(response, args);
     isBegun = true;
     if (isEventStream(response) && !response.hasHeader('x-accel-buffering'))
       response.setHeader('X-Accel-Buffering', 'no');
@@ -52,12 +53,11 @@ function filterBody(
   const { writeHead, write, end, flushHeaders } = response;
   let filter: ToolListText | ToolListEvents | undefined;
   /** The head of a JSON text: it waits for the length. */
-  let pending: unknown[] | undefined;
+  let pending: readonly unknown[] | undefined;
 
-  response.writeHead = function (this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
-    if (filter !== undefined || status < 200)
-      return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
-    const head = [status, ...mergeHead(response, rest)];
+  response.writeHead = function (this: ServerResponse, ...args: [status: number]): ServerResponse {
+    if (filter !== undefined || args[0] < 200) return Reflect.apply(writeHead, this, args) as ServerResponse;
+    const head = mergeHead(response, args);
     // Filtering changes the length; with the tag of the whole list, a cache would serve one list to two agents.
     response.removeHeader('Content-Length');
     response.removeHeader('ETag');
@@ -100,6 +100,8 @@ function filterBody(
     else if (last.length > 0) response.setHeader('Content-Length', last.length);
     if (pending !== undefined) Reflect.apply(writeHead, response, pending);
     pending = undefined;
+    // In HTTP/2, end() calls write().
+    response.write = write;
     return Reflect.apply(end, this, [last, ...callbackOf(args)]) as ServerResponse;
   } as ServerResponse['end'];
 
@@ -138,31 +140,11 @@ const callbackOf = (args: readonly unknown[]): [] | [Callback] => {
   return done === undefined ? [] : [done];
 };
 
-/** Sets the headers that `writeHead()` was called with. @returns its other argument, the reason phrase */
-function mergeHead(response: ServerResponse, [first, second]: readonly unknown[]): readonly unknown[] {
-  const hasReason = typeof first === 'string';
-  const seen = new Set<string>();
-  for (const [name, value] of pairsOf((hasReason ? second : first) as OwnHeaders)) {
-    const lower = name.toLowerCase();
-    if (seen.has(lower)) response.appendHeader(name, value as string);
-    else response.setHeader(name, value);
-    seen.add(lower);
-  }
-  return hasReason ? [first] : [];
-}
-
-type OwnHeaders = OutgoingHttpHeaders | readonly unknown[] | null | undefined;
-
-function* pairsOf(own: OwnHeaders): Generator<[name: string, value: OutgoingHttpHeader]> {
-  if (!Array.isArray(own)) {
-    for (const [name, value] of Object.entries(own ?? {}))
-      if (value !== undefined) yield [name, value as OutgoingHttpHeader];
-  } else if (Array.isArray(own[0])) {
-    yield* own as [string, OutgoingHttpHeader][];
-  } else {
-    for (let index = 0; index < own.length; index += 2)
-      yield [String(own[index]), own[index + 1] as OutgoingHttpHeader];
-  }
+/** Sets the headers that `writeHead()` was called with. @returns its arguments without them */
+function mergeHead(response: ServerResponse, [status, ...rest]: readonly unknown[]): readonly unknown[] {
+  const hasReason = typeof rest[0] === 'string';
+  setOwnHeaders(response, (hasReason ? rest[1] : rest[0]) as OwnHeaders | undefined);
+  return hasReason ? [status, rest[0]] : [status];
 }
 
 function toBuffer(chunk: unknown, encoding: unknown): Buffer {

@@ -15,7 +15,6 @@ import type { ToolQuotas } from './tool-quotas.js';
 import type { ResolvedTools } from './tools.options.js';
 
 type IdentityRejections = Pick<AuthRejections, 'missing' | 'insufficientScope'>;
-type AccessRejection = Extract<ToolRejection, 'agent-required' | 'not-listed' | 'scope-missing'>;
 
 /**
  * Authorizes calls of tools and consumes their quotas. Inject it for calls that are not HTTP requests, such as those of an MCP server.
@@ -68,7 +67,7 @@ export class ToolPolicy {
 
   /** Whether a list of tools may show this one to an agent. */
   isVisible(agent: Agent | undefined, name: string): boolean {
-    return this.#accessRejection(agent, this.toolOf(name)) === undefined;
+    return this.#denyAccess(agent, this.toolOf(name)) === undefined;
   }
 
   /** Decides on a call and, where it is allowed, consumes the agent's quota. Never throws because of what a client sent. */
@@ -80,9 +79,8 @@ export class ToolPolicy {
   /** The first half of `authorize()`: whether the agent may call the tool at all. Consumes no quota. */
   checkAccess(call: ToolCall): ToolDecision {
     const tool = this.toolOf(call.tool);
-    const reason = this.#accessRejection(call.agent, tool);
-    if (reason === undefined) return { allowed: true, tool, headers: [] };
-    return this.#reject(call, tool, reason, this.#answerTo(reason, tool));
+    const denial = this.#denyAccess(call.agent, tool);
+    return denial === undefined ? { allowed: true, tool, headers: [] } : this.#reject(call, tool, ...denial);
   }
 
   /** The second half of `authorize()`: consumes the quota of a call that `checkAccess()` allowed. */
@@ -101,27 +99,19 @@ export class ToolPolicy {
     return { allowed: true, tool, headers };
   }
 
-  #accessRejection(agent: Agent | undefined, tool: Tool): AccessRejection | undefined {
+  #denyAccess(agent: Agent | undefined, tool: Tool): [ToolRejection, Rejection] | undefined {
     if (this.options === false) return undefined;
     const { allow, requireAgent } = this.options;
-    if (agent === undefined && (requireAgent || tool.scopes.length > 0)) return 'agent-required';
+    const { name, scopes } = tool;
+    if (agent === undefined && (requireAgent || scopes.length > 0))
+      return ['agent-required', this.rejections.missing];
     // A caller without a credential has no ID: of the entries, only "*" matches it.
-    const isListed = allow === undefined || allow.get(agent?.id ?? '')?.has(tool.name) === true;
-    if (
-      !isListed ||
-      tool.name.length > MAX_TOOL_NAME ||
-      (agent?.tools !== undefined && !this.#listOf(agent.tools).has(tool.name))
-    ) {
-      return 'not-listed';
-    }
-    return tool.scopes.every(scope => agent?.scopes.includes(scope)) ? undefined : 'scope-missing';
-  }
-
-  #answerTo(reason: AccessRejection, { scopes }: Tool): Rejection {
-    if (reason === 'not-listed') return NOT_ALLOWED;
-    return reason === 'agent-required'
-      ? this.rejections.missing
-      : this.rejections.insufficientScope(scopes, []);
+    const isListed = allow === undefined || allow.get(agent?.id ?? '')?.has(name) === true;
+    const isOwn = agent?.tools === undefined || this.#listOf(agent.tools).has(name);
+    if (!isListed || !isOwn || name.length > MAX_TOOL_NAME) return ['not-listed', NOT_ALLOWED];
+    return scopes.every(scope => agent?.scopes.includes(scope))
+      ? undefined
+      : ['scope-missing', this.rejections.insufficientScope(scopes, [])];
   }
 
   #listOf(names: readonly string[]): NameSet {

@@ -72,9 +72,8 @@ function readPolicies(option: string, tool: string, value: unknown): readonly Po
   if (value === undefined) return [];
   const inputs: readonly unknown[] = Array.isArray(value) ? value : [value];
   for (const [index, input] of inputs.entries()) {
-    if (typeof input === 'string') continue;
+    if (!isRecord(input)) continue;
     const place = inputs.length === 1 ? option : `${option}[${index}]`;
-    if (!isRecord(input)) throw limitTypeError(place, input, 'must be a limit or an object with one');
     const { limit, algorithm } = readObject(place, input, ['limit', 'algorithm', 'burst']);
     if (typeof limit !== 'string') throw limitTypeError(`${place}.limit`, limit, 'must be a limit');
     if (algorithm === 'concurrency') {
