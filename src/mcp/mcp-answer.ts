@@ -8,11 +8,14 @@ import type { ProtocolHeaders } from './check-protocol.js';
 import type { McpBody, MessageId } from './read-messages.js';
 import type { CallOutcomes } from './response-messages.js';
 
-/** A request to an MCP endpoint, and what is known of it so far. */
-export interface McpExchange {
+export interface RawExchange {
   readonly raw: IncomingMessage;
   readonly response: ServerResponse;
   readonly state: RequestState;
+}
+
+/** A request to an MCP endpoint whose head was accepted, and what is known of it so far. */
+export interface McpExchange extends RawExchange {
   readonly headers: ProtocolHeaders;
   /** Whether the caller may call each tool that the request names. A tool is decided once, by `Mcp-Name` or by the body. */
   readonly access: Map<string, McpRejection | undefined>;
@@ -46,7 +49,7 @@ export const invalidMessage = (
 ): McpRejection => toRejection({ status: 400, code: 'mcp_invalid', detail }, { rpcCode, id });
 
 export function answerRejection(
-  { raw, response, state }: Pick<McpExchange, 'raw' | 'response' | 'state'>,
+  { raw, response, state }: RawExchange,
   rejection: McpRejection,
   typeBase: string | undefined,
 ): void {

@@ -12,15 +12,15 @@ import { checkAgreement, readProtocolHeaders, toolInHeaders } from './check-prot
 import { type CheckedHead, HeadCheck } from './head-check.js';
 import {
   answerRejection,
-  invalidMessage,
   type McpExchange,
   type McpRejection,
+  type RawExchange,
   toRejection,
 } from './mcp-answer.js';
 import type { McpPaths } from './mcp-path.js';
 import { CallerCheck, callsIn, type McpTools } from './mcp-tools.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
-import { type McpBody, TOOLS_CALL, TOOLS_LIST, readPost } from './read-messages.js';
+import { type McpBody, readPost, TOOLS_LIST } from './read-messages.js';
 import { CallOutcomes } from './response-messages.js';
 import { RequestsInFlight, SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
 import { shapeResponse } from './shape-response.js';
@@ -88,10 +88,9 @@ export class McpStage {
     return problem && toRejection(problem);
   }
 
-  /** A session of another agent gets the answer of one that does not exist. Without `auth`, sessions are not bound. */
+  /** Without `auth`, sessions are not bound. */
   #checkSession({ raw, state }: McpExchange): McpRejection | undefined {
-    const isBound = this.parts.authenticator !== undefined;
-    return isBound && !this.#sessions.unwrap(raw, state.agent?.id) ? SESSION_UNKNOWN : undefined;
+    return this.parts.authenticator && this.#sessions.unwrap(raw, state.agent?.id);
   }
 
   /** Where the headers name the tool, a call that is not allowed is rejected before its body is read. */
@@ -113,7 +112,7 @@ export class McpStage {
   }
 
   async #runPost(exchange: McpExchange, { proof }: CheckedHead): Promise<boolean> {
-    const { raw, state } = exchange;
+    const { raw, response, state } = exchange;
     const { options, maxKeys } = this.parts;
     const body = await readPost(raw, state, {
       maxBytes: options.maxBytes,
@@ -124,23 +123,15 @@ export class McpStage {
     if ('problem' in body) return this.#answer(exchange, body);
     const rejection =
       checkAgreement(exchange.headers, body) ??
-      this.#checkIds(exchange, body) ??
+      this.#inFlight.add(raw, response, body.messages) ??
       (await this.#checkMessages(exchange, body));
     if (rejection !== undefined) return this.#answer(exchange, { ...rejection, body });
     // A session answers by ID: a list for an abandoned request may come as the answer to this one.
     const hasList = body.messages.some(
       ({ kind, method }) => method === TOOLS_LIST || (kind === 'request' && SESSION_HEADER in raw.headers),
     );
-    const hasCalls = body.messages.some(({ method }) => method === TOOLS_CALL);
-    this.#shape(exchange, hasList, hasCalls);
+    this.#shape(exchange, hasList, callsIn(body.messages).length > 0);
     return true;
-  }
-
-  #checkIds({ raw, response }: McpExchange, { messages }: McpBody): McpRejection | undefined {
-    const session = raw.headers[SESSION_HEADER];
-    if (session === undefined) return undefined;
-    const ids = messages.flatMap(({ kind, id }) => (kind === 'request' ? [id!] : []));
-    return this.#inFlight.add(String(session), ids, response) ? undefined : ID_IN_FLIGHT;
   }
 
   /** All messages or none: a batch is one request. */
@@ -177,7 +168,7 @@ export class McpStage {
     return !needsAgent && this.parts.tools.policy.isVisible(state.agent, tool);
   }
 
-  #answer(target: Pick<McpExchange, 'raw' | 'response' | 'state'>, rejection: McpRejection): false {
+  #answer(target: RawExchange, rejection: McpRejection): false {
     const { problem, body, isRecorded = false } = rejection;
     target.state.outcome.problem = problem.code;
     if (!isRecorded) {
@@ -189,11 +180,3 @@ export class McpStage {
     return false;
   }
 }
-
-const SESSION_UNKNOWN = toRejection(
-  { status: 404, code: 'mcp_session_unknown', detail: 'There is no such session.' },
-  // As the SDK's servers answer.
-  { rpcCode: -32001 },
-);
-
-const ID_IN_FLIGHT = invalidMessage(-32600, 'A request of this session with this ID has no answer yet.');

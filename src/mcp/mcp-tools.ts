@@ -9,21 +9,15 @@ import type { NameSet } from '../tools/name-pattern.js';
 import type { ToolPolicy } from '../tools/tool-policy.js';
 import { joinQuotas } from '../tools/tool-quotas.js';
 import type { ToolCall } from '../tools/tool.js';
-import type { McpExchange, McpRejection } from './mcp-answer.js';
-import { type McpMessage, type MessageId, TOOLS_CALL, TOOLS_LIST, toolOf } from './read-messages.js';
+import type { McpExchange, McpRejection, RawExchange } from './mcp-answer.js';
+import { type McpMessage, type MessageId, TOOLS_LIST } from './read-messages.js';
 
-interface McpToolCall {
+interface McpToolCall extends Partial<Pick<McpMessage, 'id' | 'params'>> {
   readonly tool: string;
-  readonly id?: MessageId | undefined;
-  readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export function callsIn(messages: readonly McpMessage[]): readonly McpToolCall[] {
-  return messages.flatMap((message): McpToolCall[] => {
-    const tool = toolOf(message);
-    return tool === undefined ? [] : [{ tool, id: message.id, params: message.params }];
-  });
-}
+export const callsIn = (messages: readonly McpMessage[]): readonly McpToolCall[] =>
+  messages.filter((message): message is McpMessage & McpToolCall => message.tool !== undefined);
 
 export class McpTools {
   constructor(
@@ -77,11 +71,7 @@ export class McpTools {
   }
 
   /** Records calls that were not made. */
-  reject(
-    { status, code }: ProblemFields,
-    calls: readonly McpToolCall[],
-    exchange: Pick<McpExchange, 'raw' | 'state'>,
-  ): void {
+  reject({ status, code }: ProblemFields, calls: readonly McpToolCall[], exchange: RawExchange): void {
     for (const { tool, params } of calls) {
       // What an unidentified client sent is neither redacted nor recorded.
       const shown = exchange.state.agent === undefined ? undefined : params;
@@ -89,11 +79,7 @@ export class McpTools {
     }
   }
 
-  #entryOf(
-    tool: string,
-    params: McpToolCall['params'],
-    { raw, state }: Pick<McpExchange, 'raw' | 'state'>,
-  ): AuditEntry {
+  #entryOf(tool: string, params: McpToolCall['params'], { raw, state }: RawExchange): AuditEntry {
     const { impact, redact } = this.policy.toolOf(tool);
     return {
       tool,
@@ -150,9 +136,7 @@ export class CallerCheck {
 
   requireAgentForMessages(state: RequestState, messages: readonly McpMessage[]): Rejection | undefined {
     const isPublic = messages.every(message =>
-      message.method === TOOLS_CALL
-        ? this.publicTools?.has(toolOf(message) ?? '')
-        : PUBLIC_METHODS.has(message.method),
+      message.tool === undefined ? PUBLIC_METHODS.has(message.method) : this.publicTools?.has(message.tool),
     );
     return isPublic ? undefined : this.requireAgent(state);
   }

@@ -18,6 +18,8 @@ export interface McpMessage {
   /** `undefined` for a notification. */
   readonly id: MessageId | undefined;
   readonly params: Readonly<Record<string, unknown>> | undefined;
+  /** The tool that a `tools/call` names. */
+  readonly tool?: string | undefined;
 }
 
 export interface McpBody {
@@ -98,17 +100,12 @@ function readMessages(bytes: Uint8Array, maxKeys: number): McpBody | McpRejectio
       if (ids.has(message.id!)) return invalidMessage(-32600, 'Two requests of the batch have one ID.');
       ids.add(message.id!);
     }
-    if (message.method === TOOLS_CALL && toolOf(message) === undefined) {
+    if (message.method === TOOLS_CALL && message.tool === undefined) {
       return invalidMessage(-32602, 'A tools/call names the tool in params.name.', message.id);
     }
     messages.push(message);
   }
   return { batch, messages };
-}
-
-/** The tool that a message calls. */
-export function toolOf({ method, params }: McpMessage): string | undefined {
-  return method === TOOLS_CALL ? nameIn(params, 'name') : undefined;
 }
 
 /** A text of `params` that is a name: not empty, and of bounded length. */
@@ -140,9 +137,10 @@ function readMessage(item: unknown): McpMessage | string {
   if (typeof method !== 'string' || method === '' || method.length > MAX_NAME_LENGTH)
     return 'The method is a name.';
   if (params !== undefined && !isRecord(params)) return 'The params are an object.';
-  if (!Object.hasOwn(item, 'id')) return { kind: 'notification', method, id: undefined, params };
+  const tool = method === TOOLS_CALL ? nameIn(params, 'name') : undefined;
+  if (!Object.hasOwn(item, 'id')) return { kind: 'notification', method, id: undefined, params, tool };
   if (!isId(id)) return 'The ID is a text or a whole number.';
-  return { kind: 'request', method, id, params };
+  return { kind: 'request', method, id, params, tool };
 }
 
 function isId(id: unknown): id is MessageId {
