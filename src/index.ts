@@ -126,7 +126,7 @@ export { AgentTool } from './tools/agent-tool.decorator.js';
 export { AgentToolGuard } from './tools/agent-tool.guard.js';
 export { type Tool, type ToolAlert } from './tools/tool.js';
 export { type AgentToolOptions, type ToolLimit } from './tools/tool.options.js';
-export { type ToolCall, type ToolDecision, type ToolRejection } from './tools/tool-decision.js';
+export { type ToolCall, type ToolDecision, type ToolRejection } from './tools/tool.js';
 export { ToolPolicy } from './tools/tool-policy.js';
 export { type ToolsOptions } from './tools/tools.options.js';
 export { type SafePathOptions, SafePathPipe } from './safe-path/safe-path.pipe.js';

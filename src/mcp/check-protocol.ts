@@ -1,6 +1,9 @@
 /* Reads the headers of an MCP request, and checks that the body agrees with them (MCP 2026-07-28, Streamable HTTP; SEP-2243). A proxy
  * decides by the headers and the server by the body: if they differ, one of the two is deceived. Earlier revisions have the version
  * header alone. */
+import type { IncomingMessage } from 'node:http';
+import { isRecord } from '../common/read-options.js';
+import { invalidMessage, type McpRejection, toRejection } from './mcp-answer.js';
 import { type McpBody, type McpMessage, nameIn, TOOLS_CALL } from './read-messages.js';
 
 /** Revisions in which each request stands for itself: no sessions, no stream to GET, the headers mandatory. */
@@ -25,33 +28,30 @@ export interface ProtocolHeaders {
   readonly name: string | null | undefined;
 }
 
-export interface ProtocolFault {
-  readonly rpcCode: -32020 | -32022 | -32600;
-  readonly detail: string;
-  readonly data?: Readonly<Record<string, unknown>>;
-}
-
-type Headers = Readonly<Record<string, string | string[] | undefined>>;
-
-export function readProtocolHeaders(headers: Headers): ProtocolHeaders {
-  const name = headers['mcp-name'];
+export function readProtocolHeaders({ headers }: IncomingMessage): ProtocolHeaders {
+  const read = (name: string): string | undefined =>
+    headers[name] === undefined ? undefined : String(headers[name]);
+  const name = read('mcp-name');
   return {
-    version: text(headers['mcp-protocol-version']),
-    method: text(headers['mcp-method']),
-    name: name === undefined ? undefined : decodeName(String(name)),
+    version: read('mcp-protocol-version'),
+    method: read('mcp-method'),
+    name: name === undefined ? undefined : decodeName(name),
   };
 }
 
 export function checkVersion(
   { version }: ProtocolHeaders,
   versions: ReadonlySet<string>,
-): ProtocolFault | undefined {
+): McpRejection | undefined {
   if (version === undefined || versions.has(version)) return undefined;
-  return {
-    rpcCode: -32022,
-    detail: 'The MCP-Protocol-Version is not supported.',
-    data: { supported: [...versions], requested: version.slice(0, 64) },
-  };
+  return toRejection(
+    {
+      status: 400,
+      code: 'mcp_version_unsupported',
+      detail: 'The MCP-Protocol-Version is not supported.',
+    },
+    { rpcCode: -32022, data: { supported: [...versions], requested: version.slice(0, 64) } },
+  );
 }
 
 /** The tool that the headers alone name, where the revision makes them binding. */
@@ -62,20 +62,18 @@ export function toolInHeaders({ version, method, name }: ProtocolHeaders): strin
 export function checkAgreement(
   headers: ProtocolHeaders,
   { batch, messages }: McpBody,
-): ProtocolFault | undefined {
+): McpRejection | undefined {
   const stateless = isStateless(headers.version);
   if (batch) {
     const claims = messages.some(message => isStateless(claimedVersion(message)));
-    if (stateless || claims)
-      return { rpcCode: -32600, detail: `Revision ${FIRST_STATELESS} has no batches.` };
+    if (stateless || claims) return invalidMessage(-32600, `Revision ${FIRST_STATELESS} has no batches.`);
     const named = headers.method !== undefined || headers.name !== undefined;
     return named ? mismatch('headers that name one message cannot stand over a batch') : undefined;
   }
-  const message = messages[0]!;
-  return checkOne(headers, message);
+  return checkOne(headers, messages[0]!);
 }
 
-function checkOne(headers: ProtocolHeaders, message: McpMessage): ProtocolFault | undefined {
+function checkOne(headers: ProtocolHeaders, message: McpMessage): McpRejection | undefined {
   const { kind, method } = message;
   const claimed = claimedVersion(message);
   const stateless = isStateless(headers.version) || isStateless(claimed);
@@ -108,7 +106,7 @@ function checkName(
   name: ProtocolHeaders['name'],
   { method, params }: McpMessage,
   mandatory: boolean,
-): ProtocolFault | undefined {
+): McpRejection | undefined {
   if (name === null) return mismatch('Mcp-Name cannot be decoded');
   const field = NAME_FIELDS.get(method);
   const named = field === undefined ? undefined : params?.[field];
@@ -124,20 +122,20 @@ const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
 /** The version in the envelope that each request of a stateless revision carries. */
 function claimedVersion({ params }: McpMessage): string | undefined {
   const meta = params !== undefined && Object.hasOwn(params, '_meta') ? params['_meta'] : undefined;
-  if (typeof meta !== 'object' || meta === null) return undefined;
-  return nameIn(meta as Record<string, unknown>, VERSION_KEY);
+  return isRecord(meta) ? nameIn(meta, VERSION_KEY) : undefined;
 }
 
-const mismatch = (what: string): ProtocolFault => ({
-  rpcCode: -32020,
-  detail: `The headers and the body disagree: ${what}.`,
-});
+const mismatch = (what: string): McpRejection =>
+  toRejection(
+    { status: 400, code: 'mcp_header_mismatch', detail: `The headers and the body disagree: ${what}.` },
+    { rpcCode: -32020 },
+  );
 
 const ENCODED = /^=\?base64\?((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)\?=$/;
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** A name beyond ASCII travels as `=?base64?…?=`. */
-export function decodeName(value: string): string | null {
+function decodeName(value: string): string | null {
   if (!value.startsWith('=?base64?') || !value.endsWith('?=')) return value;
   const encoded = ENCODED.exec(value)?.[1];
   if (encoded === undefined) return null;
@@ -147,6 +145,3 @@ export function decodeName(value: string): string | null {
     return null;
   }
 }
-
-const text = (value: string | string[] | undefined): string | undefined =>
-  value === undefined ? undefined : String(value);

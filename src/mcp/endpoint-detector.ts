@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Log, logLine } from '../common/log-text.js';
 import { requestPath } from '../common/http-request.js';
+import { observeBody } from './shape-response.js';
 
 /** The paths that are logged: one with a parameter must not fill the log. */
 const MAX_PATHS = 20;
@@ -29,34 +30,22 @@ export class EndpointDetector {
   }
 
   run(raw: IncomingMessage, response: ServerResponse): true {
-    const { write, end } = response;
-    const parts: Buffer[] = [];
+    let parts: Buffer[] | undefined = [];
     let length = 0;
-    let isDone = false;
-    const observe = (chunk: unknown, encoding: unknown): void => {
-      if (isDone || chunk === undefined || chunk === null || typeof chunk === 'function') return;
-      const bytes =
-        typeof chunk === 'string'
-          ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
-          : Buffer.from(chunk as Uint8Array);
-      parts.push(bytes);
-      length += bytes.length;
-      if (length >= MAX_LENGTH) inspect();
-    };
     const inspect = (): void => {
-      if (isDone) return;
-      isDone = true;
-      if (isMcp(raw, Buffer.concat(parts.splice(0)).toString('latin1'))) this.#report(raw.url ?? '');
+      if (parts !== undefined && isMcp(raw, Buffer.concat(parts).toString('latin1')))
+        this.#report(raw.url ?? '');
+      parts = undefined;
     };
-    response.write = function (this: ServerResponse, ...args: unknown[]): boolean {
-      observe(args[0], args[1]);
-      return Reflect.apply(write, this, args) as boolean;
-    } as ServerResponse['write'];
-    response.end = function (this: ServerResponse, ...args: unknown[]): ServerResponse {
-      observe(args[0], args[1]);
-      inspect();
-      return Reflect.apply(end, this, args) as ServerResponse;
-    } as ServerResponse['end'];
+    observeBody(
+      response,
+      bytes => {
+        parts?.push(bytes);
+        length += bytes.length;
+        if (length >= MAX_LENGTH) inspect();
+      },
+      inspect,
+    );
     return true;
   }
 

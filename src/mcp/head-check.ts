@@ -1,24 +1,18 @@
 /* Checks the head of a request to an MCP endpoint before it is authenticated: origin → host → network → method → proxy's proof →
  * protocol version → credentials in the URL. */
 import type { IncomingMessage } from 'node:http';
-import type { Log } from '../common/log-text.js';
-import { namesParameter } from '../auth/read-credential.js';
 import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
+import { namesParameter } from '../auth/read-credential.js';
 import type { Clock } from '../common/clock.js';
+import type { Log } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
+import { isPreflight, ORIGIN_PROBLEM } from '../cors/decide-cors.js';
 import { isSameOrigin, readOrigin } from '../cors/origin.js';
-import { ORIGIN_PROBLEM, isPreflight } from '../cors/decide-cors.js';
-import { matchesHost, hostProblem } from '../host/check-host.js';
+import { hostProblem, matchesHost } from '../host/check-host.js';
 import { isFromNetwork, NETWORK_PROBLEM } from '../network/check-network.js';
 import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
-import {
-  checkVersion,
-  isStateless,
-  type ProtocolFault,
-  type ProtocolHeaders,
-  readProtocolHeaders,
-} from './check-protocol.js';
+import { checkVersion, isStateless, type ProtocolHeaders, readProtocolHeaders } from './check-protocol.js';
 import { type McpRejection, toRejection } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import { setRequestHeader } from './session-binding.js';
@@ -44,7 +38,7 @@ export class HeadCheck {
 
   check(raw: IncomingMessage, state: RequestState): CheckedHead | McpRejection {
     const method = raw.method ?? '';
-    const headers = readProtocolHeaders(raw.headers);
+    const headers = readProtocolHeaders(raw);
     if (!this.#isOwnPage(raw, state)) return toRejection(ORIGIN_PROBLEM);
     const { hosts, network } = this.options;
     if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
@@ -61,7 +55,7 @@ export class HeadCheck {
     const proof = this.#takeProof(raw);
     if (proof !== undefined && 'problem' in proof) return proof;
     const fault = checkVersion(headers, this.options.versions);
-    if (fault !== undefined) return protocolRejection(fault);
+    if (fault !== undefined) return fault;
     if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return toRejection(CREDENTIAL_IN_URL_PROBLEM);
     return { headers, proof };
   }
@@ -108,12 +102,6 @@ export class HeadCheck {
       );
     return toRejection(PROOF_PROBLEM);
   }
-}
-
-export function protocolRejection({ rpcCode, detail, data }: ProtocolFault): McpRejection {
-  const mismatch = rpcCode === -32020 ? 'mcp_header_mismatch' : 'mcp_invalid';
-  const code = rpcCode === -32022 ? 'mcp_version_unsupported' : mismatch;
-  return toRejection({ status: 400, code, detail }, { rpcCode, data });
 }
 
 /** Names under which credentials come in URLs (RFC 6750 section 2.3; MCP, "Access Token Usage"). */

@@ -1,10 +1,10 @@
 /* Which requests the configured MCP paths cover: the path itself (where a library mounts its server on the adapter), the path under the
  * app's global prefix and URI versions (where Nest mounts a controller), and everything below. Each is covered in every spelling that a
  * router accepts: Express ignores case and a trailing slash; Fastify decodes percent signs, and can be set to ignore double slashes and
- * what follows a semicolon. A spelling that is covered and that no router accepts costs one check; one that is missed would be a bypass.
- * */
-import { receivedError, readStringList } from '../common/read-options.js';
+ * what follows a semicolon. A spelling that is covered and that no router accepts costs one check; one that is missed would be a bypass. */
 import { requestPath } from '../common/http-request.js';
+import { list } from '../common/option-table.js';
+import { receivedError } from '../common/read-options.js';
 
 /** Where the app mounts its controllers. */
 export interface RouteMount {
@@ -43,12 +43,9 @@ export class McpPaths {
   /** What a configured path covers, for a log line. */
   describe(path: string): string {
     const { prefix, versionPrefix } = this.readMount();
-    const version = versionPrefix === undefined ? [] : [`/${versionPrefix}<version>`];
-    const mounts = [
-      '',
-      ...version,
-      ...(prefix === '' ? [] : [`/${prefix}`, ...version.map(v => `/${prefix}${v}`)]),
-    ];
+    const versions = versionPrefix === undefined ? [''] : ['', `/${versionPrefix}<version>`];
+    const prefixes = prefix === '' ? [''] : ['', `/${prefix}`];
+    const mounts = prefixes.flatMap(before => versions.map(version => before + version));
     return mounts.map(mount => `"${mount}${path}"`).join(', ');
   }
 
@@ -59,31 +56,29 @@ export class McpPaths {
 
 /** @throws AgentSecurityConfigError for a path that routers would read as another pattern than this module */
 export function readMcpPaths(option: string, value: unknown): ReadonlySet<string> {
-  const paths =
-    value === undefined ? ['/mcp'] : readStringList(option, typeof value === 'string' ? [value] : value, []);
-  if (paths.length === 0)
-    throw receivedError(
-      'ASEC_PATH_INVALID',
-      option,
-      'names no path',
-      'Write "/mcp", or set mcp to false.',
-      value,
-    );
-  for (const [index, path] of paths.entries()) {
-    if (
-      path.startsWith('/') &&
-      segmentsOf(path).every(segment => PARAMETER.test(segment) || LITERAL.test(segment))
-    )
-      continue;
-    throw receivedError(
-      'ASEC_PATH_INVALID',
-      typeof value === 'string' ? option : `${option}[${index}]`,
-      'must be a path whose parameters are whole segments',
-      'Write for example "/mcp" or "/:tenant/mcp": no wildcard, no query, no other pattern.',
-      path,
-    );
-  }
-  return new Set(paths);
+  if (typeof value === 'string') return new Set([readPath(option, value)]);
+  const paths = list(readPath, ['/mcp'])(option, value);
+  if (paths.length > 0) return new Set(paths);
+  throw receivedError(
+    'ASEC_PATH_INVALID',
+    option,
+    'names no path',
+    'Write "/mcp", or set mcp to false.',
+    value,
+  );
+}
+
+function readPath(option: string, value: unknown): string {
+  const path = String(value);
+  const isPlain = segmentsOf(path).every(segment => PARAMETER.test(segment) || LITERAL.test(segment));
+  if (path.startsWith('/') && isPlain) return path;
+  throw receivedError(
+    'ASEC_PATH_INVALID',
+    option,
+    'must be a path whose parameters are whole segments',
+    'Write for example "/mcp" or "/:tenant/mcp": no wildcard, no query, no other pattern.',
+    path,
+  );
 }
 
 const PARAMETER = /^:\w+$/;

@@ -8,23 +8,24 @@ import { type Log, logLine } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { UnguardedLimiter } from '../common/unguarded-limiter.js';
-import {
-  CallOutcomes,
-  answerRejection,
-  type McpRejection,
-  toRejection,
-  type McpExchange,
-} from './mcp-answer.js';
-import { CallerCheck, callsIn, type McpTools } from './mcp-tools.js';
 import { checkAgreement, readProtocolHeaders, toolInHeaders } from './check-protocol.js';
-import { type CheckedHead, HeadCheck, protocolRejection } from './head-check.js';
+import { type CheckedHead, HeadCheck } from './head-check.js';
+import {
+  answerRejection,
+  type McpExchange,
+  type McpRejection,
+  type RawExchange,
+  toRejection,
+} from './mcp-answer.js';
 import type { McpPaths } from './mcp-path.js';
+import { CallerCheck, callsIn, type McpTools } from './mcp-tools.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
-import { type McpBody, TOOLS_CALL, TOOLS_LIST, readPost } from './read-messages.js';
+import { type McpBody, readPost, TOOLS_LIST } from './read-messages.js';
+import { CallOutcomes } from './response-messages.js';
 import { RequestsInFlight, SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
 import { shapeResponse } from './shape-response.js';
 
-export interface McpStageParts {
+interface McpStageParts {
   readonly options: ResolvedMcp;
   readonly paths: McpPaths;
   /** `undefined` where `auth` is off. */
@@ -74,26 +75,22 @@ export class McpStage {
     const exchange = { raw, response, state, headers, access: new Map(), outcomes: new CallOutcomes() };
     const rejection =
       (await this.#caller.identify(exchange)) ??
-      (await this.#chargeRequest(exchange)) ??
+      (await this.#charge(exchange, 1)) ??
       this.#checkSession(exchange) ??
       this.#checkNamedTool(exchange);
     if (rejection !== undefined) return this.#answer(exchange, rejection);
     return raw.method === 'POST' ? this.#runPost(exchange, head) : this.#runBodyless(exchange, head);
   }
 
-  async #chargeRequest(exchange: McpExchange): Promise<McpRejection | undefined> {
-    exchange.state.limits.charged = true;
-    return this.#charge(exchange, 1);
-  }
-
-  async #charge({ raw, response }: McpExchange, cost: number): Promise<McpRejection | undefined> {
+  async #charge({ raw, response, state }: McpExchange, cost: number): Promise<McpRejection | undefined> {
+    state.limits.charged = true;
     const problem = await this.parts.limiter?.limitRaw?.(raw, response, cost);
     return problem && toRejection(problem);
   }
 
-  /** A session of another agent gets the answer of one that does not exist. Without `auth`, sessions are not bound. */
+  /** Without `auth`, sessions are not bound. */
   #checkSession({ raw, state }: McpExchange): McpRejection | undefined {
-    return !this.#caller.isOn || this.#sessions.unwrap(raw, state.agent?.id) ? undefined : SESSION_UNKNOWN;
+    return this.parts.authenticator && this.#sessions.unwrap(raw, state.agent?.id);
   }
 
   /** Where the headers name the tool, a call that is not allowed is rejected before its body is read. */
@@ -115,35 +112,26 @@ export class McpStage {
   }
 
   async #runPost(exchange: McpExchange, { proof }: CheckedHead): Promise<boolean> {
-    const { raw, state } = exchange;
+    const { raw, response, state } = exchange;
     const { options, maxKeys } = this.parts;
-    const checkBytes = (bytes: Uint8Array): McpRejection | undefined =>
-      this.#head.checkProof(proof, raw, bytes);
-    const body = await readPost(raw, state, { maxBytes: options.maxBytes, maxKeys, checkBytes });
+    const body = await readPost(raw, state, {
+      maxBytes: options.maxBytes,
+      maxKeys,
+      checkBytes: bytes => this.#head.checkProof(proof, raw, bytes),
+    });
     if (body === 'gone') return false;
     if ('problem' in body) return this.#answer(exchange, body);
-    const fault = checkAgreement(exchange.headers, body);
-    const rejection = fault
-      ? protocolRejection(fault)
-      : (this.#checkIds(exchange, body) ?? (await this.#checkMessages(exchange, body)));
+    const rejection =
+      checkAgreement(exchange.headers, body) ??
+      this.#inFlight.add(raw, response, body.messages) ??
+      (await this.#checkMessages(exchange, body));
     if (rejection !== undefined) return this.#answer(exchange, { ...rejection, body });
     // A session answers by ID: a list for an abandoned request may come as the answer to this one.
     const hasList = body.messages.some(
       ({ kind, method }) => method === TOOLS_LIST || (kind === 'request' && SESSION_HEADER in raw.headers),
     );
-    this.#shape(
-      exchange,
-      hasList,
-      body.messages.some(({ method }) => method === TOOLS_CALL),
-    );
+    this.#shape(exchange, hasList, callsIn(body.messages).length > 0);
     return true;
-  }
-
-  #checkIds({ raw, response }: McpExchange, { messages }: McpBody): McpRejection | undefined {
-    const session = raw.headers[SESSION_HEADER];
-    if (session === undefined) return undefined;
-    const ids = messages.flatMap(({ kind, id }) => (kind === 'request' ? [id!] : []));
-    return this.#inFlight.add(String(session), ids, response) ? undefined : ID_IN_FLIGHT;
   }
 
   /** All messages or none: a batch is one request. */
@@ -162,13 +150,13 @@ export class McpStage {
   }
 
   #shape({ raw, response, state, outcomes }: McpExchange, hasList: boolean, hasCalls: boolean): void {
-    const { options, log } = this.parts;
+    const { options, log, authenticator } = this.parts;
     // What a compressor of the app has encoded cannot be read.
     if (hasList || hasCalls) setRequestHeader(raw, 'accept-encoding', undefined);
     shapeResponse(response, {
       isVisible: hasList ? tool => this.#isVisible(state, tool) : undefined,
       outcomes: hasCalls ? outcomes : undefined,
-      signSession: this.#caller.isOn ? id => this.#sessions.sign(id, state.agent?.id) : undefined,
+      signSession: authenticator ? id => this.#sessions.sign(id, state.agent?.id) : undefined,
       maxBytes: options.maxBytes,
       onUnreadable: () =>
         log.warn(logLine`A tool list is longer than mcp.maxBytes (${options.maxBytes}), and was not sent.`),
@@ -177,36 +165,18 @@ export class McpStage {
 
   #isVisible(state: RequestState, tool: string): boolean {
     const needsAgent = this.#caller.requireAgentForTool(state, tool) !== undefined;
-    return !needsAgent && this.parts.tools.isVisible(state.agent, tool);
+    return !needsAgent && this.parts.tools.policy.isVisible(state.agent, tool);
   }
 
-  #answer(
-    { raw, response, state }: Pick<McpExchange, 'raw' | 'response' | 'state'>,
-    rejection: McpRejection,
-  ): false {
+  #answer(target: RawExchange, rejection: McpRejection): false {
     const { problem, body, isRecorded = false } = rejection;
-    state.outcome.problem = problem.code;
+    target.state.outcome.problem = problem.code;
     if (!isRecorded) {
-      const named = toolInHeaders(readProtocolHeaders(raw.headers));
-      const calls = body ? callsIn(body.messages) : named === undefined ? [] : [{ tool: named }];
-      this.parts.tools.reject(problem, calls, { raw, state });
+      const named = toolInHeaders(readProtocolHeaders(target.raw));
+      const namedCalls = named === undefined ? [] : [{ tool: named }];
+      this.parts.tools.reject(problem, body ? callsIn(body.messages) : namedCalls, target);
     }
-    answerRejection(raw, response, state, rejection, this.parts.typeBase);
+    answerRejection(target, rejection, this.parts.typeBase);
     return false;
   }
 }
-
-const SESSION_UNKNOWN = toRejection(
-  { status: 404, code: 'mcp_session_unknown', detail: 'There is no such session.' },
-  // As the SDK's servers answer.
-  { rpcCode: -32001 },
-);
-
-const ID_IN_FLIGHT = toRejection(
-  {
-    status: 400,
-    code: 'mcp_invalid',
-    detail: 'A request of this session with this ID has no answer yet.',
-  },
-  { rpcCode: -32600 },
-);

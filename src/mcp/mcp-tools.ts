@@ -1,49 +1,29 @@
 /* Calls of tools over MCP: authorized by the tool policy, and recorded in the audit like calls of handlers. */
-import type { ServerResponse } from 'node:http';
 import type { AuditedCall, AuditEntry } from '../audit/audit-record.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
-import type { Agent } from '../common/agent.js';
-import { readCallEnd, hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
+import type { Authenticator } from '../auth/authenticator.js';
 import type { ProblemFields, Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { joinQuotas } from '../tools/tool-quotas.js';
-import type { ToolCall } from '../tools/tool-decision.js';
-import type { ToolPolicy } from '../tools/tool-policy.js';
-import type { CallOutcomes, McpRejection, McpExchange } from './mcp-answer.js';
-import {
-  type McpBody,
-  type MessageId,
-  toolOf,
-  type McpMessage,
-  TOOLS_CALL,
-  TOOLS_LIST,
-} from './read-messages.js';
-import type { Authenticator } from '../auth/authenticator.js';
+import { hasResponseEnded, readCallEnd, whenResponseEnds } from '../common/response-end.js';
 import type { NameSet } from '../tools/name-pattern.js';
+import type { ToolPolicy } from '../tools/tool-policy.js';
+import { joinQuotas } from '../tools/tool-quotas.js';
+import type { ToolCall } from '../tools/tool.js';
+import type { McpExchange, McpRejection, RawExchange } from './mcp-answer.js';
+import { type McpMessage, type MessageId, TOOLS_LIST } from './read-messages.js';
 
-interface McpToolCall {
+interface McpToolCall extends Partial<Pick<McpMessage, 'id' | 'params'>> {
   readonly tool: string;
-  readonly id?: MessageId | undefined;
-  readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export function callsIn(messages: McpBody['messages']): readonly McpToolCall[] {
-  return messages.flatMap((message): McpToolCall[] => {
-    const tool = toolOf(message);
-    return tool === undefined ? [] : [{ tool, id: message.id, params: message.params }];
-  });
-}
+export const callsIn = (messages: readonly McpMessage[]): readonly McpToolCall[] =>
+  messages.filter((message): message is McpMessage & McpToolCall => message.tool !== undefined);
 
 export class McpTools {
   constructor(
-    private readonly policy: ToolPolicy,
+    readonly policy: ToolPolicy,
     private readonly audit: AuditTrail,
   ) {}
-
-  /** Whether a list of tools shows this one to an agent. */
-  isVisible(agent: Agent | undefined, tool: string): boolean {
-    return this.policy.isVisible(agent, tool);
-  }
 
   /** Decides, once a request, whether the caller may call a tool. Consumes no quota. */
   checkAccess({ access, state }: McpExchange, tool: string): McpRejection | undefined {
@@ -62,7 +42,7 @@ export class McpTools {
       if (!decision.allowed) return decision;
       state.limits.quota = joinQuotas(state.limits.quota, decision.headers);
     }
-    const started: Started[] = [];
+    const started: (readonly [id: MessageId | undefined, call: AuditedCall])[] = [];
     for (const [index, { tool, id, params }] of calls.entries()) {
       const entry = this.#entryOf(tool, params, exchange);
       if (hasResponseEnded(response)) {
@@ -81,16 +61,17 @@ export class McpTools {
     }
     // The edge serves no request whose response has ended.
     if (hasResponseEnded(response)) for (const [, call] of started) call.cancel({ outcome: 'aborted' });
-    else if (started.length > 0) finishWith(response, state, started, outcomes);
+    else if (started.length > 0) {
+      whenResponseEnds(response, isWhole => {
+        for (const [id, call] of started)
+          call.finish(readCallEnd(response, state.outcome.problem, isWhole, outcomes.hasFailed(id)));
+      });
+    }
     return undefined;
   }
 
   /** Records calls that were not made. */
-  reject(
-    { status, code }: ProblemFields,
-    calls: readonly McpToolCall[],
-    exchange: Pick<McpExchange, 'raw' | 'state'>,
-  ): void {
+  reject({ status, code }: ProblemFields, calls: readonly McpToolCall[], exchange: RawExchange): void {
     for (const { tool, params } of calls) {
       // What an unidentified client sent is neither redacted nor recorded.
       const shown = exchange.state.agent === undefined ? undefined : params;
@@ -98,11 +79,7 @@ export class McpTools {
     }
   }
 
-  #entryOf(
-    tool: string,
-    params: McpToolCall['params'],
-    { raw, state }: Pick<McpExchange, 'raw' | 'state'>,
-  ): AuditEntry {
+  #entryOf(tool: string, params: McpToolCall['params'], { raw, state }: RawExchange): AuditEntry {
     const { impact, redact } = this.policy.toolOf(tool);
     return {
       tool,
@@ -117,28 +94,12 @@ export class McpTools {
   }
 }
 
-type Started = readonly [id: MessageId | undefined, call: AuditedCall];
-
 const policyCall = (tool: string, { agent, client, id }: RequestState): ToolCall => ({
   tool,
   agent,
   address: client.address,
   requestId: id,
 });
-
-function finishWith(
-  response: ServerResponse,
-  { outcome }: RequestState,
-  started: readonly Started[],
-  outcomes: CallOutcomes,
-): void {
-  whenResponseEnds(response, isWhole => {
-    for (const [id, call] of started)
-      call.finish(readCallEnd(response, outcome.problem, isWhole, outcomes.hasFailed(id)));
-  });
-}
-
-/* Who calls an MCP endpoint, and what a client without a credential may do where `mcp.publicTools` names tools. */
 
 /** What a client without a credential may send where some tools are public, beside calls of those. */
 const PUBLIC_METHODS: ReadonlySet<string> = new Set([
@@ -156,11 +117,6 @@ export class CallerCheck {
     private readonly authenticator: Authenticator | undefined,
     private readonly publicTools: NameSet | undefined,
   ) {}
-
-  /** Whether callers have verified identities at all. */
-  get isOn(): boolean {
-    return this.authenticator !== undefined;
-  }
 
   /** Finds the agent. A request without a credential passes where there are public tools; one with a bad credential never does. */
   async identify({ raw, state }: McpExchange): Promise<Rejection | undefined> {
@@ -180,9 +136,7 @@ export class CallerCheck {
 
   requireAgentForMessages(state: RequestState, messages: readonly McpMessage[]): Rejection | undefined {
     const isPublic = messages.every(message =>
-      message.method === TOOLS_CALL
-        ? this.publicTools?.has(toolOf(message) ?? '')
-        : PUBLIC_METHODS.has(message.method),
+      message.tool === undefined ? PUBLIC_METHODS.has(message.method) : this.publicTools?.has(message.tool),
     );
     return isPublic ? undefined : this.requireAgent(state);
   }

@@ -11,11 +11,10 @@ import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { ToolPolicy } from '../tools/tool-policy.js';
 import { EndpointDetector } from './endpoint-detector.js';
 import { McpPaths } from './mcp-path.js';
-import { McpServer } from './mcp-server.js';
 import { McpStage } from './mcp-stage.js';
+import { McpStartup, readMount } from './mcp-startup.js';
 import { McpTools } from './mcp-tools.js';
 import { type ResolvedMcp, resolveMcp } from './mcp.options.js';
-import { readMount, UnansweredPaths } from './unanswered-paths.js';
 
 interface Options {
   /** `undefined` where the option is not set. */
@@ -36,16 +35,14 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
       inject: [RESOLVED_OPTIONS, ApplicationConfig],
     },
     {
-      provide: UnansweredPaths,
-      useFactory: (paths: McpPaths | undefined, host: HttpAdapterHost): UnansweredPaths | undefined =>
-        paths && new UnansweredPaths(paths, host, new Logger('AgentSecurity')),
-      inject: [McpPaths, HttpAdapterHost],
-    },
-    {
-      provide: McpServer,
-      useFactory: ({ mcp }: Options, host: HttpAdapterHost): McpServer | undefined =>
-        mcp ? new McpServer(mcp.network, host) : undefined,
-      inject: [RESOLVED_OPTIONS, HttpAdapterHost],
+      provide: McpStartup,
+      useFactory: (
+        { mcp }: Options,
+        paths: McpPaths | undefined,
+        host: HttpAdapterHost,
+      ): McpStartup | undefined =>
+        mcp && paths ? new McpStartup(mcp.network, paths, host, new Logger('AgentSecurity')) : undefined,
+      inject: [RESOLVED_OPTIONS, McpPaths, HttpAdapterHost],
     },
     {
       provide: McpStage,

@@ -2,6 +2,8 @@ import { readAuthority } from '../common/authority.js';
 import {
   bytes,
   choice,
+  list,
+  mapped,
   optional,
   type OptionTable,
   readTable,
@@ -84,7 +86,7 @@ const TABLE = {
     resolveHostPatterns(option, readStringList(option, value, [])),
   ),
   maxBytes: bytes(4 * 1024 ** 2),
-  versions: readVersions,
+  versions: mapped(list(readVersion, PROTOCOL_VERSIONS), versions => new Set(versions)),
   publicTools: readPublicTools,
   network: choice(NETWORKS, 'any'),
   proxyProof: optional(resolveProxyProof),
@@ -139,17 +141,13 @@ function readPublicTools(option: string, value: unknown): NameSet | undefined {
   return value === undefined || (value as unknown[]).length === 0 ? undefined : names;
 }
 
-function readVersions(option: string, value: unknown): ReadonlySet<string> {
-  const versions = readStringList(option, value, PROTOCOL_VERSIONS);
-  for (const [index, version] of versions.entries()) {
-    if (/^\d{4}-\d{2}-\d{2}$/.test(version)) continue;
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      `${option}[${index}]`,
-      'must be a protocol revision',
-      'Write its date: "2025-11-25".',
-      version,
-    );
-  }
-  return new Set(versions);
+function readVersion(option: string, version: unknown): string {
+  if (typeof version === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(version)) return version;
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be a protocol revision',
+    'Write its date: "2025-11-25".',
+    version,
+  );
 }

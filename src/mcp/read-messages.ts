@@ -1,13 +1,13 @@
-/* The JSON-RPC messages of a POST (JSON-RPC 2.0; MCP "Base Protocol"), each of exactly one kind. An ambiguous message (a method
+/* Reads the JSON-RPC messages of a POST (JSON-RPC 2.0; MCP "Base Protocol"), each of exactly one kind. An ambiguous message (a method
  * and a result, an invalid ID) is rejected. */
-import { isRecord } from '../common/read-options.js';
-import { checkParsedBody, tooLargeProblem } from '../body/check-body.js';
-import { parseStrictJson } from '../common/scan-json.js';
 import type { IncomingMessage } from 'node:http';
+import { checkParsedBody, tooLargeProblem } from '../body/check-body.js';
 import type { ProblemFields } from '../common/problem.js';
 import { readBody } from '../common/read-body.js';
+import { isRecord } from '../common/read-options.js';
 import type { RequestState } from '../common/request-state.js';
-import { type McpRejection, toRejection } from './mcp-answer.js';
+import { parseStrictJson } from '../common/scan-json.js';
+import { invalidMessage, type McpRejection, toRejection } from './mcp-answer.js';
 
 export type MessageId = string | number;
 
@@ -18,6 +18,8 @@ export interface McpMessage {
   /** `undefined` for a notification. */
   readonly id: MessageId | undefined;
   readonly params: Readonly<Record<string, unknown>> | undefined;
+  /** The tool that a `tools/call` names. */
+  readonly tool?: string | undefined;
 }
 
 export interface McpBody {
@@ -26,18 +28,8 @@ export interface McpBody {
   readonly messages: readonly McpMessage[];
 }
 
-interface BodyFault {
-  /** Of JSON-RPC 2.0, section 5.1. */
-  readonly rpcCode: -32700 | -32600 | -32602;
-  readonly detail: string;
-  readonly id?: MessageId | undefined;
-}
-
-export type BodyReading =
-  { readonly valid: true; readonly body: McpBody } | { readonly valid: false; readonly fault: BodyFault };
-
 /** More messages in one request than any client sends: each is checked. */
-export const MAX_BATCH = 50;
+const MAX_BATCH = 50;
 const MAX_ID_LENGTH = 256;
 const MAX_NAME_LENGTH = 1_024;
 const MAX_DEPTH = 64;
@@ -45,37 +37,75 @@ const MAX_DEPTH = 64;
 export const TOOLS_CALL = 'tools/call';
 export const TOOLS_LIST = 'tools/list';
 
+interface ReadPostOptions {
+  readonly maxBytes: number;
+  readonly maxKeys: number;
+  /** Checks the bytes before they are parsed. */
+  readonly checkBytes: (bytes: Uint8Array) => McpRejection | undefined;
+}
+
+/** Reads the messages of a POST, and leaves its body for the server. @returns `'gone'` where the client left */
+export async function readPost(
+  raw: IncomingMessage,
+  state: RequestState,
+  { maxBytes, maxKeys, checkBytes }: ReadPostOptions,
+): Promise<McpBody | McpRejection | 'gone'> {
+  const unreadable = checkHead(raw, maxBytes);
+  if (unreadable !== undefined) return toRejection(unreadable);
+  state.requestBody();
+  const reading = await readBody(raw, { maxBytes, putBack: true });
+  if (reading.kind === 'gone') return 'gone';
+  if (reading.kind !== 'read') return toRejection(tooLargeProblem(maxBytes));
+  const rejection = checkBytes(reading.bytes);
+  if (rejection !== undefined) return rejection;
+  return readMessages(reading.bytes, maxKeys);
+}
+
+/** What must hold before a body is read: one JSON text in UTF-8, without a coding. */
+function checkHead({ headers }: IncomingMessage, maxBytes: number): ProblemFields | undefined {
+  const type = String(headers['content-type'] ?? '');
+  // With another charset or a coding, the body parser would read something else than what was checked.
+  const match = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?([\w-]+)"?[ \t]*)?$/i.exec(type);
+  const coding = headers['content-encoding'];
+  if (match === null || (match[1] !== undefined && !/^utf-?8$/i.test(match[1])))
+    return unsupported('A message must be application/json in UTF-8.');
+  if (coding !== undefined && coding.toLowerCase() !== 'identity')
+    return unsupported('A message must not have a Content-Encoding.');
+  return Number(headers['content-length'] ?? 0) > maxBytes ? tooLargeProblem(maxBytes) : undefined;
+}
+
+const unsupported = (detail: string): ProblemFields => ({
+  status: 415,
+  code: 'unsupported_media_type',
+  detail,
+});
+
 /** @param maxKeys how many keys the objects of the body may have together */
-export function readMessages(bytes: Uint8Array, maxKeys: number): BodyReading {
+function readMessages(bytes: Uint8Array, maxKeys: number): McpBody | McpRejection {
   const json = parseStrictJson(bytes, MAX_DEPTH, maxKeys);
-  if (!json.valid) return fault(json.reason === 'syntax' ? -32700 : -32600, FAULTS[json.reason]);
+  if (!json.valid) return invalidMessage(json.reason === 'syntax' ? -32700 : -32600, FAULTS[json.reason]);
   const hostile = checkParsedBody(json.value, MAX_DEPTH);
-  if (hostile !== undefined) return fault(-32600, hostile.detail!);
+  if (hostile !== undefined) return invalidMessage(-32600, hostile.detail!);
   const batch = Array.isArray(json.value);
   const items = batch ? (json.value as unknown[]) : [json.value];
   if (items.length === 0 || items.length > MAX_BATCH) {
-    return fault(-32600, `A batch holds 1 to ${MAX_BATCH} messages.`);
+    return invalidMessage(-32600, `A batch holds 1 to ${MAX_BATCH} messages.`);
   }
   const messages: McpMessage[] = [];
   const ids = new Set<MessageId>();
   for (const item of items) {
     const message = readMessage(item);
-    if (typeof message === 'string') return fault(-32600, message, idOf(item));
+    if (typeof message === 'string') return invalidMessage(-32600, message, idOf(item));
     if (message.kind === 'request') {
-      if (ids.has(message.id!)) return fault(-32600, 'Two requests of the batch have one ID.');
+      if (ids.has(message.id!)) return invalidMessage(-32600, 'Two requests of the batch have one ID.');
       ids.add(message.id!);
     }
-    if (message.method === TOOLS_CALL && toolOf(message) === undefined) {
-      return fault(-32602, 'A tools/call names the tool in params.name.', message.id);
+    if (message.method === TOOLS_CALL && message.tool === undefined) {
+      return invalidMessage(-32602, 'A tools/call names the tool in params.name.', message.id);
     }
     messages.push(message);
   }
-  return { valid: true, body: { batch, messages } };
-}
-
-/** The tool that a message calls. */
-export function toolOf({ method, params }: McpMessage): string | undefined {
-  return method === TOOLS_CALL ? nameIn(params, 'name') : undefined;
+  return { batch, messages };
 }
 
 /** A text of `params` that is a name: not empty, and of bounded length. */
@@ -107,9 +137,10 @@ function readMessage(item: unknown): McpMessage | string {
   if (typeof method !== 'string' || method === '' || method.length > MAX_NAME_LENGTH)
     return 'The method is a name.';
   if (params !== undefined && !isRecord(params)) return 'The params are an object.';
-  if (!Object.hasOwn(item, 'id')) return { kind: 'notification', method, id: undefined, params };
+  const tool = method === TOOLS_CALL ? nameIn(params, 'name') : undefined;
+  if (!Object.hasOwn(item, 'id')) return { kind: 'notification', method, id: undefined, params, tool };
   if (!isId(id)) return 'The ID is a text or a whole number.';
-  return { kind: 'request', method, id, params };
+  return { kind: 'request', method, id, params, tool };
 }
 
 function isId(id: unknown): id is MessageId {
@@ -118,56 +149,3 @@ function isId(id: unknown): id is MessageId {
 
 const idOf = (item: unknown): MessageId | undefined =>
   isRecord(item) && isId(item['id']) ? item['id'] : undefined;
-
-const fault = (rpcCode: BodyFault['rpcCode'], detail: string, id?: MessageId): BodyReading => ({
-  valid: false,
-  fault: { rpcCode, detail, id },
-});
-
-/* Reads the messages of a POST to an MCP endpoint, and leaves its body for the server. */
-
-interface ReadPostOptions {
-  readonly maxBytes: number;
-  readonly maxKeys: number;
-  /** Checks the bytes before they are parsed. */
-  readonly checkBytes: (bytes: Uint8Array) => McpRejection | undefined;
-}
-
-/** @returns `'gone'` where the client left */
-export async function readPost(
-  raw: IncomingMessage,
-  state: RequestState,
-  { maxBytes, maxKeys, checkBytes }: ReadPostOptions,
-): Promise<McpBody | McpRejection | 'gone'> {
-  const unreadable = checkHead(raw, maxBytes);
-  if (unreadable !== undefined) return toRejection(unreadable);
-  state.requestBody();
-  const reading = await readBody(raw, { maxBytes, putBack: true });
-  if (reading.kind === 'gone') return 'gone';
-  if (reading.kind !== 'read') return toRejection(tooLargeProblem(maxBytes));
-  const rejection = checkBytes(reading.bytes);
-  if (rejection !== undefined) return rejection;
-  const messages = readMessages(reading.bytes, maxKeys);
-  if (messages.valid) return messages.body;
-  const { rpcCode, detail, id } = messages.fault;
-  return toRejection({ status: 400, code: 'mcp_invalid', detail }, { rpcCode, id });
-}
-
-/** What must hold before a body is read: one JSON text in UTF-8, without a coding. */
-function checkHead({ headers }: IncomingMessage, maxBytes: number): ProblemFields | undefined {
-  const type = String(headers['content-type'] ?? '');
-  // With another charset or a coding, the body parser would read something else than what was checked.
-  const match = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?([\w-]+)"?[ \t]*)?$/i.exec(type);
-  const coding = headers['content-encoding'];
-  if (match === null || (match[1] !== undefined && !/^utf-?8$/i.test(match[1])))
-    return unsupported('A message must be application/json in UTF-8.');
-  if (coding !== undefined && coding.toLowerCase() !== 'identity')
-    return unsupported('A message must not have a Content-Encoding.');
-  return Number(headers['content-length'] ?? 0) > maxBytes ? tooLargeProblem(maxBytes) : undefined;
-}
-
-const unsupported = (detail: string): ProblemFields => ({
-  status: 415,
-  code: 'unsupported_media_type',
-  detail,
-});

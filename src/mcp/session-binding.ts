@@ -4,7 +4,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { whenResponseEnds } from '../common/response-end.js';
-import type { MessageId } from './read-messages.js';
+import { invalidMessage, type McpRejection, toRejection } from './mcp-answer.js';
+import type { McpMessage } from './read-messages.js';
 
 export const SESSION_HEADER = 'mcp-session-id';
 
@@ -16,24 +17,19 @@ export class SessionBinding {
     return `${id}.${this.#signature(id, agent)}`;
   }
 
-  /** The server's own session ID; `undefined` for one that this agent's client was not given. */
-  read(signed: string, agent: string | undefined): string | undefined {
+  /** Puts the server's own session ID into the request. A session of another agent gets the answer of one that does not exist. */
+  unwrap(raw: IncomingMessage, agent: string | undefined): McpRejection | undefined {
+    const header = raw.headers[SESSION_HEADER];
+    if (header === undefined) return undefined;
+    const signed = String(header);
     const end = signed.lastIndexOf('.');
-    if (end === -1) return undefined;
+    if (end === -1) return SESSION_UNKNOWN;
     const id = signed.slice(0, end);
     const given = Buffer.from(signed.slice(end + 1), 'latin1');
     const expected = Buffer.from(this.#signature(id, agent), 'latin1');
-    return given.length === expected.length && timingSafeEqual(given, expected) ? id : undefined;
-  }
-
-  /** Puts the server's own session ID into the request. @returns false for a session that this agent did not open */
-  unwrap(raw: IncomingMessage, agent: string | undefined): boolean {
-    const signed = raw.headers[SESSION_HEADER];
-    if (signed === undefined) return true;
-    const id = this.read(String(signed), agent);
-    if (id === undefined) return false;
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return SESSION_UNKNOWN;
     setRequestHeader(raw, SESSION_HEADER, id);
-    return true;
+    return undefined;
   }
 
   #signature(id: string, agent: string | undefined): string {
@@ -51,13 +47,20 @@ export class SessionBinding {
 export class RequestsInFlight {
   readonly #keys = new Set<string>();
 
-  /** @returns false where one of the IDs is that of a request in flight; nothing is then added */
-  add(session: string, ids: readonly MessageId[], response: ServerResponse): boolean {
-    const keys = ids.map(id => JSON.stringify([session, id]));
-    if (keys.some(key => this.#keys.has(key))) return false;
+  /** @returns the rejection where one of the requests has the ID of a request in flight; nothing is then added */
+  add(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    messages: readonly McpMessage[],
+  ): McpRejection | undefined {
+    const session = raw.headers[SESSION_HEADER];
+    if (session === undefined) return undefined;
+    const requests = messages.filter(({ kind }) => kind === 'request');
+    const keys = requests.map(({ id }) => JSON.stringify([session, id]));
+    if (keys.some(key => this.#keys.has(key))) return ID_IN_FLIGHT;
     for (const key of keys) this.#keys.add(key);
     if (keys.length > 0) whenResponseEnds(response, () => keys.forEach(key => this.#keys.delete(key)));
-    return true;
+    return undefined;
   }
 }
 
@@ -72,3 +75,11 @@ export function setRequestHeader(raw: IncomingMessage, name: string, value: stri
   headers[name] = value;
   rawHeaders.push(name, value);
 }
+
+const SESSION_UNKNOWN = toRejection(
+  { status: 404, code: 'mcp_session_unknown', detail: 'There is no such session.' },
+  // As the SDK's servers answer.
+  { rpcCode: -32001 },
+);
+
+const ID_IN_FLIGHT = invalidMessage(-32600, 'A request of this session with this ID has no answer yet.');

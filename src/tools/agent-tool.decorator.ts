@@ -1,8 +1,7 @@
 import { applyDecorators, SetMetadata, UseGuards, UseInterceptors } from '@nestjs/common';
 import { readArgument } from '../common/read-options.js';
-import { AgentToolGuard } from './agent-tool.guard.js';
+import { AgentToolGuard, ToolCallInterceptor } from './agent-tool.guard.js';
 import { type AgentToolOptions, resolveTool } from './tool.options.js';
-import { ToolCallInterceptor } from './tool-call.interceptor.js';
 import { TOOL_KEY } from './tool-routes.js';
 
 /**

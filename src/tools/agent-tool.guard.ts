@@ -1,10 +1,20 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+/* What Nest calls for a handler that is a tool: the guard that authorizes the call, and the bindings that record it. */
+import {
+  type CallHandler,
+  type CanActivate,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { type Observable, tap } from 'rxjs';
+import type { Rejection } from '../common/problem.js';
+import type { RequestState } from '../common/request-state.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
-import { joinQuotas } from './tool-quotas.js';
-import { ToolCallRecorder } from './tool-call-recorder.js';
+import { rejectionException, toMessageException } from '../http/problem.exception.js';
+import { readToolRequest, ToolCallRecorder } from './tool-call-recorder.js';
 import { ToolPolicy } from './tool-policy.js';
-import { readToolRequest, toolCallOf } from './tool-request.js';
-import { toToolException } from './tool.exception.js';
+import { joinQuotas } from './tool-quotas.js';
 import { ToolRoutes } from './tool-routes.js';
 
 /**
@@ -26,14 +36,72 @@ export class AgentToolGuard implements CanActivate {
     const tool = this.routes.get(context.getClass(), context.getHandler());
     if (tool === null) return true;
     const request = readToolRequest(context);
-    const { state } = request;
-    const decision = await this.policy.authorize(toolCallOf(tool, request));
+    const { state, address } = request;
+    const decision = await this.policy.authorize({
+      tool: tool.name,
+      agent: state?.agent,
+      address,
+      requestId: state?.id,
+    });
     if (!decision.allowed) {
       this.recorder.reject(tool, request, decision.problem);
-      throw await toToolException(decision, context, state, this.errors.typeBase);
+      throw await toException(decision, context, state, this.errors);
     }
     if (state !== undefined && context.getType() !== 'ws')
       state.limits.quota = joinQuotas(state.limits.quota, decision.headers);
     return true;
   }
+}
+
+/**
+ * Records calls of tools. It takes two bindings, since Nest runs all guards before the interceptors: only the first guard is called for
+ * what another guard rejects, and only an interceptor for each attempt at the handler.
+ */
+@Injectable()
+export class ToolCallInterceptor implements CanActivate, NestInterceptor {
+  constructor(
+    @Inject(ToolRoutes) private readonly routes: ToolRoutes,
+    @Inject(ToolCallRecorder) private readonly recorder: ToolCallRecorder,
+    @Inject(RESOLVED_ERRORS) private readonly errors: ResolvedErrors,
+  ) {}
+
+  /** As the first of the global guards: opens the call, and rejects nothing. */
+  canActivate(context: ExecutionContext): boolean {
+    const tool = this.routes.get(context.getClass(), context.getHandler());
+    if (tool !== null && context.getType() === 'http') this.recorder.open(tool, readToolRequest(context));
+    return true;
+  }
+
+  /**
+   * As `@AgentTool()` binds it: records an attempt, after all guards and before the handler and its pipes. A call that cannot be
+   * recorded, or whose response has ended, is rejected.
+   */
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const tool = this.routes.get(context.getClass(), context.getHandler());
+    if (tool === null) return next.handle();
+    const request = readToolRequest(context);
+    const start = await this.recorder.start(tool, request);
+    if (!start.recorded) throw await toException(start, context, request.state, this.errors);
+    if (request.state?.tool !== undefined) return next.handle();
+    // Of a message or a GraphQL field there is no response to wait for: it ends with the handler.
+    const { call } = start;
+    return next.handle().pipe(
+      tap({
+        complete: () => call.finish({ outcome: 'ok' }),
+        error: () => call.finish({ outcome: 'failed' }),
+        unsubscribe: () => call.finish({ outcome: 'aborted' }),
+      }),
+    );
+  }
+}
+
+/** The exception that rejects a call. The messages of a gateway share one state, and have no headers. */
+function toException(
+  rejection: Rejection,
+  context: ExecutionContext,
+  state: RequestState | undefined,
+  { typeBase }: ResolvedErrors,
+): Promise<unknown> {
+  const exception = rejectionException(rejection, context.getType() === 'ws' ? undefined : state);
+  return toMessageException(exception, context, typeBase);
 }

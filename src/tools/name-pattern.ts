@@ -1,7 +1,8 @@
 /* Names and `read_*` patterns of tools and agents. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { list, mapped } from '../common/option-table.js';
+import { receivedError } from '../common/read-options.js';
 import { isAgentId } from '../identity/create-agent.js';
-import { readStringList, receivedError } from '../common/read-options.js';
 
 /** As MCP 2025-11-25 allows them, and `:` and `/` for names in folders. */
 const TOOL_NAME = /^[\w.:/-]{1,128}$/;
@@ -13,15 +14,11 @@ export function readToolName(option: string, value: unknown): string {
 }
 
 /** Names of tools, in which `*` stands for any characters. */
-export function readToolPatterns(option: string, value: unknown): NameSet {
-  const patterns = readStringList(option, value, []);
-  for (const [index, pattern] of patterns.entries()) checkToolPattern(`${option}[${index}]`, pattern);
-  return new NameSet(patterns);
-}
+export const readToolPatterns = mapped(list(readToolPattern), patterns => new NameSet(patterns));
 
-export function checkToolPattern(option: string, pattern: string): void {
-  if (!TOOL_PATTERN.test(pattern))
-    throw nameError(option, pattern, 'must be the name of a tool or a pattern such as "read_*"');
+export function readToolPattern(option: string, pattern: unknown): string {
+  if (typeof pattern === 'string' && TOOL_PATTERN.test(pattern)) return pattern;
+  throw nameError(option, pattern, 'must be the name of a tool or a pattern such as "read_*"');
 }
 
 export function checkAgentPattern(option: string, pattern: string): void {

@@ -1,26 +1,20 @@
 /* Which agent may call which tool, and how often: for handlers, for calls over MCP and for code of the app. */
+import type { AuthRejections } from '../auth/auth-rejections.js';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { Rejection } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import { LIMITS_UNAVAILABLE } from '../limiter/quota-request.js';
+import { bearerChallenge } from '../identity/credential.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/quota-request.js';
 import { NameSet } from './name-pattern.js';
-import { isSameTool, type Tool, UNDECLARED } from './tool.js';
-import {
-  type ToolCall,
-  type ToolDecision,
-  type ToolRejection,
-  type IdentityRejections,
-  NOT_ALLOWED,
-  PLAIN_REJECTIONS,
-} from './tool-decision.js';
+import type { Tool, ToolCall, ToolDecision, ToolRejection } from './tool.js';
 import { MAX_TOOL_NAME, ToolEvents } from './tool-events.js';
 import type { ToolQuotas } from './tool-quotas.js';
 import type { ResolvedTools } from './tools.options.js';
 
-type AccessRejection = Extract<ToolRejection, 'agent-required' | 'not-listed' | 'scope-missing'>;
+type IdentityRejections = Pick<AuthRejections, 'missing' | 'insufficientScope'>;
 
 /**
  * Authorizes calls of tools and consumes their quotas. Inject it for calls that are not HTTP requests, such as those of an MCP server.
@@ -39,6 +33,7 @@ export class ToolPolicy {
     private readonly quotas: ToolQuotas,
     events: SecurityEvents,
     private readonly clock: Clock,
+    /** The authenticator's, so that an API has one challenge. */
     private readonly rejections: IdentityRejections = PLAIN_REJECTIONS,
   ) {
     this.#events = new ToolEvents(events, clock);
@@ -51,7 +46,7 @@ export class ToolPolicy {
   define(tool: Tool, place: string): void {
     const known = this.#tools.get(tool.name);
     const isInOptions = this.options !== false && this.options.policies.hasExact(tool.name);
-    if (isInOptions || (known !== undefined && !isSameTool(known, tool))) {
+    if (isInOptions || (known !== undefined && JSON.stringify(known) !== JSON.stringify(tool))) {
       throw new AgentSecurityConfigError(
         'ASEC_TOOL_TWICE',
         `@AgentTool("${tool.name}")`,
@@ -72,7 +67,7 @@ export class ToolPolicy {
 
   /** Whether a list of tools may show this one to an agent. */
   isVisible(agent: Agent | undefined, name: string): boolean {
-    return this.#accessRejection(agent, this.toolOf(name)) === undefined;
+    return this.#denyAccess(agent, this.toolOf(name)) === undefined;
   }
 
   /** Decides on a call and, where it is allowed, consumes the agent's quota. Never throws because of what a client sent. */
@@ -84,9 +79,8 @@ export class ToolPolicy {
   /** The first half of `authorize()`: whether the agent may call the tool at all. Consumes no quota. */
   checkAccess(call: ToolCall): ToolDecision {
     const tool = this.toolOf(call.tool);
-    const reason = this.#accessRejection(call.agent, tool);
-    if (reason === undefined) return { allowed: true, tool, headers: [] };
-    return this.#reject(call, tool, reason, this.#answerTo(reason, tool));
+    const denial = this.#denyAccess(call.agent, tool);
+    return denial === undefined ? { allowed: true, tool, headers: [] } : this.#reject(call, tool, ...denial);
   }
 
   /** The second half of `authorize()`: consumes the quota of a call that `checkAccess()` allowed. */
@@ -105,27 +99,19 @@ export class ToolPolicy {
     return { allowed: true, tool, headers };
   }
 
-  #accessRejection(agent: Agent | undefined, tool: Tool): AccessRejection | undefined {
+  #denyAccess(agent: Agent | undefined, tool: Tool): [ToolRejection, Rejection] | undefined {
     if (this.options === false) return undefined;
     const { allow, requireAgent } = this.options;
-    if (agent === undefined && (requireAgent || tool.scopes.length > 0)) return 'agent-required';
+    const { name, scopes } = tool;
+    if (agent === undefined && (requireAgent || scopes.length > 0))
+      return ['agent-required', this.rejections.missing];
     // A caller without a credential has no ID: of the entries, only "*" matches it.
-    const isListed = allow === undefined || allow.get(agent?.id ?? '')?.has(tool.name) === true;
-    if (
-      !isListed ||
-      tool.name.length > MAX_TOOL_NAME ||
-      (agent?.tools !== undefined && !this.#listOf(agent.tools).has(tool.name))
-    ) {
-      return 'not-listed';
-    }
-    return tool.scopes.every(scope => agent?.scopes.includes(scope)) ? undefined : 'scope-missing';
-  }
-
-  #answerTo(reason: AccessRejection, { scopes }: Tool): Rejection {
-    if (reason === 'not-listed') return NOT_ALLOWED;
-    return reason === 'agent-required'
-      ? this.rejections.missing
-      : this.rejections.insufficientScope(scopes, []);
+    const isListed = allow === undefined || allow.get(agent?.id ?? '')?.has(name) === true;
+    const isOwn = agent?.tools === undefined || this.#listOf(agent.tools).has(name);
+    if (!isListed || !isOwn || name.length > MAX_TOOL_NAME) return ['not-listed', NOT_ALLOWED];
+    return scopes.every(scope => agent?.scopes.includes(scope))
+      ? undefined
+      : ['scope-missing', this.rejections.insufficientScope(scopes, [])];
   }
 
   #listOf(names: readonly string[]): NameSet {
@@ -139,3 +125,34 @@ export class ToolPolicy {
     return { allowed: false, tool, reason, problem, headers };
   }
 }
+
+/** A tool that is not declared. */
+const UNDECLARED: Tool = { name: '', policies: [], alerts: [], scopes: [], impact: 'low', redact: [] };
+
+const NOT_ALLOWED: Rejection = {
+  problem: { status: 403, code: 'tool_not_allowed', detail: 'The agent may not call this tool.' },
+  headers: [],
+};
+
+/** The rejections of calls for their identity (RFC 6750 section 3), where the module itself verifies no credentials. */
+const PLAIN_REJECTIONS: IdentityRejections = {
+  missing: {
+    problem: { status: 401, code: 'credential_missing', detail: 'This tool needs a verified agent.' },
+    headers: ['WWW-Authenticate', bearerChallenge()],
+  },
+  insufficientScope: scopes => ({
+    problem: {
+      status: 403,
+      code: 'insufficient_scope',
+      detail: 'The credential does not have the scopes that this tool needs.',
+      members: { required_scopes: scopes },
+    },
+    headers: [
+      'WWW-Authenticate',
+      bearerChallenge([
+        ['error', 'insufficient_scope'],
+        ['scope', scopes.join(' ')],
+      ]),
+    ],
+  }),
+};

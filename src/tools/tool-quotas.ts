@@ -1,33 +1,20 @@
-/* The quota of an agent for a tool, counted where all quotas are counted: in the shared store, else in this process. */
-import { joinKey } from '../common/join-key.js';
+/* The quota of a caller for a tool, counted where all quotas are counted: in the shared store, else in this process. */
 import { hashKey } from '../common/hash-key.js';
 import { addressBlock } from '../common/ip-address.js';
+import { joinKey } from '../common/join-key.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
 import type { QuotaLimiter } from '../limiter/quota-request.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
-import type { StoreErrorPolicy } from '../rate-limit/rate-limit.options.js';
-import type { Tool } from './tool.js';
-import type { ToolCall } from './tool-decision.js';
-
-/** Whose quota a call consumes: the agent's, else its address's. */
-export function partitionKeyOf({ agent, address }: Pick<ToolCall, 'agent' | 'address'>): string {
-  return agent === undefined ? `address:${addressBlock(address)}` : `agent:${agent.id}`;
-}
-
-interface ToolQuotaSettings {
-  readonly onStoreError: StoreErrorPolicy;
-  /** Shadow mode: calls are counted, and none is rejected. */
-  readonly shadow: boolean;
-  readonly headers: boolean;
-}
+import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+import type { Tool, ToolCall } from './tool.js';
 
 export class ToolQuotas {
   /** By the list of policies, which tools that one pattern declares have in common. */
   readonly #tables = new WeakMap<readonly Policy[], QuotaTable>();
 
   constructor(
-    readonly settings: ToolQuotaSettings,
+    readonly settings: Pick<ResolvedRateLimit, 'onStoreError' | 'shadow' | 'headers'>,
     private readonly limiter: QuotaLimiter,
   ) {}
 
@@ -36,16 +23,13 @@ export class ToolQuotas {
    * @returns if the store fails: `undefined` where calls are then allowed, else `'unavailable'`
    */
   async consume(tool: Tool, call: ToolCall): Promise<QuotaDecision | 'unavailable' | undefined> {
-    const { name } = tool;
     const partitionKey = partitionKeyOf(call);
     const table = this.#tableOf(tool.policies);
-    const { policies } = table;
-    const scope = joinKey('tool', name);
+    const scope = joinKey('tool', tool.name);
     const key = joinKey(scope, partitionKey);
     const charge = { table, mask: EVERY_POLICY, key: hashKey(key), cost: 1 };
-    const quotaRequests = [
-      { partitionKey, charges: [charge], stored: [{ key, scope, partitionKey, policies, cost: 1 }] },
-    ];
+    const stored = { key, scope, partitionKey, policies: table.policies, cost: 1 };
+    const quotaRequests = [{ partitionKey, charges: [charge], stored: [stored] }];
     const decided = await this.limiter.decide(quotaRequests);
     if (decided === undefined) return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
     const { requestId, address, agent } = call;
@@ -63,12 +47,16 @@ export class ToolQuotas {
   }
 }
 
-/* Joins the rate-limit headers of two quotas: the lists of RateLimit and RateLimit-Policy, and X-RateLimit-* of the one with less left. */
+/** Whose quota a call consumes: the agent's, else its address's. */
+export function partitionKeyOf({ agent, address }: Pick<ToolCall, 'agent' | 'address'>): string {
+  return agent === undefined ? `address:${addressBlock(address)}` : `agent:${agent.id}`;
+}
 
 type Pairs = readonly string[];
 
 const LISTS = new Set(['RateLimit', 'RateLimit-Policy']);
 
+/** Joins the rate-limit headers of two quotas: the lists of both, and `X-RateLimit-*` of the one with less left. */
 export function joinQuotas(one: Pairs | undefined, other: Pairs): Pairs {
   if (one === undefined || one.length === 0) return other;
   if (other.length === 0) return one;
@@ -80,9 +68,7 @@ export function joinQuotas(one: Pairs | undefined, other: Pairs): Pairs {
   });
 }
 
-function remaining(pairs: Pairs): number {
-  return Number(valueOf(pairs, 'X-RateLimit-Remaining') ?? Infinity);
-}
+const remaining = (pairs: Pairs): number => Number(valueOf(pairs, 'X-RateLimit-Remaining') ?? Infinity);
 
 function valueOf(pairs: Pairs, name: string): string | undefined {
   const index = pairs.indexOf(name);

@@ -7,34 +7,20 @@ import type { ToolPolicy } from './tool-policy.js';
 /** Where the decorator leaves a handler's tool. */
 export const TOOL_KEY = 'agent-security:tool';
 
-export class ToolRoutes {
-  readonly #tools: RouteMemo<Tool | null>;
+/** The tool of each route; `null` for a handler that is none. */
+export class ToolRoutes extends RouteMemo<Tool | null> {
   /** Whether there is any. */
-  readonly found: boolean;
+  readonly found: boolean = false;
 
   /** @throws AgentSecurityConfigError for a tool that is declared in two ways */
-  constructor(
-    private readonly reflector: Pick<Reflector, 'get'>,
-    modules: ModulesContainer,
-    policy: ToolPolicy,
-  ) {
-    this.#tools = new RouteMemo((_controller, handler) => this.#read(handler) ?? null);
-    let found = false;
+  constructor(reflector: Reflector, modules: ModulesContainer, policy: ToolPolicy) {
+    const read = (handler: Handler): Tool | undefined => reflector.get(TOOL_KEY, handler as never);
+    super((_controller, handler) => read(handler) ?? null);
     for (const { controller, handler, name } of eachHandler(modules, { withProviders: true })) {
-      const tool = this.#read(handler);
+      const tool = read(handler);
       if (tool === undefined) continue;
       policy.define(tool, `${controller.name}.${name}`);
-      found = true;
+      this.found = true;
     }
-    this.found = found;
-  }
-
-  /** The tool of a handler; `null` for one that is none. */
-  get(...route: Parameters<RouteMemo<Tool | null>['get']>): Tool | null {
-    return this.#tools.get(...route);
-  }
-
-  #read(handler: Handler): Tool | undefined {
-    return this.reflector.get<Tool | undefined>(TOOL_KEY, handler as never);
   }
 }

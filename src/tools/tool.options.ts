@@ -1,9 +1,9 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { isScope } from '../identity/create-agent.js';
 import { type Impact, IMPACTS } from '../common/impact.js';
-import { choice, type OptionTable, type ReadOption, readTable, texts } from '../common/option-table.js';
-import { isRecord, readObject, readStringList, receivedError } from '../common/read-options.js';
-import { type AlgorithmName, createPolicy, type Policy } from '../limiter/policy.js';
+import { asGiven, choice, list, type OptionTable, readTable, texts } from '../common/option-table.js';
+import { isRecord, readObject, receivedError } from '../common/read-options.js';
+import type { AlgorithmName, Policy } from '../limiter/policy.js';
 import { isDynamic, limitTypeError, resolveRules } from '../rate-limit/limit-rule.js';
 import { readToolName } from './name-pattern.js';
 import type { Tool, ToolAlert } from './tool.js';
@@ -47,13 +47,11 @@ export interface AgentToolOptions {
   redact?: readonly string[];
 }
 
-/** Read together with the tool's name. */
-const asGiven: ReadOption<unknown> = (_option, value) => value;
-
 const TABLE = {
+  // Both are read with the tool's name.
   limit: asGiven,
   alertAt: asGiven,
-  scopes: readScopes,
+  scopes: list(readScope),
   impact: choice(IMPACTS, 'low'),
   redact: texts(),
 } satisfies OptionTable<AgentToolOptions>;
@@ -74,9 +72,8 @@ function readPolicies(option: string, tool: string, value: unknown): readonly Po
   if (value === undefined) return [];
   const inputs: readonly unknown[] = Array.isArray(value) ? value : [value];
   for (const [index, input] of inputs.entries()) {
-    if (typeof input === 'string') continue;
+    if (!isRecord(input)) continue;
     const place = inputs.length === 1 ? option : `${option}[${index}]`;
-    if (!isRecord(input)) throw limitTypeError(place, input, 'must be a limit or an object with one');
     const { limit, algorithm } = readObject(place, input, ['limit', 'algorithm', 'burst']);
     if (typeof limit !== 'string') throw limitTypeError(`${place}.limit`, limit, 'must be a limit');
     if (algorithm === 'concurrency') {
@@ -91,14 +88,8 @@ function readPolicies(option: string, tool: string, value: unknown): readonly Po
     // None is: each limit is a text.
     if (isDynamic(rule)) return [];
     const { policy } = rule;
-    return createPolicy({
-      // Clients see the tool's limit beside the module's, which may be the same numbers.
-      name: `${tool}/${policy.name}`,
-      limit: policy.limit,
-      windowMs: policy.windowMs,
-      algorithm: policy.rule,
-      ...(policy.rule === 'token-bucket' ? { burst: policy.burst } : {}),
-    });
+    // Clients see the tool's limit beside the module's, which may be the same numbers.
+    return { ...policy, name: `${tool}/${policy.name}`, named: true };
   });
 }
 
@@ -108,20 +99,21 @@ function readAlerts(option: string, value: unknown, policies: readonly Policy[])
   if (policies.length === 0) throw alertError(option, value, 'needs a limit of the tool');
   return value.flatMap((threshold: unknown, index) => {
     const place = `${option}[${index}]`;
-    const isShare = typeof threshold === 'number' && threshold > 0 && threshold <= 1;
-    if (!isShare && !(Number.isSafeInteger(threshold) && (threshold as number) > 1)) {
+    if (
+      typeof threshold !== 'number' ||
+      !(threshold > 0) ||
+      (threshold > 1 && !Number.isSafeInteger(threshold))
+    )
       throw alertError(
         place,
         threshold,
         'must be a share above 0 and up to 1, or a whole number of calls above 1',
       );
-    }
-    const number = threshold as number;
     const alerts = policies
       .map(policy => ({
         policy,
-        threshold: number,
-        calls: isShare ? Math.ceil(number * policy.limit) : number,
+        threshold,
+        calls: threshold <= 1 ? Math.ceil(threshold * policy.limit) : threshold,
       }))
       .filter(({ policy, calls }) => calls <= policy.limit);
     if (alerts.length === 0) throw alertError(place, threshold, 'is above every limit of the tool');
@@ -139,17 +131,13 @@ function alertError(option: string, value: unknown, problem: string): AgentSecur
   );
 }
 
-function readScopes(option: string, value: unknown): readonly string[] {
-  const scopes = readStringList(option, value, []);
-  for (const [index, scope] of scopes.entries()) {
-    if (isScope(scope)) continue;
-    throw receivedError(
-      'ASEC_TOOL_SCOPE',
-      `${option}[${index}]`,
-      'must be a scope of RFC 6749',
-      'Write for example "users:delete": printable characters without space, quote or backslash.',
-      scope,
-    );
-  }
-  return scopes;
+function readScope(option: string, scope: unknown): string {
+  if (isScope(scope)) return scope;
+  throw receivedError(
+    'ASEC_TOOL_SCOPE',
+    option,
+    'must be a scope of RFC 6749',
+    'Write for example "users:delete": printable characters without space, quote or backslash.',
+    scope,
+  );
 }

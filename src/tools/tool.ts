@@ -1,5 +1,7 @@
-/* A tool as it is declared by a handler or in the options. */
+/* A tool as it is declared, a call of one, and the decision on the call. */
+import type { Agent } from '../common/agent.js';
 import type { Impact } from '../common/impact.js';
+import type { Rejection } from '../common/problem.js';
 import type { Policy } from '../limiter/policy.js';
 
 /**
@@ -28,20 +30,39 @@ export interface Tool {
   readonly redact: readonly string[];
 }
 
-/** A tool that is not declared. */
-export const UNDECLARED: Tool = { name: '', policies: [], alerts: [], scopes: [], impact: 'low', redact: [] };
-
-/** Whether two declarations say the same. */
-export function isSameTool(one: Tool, other: Tool): boolean {
-  const text = ({ policies, alerts, ...rest }: Tool): string =>
-    JSON.stringify([rest, policies.map(plain), alerts.map(({ threshold }) => threshold)]);
-  return text(one) === text(other);
+/**
+ * A call of a tool, whatever its transport.
+ * @example
+ * const call: ToolCall = { tool: 'delete_user', agent, address: '192.0.2.1' };
+ */
+export interface ToolCall {
+  readonly tool: string;
+  /** The verified agent; `undefined` without a credential. */
+  readonly agent: Agent | undefined;
+  /** The client's address, in its one spelling. */
+  readonly address: string;
+  readonly requestId?: string | undefined;
 }
 
-const plain = ({ name, limit, windowMs, rule, burst }: Policy): unknown => [
-  name,
-  limit,
-  windowMs,
-  rule,
-  burst,
-];
+/**
+ * Why a call of a tool was rejected.
+ * @example
+ * const reason: ToolRejection = 'scope-missing';
+ */
+export type ToolRejection =
+  'agent-required' | 'not-listed' | 'scope-missing' | 'over-limit' | 'store-failing';
+
+/**
+ * The decision on a call of a tool, with the response to a denied one.
+ * @example
+ * const decision: ToolDecision = await toolPolicy.authorize(call);
+ * if (!decision.allowed) return decision.problem;
+ */
+export type ToolDecision =
+  | {
+      readonly allowed: true;
+      readonly tool: Tool;
+      /** The rate-limit headers of the agent's quota: name and value in turn. */
+      readonly headers: readonly string[];
+    }
+  | ({ readonly allowed: false; readonly tool: Tool; readonly reason: ToolRejection } & Rejection);

@@ -3,9 +3,9 @@ import { isRecord, receivedError, rejectMissing } from '../common/read-options.j
 import { showName } from '../common/show-value.js';
 import {
   checkAgentPattern,
-  checkToolPattern,
   NameMap,
   type NameSet,
+  readToolPattern,
   readToolPatterns,
 } from './name-pattern.js';
 import type { Tool } from './tool.js';
@@ -45,10 +45,9 @@ const TABLE = {
     checkAgentPattern(option, pattern);
     return readToolPatterns(option, value);
   }),
-  policies: record('an object of tools and their options', (option, pattern, value): Tool => {
-    checkToolPattern(option, pattern);
-    return resolveToolOptions(option, pattern, value);
-  }),
+  policies: record('an object of tools and their options', (option, pattern, value): Tool =>
+    resolveToolOptions(option, readToolPattern(option, pattern), value),
+  ),
   requireAgent: optional(boolean(false)),
 } satisfies OptionTable<ToolsOptions>;
 

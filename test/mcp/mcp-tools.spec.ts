@@ -4,7 +4,7 @@ import { AuditTrail } from '../../src/audit/audit-trail.js';
 import { resolveAudit } from '../../src/audit/audit.options.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import { RequestState } from '../../src/common/request-state.js';
-import { CallOutcomes } from '../../src/mcp/mcp-answer.js';
+import { CallOutcomes } from '../../src/mcp/response-messages.js';
 import { McpTools } from '../../src/mcp/mcp-tools.js';
 import type { ToolPolicy } from '../../src/tools/tool-policy.js';
 import { agent } from '../support/agents.js';

@@ -1,4 +1,4 @@
-import { UseTracker } from '../../src/tools/use-tracker.js';
+import { UseTracker } from '../../src/tools/tool-events.js';
 
 const MINUTE = 60_000;
 const tracker = (maxPairs = 1_000): UseTracker => new UseTracker(maxPairs);

@@ -1,47 +1,17 @@
-/* Reads the app's routes from Nest and from the two adapters, to warn of an MCP path that no route answers. */
+/* What is checked while an app with MCP endpoints starts: the address that its server listens on, and the routes that answer `mcp.path`. */
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
-import { type Log, logLine } from '../common/log-text.js';
 import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { type Log, logLine } from '../common/log-text.js';
+import type { Network } from '../network/check-network.js';
+import { guardListening } from '../network/guard-listening.js';
 import type { McpPaths, RouteMount } from './mcp-path.js';
 
-export function readMount(config: ApplicationConfig): RouteMount {
-  const versioning = config.getVersioning();
-  return {
-    prefix: config.getGlobalPrefix().split('/').filter(Boolean).join('/'),
-    versionPrefix:
-      versioning?.type === VersioningType.URI
-        ? versioning.prefix === false
-          ? ''
-          : (versioning.prefix ?? 'v')
-        : undefined,
-  };
-}
-
-/** What of a route of Express is read here: a layer of its router's stack. */
-interface Layer {
-  readonly rawPath?: unknown;
-  readonly slash?: boolean;
-  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean>> };
-}
-interface FastifyRoute {
-  readonly method: string | readonly string[];
-  readonly url: string;
-}
-interface RouterInstance {
-  /** Express. */
-  readonly router?: { readonly stack?: readonly Layer[] };
-  /** Fastify. */
-  addHook?(name: 'onRoute', hook: (route: FastifyRoute) => void): void;
-}
-
-/** The paths of routes that take POST; `undefined` where one of them is a pattern that may match anything. */
-type ReadRoutes = () => readonly string[] | undefined;
-
-/** Warns once the server listens: libraries mount their routes until then. */
-export class UnansweredPaths implements OnApplicationBootstrap {
+/** Stops a server that listens outside `mcp.network`, and warns of an MCP path that no route answers. */
+export class McpStartup implements OnApplicationBootstrap {
   #readRoutes: ReadRoutes | undefined;
 
   constructor(
+    private readonly network: Network,
     private readonly paths: McpPaths,
     private readonly host: HttpAdapterHost,
     private readonly log: Log,
@@ -54,12 +24,16 @@ export class UnansweredPaths implements OnApplicationBootstrap {
     else host.init$.subscribe(collect);
   }
 
+  /** The server exists by now, and does not listen yet. */
   onApplicationBootstrap(): void {
-    const server = this.host.httpAdapter?.getHttpServer() as NodeJS.EventEmitter | undefined;
-    if (typeof server?.once === 'function') server.once('listening', () => this.#check());
+    const server = this.host.httpAdapter?.getHttpServer();
+    if (typeof server?.prependListener !== 'function') return;
+    guardListening(server, this.network);
+    // Libraries mount their routes until the server listens.
+    server.once('listening', () => this.#checkRoutes());
   }
 
-  #check(): void {
+  #checkRoutes(): void {
     const routes = this.#readRoutes?.();
     if (routes === undefined) return;
     for (const path of this.paths.unanswered(routes)) {
@@ -70,9 +44,29 @@ export class UnansweredPaths implements OnApplicationBootstrap {
   }
 }
 
+export function readMount(config: ApplicationConfig): RouteMount {
+  const versioning = config.getVersioning();
+  const versionPrefix = versioning?.type === VersioningType.URI ? (versioning.prefix ?? 'v') : undefined;
+  return {
+    prefix: config.getGlobalPrefix().split('/').filter(Boolean).join('/'),
+    versionPrefix: versionPrefix === false ? '' : versionPrefix,
+  };
+}
+
+/** The paths of routes that take POST; `undefined` where one of them is a pattern that may match anything. */
+type ReadRoutes = () => readonly string[] | undefined;
+
 /** Call it before routes are added: Fastify reports each route once, when it is added. */
 function collectRoutes(adapter: AbstractHttpAdapter): ReadRoutes {
-  const instance = adapter.getInstance<RouterInstance>();
+  const instance = adapter.getInstance<{
+    /** Express. */
+    readonly router?: { readonly stack?: readonly Layer[] };
+    /** Fastify. */
+    addHook?(
+      name: 'onRoute',
+      hook: (route: { method: string | readonly string[]; url: string }) => void,
+    ): void;
+  }>();
   if (adapter.getType() !== 'fastify')
     return () => plainPaths((instance.router?.stack ?? []).flatMap(pathsOfLayer));
   const paths: string[] = [];
@@ -82,6 +76,12 @@ function collectRoutes(adapter: AbstractHttpAdapter): ReadRoutes {
   return () => plainPaths(paths);
 }
 
+/** What of a route of Express is read here: a layer of its router's stack. */
+interface Layer {
+  readonly rawPath?: unknown;
+  readonly slash?: boolean;
+  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean>> };
+}
 function pathsOfLayer({ rawPath, slash, route }: Layer): unknown {
   if (route !== undefined) return route.methods['post'] || route.methods['_all'] ? route.path : [];
   // Middleware on every path answers none in particular.

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { CallOutcomes } from '../../src/mcp/mcp-answer.js';
-import { filterToolList, ToolListEvents } from '../../src/mcp/filter-tools.js';
+import { CallOutcomes, filterToolList, ToolListEvents } from '../../src/mcp/response-messages.js';
 
 const isVisible = (tool: string): boolean => tool.startsWith('read_');
 const list = (...names: string[]): object => ({
