@@ -82,7 +82,7 @@ export { HostGuard } from './host/host.guard.js';
 export { type HostsOptions } from './host/host.options.js';
 export { type McpOptions } from './mcp/mcp.options.js';
 export { type Network } from './network/check-network.js';
-export { PrivateNetworkOnly } from './network/private-network.decorator.js';
+export { PrivateNetworkOnly } from './network/private-network.guard.js';
 export { PrivateNetworkGuard } from './network/private-network.guard.js';
 export { type ProvenRequest, type ProxyProofOptions, signProxyRequest } from './network/proxy-proof.js';
 export {
@@ -131,7 +131,7 @@ export { type InputFault } from './validation/describe-faults.js';
 export { StrictSchemaPipe } from './validation/strict-schema.pipe.js';
 export { strictValidation } from './validation/strict-validation.js';
 export { Verb } from './verb/verb.decorator.js';
-export { type AgentFields, type ClaimNames, type TokenClaims } from './tokens/token-agent.js';
+export { type AgentFields, type ClaimNames, type TokenClaims } from './tokens/token-claims.js';
 export { type TokenEndpointOptions } from './tokens/token-endpoint.options.js';
 export { type PublicKeyInput, type SecretInput } from './tokens/token-keys.options.js';
 export { type DpopOptions, type TokensOptions } from './tokens/tokens.options.js';

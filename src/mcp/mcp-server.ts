@@ -1,7 +1,6 @@
 import type { OnApplicationBootstrap } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
-import type { Network } from '../network/check-network.js';
-import { guardListening } from '../network/guard-listening.js';
+import { type Network, guardListening } from '../network/check-network.js';
 
 /** Stops the start-up of a server that listens outside `mcp.network`. */
 export class McpServer implements OnApplicationBootstrap {

@@ -5,6 +5,8 @@ import type { Client } from '../common/request-state.js';
 import ipaddr from 'ipaddr.js';
 import { canonicalAddress } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
+import type { AddressInfo, Server } from 'node:net';
+import { AgentSecurityConfigError } from '../common/config-error.js';
 
 /**
  * Headers that proxies add, beside those that begin with `X-Forwarded`: RFC 7239, RFC 9110 section 7.6.3 (`Via`), RFC
@@ -65,7 +67,7 @@ export function isWithin(address: string, network: Network): boolean {
  * Whether a server that only `network` may reach can listen on `address`. `0.0.0.0` and `::` are all addresses of the
  * machine: allowed for a private network, since each request is checked too, and not for loopback.
  */
-export function mayListenOn(address: string, network: Network): boolean {
+function mayListenOn(address: string, network: Network): boolean {
   const canonical = canonicalAddress(address);
   if (network === 'private' && canonical !== undefined && ipaddr.parse(canonical).range() === 'unspecified')
     return true;
@@ -78,3 +80,28 @@ export const NETWORK_PROBLEM: ProblemFields = {
   code: 'network_not_allowed',
   detail: 'Requests from the network of the client are not allowed.',
 };
+
+/**
+ * Stops a server that listens on an address outside `network`. The bound address counts, since the name passed to
+ * `listen()` may resolve to any address. A Unix domain socket belongs to this machine.
+ */
+export function guardListening(server: Server, network: Network): void {
+  if (network === 'any') return;
+  server.prependListener('listening', () => {
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string' || mayListenOn(bound.address, network)) return;
+    server.emit('error', listeningError(bound, network));
+    // After the other listeners of this event, which read the address. No connection has been accepted yet.
+    process.nextTick(() => server.close());
+  });
+}
+
+function listeningError({ address }: AddressInfo, network: Network): AgentSecurityConfigError {
+  return new AgentSecurityConfigError(
+    'ASEC_MCP_NETWORK',
+    'mcp.network',
+    `is ${JSON.stringify(network)}, and the server listens on ${address}`,
+    "Listen on the loopback address: app.listen(port, '127.0.0.1'). Or set mcp.network to the networks that may connect.",
+    address,
+  );
+}

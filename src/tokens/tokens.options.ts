@@ -13,7 +13,7 @@ import {
 import { readStringList, readTexts, receivedError } from '../common/read-options.js';
 import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS, type Jwk } from './token-key.js';
 import { normalizeType } from './read-jws.js';
-import { type AgentFields, type ClaimNames, DEFAULT_CLAIM_NAMES, type TokenClaims } from './token-agent.js';
+import { type AgentFields, type ClaimNames, DEFAULT_CLAIM_NAMES, type TokenClaims } from './token-claims.js';
 import {
   type PublicKeyInput,
   readTokenKeys,
