@@ -82,8 +82,7 @@ export { HostGuard } from './host/host.guard.js';
 export { type HostsOptions } from './host/host.options.js';
 export { type McpOptions } from './mcp/mcp.options.js';
 export { type Network } from './network/check-network.js';
-export { PrivateNetworkOnly } from './network/private-network.guard.js';
-export { PrivateNetworkGuard } from './network/private-network.guard.js';
+export { PrivateNetworkGuard, PrivateNetworkOnly } from './network/private-network.guard.js';
 export { type ProvenRequest, type ProxyProofOptions, signProxyRequest } from './network/proxy-proof.js';
 export {
   QuotaThrottlerStorage,

@@ -1,8 +1,9 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable, applyDecorators, UseGuards } from '@nestjs/common';
+/* Rejects requests from outside private networks, where the guard or its decorator is bound. */
+import { type CanActivate, type ExecutionContext, Inject, Injectable, UseGuards } from '@nestjs/common';
 import { rawRequest } from '../common/http-request.js';
-import { toMessageException, ProblemException } from '../http/problem.exception.js';
-import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { readCall, readMessageCall } from '../common/read-call.js';
+import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
+import { ProblemException, toMessageException } from '../http/problem.exception.js';
 import { isFromNetwork, NETWORK_PROBLEM } from './check-network.js';
 
 /**
@@ -39,5 +40,5 @@ export class PrivateNetworkGuard implements CanActivate {
  * metrics() {}
  */
 export function PrivateNetworkOnly(): ClassDecorator & MethodDecorator {
-  return applyDecorators(UseGuards(PrivateNetworkGuard)) as ClassDecorator & MethodDecorator;
+  return UseGuards(PrivateNetworkGuard);
 }

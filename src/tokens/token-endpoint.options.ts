@@ -100,11 +100,8 @@ export function resolveTokenEndpoint(
   resource: string | undefined,
 ): ResolvedTokenEndpoint | undefined {
   if (input === undefined || input === false) return undefined;
-  const { resources, lifetime, signingKeys, insecureEphemeralKey, metadataMaxAge, ...rest } = readTable(
-    option,
-    input,
-    TABLE,
-  );
+  const options = readTable(option, input, TABLE);
+  const { resources, lifetime, signingKeys, insecureEphemeralKey, metadataMaxAge, ...rest } = options;
   return {
     ...rest,
     resources: readResources(`${option}.resources`, resources ?? resource ?? rest.issuer),
