@@ -82,7 +82,8 @@ export { HostGuard } from './host/host.guard.js';
 export { type HostsOptions } from './host/host.options.js';
 export { type McpOptions } from './mcp/mcp.options.js';
 export { type Network } from './network/check-network.js';
-export { PrivateNetworkGuard, PrivateNetworkOnly } from './network/private-network.guard.js';
+export { PrivateNetworkOnly } from './network/private-network.decorator.js';
+export { PrivateNetworkGuard } from './network/private-network.guard.js';
 export { type ProvenRequest, type ProxyProofOptions, signProxyRequest } from './network/proxy-proof.js';
 export {
   QuotaThrottlerStorage,

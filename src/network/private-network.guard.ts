@@ -1,5 +1,4 @@
-/* Rejects requests from outside private networks, where the guard or its decorator is bound. */
-import { type CanActivate, type ExecutionContext, Inject, Injectable, UseGuards } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { rawRequest } from '../common/http-request.js';
 import { readCall, readMessageCall } from '../common/read-call.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
@@ -27,18 +26,4 @@ export class PrivateNetworkGuard implements CanActivate {
       throw error;
     });
   }
-}
-
-/**
- * Allows requests to a controller or a handler from this machine and from private networks only (RFC 1918, fc00::/7,
- * link-local); other requests get 403 `network_not_allowed`. The client's address is read through `trustProxy`. A peer
- * that is no trusted proxy and sends a forwarded header (`X-Forwarded-For`, `Forwarded`, `X-Real-IP`, `Via` and
- * similar) gets 403 too: its client may be in any network.
- * @example
- * @Get('metrics')
- * @PrivateNetworkOnly()
- * metrics() {}
- */
-export function PrivateNetworkOnly(): ClassDecorator & MethodDecorator {
-  return UseGuards(PrivateNetworkGuard);
 }
