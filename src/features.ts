@@ -24,7 +24,7 @@ import { QUOTA_LIMITER } from './limiter/quota-request.js';
 import { EndpointDetector } from './mcp/endpoint-detector.js';
 import { McpStage } from './mcp/mcp-stage.js';
 import { MCP } from './mcp/mcp.feature.js';
-import { NETWORK_PROVIDERS } from './network/network.feature.js';
+import { PrivateNetworkGuard } from './network/private-network.guard.js';
 import { RATE_LIMIT, RATE_LIMIT_GUARD } from './rate-limit/rate-limit.feature.js';
 import { OwnRedis, REDIS_PROVIDERS } from './redis/redis.feature.js';
 import { REQUEST_ID } from './request-id/request-id.feature.js';
@@ -61,7 +61,7 @@ export const FEATURES = [
 
 /** Providers without an option. */
 export const OTHER_PROVIDERS: readonly Provider[] = [
-  ...NETWORK_PROVIDERS,
+  PrivateNetworkGuard,
   ...REDIS_PROVIDERS,
   ...EDGE_PROVIDERS,
 ];

@@ -138,7 +138,7 @@ export { type InputFault } from './validation/describe-faults.js';
 export { StrictSchemaPipe } from './validation/strict-schema.pipe.js';
 export { strictValidation } from './validation/strict-validation.js';
 export { Verb } from './verb/verb.decorator.js';
-export { type AgentFields, type ClaimNames, type TokenClaims } from './tokens/token-agent.js';
+export { type AgentFields, type ClaimNames, type TokenClaims } from './tokens/token-claims.js';
 export { type TokenEndpointOptions } from './tokens/token-endpoint.options.js';
 export { type PublicKeyInput, type SecretInput } from './tokens/token-keys.options.js';
 export { type DpopOptions, type TokensOptions } from './tokens/tokens.options.js';

@@ -2,16 +2,8 @@
  * starts at the right end, which the nearest proxy wrote, and stops at the first address that is not a trusted proxy.
  * The client can choose everything left of it. */
 import { canonicalAddress } from '../common/ip-address.js';
+import type { Client } from '../common/request-state.js';
 import type { TrustFunction } from './client-address.options.js';
-
-/** The client of a request, without its partition key. */
-interface ClientReading {
-  readonly address: string;
-  /** Whether trusted proxies named this address, and no forwarded address precedes it. */
-  readonly isFromTrustedProxy: boolean;
-  readonly secure: boolean;
-  readonly forwardedHosts: readonly string[] | undefined;
-}
 
 interface Peer {
   readonly address: string | undefined;
@@ -23,28 +15,30 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
 /** The longest chain of proxies that is read. */
 const MAX_WALK = 32;
 
-export function readClient(peer: Peer, headers: Headers, trusts: TrustFunction | undefined): ClientReading {
-  const peerAddress = (peer.address && canonicalAddress(peer.address)) ?? peer.address ?? '';
-  if (trusts === undefined || !trusts(peerAddress, 0)) {
-    return {
-      address: peerAddress,
-      isFromTrustedProxy: false,
-      secure: peer.encrypted,
-      forwardedHosts: undefined,
-    };
+/** Whether a request has forwarded headers for the client's address. */
+export function hasForwardedHeaders(headers: Headers): boolean {
+  return headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
+}
+
+export function readClient(
+  peer: Peer,
+  headers: Headers,
+  trusts: TrustFunction | undefined,
+): Omit<Client, 'key'> {
+  const address = (peer.address && canonicalAddress(peer.address)) ?? peer.address ?? '';
+  if (trusts === undefined || !trusts(address, 0)) {
+    return { address, isFromTrustedProxy: false, secure: peer.encrypted, forwardedHosts: undefined };
   }
-  const forwarded = headers['forwarded'];
-  const elements = forwarded === undefined ? [] : parseForwarded(join(forwarded));
-  const { address, isFromTrustedProxy } = readAddress(peerAddress, headers, elements, trusts);
+  const { forwarded } = headers;
+  const elements = forwarded === undefined ? [] : parseForwarded(String(forwarded));
   return {
-    address,
-    isFromTrustedProxy,
+    ...readAddress(address, headers, elements, trusts),
     secure: readScheme(headers, elements) ?? peer.encrypted,
     forwardedHosts: readForwardedHosts(headers, elements),
   };
 }
 
-type Walk = Pick<ClientReading, 'address' | 'isFromTrustedProxy'>;
+type Walk = Pick<Client, 'address' | 'isFromTrustedProxy'>;
 
 /** A proxy writes one of the two headers and may forward the other as the client sent it; if they differ, neither counts. */
 function readAddress(
@@ -54,24 +48,13 @@ function readAddress(
   trusts: TrustFunction,
 ): Walk {
   const list = headers['x-forwarded-for'];
-  const byList = list === undefined ? undefined : walk(peer, lastOf(list), trusts);
-  if (elements.length === 0) return byList ?? { address: peer, isFromTrustedProxy: false };
-  const byElements = walk(
-    peer,
-    elements.map(element => element.for),
-    trusts,
-  );
-  if (byList === undefined) return byElements;
-  const agree = byList.address === byElements.address;
-  return {
-    address: agree ? byList.address : peer,
-    isFromTrustedProxy: agree && byList.isFromTrustedProxy && byElements.isFromTrustedProxy,
-  };
-}
-
-/** Whether a request has forwarded headers for the client's address. */
-export function hasForwardedHeaders(headers: Headers): boolean {
-  return headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
+  const byList = list === undefined ? undefined : walk(peer, lastOf(String(list)), trusts);
+  const chain = elements.map(element => element.for);
+  const byElements = chain.length === 0 ? undefined : walk(peer, chain, trusts);
+  const unknown = { address: peer, isFromTrustedProxy: false };
+  if (byList === undefined || byElements === undefined) return byList ?? byElements ?? unknown;
+  if (byList.address !== byElements.address) return unknown;
+  return byList.isFromTrustedProxy ? byElements : byList;
 }
 
 function walk(peer: string, chain: readonly (string | undefined)[], trusts: TrustFunction): Walk {
@@ -98,11 +81,10 @@ function readNode(node: string | undefined): string | undefined {
 
 /** HTTPS only if every reported scheme is https: the client may have written the first. */
 function readScheme(headers: Headers, elements: readonly ForwardedElement[]): boolean | undefined {
-  const said = [...elements.flatMap(({ proto }) => proto ?? []), ...listOf(headers['x-forwarded-proto'])];
-  const schemes = said.map(scheme => scheme.toLowerCase());
-  if (schemes.length === 0 || schemes.some(scheme => scheme !== 'http' && scheme !== 'https'))
-    return undefined;
-  return schemes.every(scheme => scheme === 'https');
+  const reported = [...elements.flatMap(({ proto }) => proto ?? []), ...listOf(headers['x-forwarded-proto'])];
+  const schemes = reported.map(scheme => scheme.toLowerCase());
+  const isKnown = schemes.length > 0 && schemes.every(scheme => scheme === 'http' || scheme === 'https');
+  return isKnown ? !schemes.includes('http') : undefined;
 }
 
 function readForwardedHosts(
@@ -113,26 +95,20 @@ function readForwardedHosts(
   return hosts.length === 0 ? undefined : hosts;
 }
 
-function join(value: string | string[]): string {
-  return typeof value === 'string' ? value : value.join(',');
-}
-
 /** All items; for a list that is too long, one empty item, so that it is rejected. */
 function listOf(value: string | string[] | undefined): readonly string[] {
   if (value === undefined) return [];
-  const items = join(value).split(',', MAX_WALK + 1);
+  const items = String(value).split(',', MAX_WALK + 1);
   return items.length > MAX_WALK ? [''] : items.map(trimWhiteSpace);
 }
 
 /** The last `MAX_WALK` items: splitting 16 kB of commas would dominate the cost of a request. */
-function lastOf(value: string | string[] | undefined): readonly string[] {
-  if (value === undefined) return [];
-  const text = join(value);
-  let comma = text.length;
+function lastOf(list: string): readonly string[] {
+  let comma = list.length;
   for (let count = 0; count < MAX_WALK && comma !== -1; count++) {
-    comma = comma === 0 ? -1 : text.lastIndexOf(',', comma - 1);
+    comma = comma === 0 ? -1 : list.lastIndexOf(',', comma - 1);
   }
-  return text
+  return list
     .slice(comma + 1)
     .split(',')
     .map(trimWhiteSpace);
@@ -152,8 +128,6 @@ function trimWhiteSpace(item: string): string {
 
 const isWhiteSpace = (char: number): boolean => char === 0x20 || char === 0x09;
 
-/* Parses the `Forwarded` header, RFC 7239 section 4. */
-
 interface ForwardedElement {
   readonly for?: string;
   readonly proto?: string;
@@ -165,8 +139,8 @@ const PAIR =
 const READ_PARAMETERS = new Set(['for', 'proto', 'host']);
 
 /**
- * Parses the whole header. One malformed element makes the result empty, since the parts of proxies and of the client can then not be
- * distinguished.
+ * Parses the `Forwarded` header (RFC 7239 section 4). One malformed element makes the result empty, since the parts of proxies and of the
+ * client can then not be distinguished.
  */
 export function parseForwarded(field: string): readonly ForwardedElement[] {
   const elements: Record<string, string>[] = [];

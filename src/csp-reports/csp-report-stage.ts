@@ -1,22 +1,18 @@
 /* The endpoint to which browsers send reports. It answers before routing. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AnswerNow } from '../http/unread-body.js';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { ProblemFields } from '../common/problem.js';
+import { readBody } from '../common/read-body.js';
 import type { RequestState } from '../common/request-state.js';
-import type { SecurityEvent } from '../events/security-events.js';
+import type { SecurityEvents } from '../events/security-events.js';
+import type { AnswerNow } from '../http/unread-body.js';
 import { createPolicy } from '../limiter/policy.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import type { CspReports } from './csp-reports.js';
-import { readBody } from '../common/read-body.js';
 import { type CspViolation, readReports, REPORT_TYPES } from './read-reports.js';
-
-interface Events {
-  emit(event: SecurityEvent): void;
-}
 
 /** Requests of one address. A page load sends its reports in one or a few requests. */
 const LIMIT = createPolicy({ name: 'csp-reports', limit: 60, windowMs: 60_000 });
@@ -24,15 +20,14 @@ const MAX_ADDRESSES = 10_000;
 
 /** A report is a few kilobytes. */
 const BODY_BOUNDS = { maxBytes: 65_536, timeoutMs: 10_000 };
-const TOO_LARGE: ProblemFields = {
-  status: 413,
-  code: 'body_too_large',
-  detail: `A report may have at most ${BODY_BOUNDS.maxBytes} bytes.`,
-};
 
 const FAULTS = {
   read: { status: 400, code: 'body_invalid', detail: 'The body is not a report.' },
-  'too-large': TOO_LARGE,
+  'too-large': {
+    status: 413,
+    code: 'body_too_large',
+    detail: `A report may have at most ${BODY_BOUNDS.maxBytes} bytes.`,
+  },
   'too-slow': { status: 408, code: 'request_timeout', detail: 'The report did not arrive in time.' },
 } as const satisfies Readonly<Record<string, ProblemFields>>;
 
@@ -49,7 +44,7 @@ export class CspReportStage {
   constructor(
     private readonly path: string,
     private readonly reports: CspReports,
-    private readonly events: Events,
+    private readonly events: SecurityEvents,
     private readonly clock: Clock,
     private readonly answerNow: AnswerNow,
   ) {
@@ -62,22 +57,20 @@ export class CspReportStage {
   }
 
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<false> {
+    if (raw.method === 'OPTIONS' && raw.headers['access-control-request-method'] !== undefined) {
+      this.#answerPreflight(response, state);
+      return false;
+    }
     const problem = this.#check(raw, state);
-    if (problem === 'preflight') this.#answerPreflight(response, state);
-    else if (problem === undefined) await this.#readReports(raw, response, state);
+    if (problem === undefined) await this.#readReports(raw, response, state);
     else this.answerNow(raw, response, problem);
     return false;
   }
 
-  #check({ method, headers }: IncomingMessage, state: RequestState): ProblemFields | 'preflight' | undefined {
-    if (method === 'OPTIONS' && headers['access-control-request-method'] !== undefined) return 'preflight';
+  #check({ method, headers }: IncomingMessage, state: RequestState): ProblemFields | undefined {
     if (method !== 'POST') {
-      return {
-        status: 405,
-        code: 'method_not_allowed',
-        detail: 'Reports are sent with POST.',
-        allow: 'POST, OPTIONS',
-      };
+      const detail = 'Reports are sent with POST.';
+      return { status: 405, code: 'method_not_allowed', detail, allow: 'POST, OPTIONS' };
     }
     const decision = this.#limit.consume(state.client.key);
     if (!decision.granted) {
@@ -86,13 +79,10 @@ export class CspReportStage {
     }
     const type = (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
     if (!REPORT_TYPES.has(type) || headers['content-encoding'] !== undefined) {
-      return {
-        status: 415,
-        code: 'unsupported_media_type',
-        detail: `Reports are ${[...REPORT_TYPES].join(' or ')}.`,
-      };
+      const detail = `Reports are ${[...REPORT_TYPES].join(' or ')}.`;
+      return { status: 415, code: 'unsupported_media_type', detail };
     }
-    return Number(headers['content-length'] ?? 0) > BODY_BOUNDS.maxBytes ? TOO_LARGE : undefined;
+    return Number(headers['content-length'] ?? 0) > BODY_BOUNDS.maxBytes ? FAULTS['too-large'] : undefined;
   }
 
   async #readReports(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<void> {
@@ -104,8 +94,7 @@ export class CspReportStage {
       this.answerNow(raw, response, FAULTS[reading.kind]);
       return;
     }
-    const { hi, lo } = state.client.key;
-    const reporter = joinKey(hi, lo);
+    const reporter = joinKey(state.client.key.hi, state.client.key.lo);
     for (const violation of violations)
       this.#emitEvent(violation, this.reports.add(violation, reporter), state);
     response.writeHead(204);
@@ -118,9 +107,6 @@ export class CspReportStage {
       this.#omitted++;
       return;
     }
-    this.#emittedMs = nowMs;
-    const omitted = this.#omitted;
-    this.#omitted = 0;
     this.events.emit({
       type: 'csp.report',
       timeMs: this.clock.epochMs(),
@@ -128,8 +114,10 @@ export class CspReportStage {
       address: state.client.address || undefined,
       ...violation,
       count,
-      omitted,
+      omitted: this.#omitted,
     });
+    this.#emittedMs = nowMs;
+    this.#omitted = 0;
   }
 
   #answerPreflight(response: ServerResponse, state: RequestState): void {

@@ -1,5 +1,4 @@
-/* Counts reported violations. Any client can report, and invent kinds of violations: what one address invents must not displace what
- * browsers report. */
+/* Counts reported violations. Any client can invent kinds of violations: those of one address must not displace what browsers report. */
 import { joinKey } from '../common/join-key.js';
 import type { CspViolation } from './read-reports.js';
 
@@ -22,7 +21,7 @@ export interface CspReportCount {
 export interface CspReportSummary {
   /** Violations since the start. */
   readonly total: number;
-  /** Of those, the ones of kinds that are not counted apart. */
+  /** Of those, the ones of kinds that are not counted separately. */
   readonly others: number;
   /** By directive and what was blocked, the most frequent first. */
   readonly top: readonly CspReportCount[];
@@ -35,16 +34,18 @@ const MAX_KINDS = 200;
 const MAX_SAMPLES = 20;
 
 /**
- * The share of the kinds that one address may bring: of those that are kept because others report them too, and, once all places are
- * taken, of those that no other address has reported.
+ * The part of the kinds that one address may have: of the confirmed ones, and, once there is no room, of those that no other address has
+ * reported.
  */
 const MAX_SHARE = 1 / 10;
 
 interface Kind {
   readonly violation: CspViolation;
-  /** Who has reported it first. */
+  /** The first address that has reported it. */
   readonly reporter: string;
   count: number;
+  /** A second address has reported it: it is not displaced any more. */
+  isConfirmed: boolean;
 }
 
 /**
@@ -55,12 +56,8 @@ interface Kind {
  * reports() { return this.cspReports.summary(10); }
  */
 export class CspReports {
+  /** Oldest first. */
   readonly #kinds = new Map<string, Kind>();
-  /** The kinds that give way, oldest first, and the same by reporter: one address alone has reported them. */
-  readonly #unconfirmed = new Set<string>();
-  readonly #byReporter = new Map<string, Set<string>>();
-  /** How many of the kinds that stay each address has brought. */
-  readonly #confirmed = new Map<string, number>();
   readonly #samples: CspViolation[] = [];
   #total = 0;
   #others = 0;
@@ -78,7 +75,7 @@ export class CspReports {
 
   /**
    * @param reporter the address that has sent it
-   * @returns how often this kind has come; 0 where it is not counted apart
+   * @returns how often this kind was reported; 0 if it is not counted separately
    */
   add(violation: CspViolation, reporter: string): number {
     this.#total++;
@@ -87,46 +84,36 @@ export class CspReports {
     const name = joinKey(violation.directive, violation.blocked);
     const known = this.#kinds.get(name);
     if (known !== undefined) {
-      if (known.reporter !== reporter) this.#confirm(name, known.reporter);
+      known.isConfirmed ||=
+        known.reporter !== reporter && !this.#isShareFull(this.#kindsOf(known.reporter, true));
       return ++known.count;
     }
     if (this.#kinds.size >= this.maxKinds && !this.#makeRoom(reporter)) {
       this.#others++;
       return 0;
     }
-    this.#kinds.set(name, { violation, reporter, count: 1 });
-    this.#unconfirmed.add(name);
-    const own = this.#byReporter.get(reporter);
-    if (own === undefined) this.#byReporter.set(reporter, new Set([name]));
-    else own.add(name);
+    this.#kinds.set(name, { violation, reporter, count: 1, isConfirmed: false });
     return 1;
   }
 
-  /** Takes away a kind that one address alone has reported: one of the newcomer's own if it has brought many, else the oldest. */
+  /** Removes a kind that is not confirmed: the oldest of the reporter if its share is full, else the oldest of all. */
   #makeRoom(reporter: string): boolean {
-    const own = this.#byReporter.get(reporter);
-    const isOwn = own !== undefined && own.size >= this.maxKinds * MAX_SHARE;
-    const [name] = isOwn ? own : this.#unconfirmed;
-    if (name === undefined) return false;
-    const kind = this.#kinds.get(name)!;
-    this.#release(name, kind.reporter);
+    const own = this.#kindsOf(reporter, false);
+    const [oldest] = this.#isShareFull(own) ? own : [...this.#kinds].filter(([, kind]) => !kind.isConfirmed);
+    if (oldest === undefined) return false;
+    const [name, { count }] = oldest;
     this.#kinds.delete(name);
-    this.#others += kind.count;
+    this.#others += count;
     return true;
   }
 
-  /** A second address has reported the kind: it stays. */
-  #confirm(name: string, reporter: string): void {
-    const confirmed = this.#confirmed.get(reporter) ?? 0;
-    if (!this.#unconfirmed.has(name) || confirmed >= this.maxKinds * MAX_SHARE) return;
-    this.#confirmed.set(reporter, confirmed + 1);
-    this.#release(name, reporter);
+  #kindsOf(reporter: string, isConfirmed: boolean): readonly [name: string, Kind][] {
+    return [...this.#kinds].filter(
+      ([, kind]) => kind.reporter === reporter && kind.isConfirmed === isConfirmed,
+    );
   }
 
-  #release(name: string, reporter: string): void {
-    this.#unconfirmed.delete(name);
-    const own = this.#byReporter.get(reporter)!;
-    own.delete(name);
-    if (own.size === 0) this.#byReporter.delete(reporter);
+  #isShareFull(kinds: readonly unknown[]): boolean {
+    return kinds.length >= this.maxKinds * MAX_SHARE;
   }
 }

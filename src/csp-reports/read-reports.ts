@@ -1,6 +1,5 @@
-/* What browsers say of violations of a Content-Security-Policy, in the two forms that they send (Reporting API, CSP Level 3 section 5).
- * Anybody can send such a report, so nothing of it is kept but short text of known forms: no query, no sample of a script, no unknown
- * member. */
+/* Parses reports of violations of a Content Security Policy in the two forms that browsers send (Reporting API, CSP Level 3 section 5). Any
+ * client can send reports: only short text of known forms is kept, no query, no sample of a script, no unknown member. */
 import { isRecord } from '../common/read-options.js';
 import { parseStrictJson } from '../common/scan-json.js';
 
@@ -27,52 +26,44 @@ export const REPORT_TYPES: ReadonlySet<string> = new Set([
 
 /** A browser sends a handful at once. */
 const MAX_REPORTS = 100;
-
-/** What no browser sends more of. */
+/** Reports of browsers are smaller. */
 const MAX_DEPTH = 16;
 const MAX_KEYS = 10_000;
 
-/** @returns `undefined` for what is no report at all; reports of other kinds (deprecations, crashes) are left out */
+/** @returns `undefined` for what is no report at all; reports of other types (deprecations, crashes) are left out */
 export function readReports(bytes: Uint8Array): readonly CspViolation[] | undefined {
   const json = parseStrictJson(bytes, MAX_DEPTH, MAX_KEYS);
   if (!json.valid) return undefined;
-  const parsed = json.value;
-  if (Array.isArray(parsed)) {
-    return (parsed as unknown[]).slice(0, MAX_REPORTS).flatMap(report => {
+  const { value } = json;
+  if (Array.isArray(value)) {
+    return (value as unknown[]).slice(0, MAX_REPORTS).flatMap(report => {
       if (!isRecord(report) || report['type'] !== 'csp-violation' || !isRecord(report['body'])) return [];
-      const { body } = report;
-      return violation(
-        body['effectiveDirective'],
-        body['blockedURL'],
-        body['documentURL'] ?? report['url'],
-        body['disposition'],
-      );
+      const { effectiveDirective, blockedURL, documentURL, disposition } = report['body'];
+      return readViolation(effectiveDirective, blockedURL, documentURL ?? report['url'], disposition);
     });
   }
-  const report = isRecord(parsed) ? parsed['csp-report'] : undefined;
+  const report = isRecord(value) ? value['csp-report'] : undefined;
   if (!isRecord(report)) return undefined;
-  return violation(
-    report['effective-directive'] ?? report['violated-directive'],
-    report['blocked-uri'],
-    report['document-uri'],
-    report['disposition'],
-  );
+  const directive = report['effective-directive'] ?? report['violated-directive'];
+  return readViolation(directive, report['blocked-uri'], report['document-uri'], report['disposition']);
 }
 
-function violation(
+/** One violation, or none. */
+function readViolation(
   directive: unknown,
   blocked: unknown,
   page: unknown,
   disposition: unknown,
 ): CspViolation[] {
-  // Older browsers send the whole directive, sources and all.
+  // Older browsers send the whole directive with its sources.
   const name = typeof directive === 'string' ? /^([a-z][a-z-]{0,39})(?: |$)/.exec(directive)?.[1] : undefined;
   if (name === undefined) return [];
+  const url = readUrl(page);
   return [
     {
       directive: name,
-      blocked: blockedOf(blocked),
-      page: pageOf(page),
+      blocked: readBlocked(blocked),
+      page: url && url.origin !== 'null' ? (url.origin + url.pathname).slice(0, MAX_LENGTH) : undefined,
       disposition: disposition === 'report' ? 'report' : 'enforce',
     },
   ];
@@ -80,23 +71,16 @@ function violation(
 
 const MAX_LENGTH = 200;
 
-function blockedOf(value: unknown): string {
-  if (typeof value !== 'string' || value.length > 4096) return 'unknown';
+function readBlocked(value: unknown): string {
   if (value === '') return 'inline';
-  if (/^[a-z][a-z-]{0,39}$/.test(value)) return value;
+  if (typeof value === 'string' && /^[a-z][a-z-]{0,39}$/.test(value)) return value;
   const url = readUrl(value);
   if (url === undefined) return 'unknown';
   return url.origin === 'null' ? url.protocol.slice(0, -1).slice(0, 40) : url.origin.slice(0, MAX_LENGTH);
 }
 
-function pageOf(value: unknown): string | undefined {
-  const url = typeof value === 'string' && value.length <= 4096 ? readUrl(value) : undefined;
-  return url === undefined || url.origin === 'null'
-    ? undefined
-    : (url.origin + url.pathname).slice(0, MAX_LENGTH);
-}
-
-/** The parser of URLs leaves visible ASCII alone. */
-function readUrl(value: string): URL | undefined {
-  return URL.canParse(value) ? new URL(value) : undefined;
+function readUrl(value: unknown): URL | undefined {
+  return typeof value === 'string' && value.length <= 4_096 && URL.canParse(value)
+    ? new URL(value)
+    : undefined;
 }

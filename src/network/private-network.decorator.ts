@@ -1,4 +1,4 @@
-import { applyDecorators, UseGuards } from '@nestjs/common';
+import { UseGuards } from '@nestjs/common';
 import { PrivateNetworkGuard } from './private-network.guard.js';
 
 /**
@@ -12,5 +12,5 @@ import { PrivateNetworkGuard } from './private-network.guard.js';
  * metrics() {}
  */
 export function PrivateNetworkOnly(): ClassDecorator & MethodDecorator {
-  return applyDecorators(UseGuards(PrivateNetworkGuard)) as ClassDecorator & MethodDecorator;
+  return UseGuards(PrivateNetworkGuard);
 }

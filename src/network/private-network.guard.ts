@@ -1,8 +1,8 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { rawRequest } from '../common/http-request.js';
-import { toMessageException, ProblemException } from '../http/problem.exception.js';
-import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { readCall, readMessageCall } from '../common/read-call.js';
+import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
+import { ProblemException, toMessageException } from '../http/problem.exception.js';
 import { isFromNetwork, NETWORK_PROBLEM } from './check-network.js';
 
 /**

@@ -1,9 +1,9 @@
 /* Proof that a request passed a proxy with a secret: an HMAC over the time, a nonce and the request. A header with a
  * fixed value would be a password that every hop can read and replay. */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { isToken } from '../common/http-request.js';
-import { integer, type OptionTable, readTable } from '../common/option-table.js';
+import { integer, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
 import { readStringList, receivedError } from '../common/read-options.js';
 
 /**
@@ -26,15 +26,10 @@ const TABLE = {
   maxAgeSeconds: integer(60, 1, 3_600),
 } satisfies OptionTable<ProxyProofOptions>;
 
-export interface ResolvedProxyProof {
-  readonly secrets: readonly string[];
-  readonly header: string;
-  readonly maxAgeMs: number;
-}
+type ResolvedProxyProof = Resolved<typeof TABLE>;
 
 export function resolveProxyProof(option: string, input: unknown): ResolvedProxyProof {
-  const { secrets, header, maxAgeSeconds } = readTable(option, input, TABLE);
-  return { secrets, header, maxAgeMs: maxAgeSeconds * 1_000 };
+  return readTable(option, input, TABLE);
 }
 
 function readSecrets(option: string, value: unknown): readonly string[] {
@@ -71,20 +66,6 @@ export interface ProvenRequest {
   readonly body: Uint8Array;
 }
 
-export interface ProxyProof {
-  readonly seconds: number;
-  readonly nonce: string;
-  readonly signature: string;
-}
-
-const PROOF = /^t=(\d{1,12}),n=([\w-]{16,64}),v1=([0-9a-f]{64})$/;
-
-/** Parses `t=<epoch seconds>,n=<nonce>,v1=<hex>` strictly. */
-export function parseProof(text: string): ProxyProof | undefined {
-  const match = PROOF.exec(text);
-  return match ? { seconds: Number(match[1]), nonce: match[2]!, signature: match[3]! } : undefined;
-}
-
 /**
  * Computes the proof's header for a request, for proxies in JavaScript and for tests.
  * @example
@@ -93,13 +74,7 @@ export function parseProof(text: string): ProxyProof | undefined {
 export function signProxyRequest(
   secret: string,
   request: ProvenRequest,
-  {
-    nowMs = Date.now(),
-    nonce = createHash('sha256')
-      .update(crypto.getRandomValues(new Uint8Array(32)))
-      .digest('hex')
-      .slice(0, 32),
-  } = {},
+  { nowMs = Date.now(), nonce = randomBytes(16).toString('hex') } = {},
 ): string {
   const seconds = Math.floor(nowMs / 1_000);
   return `t=${seconds},n=${nonce},v1=${signatureOf(secret, seconds, nonce, request)}`;
@@ -117,37 +92,47 @@ function signatureOf(
     .digest('hex');
 }
 
-/** More nonces than a proxy creates while they are valid. Beyond it requests are rejected, since a replay could not be detected. */
-const MAX_NONCES = 200_000;
+export interface ProxyProof {
+  readonly seconds: number;
+  readonly nonce: string;
+  readonly signature: string;
+}
 
-export type ProofDecision =
-  | { readonly proven: true }
+type ProofDecision<Proven = unknown> =
+  | ({ readonly proven: true } & Proven)
   | {
       readonly proven: false;
       readonly reason: 'missing' | 'malformed' | 'stale' | 'wrong' | 'replayed' | 'full';
     };
 
-const rejected = (reason: Exclude<ProofDecision, { proven: true }>['reason']): ProofDecision => ({
-  proven: false,
-  reason,
-});
+const rejected = <const R extends string>(reason: R) => ({ proven: false, reason }) as const;
+
+/** `t=<epoch seconds>,n=<nonce>,v1=<hex>` */
+const PROOF = /^t=(\d{1,12}),n=([\w-]{16,64}),v1=([0-9a-f]{64})$/;
+
+/** More nonces than a proxy creates while they are valid. Beyond it requests are rejected, since a replay could not be detected. */
+const MAX_NONCES = 200_000;
 
 export class ProxyProofs {
   /** The expiry of each nonce, oldest first. */
   readonly #nonces = new Map<string, number>();
+  readonly #maxAgeMs: number;
 
   constructor(
-    private readonly options: Pick<ResolvedProxyProof, 'secrets' | 'maxAgeMs'>,
+    private readonly options: ResolvedProxyProof,
     private readonly epochMs: () => number,
-  ) {}
+  ) {
+    this.#maxAgeMs = options.maxAgeSeconds * 1_000;
+  }
 
   /** Checks the header's format and time, before the body is read. */
-  precheck(text: string | undefined): ProofDecision & { readonly proof?: ProxyProof } {
+  precheck(text: string | undefined): ProofDecision<{ readonly proof: ProxyProof }> {
     if (text === undefined) return rejected('missing');
-    const proof = parseProof(text);
-    if (proof === undefined) return rejected('malformed');
-    const isFresh = Math.abs(this.epochMs() - proof.seconds * 1_000) <= this.options.maxAgeMs;
-    return isFresh ? { proven: true, proof } : rejected('stale');
+    const [, time, nonce, signature] = PROOF.exec(text) ?? [];
+    if (nonce === undefined || signature === undefined) return rejected('malformed');
+    const seconds = Number(time);
+    const isFresh = Math.abs(this.epochMs() - seconds * 1_000) <= this.#maxAgeMs;
+    return isFresh ? { proven: true, proof: { seconds, nonce, signature } } : rejected('stale');
   }
 
   /** Checks the signature of a prechecked proof, and stores its nonce against replays. */
@@ -160,20 +145,16 @@ export class ProxyProofs {
       if (timingSafeEqual(expected, received)) matches = true;
     }
     if (!matches) return rejected('wrong');
-    this.#dropExpired();
-    if (this.#nonces.has(proof.nonce)) return rejected('replayed');
-    if (this.#nonces.size >= MAX_NONCES) return rejected('full');
-    // Until the proof expires: its time, which may be in the future, plus its greatest age.
-    this.#nonces.set(proof.nonce, proof.seconds * 1_000 + this.options.maxAgeMs);
-    return { proven: true };
-  }
-
-  #dropExpired(): void {
     const nowMs = this.epochMs();
     // The nonces are nearly in the order of their expiry; those after a valid one are dropped later.
     for (const [nonce, endMs] of this.#nonces) {
       if (endMs >= nowMs) break;
       this.#nonces.delete(nonce);
     }
+    if (this.#nonces.has(proof.nonce)) return rejected('replayed');
+    if (this.#nonces.size >= MAX_NONCES) return rejected('full');
+    // Until the proof expires: its time, which may be in the future, plus its greatest age.
+    this.#nonces.set(proof.nonce, proof.seconds * 1_000 + this.#maxAgeMs);
+    return { proven: true };
   }
 }

@@ -1,9 +1,8 @@
 /* Creates the rules by which an issuer's tokens are verified, from the options. */
 import type { Clock } from '../common/clock.js';
-import type { DpopRules } from './dpop.js';
-import { FixedKeys, KeySet, type TokenKeys, fetchKeys } from './key-set.js';
-import { ReplayMemory } from './token-cache.js';
-import { readAgent, type TokenClaims } from './token-agent.js';
+import { type DpopRules, ReplayMemory } from './dpop.js';
+import { fetchKeys, fixedKeys, KeySet } from './key-set.js';
+import { readAgent, type TokenClaims } from './token-claims.js';
 import type { TokenTrust } from './token-verifier.js';
 import type { ResolvedDpop, ResolvedTokens } from './tokens.options.js';
 
@@ -11,44 +10,34 @@ import type { ResolvedDpop, ResolvedTokens } from './tokens.options.js';
 const STALE_MS = 3_600_000;
 /** The least time between two fetches, whatever key IDs tokens name: clients must not be able to cause requests to the issuer. */
 const COOLDOWN_MS = 30_000;
-const FETCH_TIMEOUT_MS = 5_000;
 
+/** A remote key set is fetched with the first token, so that an app starts while its issuer does not answer. */
 export function createTrust(
-  tokens: ResolvedTokens,
+  { keys, jwks, claims: names, agent, dpop, ...rules }: ResolvedTokens,
   clock: Clock,
   warn: (message: string) => void,
   isRevoked: TokenTrust['isRevoked'],
 ): TokenTrust {
-  const { issuer, audiences, algorithms, types, maxAgeMs, clockToleranceMs, claims: names, agent } = tokens;
   return {
-    issuer,
-    audiences,
-    algorithms,
-    types,
-    maxAgeMs,
-    clockToleranceMs,
-    keys: createTokenKeys(tokens, clock, warn),
-    dpop: createDpopRules(tokens.dpop, clockToleranceMs),
+    ...rules,
+    keys:
+      jwks === undefined
+        ? fixedKeys(keys)
+        : new KeySet(
+            () => fetchKeys(jwks.uri),
+            {
+              maxAgeMs: jwks.maxAgeMs,
+              cooldownMs: COOLDOWN_MS,
+              staleMs: jwks.maxAgeMs + STALE_MS,
+              patient: false,
+            },
+            () => clock.monotonicMs(),
+            warn,
+          ),
+    dpop: createDpopRules(dpop, rules.clockToleranceMs),
     toAgent: agent ?? ((claims: TokenClaims) => readAgent(claims, names)),
     isRevoked,
   };
-}
-
-/** A remote set is fetched with the first token, so that an app starts while its issuer does not answer. */
-function createTokenKeys(
-  { keys, jwks }: ResolvedTokens,
-  clock: Clock,
-  warn: (message: string) => void,
-): TokenKeys {
-  if (jwks === undefined) return new FixedKeys(keys);
-  const { uri, maxAgeMs } = jwks;
-  const times = { maxAgeMs, cooldownMs: COOLDOWN_MS, staleMs: maxAgeMs + STALE_MS, patient: false };
-  return new KeySet(
-    () => fetchKeys(uri, FETCH_TIMEOUT_MS),
-    times,
-    () => clock.monotonicMs(),
-    warn,
-  );
 }
 
 export function createDpopRules(
@@ -56,8 +45,7 @@ export function createDpopRules(
   clockToleranceMs: number,
 ): DpopRules | undefined {
   if (dpop === undefined) return undefined;
-  const { required, algorithms, maxAgeMs } = dpop;
   // A proof whose `iat` lies in the future by the tolerance is valid for the longest time.
-  const seen = new ReplayMemory(maxAgeMs + 2 * clockToleranceMs);
-  return { required, algorithms, maxAgeMs, clockToleranceMs, seen };
+  const seen = new ReplayMemory(dpop.maxAgeMs + 2 * clockToleranceMs);
+  return { ...dpop, clockToleranceMs, seen };
 }

@@ -1,11 +1,8 @@
 /* Verifies DPoP proofs (RFC 9449): a token that is bound to a key cannot be used by an attacker who has only the token. */
 import { hash, type KeyObject } from 'node:crypto';
 import { isRecord } from '../common/read-options.js';
-import type { Jose } from './jose.js';
-import { readJws } from './read-jws.js';
-import { readJsonObject } from './read-form.js';
-import type { ReplayMemory } from './token-cache.js';
-import { isOfType, type Jwk, readPublicJwk } from './token-key.js';
+import { type Jose, readJsonObject, readJws } from './read-jws.js';
+import { isOfType, type Jwk, readPublicJwk, thumbprint } from './token-key.js';
 
 export interface DpopRules {
   readonly required: boolean;
@@ -16,7 +13,7 @@ export interface DpopRules {
   readonly seen: ReplayMemory;
 }
 
-export interface DpopRequest {
+interface DpopRequest {
   readonly method: string;
   readonly url: string;
   /** The value of the `DPoP` header. Several lines arrive joined by a comma, which no proof holds. */
@@ -51,16 +48,15 @@ export async function checkProof(
   if (htm !== request.method || typeof htu !== 'string' || !isSameTarget(htu, request.url)) return undefined;
   if (typeof iat !== 'number' || !isRecent(iat * 1_000, rules, nowMs)) return undefined;
   if (accessToken !== undefined && ath !== hash('sha256', accessToken, 'base64url')) return undefined;
-  const thumbprint = await jose.calculateJwkThumbprint(key.export({ format: 'jwk' }) as never, 'sha256');
-  if (boundTo !== undefined && thumbprint !== boundTo) return undefined;
+  const signer = thumbprint(key);
+  if (boundTo !== undefined && signer !== boundTo) return undefined;
   try {
     await jose.compactVerify(proof, key, { algorithms: [jws.alg] });
   } catch {
     return undefined;
   }
   // Last, so that only valid proofs use room in the memory.
-  const id = hash('sha256', `${thumbprint} ${jti}`, 'base64url');
-  return rules.seen.add(holder, id, nowMs) ? thumbprint : undefined;
+  return rules.seen.add(holder, hash('sha256', `${signer} ${jti}`, 'base64url'), nowMs) ? signer : undefined;
 }
 
 function proofKey(jwk: Jwk, alg: string): KeyObject | undefined {
@@ -80,16 +76,53 @@ function isRecent(iatMs: number, { maxAgeMs, clockToleranceMs }: DpopRules, nowM
 
 /** Without query and fragment (RFC 9449 section 4.3, step 9). */
 function isSameTarget(htu: string, url: string): boolean {
-  try {
-    const [proof, own] = [new URL(htu), new URL(url)];
-    return (
-      proof.origin !== 'null' &&
-      proof.origin === own.origin &&
-      proof.pathname === own.pathname &&
-      proof.username === '' &&
-      proof.password === ''
-    );
-  } catch {
-    return false;
+  if (!URL.canParse(htu) || !URL.canParse(url)) return false;
+  const { origin, pathname, username, password } = new URL(htu);
+  const own = new URL(url);
+  return (
+    origin !== 'null' && origin === own.origin && pathname === own.pathname && username + password === ''
+  );
+}
+
+/** About 20 MB at most, in two generations. Per process. */
+const MAX_ENTRIES = 100_000;
+
+/**
+ * Remembers the IDs of proofs, so that none is accepted twice. Two generations: an ID is remembered for at least `windowMs` and at most
+ * twice that. A full memory rejects new IDs, because forgetting one would allow its replay.
+ *
+ * A holder may have as many entries as there is room left: one alone uses at most half, the next half of the rest. Filling 100,000 entries
+ * takes 17 holders, and lasts until the generation ends.
+ */
+export class ReplayMemory {
+  #young = new Set<string>();
+  #old = new Set<string>();
+  /** The number of young entries of each holder. */
+  readonly #held = new Map<string, number>();
+  #turnedMs = -Infinity;
+
+  constructor(
+    private readonly windowMs: number,
+    private readonly max = MAX_ENTRIES,
+  ) {}
+
+  /** Adds an ID. @returns false if it is known, or if its holder has no room left */
+  add(holder: string, id: string, nowMs: number): boolean {
+    const sinceTurnMs = nowMs - this.#turnedMs;
+    if (sinceTurnMs >= this.windowMs) {
+      this.#old = sinceTurnMs >= 2 * this.windowMs ? new Set() : this.#young;
+      this.#young = new Set();
+      this.#held.clear();
+      this.#turnedMs = nowMs;
+    }
+    const held = this.#held.get(holder) ?? 0;
+    if (this.#young.has(id) || this.#old.has(id) || held >= this.max - this.#young.size) return false;
+    this.#young.add(id);
+    this.#held.set(holder, held + 1);
+    return true;
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size;
   }
 }

@@ -1,8 +1,8 @@
 /* Key sets that change while the app runs. A set is read again when it is too old, or when a token names a key ID that is not in it. */
 import type { KeyObject } from 'node:crypto';
-import { findKeys, type TokenKey, readPublicJwk, repeatedKeyIds, UnusableKeyError } from './token-key.js';
 import { logLine } from '../common/log-text.js';
 import { isRecord } from '../common/read-options.js';
+import { findKeys, readPublicJwk, repeatedKeyIds, type TokenKey, UnusableKeyError } from './token-key.js';
 
 /** The source of a verifier's keys. */
 export interface TokenKeys {
@@ -16,22 +16,13 @@ export interface TokenKeys {
 }
 
 /** Keys from the options, which never change. */
-export class FixedKeys implements TokenKeys {
-  readonly version = 0;
-
-  constructor(private readonly keys: readonly TokenKey[]) {}
-
-  refresh(): undefined {
-    return undefined;
-  }
-
-  reload(): undefined {
-    return undefined;
-  }
-
-  find(alg: string, kid: string | undefined): readonly KeyObject[] {
-    return findKeys(this.keys, alg, kid).map(({ key }) => key);
-  }
+export function fixedKeys(keys: readonly TokenKey[]): TokenKeys {
+  return {
+    version: 0,
+    refresh: () => undefined,
+    reload: () => undefined,
+    find: (alg, kid) => findKeys(keys, alg, kid).map(({ key }) => key),
+  };
 }
 
 export interface KeySetTimes {
@@ -53,9 +44,9 @@ class KeysUnavailableError extends Error {}
 
 /** A set that `load` reads, one reading at a time. */
 export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
-  #keys: readonly K[] = [];
+  keys: readonly K[] = [];
+  version = 0;
   #fingerprint = '';
-  #version = 0;
   #loading: Promise<void> | undefined;
   #attemptedMs = -Infinity;
   #loadedMs = -Infinity;
@@ -67,14 +58,6 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
     private readonly now: () => number,
     private readonly warn: (message: string) => void,
   ) {}
-
-  get version(): number {
-    return this.#version;
-  }
-
-  get keys(): readonly K[] {
-    return this.#keys;
-  }
 
   refresh(nowMs: number): Promise<void> | undefined {
     if (nowMs - this.#loadedMs < this.times.maxAgeMs) return undefined;
@@ -100,7 +83,7 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
     kid: string | undefined,
     isUsable: (key: K) => boolean = () => true,
   ): readonly KeyObject[] {
-    return findKeys(this.#keys, alg, kid)
+    return findKeys(this.keys, alg, kid)
       .filter(isUsable)
       .map(({ key }) => key);
   }
@@ -125,11 +108,11 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
 
   #take(keys: readonly K[]): void {
     this.#loadedMs = this.now();
-    const fingerprint = JSON.stringify(keys.map(describeKey));
+    const fingerprint = JSON.stringify(keys.map(({ key, ...rest }) => [rest, key.export({ format: 'jwk' })]));
     if (fingerprint === this.#fingerprint) return;
     this.#fingerprint = fingerprint;
-    this.#keys = keys;
-    this.#version++;
+    this.keys = keys;
+    this.version++;
   }
 
   #requireKeys(): void {
@@ -137,22 +120,20 @@ export class KeySet<K extends TokenKey = TokenKey> implements TokenKeys {
   }
 }
 
-function describeKey({ key, ...rest }: TokenKey): unknown {
-  return [rest, key.export({ format: 'jwk' })];
-}
-
-/* Fetches an issuer's key set (RFC 7517 section 5) with bounds on time and size. The URL comes from the options, never from a token. */
-
+const FETCH_TIMEOUT_MS = 5_000;
 const MAX_BYTES = 256 * 1024;
 const MAX_KEYS = 100;
 
-/** @throws Error for a response that is not a key set, too large or too slow */
-export async function fetchKeys(uri: URL, timeoutMs: number): Promise<readonly TokenKey[]> {
+/**
+ * Fetches an issuer's key set (RFC 7517 section 5) with bounds on time and size. The URL comes from the options, never from a token.
+ * @throws Error for a response that is not a key set, too large or too slow
+ */
+export async function fetchKeys(uri: URL): Promise<readonly TokenKey[]> {
   const response = await fetch(uri, {
     headers: { Accept: 'application/jwk-set+json, application/json' },
     // A redirect could lead to an address that the options do not allow.
     redirect: 'error',
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
   });
   if (response.status !== 200) {
     await response.body?.cancel();

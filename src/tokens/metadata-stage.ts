@@ -1,25 +1,26 @@
-/* Serves the metadata documents (RFC 8414, RFC 9728), which are serialized at start-up, and the public keys (RFC 7517). */
+/* Serves the metadata of the authorization server (RFC 8414) and of the protected resource (RFC 9728), and the public keys (RFC 7517). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import { sendJson } from './send-json.js';
 import { publicKeySet } from './signing-keys.js';
+import type { ResolvedTokenEndpoint } from './token-endpoint.options.js';
 import type { TokenIssuer } from './token-issuer.js';
+import type { ResolvedDpop } from './tokens.options.js';
 
 export class MetadataStage {
   readonly #documents: ReadonlyMap<string, Buffer>;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #cacheControl: string;
 
+  /** @param documents by path; they are serialized once */
   constructor(
     documents: ReadonlyMap<string, unknown>,
     maxAgeMs: number,
     private readonly keys: { readonly path: string; readonly issuer: TokenIssuer } | undefined,
     private readonly clock: Clock,
   ) {
-    this.#documents = new Map(
-      [...documents].map(([path, document]) => [path, Buffer.from(JSON.stringify(document))]),
-    );
-    this.#headers = { 'Cache-Control': `public, max-age=${Math.floor(maxAgeMs / 1_000)}` };
+    this.#documents = new Map([...documents].map(([path, document]) => [path, serialize(document)]));
+    this.#cacheControl = `public, max-age=${Math.floor(maxAgeMs / 1_000)}`;
   }
 
   claims(raw: IncomingMessage): boolean {
@@ -34,20 +35,78 @@ export class MetadataStage {
       return false;
     }
     const document = this.#documents.get(requestPath(raw.url ?? ''));
-    const body = document ?? Buffer.from(JSON.stringify(await this.#publicKeys()));
+    const body = document ?? (await this.#serializeKeys());
     response.writeHead(200, {
       // RFC 7517 section 8.5.
       'Content-Type': document === undefined ? 'application/jwk-set+json' : 'application/json',
       'Content-Length': body.length,
-      ...this.#headers,
+      'Cache-Control': this.#cacheControl,
     });
     response.end(raw.method === 'HEAD' ? undefined : body);
     return false;
   }
 
-  async #publicKeys(): Promise<unknown> {
+  async #serializeKeys(): Promise<Buffer> {
     const { keys } = this.keys!.issuer;
     await keys.refresh(this.clock.monotonicMs());
-    return publicKeySet(keys.keys, this.clock.epochMs());
+    return serialize(publicKeySet(keys.keys, this.clock.epochMs()));
   }
+}
+
+function serialize(document: unknown): Buffer {
+  return Buffer.from(JSON.stringify(document));
+}
+
+interface ResourceDescription {
+  readonly resource: string;
+  readonly issuers: readonly string[];
+  readonly scopes: readonly string[];
+  readonly dpop: ResolvedDpop | undefined;
+}
+
+/** The documents by path. That of a URL with a path is also served at the plain well-known path, where some clients look. */
+export function metadataDocuments(
+  server: ResolvedTokenEndpoint | undefined,
+  resource: ResourceDescription | undefined,
+): ReadonlyMap<string, unknown> {
+  const documents = new Map<string, unknown>();
+  const add = (wellKnown: string, url: string, document: unknown): void => {
+    const { pathname } = new URL(url);
+    // The well-known path precedes the URL's own (RFC 8414 section 3.1, RFC 9728 section 3.1).
+    documents.set(wellKnown + pathname.replace(/\/$/, ''), document);
+    documents.set(wellKnown, document);
+  };
+  if (server !== undefined)
+    add('/.well-known/oauth-authorization-server', server.issuer, describeServer(server));
+  if (resource !== undefined)
+    add('/.well-known/oauth-protected-resource', resource.resource, describeResource(resource));
+  return documents;
+}
+
+function describeServer(server: ResolvedTokenEndpoint): unknown {
+  const { issuer, path, jwksPath, resources, scopes, dpop } = server;
+  const { origin } = new URL(issuer);
+  return {
+    issuer,
+    token_endpoint: origin + path,
+    jwks_uri: origin + jwksPath,
+    grant_types_supported: ['client_credentials'],
+    // Required by RFC 8414, though the only grant has none.
+    response_types_supported: [],
+    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    scopes_supported: scopes.length > 0 ? scopes : undefined,
+    dpop_signing_alg_values_supported: dpop?.algorithms,
+    protected_resources: resources,
+  };
+}
+
+function describeResource({ resource, issuers, scopes, dpop }: ResourceDescription): unknown {
+  return {
+    resource,
+    authorization_servers: issuers,
+    bearer_methods_supported: ['header'],
+    scopes_supported: scopes.length > 0 ? scopes : undefined,
+    dpop_signing_alg_values_supported: dpop?.algorithms,
+    dpop_bound_access_tokens_required: dpop?.required,
+  };
 }

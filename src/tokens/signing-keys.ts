@@ -1,15 +1,18 @@
 /* The private keys that sign the tokens of this app. There may be several, for rotation: a new key is published before it signs, and an old
  * one until the last of its tokens has expired. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isRecord } from '../common/read-options.js';
 import type { KeySetTimes } from './key-set.js';
 import {
   isOfType,
   type Jwk,
+  listKeys,
+  readKeyId,
   repeatedKeyIds,
-  toTokenKey,
+  thumbprint,
   type TokenKey,
+  toTokenKey,
   UnusableKeyError,
 } from './token-key.js';
 
@@ -29,8 +32,6 @@ export type SigningKeySet = SigningKeyInput | readonly SigningKeyInput[] | { rea
 export interface SigningKey extends TokenKey {
   readonly kid: string;
   readonly alg: string;
-  /** The public key, for verification. */
-  readonly key: KeyObject;
   readonly privateKey: KeyObject;
   /** When the key was created; the newest key signs. */
   readonly issuedMs: number;
@@ -40,33 +41,19 @@ export interface SigningKey extends TokenKey {
   readonly expiresMs: number;
 }
 
-/** A withdrawn key is accepted for at most this long, plus the time of one reading. */
-export const SIGNING_KEYS_MAX_AGE_MS = 10_000;
-
 export const SIGNING_KEY_TIMES: KeySetTimes = {
-  maxAgeMs: SIGNING_KEYS_MAX_AGE_MS,
+  // A withdrawn key is accepted for at most this long, plus the time of one reading.
+  maxAgeMs: 10_000,
   cooldownMs: 1_000,
   // While the app's own file cannot be read, the last good keys are used.
   staleMs: Infinity,
   patient: true,
 };
 
-const ALGORITHM_OF_CURVE: Readonly<Record<string, string>> = {
-  prime256v1: 'ES256',
-  secp384r1: 'ES384',
-  secp521r1: 'ES512',
-};
-const MAX_KEYS = 100;
-
 /** @throws UnusableKeyError for a key that cannot sign */
 export function readSigningKeys(set: unknown): readonly SigningKey[] {
-  const inputs = isRecord(set) && Array.isArray(set['keys']) ? (set['keys'] as unknown[]) : [set].flat();
-  if (inputs.length === 0 || inputs.length > MAX_KEYS) {
-    throw new UnusableKeyError(`must hold 1 to ${MAX_KEYS} keys`);
-  }
-  const keys = inputs.map(readSigningKey);
-  const [repeated] = repeatedKeyIds(keys);
-  if (repeated !== undefined) throw new UnusableKeyError('holds two keys with one ID');
+  const keys = listKeys(set).map(readSigningKey);
+  if (repeatedKeyIds(keys).size > 0) throw new UnusableKeyError('holds two keys with one ID');
   return keys;
 }
 
@@ -93,17 +80,6 @@ export function createEphemeralKey(): SigningKey {
   return readSigningKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
 }
 
-/** The newest key that is valid now; `undefined` if there is none. */
-export function chooseSigningKey(keys: readonly SigningKey[], nowMs: number): SigningKey | undefined {
-  let chosen: SigningKey | undefined;
-  for (const key of keys) {
-    if (key.notBeforeMs > nowMs || key.expiresMs <= nowMs) continue;
-    // Of keys of the same age, the last: new keys are appended.
-    if (chosen === undefined || key.issuedMs >= chosen.issuedMs) chosen = key;
-  }
-  return chosen;
-}
-
 export function publicKeySet(keys: readonly SigningKey[], nowMs: number): { readonly keys: readonly Jwk[] } {
   return {
     keys: keys
@@ -118,15 +94,8 @@ function readSigningKey(input: unknown): SigningKey {
   const key = createPublicKey(privateKey);
   const alg = jwk['alg'] ?? algorithmOf(key);
   if (typeof alg !== 'string') throw new UnusableKeyError('is of a type that is not supported');
-  const kid = jwk['kid'] ?? thumbprint(key);
-  if (typeof kid !== 'string' || kid === '') throw new UnusableKeyError('has a "kid" that is not a string');
-  if (jwk['use'] !== undefined && jwk['use'] !== 'sig')
-    throw new UnusableKeyError('is not for signatures ("use")');
-  const operations = jwk['key_ops'];
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('sign'))) {
-    throw new UnusableKeyError('is not for signing ("key_ops")');
-  }
-  if (!isOfType(key, alg)) throw new UnusableKeyError('does not match its "alg"');
+  const kid = readKeyId(jwk, 'sign') ?? thumbprint(key);
+  if (kid === '') throw new UnusableKeyError('has an empty "kid"');
   return {
     ...toTokenKey(key, { kid, alg }),
     kid,
@@ -161,22 +130,7 @@ function readTime(jwk: Jwk, name: string, fallback: number): number {
   return value * 1_000;
 }
 
+/** The algorithm of a key that names none. */
 function algorithmOf(key: KeyObject): string | undefined {
-  switch (key.asymmetricKeyType) {
-    case 'ec':
-      return ALGORITHM_OF_CURVE[key.asymmetricKeyDetails?.namedCurve ?? ''];
-    case 'ed25519':
-      return 'EdDSA';
-    case 'rsa':
-      return 'RS256';
-    default:
-      return undefined;
-  }
-}
-
-/** RFC 7638: the required members in lexicographic order. */
-function thumbprint(key: KeyObject): string {
-  const { crv, e, kty, n, x, y } = key.export({ format: 'jwk' });
-  const members = kty === 'RSA' ? { e, kty, n } : { crv, kty, x, ...(y === undefined ? {} : { y }) };
-  return hash('sha256', JSON.stringify(members), 'base64url');
+  return ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256'].find(alg => isOfType(key, alg));
 }

@@ -20,8 +20,7 @@ import {
   type SigningKey,
   type SigningKeySet,
 } from './signing-keys.js';
-import { UnusableKeyError } from './token-key.js';
-import { keyError } from './token-keys.options.js';
+import { readKeys } from './token-keys.options.js';
 import { type DpopOptions, resolveDpop } from './tokens.options.js';
 
 /**
@@ -101,11 +100,8 @@ export function resolveTokenEndpoint(
   resource: string | undefined,
 ): ResolvedTokenEndpoint | undefined {
   if (input === undefined || input === false) return undefined;
-  const { resources, lifetime, signingKeys, insecureEphemeralKey, metadataMaxAge, ...rest } = readTable(
-    option,
-    input,
-    TABLE,
-  );
+  const options = readTable(option, input, TABLE);
+  const { resources, lifetime, signingKeys, insecureEphemeralKey, metadataMaxAge, ...rest } = options;
   return {
     ...rest,
     resources: readResources(`${option}.resources`, resources ?? resource ?? rest.issuer),
@@ -160,11 +156,6 @@ function readKeySource(option: string, keys: unknown, ephemeral: boolean): Resol
     const { file } = readTable(option, keys, { file: requiredText });
     return () => readSigningKeyFile(file);
   }
-  try {
-    const fixed = readSigningKeys(keys);
-    return () => Promise.resolve(fixed);
-  } catch (error) {
-    if (error instanceof UnusableKeyError) throw keyError(option, error.message);
-    throw error;
-  }
+  const fixed = readKeys(option, () => readSigningKeys(keys));
+  return () => Promise.resolve(fixed);
 }

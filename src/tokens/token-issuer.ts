@@ -2,24 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
-import type { Jose } from './jose.js';
 import type { KeySet } from './key-set.js';
-import { chooseSigningKey, type SigningKey } from './signing-keys.js';
+import type { Jose } from './read-jws.js';
+import type { SigningKey } from './signing-keys.js';
 
-export interface TokenGrant {
+interface TokenGrant {
   readonly agent: Agent;
-  readonly clientId: string;
   readonly scopes: readonly string[];
   readonly audiences: readonly string[];
   /** When the API key expires: no token outlives it. */
   readonly notAfterMs: number | undefined;
   /** The thumbprint of the DPoP key that the token is bound to. */
   readonly boundTo: string | undefined;
-}
-
-export interface IssuedToken {
-  readonly token: string;
-  readonly expiresInSeconds: number;
 }
 
 /** The claim with the ID of the API key that a token was issued for: the token is revoked with the key. */
@@ -35,21 +29,23 @@ export class TokenIssuer {
   ) {}
 
   /** @throws Error while no signing key is valid */
-  async issue(grant: TokenGrant): Promise<IssuedToken> {
+  async issue({ agent, scopes, audiences, notAfterMs, boundTo }: TokenGrant): Promise<{
+    readonly token: string;
+    readonly expiresInSeconds: number;
+  }> {
     await this.keys.refresh(this.clock.monotonicMs());
     const nowMs = this.clock.epochMs();
     const key = chooseSigningKey(this.keys.keys, nowMs);
     if (key === undefined) throw new Error('No signing key is valid at this time');
     // No token outlives its signing key.
-    const endMs = Math.min(nowMs + this.lifetimeMs, grant.notAfterMs ?? Infinity, key.expiresMs);
+    const endMs = Math.min(nowMs + this.lifetimeMs, notAfterMs ?? Infinity, key.expiresMs);
     const iat = Math.floor(nowMs / 1_000);
     const exp = Math.floor(endMs / 1_000);
-    const { agent, scopes, audiences, boundTo } = grant;
     // RFC 9068 section 2.2.
     const claims = {
       iss: this.issuer,
       sub: agent.id,
-      client_id: grant.clientId,
+      client_id: agent.id,
       aud: audiences.length === 1 ? audiences[0] : audiences,
       iat,
       exp,
@@ -66,4 +62,15 @@ export class TokenIssuer {
       .sign(key.privateKey);
     return { token, expiresInSeconds: Math.max(0, exp - iat) };
   }
+}
+
+/** The newest key that is valid now; `undefined` if there is none. */
+function chooseSigningKey(keys: readonly SigningKey[], nowMs: number): SigningKey | undefined {
+  let chosen: SigningKey | undefined;
+  for (const key of keys) {
+    if (key.notBeforeMs > nowMs || key.expiresMs <= nowMs) continue;
+    // Of keys of the same age, the last: new keys are appended.
+    if (chosen === undefined || key.issuedMs >= chosen.issuedMs) chosen = key;
+  }
+  return chosen;
 }

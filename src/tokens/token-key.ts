@@ -1,5 +1,5 @@
 /* Keys that verify tokens, and the algorithms that each may be used with. */
-import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
+import { createPublicKey, createSecretKey, hash, KeyObject } from 'node:crypto';
 import { isRecord } from '../common/read-options.js';
 
 /** A JSON Web Key (RFC 7517). */
@@ -23,14 +23,9 @@ const MIN_MODULUS_BITS = 2_048;
 /** Reads the public key of a JWK, also of a private one. @throws UnusableKeyError */
 export function readPublicJwk(jwk: unknown): TokenKey {
   if (!isRecord(jwk)) throw new UnusableKeyError('is not a JSON Web Key');
-  const { kid, alg, use, key_ops: operations } = jwk;
   if (jwk['kty'] === 'oct') throw new UnusableKeyError('is a secret: set it as "secret"');
-  if (kid !== undefined && typeof kid !== 'string')
-    throw new UnusableKeyError('has a "kid" that is not a string');
-  if (use !== undefined && use !== 'sig') throw new UnusableKeyError('is not for signatures ("use")');
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
-    throw new UnusableKeyError('is not for verifying ("key_ops")');
-  }
+  const kid = readKeyId(jwk, 'verify');
+  const { alg } = jwk;
   if (alg !== undefined && !(typeof alg === 'string' && PUBLIC_KEY_ALGORITHMS.has(alg))) {
     throw new UnusableKeyError('is for an algorithm that is not supported');
   }
@@ -43,6 +38,18 @@ export function readPublicJwk(jwk: unknown): TokenKey {
   return toTokenKey(key, { kid, alg });
 }
 
+/** The ID of a JWK that may be used for the operation. @throws UnusableKeyError */
+export function readKeyId(jwk: Jwk, operation: 'verify' | 'sign'): string | undefined {
+  const { kid, use, key_ops: operations } = jwk;
+  if (kid !== undefined && typeof kid !== 'string')
+    throw new UnusableKeyError('has a "kid" that is not a string');
+  if (use !== undefined && use !== 'sig') throw new UnusableKeyError('is not for signatures ("use")');
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes(operation))) {
+    throw new UnusableKeyError(`is not for ${operation}ing ("key_ops")`);
+  }
+  return kid;
+}
+
 /** @throws UnusableKeyError for a key that is too weak or does not match its `alg` */
 export function toTokenKey(key: KeyObject, { kid, alg }: Pick<TokenKey, 'kid' | 'alg'>): TokenKey {
   if (key.type !== 'public') throw new UnusableKeyError('is not public');
@@ -50,16 +57,21 @@ export function toTokenKey(key: KeyObject, { kid, alg }: Pick<TokenKey, 'kid' | 
     throw new UnusableKeyError('is of a type that is not supported');
   }
   if (alg !== undefined && !isOfType(key, alg)) throw new UnusableKeyError('does not match its "alg"');
-  checkModulus(key);
+  if (key.asymmetricKeyType === 'rsa') checkModulus(key);
   return { kid, alg, key };
 }
 
+function checkModulus({ asymmetricKeyDetails }: KeyObject): void {
+  const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails!;
+  if (modulusLength < MIN_MODULUS_BITS) throw new UnusableKeyError(`has fewer than ${MIN_MODULUS_BITS} bits`);
+  if (modulusLength > MAX_MODULUS_BITS) throw new UnusableKeyError(`has more than ${MAX_MODULUS_BITS} bits`);
+  // With an exponent of 1, anyone can forge a signature.
+  if (publicExponent < 3n || publicExponent % 2n === 0n)
+    throw new UnusableKeyError('has an invalid public exponent');
+}
+
 /** Reads a secret that is shared with the issuer. @throws UnusableKeyError if it is too short for the algorithms */
-export function readSecret(
-  secret: unknown,
-  algorithms: Iterable<string>,
-  kid: string | undefined = undefined,
-): TokenKey {
+export function readSecret(secret: unknown, algorithms: readonly string[]): TokenKey {
   if (isRecord(secret) && secret['kty'] === 'oct') return readSecretJwk(secret, algorithms);
   let key: KeyObject;
   if (secret instanceof KeyObject) key = secret;
@@ -73,20 +85,18 @@ export function readSecret(
       throw new UnusableKeyError(`has fewer than the ${bytes * 8} bits that ${alg} needs`);
     }
   }
-  return { kid, alg: undefined, key };
+  return { kid: undefined, alg: undefined, key };
 }
 
-function readSecretJwk(jwk: Jwk, algorithms: Iterable<string>): TokenKey {
-  const { kid, alg, use, k, key_ops: operations } = jwk;
-  const fits = alg === undefined || (typeof alg === 'string' && SECRET_ALGORITHMS.has(alg));
-  const verifies = operations === undefined || (Array.isArray(operations) && operations.includes('verify'));
-  if (!fits || !verifies || (use !== undefined && use !== 'sig') || typeof k !== 'string') {
+function readSecretJwk(jwk: Jwk, algorithms: readonly string[]): TokenKey {
+  const kid = readKeyId(jwk, 'verify');
+  const { alg, k } = jwk;
+  if (typeof k !== 'string') throw new UnusableKeyError('is not a secret for signatures');
+  const secret = Buffer.from(k, 'base64url');
+  if (alg === undefined) return { ...readSecret(secret, algorithms), kid };
+  if (typeof alg !== 'string' || !SECRET_ALGORITHMS.has(alg))
     throw new UnusableKeyError('is not a secret for signatures');
-  }
-  if (kid !== undefined && typeof kid !== 'string')
-    throw new UnusableKeyError('has a "kid" that is not a string');
-  const own = alg === undefined ? algorithms : [alg as string];
-  return { ...readSecret(Buffer.from(k, 'base64url'), own, kid), alg: alg as string | undefined };
+  return { ...readSecret(secret, [alg]), kid, alg };
 }
 
 /** Whether the type of the key matches the algorithm. */
@@ -130,40 +140,43 @@ export function repeatedKeyIds(keys: readonly TokenKey[]): ReadonlySet<string> {
   return repeated;
 }
 
-function checkModulus(key: KeyObject): void {
-  if (key.asymmetricKeyType !== 'rsa') return;
-  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails!;
-  if (modulusLength < MIN_MODULUS_BITS) throw new UnusableKeyError(`has fewer than ${MIN_MODULUS_BITS} bits`);
-  if (modulusLength > MAX_MODULUS_BITS) throw new UnusableKeyError(`has more than ${MAX_MODULUS_BITS} bits`);
-  // With an exponent of 1, anyone can forge a signature.
-  if (publicExponent < 3n || publicExponent % 2n === 0n)
-    throw new UnusableKeyError('has an invalid public exponent');
+const MAX_KEYS = 100;
+
+/** The inputs of one key, a list, or a JWK set. @throws UnusableKeyError for none, or too many */
+export function listKeys(input: unknown): readonly unknown[] {
+  const keys: unknown = isRecord(input) && Array.isArray(input['keys']) ? input['keys'] : input;
+  const inputs: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
+  if (inputs.length >= 1 && inputs.length <= MAX_KEYS) return inputs;
+  throw new UnusableKeyError(`must hold 1 to ${MAX_KEYS} keys`);
 }
 
-/* The signature algorithms that tokens may use (RFC 7518 section 3.1, RFC 8037, RFC 9864). `none` is not among them. */
-
-interface PublicKeyAlgorithm {
-  /** Node's name for the type of key. */
-  readonly keyType: 'rsa' | 'ec' | 'ed25519';
-  /** Node's name for the curve. */
-  readonly curve?: string;
+/** RFC 7638: the required members in lexicographic order. */
+export function thumbprint(key: KeyObject): string {
+  const { crv, e, kty, n, x, y } = key.export({ format: 'jwk' });
+  const members = kty === 'RSA' ? { e, kty, n } : { crv, kty, x, y };
+  return hash('sha256', JSON.stringify(members), 'base64url');
 }
 
-export const PUBLIC_KEY_ALGORITHMS: ReadonlyMap<string, PublicKeyAlgorithm> = new Map(
-  Object.entries({
-    ES256: { keyType: 'ec', curve: 'prime256v1' },
-    ES384: { keyType: 'ec', curve: 'secp384r1' },
-    ES512: { keyType: 'ec', curve: 'secp521r1' },
-    EdDSA: { keyType: 'ed25519' },
-    Ed25519: { keyType: 'ed25519' },
-    PS256: { keyType: 'rsa' },
-    PS384: { keyType: 'rsa' },
-    PS512: { keyType: 'rsa' },
-    RS256: { keyType: 'rsa' },
-    RS384: { keyType: 'rsa' },
-    RS512: { keyType: 'rsa' },
-  } as const),
-);
+/**
+ * The signature algorithms of public keys, with Node's names of the key's type and curve (RFC 7518 section 3.1, RFC 8037, RFC 9864). `none`
+ * is not among them.
+ */
+export const PUBLIC_KEY_ALGORITHMS: ReadonlyMap<
+  string,
+  { readonly keyType: 'rsa' | 'ec' | 'ed25519'; readonly curve?: string }
+> = new Map([
+  ['ES256', { keyType: 'ec', curve: 'prime256v1' }],
+  ['ES384', { keyType: 'ec', curve: 'secp384r1' }],
+  ['ES512', { keyType: 'ec', curve: 'secp521r1' }],
+  ['EdDSA', { keyType: 'ed25519' }],
+  ['Ed25519', { keyType: 'ed25519' }],
+  ['PS256', { keyType: 'rsa' }],
+  ['PS384', { keyType: 'rsa' }],
+  ['PS512', { keyType: 'rsa' }],
+  ['RS256', { keyType: 'rsa' }],
+  ['RS384', { keyType: 'rsa' }],
+  ['RS512', { keyType: 'rsa' }],
+]);
 
 /** Each with the minimum length of its secret, in bytes (RFC 7518 section 3.2). */
 export const SECRET_ALGORITHMS: ReadonlyMap<string, number> = new Map([

@@ -1,20 +1,20 @@
 /* The keys of `auth.tokens`: public keys, shared secrets, or the URL of a key set. */
 import { createPublicKey, KeyObject } from 'node:crypto';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { isRecord } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
+import { show } from '../common/show-value.js';
 import {
-  SECRET_ALGORITHMS,
-  isOfType,
+  findKeys,
   type Jwk,
+  listKeys,
   readPublicJwk,
   readSecret,
   repeatedKeyIds,
-  toTokenKey,
+  SECRET_ALGORITHMS,
   type TokenKey,
+  toTokenKey,
   UnusableKeyError,
 } from './token-key.js';
-import { show } from '../common/show-value.js';
 
 /**
  * A public key: a JWK, PEM text or a KeyObject.
@@ -34,62 +34,49 @@ export interface ResolvedTokenKeys {
   readonly jwks: { readonly uri: URL; readonly maxAgeMs: number } | undefined;
 }
 
-interface KeyOptions {
-  readonly algorithms: readonly string[];
-  readonly keys: unknown;
-  readonly secret: unknown;
-  readonly jwksUri: unknown;
-  readonly jwksMaxAge: number;
-}
-
-const MAX_KEYS = 100;
-
 /** @throws AgentSecurityConfigError, whose message contains no key */
-export function readTokenKeys(option: string, options: KeyOptions): ResolvedTokenKeys {
-  const { algorithms } = options;
+export function readTokenKeys(
+  option: string,
+  options: Readonly<Record<'keys' | 'secret' | 'jwksUri', unknown>> & {
+    readonly algorithms: readonly string[];
+    readonly jwksMaxAge: number;
+  },
+): ResolvedTokenKeys {
+  const { algorithms, jwksUri } = options;
   const symmetric = SECRET_ALGORITHMS.has(algorithms[0]!);
   const given = (['keys', 'secret', 'jwksUri'] as const).filter(name => options[name] !== undefined);
   const fitting = symmetric ? ['secret'] : ['keys', 'jwksUri'];
-  if (given.length !== 1 || !fitting.includes(given[0]!)) {
+  const [name] = given;
+  if (name === undefined || given.length > 1 || !fitting.includes(name)) {
     throw new AgentSecurityConfigError(
       'ASEC_TOKEN_KEY',
       option,
       `must have one source of keys for ${algorithms.join(', ')}, received ${given.join(' and ') || 'none'}`,
-      `Set ${fitting.map(name => `"${name}"`).join(' or ')} only.`,
+      `Set ${fitting.map(each => `"${each}"`).join(' or ')} only.`,
     );
   }
-  if (options.jwksUri !== undefined) {
-    const uri = new URL(readHttpsUrl(`${option}.jwksUri`, options.jwksUri));
+  if (jwksUri !== undefined) {
+    const uri = new URL(readHttpsUrl(`${option}.jwksUri`, jwksUri));
     return { keys: [], jwks: { uri, maxAgeMs: options.jwksMaxAge } };
   }
-  const name = given[0]!;
-  const inputs = listOf(options[name]);
-  if (inputs.length === 0 || inputs.length > MAX_KEYS)
-    throw keyError(`${option}.${name}`, `must hold 1 to ${MAX_KEYS} keys`);
-  const keys = inputs.map((each, index) => {
-    const at = inputs.length === 1 ? `${option}.${name}` : `${option}.${name}[${index}]`;
-    return readKey(at, () => (symmetric ? readSecret(each, algorithms) : readPublicKey(each)));
-  });
-  for (const [index, { alg, key }] of keys.entries()) {
-    if (!algorithms.some(each => (alg === undefined || alg === each) && isOfType(key, each))) {
-      throw keyError(`${option}.${name}[${index}]`, 'matches none of the algorithms');
-    }
-  }
+  const path = `${option}.${name}`;
+  const inputs = readKeys(path, () => listKeys(options[name]));
+  const keys = inputs.map((input, index) =>
+    readKeys(inputs.length === 1 ? path : `${path}[${index}]`, () => {
+      const key = symmetric ? readSecret(input, algorithms) : readPublicKey(input);
+      if (algorithms.some(alg => findKeys([key], alg, undefined).length > 0)) return key;
+      throw new UnusableKeyError('matches none of the algorithms');
+    }),
+  );
   const [repeated] = repeatedKeyIds(keys);
-  if (repeated !== undefined)
-    throw keyError(`${option}.${name}`, `has two keys with the ID ${show(repeated)}`);
+  if (repeated !== undefined) throw keyError(path, `has two keys with the ID ${show(repeated)}`);
   return { keys, jwks: undefined };
 }
 
-function listOf(value: unknown): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  return isRecord(value) && Array.isArray(value['keys']) ? (value['keys'] as unknown[]) : [value];
-}
-
 function readPublicKey(input: unknown): TokenKey {
-  const none = { kid: undefined, alg: undefined };
+  const unnamed = { kid: undefined, alg: undefined };
   if (input instanceof KeyObject) {
-    return toTokenKey(input.type === 'private' ? createPublicKey(input) : input, none);
+    return toTokenKey(input.type === 'private' ? createPublicKey(input) : input, unnamed);
   }
   if (typeof input !== 'string') return readPublicJwk(input);
   let key: KeyObject;
@@ -98,10 +85,11 @@ function readPublicKey(input: unknown): TokenKey {
   } catch {
     throw new UnusableKeyError('is not a public key in PEM');
   }
-  return toTokenKey(key, none);
+  return toTokenKey(key, unnamed);
 }
 
-function readKey(option: string, read: () => TokenKey): TokenKey {
+/** Calls `read`, and names the option in the error of an unusable key. */
+export function readKeys<T>(option: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -1,5 +1,6 @@
 /* Parses and validates a token request, before the client is authenticated (RFC 6749 sections 4.4.2 and 5.2). */
-import { type ClientCredentials, type Form, readBasic, readForm, readScopes } from './read-form.js';
+import { isUtf8 } from 'node:buffer';
+import { isScope } from '../identity/create-agent.js';
 
 export interface TokenRequest {
   readonly client: ClientCredentials;
@@ -9,16 +10,10 @@ export interface TokenRequest {
   readonly resources: readonly string[];
 }
 
-/** RFC 6749 section 5.2, RFC 8707 section 2, RFC 9449 section 5. */
-export type TokenErrorCode =
-  | 'invalid_request'
-  | 'invalid_client'
-  | 'unauthorized_client'
-  | 'unsupported_grant_type'
-  | 'invalid_scope'
-  | 'invalid_target'
-  | 'invalid_dpop_proof'
-  | 'temporarily_unavailable';
+interface ClientCredentials {
+  readonly id: string;
+  readonly secret: string;
+}
 
 export interface TokenError {
   readonly status: number;
@@ -26,58 +21,60 @@ export interface TokenError {
   readonly description: string;
 }
 
-export type TokenRequestDecision =
-  | { readonly valid: true; readonly request: TokenRequest }
-  | { readonly valid: false; readonly error: TokenError };
+/** RFC 6749 section 5.2, RFC 8707 section 2, RFC 9449 section 5. */
+type TokenErrorCode =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'unsupported_grant_type'
+  | 'invalid_scope'
+  | 'invalid_target'
+  | 'invalid_dpop_proof'
+  | 'temporarily_unavailable';
 
-const reject = (error: TokenError): TokenRequestDecision => ({ valid: false, error });
+export const tokenError = (error: TokenErrorCode, description: string, status = 400): TokenError => ({
+  status,
+  error,
+  description,
+});
 
-const bad = (error: TokenErrorCode, description: string): TokenError => ({ status: 400, error, description });
+export const INVALID_CLIENT = tokenError(
+  'invalid_client',
+  'The client ID or the client secret is invalid.',
+  401,
+);
 
-export const INVALID_CLIENT: TokenError = {
-  status: 401,
-  error: 'invalid_client',
-  description: 'The client ID or the client secret is invalid.',
-};
-
-export const OTHER_BODY = bad(
+export const OTHER_BODY = tokenError(
   'invalid_request',
   'The body must be one form of the type application/x-www-form-urlencoded.',
 );
 
-/** Parameters that may be repeated. */
-const REPEATABLE = new Set(['resource']);
-
 /** @param authorizations all values of the `Authorization` header */
-export function readTokenRequest(body: string, authorizations: readonly string[]): TokenRequestDecision {
+export function readTokenRequest(body: string, authorizations: readonly string[]): TokenRequest | TokenError {
   const form = readForm(body);
-  if (form === undefined) return reject(OTHER_BODY);
+  if (form === undefined) return OTHER_BODY;
   for (const [name, values] of form) {
-    if (values.length > 1 && !REPEATABLE.has(name)) {
-      return reject(bad('invalid_request', 'A parameter is repeated.'));
-    }
+    if (values.length > 1 && name !== 'resource')
+      return tokenError('invalid_request', 'A parameter is repeated.');
   }
   const grantType = one(form, 'grant_type');
-  if (grantType === undefined) return reject(bad('invalid_request', 'The parameter grant_type is missing.'));
+  if (grantType === undefined) return tokenError('invalid_request', 'The parameter grant_type is missing.');
   if (grantType !== 'client_credentials') {
-    return reject(bad('unsupported_grant_type', 'The only grant type is client_credentials.'));
+    return tokenError('unsupported_grant_type', 'The only grant type is client_credentials.');
   }
   const client = readClient(form, authorizations);
-  if ('error' in client) return reject(client);
+  if ('error' in client) return client;
   const scope = one(form, 'scope');
   const scopes = scope === undefined ? undefined : readScopes(scope);
   if (scope !== undefined && scopes === undefined) {
-    return reject(bad('invalid_scope', 'The scope must be a list of scopes, separated by single spaces.'));
+    return tokenError('invalid_scope', 'The scope must be a list of scopes, separated by single spaces.');
   }
-  return {
-    valid: true,
-    request: { client, scopes, resources: form.get('resource')?.filter(Boolean) ?? [] },
-  };
+  return { client, scopes, resources: form.get('resource')?.filter(Boolean) ?? [] };
 }
 
 function readClient(form: Form, authorizations: readonly string[]): ClientCredentials | TokenError {
   const [id, secret] = [one(form, 'client_id'), one(form, 'client_secret')];
-  if (authorizations.length > 1) return bad('invalid_request', 'The Authorization header is repeated.');
+  if (authorizations.length > 1)
+    return tokenError('invalid_request', 'The Authorization header is repeated.');
   const [authorization] = authorizations;
   if (authorization === undefined) {
     if (form.has('client_assertion') || id === undefined || secret === undefined) return INVALID_CLIENT;
@@ -85,12 +82,12 @@ function readClient(form: Form, authorizations: readonly string[]): ClientCreden
   }
   // RFC 6749 section 2.3: one authentication method per request.
   if (secret !== undefined || form.has('client_assertion')) {
-    return bad('invalid_request', 'The client authenticates in more than one way.');
+    return tokenError('invalid_request', 'The client authenticates in more than one way.');
   }
   const client = readBasic(authorization);
   if (client === undefined) return INVALID_CLIENT;
   if (id !== undefined && id !== client.id) {
-    return bad('invalid_request', 'The client IDs in the header and in the body differ.');
+    return tokenError('invalid_request', 'The client IDs in the header and in the body differ.');
   }
   return client;
 }
@@ -98,6 +95,63 @@ function readClient(form: Form, authorizations: readonly string[]): ClientCreden
 /** A parameter without a value is treated as omitted (RFC 6749 section 3.2). */
 function one(form: Form, name: string): string | undefined {
   return form.get(name)?.[0] || undefined;
+}
+
+const MAX_PARAMETERS = 32;
+
+type Form = ReadonlyMap<string, readonly string[]>;
+
+/** The parameters of `application/x-www-form-urlencoded` with all of their values; `undefined` for invalid text. */
+export function readForm(body: string): Form | undefined {
+  const form = new Map<string, string[]>();
+  if (body === '') return form;
+  const pairs = body.split('&', MAX_PARAMETERS + 1);
+  if (pairs.length > MAX_PARAMETERS) return undefined;
+  for (const pair of pairs) {
+    const equals = pair.indexOf('=');
+    const name = decodeFormText(equals === -1 ? pair : pair.slice(0, equals));
+    const value = decodeFormText(equals === -1 ? '' : pair.slice(equals + 1));
+    if (name === undefined || value === undefined) return undefined;
+    const values = form.get(name);
+    if (values === undefined) form.set(name, [value]);
+    else values.push(value);
+  }
+  return form;
+}
+
+const BASIC = /^Basic ([A-Za-z0-9+/]+={0,2})$/i;
+
+/** The form-encoded credentials of an `Authorization` header (RFC 6749 section 2.3.1); `undefined` for anything else. */
+export function readBasic(authorization: string): ClientCredentials | undefined {
+  const [, encoded = ''] = (authorization.length > 1_024 ? null : BASIC.exec(authorization)) ?? [];
+  const bytes = Buffer.from(encoded, 'base64');
+  const isCanonical = bytes.toString('base64') === encoded.padEnd(Math.ceil(encoded.length / 4) * 4, '=');
+  if (!isCanonical || !isUtf8(bytes)) return undefined;
+  const text = bytes.toString();
+  const colon = text.indexOf(':');
+  if (colon < 1) return undefined;
+  const id = decodeFormText(text.slice(0, colon));
+  const secret = decodeFormText(text.slice(colon + 1));
+  return id === undefined || secret === undefined ? undefined : { id, secret };
+}
+
+/** Decodes a name or value of a form; `undefined` for invalid escapes or invalid UTF-8. */
+function decodeFormText(text: string): string | undefined {
+  if (!/[+%]/.test(text)) return text;
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return undefined;
+  }
+}
+
+const MAX_SCOPES_LENGTH = 4_096;
+
+/** Parses a list of scopes and removes duplicates (RFC 6749 section 3.3); `undefined` for an invalid list. */
+export function readScopes(text: string): readonly string[] | undefined {
+  if (text.length > MAX_SCOPES_LENGTH) return undefined;
+  const scopes = text.split(' ');
+  return scopes.every(isScope) ? [...new Set(scopes)] : undefined;
 }
 
 /** The scopes of the token: those requested, all of which the agent must have. */
@@ -108,7 +162,7 @@ export function grantScopes(
   if (requested === undefined) return held;
   return requested.every(scope => held.includes(scope))
     ? requested
-    : bad('invalid_scope', 'The client does not have a requested scope.');
+    : tokenError('invalid_scope', 'The client does not have a requested scope.');
 }
 
 /** The audiences of the token (RFC 8707). Identifiers are compared as strings. */
@@ -119,5 +173,5 @@ export function grantAudiences(
   if (requested.length === 0) return [offered[0]!];
   return requested.every(resource => offered.includes(resource))
     ? [...new Set(requested)]
-    : bad('invalid_target', 'Tokens for a requested resource are not issued here.');
+    : tokenError('invalid_target', 'Tokens for a requested resource are not issued here.');
 }

@@ -1,19 +1,19 @@
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   asGiven,
   boolean,
   duration,
   fn,
+  list,
   type OptionTable,
   readTable,
   requiredText,
   type Resolved,
   text,
 } from '../common/option-table.js';
-import { readStringList, readTexts, receivedError } from '../common/read-options.js';
-import { PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS, type Jwk } from './token-key.js';
+import { readTexts, receivedError } from '../common/read-options.js';
 import { normalizeType } from './read-jws.js';
-import { type AgentFields, type ClaimNames, DEFAULT_CLAIM_NAMES, type TokenClaims } from './token-agent.js';
+import { type AgentFields, type ClaimNames, DEFAULT_CLAIM_NAMES, type TokenClaims } from './token-claims.js';
+import { type Jwk, PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS } from './token-key.js';
 import {
   type PublicKeyInput,
   readTokenKeys,
@@ -86,17 +86,13 @@ export interface TokensOptions {
   dpop?: boolean | DpopOptions;
 }
 
-const DPOP_ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256'];
-
 const DPOP_TABLE = {
   required: boolean(false),
-  algorithms: readProofAlgorithms,
+  algorithms: list(readProofAlgorithm, ['ES256', 'EdDSA', 'Ed25519', 'PS256']),
   maxAge: duration('1 minute', '5s', '5 minutes'),
 } satisfies OptionTable<DpopOptions>;
 
-export interface ResolvedDpop {
-  readonly required: boolean;
-  readonly algorithms: readonly string[];
+export interface ResolvedDpop extends Pick<Resolved<typeof DPOP_TABLE>, 'required' | 'algorithms'> {
   readonly maxAgeMs: number;
 }
 
@@ -155,52 +151,31 @@ export function resolveTokens(option: string, input: unknown, resource?: string)
 
 export function resolveDpop(option: string, input: unknown): ResolvedDpop | undefined {
   if (input === undefined || input === false) return undefined;
-  const { required, algorithms, maxAge } = readTable(option, input === true ? {} : input, DPOP_TABLE);
-  return { required, algorithms, maxAgeMs: maxAge };
-}
-
-function readProofAlgorithms(option: string, value: unknown): readonly string[] {
-  const algorithms = readStringList(option, value, DPOP_ALGORITHMS);
-  for (const [index, alg] of algorithms.entries())
-    if (!PUBLIC_KEY_ALGORITHMS.has(alg)) throw algorithmError(`${option}[${index}]`, alg);
-  return algorithms;
+  const { maxAge: maxAgeMs, ...dpop } = readTable(option, input === true ? {} : input, DPOP_TABLE);
+  return { ...dpop, maxAgeMs };
 }
 
 function readAlgorithms(option: string, value: unknown): readonly string[] {
-  const algorithms = readStringList(option, value, []);
-  if (algorithms.length === 0) {
-    throw receivedError(
-      'ASEC_TOKEN_ALGORITHM',
-      option,
-      'must name the signature algorithms of the issuer',
-      "Write for example ['ES256'].",
-      value,
-    );
-  }
-  for (const [index, alg] of algorithms.entries()) {
-    if (!PUBLIC_KEY_ALGORITHMS.has(alg) && !SECRET_ALGORITHMS.has(alg)) {
-      throw algorithmError(`${option}[${index}]`, alg);
-    }
-  }
-  const symmetric = SECRET_ALGORITHMS.has(algorithms[0]!);
-  if (algorithms.some(alg => SECRET_ALGORITHMS.has(alg) !== symmetric)) {
-    throw receivedError(
-      'ASEC_TOKEN_ALGORITHM',
-      option,
-      'must not mix algorithms of secrets and of public keys',
-      'If a public key is used as a secret, anyone can forge tokens. Choose one kind.',
-      value,
-    );
-  }
-  return algorithms;
+  const algorithms = list(readAlgorithm)(option, value);
+  const kinds = new Set(algorithms.map(alg => SECRET_ALGORITHMS.has(alg)));
+  if (kinds.size === 1) return algorithms;
+  const [problem, remedy] =
+    kinds.size === 0
+      ? ['must name the signature algorithms of the issuer', "Write for example ['ES256']."]
+      : [
+          'must not mix algorithms of secrets and of public keys',
+          'If a public key is used as a secret, anyone can forge tokens. Choose one kind.',
+        ];
+  throw receivedError('ASEC_TOKEN_ALGORITHM', option, problem!, remedy!, value);
 }
 
-function algorithmError(option: string, value: string): AgentSecurityConfigError {
-  return receivedError(
-    'ASEC_TOKEN_ALGORITHM',
-    option,
-    'is not a supported signature algorithm',
-    `Known: ${[...PUBLIC_KEY_ALGORITHMS.keys(), ...SECRET_ALGORITHMS.keys()].join(', ')}.`,
-    value,
-  );
+function readAlgorithm(option: string, value: unknown): string {
+  return SECRET_ALGORITHMS.has(value as string) ? (value as string) : readProofAlgorithm(option, value);
+}
+
+function readProofAlgorithm(option: string, value: unknown): string {
+  if (PUBLIC_KEY_ALGORITHMS.has(value as string)) return value as string;
+  const known = [...PUBLIC_KEY_ALGORITHMS.keys(), ...SECRET_ALGORITHMS.keys()].join(', ');
+  const problem = 'is not a supported signature algorithm';
+  throw receivedError('ASEC_TOKEN_ALGORITHM', option, problem, `Known: ${known}.`, value);
 }

@@ -143,7 +143,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
   ],
   ['host/check-host.ts `${name}:${port}`', 'as above'],
   ['host/check-host.ts `${suffix}:${port}`', 'as above'],
-  ['tokens/dpop.ts `${thumbprint} ${jti}`', 'a thumbprint is Base64url, without a space'],
+  ['tokens/dpop.ts `${signer} ${jti}`', 'a thumbprint is Base64url, without a space'],
   [
     "tokens/token-key.ts `${key.asymmetricKeyType ?? 'secret'} ${kid}`",
     'a type of key is a name without a space',

@@ -11,12 +11,11 @@ import { AUDIENCE, EC, ISSUER, NOW_S, sign } from '../tokens/support.js';
 const MAX_PROOFS = 8;
 
 /** The real memory, with room for few proofs. */
-jest.mock('../../src/tokens/token-cache.js', () => {
-  const { ReplayMemory } = jest.requireActual<typeof import('../../src/tokens/token-cache.js')>(
-    '../../src/tokens/replay-memory.js',
-  );
+jest.mock('../../src/tokens/dpop.js', () => {
+  const dpop = jest.requireActual<typeof import('../../src/tokens/dpop.js')>('../../src/tokens/dpop.js');
   return {
-    ReplayMemory: class extends ReplayMemory {
+    ...dpop,
+    ReplayMemory: class extends dpop.ReplayMemory {
       constructor(windowMs: number) {
         super(windowMs, 8);
       }

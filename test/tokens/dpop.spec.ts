@@ -1,8 +1,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import * as jose from 'jose';
 import { createDpopRules } from '../../src/tokens/create-trust.js';
-import { checkProof } from '../../src/tokens/dpop.js';
-import { ReplayMemory } from '../../src/tokens/token-cache.js';
+import { checkProof, ReplayMemory } from '../../src/tokens/dpop.js';
 import { resolveDpop } from '../../src/tokens/tokens.options.js';
 import { EC, ED, NOW_S, OTHER_EC, publicJwk, RSA } from './support.js';
 

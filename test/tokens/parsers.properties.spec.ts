@@ -1,7 +1,7 @@
 /* Property tests of the parsers of untrusted input. */
 import fc from 'fast-check';
-import { readBasic, readForm, readScopes, readJsonObject } from '../../src/tokens/read-form.js';
-import { readJws } from '../../src/tokens/read-jws.js';
+import { readJsonObject, readJws } from '../../src/tokens/read-jws.js';
+import { readBasic, readForm, readScopes } from '../../src/tokens/token-request.js';
 
 const textOf = (...tokens: string[]): fc.Arbitrary<string> =>
   fc.array(fc.constantFrom(...tokens), { maxLength: 24 }).map(parts => parts.join(''));

@@ -1,7 +1,7 @@
 /* The vectors of test/fixtures/cases/jwt.json through options, parsing and the choice of a key. */
 import { compactVerify } from 'jose';
 import { AgentSecurityConfigError } from '../../src/common/config-error.js';
-import { FixedKeys } from '../../src/tokens/key-set.js';
+import { fixedKeys } from '../../src/tokens/key-set.js';
 import { readJws } from '../../src/tokens/read-jws.js';
 import { resolveTokens } from '../../src/tokens/tokens.options.js';
 import { type JwsVector, loadCases } from '../fixtures/load-cases.js';
@@ -46,7 +46,7 @@ async function isValid({ group, jws }: JwsVector): Promise<boolean> {
   }
   const reading = readJws(jws);
   if (reading === undefined || !tokens.algorithms.includes(reading.alg)) return false;
-  for (const key of new FixedKeys(tokens.keys).find(reading.alg, reading.kid)) {
+  for (const key of fixedKeys(tokens.keys).find(reading.alg, reading.kid)) {
     try {
       await compactVerify(jws, key, { algorithms: [reading.alg] });
       return true;
