@@ -39,9 +39,9 @@ export {
   setAgentDisabled,
 } from './auth/key-book.js';
 export { KeyBookStore } from './auth/key-book-store.js';
-export { KeyDigests } from './auth/key-digest.js';
+export { KeyDigests } from './auth/api-key.js';
 export { type Rejection } from './common/problem.js';
-export { ScopesGuard } from './auth/scopes.guard.js';
+export { ScopesGuard } from './auth/auth.guard.js';
 export { type AuditOptions } from './audit/audit.options.js';
 export { type AuditOutcome, type AuditRecord } from './audit/audit-record.js';
 export { type AuditLine, type AuditSink } from './audit/audit-sink.js';

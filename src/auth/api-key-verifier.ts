@@ -2,7 +2,7 @@
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import type { Closable } from '../common/feature.js';
-import { looksLikeApiKey, readApiKey } from './api-key-format.js';
+import { looksLikeApiKey, readApiKey, type KeyDigests } from './api-key.js';
 import type { ApiKeyRecord, ApiKeyStore } from '../identity/api-key-store.js';
 import type {
   CredentialVerifier,
@@ -11,7 +11,6 @@ import type {
   VerifiedCredential,
 } from '../identity/credential.js';
 import { agentOfKey } from '../identity/create-agent.js';
-import type { KeyDigests } from './key-digest.js';
 
 /**
  * Verifies API keys against the key store. Inject it to verify a key that does not come with an HTTP request.

@@ -9,12 +9,11 @@ import {
   type Resolved,
 } from '../common/option-table.js';
 import { isRecord, type ReadEnvironment, readString, receivedError } from '../common/read-options.js';
-import { DEFAULT_PREFIX, PREFIX_FORM } from './api-key-format.js';
+import { DEFAULT_PREFIX, PREFIX_FORM, KeyDigests, MIN_PEPPER_LENGTH } from './api-key.js';
 import type { ApiKeyStore } from '../identity/api-key-store.js';
 import { FileKeyStore } from './file-key-store.js';
 import { checkKeyBook, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
 import { KeyBookStore } from './key-book-store.js';
-import { KeyDigests, MIN_PEPPER_LENGTH } from './key-digest.js';
 
 /**
  * Where API keys are stored, and the secret of their digests. Set one of `store`, `file` and `book`.

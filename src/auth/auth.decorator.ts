@@ -3,7 +3,7 @@ import type { Agent } from '../common/agent.js';
 import { readArgument, readBoolean, receivedError } from '../common/read-options.js';
 import { stateOfCall } from './auth-rejections.js';
 import { isScope } from '../identity/create-agent.js';
-import { ANY_SCOPE_KEY, PUBLIC_KEY, SCOPES_KEY } from './route-access.js';
+import { ANY_SCOPE_KEY, PUBLIC_KEY, SCOPES_KEY } from './route-accesses.js';
 
 type Decorator = ClassDecorator & MethodDecorator;
 

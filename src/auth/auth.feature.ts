@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
-import { MAY_CARRY_AGENT } from '../common/agent.js';
+import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, type GuardEntry, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
@@ -9,17 +9,13 @@ import { SecurityEvents } from '../events/security-events.js';
 import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import { bookError } from './api-keys.options.js';
-import { AuthGuard } from './auth.guard.js';
+import { AuthGuard, ScopesGuard } from './auth.guard.js';
 import { type AuthFeatureOptions, RESOLVED_AUTH, type ResolvedAuth, resolveAuth } from './auth.options.js';
 import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './authenticator.js';
-import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './describe-openapi.js';
-import { Gateways } from './gateways.js';
-import { HandshakeAuthenticator } from './handshake-authenticator.js';
-import { mayCarryAgent } from './may-carry-agent.js';
+import { API_KEY_SCHEMES, TOKEN_SCHEMES, installOpenApi, OpenApiDescriber } from './openapi-describer.js';
+import { Gateways, HandshakeAuthenticator } from './gateways.js';
 import { OpenConnections } from './open-connections.js';
-import { installOpenApi, OpenApiDescriber } from './openapi-describer.js';
 import { RouteAccesses } from './route-accesses.js';
-import { ScopesGuard } from './scopes.guard.js';
 import { TOKEN_PROVIDERS } from './token.providers.js';
 
 export const AUTH: Feature<'auth', ResolvedAuth | false> = {
@@ -139,4 +135,11 @@ async function openApiKeys(
     throw bookError(origin, error);
   }
   return new ApiKeyVerifier(store, digests, prefix, clock);
+}
+
+/** `auth.identify` may read any part of a request; all other credentials come in two headers. */
+export function mayCarryAgent(auth: ResolvedAuth | false): MayCarryAgent {
+  if (auth === false) return () => false;
+  if (auth.identify !== undefined) return () => true;
+  return ({ headers }) => headers.authorization !== undefined || headers['x-api-key'] !== undefined;
 }

@@ -2,9 +2,8 @@
  * `keys` changes it. Books are immutable: each change returns a new one. */
 import { isRecord } from '../common/read-options.js';
 import { show } from '../common/show-value.js';
-import { createApiKey, ID_LENGTH } from './api-key-format.js';
+import { createApiKey, ID_LENGTH, isKeyDigest, type KeyDigests } from './api-key.js';
 import { isAgentId, isScope } from '../identity/create-agent.js';
-import { isKeyDigest, type KeyDigests } from './key-digest.js';
 
 /**
  * An agent of a key book.
