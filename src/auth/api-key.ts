@@ -1,6 +1,6 @@
-/* The format of an API key: `ask_<id>_<secret><checksum>`. Secret scanners find keys by the prefix. The checksum rejects typos and
- * look-alikes before the store is read. */
-import { randomBytes, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+/* API keys: their format `ask_<id>_<secret><checksum>`, and the digests that a store holds in place of secrets. Secret scanners find keys by
+ * the prefix. The checksum rejects typos and look-alikes before the store is read. */
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 export const ID_LENGTH = 16;
@@ -13,17 +13,18 @@ const ID_BYTES = 12;
 
 export const DEFAULT_PREFIX = 'ask';
 
+/** A prefix contains no underscore, which separates it from the ID. */
+export const PREFIX_FORM = /^[a-z][a-z0-9]{1,15}$/;
+
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const BASE62 = /^[0-9A-Za-z]+$/;
+
 interface ApiKeyParts {
   /** Public: it identifies the key in stores, logs and events. */
   readonly id: string;
   /** 256 bits. Never stored, never logged. */
   readonly secret: string;
 }
-
-const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-
-/** A prefix contains no underscore, which separates it from the ID. */
-export const PREFIX_FORM = /^[a-z][a-z0-9]{1,15}$/;
 
 /** @param id the ID of an existing key, to create another secret for it */
 export function createApiKey(
@@ -41,12 +42,10 @@ export function readApiKey(text: string, prefix: string): ApiKeyParts | undefine
   const secretAt = idAt + ID_LENGTH + 1;
   const end = secretAt + SECRET_LENGTH;
   if (text.length !== end + CHECKSUM_LENGTH || !looksLikeApiKey(text, prefix)) return undefined;
-  if (text[secretAt - 1] !== '_') return undefined;
-  const body = text.slice(0, end);
-  if (text.slice(end) !== checksum(body)) return undefined;
+  if (text[secretAt - 1] !== '_' || text.slice(end) !== checksum(text.slice(0, end))) return undefined;
   const id = text.slice(idAt, secretAt - 1);
   const secret = text.slice(secretAt, end);
-  return isBase62(id) && isBase62(secret) ? { id, secret } : undefined;
+  return BASE62.test(id) && BASE62.test(secret) ? { id, secret } : undefined;
 }
 
 /** Whether a credential has the prefix of a key, so that it is not verified as a token. */
@@ -54,9 +53,7 @@ export function looksLikeApiKey(text: string, prefix: string): boolean {
   return text.charCodeAt(prefix.length) === 0x5f && text.startsWith(prefix);
 }
 
-const BASE62 = /^[0-9A-Za-z]+$/;
-const isBase62 = (text: string): boolean => BASE62.test(text);
-
+/** Without `BigInt`: it is computed for each request. */
 function checksum(body: string): string {
   let rest = crc32(body);
   let text = '';
@@ -77,23 +74,22 @@ function encode(bytes: Buffer, length: number): string {
   return text;
 }
 
-/* Keyed digests of API keys, which a store holds in place of secrets. A stolen store contains no key, and guesses cannot be tested without
- * the pepper, which is kept elsewhere. */
+/* ---- digests ---- */
 
-const FORM = /^v1\.([A-Za-z0-9_-]{8})\.([A-Za-z0-9_-]{43})$/;
+const DIGEST_FORM = /^v1\.([A-Za-z0-9_-]{8})\.([A-Za-z0-9_-]{43})$/;
 const DIGEST_BYTES = 32;
 
 /** The shortest pepper, in characters, that cannot be guessed. */
 export const MIN_PEPPER_LENGTH = 32;
 
-/** Whether a text has the format of a stored digest. */
 export function isKeyDigest(text: string): boolean {
-  return FORM.test(text);
+  return DIGEST_FORM.test(text);
 }
 
 /**
  * Creates and compares HMAC-SHA-256 digests of API keys, with peppers of at least 32 characters. New digests use the first pepper; the
- * others are those of older digests. Use it to create records for a key store of your own.
+ * others are those of older digests. Use it to create records for a key store of your own. A stolen store contains no key, and guesses
+ * cannot be tested without the pepper, which is kept elsewhere.
  * @example
  * const digests = new KeyDigests([newPepper, oldPepper]);
  * const digest = digests.create({ id, secret });
@@ -123,7 +119,7 @@ export class KeyDigests {
   matches(stored: string | undefined, parts: ApiKeyParts): boolean {
     const own = new Map<string, Buffer>();
     for (const [id, pepper] of this.#peppers) own.set(id, hmac(pepper, parts));
-    const match = FORM.exec(stored ?? this.#dummy) ?? FORM.exec(this.#dummy)!;
+    const match = DIGEST_FORM.exec(stored ?? this.#dummy) ?? DIGEST_FORM.exec(this.#dummy)!;
     const known = own.get(match[1]!);
     const equal = timingSafeEqual(known ?? own.get(this.#newest)!, Buffer.from(match[2]!, 'base64url'));
     return equal && stored !== undefined && known !== undefined;

@@ -55,7 +55,11 @@ export interface KeyBook {
  */
 export const EMPTY_BOOK: KeyBook = { agents: {}, keys: [] };
 
-/** Says what is wrong with a key book. The message contains no digest. */
+/**
+ * Says what is wrong with a key book. The message contains no digest.
+ * @example
+ * const isInvalid = (error: unknown): boolean => error instanceof KeyBookError;
+ */
 export class KeyBookError extends Error {
   override readonly name = 'KeyBookError';
 }
