@@ -40,7 +40,7 @@ export class PollingStage implements EdgeStage {
   async #checkCaller(raw: IncomingMessage, state: RequestState): Promise<ProblemFields | undefined> {
     const rejection = await this.handshakes?.authenticate(raw, state);
     if (rejection === undefined) return undefined;
-    state.challenge = rejection.headers;
+    state.rejectionHeaders = rejection.headers;
     return rejection.problem;
   }
 }
