@@ -82,9 +82,11 @@ function resolveStore(
   const { store, file, book } = sources;
   const given = Object.entries(sources).filter(([, value]) => value !== undefined);
   if (given.length > 1) {
-    const names = given.map(([name]) => name).join(', ');
-    const remedy = 'Set one of store, file and book.';
-    throw keysError('auth.apiKeys', `names several sources of keys: ${names}`, remedy);
+    throw keysError(
+      'auth.apiKeys',
+      `names several sources of keys: ${given.map(([name]) => name).join(', ')}`,
+      'Set one of store, file and book.',
+    );
   }
   if (store !== undefined) return { store, origin: 'auth.apiKeys.store' };
   if (file !== undefined) return { store: new FileKeyStore(file), origin: 'auth.apiKeys.file' };
