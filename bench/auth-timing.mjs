@@ -9,7 +9,7 @@ const options = readOptions({ rounds: 1, seconds: 1 });
 prepare();
 const { addKey, ApiKeyVerifier, EMPTY_BOOK, KeyBookStore, KeyDigests, parseKeyBook, revokeKey } =
   await import('../dist/index.js');
-const { createApiKey } = await import('../dist/auth/api-key-format.js');
+const { createApiKey } = await import('../dist/auth/api-key.js');
 
 const TRIES = options.smoke ? 200 : 20_000;
 const KINDS = ['unknown ID', 'wrong secret', 'revoked key'];

@@ -11,15 +11,13 @@ export {
   type ApiKeyStore,
   type KeyStoreHooks,
 } from './identity/api-key-store.js';
+export { KeyDigests } from './auth/api-key.js';
 export { ApiKeyVerifier } from './auth/api-key-verifier.js';
 export { AnyScope, CurrentAgent, Public, Scopes } from './auth/auth.decorator.js';
-export { AuthGuard } from './auth/auth.guard.js';
+export { AuthGuard, ScopesGuard } from './auth/auth.guard.js';
 export { type ApiKeysOptions } from './auth/api-keys.options.js';
 export { type AuthOptions, type IdentifiedAgent, type Identify } from './auth/auth.options.js';
-export { type AuthenticateOptions, type Authentication, Authenticator } from './auth/authenticator.js';
 export {
-  type CredentialRequest,
-  type CredentialVerifier,
   type RejectedCredential,
   type Verification,
   type VerifiedCredential,
@@ -31,6 +29,7 @@ export {
   EMPTY_BOOK,
   type KeyBook,
   type KeyBookAgent,
+  KeyBookError,
   type KeyBookKey,
   type NewKey,
   parseKeyBook,
@@ -39,9 +38,7 @@ export {
   setAgentDisabled,
 } from './auth/key-book.js';
 export { KeyBookStore } from './auth/key-book-store.js';
-export { KeyDigests } from './auth/key-digest.js';
 export { type Rejection } from './common/problem.js';
-export { ScopesGuard } from './auth/scopes.guard.js';
 export { type AuditOptions } from './audit/audit.options.js';
 export {
   type AuditedCall,

@@ -1,17 +1,15 @@
 /* Verifies API keys. An unknown ID, a wrong secret and a revoked key take the same steps; nothing is cached. */
-import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import type { Closable } from '../common/feature.js';
-import { looksLikeApiKey, readApiKey } from './api-key-format.js';
 import type { ApiKeyRecord, ApiKeyStore } from '../identity/api-key-store.js';
+import { agentOfKey } from '../identity/create-agent.js';
 import type {
   CredentialVerifier,
   RejectedCredential,
   Verification,
   VerifiedCredential,
 } from '../identity/credential.js';
-import { agentOfKey } from '../identity/create-agent.js';
-import type { KeyDigests } from './key-digest.js';
+import { type KeyDigests, looksLikeApiKey, readApiKey } from './api-key.js';
 
 /**
  * Verifies API keys against the key store. Inject it to verify a key that does not come with an HTTP request.
@@ -45,53 +43,40 @@ export class ApiKeyVerifier implements CredentialVerifier, Closable {
   /** Rejects only if the store is unavailable. */
   async verify(credential: string): Promise<Verification> {
     const parts = readApiKey(credential, this.prefix);
-    if (parts === undefined) return { verified: false, reason: 'malformed' };
+    if (parts === undefined) return rejected('malformed');
     const record = await this.store.find(parts.id);
     // Both are computed before either decides: an unknown ID, a wrong secret and a revoked key take the same steps.
     const matches = this.digests.matches(record?.digest, parts);
     const invalidity = invalidityOf(record, this.clock.epochMs());
-    if (record?.id !== parts.id) return { verified: false, reason: 'unknown' };
+    if (record?.id !== parts.id) return rejected('unknown');
     const reason = matches ? invalidity : 'invalid';
-    return reason === undefined ? new VerifiedKey(record, this) : { verified: false, reason };
+    return reason === undefined ? this.#accept(record) : rejected(reason);
   }
 
-  /** Verifies a key again, by the record that it was verified with. Throws or rejects only if the store is unavailable. */
-  recheck(verified: VerifiedKey, before: ApiKeyRecord): Verification | Promise<Verification> {
-    const found = this.store.find(before.id);
-    const decide = (record: ApiKeyRecord | undefined): Verification => {
-      // A record with another digest is another key, and a key of another agent is another identity.
-      if (record === undefined || record.digest !== before.digest || record.agent.id !== before.agent.id)
-        return { verified: false, reason: 'revoked' };
-      const reason = invalidityOf(record, this.clock.epochMs());
-      if (reason !== undefined) return { verified: false, reason };
-      return record === before ? verified : new VerifiedKey(record, this);
+  #accept(record: ApiKeyRecord): VerifiedCredential {
+    const verified: VerifiedCredential = {
+      verified: true,
+      agent: agentOfKey(record),
+      expiresMs: record.expiresMs,
+      credentialId: record.id,
+      recheck: () => {
+        const found = this.store.find(record.id);
+        const decide = (current: ApiKeyRecord | undefined): Verification => {
+          // A record with another digest is another key, and a key of another agent is another identity.
+          if (current?.digest !== record.digest || current.agent.id !== record.agent.id)
+            return rejected('revoked');
+          const reason = invalidityOf(current, this.clock.epochMs());
+          if (reason !== undefined) return rejected(reason);
+          return current === record ? verified : this.#accept(current);
+        };
+        return found instanceof Promise ? found.then(decide) : decide(found);
+      },
     };
-    return found instanceof Promise ? found.then(decide) : decide(found);
+    return verified;
   }
 }
 
-class VerifiedKey implements VerifiedCredential {
-  readonly verified = true;
-  readonly agent: Agent;
-  readonly expiresMs: number | undefined;
-  readonly #record: ApiKeyRecord;
-  readonly #verifier: ApiKeyVerifier;
-
-  constructor(record: ApiKeyRecord, verifier: ApiKeyVerifier) {
-    this.agent = agentOfKey(record);
-    this.expiresMs = record.expiresMs;
-    this.#record = record;
-    this.#verifier = verifier;
-  }
-
-  get credentialId(): string {
-    return this.#record.id;
-  }
-
-  recheck(): Verification | Promise<Verification> {
-    return this.#verifier.recheck(this, this.#record);
-  }
-}
+const rejected = (reason: RejectedCredential): Verification => ({ verified: false, reason });
 
 /** Why a key with the right secret is not valid. All fields are read in any case, so that each record takes the same steps. */
 function invalidityOf(record: ApiKeyRecord | undefined, nowMs: number): RejectedCredential | undefined {

@@ -9,12 +9,11 @@ import {
   type Resolved,
 } from '../common/option-table.js';
 import { isRecord, type ReadEnvironment, readString, receivedError } from '../common/read-options.js';
-import { DEFAULT_PREFIX, PREFIX_FORM } from './api-key-format.js';
+import { DEFAULT_PREFIX, PREFIX_FORM, KeyDigests, MIN_PEPPER_LENGTH } from './api-key.js';
 import type { ApiKeyStore } from '../identity/api-key-store.js';
 import { FileKeyStore } from './file-key-store.js';
 import { checkKeyBook, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
 import { KeyBookStore } from './key-book-store.js';
-import { KeyDigests, MIN_PEPPER_LENGTH } from './key-digest.js';
 
 /**
  * Where API keys are stored, and the secret of their digests. Set one of `store`, `file` and `book`.
@@ -66,32 +65,24 @@ const TABLE = {
 
 export function resolveApiKeys(input: unknown, env: ReadEnvironment): ResolvedApiKeys | undefined {
   if (input === false) return undefined;
-  const options = readTable('auth.apiKeys', input, TABLE);
-  const found = resolveStore(options, env);
-  if (found === undefined) {
-    if (input === undefined) return undefined;
-    throw new AgentSecurityConfigError(
-      'ASEC_AUTH_KEYS',
-      'auth.apiKeys',
-      'names no source of keys',
-      'Set store, file (AUTH_KEYS_FILE) or book (AUTH_API_KEYS).',
-    );
-  }
-  return {
-    ...found,
-    digests: new KeyDigests(resolveSecrets(options.secret, env)),
-    prefix: options.prefix,
-  };
+  const { secret, prefix, ...sources } = readTable('auth.apiKeys', input, TABLE);
+  const found = resolveStore(sources, env);
+  if (found !== undefined) return { ...found, digests: new KeyDigests(resolveSecrets(secret, env)), prefix };
+  if (input === undefined) return undefined;
+  const remedy = 'Set store, file (AUTH_KEYS_FILE) or book (AUTH_API_KEYS).';
+  throw keysError('auth.apiKeys', 'names no source of keys', remedy);
 }
 
+type FoundStore = Pick<ResolvedApiKeys, 'store' | 'origin'>;
+
 function resolveStore(
-  { store, file, book }: Pick<Resolved<typeof TABLE>, 'store' | 'file' | 'book'>,
+  sources: Pick<Resolved<typeof TABLE>, 'store' | 'file' | 'book'>,
   env: ReadEnvironment,
-): Pick<ResolvedApiKeys, 'store' | 'origin'> | undefined {
-  const given = Object.entries({ store, file, book }).filter(([, value]) => value !== undefined);
+): FoundStore | undefined {
+  const { store, file, book } = sources;
+  const given = Object.entries(sources).filter(([, value]) => value !== undefined);
   if (given.length > 1) {
-    throw new AgentSecurityConfigError(
-      'ASEC_AUTH_KEYS',
+    throw keysError(
       'auth.apiKeys',
       `names several sources of keys: ${given.map(([name]) => name).join(', ')}`,
       'Set one of store, file and book.',
@@ -102,14 +93,8 @@ function resolveStore(
   if (book !== undefined) return bookStore('auth.apiKeys.book', () => checkKeyBook(book));
   const text = env('AUTH_API_KEYS')?.trim();
   const path = env('AUTH_KEYS_FILE')?.trim();
-  if (text && path) {
-    throw new AgentSecurityConfigError(
-      'ASEC_AUTH_KEYS',
-      'AUTH_API_KEYS',
-      'is set together with AUTH_KEYS_FILE',
-      'Set one of them.',
-    );
-  }
+  if (text && path)
+    throw keysError('AUTH_API_KEYS', 'is set together with AUTH_KEYS_FILE', 'Set one of them.');
   if (text) return bookStore('AUTH_API_KEYS', () => parseKeyBook(text));
   return path ? { store: new FileKeyStore(path), origin: 'AUTH_KEYS_FILE' } : undefined;
 }
@@ -125,8 +110,7 @@ function readStore(option: string, value: unknown): ApiKeyStore {
   );
 }
 
-/** The error message contains the path of the invalid field and no value. */
-function bookStore(origin: string, read: () => KeyBook): Pick<ResolvedApiKeys, 'store' | 'origin'> {
+function bookStore(origin: string, read: () => KeyBook): FoundStore {
   try {
     return { store: new KeyBookStore(read()), origin };
   } catch (error) {
@@ -134,26 +118,24 @@ function bookStore(origin: string, read: () => KeyBook): Pick<ResolvedApiKeys, '
   }
 }
 
-/** Converts an error of a key book to a configuration error. */
+/** Converts an error of a key book to a configuration error, which contains the path of the invalid field and no value. */
 export function bookError(option: string, error: unknown): unknown {
   if (!(error instanceof KeyBookError)) return error;
-  return new AgentSecurityConfigError(
-    'ASEC_AUTH_KEYS',
-    option,
-    `is not a valid key book: ${error.message}`,
-    'Create it with "npx nestjs-agent-security keys create".',
-  );
+  const remedy = 'Create it with "npx nestjs-agent-security keys create".';
+  return keysError(option, `is not a valid key book: ${error.message}`, remedy);
 }
 
+const keysError = (option: string, problem: string, remedy: string): AgentSecurityConfigError =>
+  new AgentSecurityConfigError('ASEC_AUTH_KEYS', option, problem, remedy);
+
 function resolveSecrets(value: unknown, env: ReadEnvironment): readonly string[] {
-  const option = value === undefined ? 'AUTH_KEY_SECRET' : 'auth.apiKeys.secret';
-  const given =
-    value === undefined
-      ? (env('AUTH_KEY_SECRET') ?? '').split(',').map(part => part.trim())
-      : typeof value === 'string'
-        ? [value]
-        : value;
-  return checkSecrets(option, given);
+  if (value !== undefined)
+    return checkSecrets('auth.apiKeys.secret', typeof value === 'string' ? [value] : value);
+  const variable = env('AUTH_KEY_SECRET') ?? '';
+  return checkSecrets(
+    'AUTH_KEY_SECRET',
+    variable.split(',').map(part => part.trim()),
+  );
 }
 
 /** @throws AgentSecurityConfigError, whose message contains no secret */

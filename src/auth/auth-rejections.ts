@@ -1,41 +1,41 @@
 /* The responses to requests without a valid credential or the required scopes (RFC 6750 section 3, RFC 9728 section 5.1). */
 import { type ProblemFields, type Rejection, temporarilyUnavailable } from '../common/problem.js';
 import { bearerChallenge, type ChallengeParameter } from '../identity/credential.js';
-import type { ArgumentsHost } from '@nestjs/common';
-import { readCall } from '../common/read-call.js';
-import { handshakeOf, type RequestState, stateOfRequest } from '../common/request-state.js';
 
-interface ChallengeSettings {
-  readonly realm: string;
-  /** The URL of the protected resource metadata (RFC 9728). */
-  readonly resourceMetadata: string | undefined;
-  /** Further challenges, such as `DPoP algs="ES256"`. */
-  readonly others: readonly string[];
-}
+/** The rejections that contain the challenges of this API. */
+export type AuthRejections = ReturnType<typeof createAuthRejections>;
 
-export class AuthRejections {
-  readonly #settings: ChallengeSettings;
-  readonly missing: Rejection;
-  readonly invalid: Rejection;
-  readonly expired: Rejection;
-
-  constructor(settings: ChallengeSettings) {
-    this.#settings = settings;
-    this.missing = {
-      problem: {
-        status: 401,
-        code: 'credential_missing',
-        detail: 'This route needs a credential: Authorization: Bearer, or X-API-Key.',
-      },
-      headers: this.#challenge([]),
-    };
-    this.invalid = this.#invalid('The credential is not valid.', []);
-    this.expired = this.#invalid('The credential has expired.', ['X-Token-Expired', 'true']);
-  }
-
-  insufficientScope(all: readonly string[], any: readonly string[]): Rejection {
-    const names = [...new Set([...all, ...any])].join(' ');
-    return {
+/**
+ * @param resourceMetadata the URL of the protected resource metadata (RFC 9728)
+ * @param others further challenges, such as `DPoP algs="ES256"`
+ */
+export function createAuthRejections(
+  realm: string,
+  resourceMetadata: string | undefined,
+  others: readonly string[],
+) {
+  const challenges = (...parameters: readonly ChallengeParameter[]): readonly string[] => {
+    const all: ChallengeParameter[] = [['realm', realm], ...parameters];
+    if (resourceMetadata !== undefined) all.push(['resource_metadata', resourceMetadata]);
+    return ['WWW-Authenticate', [bearerChallenge(all), ...others].join(', ')];
+  };
+  const invalid = (detail: string, ...headers: readonly string[]): Rejection => ({
+    problem: { status: 401, code: 'invalid_token', detail },
+    headers: [...challenges(['error', 'invalid_token'], ['error_description', detail]), ...headers],
+  });
+  const missing: Rejection = {
+    problem: {
+      status: 401,
+      code: 'credential_missing',
+      detail: 'This route needs a credential: Authorization: Bearer, or X-API-Key.',
+    },
+    headers: challenges(),
+  };
+  return {
+    missing,
+    invalid: invalid('The credential is not valid.'),
+    expired: invalid('The credential has expired.', 'X-Token-Expired', 'true'),
+    insufficientScope: (all: readonly string[], any: readonly string[]): Rejection => ({
       problem: {
         status: 403,
         code: 'insufficient_scope',
@@ -45,44 +45,17 @@ export class AuthRejections {
           ...(any.length > 0 ? { any_of_scopes: any } : {}),
         },
       },
-      headers: this.#challenge([
+      headers: challenges(
         ['error', 'insufficient_scope'],
-        ['scope', names],
-      ]),
-    };
-  }
-
-  #invalid(detail: string, headers: readonly string[]): Rejection {
-    return {
-      problem: { status: 401, code: 'invalid_token', detail },
-      headers: [
-        ...this.#challenge([
-          ['error', 'invalid_token'],
-          ['error_description', detail],
-        ]),
-        ...headers,
-      ],
-    };
-  }
-
-  #challenge(parameters: readonly ChallengeParameter[]): readonly string[] {
-    const { realm, resourceMetadata, others } = this.#settings;
-    const bearer = bearerChallenge([
-      ['realm', realm],
-      ...parameters,
-      ...(resourceMetadata === undefined ? [] : [['resource_metadata', resourceMetadata] as const]),
-    ]);
-    return ['WWW-Authenticate', [bearer, ...others].join(', ')];
-  }
+        ['scope', [...new Set([...all, ...any])].join(' ')],
+      ),
+    }),
+  };
 }
 
 /** Two credentials, one of which may come from a proxy or from another client. */
 export const CREDENTIAL_AMBIGUOUS: Rejection = {
-  problem: {
-    status: 400,
-    code: 'credential_ambiguous',
-    detail: 'Send one credential, on one header line.',
-  },
+  problem: { status: 400, code: 'credential_ambiguous', detail: 'Send one credential, on one header line.' },
   headers: [],
 };
 
@@ -108,11 +81,3 @@ export const IDENTITY_UNAVAILABLE = temporarilyUnavailable({
   code: 'identity_unavailable',
   detail: 'Credentials cannot be verified at the moment.',
 });
-
-/**
- * The request state of a guard's context; for a WebSocket message, the state of its handshake. `undefined` for contexts without a request
- * that the module has seen: microservices, and gateways on a port of their own.
- */
-export function stateOfCall(host: ArgumentsHost): RequestState | undefined {
-  return host.getType() === 'ws' ? stateOfRequest(handshakeOf(host.getArgByIndex(0))) : readCall(host)?.state;
-}

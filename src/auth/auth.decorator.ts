@@ -1,9 +1,9 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { Agent } from '../common/agent.js';
+import { stateOfCall } from '../common/read-call.js';
 import { readArgument, readBoolean, receivedError } from '../common/read-options.js';
-import { stateOfCall } from './auth-rejections.js';
 import { isScope } from '../identity/create-agent.js';
-import { ANY_SCOPE_KEY, PUBLIC_KEY, SCOPES_KEY } from './route-access.js';
+import { ANY_SCOPE_KEY, PUBLIC_KEY, SCOPES_KEY } from './route-accesses.js';
 
 type Decorator = ClassDecorator & MethodDecorator;
 

@@ -1,25 +1,23 @@
+/* Authentication and authorization: the providers, the guards, and what the app can inject. */
 import { Logger } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
-import { MAY_CARRY_AGENT } from '../common/agent.js';
+import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock } from '../common/clock.js';
+import { TIMERS, type Timers } from '../common/deadlines.js';
 import { type Feature, type GuardEntry, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
-import { TIMERS, type Timers } from '../common/deadlines.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+import { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import { bookError } from './api-keys.options.js';
-import { AuthGuard } from './auth.guard.js';
+import { AuthGuard, ScopesGuard } from './auth.guard.js';
 import { type AuthFeatureOptions, RESOLVED_AUTH, type ResolvedAuth, resolveAuth } from './auth.options.js';
-import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './authenticator.js';
-import { API_KEY_SCHEMES, TOKEN_SCHEMES } from './describe-openapi.js';
-import { Gateways } from './gateways.js';
-import { HandshakeAuthenticator } from './handshake-authenticator.js';
-import { mayCarryAgent } from './may-carry-agent.js';
+import { Authenticator } from './authenticator.js';
+import { Gateways, HandshakeAuthenticator } from './gateways.js';
 import { OpenConnections } from './open-connections.js';
-import { installOpenApi, OpenApiDescriber } from './openapi-describer.js';
+import { API_KEY_SCHEMES, installOpenApi, OpenApiDescriber, TOKEN_SCHEMES } from './openapi-describer.js';
 import { RouteAccesses } from './route-accesses.js';
-import { ScopesGuard } from './scopes.guard.js';
 import { TOKEN_PROVIDERS } from './token.providers.js';
 
 export const AUTH: Feature<'auth', ResolvedAuth | false> = {
@@ -27,7 +25,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
   resolve: resolveAuth,
   providers: [
     provideOptions(RESOLVED_AUTH, ({ auth }: AuthFeatureOptions) => auth),
-    { provide: MAY_CARRY_AGENT, useFactory: mayCarryAgent, inject: [RESOLVED_AUTH] },
+    provideOptions(MAY_CARRY_AGENT, mayCarryAgent),
     {
       provide: OpenConnections,
       useFactory: (clock: Clock, timers: Timers, events: SecurityEvents) =>
@@ -46,21 +44,31 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
         { auth }: AuthFeatureOptions,
         { maxClients, headers }: ResolvedRateLimit,
         apiKeys: ApiKeyVerifier | undefined,
-        tokens: TokenVerifier | undefined,
+        tokens: SignedTokenVerifier | undefined,
         clock: Clock,
         events: SecurityEvents,
         connections: OpenConnections,
       ): Authenticator | undefined => {
         if (!auth) return undefined;
         const log = new Logger('AgentSecurity');
-        const parts = { apiKeys, tokens, clock, events, connections, maxClients, headers, log };
-        return new Authenticator({ options: auth, ...parts });
+        const options = auth;
+        return new Authenticator({
+          options,
+          apiKeys,
+          tokens,
+          clock,
+          events,
+          connections,
+          maxClients,
+          headers,
+          log,
+        });
       },
       inject: [
         RESOLVED_OPTIONS,
         RESOLVED_RATE_LIMIT,
         ApiKeyVerifier,
-        TOKEN_VERIFIER,
+        SignedTokenVerifier,
         CLOCK,
         SecurityEvents,
         OpenConnections,
@@ -91,16 +99,16 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
         { auth }: AuthFeatureOptions,
         limits: ResolvedRateLimit,
         accesses: RouteAccesses,
-        tokens: TokenVerifier | undefined,
+        tokens: SignedTokenVerifier | undefined,
         modules: ModulesContainer,
       ): Promise<OpenApiDescriber | undefined> => {
         if (!auth || !auth.openapi) return undefined;
         await installOpenApi();
-        const schemes =
-          auth.apiKeys === undefined ? (tokens === undefined ? [] : TOKEN_SCHEMES) : API_KEY_SCHEMES;
+        const tokenSchemes = tokens ? TOKEN_SCHEMES : {};
+        const schemes = auth.apiKeys ? API_KEY_SCHEMES : tokenSchemes;
         return new OpenApiDescriber(modules, accesses, schemes, rejectsAny(limits));
       },
-      inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, RouteAccesses, TOKEN_VERIFIER, ModulesContainer],
+      inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, RouteAccesses, SignedTokenVerifier, ModulesContainer],
     },
     RouteAccesses,
     AuthGuard,
@@ -109,14 +117,12 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
   exports: [Authenticator, ApiKeyVerifier, RouteAccesses, AuthGuard, ScopesGuard],
 };
 
-const isOn = ({ auth }: AuthFeatureOptions): boolean => auth !== false;
-
-export const AUTH_GUARD: GuardEntry<AuthFeatureOptions> = { token: AuthGuard, isOn, guardsMessages: true };
-export const SCOPES_GUARD: GuardEntry<AuthFeatureOptions> = {
-  token: ScopesGuard,
-  isOn,
+export const AUTH_GUARD: GuardEntry<AuthFeatureOptions> = {
+  token: AuthGuard,
+  isOn: ({ auth }) => auth !== false,
   guardsMessages: true,
 };
+export const SCOPES_GUARD: GuardEntry<AuthFeatureOptions> = { ...AUTH_GUARD, token: ScopesGuard };
 
 async function openApiKeys(
   { auth }: AuthFeatureOptions,
@@ -139,4 +145,11 @@ async function openApiKeys(
     throw bookError(origin, error);
   }
   return new ApiKeyVerifier(store, digests, prefix, clock);
+}
+
+/** `auth.identify` may read any part of a request; all other credentials come in two headers. */
+function mayCarryAgent({ auth }: AuthFeatureOptions): MayCarryAgent {
+  if (auth === false) return () => false;
+  if (auth.identify !== undefined) return () => true;
+  return ({ headers }) => headers.authorization !== undefined || headers['x-api-key'] !== undefined;
 }

@@ -1,11 +1,11 @@
+/* The guards of routes and messages: authentication before the rate limits, and scopes after them. */
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { rawRequest } from '../common/http-request.js';
+import { readCall, stateOfCall } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
-import { readCall } from '../common/read-call.js';
-import { stateOfCall } from './auth-rejections.js';
-import { Authenticator } from './authenticator.js';
 import { rejectionException } from '../http/problem.exception.js';
-import { RouteAccesses } from './route-accesses.js';
+import { Authenticator } from './authenticator.js';
+import { hasAccess, RouteAccesses } from './route-accesses.js';
 
 /**
  * Authenticates requests and messages, before the rate limits. Routes that are not `@Public()` require an agent.
@@ -26,7 +26,7 @@ export class AuthGuard implements CanActivate {
     if (context.getType() === 'rpc') return true;
     const { isPublic } = this.accesses.get(context.getClass(), context.getHandler());
     const call = readCall(context);
-    // A WebSocket message, including a GraphQL operation on a WebSocket, is authenticated by its handshake, which has no response.
+    // A WebSocket message, including a GraphQL operation on a WebSocket, is authenticated by its handshake.
     if (call?.state?.response === undefined) return this.#checkMessage(stateOfCall(context), isPublic);
     const { request, state } = call;
     const found = await this.authenticator.authenticate(rawRequest(request), state, { request, context });
@@ -35,12 +35,35 @@ export class AuthGuard implements CanActivate {
   }
 
   async #checkMessage(state: RequestState | undefined, isPublic: boolean): Promise<boolean> {
-    if (state?.agent === undefined) {
-      if (isPublic) return true;
-      throw rejectionException(this.authenticator.rejections.missing, state);
-    }
-    const rejection = await this.authenticator.recheck(state);
+    if (state?.agent === undefined && isPublic) return true;
+    const rejection =
+      state?.agent === undefined
+        ? this.authenticator.rejections.missing
+        : await this.authenticator.recheck(state);
     if (rejection === undefined) return true;
     throw rejectionException(rejection, state);
+  }
+}
+
+/**
+ * Checks the scopes of a route, after the rate limits, so that requests without the scopes are counted.
+ * @throws HttpException with the status 403 and the code `insufficient_scope`
+ * @example
+ * class MyScopesGuard extends ScopesGuard {} // extras of forRoot(): { provide: ScopesGuard, useClass: MyScopesGuard }
+ */
+@Injectable()
+export class ScopesGuard implements CanActivate {
+  constructor(
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(RouteAccesses) private readonly accesses: RouteAccesses,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() === 'rpc') return true;
+    const access = this.accesses.get(context.getClass(), context.getHandler());
+    if (access.all.length === 0 && access.any.length === 0) return true;
+    const state = stateOfCall(context);
+    if (hasAccess(access, state?.agent?.scopes ?? [])) return true;
+    throw rejectionException(this.authenticator.rejections.insufficientScope(access.all, access.any), state);
   }
 }

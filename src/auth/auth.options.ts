@@ -1,3 +1,4 @@
+/* `auth`: which kinds of credentials are accepted, and how requests without a valid one are answered. */
 import type { ExecutionContext } from '@nestjs/common';
 import type { Agent } from '../common/agent.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
@@ -19,8 +20,6 @@ import {
   receivedError,
 } from '../common/read-options.js';
 import { readHttpsUrl } from '../common/read-url.js';
-import { type ApiKeysOptions, type ResolvedApiKeys, resolveApiKeys } from './api-keys.options.js';
-import { parameterName } from './read-credential.js';
 import { createAgent, isAgentId, isScope } from '../identity/create-agent.js';
 import { singleLimit } from '../limiter/process-limit.js';
 import {
@@ -29,6 +28,8 @@ import {
   type TokenEndpointOptions,
 } from '../tokens/token-endpoint.options.js';
 import { type ResolvedTokens, resolveTokens, type TokensOptions } from '../tokens/tokens.options.js';
+import { type ApiKeysOptions, type ResolvedApiKeys, resolveApiKeys } from './api-keys.options.js';
+import { parameterName } from './read-credential.js';
 
 /**
  * An agent that the app's own authentication has verified.
@@ -164,11 +165,13 @@ const TABLE = {
   openapi: boolean(true),
 } satisfies OptionTable<AuthOptions>;
 
-export interface ResolvedAuth extends Omit<Resolved<typeof TABLE>, 'apiKeys' | 'tokens' | 'tokenEndpoint'> {
+interface Credentials {
   readonly apiKeys: ResolvedApiKeys | undefined;
   readonly tokens: ResolvedTokens | undefined;
   readonly tokenEndpoint: ResolvedTokenEndpoint | undefined;
 }
+
+export type ResolvedAuth = Omit<Resolved<typeof TABLE>, keyof Credentials> & Credentials;
 
 export interface AuthFeatureOptions {
   readonly auth: ResolvedAuth | false;
@@ -179,22 +182,21 @@ export const RESOLVED_AUTH = Symbol('agent-security:auth');
 export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth | false {
   if (input === undefined || input === false) return false;
   const options = readTable('auth', input === true ? {} : input, TABLE);
-  const apiKeys = resolveApiKeys(options.apiKeys, env);
-  const tokens = resolveTokens('auth.tokens', options.tokens, options.resource);
-  const tokenEndpoint = resolveTokenEndpoint('auth.tokenEndpoint', options.tokenEndpoint, options.resource);
-  if (tokenEndpoint !== undefined) checkTokenEndpoint(tokenEndpoint, tokens, apiKeys);
-  if (apiKeys === undefined && tokens === undefined && options.identify === undefined)
+  const credentials = {
+    apiKeys: resolveApiKeys(options.apiKeys, env),
+    tokens: resolveTokens('auth.tokens', options.tokens, options.resource),
+    tokenEndpoint: resolveTokenEndpoint('auth.tokenEndpoint', options.tokenEndpoint, options.resource),
+  };
+  checkTokenEndpoint(credentials);
+  if (!credentials.apiKeys && !credentials.tokens && options.identify === undefined)
     throw noIdentityError(options.apiKeys);
-  const resource = options.resource ?? tokenEndpoint?.resources[0];
+  const resource = options.resource ?? credentials.tokenEndpoint?.resources[0];
   const resourceMetadata = options.resourceMetadata ?? (resource && metadataUrl(resource));
-  return { ...options, apiKeys, tokens, tokenEndpoint, resource, resourceMetadata };
+  return { ...options, ...credentials, resource, resourceMetadata };
 }
 
-function checkTokenEndpoint(
-  { issuer }: ResolvedTokenEndpoint,
-  tokens: ResolvedTokens | undefined,
-  apiKeys: ResolvedApiKeys | undefined,
-): void {
+function checkTokenEndpoint({ apiKeys, tokens, tokenEndpoint }: Credentials): void {
+  if (tokenEndpoint === undefined) return;
   if (apiKeys === undefined) {
     throw new AgentSecurityConfigError(
       'ASEC_AUTH_KEYS',
@@ -203,6 +205,7 @@ function checkTokenEndpoint(
       'Set apiKeys (AUTH_KEYS_FILE, AUTH_API_KEYS).',
     );
   }
+  const { issuer } = tokenEndpoint;
   if (tokens?.issuer === issuer) {
     throw receivedError(
       'ASEC_AUTH_URL',
@@ -239,23 +242,26 @@ function readRealm(option: string, value: unknown): string {
 }
 
 /** RFC 9728 section 3.1: the well-known path is inserted between host and path. */
-export function metadataUrl(resource: string): string {
+function metadataUrl(resource: string): string {
   const { origin, pathname, search } = new URL(resource);
   return `${origin}/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}${search}`;
 }
 
-const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
-
 /** Validates what `auth.identify` returned. @throws TypeError for an invalid agent, which must not count as authenticated */
 export function checkIdentified(found: IdentifiedAgent): Agent {
   const { id, scopes = [], tier, tenant, tools, claims = {} } = found;
-  if (!isAgentId(id))
-    throw new TypeError('auth.identify must return an agent with an id of 1 to 256 visible ASCII characters');
-  if (!Array.isArray(scopes) || !scopes.every(isScope))
-    throw new TypeError('auth.identify must return scopes as a list of scopes');
-  if (!isText(tier) || !isText(tenant))
-    throw new TypeError('auth.identify must return tier and tenant as strings');
-  if (tools !== undefined && !(Array.isArray(tools) && tools.every(isText)))
-    throw new TypeError('auth.identify must return tools as a list of strings');
+  checkReturned(isAgentId(id), 'an agent with an id of 1 to 256 visible ASCII characters');
+  checkReturned(Array.isArray(scopes) && scopes.every(isScope), 'scopes as a list of scopes');
+  checkReturned(isText(tier) && isText(tenant), 'tier and tenant as strings');
+  checkReturned(
+    tools === undefined || (Array.isArray(tools) && tools.every(isText)),
+    'tools as a list of strings',
+  );
   return createAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });
 }
+
+function checkReturned(isValid: boolean, what: string): void {
+  if (!isValid) throw new TypeError(`auth.identify must return ${what}`);
+}
+
+const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';

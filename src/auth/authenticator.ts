@@ -11,25 +11,21 @@ import type { SecurityEvents } from '../events/security-events.js';
 import type { CredentialVerifier, RejectedCredential, VerifiedCredential } from '../identity/credential.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import type { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
+import {
+  type AuthRejections,
+  createAuthRejections,
+  CREDENTIAL_AMBIGUOUS,
+  IDENTITY_UNAVAILABLE,
+} from './auth-rejections.js';
 import { checkIdentified, type IdentifiedAgent, type ResolvedAuth } from './auth.options.js';
-import { AuthRejections, CREDENTIAL_AMBIGUOUS, IDENTITY_UNAVAILABLE } from './auth-rejections.js';
 import type { OpenConnections } from './open-connections.js';
 import { type CredentialScheme, readCredential, RequestView } from './read-credential.js';
 
-/**
- * The result of `Authenticator.authenticate()`: an agent, no credential, or a rejected credential.
- * `expiresMs` is in milliseconds since the epoch.
- * @example
- * const authentication: Authentication = await authenticator.authenticate(raw, state);
- * if (authentication.kind !== 'agent') return authentication.rejection.problem;
- * return authentication.agent.id;
- */
-export type Authentication =
+type Authentication =
   | {
       readonly kind: 'agent';
-      readonly agent: Agent;
-      readonly expiresMs: number | undefined;
       /** Verifies the credential again later; `undefined` for an agent that `auth.identify` returned. */
       readonly verification: VerifiedCredential | undefined;
     }
@@ -37,35 +33,20 @@ export type Authentication =
   | { readonly kind: 'anonymous'; readonly rejection: Rejection }
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
 
-/** A verifier of tokens. API keys are recognized first. */
-export interface TokenVerifier extends CredentialVerifier {
-  /** Challenges beside Bearer's, such as `DPoP algs="ES256"`. */
-  readonly challenges?: readonly string[];
-  /** Whether it accepts the DPoP scheme (RFC 9449) and verifies the proof itself. */
-  readonly acceptsDpop?: boolean;
-}
-
-/** `undefined` where no tokens are configured. */
-export const TOKEN_VERIFIER = Symbol('agent-security:token-verifier');
-
-/**
- * What `Authenticator.authenticate()` may know of a request beside its headers.
- * @example
- * const options: AuthenticateOptions = { handshake: true };
- */
-export interface AuthenticateOptions {
+/** What is known of a request beside its headers. */
+interface AuthenticateOptions {
   /** Whether the request opens a WebSocket: a subprotocol may carry the credential then. */
   readonly handshake?: boolean;
   /** The first argument of `identify`. @default the raw request */
   readonly request?: PlatformRequest;
-  /** The second argument of `identify`. @default none */
-  readonly context?: ExecutionContext | undefined;
+  /** The second argument of `identify`; `undefined` before routing. */
+  readonly context?: ExecutionContext;
 }
 
 interface AuthenticatorParts {
   readonly options: ResolvedAuth;
   readonly apiKeys: ApiKeyVerifier | undefined;
-  readonly tokens: TokenVerifier | undefined;
+  readonly tokens: SignedTokenVerifier | undefined;
   readonly clock: Clock;
   readonly events: SecurityEvents;
   readonly connections: OpenConnections;
@@ -81,14 +62,7 @@ const LOG_INTERVAL_MS = 1_000;
 /** `identify` threw an UnauthorizedException: the request has a credential, and it is not valid. */
 const REJECTED = Symbol('agent-security:rejected');
 
-/**
- * Authenticates requests by the options of `auth`. Inject it to verify the credential of work that outlives its request.
- * @example
- * const result = await authenticator.authenticate(raw, state);
- * const isStillValid = result.kind === 'agent' && (await result.verification?.recheck())?.verified !== false;
- */
 export class Authenticator {
-  /** The responses to requests without a valid credential, or without the scopes of a route. */
   readonly rejections: AuthRejections;
   readonly #parts: AuthenticatorParts;
   readonly #failedAttempts: ProcessLimit | undefined;
@@ -98,16 +72,15 @@ export class Authenticator {
 
   constructor(parts: AuthenticatorParts) {
     const { options, tokens, maxClients, clock } = parts;
+    const { realm, resourceMetadata, failedAttempts } = options;
     this.#parts = parts;
-    this.rejections = new AuthRejections({ ...options, others: tokens?.challenges ?? [] });
-    this.#failedAttempts =
-      options.failedAttempts && new ProcessLimit(options.failedAttempts, maxClients, clock);
+    this.rejections = createAuthRejections(realm, resourceMetadata, tokens?.challenges ?? []);
+    this.#failedAttempts = failedAttempts && new ProcessLimit(failedAttempts, maxClients, clock);
   }
 
   /**
    * Verifies the credential of a request and stores the agent in `state.agent`. Further calls for the same request return the same result.
    * It never rejects: if the store cannot be reached, the result is a 503.
-   * @param state the state of this request, with the client's address
    */
   authenticate(
     raw: IncomingMessage,
@@ -121,10 +94,12 @@ export class Authenticator {
       return { kind: 'rejected', rejection: IDENTITY_UNAVAILABLE };
     });
     this.#authentications.set(state, authentication);
+    if (this.#parts.options.identify === undefined || options.context !== undefined) return authentication;
     // Before routing, the app's middleware has not run: `identify` may find an agent when the guard calls it again.
-    if (this.#parts.options.identify !== undefined && options.context === undefined)
-      return this.#forgetAnonymous(state, authentication);
-    return authentication;
+    return authentication.then(found => {
+      if (found.kind === 'anonymous') this.#authentications.delete(state);
+      return found;
+    });
   }
 
   /**
@@ -157,21 +132,22 @@ export class Authenticator {
     scheme: CredentialScheme | undefined,
     credential: string | undefined,
   ): Rejection | undefined {
-    const { events, apiKeys } = this.#parts;
+    const { events, apiKeys, clock, headers } = this.#parts;
     if (events.isObserved) {
       const keyId = credential === undefined ? undefined : apiKeys?.keyIdOf(credential);
       events.emit({ type: 'auth.rejected', ...this.#eventFields(state), reason, scheme, keyId });
     }
-    return this.#consumeAttempt(state);
-  }
-
-  async #forgetAnonymous(
-    state: RequestState,
-    authentication: Promise<Authentication>,
-  ): Promise<Authentication> {
-    const found = await authentication;
-    if (found.kind === 'anonymous') this.#authentications.delete(state);
-    return found;
+    const decision = this.#failedAttempts?.consume(state.client.key);
+    if (decision === undefined) return undefined;
+    if (decision.granted) {
+      // The last attempt of the window: reported once, however many follow.
+      if (decision.policyStates[0]!.remaining === 0) this.#reportLimited(state);
+      return undefined;
+    }
+    return {
+      problem: { ...quotaProblem(decision), type: ABNORMAL_USAGE },
+      headers: quotaHeaders(decision, clock.epochMs(), headers),
+    };
   }
 
   async #authenticate(
@@ -187,18 +163,14 @@ export class Authenticator {
       const verifier = this.#verifierOf(scheme, credential);
       if (verifier !== undefined) {
         const verification = await verifier.verify(credential, new RequestView(raw, state));
-        return verification.verified
-          ? this.#accept(raw, state, verification)
-          : this.#reject(state, verification.reason, scheme, credential);
+        if (!verification.verified) return this.#reject(state, verification.reason, scheme, credential);
+        this.#parts.connections.track(raw, state, verification);
+        return accept(state, verification.agent, verification);
       }
     }
     const identified = await this.#identify(request, context);
     if (identified === REJECTED) return this.#reject(state, 'invalid');
-    if (identified !== undefined && identified !== null) {
-      const agent = checkIdentified(identified);
-      state.agent = agent;
-      return { kind: 'agent', agent, expiresMs: undefined, verification: undefined };
-    }
+    if (identified !== undefined && identified !== null) return accept(state, checkIdentified(identified));
     return reading.kind === 'none'
       ? { kind: 'anonymous', rejection: this.rejections.missing }
       : this.#reject(state, 'malformed', reading.scheme);
@@ -223,13 +195,6 @@ export class Authenticator {
     return scheme === 'bearer' ? tokens : undefined;
   }
 
-  #accept(raw: IncomingMessage, state: RequestState, verification: VerifiedCredential): Authentication {
-    const { agent, expiresMs } = verification;
-    state.agent = agent;
-    this.#parts.connections.track(raw, state, verification);
-    return { kind: 'agent', agent, expiresMs, verification };
-  }
-
   #reject(
     state: RequestState,
     reason: RejectedCredential,
@@ -244,40 +209,17 @@ export class Authenticator {
     return reason === 'expired' ? this.rejections.expired : this.rejections.invalid;
   }
 
-  #consumeAttempt(state: RequestState): Rejection | undefined {
-    if (this.#failedAttempts === undefined) return undefined;
-    const { clock, headers } = this.#parts;
-    const decision = this.#failedAttempts.consume(state.client.key);
-    if (decision.granted) {
-      // The last attempt of the window: reported once, however many follow.
-      if (decision.policyStates[0]!.remaining === 0) this.#reportLimited(state);
-      return undefined;
-    }
-    return {
-      problem: { ...quotaProblem(decision), type: ABNORMAL_USAGE },
-      headers: quotaHeaders(decision, clock.epochMs(), headers),
-    };
-  }
-
   #reportLimited(state: RequestState): void {
     const { events, log, options } = this.#parts;
     const { limit, windowMs } = options.failedAttempts!;
-    const { address } = state.client;
-    events.emit({ type: 'auth.limited', ...this.#eventFields(state), limit, windowMs });
+    const fields = this.#eventFields(state);
+    events.emit({ type: 'auth.limited', ...fields, limit, windowMs });
     if (this.#mayLog())
-      log.warn(logLine`${address} has sent ${limit} invalid credentials: further ones get 429.`);
+      log.warn(logLine`${fields.address} has sent ${limit} invalid credentials: further ones get 429.`);
   }
 
-  #eventFields(state: RequestState): {
-    readonly timeMs: number;
-    readonly requestId: string | undefined;
-    readonly address: string;
-  } {
-    return {
-      timeMs: this.#parts.clock.epochMs(),
-      requestId: state.id || undefined,
-      address: state.client.address,
-    };
+  #eventFields({ id, client: { address } }: RequestState) {
+    return { timeMs: this.#parts.clock.epochMs(), requestId: id || undefined, address };
   }
 
   #logError(error: unknown): void {
@@ -292,4 +234,9 @@ export class Authenticator {
     this.#loggedMs = nowMs;
     return true;
   }
+}
+
+function accept(state: RequestState, agent: Agent, verification?: VerifiedCredential): Authentication {
+  state.agent = agent;
+  return { kind: 'agent', verification };
 }

@@ -1,18 +1,18 @@
-/* A key store in a JSON file. The command `keys` replaces the file as a whole, and every process that watches it reads the change within a
+/* API keys in a JSON file. The command `keys` replaces the file as a whole, and every process that watches it reads the change within a
  * second. */
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { FileLock, FileLockedError } from '../common/file-lock.js';
+import { logLine } from '../common/log-text.js';
+import { readObject } from '../common/read-options.js';
 import type { KeyStoreHooks } from '../identity/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
 import { KeyBookStore, MAX_STALE_MS } from './key-book-store.js';
-import { FileLock, FileLockedError } from '../common/file-lock.js';
-import { readObject } from '../common/read-options.js';
-import { logLine } from '../common/log-text.js';
 
 /** How often the file is read, for file systems without change notifications (network file systems). */
-export const FILE_POLL_MS = 1_000;
+const POLL_MS = 1_000;
 
 /**
  * How a `FileKeyStore` looks for changes of its file. Durations are milliseconds.
@@ -48,7 +48,7 @@ export class FileKeyStore extends KeyBookStore {
   ) {
     readObject('FileKeyStore', options, ['pollMs', 'nowMs']);
     super(EMPTY_BOOK, { maxStaleMs: MAX_STALE_MS, nowMs: options.nowMs ?? (() => performance.now()) });
-    this.#pollMs = options.pollMs ?? FILE_POLL_MS;
+    this.#pollMs = options.pollMs ?? POLL_MS;
   }
 
   /** @throws KeyBookError for a file that is missing or invalid: an app must not start without its keys */
@@ -107,7 +107,7 @@ export class FileKeyStore extends KeyBookStore {
   }
 
   async #load(): Promise<void> {
-    const content = await readContent(this.path);
+    const content = await readFile(this.path).catch(rethrowAs('read'));
     // Sizes and times are not compared: two changes within one step of the file system's clock can leave both equal.
     if (!this.#content?.equals(content)) {
       this.replace(parseKeyBook(content.toString('utf8')));
@@ -115,18 +115,6 @@ export class FileKeyStore extends KeyBookStore {
     }
     this.markFresh();
   }
-}
-
-async function readContent(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw cannotRead(error);
-  }
-}
-
-function cannotRead(error: unknown): KeyBookError {
-  return new KeyBookError(`cannot be read (${codeOf(error)})`);
 }
 
 /* ---- changes ---- */
@@ -148,9 +136,7 @@ export async function changeKeyFile<T extends { readonly book: KeyBook }>(
     const old = await stat(target).catch(() => undefined);
     const changed = change(await readKeyFile(target));
     await writeDraft(draft, changed.book, old);
-    await rename(draft, target).catch((error: unknown) => {
-      throw cannotWrite(error);
-    });
+    await rename(draft, target).catch(rethrowAs('written'));
     return changed;
   } finally {
     await rm(draft, { force: true });
@@ -158,13 +144,26 @@ export async function changeKeyFile<T extends { readonly book: KeyBook }>(
   }
 }
 
-async function writeDraft(draft: string, book: KeyBook, old: Stats | undefined): Promise<void> {
-  let file: FileHandle;
+/** Reads the key book of a file; an empty book if there is no file. */
+export async function readKeyFile(path: string): Promise<KeyBook> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) =>
+    codeOf(error) === 'ENOENT' ? undefined : rethrowAs('read')(error),
+  );
+  return text === undefined ? EMPTY_BOOK : parseKeyBook(text);
+}
+
+async function takeLock(path: string): Promise<FileLock> {
   try {
-    file = await open(draft, 'wx', 0o600);
+    return await FileLock.acquire(path);
   } catch (error) {
-    throw cannotWrite(error);
+    if (error instanceof FileLockedError)
+      throw new KeyBookError(`is being changed by another command (${path} ${error.message})`);
+    return rethrowAs('written')(error);
   }
+}
+
+async function writeDraft(path: string, book: KeyBook, old: Stats | undefined): Promise<void> {
+  const file = await open(path, 'wx', 0o600).catch(rethrowAs('written'));
   try {
     await file.writeFile(`${JSON.stringify(book, null, 2)}\n`);
     if (old !== undefined) await keepAccess(file, old);
@@ -190,25 +189,8 @@ async function keepAccess(file: FileHandle, { uid, gid, mode }: Stats): Promise<
 
 const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoException).code);
 
-const cannotWrite = (error: unknown): KeyBookError =>
-  new KeyBookError(`cannot be written (${codeOf(error)})`);
-
-/** Reads the key book of a file; an empty book if there is no file. */
-export async function readKeyFile(path: string): Promise<KeyBook> {
-  try {
-    return parseKeyBook(await readFile(path, 'utf8'));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_BOOK;
-    throw error instanceof KeyBookError ? error : cannotRead(error);
-  }
-}
-
-async function takeLock(path: string): Promise<FileLock> {
-  try {
-    return await FileLock.acquire(path);
-  } catch (error) {
-    if (error instanceof FileLockedError)
-      throw new KeyBookError(`is being changed by another command (${path} ${error.message})`);
-    throw cannotWrite(error);
-  }
-}
+const rethrowAs =
+  (action: 'read' | 'written') =>
+  (error: unknown): never => {
+    throw new KeyBookError(`cannot be ${action} (${codeOf(error)})`);
+  };

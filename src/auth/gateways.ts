@@ -1,19 +1,50 @@
+/* WebSocket handshakes and socket.io's polling requests: the paths and sessions of the app's gateways, and the authentication of both.
+ * Handshakes carry the same credentials as other requests; browsers, which cannot set headers on a WebSocket, send the subprotocol
+ * `bearer.<credential>`. */
 import type { IncomingMessage } from 'node:http';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { requestPath } from '../common/http-request.js';
+import type { Rejection } from '../common/problem.js';
 import { type RequestState, stateOfRequest } from '../common/request-state.js';
-import { PUBLIC_KEY } from './route-access.js';
+import { CREDENTIAL_IN_URL_PROBLEM, SESSION_UNKNOWN } from './auth-rejections.js';
+import type { Authenticator } from './authenticator.js';
+import { namesParameter, WEBSOCKET_CREDENTIAL_PREFIX } from './read-credential.js';
+import { PUBLIC_KEY } from './route-accesses.js';
+
+export class HandshakeAuthenticator {
+  constructor(
+    private readonly authenticator: Authenticator,
+    private readonly urlParameters: ReadonlySet<string>,
+    private readonly gateways: Gateways,
+  ) {}
+
+  /** @returns the rejection, if the connection must not be opened */
+  async authenticate(raw: IncomingMessage, state: RequestState): Promise<Rejection | undefined> {
+    const url = raw.url ?? '';
+    if (namesParameter(url, this.urlParameters)) return { problem: CREDENTIAL_IN_URL_PROBLEM, headers: [] };
+    const found = await this.authenticator.authenticate(raw, state, { handshake: true });
+    hideCredential(raw);
+    const isAccepted =
+      found.kind === 'agent' || (found.kind === 'anonymous' && this.gateways.isPublic(requestPath(url)));
+    if (!isAccepted) return found.rejection;
+    return this.gateways.isForeignSession(url, state) ? SESSION_UNKNOWN : undefined;
+  }
+}
+
+/** Removes the credential's subprotocol: a server that accepts the first one offered would send the credential back. */
+function hideCredential({ headers }: IncomingMessage): void {
+  const others = headers['sec-websocket-protocol']
+    ?.split(',')
+    .map(part => part.trim())
+    .filter(part => !part.startsWith(WEBSOCKET_CREDENTIAL_PREFIX));
+  if (others === undefined) return;
+  if (others.length > 0) headers['sec-websocket-protocol'] = others.join(', ');
+  else delete headers['sec-websocket-protocol'];
+}
 
 /** The metadata keys of @nestjs/websockets, which is not imported. */
 const GATEWAY_KEY = 'websockets:is_gateway';
 const GATEWAY_OPTIONS_KEY = 'websockets:gateway_options';
-const SOCKET_IO_PATH = '/socket.io';
-
-interface Paths {
-  /** Exact paths of handshakes that need no credential. */
-  readonly public: ReadonlySet<string>;
-  /** Prefixes of the paths that socket.io answers over plain HTTP, without any hook or guard. */
-  readonly polling: readonly string[];
-}
 
 interface GatewayOptions {
   readonly path?: string;
@@ -32,7 +63,13 @@ interface SocketIoAdapter {
   createIOServer?: (...args: unknown[]) => unknown;
 }
 
-/** The WebSocket gateways of an app: their paths, and the sessions of socket.io's polling. */
+interface Paths {
+  /** Exact paths of handshakes that need no credential. */
+  readonly public: ReadonlySet<string>;
+  /** Prefixes of the paths that socket.io answers over plain HTTP, without any hook or guard. */
+  readonly polling: readonly string[];
+}
+
 export class Gateways {
   readonly #servers: SocketIoServer[] = [];
   #paths: Paths | undefined;
@@ -93,7 +130,7 @@ export class Gateways {
     };
   }
 
-  /** Called with the first request, when all gateways have their servers. */
+  /** With the first request, all gateways have their servers. */
   #read(): Paths {
     return (this.#paths ??= this.#find());
   }
@@ -107,12 +144,12 @@ export class Gateways {
       for (const { metatype } of module.providers.values()) {
         if (typeof metatype !== 'function' || Reflect.getMetadata(GATEWAY_KEY, metatype) !== true) continue;
         const options = Reflect.getMetadata(GATEWAY_OPTIONS_KEY, metatype) as GatewayOptions | undefined;
-        const path = options?.path ?? (isSocketIo ? SOCKET_IO_PATH : '/');
-        // socket.io adds the trailing slash itself and answers both forms.
-        const paths = isSocketIo ? [path.replace(/\/$/, ''), `${path.replace(/\/$/, '')}/`] : [path];
+        const path = options?.path ?? (isSocketIo ? '/socket.io' : '/');
         if (isSocketIo) polling.add(pollingPrefix(path, options));
-        if (Reflect.getMetadata(PUBLIC_KEY, metatype) === true)
-          for (const each of paths) publicPaths.add(each);
+        if (Reflect.getMetadata(PUBLIC_KEY, metatype) !== true) continue;
+        // socket.io adds the trailing slash itself and answers both forms.
+        const bare = path.replace(/\/$/, '');
+        for (const each of isSocketIo ? [bare, `${bare}/`] : [path]) publicPaths.add(each);
       }
     }
     return { public: publicPaths, polling: [...polling] };

@@ -9,28 +9,24 @@ import { type KeyBook, readTime } from './key-book.js';
  */
 export const MAX_STALE_MS = 60_000;
 
-/** How long the last reading of a book stays valid, for a store whose source can change. */
-interface Freshness {
-  readonly maxStaleMs: number;
-  readonly nowMs: () => number;
-}
-
 /**
  * A store whose keys do not change while the app runs: from the environment, or from a secrets manager through `useFactory`.
  * @example
  * const store = new KeyBookStore(parseKeyBook(await secrets.get('api-keys')));
  */
 export class KeyBookStore implements ApiKeyStore {
-  readonly #freshness: Freshness | undefined;
-  #index: KeyIndex;
+  #index: ReturnType<typeof indexKeyBook>;
   #hooks: KeyStoreHooks | undefined;
   /** When the book was last read, or found unchanged. */
   #freshMs = -Infinity;
   #isStaleReported = false;
 
-  constructor(book: KeyBook, freshness?: Freshness) {
+  constructor(
+    book: KeyBook,
+    /** How long the last reading of the book stays valid, for a store whose source can change. */
+    private readonly freshness?: { readonly maxStaleMs: number; readonly nowMs: () => number },
+  ) {
     this.#index = indexKeyBook(book);
-    this.#freshness = freshness;
   }
 
   find(id: string): ApiKeyRecord | undefined {
@@ -68,8 +64,8 @@ export class KeyBookStore implements ApiKeyStore {
 
   /** Call it when the book was read, or found unchanged. */
   protected markFresh(): void {
-    if (this.#freshness === undefined) return;
-    this.#freshMs = this.#freshness.nowMs();
+    if (this.freshness === undefined) return;
+    this.#freshMs = this.freshness.nowMs();
     if (this.#isStaleReported) this.warn('The API keys can be read again.');
     this.#isStaleReported = false;
   }
@@ -79,12 +75,12 @@ export class KeyBookStore implements ApiKeyStore {
     if (this.#isStaleReported || !this.#isStale()) return;
     this.#isStaleReported = true;
     this.warn(
-      logLine`The API keys have not been read for ${this.#freshness!.maxStaleMs / 1_000} s: every request with a key gets 503 until they can be read.`,
+      logLine`The API keys have not been read for ${this.freshness!.maxStaleMs / 1_000} s: every request with a key gets 503 until they can be read.`,
     );
   }
 
   #isStale(): boolean {
-    const freshness = this.#freshness;
+    const { freshness } = this;
     return freshness !== undefined && freshness.nowMs() - this.#freshMs > freshness.maxStaleMs;
   }
 
@@ -96,34 +92,22 @@ export class KeyBookStore implements ApiKeyStore {
 const isUsable = (key: ApiKeyRecord | undefined): boolean =>
   key !== undefined && key.revoked !== true && key.agent.disabled !== true;
 
-/* The records of a key book by their IDs, as a store looks them up. */
-
-export interface KeyIndex {
-  readonly keys: ReadonlyMap<string, ApiKeyRecord>;
-  readonly agents: ReadonlyMap<string, AgentRecord>;
-}
-
 /** Indexes the records of a book by their IDs. */
-export function indexKeyBook(book: KeyBook): KeyIndex {
-  const agents = new Map(
-    Object.entries(book.agents).map(([id, agent]): [string, AgentRecord] => [
+export function indexKeyBook(book: KeyBook) {
+  const agents = new Map<string, AgentRecord>();
+  for (const [id, agent] of Object.entries(book.agents))
+    agents.set(id, { ...agent, id, scopes: agent.scopes ?? [] });
+  const keys = new Map<string, ApiKeyRecord>();
+  for (const { id, digest, agent, scopes, notBefore, expires, revoked } of book.keys) {
+    keys.set(id, {
       id,
-      { ...agent, id, scopes: agent.scopes ?? [] },
-    ]),
-  );
-  const keys = new Map(
-    book.keys.map((key): [string, ApiKeyRecord] => [
-      key.id,
-      {
-        id: key.id,
-        digest: key.digest,
-        agent: agents.get(key.agent)!,
-        scopes: key.scopes,
-        notBeforeMs: key.notBefore === undefined ? undefined : readTime(key.notBefore),
-        expiresMs: key.expires === undefined ? undefined : readTime(key.expires),
-        revoked: key.revoked !== undefined,
-      },
-    ]),
-  );
+      digest,
+      agent: agents.get(agent)!,
+      scopes,
+      notBeforeMs: notBefore === undefined ? undefined : readTime(notBefore),
+      expiresMs: expires === undefined ? undefined : readTime(expires),
+      revoked: revoked !== undefined,
+    });
+  }
   return { keys, agents };
 }

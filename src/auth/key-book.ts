@@ -2,9 +2,8 @@
  * `keys` changes it. Books are immutable: each change returns a new one. */
 import { isRecord } from '../common/read-options.js';
 import { show } from '../common/show-value.js';
-import { createApiKey, ID_LENGTH } from './api-key-format.js';
 import { isAgentId, isScope } from '../identity/create-agent.js';
-import { isKeyDigest, type KeyDigests } from './key-digest.js';
+import { createApiKey, ID_LENGTH, isKeyDigest, type KeyDigests } from './api-key.js';
 
 /**
  * An agent of a key book.
@@ -56,7 +55,11 @@ export interface KeyBook {
  */
 export const EMPTY_BOOK: KeyBook = { agents: {}, keys: [] };
 
-/** Says what is wrong with a key book. The message contains no digest. */
+/**
+ * Says what is wrong with a key book. The message contains no digest.
+ * @example
+ * const isInvalid = (error: unknown): boolean => error instanceof KeyBookError;
+ */
 export class KeyBookError extends Error {
   override readonly name = 'KeyBookError';
 }
@@ -82,73 +85,72 @@ export function parseKeyBook(text: string): KeyBook {
 
 /** @throws KeyBookError for a value that is not a valid key book */
 export function checkKeyBook(value: unknown): KeyBook {
-  if (!isRecord(value) || !isRecord(value['agents']) || !Array.isArray(value['keys'])) {
-    throw new KeyBookError('must be an object with "agents" and "keys"');
-  }
+  const isBook = isRecord(value) && isRecord(value['agents']) && Array.isArray(value['keys']);
+  check(isBook, 'must be an object with "agents" and "keys"');
   rejectOthers('', value, ['agents', 'keys']);
-  for (const [id, agent] of Object.entries(value['agents'])) checkAgent(id, agent);
+  const { agents, keys } = value as unknown as KeyBook;
+  for (const [id, agent] of Object.entries(agents)) checkAgent(id, agent);
   const ids = new Set<string>();
-  for (const [index, key] of value['keys'].entries()) {
-    checkKey(`keys[${index}]`, key, value['agents']);
-    const { id } = key as KeyBookKey;
-    if (ids.has(id)) throw new KeyBookError(`keys[${index}].id is a duplicate`);
-    ids.add(id);
+  for (const [index, key] of keys.entries()) {
+    checkKey(`keys[${index}]`, key, agents);
+    check(!ids.has(key.id), `keys[${index}].id is a duplicate`);
+    ids.add(key.id);
   }
   return value as unknown as KeyBook;
 }
 
 function checkAgent(id: string, agent: unknown): void {
   const at = `agents[${show(id)}]`;
-  if (!isAgentId(id))
-    throw new KeyBookError(`${at} is not a valid agent ID: 1 to 256 visible ASCII characters`);
-  if (!isRecord(agent)) throw new KeyBookError(`${at} must be an object`);
+  check(isAgentId(id), `${at} is not a valid agent ID: 1 to 256 visible ASCII characters`);
+  check(isRecord(agent), `${at} must be an object`);
   rejectOthers(`${at}.`, agent, AGENT_FIELDS);
-  checkScopes(`${at}.scopes`, agent['scopes']);
-  checkTexts(`${at}.tools`, agent['tools']);
-  for (const name of ['tier', 'tenant']) checkText(`${at}.${name}`, agent[name]);
-  if (agent['claims'] !== undefined && !isRecord(agent['claims']))
-    throw new KeyBookError(`${at}.claims must be an object`);
-  if (agent['disabled'] !== undefined && typeof agent['disabled'] !== 'boolean')
-    throw new KeyBookError(`${at}.disabled must be true or false`);
+  const { scopes, tools, claims, disabled } = agent;
+  checkScopes(`${at}.scopes`, scopes);
+  check(tools === undefined || isTexts(tools), `${at}.tools must be a list of strings`);
+  for (const name of ['tier', 'tenant']) {
+    const text = agent[name];
+    const isValid = text === undefined || (typeof text === 'string' && text !== '');
+    check(isValid, `${at}.${name} must be a non-empty string`);
+  }
+  check(claims === undefined || isRecord(claims), `${at}.claims must be an object`);
+  check(disabled === undefined || typeof disabled === 'boolean', `${at}.disabled must be true or false`);
 }
 
-function checkKey(at: string, key: unknown, agents: Record<string, unknown>): void {
-  if (!isRecord(key)) throw new KeyBookError(`${at} must be an object`);
+function checkKey(at: string, key: unknown, agents: KeyBook['agents']): void {
+  check(isRecord(key), `${at} must be an object`);
   rejectOthers(`${at}.`, key, KEY_FIELDS);
-  const { id, agent, digest } = key;
-  if (typeof id !== 'string' || id.length !== ID_LENGTH) throw new KeyBookError(`${at}.id is not a key ID`);
-  if (typeof agent !== 'string' || !Object.hasOwn(agents, agent))
-    throw new KeyBookError(`${at}.agent is not in "agents"`);
-  if (typeof digest !== 'string' || !isKeyDigest(digest))
-    throw new KeyBookError(`${at}.digest is not the digest of a key`);
-  checkScopes(`${at}.scopes`, key['scopes']);
+  const { id, agent, digest, scopes } = key;
+  check(typeof id === 'string' && id.length === ID_LENGTH, `${at}.id is not a key ID`);
+  check(typeof agent === 'string' && Object.hasOwn(agents, agent), `${at}.agent is not in "agents"`);
+  check(typeof digest === 'string' && isKeyDigest(digest), `${at}.digest is not the digest of a key`);
+  checkScopes(`${at}.scopes`, scopes);
   for (const name of ['created', 'notBefore', 'expires', 'revoked']) {
     const time = key[name];
-    if (time !== undefined && (typeof time !== 'string' || Number.isNaN(readTime(time))))
-      throw new KeyBookError(`${at}.${name} is not a time: write it as 2030-01-31T12:00:00Z`);
+    const isValid = time === undefined || (typeof time === 'string' && !Number.isNaN(readTime(time)));
+    check(isValid, `${at}.${name} is not a time: write it as 2030-01-31T12:00:00Z`);
   }
 }
 
-function checkScopes(at: string, value: unknown): void {
-  checkTexts(at, value);
-  if (value !== undefined && !(value as string[]).every(isScope))
-    throw new KeyBookError(`${at} has an invalid scope: use visible ASCII without quotes and backslashes`);
+function checkScopes(at: string, scopes: unknown): void {
+  if (scopes === undefined) return;
+  check(isTexts(scopes), `${at} must be a list of strings`);
+  check(
+    scopes.every(isScope),
+    `${at} has an invalid scope: use visible ASCII without quotes and backslashes`,
+  );
 }
 
-function checkTexts(at: string, value: unknown): void {
-  if (value !== undefined && !(Array.isArray(value) && value.every(item => typeof item === 'string')))
-    throw new KeyBookError(`${at} must be a list of strings`);
-}
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every(item => typeof item === 'string');
 
-function checkText(at: string, value: unknown): void {
-  if (value !== undefined && (typeof value !== 'string' || value === ''))
-    throw new KeyBookError(`${at} must be a non-empty string`);
+function check(isValid: boolean, message: string): asserts isValid {
+  if (!isValid) throw new KeyBookError(message);
 }
 
 /** A misspelt field must not be ignored: a key with `expire` would never expire. */
 function rejectOthers(at: string, value: object, known: readonly string[]): void {
   const other = Object.keys(value).find(name => !known.includes(name));
-  if (other !== undefined) throw new KeyBookError(`${at}${other} is not a known field: ${known.join(', ')}`);
+  check(other === undefined, `${at}${other} is not a known field: ${known.join(', ')}`);
 }
 
 /** An ISO 8601 time with its zone: without a zone it would be another moment on another machine. `NaN` for other text. */

@@ -3,12 +3,12 @@
  * when its key was revoked, its agent disabled, or its token has expired. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { joinKey } from '../common/join-key.js';
 import type { Clock } from '../common/clock.js';
+import type { Timers } from '../common/deadlines.js';
+import { joinKey } from '../common/join-key.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import type { Timers } from '../common/deadlines.js';
 import type { Verification, VerifiedCredential } from '../identity/credential.js';
 
 /** How often the credentials of open connections are verified again. */
@@ -28,10 +28,10 @@ const CLOSE_FRAMES: Readonly<Record<CloseReason, Buffer>> = {
   unavailable: closeFrame('The credential cannot be verified.'),
 };
 
-/** A request whose credential was verified. The object is reused for the next request on its connection. */
+/** A request whose credential was verified. */
 interface OpenRequest {
-  state: RequestState;
-  verification: VerifiedCredential;
+  readonly state: RequestState;
+  readonly verification: VerifiedCredential;
   /** When the credential was last verified; `undefined` until the first check. */
   confirmedMs: number | undefined;
 }
@@ -70,24 +70,19 @@ export class OpenConnections {
     const connection = connectionOf(raw);
     // The client has disconnected during verification.
     if (connection === undefined || connection.destroyed) return;
-    const requests = (connection[REQUESTS] ??= this.#open(connection));
-    let request: OpenRequest | undefined;
-    for (const each of requests) if (!isOpen(connection, each)) request = each;
-    if (request === undefined) requests.push((request = { state, verification, confirmedMs: undefined }));
-    request.state = state;
-    request.verification = verification;
-    request.confirmedMs = undefined;
+    if (connection[REQUESTS] === undefined) {
+      connection[REQUESTS] = [];
+      // Missing on the socket stand-ins of serverless adapters and app.inject(): the next check removes those.
+      connection.once?.('close', () => {
+        this.#connections.delete(connection);
+        this.#closing.delete(connection);
+      });
+    }
+    const requests = connection[REQUESTS];
+    const ended = requests.findIndex(each => !isOpen(connection, each));
+    requests[ended === -1 ? requests.length : ended] = { state, verification, confirmedMs: undefined };
     this.#connections.add(connection);
-    if (!this.#isWaiting) this.#wait();
-  }
-
-  #open(connection: Connection): OpenRequest[] {
-    // Missing on the socket stand-ins of serverless adapters and app.inject(): the next check removes those.
-    connection.once?.('close', () => {
-      this.#connections.delete(connection);
-      this.#closing.delete(connection);
-    });
-    return [];
+    this.#wait();
   }
 
   /** Checks all open connections in a microtask: a store has just read a revocation. */
@@ -96,33 +91,28 @@ export class OpenConnections {
     this.#isDue = true;
     queueMicrotask(() => {
       this.#isDue = false;
-      this.check();
+      this.#checkAll();
     });
   }
 
   #wait(): void {
+    if (this.#isWaiting) return;
     this.#isWaiting = true;
-    this.timers.start(CHECK_MS, () => this.#tick());
+    this.timers.start(CHECK_MS, () => {
+      this.#isWaiting = false;
+      // Their clients had a check interval to read the close frame.
+      for (const connection of this.#closing) connection.destroy();
+      this.#checkAll();
+      if (this.#connections.size > 0) this.#wait();
+    });
   }
 
-  #tick(): void {
-    this.#isWaiting = false;
-    // Their clients had a check interval to read the close frame.
-    for (const connection of this.#closing) connection.destroy();
-    this.check();
-    if (this.#connections.size > 0 && !this.#isWaiting) this.#wait();
-  }
-
-  check(): void {
+  #checkAll(): void {
     for (const connection of this.#connections) {
       const requests = connection[REQUESTS]!;
-      let open = 0;
-      for (const request of requests) {
-        if (!isOpen(connection, request)) continue;
-        open++;
-        this.#check(connection, request);
-      }
-      if (open > 0 || this.#closing.has(connection)) continue;
+      const open = requests.filter(request => isOpen(connection, request));
+      for (const request of open) this.#check(connection, request);
+      if (open.length > 0 || this.#closing.has(connection)) continue;
       // Idle: the last request is released until there is a next one.
       requests.length = 0;
       this.#connections.delete(connection);
@@ -134,8 +124,7 @@ export class OpenConnections {
     const confirmedMs = (request.confirmedMs ??= this.clock.monotonicMs());
     const isUnconfirmed = (): boolean => this.clock.monotonicMs() - confirmedMs > UNCONFIRMED_MS;
     const apply = (current: Verification | undefined): void => {
-      // Another request may have replaced it meanwhile.
-      if (request.verification !== verification || !isOpen(connection, request)) return;
+      if (!isOpen(connection, request)) return;
       if (current?.verified) request.confirmedMs = this.clock.monotonicMs();
       else if (current !== undefined)
         this.#end(connection, request, current.reason === 'expired' ? 'expired' : 'revoked');
@@ -156,11 +145,7 @@ export class OpenConnections {
     try {
       const current = verification.recheck();
       if (!(current instanceof Promise)) return current;
-      const checking = current
-        .catch(() => undefined)
-        .finally(() => {
-          this.#pending.delete(id);
-        });
+      const checking = current.catch(() => undefined).finally(() => void this.#pending.delete(id));
       this.#pending.set(id, checking);
       return checking;
     } catch {
@@ -182,24 +167,19 @@ export class OpenConnections {
       reason,
       connection: state.response === undefined ? 'websocket' : 'response',
     });
-    if (state.response === undefined) this.#closeWebSocket(connection, reason);
-    else {
+    if (state.response !== undefined) {
       state.response.destroy();
       connection.destroy?.();
+      return;
     }
-  }
-
-  /** WebSocket libraries write whole frames, so that this frame can follow any of them. */
-  #closeWebSocket(connection: Connection, reason: CloseReason): void {
     this.#closing.add(connection);
-    connection.on('error', ignore);
+    connection.on('error', () => undefined);
     // Further messages are discarded.
     connection.removeAllListeners('data').resume();
+    // WebSocket libraries write whole frames, so that this frame can follow any of them.
     connection.end(CLOSE_FRAMES[reason]);
   }
 }
-
-const ignore = (): void => undefined;
 
 function connectionOf(raw: IncomingMessage): Connection | undefined {
   return raw.httpVersionMajor >= 2 ? (raw as { stream?: Duplex }).stream : raw.socket;

@@ -1,6 +1,5 @@
 /* Reads the credential of a request. Ambiguous requests are rejected: Node silently keeps the first of two Authorization lines, and another
  * server on the way may keep the other. */
-
 import type { IncomingMessage } from 'node:http';
 import { requestPath } from '../common/http-request.js';
 import type { RequestState } from '../common/request-state.js';
@@ -16,11 +15,6 @@ type CredentialReading =
   | { readonly kind: 'malformed' }
   /** More than one credential. */
   | { readonly kind: 'ambiguous' };
-
-interface CredentialSource {
-  readonly rawHeaders: readonly string[];
-  readonly url?: string | undefined;
-}
 
 const NONE: CredentialReading = { kind: 'none' };
 const MALFORMED: CredentialReading = { kind: 'malformed' };
@@ -39,7 +33,10 @@ export const WEBSOCKET_CREDENTIAL_PREFIX = 'bearer.';
  * Reads the credential of a request: `Authorization: Bearer` (or `DPoP`) or `X-API-Key`.
  * @param handshake whether the request opens a WebSocket, which may carry the subprotocol `bearer.<credential>`
  */
-export function readCredential({ rawHeaders }: CredentialSource, handshake = false): CredentialReading {
+export function readCredential(
+  { rawHeaders }: { readonly rawHeaders: readonly string[] },
+  handshake = false,
+): CredentialReading {
   let authorization: string | undefined;
   let apiKey: string | undefined;
   let protocol: string | undefined;
@@ -95,8 +92,7 @@ export function namesParameter(target: string, names: ReadonlySet<string>): bool
   if (query === -1 || names.size === 0) return false;
   const end = target.indexOf('#', query);
   for (const pair of target.slice(query + 1, end === -1 ? undefined : end).split(/[&;]/)) {
-    const equals = pair.indexOf('=');
-    const name = equals === -1 ? pair : pair.slice(0, equals);
+    const [name = ''] = pair.split('=', 1);
     if (name !== '' && names.has(plainName(name))) return true;
   }
   return false;

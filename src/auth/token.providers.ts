@@ -1,17 +1,41 @@
-/* The providers of tokens: their verifier, their metadata and the token endpoint. */
+/* The services of tokens, created from the options: the verifier, the metadata, the issuer and the token endpoint. */
 import { Logger, type Provider } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
+import type { ApiKeyStore } from '../identity/api-key-store.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
-import { MetadataStage } from '../tokens/metadata-stage.js';
+import { createDpopRules, createTrust } from '../tokens/create-trust.js';
+import { type Jose, loadJose } from '../tokens/read-jws.js';
+import { KeySet } from '../tokens/key-set.js';
+import { metadataDocuments, MetadataStage } from '../tokens/metadata-stage.js';
+import { SIGNING_KEY_TIMES, type SigningKey } from '../tokens/signing-keys.js';
+import { DEFAULT_CLAIM_NAMES, readAgent, type TokenClaims } from '../tokens/token-claims.js';
 import { TokenEndpoint } from '../tokens/token-endpoint.js';
+import type { ResolvedTokenEndpoint } from '../tokens/token-endpoint.options.js';
+import { KEY_ID_CLAIM, TokenIssuer } from '../tokens/token-issuer.js';
+import { PUBLIC_KEY_ALGORITHMS, UnusableKeyError } from '../tokens/token-key.js';
+import { keyError } from '../tokens/token-keys.options.js';
+import { SignedTokenVerifier, type TokenTrust } from '../tokens/token-verifier.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
-import type { AuthFeatureOptions } from './auth.options.js';
-import { Authenticator, TOKEN_VERIFIER, type TokenVerifier } from './authenticator.js';
-import { createTokenServices, type TokenServices } from './create-token-services.js';
+import type { AuthFeatureOptions, ResolvedAuth } from './auth.options.js';
+import { Authenticator } from './authenticator.js';
+
+interface TokenServices {
+  readonly jose: Jose;
+  readonly verifier: SignedTokenVerifier;
+  readonly metadata: MetadataStage | undefined;
+  /** Only with `auth.tokenEndpoint`. */
+  readonly issuer: TokenIssuer | undefined;
+}
 
 const TOKEN_SERVICES = Symbol('agent-security:token-services');
+
+/** The clock tolerance between the processes of one app. */
+const OWN_TOLERANCE_MS = 5_000;
+const DEFAULT_METADATA_MAX_AGE_MS = 300_000;
+
+type Warn = (message: string) => void;
 
 export const TOKEN_PROVIDERS: readonly Provider[] = [
   {
@@ -24,13 +48,13 @@ export const TOKEN_PROVIDERS: readonly Provider[] = [
     inject: [RESOLVED_OPTIONS, CLOCK],
   },
   {
-    provide: TOKEN_VERIFIER,
-    useFactory: (services: TokenServices | undefined): TokenVerifier | undefined => services?.verifier,
+    provide: SignedTokenVerifier,
+    useFactory: (services: TokenServices | undefined) => services?.verifier,
     inject: [TOKEN_SERVICES],
   },
   {
     provide: MetadataStage,
-    useFactory: (services: TokenServices | undefined): MetadataStage | undefined => services?.metadata,
+    useFactory: (services: TokenServices | undefined) => services?.metadata,
     inject: [TOKEN_SERVICES],
   },
   {
@@ -48,22 +72,147 @@ function createTokenEndpoint(
   authenticator: Authenticator | undefined,
   clock: Clock,
 ): TokenEndpoint | undefined {
-  if (!auth || services === undefined || !clients || !authenticator) return undefined;
-  const { jose, issuer, issuerDpop: dpop } = services;
-  if (auth.tokenEndpoint === undefined || issuer === undefined) return undefined;
+  if (!auth || !auth.tokenEndpoint || !services?.issuer || !clients || !authenticator) return undefined;
   const log = new Logger('Tokens');
   return new TokenEndpoint({
     options: auth.tokenEndpoint,
     clients,
     countFailedAttempt: (state, reason, secret) =>
       authenticator.countFailedAttempt(state, reason, undefined, secret)?.headers,
-    issuer,
-    dpop,
-    jose,
+    issuer: services.issuer,
+    dpop: createDpopRules(auth.tokenEndpoint.dpop, OWN_TOLERANCE_MS),
+    jose: services.jose,
     clock,
     realm: auth.realm,
     maxClients,
     sendsQuota: headers,
     logError: message => log.error(logText(message)),
   });
+}
+
+/** `undefined` where no tokens are configured. @throws AgentSecurityConfigError for signing keys that cannot be used */
+async function createTokenServices(
+  auth: ResolvedAuth,
+  clock: Clock,
+  warn: Warn,
+): Promise<TokenServices | undefined> {
+  const { tokens, tokenEndpoint, apiKeys, resource } = auth;
+  if (tokens === undefined && tokenEndpoint === undefined) return undefined;
+  const jose = await loadJose();
+  const trusts: TokenTrust[] = [];
+  if (tokens !== undefined)
+    trusts.push(createTrust(tokens, clock, warn, id => isDisabled(apiKeys?.store, id)));
+  let issuer: TokenIssuer | undefined;
+  if (tokenEndpoint !== undefined) {
+    const keys = await loadSigningKeys(tokenEndpoint, clock, warn);
+    issuer = new TokenIssuer(tokenEndpoint.issuer, tokenEndpoint.lifetimeMs, keys, jose, clock);
+    trusts.push(ownTrust(tokenEndpoint, resource!, keys, apiKeys!.store, clock));
+  }
+  return {
+    jose,
+    verifier: new SignedTokenVerifier(trusts, jose, clock),
+    metadata: createMetadataStage(auth, issuer, clock),
+    issuer,
+  };
+}
+
+async function loadSigningKeys(
+  { readKeys }: ResolvedTokenEndpoint,
+  clock: Clock,
+  warn: Warn,
+): Promise<KeySet<SigningKey>> {
+  const keys = new KeySet<SigningKey>(readKeys, SIGNING_KEY_TIMES, () => clock.monotonicMs(), warn);
+  try {
+    await keys.open();
+  } catch (error) {
+    if (error instanceof UnusableKeyError) throw keyError('auth.tokenEndpoint.signingKeys', error.message);
+    throw error;
+  }
+  return keys;
+}
+
+/** Trusts the endpoint's own tokens: signed by its keys, for this API, while their agent and API key are valid. */
+function ownTrust(
+  { issuer, lifetimeMs, dpop }: ResolvedTokenEndpoint,
+  resource: string,
+  keys: KeySet<SigningKey>,
+  store: ApiKeyStore,
+  clock: Clock,
+): TokenTrust {
+  return {
+    issuer,
+    // Not all resources of the endpoint: tokens for another API are invalid here (RFC 8707 section 2, RFC 9700 section 2.3).
+    audiences: [resource],
+    algorithms: [...PUBLIC_KEY_ALGORITHMS.keys()],
+    types: ['at+jwt'],
+    maxAgeMs: lifetimeMs,
+    clockToleranceMs: OWN_TOLERANCE_MS,
+    keys: {
+      get version() {
+        return keys.version;
+      },
+      refresh: nowMs => keys.refresh(nowMs),
+      reload: nowMs => keys.reload(nowMs),
+      // A key also expires while the set does not change.
+      find: (alg, kid) => keys.find(alg, kid, ({ expiresMs }) => expiresMs > clock.epochMs()),
+    },
+    dpop: createDpopRules(dpop, OWN_TOLERANCE_MS),
+    toAgent: claims => readAgent(claims, DEFAULT_CLAIM_NAMES),
+    isRevoked: (id, claims) => isRevoked(store, id, claims, clock.epochMs()),
+  };
+}
+
+function isDisabled(store: ApiKeyStore | undefined, id: string): boolean | Promise<boolean> {
+  const found = store?.findAgent?.(id);
+  return found instanceof Promise ? found.then(agent => agent?.disabled === true) : found?.disabled === true;
+}
+
+/** Whether the agent or the API key that a token was issued for was revoked, disabled or removed since. */
+function isRevoked(
+  store: ApiKeyStore,
+  id: string,
+  claims: TokenClaims,
+  nowMs: number,
+): boolean | Promise<boolean> {
+  const keyId = claims[KEY_ID_CLAIM];
+  const key = typeof keyId === 'string' ? store.find(keyId) : undefined;
+  const agent = store.findAgent === undefined ? null : store.findAgent(id);
+  const decide = ([record, current]: [Awaited<typeof key>, Awaited<typeof agent>]): boolean =>
+    record === undefined ||
+    record.revoked === true ||
+    (record.expiresMs !== undefined && record.expiresMs <= nowMs) ||
+    record.agent.disabled === true ||
+    record.agent.id !== id ||
+    current === undefined ||
+    current?.disabled === true;
+  return key instanceof Promise || agent instanceof Promise
+    ? Promise.all([key, agent]).then(decide)
+    : decide([key, agent]);
+}
+
+function createMetadataStage(
+  { resource, tokens, tokenEndpoint }: ResolvedAuth,
+  issuer: TokenIssuer | undefined,
+  clock: Clock,
+): MetadataStage | undefined {
+  const issuesOwn = resource !== undefined && tokenEndpoint?.resources.includes(resource) === true;
+  // Of the endpoint's resources, only this API is described here: the others serve their own metadata.
+  const described = resource !== undefined && {
+    resource,
+    issuers: [
+      ...(issuesOwn ? [tokenEndpoint.issuer] : []),
+      ...(tokens !== undefined && tokens.audiences.includes(resource) ? [tokens.issuer] : []),
+    ],
+    scopes: tokenEndpoint?.scopes ?? [],
+    dpop: issuesOwn ? tokenEndpoint.dpop : tokens?.dpop,
+  };
+  const documents = metadataDocuments(tokenEndpoint, described || undefined);
+  if (documents.size === 0) return undefined;
+  const keys = tokenEndpoint && issuer && { path: tokenEndpoint.jwksPath, issuer };
+  return new MetadataStage(
+    documents,
+    tokenEndpoint?.metadataMaxAgeMs ?? DEFAULT_METADATA_MAX_AGE_MS,
+    keys,
+    clock,
+  );
 }

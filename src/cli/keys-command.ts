@@ -12,7 +12,7 @@ import {
   rotateKey,
   setAgentDisabled,
 } from '../auth/key-book.js';
-import { KeyDigests } from '../auth/key-digest.js';
+import { KeyDigests } from '../auth/api-key.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { parseDuration, UNIT_MS } from '../common/read-duration.js';
 import type { CommandIo } from './main.js';

@@ -72,6 +72,11 @@ export function readMessageCall(host: ArgumentsHost): Call | undefined {
   return request && { request, response: undefined, state: stateOfRequest(request), isMessage: true };
 }
 
+/** The state of a call's request, or of the handshake of its WebSocket. */
+export function stateOfCall(host: ArgumentsHost): RequestState | undefined {
+  return (readMessageCall(host) ?? readCall(host))?.state;
+}
+
 export function readHttpCall(host: ArgumentsHost): Call {
   const request = host.getArgByIndex<LimitedRequest>(0);
   const response = host.getArgByIndex<PlatformResponse>(1);

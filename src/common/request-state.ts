@@ -85,8 +85,8 @@ export class RequestState {
   client: Client = UNKNOWN_CLIENT;
   /** The verified agent, once the request is authenticated. */
   agent: Agent | undefined = undefined;
-  /** The headers of a rejected credential (`WWW-Authenticate`), as alternating names and values. */
-  challenge: readonly string[] | undefined = undefined;
+  /** The headers of a rejection (`WWW-Authenticate`, `Retry-After` of a 503), as alternating names and values. */
+  rejectionHeaders: readonly string[] | undefined = undefined;
   readonly cors = new CorsState();
   readonly limits = new LimitState();
   readonly outcome = new OutcomeState();

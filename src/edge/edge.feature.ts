@@ -2,8 +2,7 @@
 import { Logger, type Provider } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { ResolvedAuth } from '../auth/auth.options.js';
-import { Gateways } from '../auth/gateways.js';
-import { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
+import { Gateways, HandshakeAuthenticator } from '../auth/gateways.js';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock } from '../common/clock.js';
 import {

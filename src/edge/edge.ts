@@ -16,7 +16,7 @@ import {
 } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import { attachUpgrade, requestState, RequestState } from '../common/request-state.js';
-import type { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
+import type { HandshakeAuthenticator } from '../auth/gateways.js';
 import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
 import { fixedHeaders, attachState } from '../http/response-headers.js';
 import { limitBody } from '../body/limit-body.js';

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { HandshakeAuthenticator } from '../auth/handshake-authenticator.js';
+import type { HandshakeAuthenticator } from '../auth/gateways.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
@@ -40,7 +40,7 @@ export class PollingStage implements EdgeStage {
   async #checkCaller(raw: IncomingMessage, state: RequestState): Promise<ProblemFields | undefined> {
     const rejection = await this.handshakes?.authenticate(raw, state);
     if (rejection === undefined) return undefined;
-    state.challenge = rejection.headers;
+    state.rejectionHeaders = rejection.headers;
     return rejection.problem;
   }
 }

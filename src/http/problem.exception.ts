@@ -24,7 +24,7 @@ export function rejectionException(
       // The module's limit would write the same headers.
       state.limits.charged = true;
     } else {
-      state.challenge = headers;
+      state.rejectionHeaders = headers;
     }
   }
   return withoutStack(() => new ProblemException(problem));

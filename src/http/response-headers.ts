@@ -73,7 +73,7 @@ function writeHead(
  */
 function chargeFailed(state: RequestState, status: number): void {
   if (state.limits.charged || !state.outcome.routed) return;
-  if (status >= 400 || state.outcome.failed || state.challenge !== undefined)
+  if (status >= 400 || state.outcome.failed || state.rejectionHeaders !== undefined)
     state.limits.chargeFailed?.(state);
 }
 
@@ -132,7 +132,7 @@ function linesFor(
   if (contentType !== withoutCharset(contentType)) return undefined;
   const { text, sharedText } = fixedHeadersOf(state, contentType, status);
   let lines = state.cors.grant === undefined ? text : sharedText;
-  for (const pairs of [requestIdPair(state), state.cors.grant, state.limits.quota, state.challenge]) {
+  for (const pairs of [requestIdPair(state), state.cors.grant, state.limits.quota, state.rejectionHeaders]) {
     if (pairs === undefined) continue;
     for (let index = 0; index < pairs.length; index += 2) {
       const value = pairs[index + 1]!;
@@ -163,7 +163,7 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
       response.setHeader(name, value);
     }
   });
-  for (const pairs of [requestIdPair(state), state.cors.grant, state.limits.quota, state.challenge]) {
+  for (const pairs of [requestIdPair(state), state.cors.grant, state.limits.quota, state.rejectionHeaders]) {
     eachPair(pairs ?? [], (name, value) => {
       // An error here would end the process: code that writes a head does not expect an error of another header.
       if (!response.hasHeader(name) && isHeaderValue(value)) response.setHeader(name, value);

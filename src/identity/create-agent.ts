@@ -1,17 +1,9 @@
+/* Creates agents, and checks their IDs and scopes, for every kind of credential. */
 import type { Agent } from '../common/agent.js';
 import type { ApiKeyRecord } from './api-key-store.js';
 
 /** Creates the agent of one request: deeply frozen, and sharing nothing with other requests. */
-export function createAgent(parts: {
-  readonly id: string;
-  readonly kind: Agent['kind'];
-  readonly scopes: readonly string[];
-  readonly tier?: string | undefined;
-  readonly tenant?: string | undefined;
-  readonly tools?: readonly string[] | undefined;
-  readonly claims: Readonly<Record<string, unknown>>;
-}): Agent {
-  const { id, kind, scopes, tier, tenant, tools, claims } = parts;
+export function createAgent({ id, kind, scopes, tier, tenant, tools, claims }: Agent): Agent {
   return Object.freeze({
     id,
     kind,
@@ -43,8 +35,6 @@ function frozenCopy(value: unknown): unknown {
     Object.fromEntries(Object.entries(value).map(([name, item]) => [name, frozenCopy(item)])),
   );
 }
-
-/* The names of agents and scopes: one definition for stores, tokens, decorators and tool policies. */
 
 /** Visible ASCII: an agent's ID appears in logs, events and quota keys. */
 const AGENT_ID = /^[\x21-\x7e]{1,256}$/;

@@ -1,11 +1,7 @@
-/* The interface of verifiers of API keys and tokens. */
+/* The interface of verifiers of API keys and tokens, and the challenges of their rejections. */
 import type { Agent } from '../common/agent.js';
 
-/**
- * The part of a request that a credential verifier may read. Proofs of possession (DPoP) are bound to it.
- * @example
- * const request: CredentialRequest = { method: 'GET', url: 'https://api.example.com/reports', headers: {} };
- */
+/** The part of a request that a verifier may read. Proofs of possession (DPoP) are bound to it. */
 export interface CredentialRequest {
   readonly method: string;
   /** As the client sent it: `https://api.example.com/tools`, without query and fragment. */
@@ -49,27 +45,22 @@ export interface VerifiedCredential {
   recheck(): Verification | Promise<Verification>;
 }
 
-/**
- * Verifies one kind of credential, such as API keys (`ApiKeyVerifier`).
- * @example
- * const verifier: CredentialVerifier = app.get(ApiKeyVerifier);
- * const { verified } = await verifier.verify(text, { method: 'GET', url, headers: {} });
- */
 export interface CredentialVerifier {
   /** Rejects only if the credential cannot be verified at the moment, which is answered with 503; never because of what a client sent. */
   verify(credential: string, request: CredentialRequest): Promise<Verification>;
 }
 
-/* `WWW-Authenticate` challenges (RFC 9110 section 11.6.1). */
-
 export type ChallengeParameter = readonly [name: string, value: string];
 
-/** `Basic realm="api", charset="UTF-8"`. @param parameters whose values need no escapes */
-export function challenge(scheme: string, parameters: readonly ChallengeParameter[]): string {
+/**
+ * A `WWW-Authenticate` challenge (RFC 9110 section 11.6.1): `Bearer error="insufficient_scope", scope="a b"`.
+ * @param parameters whose values need no escapes
+ */
+export function challenge(scheme: string, parameters: readonly ChallengeParameter[] = []): string {
   const list = parameters.map(([name, value]) => `${name}="${value}"`).join(', ');
   return list === '' ? scheme : `${scheme} ${list}`;
 }
 
-/** `Bearer error="insufficient_scope", scope="a b"`. @see RFC 6750 section 3 */
-export const bearerChallenge = (parameters: readonly ChallengeParameter[] = []): string =>
+/** @see RFC 6750 section 3 */
+export const bearerChallenge = (parameters?: readonly ChallengeParameter[]): string =>
   challenge('Bearer', parameters);

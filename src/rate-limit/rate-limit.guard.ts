@@ -175,7 +175,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     // The headers show the state of the limit without `Retry-After`: this answer is no denial.
     this.#parts.write(call, { ...decision, granted: true });
     // The answer of another library's own route says nothing about the next request there.
-    if (!state.outcome.failed && state.challenge === undefined) return;
+    if (!state.outcome.failed && state.rejectionHeaders === undefined) return;
     this.#offerDenial(call, decision, this.#clock.monotonicMs());
     state.limits.keepDenial?.();
   }

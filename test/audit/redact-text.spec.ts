@@ -1,7 +1,7 @@
 import { redact } from '../../src/audit/redact.js';
 import { redactText } from '../../src/audit/redact-text.js';
 import { isSecretName } from '../../src/audit/secrets.js';
-import { createApiKey } from '../../src/auth/api-key-format.js';
+import { createApiKey } from '../../src/auth/api-key.js';
 
 // Built here, so that no scanner of this repository finds a key in it.
 const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';

@@ -1,5 +1,4 @@
-import { createApiKey } from '../../src/auth/api-key-format.js';
-import { isKeyDigest, KeyDigests } from '../../src/auth/key-digest.js';
+import { createApiKey, isKeyDigest, KeyDigests } from '../../src/auth/api-key.js';
 
 const OLD = 'the old secret of tests, 32 characters';
 const NEW = 'the new secret of tests, 32 characters';

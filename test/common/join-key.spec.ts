@@ -148,7 +148,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
     "tokens/token-key.ts `${key.asymmetricKeyType ?? 'secret'} ${kid}`",
     'a type of key is a name without a space',
   ],
-  ['auth/key-digest.ts `${id}.${secret}`', 'both have a fixed alphabet without a dot'],
+  ['auth/api-key.ts `${id}.${secret}`', 'both have a fixed alphabet without a dot'],
   ["auth/file-key-store.ts [ino, size, mtimeMs, ctimeMs].join(' ')", 'numbers'],
   ['redis/quota-keys.ts `${prefix}{${hashOf(key)}}`', 'neither a prefix nor a hash has braces'],
   [

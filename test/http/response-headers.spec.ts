@@ -299,7 +299,7 @@ describe('the headers of a response', () => {
   const forgeries: Record<string, (state: RequestState) => void> = {
     quota: state => void (state.limits.quota = pairs),
     grant: state => void (state.cors.grant = pairs),
-    challenge: state => void (state.challenge = pairs),
+    rejection: state => void (state.rejectionHeaders = pairs),
   };
   it.each(Object.keys(forgeries))('let no line of a %s begin another', async part => {
     const forge = forgeries[part]!;
@@ -354,7 +354,7 @@ describe('the headers of a response', () => {
     const states = fc.record({
       grant: fc.constantFrom(undefined, ['Access-Control-Allow-Origin', 'https://app.test']),
       quota: fc.constantFrom(undefined, ['Retry-After', '1', 'RateLimit', '"a";r=1']),
-      challenge: fc.constantFrom(undefined, ['WWW-Authenticate', 'Bearer realm="a"']),
+      rejectionHeaders: fc.constantFrom(undefined, ['WWW-Authenticate', 'Bearer realm="a"']),
       unreadable: fc.boolean(),
       id: fc.constantFrom('', 'id-1'),
     });

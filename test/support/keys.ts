@@ -47,4 +47,4 @@ class LiveStore extends KeyBookStore {
 }
 
 /** Creates a key with another secret and a valid checksum. */
-export { createApiKey } from '../../src/auth/api-key-format.js';
+export { createApiKey } from '../../src/auth/api-key.js';

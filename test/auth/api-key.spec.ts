@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { createApiKey, looksLikeApiKey, readApiKey } from '../../src/auth/api-key-format.js';
+import { createApiKey, looksLikeApiKey, readApiKey } from '../../src/auth/api-key.js';
 
 const { id, secret, text } = createApiKey('ask');
 
