@@ -13,7 +13,7 @@ export const RESERVATION_LIFETIME_MS = 15 * 60_000;
  * await limiter.settle(reservation, answer.tokens);
  */
 export interface RateLimitReservation {
-  /** Units that were charged. */
+  /** Units that were charged: 0 where a limit in shadow mode had too few of them. */
   readonly units: number;
 }
 
@@ -32,7 +32,7 @@ export function createReservation(
   units: number,
   parts: Omit<ReservationDetails, 'isSettled'>,
 ): RateLimitReservation {
-  const reservation = Object.freeze({ units });
+  const reservation = Object.freeze({ units: parts.quotaRequest === undefined ? 0 : units });
   details.set(reservation, { ...parts, isSettled: false });
   return reservation;
 }
