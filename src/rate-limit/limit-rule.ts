@@ -1,6 +1,7 @@
 /* Resolves one limit as users write it, `'5/minute'` or `{ limit: '5/minute', name, key, cost, algorithm }`, to the rule of a guard. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
+  asGiven,
   boolean,
   choice,
   integer,
@@ -87,10 +88,8 @@ function isSameRule(one: LimitRule, other: LimitRule): boolean {
   return samePolicy && one.key === other.key && one.cost === other.cost;
 }
 
-const given = (_option: string, value: unknown): unknown => value;
-
 const POLICY = {
-  limit: given,
+  limit: asGiven,
   name: optional(readPolicyName),
   key: readKey,
   cost: readCost,
@@ -98,7 +97,7 @@ const POLICY = {
   burst: optional(integer(1, 1, MAX_LIMIT)),
   unit: optional(readUnit),
   shadow: boolean(false),
-  alertAt: given,
+  alertAt: asGiven,
   limitTtlMs: optional(integer(60_000, 1, 86_400_000)),
 } satisfies OptionTable<RateLimitPolicyOptions>;
 

@@ -4,7 +4,7 @@ import type { Clock } from '../common/clock.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { Rejection } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import { LIMITS_UNAVAILABLE } from '../limiter/quota-request.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { NameSet } from './name-pattern.js';
 import { isSameTool, type Tool, UNDECLARED } from './tool.js';

@@ -4,7 +4,7 @@ import { hashKey } from '../common/hash-key.js';
 import { addressBlock } from '../common/ip-address.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
-import type { QuotaLimiter } from '../limiter/quota-request.js';
+import type { QuotaEngine } from '../limiter/quota-engine.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import type { StoreErrorPolicy } from '../rate-limit/rate-limit.options.js';
 import type { Tool } from './tool.js';
@@ -28,7 +28,7 @@ export class ToolQuotas {
 
   constructor(
     readonly settings: ToolQuotaSettings,
-    private readonly limiter: QuotaLimiter,
+    private readonly limiter: Pick<QuotaEngine, 'createTable' | 'decide'>,
   ) {}
 
   /**
@@ -46,11 +46,10 @@ export class ToolQuotas {
     const quotaRequests = [
       { partitionKey, charges: [charge], stored: [{ key, scope, partitionKey, policies, cost: 1 }] },
     ];
-    const decided = await this.limiter.decide(quotaRequests);
-    if (decided === undefined) return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
     const { requestId, address, agent } = call;
-    this.limiter.emitEvents(quotaRequests, decided.decision, { requestId, address, agent: agent?.id });
-    return decided.decision;
+    const decided = await this.limiter.decide(quotaRequests, { requestId, address, agent: agent?.id });
+    if (decided !== undefined) return decided.decision;
+    return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
   }
 
   #tableOf(policies: readonly Policy[]): QuotaTable {
