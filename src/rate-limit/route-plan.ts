@@ -10,7 +10,7 @@ import { inShadowMode, type Policy } from '../limiter/policy.js';
 import { checkCost, isConcurrency, restrictMask } from '../limiter/quota-request.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { DynamicLimit } from './dynamic-limits.js';
-import { type AnyRule, type DynamicRule, isDynamic, type LimitRule } from './limit-rule.js';
+import { type AnyRule, isDynamic, type LimitRule } from './limit-rule.js';
 import type { RateLimitCost, RateLimitKey } from './policy-options.js';
 import { type AnyGroup, isFixed, type QuotaGroup } from './create-quota-request.js';
 import { isEstimated } from './reservation.js';
@@ -111,11 +111,10 @@ export class RoutePlans {
   }
 
   #groupsOfClass(controller: Constructor, rules: readonly AnyRule[]): readonly AnyGroup[] {
-    let groups = this.#classGroups.get(controller);
-    if (groups === undefined) {
-      groups = this.#groupRules(this.#uniqueScope(joinKey('class', controller.name)), rules);
-      this.#classGroups.set(controller, groups);
-    }
+    const known = this.#classGroups.get(controller);
+    if (known !== undefined) return known;
+    const groups = this.#groupRules(this.#uniqueScope(joinKey('class', controller.name)), rules);
+    this.#classGroups.set(controller, groups);
     return groups;
   }
 
@@ -137,7 +136,12 @@ export class RoutePlans {
     // A key of one group may read like a key of another one.
     const scopeOf = (index: number): string => (index === 0 ? scope : joinKey('group', scope, index));
     const dynamic = rules.filter(isDynamic).map((rule, index) => ({
-      dynamic: new DynamicLimit(this.#ruleInMode(rule), this.options.maxClients, this.clock, this.log),
+      dynamic: new DynamicLimit(
+        { ...rule, createPolicies: limit => this.#inMode(rule.createPolicies(limit)) },
+        this.options.maxClients,
+        this.clock,
+        this.log,
+      ),
       key: rule.key ?? this.options.key,
       cost: rule.cost,
       scope: scopeOf(groups.length + index),
@@ -156,10 +160,6 @@ export class RoutePlans {
 
   #tableOf(policies: readonly Policy[]): QuotaTable {
     return this.createTable(this.#inMode(policies));
-  }
-
-  #ruleInMode(rule: DynamicRule): DynamicRule {
-    return { ...rule, createPolicies: limit => this.#inMode(rule.createPolicies(limit)) };
   }
 
   #inMode(policies: readonly Policy[]): readonly Policy[] {
