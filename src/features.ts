@@ -20,7 +20,7 @@ import { UrlCredentialStage } from './edge/url-credential-stage.js';
 import { ERRORS } from './errors/errors.feature.js';
 import { HEADERS, NO_STORE } from './headers/headers.feature.js';
 import { HOST_GUARD, HOSTS } from './host/host.feature.js';
-import { QUOTA_LIMITER } from './limiter/quota-request.js';
+import { QUOTA_LIMITER } from './limiter/quota-engine.js';
 import { EndpointDetector } from './mcp/endpoint-detector.js';
 import { McpStage } from './mcp/mcp-stage.js';
 import { MCP } from './mcp/mcp.feature.js';

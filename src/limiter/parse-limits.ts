@@ -1,13 +1,10 @@
 /* Reads limit strings, in the syntax of limits, slowapi and express-rate-limit: "10/second, 100 per 15 minutes". */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { receivedError } from '../common/read-options.js';
-import { TIME_UNITS, type TimeUnit, UNIT_MS } from '../common/read-duration.js';
+import { TIME_UNITS, UNIT_MS } from '../common/read-duration.js';
 
 export interface ParsedLimit {
   readonly limit: number;
-  /** How many units the window spans. */
-  readonly count: number;
-  readonly unit: TimeUnit;
   readonly windowMs: number;
 }
 
@@ -27,19 +24,14 @@ export function parseLimits(option: string, text: string): readonly ParsedLimit[
 function parseLimit(option: string, text: string): ParsedLimit {
   const match = LIMIT.exec(text);
   if (match === null) throw syntaxError(option, text, 'is not a limit');
-  const unit = TIME_UNITS.get(match[3]!.toLowerCase());
-  if (unit === undefined) {
-    const month = match[3]!.toLowerCase() === 'm';
-    throw syntaxError(
-      option,
-      text,
-      month ? 'leaves open whether "m" is a minute or a month' : 'has an unknown unit',
-    );
-  }
+  const name = match[3]!.toLowerCase();
+  if (name === 'm') throw syntaxError(option, text, 'leaves open whether "m" is a minute or a month');
+  const unit = TIME_UNITS.get(name);
+  if (unit === undefined) throw syntaxError(option, text, 'has an unknown unit');
   const limit = Number(match[1]);
-  const count = match[2] === undefined ? 1 : Number(match[2]);
-  checkLimit(option, limit, count * UNIT_MS[unit], text);
-  return { limit, count, unit, windowMs: count * UNIT_MS[unit] };
+  const windowMs = Number(match[2] ?? 1) * UNIT_MS[unit];
+  checkLimit(option, limit, windowMs, text);
+  return { limit, windowMs };
 }
 
 /** @throws AgentSecurityConfigError for a limit or a window out of range */

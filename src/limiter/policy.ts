@@ -84,11 +84,6 @@ export function createPolicy(parts: PolicyParts): Policy {
   };
 }
 
-/** The window in whole seconds, for `w` and `Retry-After`: rounded up, at least 1. */
-export function windowSeconds(policy: Policy): number {
-  return wholeSeconds(policy.windowMs);
-}
-
 /** Whole seconds, rounded up, at least 1: a client that may retry after 0 seconds does so at once. */
 export function wholeSeconds(milliseconds: number): number {
   return Math.max(1, Math.ceil(milliseconds / 1000));

@@ -1,13 +1,13 @@
+/* One limit that is counted in this process even if the app has a shared store: of an endpoint, or before routing. */
 import type { Clock } from '../common/clock.js';
 import type { Key64 } from '../common/ip-address.js';
-import { consume, EVERY_POLICY, type QuotaDecision } from './consume.js';
-import { type Policy, createPolicy } from './policy.js';
-import { QuotaTable } from './table/quota-table.js';
 import type { ReadOption } from '../common/option-table.js';
 import { receivedError } from '../common/read-options.js';
+import { consume, EVERY_POLICY, type QuotaDecision } from './consume.js';
 import { parseLimits } from './parse-limits.js';
+import { createPolicy, type Policy } from './policy.js';
+import { QuotaTable } from './table/quota-table.js';
 
-/** One limit that is counted in this process even if the app has a shared store: of an endpoint, or before routing. */
 export class ProcessLimit {
   readonly #table: QuotaTable;
 
@@ -27,21 +27,13 @@ export class ProcessLimit {
   }
 }
 
-/* Options that hold one limit, such as "10/minute". */
-
-/** A reader of one limit, as a policy of the given name. */
+/** A reader of an option that holds one limit, as a policy of the given name. @param expected what the option takes, for errors */
 export const singleLimit =
-  (name: string, fallback: string): ReadOption<Policy> =>
+  (name: string, fallback: string, expected = 'one limit'): ReadOption<Policy> =>
   (option, value = fallback) => {
-    const limits = typeof value === 'string' ? parseLimits(option, value) : [];
-    const [parsed] = limits;
-    if (parsed !== undefined && limits.length === 1)
+    const [parsed, ...others] = typeof value === 'string' ? parseLimits(option, value) : [];
+    if (parsed !== undefined && others.length === 0)
       return createPolicy({ name, limit: parsed.limit, windowMs: parsed.windowMs });
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      option,
-      'must be one limit',
-      `Write for example "${fallback}".`,
-      value,
-    );
+    const remedy = `Write for example "${fallback}".`;
+    throw receivedError('ASEC_OPTION_TYPE', option, `must be ${expected}`, remedy, value);
   };

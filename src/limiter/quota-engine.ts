@@ -1,14 +1,13 @@
-/* Decides and charges quotas, by a shared store or by the counts of this process. Guards, tools and `RateLimiter` share one. */
+/* Decides and charges quotas, by a shared store or by the counts of this process. Guards, tools and `RateLimiter` share one engine. */
 import type { Clock } from '../common/clock.js';
 import type { Log } from '../common/log-text.js';
+import { temporarilyUnavailable } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import { adjust, type Charge, consume, peek, type QuotaDecision } from './consume.js';
 import { Lease } from './lease.js';
 import type { Policy } from './policy.js';
 import { QuotaEvents } from './quota-events.js';
 import {
-  type QuotaLimiter,
-  type StoreErrorPolicy,
   isConcurrency,
   policiesOf,
   type QuotaClient,
@@ -19,6 +18,24 @@ import {
 import { GuardedStore } from './store/guarded-store.js';
 import type { QuotaStore, StoredCharge } from './store/quota-store.js';
 import { QuotaTable } from './table/quota-table.js';
+
+export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
+/**
+ * What happens to requests while the shared store fails: `'local'` counts in this process, `'allow'` grants them, `'deny'` denies them
+ * with 503.
+ * @example
+ * const onStoreError: StoreErrorPolicy = 'local';
+ */
+export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];
+
+/** The shared store does not answer, and `onStoreError` is `'deny'`. */
+export const LIMITS_UNAVAILABLE = temporarilyUnavailable({
+  code: 'limits_unavailable',
+  detail: 'The limits of this request cannot be checked at the moment.',
+});
+
+/** The `QuotaEngine` of the app. */
+export const QUOTA_LIMITER = Symbol('agent-security:quota-limiter');
 
 export interface QuotaEngineSettings {
   readonly store: QuotaStore | undefined;
@@ -38,25 +55,20 @@ export interface Decided extends ChargedAt {
   readonly decision: QuotaDecision;
 }
 
-/** The decision about policies whose store does not answer. */
+/** The decision about policies that are charged nothing, or whose store does not answer. */
 const NOTHING: QuotaDecision = { granted: true, policyStates: [] };
 
-const storedOf = (quotaRequests: readonly QuotaRequest[]): readonly StoredCharge[] =>
-  quotaRequests.flatMap(({ stored }) => stored);
-
-const chargesOf = (quotaRequests: readonly QuotaRequest[]): readonly Charge[] =>
-  quotaRequests.flatMap(({ charges }) => charges);
-
-export class QuotaEngine implements QuotaLimiter {
-  readonly #settings: QuotaEngineSettings;
-  readonly #clock: Clock;
+export class QuotaEngine {
   readonly #store: GuardedStore | undefined;
   readonly #events: QuotaEvents;
   readonly #leases = new Set<Lease>();
 
-  constructor(settings: QuotaEngineSettings, clock: Clock, log: Log, events: SecurityEvents) {
-    this.#settings = settings;
-    this.#clock = clock;
+  constructor(
+    readonly settings: QuotaEngineSettings,
+    private readonly clock: Clock,
+    log: Log,
+    events: SecurityEvents,
+  ) {
     this.#store = settings.store && new GuardedStore(settings.store, clock, log, events);
     this.#events = new QuotaEvents(clock, log, events);
   }
@@ -66,37 +78,52 @@ export class QuotaEngine implements QuotaLimiter {
   }
 
   createTable(policies: readonly Policy[]): QuotaTable {
-    return new QuotaTable(policies, this.#settings.maxClients);
+    return new QuotaTable(policies, this.settings.maxClients);
   }
 
-  /** Decides by the counts of this process. */
+  /** Decides by the counts of this process, for policies without events. */
   consumeLocally(charges: readonly Charge[]): QuotaDecision {
-    return consume(charges, this.#clock.monotonicMs());
+    return consume(charges, this.clock.monotonicMs());
   }
 
-  /** Charges the shared store, if there is one, without waiting for it. */
-  charge(quotaRequests: readonly QuotaRequest[]): void {
+  /** Decides by the counts of this process. Charges the shared store, if there is one, without waiting for it. */
+  charge(quotaRequests: readonly QuotaRequest[], quotaClient: QuotaClient): QuotaDecision {
+    const decision = this.consumeLocally(chargesOf(quotaRequests));
     this.#store?.consume(storedOf(quotaRequests)).catch(() => undefined);
+    this.#events.emit(quotaRequests, decision, quotaClient);
+    return decision;
   }
 
-  /** Decides by the shared store, or by the counts of this process if there is none. */
-  async decide(quotaRequests: readonly QuotaRequest[]): Promise<Decided | undefined> {
-    if (this.#store !== undefined) {
-      const chargedMs = this.#clock.monotonicMs();
-      const decision = await this.#store.consume(storedOf(quotaRequests));
-      if (decision !== undefined) return { decision, isShared: true, chargedMs };
-      if (this.#settings.onStoreError !== 'local') return undefined;
+  /**
+   * Decides by the shared store, or by the counts of this process if there is none.
+   * @returns `undefined` while the shared store fails, unless the counts of this process stand in for it
+   */
+  async decide(
+    quotaRequests: readonly QuotaRequest[],
+    quotaClient: QuotaClient,
+  ): Promise<Decided | undefined> {
+    let chargedMs = this.clock.monotonicMs();
+    let decision = await this.#store?.consume(storedOf(quotaRequests));
+    const isShared = decision !== undefined;
+    if (decision === undefined) {
+      if (!this.#canDecideLocally) return undefined;
+      chargedMs = this.clock.monotonicMs();
+      decision = consume(chargesOf(quotaRequests), chargedMs);
     }
-    const chargedMs = this.#clock.monotonicMs();
-    return { decision: consume(chargesOf(quotaRequests), chargedMs), isShared: false, chargedMs };
+    this.#events.emit(quotaRequests, decision, quotaClient);
+    return { decision, isShared, chargedMs };
   }
 
   /** Reads the state of a quota and takes nothing. @returns as `decide` */
   async peek({ stored, charges }: QuotaRequest): Promise<QuotaDecision | undefined> {
     const shared = await this.#store?.consume(stored);
-    if (shared !== undefined) return shared;
-    if (this.hasStore && this.#settings.onStoreError !== 'local') return undefined;
-    return peek(charges[0]!, this.#clock.monotonicMs());
+    if (shared !== undefined || !this.#canDecideLocally) return shared;
+    return peek(charges[0]!, this.clock.monotonicMs());
+  }
+
+  /** Whether the counts of this process decide where a shared store does not. */
+  get #canDecideLocally(): boolean {
+    return this.#store === undefined || this.settings.onStoreError === 'local';
   }
 
   /** Deletes all counts of a partition key. */
@@ -112,10 +139,14 @@ export class QuotaEngine implements QuotaLimiter {
     { isShared, chargedMs }: ChargedAt,
   ): Promise<QuotaDecision> {
     if (quotaRequests.length === 0) return NOTHING;
-    const nowMs = this.#clock.monotonicMs();
-    if (!isShared) return adjust(chargesOf(quotaRequests), { units, chargedMs }, nowMs);
+    const nowMs = this.clock.monotonicMs();
+    const decision = isShared
+      ? await this.#store!.settle(storedOf(quotaRequests), units, nowMs - chargedMs)
+      : adjust(chargesOf(quotaRequests), { units, chargedMs }, nowMs);
     // While the store fails, the estimate stays charged.
-    return (await this.#store!.settle(storedOf(quotaRequests), units, nowMs - chargedMs)) ?? NOTHING;
+    if (decision === undefined) return NOTHING;
+    this.#events.emit(quotaRequests, decision, {});
+    return decision;
   }
 
   /** Renews what a granted decision has taken of concurrency limits, until it is released; `undefined` if it has taken nothing. */
@@ -125,35 +156,25 @@ export class QuotaEngine implements QuotaLimiter {
   ): Lease | undefined {
     const held = restrictAll(takenBy(decision, quotaRequests), isConcurrency);
     if (held.length === 0) return undefined;
+    const charges = chargesOf(held);
+    const stored = storedOf(held);
     let beganMs = chargedMs;
     const lease = new Lease({
-      leaseMs: Math.min(
-        ...chargesOf(held).flatMap(charge => policiesOf(charge).map(({ windowMs }) => windowMs)),
-      ),
+      leaseMs: Math.min(...charges.flatMap(policiesOf).map(({ windowMs }) => windowMs)),
       renew: async () => {
-        const nowMs = this.#clock.monotonicMs();
-        if (!isShared) renewLocally(chargesOf(held), beganMs, nowMs);
-        else if ((await this.#store!.renew(storedOf(held), nowMs - beganMs)) === undefined) return;
+        const nowMs = this.clock.monotonicMs();
+        if (!isShared) renewLocally(charges, beganMs, nowMs);
+        else if ((await this.#store!.renew(stored, nowMs - beganMs)) === undefined) return;
         beganMs = nowMs;
       },
       release: () => {
         this.#leases.delete(lease);
-        if (isShared) this.#store!.release(storedOf(held), beganMs);
-        else
-          for (const charge of chargesOf(held))
-            adjust([charge], { units: -charge.cost, chargedMs: beganMs }, this.#clock.monotonicMs());
+        if (isShared) this.#store!.release(stored, beganMs);
+        else releaseLocally(charges, beganMs, this.clock.monotonicMs());
       },
     });
     this.#leases.add(lease);
     return lease;
-  }
-
-  emitEvents(
-    quotaRequests: readonly QuotaRequest[],
-    decision: QuotaDecision,
-    quotaClient: QuotaClient,
-  ): void {
-    this.#events.emit(quotaRequests, decision, quotaClient);
   }
 
   /** Releases all leases, also those of handlers that are still running, and waits until the shared store has answered. */
@@ -164,8 +185,16 @@ export class QuotaEngine implements QuotaLimiter {
 }
 
 function renewLocally(charges: readonly Charge[], chargedMs: number, nowMs: number): void {
-  for (const charge of charges) {
-    adjust([charge], { units: -charge.cost, chargedMs }, nowMs);
-    adjust([charge], { units: charge.cost, chargedMs: nowMs }, nowMs);
-  }
+  releaseLocally(charges, chargedMs, nowMs);
+  for (const charge of charges) adjust([charge], { units: charge.cost, chargedMs: nowMs }, nowMs);
 }
+
+function releaseLocally(charges: readonly Charge[], chargedMs: number, nowMs: number): void {
+  for (const charge of charges) adjust([charge], { units: -charge.cost, chargedMs }, nowMs);
+}
+
+const storedOf = (quotaRequests: readonly QuotaRequest[]): readonly StoredCharge[] =>
+  quotaRequests.flatMap(({ stored }) => stored);
+
+const chargesOf = (quotaRequests: readonly QuotaRequest[]): readonly Charge[] =>
+  quotaRequests.flatMap(({ charges }) => charges);

@@ -2,7 +2,7 @@
  * RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11, structured fields of RFC 9651) for all policies. */
 import type { ProblemFields } from '../common/problem.js';
 import { denies, type PolicyState, type QuotaDecision } from './consume.js';
-import { type Policy, REQUESTS, wholeSeconds, windowSeconds } from './policy.js';
+import { type Policy, REQUESTS, wholeSeconds } from './policy.js';
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
 /** For limits that only misbehaving clients reach. */
@@ -47,7 +47,7 @@ export function quotaHeaders(
 /** The unit, unless it is the draft's default, and the window, which a concurrency limit does not have. */
 function describeWindow(policy: Policy): string {
   const unit = policy.unit === REQUESTS ? '' : `;qu="${policy.unit}"`;
-  return policy.rule === 'concurrency' ? unit : `${unit};w=${windowSeconds(policy)}`;
+  return policy.rule === 'concurrency' ? unit : `${unit};w=${wholeSeconds(policy.windowMs)}`;
 }
 
 /** The problem of a denied request. */

@@ -1,12 +1,10 @@
-/* What one request takes from all its quotas, for the counts of this process and for a shared store. */
+/* What one request takes from all its quotas, for the counts of this process and for a shared store; and what it is made of. */
+import type { IncomingMessage } from 'node:http';
+import type { RequestState } from '../common/request-state.js';
 import { show } from '../common/show-value.js';
 import type { Charge, QuotaDecision } from './consume.js';
 import type { Policy } from './policy.js';
 import type { StoredCharge } from './store/quota-store.js';
-import type { IncomingMessage } from 'node:http';
-import type { RequestState } from '../common/request-state.js';
-import type { QuotaTable } from './table/quota-table.js';
-import { temporarilyUnavailable } from '../common/problem.js';
 
 export interface QuotaRequest {
   /** The partition key, as events name it. */
@@ -71,18 +69,9 @@ export function takenBy(
   { policyStates }: QuotaDecision,
   quotaRequests: readonly QuotaRequest[],
 ): readonly (QuotaRequest | undefined)[] {
-  if (!policyStates.some(({ violated }) => violated)) return quotaRequests;
-  let at = 0;
-  return quotaRequests.map(quotaRequest => {
-    const taken = new Set<Policy>();
-    for (const policy of quotaRequest.charges.flatMap(charge => policiesOf(charge))) {
-      const policyState = policyStates[at];
-      // A store may leave out the state of a policy that was charged nothing.
-      if (policyState?.policy === policy) at++;
-      if (policyState?.policy !== policy || !policyState.violated) taken.add(policy);
-    }
-    return restrict(quotaRequest, policy => taken.has(policy));
-  });
+  const violated = new Set(policyStates.filter(state => state.violated).map(({ policy }) => policy));
+  if (violated.size === 0) return quotaRequests;
+  return quotaRequests.map(quotaRequest => restrict(quotaRequest, policy => !violated.has(policy)));
 }
 
 export const isConcurrency = ({ rule }: Policy): boolean => rule === 'concurrency';
@@ -109,31 +98,3 @@ export interface DenialKeeper {
 }
 
 export const DENIAL_KEEPER = Symbol('agent-security:denial-keeper');
-
-/** What happens to a request while the shared store fails. */
-export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
-/**
- * What happens to requests while the shared store fails: `'local'` counts in this process, `'allow'` grants them, `'deny'` denies them
- * with 503.
- * @example
- * const onStoreError: StoreErrorPolicy = 'local';
- */
-export type StoreErrorPolicy = (typeof STORE_ERROR_POLICIES)[number];
-
-/** Decides quotas by the counts of the app: those of the shared store if there is one, else those of this process. */
-export interface QuotaLimiter {
-  createTable(policies: readonly Policy[]): QuotaTable;
-  /** @returns `undefined` while the shared store fails, unless the counts of this process stand in for it */
-  decide(quotaRequests: readonly QuotaRequest[]): Promise<{ readonly decision: QuotaDecision } | undefined>;
-  /** Emits the events of a decision: thresholds that were reached, denials in shadow mode. */
-  emitEvents(quotaRequests: readonly QuotaRequest[], decision: QuotaDecision, quotaClient: QuotaClient): void;
-}
-
-/** The `QuotaEngine` of the app. */
-export const QUOTA_LIMITER = Symbol('agent-security:quota-limiter');
-
-/** The shared store does not answer, and `onStoreError` is `'deny'`. */
-export const LIMITS_UNAVAILABLE = temporarilyUnavailable({
-  code: 'limits_unavailable',
-  detail: 'The limits of this request cannot be checked at the moment.',
-});

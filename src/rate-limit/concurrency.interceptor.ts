@@ -5,7 +5,7 @@ import { Observable, Subscription } from 'rxjs';
 import { eachHandler } from '../common/each-handler.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { hasResponseEnded, REQUEST_ENDED } from '../common/response-end.js';
-import { countHandler, workOf } from './keep-granted.js';
+import { countHandler, workOf } from './hold-lease.js';
 import { type AnyRule, limitsConcurrency } from './limit-rule.js';
 import { RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { readCall } from '../common/read-call.js';
@@ -29,7 +29,7 @@ class ConcurrencyInterceptor implements NestInterceptor {
         handler.unsubscribe();
         end();
       };
-      const observer = {
+      const running = next.handle().subscribe({
         next: (value: unknown) => {
           hasBegun = true;
           if (subscriber.closed) stop();
@@ -43,8 +43,8 @@ class ConcurrencyInterceptor implements NestInterceptor {
           end();
           subscriber.complete();
         },
-      };
-      handler.add(next.handle().subscribe(observer));
+      });
+      handler.add(running);
       // An interceptor that unsubscribes (because of a timeout, say) does not stop the promise of a handler: the lease lasts until it ends.
       return () => {
         if (isStream || hasBegun) stop();
@@ -64,9 +64,7 @@ const rulesOf = (target: object): readonly AnyRule[] | undefined =>
  * @param rules of handlers without rules of their own
  */
 export function bindConcurrency(modules: ModulesContainer, rules: readonly AnyRule[]): void {
-  for (const { controller, handler } of eachHandler(modules, {
-    withProviders: true,
-  })) {
+  for (const { controller, handler } of eachHandler(modules, { withProviders: true })) {
     // Methods that are no handlers have no metadata.
     if (Reflect.getMetadataKeys(handler).length === 0) continue;
     const own = rulesOf(handler) ?? rulesOf(controller) ?? rules;

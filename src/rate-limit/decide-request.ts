@@ -1,23 +1,23 @@
 /* Decides about a request that needs more than the counts of this process: functions of the app, a shared store, a lease, an event. */
 import type { ExecutionContext } from '@nestjs/common';
+import type { Clock } from '../common/clock.js';
 import type { Call } from '../common/read-call.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import type { Decided, QuotaEngine } from '../limiter/quota-engine.js';
+import { quotaHeaders } from '../limiter/quota-headers.js';
 import { checkPartitionKey, isConcurrency, type QuotaClient, restrictAll } from '../limiter/quota-request.js';
 import { callApp } from './app-function.js';
 import {
+  type AnyGroup,
   createDefaultQuotaRequest,
   createQuotaRequest,
-  type TrackerOverrides,
-  type AnyGroup,
   isFixed,
-  type RoutePlan,
+  type TrackerOverrides,
 } from './create-quota-request.js';
-import { holdLease, keepEstimates } from './keep-granted.js';
+import { holdLease } from './hold-lease.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
-import type { RoutePlans } from './route-plan.js';
-import type { Clock } from '../common/clock.js';
-import { quotaHeaders } from '../limiter/quota-headers.js';
+import { keepReservations } from './reservation.js';
+import type { RoutePlan, RoutePlans } from './route-plan.js';
 
 /** What a subclass of the guard overrides. */
 export interface GuardOverrides extends TrackerOverrides {
@@ -84,13 +84,14 @@ export async function decideRequest(
   );
   const quotaRequests = created.filter(quotaRequest => quotaRequest !== undefined);
   if (quotaRequests.length === 0 && faults.length === 0) return { outcome: 'unlimited' };
-  const decided = faults.length > 0 ? undefined : await attempt(() => engine.decide(quotaRequests));
+  const decided =
+    faults.length > 0 ? undefined : await attempt(() => engine.decide(quotaRequests, quotaClientOf(call)));
   if (faults.length > 0) return countFaulty(parts, call, groups, faults[0]);
   if (decided === undefined) return { outcome: 'unavailable' };
-  engine.emitEvents(quotaRequests, decided.decision, quotaClientOf(call));
   if (decided.decision.granted) {
-    holdLease(engine, call, quotaRequests, decided);
-    keepEstimates(write, call, groups as readonly AnyGroup[], quotaRequests, decided);
+    const lease = engine.lease(quotaRequests, decided);
+    if (lease !== undefined) holdLease(lease, call);
+    keepReservations(write, call, groups as readonly AnyGroup[], quotaRequests, decided);
   }
   return { outcome: 'decided', decided, partitionKey: quotaRequests[0]!.partitionKey };
 }
@@ -114,8 +115,8 @@ async function countFaulty(
     [...counted, ...modules].map(group => createDefaultQuotaRequest(group, call)),
     policy => !isConcurrency(policy),
   );
-  const decided = quotaRequests.length === 0 ? undefined : await engine.decide(quotaRequests);
-  if (decided !== undefined) engine.emitEvents(quotaRequests, decided.decision, quotaClientOf(call));
+  const decided =
+    quotaRequests.length === 0 ? undefined : await engine.decide(quotaRequests, quotaClientOf(call));
   return { outcome: 'failed', fault, decided, partitionKey: quotaRequests[0]?.partitionKey };
 }
 
@@ -126,10 +127,8 @@ export function chargeUnguarded(
 ): QuotaDecision | undefined {
   const quotaRequests = plans.modulesGroups.map(group => createDefaultQuotaRequest(group, call));
   if (quotaRequests.length === 0) return undefined;
-  const decision = engine.consumeLocally(quotaRequests.flatMap(({ charges }) => charges));
-  engine.charge(quotaRequests);
+  const decision = engine.charge(quotaRequests, quotaClientOf(call));
   write(call, decision);
-  engine.emitEvents(quotaRequests, decision, quotaClientOf(call));
   return decision;
 }
 

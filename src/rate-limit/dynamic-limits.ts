@@ -1,12 +1,12 @@
 /* Dynamic limits: a function of the app resolves the limit of each client, and the result is used for a while. */
-import { type Log, logLine } from '../common/log-text.js';
 import type { ExecutionContext } from '@nestjs/common';
 import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
+import { within } from '../common/deadlines.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { Key64 } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
-import { within } from '../common/deadlines.js';
+import { type Log, logLine } from '../common/log-text.js';
 import type { Charge, Location } from '../limiter/consume.js';
 import { carryOver } from '../limiter/table/carry-over.js';
 import { QuotaTable } from '../limiter/table/quota-table.js';
@@ -57,7 +57,7 @@ export class DynamicLimit {
 
   /** The table of the client's limit, as part of a charge. @throws LimitUnknownError if no limit of the client is known */
   async resolve(lookup: LimitLookup): Promise<Pick<Charge, 'table' | 'locate'>> {
-    const id = idOf(lookup.key);
+    const id = joinKey(lookup.key.hi, lookup.key.lo);
     const known = this.#known.get(id);
     if (known === undefined || this.clock.monotonicMs() >= known.untilMs) await this.#lookUp(id, lookup);
     const table = this.#known.get(id)?.table;
@@ -77,17 +77,12 @@ export class DynamicLimit {
   }
 
   async #run(id: string, { partitionKey, key, request, context }: LimitLookup): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const hung = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no limit within ${GIVE_UP_MS} ms`)), GIVE_UP_MS).unref();
-    });
     try {
-      this.#learn(id, key, await Promise.race([this.rule.resolve(partitionKey, request, context), hung]));
+      const limit = Promise.resolve(this.rule.resolve(partitionKey, request, context));
+      this.#learn(id, key, await within(limit, GIVE_UP_MS, `no limit within ${GIVE_UP_MS} ms`));
       this.#isFailing = false;
     } catch (error) {
       this.#fail(id, error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -127,5 +122,3 @@ export class DynamicLimit {
     return table;
   }
 }
-
-const idOf = ({ hi, lo }: Key64): string => joinKey(hi, lo);

@@ -1,6 +1,7 @@
 /* Resolves one limit as users write it, `'5/minute'` or `{ limit: '5/minute', name, key, cost, algorithm }`, to the rule of a guard. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
+  asGiven,
   boolean,
   choice,
   integer,
@@ -50,24 +51,19 @@ const MAX_RULES = 16;
 
 /** The rules of `limits` or of a `@RateLimit()`. Two of one name are rejected: clients distinguish limits by it. */
 export function resolveRules(option: string, inputs: readonly unknown[]): readonly AnyRule[] {
-  if (inputs.length === 0) {
-    throw limitTypeError(option, inputs, 'names no limit');
-  }
+  if (inputs.length === 0) throw limitTypeError(option, inputs, 'names no limit');
   const rules = inputs.flatMap((input, index) =>
     resolveRule(inputs.length === 1 ? option : `${option}[${index}]`, input),
   );
-  if (rules.length > MAX_RULES) {
+  if (rules.length > MAX_RULES)
     throw limitTypeError(option, inputs, `names ${rules.length} limits, more than ${MAX_RULES}`);
-  }
   const byName = new Map<string, LimitRule>();
   for (const rule of rules) {
     if (isDynamic(rule)) continue;
     const earlier = byName.get(rule.policy.name);
-    if (earlier === undefined) {
-      byName.set(rule.policy.name, rule);
-    } else if (rule.policy.named || !isSameRule(earlier, rule)) {
+    if (earlier === undefined) byName.set(rule.policy.name, rule);
+    else if (rule.policy.named || !isSameRule(earlier, rule))
       throw nameError(option, rule.policy.name, 'gives two limits one name', 'Give each a name of its own.');
-    }
   }
   return [...byName.values(), ...rules.filter(isDynamic)];
 }
@@ -87,10 +83,8 @@ function isSameRule(one: LimitRule, other: LimitRule): boolean {
   return samePolicy && one.key === other.key && one.cost === other.cost;
 }
 
-const given = (_option: string, value: unknown): unknown => value;
-
 const POLICY = {
-  limit: given,
+  limit: asGiven,
   name: optional(readPolicyName),
   key: readKey,
   cost: readCost,
@@ -98,7 +92,7 @@ const POLICY = {
   burst: optional(integer(1, 1, MAX_LIMIT)),
   unit: optional(readUnit),
   shadow: boolean(false),
-  alertAt: given,
+  alertAt: asGiven,
   limitTtlMs: optional(integer(60_000, 1, 86_400_000)),
 } satisfies OptionTable<RateLimitPolicyOptions>;
 
@@ -144,14 +138,9 @@ function createPoliciesOf(
   const limitOption = typeof limit === 'string' && name === undefined ? option : `${option}.limit`;
   const parsed =
     algorithm === 'concurrency' ? parseConcurrency(limitOption, text) : parseText(limitOption, text);
-  if (name !== undefined && parsed.length > 1) {
-    throw nameError(
-      `${option}.name`,
-      name,
-      'cannot name several limits',
-      'Give each limit an object of its own.',
-    );
-  }
+  const remedy = 'Give each limit an object of its own.';
+  if (name !== undefined && parsed.length > 1)
+    throw nameError(`${option}.name`, name, 'cannot name several limits', remedy);
   return parsed.map(({ limit: units, windowMs }) => {
     const capacity = burst ?? units;
     // A dynamic limit may be lower than some marks: such a client never reaches them.
@@ -172,10 +161,7 @@ function parseText(option: string, text: string | number): readonly ParsedLimit[
 }
 
 /** A number of concurrent requests, with or without the length of their leases. */
-function parseConcurrency(
-  option: string,
-  text: string | number,
-): readonly Pick<ParsedLimit, 'limit' | 'windowMs'>[] {
+function parseConcurrency(option: string, text: string | number): readonly ParsedLimit[] {
   if (typeof text === 'string' && !/^\d{1,10}$/.test(text.trim())) return parseLimits(option, text);
   checkLimit(option, Number(text), DEFAULT_LEASE_MS, text);
   return [{ limit: Number(text), windowMs: DEFAULT_LEASE_MS }];

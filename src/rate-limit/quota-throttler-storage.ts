@@ -6,7 +6,7 @@ import { BoundedMap } from '../common/bounded-map.js';
 import { joinKey } from '../common/join-key.js';
 import { GuardedStore } from '../limiter/store/guarded-store.js';
 import { hashKey } from '../common/hash-key.js';
-import { EVERY_POLICY, consume, type QuotaDecision } from '../limiter/consume.js';
+import { consume, EVERY_POLICY } from '../limiter/consume.js';
 import { MAX_LIMIT } from '../limiter/parse-limits.js';
 import { createPolicy, wholeSeconds } from '../limiter/policy.js';
 import type { QuotaStore } from '../limiter/store/quota-store.js';
@@ -68,7 +68,11 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
     if (most < 1) return rejectAlways(windowMs, blockMs);
     const table = this.#tableOf(windowMs, most, blockMs);
     const name = joinKey(throttlerName, key);
-    const { granted, policyStates } = (await this.#shared(name, table)) ?? this.#local(name, table);
+    const { policies } = table;
+    const stored = { key: joinKey(SCOPE, name), scope: SCOPE, partitionKey: name, policies, cost: 1 };
+    const charge = { table, mask: EVERY_POLICY, key: hashKey(name), cost: 1 };
+    const { granted, policyStates } =
+      (await this.#store?.consume([stored])) ?? consume([charge], this.#clock.monotonicMs());
     const { remaining, resetMs } = policyStates[0]!;
     const seconds = Math.ceil(resetMs / 1000);
     return {
@@ -77,16 +81,6 @@ export class QuotaThrottlerStorage implements ThrottlerStorage {
       isBlocked: !granted,
       timeToBlockExpire: granted ? 0 : seconds,
     };
-  }
-
-  async #shared(name: string, { policies }: QuotaTable): Promise<QuotaDecision | undefined> {
-    return this.#store?.consume([
-      { key: joinKey(SCOPE, name), scope: SCOPE, partitionKey: name, policies, cost: 1 },
-    ]);
-  }
-
-  #local(name: string, table: QuotaTable): QuotaDecision {
-    return consume([{ table, mask: EVERY_POLICY, key: hashKey(name), cost: 1 }], this.#clock.monotonicMs());
   }
 
   #tableOf(windowMs: number, limit: number, blockMs: number): QuotaTable {

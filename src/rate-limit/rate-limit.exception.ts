@@ -7,7 +7,7 @@ import { createPolicy } from '../limiter/policy.js';
 import { HttpException } from '@nestjs/common';
 import { readCall } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
-import { LIMITS_UNAVAILABLE } from '../limiter/quota-request.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
 import { AppFunctionError, type AppFunctionFailures } from './app-function.js';
 import { LimitUnknownError } from './dynamic-limits.js';
 

@@ -3,8 +3,7 @@ import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, type GuardEntry, RESOLVED_OPTIONS } from '../common/feature.js';
 import { UNGUARDED_LIMITER } from '../common/unguarded-limiter.js';
 import { SecurityEvents } from '../events/security-events.js';
-import { QuotaEngine } from '../limiter/quota-engine.js';
-import { QUOTA_LIMITER } from '../limiter/quota-request.js';
+import { QUOTA_LIMITER, QuotaEngine } from '../limiter/quota-engine.js';
 import { OWN_STORE, type QuotaStore } from '../limiter/store/quota-store.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
 import {

@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer, Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
+import { ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { eachHandler } from '../common/each-handler.js';
 import { rawRequest, requestPath } from '../common/http-request.js';
@@ -31,16 +31,11 @@ import {
 import type { RequestState } from '../common/request-state.js';
 import { rejectionException } from '../http/problem.exception.js';
 import type { QuotaDecision } from '../limiter/consume.js';
-import {
-  DENIAL_KEEPER,
-  type DenialKeeper,
-  LIMITS_UNAVAILABLE,
-  QUOTA_LIMITER,
-} from '../limiter/quota-request.js';
-import type { QuotaEngine } from '../limiter/quota-engine.js';
+import { LIMITS_UNAVAILABLE, QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { DENIAL_KEEPER, type DenialKeeper } from '../limiter/quota-request.js';
 import { AppFunctionFailures } from './app-function.js';
 import { bindConcurrency } from './concurrency.interceptor.js';
-import { chargeOf, isEmpty, type QuotaGroup, type RoutePlan } from './create-quota-request.js';
+import { chargeOf, type QuotaGroup } from './create-quota-request.js';
 import {
   chargeUnguarded,
   type DeciderParts,
@@ -57,7 +52,7 @@ import {
 } from './rate-limit.exception.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
-import { RoutePlans } from './route-plan.js';
+import { isEmpty, type RoutePlan, RoutePlans } from './route-plan.js';
 import { throttlersOf } from './throttle-groups.js';
 
 /** One promise for all requests that are granted at once. */
@@ -204,10 +199,6 @@ export class RateLimitGuard extends ThrottlerGuard {
       // An exception of a subclass.
       return { status: error.getStatus(), code: 'rate_limited', detail: error.message };
     }
-  }
-
-  protected override async handleRequest(request: ThrottlerRequest): Promise<boolean> {
-    return super.handleRequest(request);
   }
 
   protected override async getTracker(request: Record<string, unknown>): Promise<string> {

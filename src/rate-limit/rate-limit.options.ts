@@ -3,6 +3,7 @@ import type { ThrottlerStorage } from '@nestjs/throttler';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import {
+  asGiven,
   boolean,
   choice,
   fn,
@@ -20,9 +21,8 @@ import {
 } from '../common/read-options.js';
 import { readRedisUrl } from '../common/redis-url.js';
 import { showName } from '../common/show-value.js';
-import { parseLimits } from '../limiter/parse-limits.js';
-import { createPolicy, type Policy } from '../limiter/policy.js';
-import { STORE_ERROR_POLICIES, type StoreErrorPolicy } from '../limiter/quota-request.js';
+import { singleLimit } from '../limiter/process-limit.js';
+import { STORE_ERROR_POLICIES, type StoreErrorPolicy } from '../limiter/quota-engine.js';
 import type { QuotaStore } from '../limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../limiter/store/throttler-store.js';
 import { type AnyRule, limitTypeError, readKey, resolveRules } from './limit-rule.js';
@@ -126,14 +126,15 @@ export const RATE_LIMIT_KEY = 'agent-security:rate-limit';
 export const SKIP_RATE_LIMIT_KEY = 'agent-security:skip-rate-limit';
 
 const DEFAULT_LIMITS = ['10/second', '100/minute'];
-const DEFAULT_FLOOD = '100/second';
 const DEFAULT_MESSAGES = '100/second';
 
+const readFlood = singleLimit('flood', '100/second', 'one limit or false');
+
 const TABLE = {
-  limits: (_option, value: unknown): unknown => value,
-  flood: resolveFlood,
+  limits: asGiven,
+  flood: (option, value) => (value === false ? undefined : readFlood(option, value)),
   messages: (option, value: unknown) => resolveLimits(option, value, DEFAULT_MESSAGES),
-  tiers: (_option, value: unknown): unknown => value,
+  tiers: asGiven,
   tier: fn<NonNullable<RateLimitOptions['tier']>>(),
   key: (option, value: unknown) => readKey(option, value) ?? 'client',
   exemptPaths: readPaths,
@@ -219,14 +220,6 @@ function resolveTiers(
   );
 }
 
-function resolveFlood(option: string, value: unknown = DEFAULT_FLOOD): Policy | undefined {
-  if (value === false) return undefined;
-  if (typeof value !== 'string') throw limitTypeError(option, value, 'must be a limit or false');
-  const [limit, ...others] = parseLimits(option, value);
-  if (others.length > 0) throw limitTypeError(option, value, 'must be one limit');
-  return createPolicy({ name: 'flood', limit: limit!.limit, windowMs: limit!.windowMs });
-}
-
 function readStore(option: string, value: unknown): ResolvedStore {
   if (value === undefined) return { store: undefined, throttlerStorage: undefined };
   if (isRecord(value) && typeof value['consume'] === 'function') {
@@ -249,18 +242,7 @@ function readStore(option: string, value: unknown): ResolvedStore {
 export const rejectsAny = ({ shadow, flood }: ResolvedRateLimit): boolean => !shadow || flood !== undefined;
 
 /** `rateLimit: false`: no limits, only `RateLimiter` for programmatic limiting. */
-export const RATE_LIMIT_OFF: ResolvedRateLimit = {
-  limits: [],
-  flood: undefined,
-  messages: [],
-  tiers: new Map(),
-  tier: undefined,
-  key: 'client',
-  exemptPaths: new Set(),
-  store: undefined,
-  throttlerStorage: undefined,
-  onStoreError: 'local',
-  headers: false,
-  shadow: false,
-  maxClients: 250_000,
-};
+export const RATE_LIMIT_OFF = resolveRateLimit(
+  { limits: false, flood: false, messages: false, headers: false },
+  () => undefined,
+) as ResolvedRateLimit;

@@ -4,10 +4,9 @@ import { hashKey } from '../common/hash-key.js';
 import { joinKey } from '../common/join-key.js';
 import { readObject } from '../common/read-options.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
-import type { QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
 import { retryAfterSeconds } from '../limiter/quota-headers.js';
 import {
-  QUOTA_LIMITER,
   checkCost,
   checkPartitionKey,
   isConcurrency,
@@ -18,7 +17,6 @@ import {
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { resolvePolicies } from './limit-rule.js';
 import type { RateLimitPolicyOptions } from './policy-options.js';
-import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import {
   createReservation,
   detailsOf,
@@ -82,17 +80,11 @@ const POLICY_KEYS = ['limit', 'name', 'algorithm', 'burst', 'unit', 'shadow', 'a
 @Injectable()
 export class RateLimiter {
   readonly #engine: QuotaEngine;
-  readonly #settings: Pick<ResolvedRateLimit, 'onStoreError'>;
   readonly #clock: Clock;
   readonly #tables = new Map<string, QuotaTable>();
 
-  constructor(
-    @Inject(QUOTA_LIMITER) engine: QuotaEngine,
-    @Inject(RESOLVED_RATE_LIMIT) settings: ResolvedRateLimit,
-    @Inject(CLOCK) clock: Clock,
-  ) {
+  constructor(@Inject(QUOTA_LIMITER) engine: QuotaEngine, @Inject(CLOCK) clock: Clock) {
     this.#engine = engine;
-    this.#settings = settings;
     this.#clock = clock;
   }
 
@@ -106,20 +98,17 @@ export class RateLimiter {
    */
   async consume(policy: RateLimiterPolicy, key: string, cost = 1): Promise<ConsumeResult> {
     const quotaRequests = [this.#requestFor(policy, key, checkCost(cost))];
-    const decided = await this.#engine.decide(quotaRequests);
-    if (decided === undefined) return { ...this.#withoutStore(), reservation: undefined };
+    const decided = await this.#engine.decide(quotaRequests, {});
+    const result = this.#toResult(decided?.decision);
+    if (decided?.decision.granted !== true) return { ...result, reservation: undefined };
     const { decision, isShared, chargedMs } = decided;
-    this.#engine.emitEvents(quotaRequests, decision, {});
-    if (!decision.granted) return { ...toResult(decision), reservation: undefined };
     const quotaRequest = takenBy(decision, quotaRequests)[0];
-    const reservation = createReservation(cost, { quotaRequest, isShared, chargedMs });
-    return { ...toResult(decision), reservation };
+    return { ...result, reservation: createReservation(cost, { quotaRequest, isShared, chargedMs }) };
   }
 
   /** Reads the state of `key` and takes nothing. */
   async peek(policy: RateLimiterPolicy, key: string): Promise<RateLimitResult> {
-    const decision = await this.#engine.peek(this.#requestFor(policy, key, 0));
-    return decision === undefined ? this.#withoutStore() : toResult(decision);
+    return this.#toResult(await this.#engine.peek(this.#requestFor(policy, key, 0)));
   }
 
   /** Gives `key` its whole quota back. */
@@ -149,14 +138,25 @@ export class RateLimiter {
       policy => isRefundable || isConcurrency(policy),
     );
     const decision = await this.#engine.adjust(quotaRequests, difference, details);
-    this.#engine.emitEvents(quotaRequests, decision, {});
     details.onSettled?.(decision);
-    return toResult(decision);
+    return this.#toResult(decision);
   }
 
-  #withoutStore(): RateLimitResult {
-    const granted = this.#settings.onStoreError === 'allow';
-    return { granted, limits: [], retryAfterSeconds: granted ? undefined : 1 };
+  /** @param decision `undefined` while the shared store fails */
+  #toResult(decision: QuotaDecision | undefined): RateLimitResult {
+    const granted = decision?.granted ?? this.#engine.settings.onStoreError === 'allow';
+    const { policyStates } = decision ?? { policyStates: [] };
+    return {
+      granted,
+      limits: policyStates.map(({ policy: { name, limit, windowMs }, remaining, resetMs }) => ({
+        name,
+        limit,
+        windowMs,
+        remaining,
+        resetMs,
+      })),
+      retryAfterSeconds: granted ? undefined : retryAfterSeconds(policyStates),
+    };
   }
 
   #requestFor(policy: RateLimiterPolicy, key: string, cost: number): QuotaRequest {
@@ -186,18 +186,4 @@ export class RateLimiter {
     }
     return table;
   }
-}
-
-function toResult({ granted, policyStates }: QuotaDecision): RateLimitResult {
-  return {
-    granted,
-    limits: policyStates.map(({ policy: { name, limit, windowMs }, remaining, resetMs }) => ({
-      name,
-      limit,
-      windowMs,
-      remaining,
-      resetMs,
-    })),
-    retryAfterSeconds: granted ? undefined : retryAfterSeconds(policyStates),
-  };
 }

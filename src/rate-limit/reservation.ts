@@ -1,7 +1,13 @@
+/* Reservations: units that were charged before the cost of the work was known, for `@Reserved()` and `RateLimiter.settle()`. */
+import type { Call } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
 import type { QuotaDecision } from '../limiter/consume.js';
-import type { ChargedAt } from '../limiter/quota-engine.js';
-import type { QuotaRequest } from '../limiter/quota-request.js';
+import { CONCURRENT_REQUESTS, type Policy, REQUESTS } from '../limiter/policy.js';
+import type { ChargedAt, Decided } from '../limiter/quota-engine.js';
+import { isConcurrency, policiesOf, type QuotaRequest, restrict, takenBy } from '../limiter/quota-request.js';
+import type { AnyGroup } from './create-quota-request.js';
+import type { WriteQuota } from './decide-request.js';
+import type { RateLimitCost } from './policy-options.js';
 
 /** Nothing is given back of an older estimate: work without a known cost by then counts as spent. */
 export const RESERVATION_LIFETIME_MS = 15 * 60_000;
@@ -13,11 +19,11 @@ export const RESERVATION_LIFETIME_MS = 15 * 60_000;
  * await limiter.settle(reservation, answer.tokens);
  */
 export interface RateLimitReservation {
-  /** Units that were charged. */
+  /** Units that were charged: 0 where a limit in shadow mode had too few of them. */
   readonly units: number;
 }
 
-export interface ReservationDetails extends ChargedAt {
+interface ReservationDetails extends ChargedAt {
   /** `undefined` if nothing was taken: by a limit in shadow mode. */
   readonly quotaRequest: QuotaRequest | undefined;
   /** Called with the state of the policies after the settlement. */
@@ -32,7 +38,7 @@ export function createReservation(
   units: number,
   parts: Omit<ReservationDetails, 'isSettled'>,
 ): RateLimitReservation {
-  const reservation = Object.freeze({ units });
+  const reservation = Object.freeze({ units: parts.quotaRequest === undefined ? 0 : units });
   details.set(reservation, { ...parts, isSettled: false });
   return reservation;
 }
@@ -40,8 +46,13 @@ export function createReservation(
 export const detailsOf = (reservation: RateLimitReservation): ReservationDetails | undefined =>
   details.get(reservation);
 
+/** Whether the units of a request are an estimate that may be settled. */
+export function isEstimated({ unit }: Policy, cost: RateLimitCost): boolean {
+  return typeof cost === 'function' || (unit !== REQUESTS && unit !== CONCURRENT_REQUESTS);
+}
+
 /** A reservation of a request, and what `@Reserved()` may call its limit. */
-export interface NamedReservation {
+interface NamedReservation {
   /** The names of its policies. */
   readonly names: readonly string[];
   readonly unit: string;
@@ -50,9 +61,38 @@ export interface NamedReservation {
 
 const ofRequests = new WeakMap<RequestState, readonly NamedReservation[]>();
 
-/** Keeps the reservations of a request for the parameter decorator. */
-export function keepReservations(state: RequestState, reservations: readonly NamedReservation[]): void {
-  ofRequests.set(state, reservations);
+/** Keeps a reservation for each limit of a granted request with an estimated cost, for `@Reserved()`. */
+export function keepReservations(
+  write: WriteQuota,
+  call: Call,
+  groups: readonly AnyGroup[],
+  quotaRequests: readonly QuotaRequest[],
+  { decision, isShared, chargedMs }: Decided,
+): void {
+  const { state } = call;
+  if (state === undefined) return;
+  const taken = takenBy(decision, quotaRequests);
+  let { policyStates } = decision;
+  const onSettled = (settled: QuotaDecision): void => {
+    policyStates = policyStates.map(
+      policyState => settled.policyStates.find(({ policy }) => policy === policyState.policy) ?? policyState,
+    );
+    if (!state.outcome.headersWritten) write(call, { ...decision, policyStates });
+  };
+  const reservations = quotaRequests.flatMap(({ charges }, index): NamedReservation[] => {
+    const { cost } = groups[index]!;
+    const policies = charges
+      .flatMap(policiesOf)
+      .filter(policy => isEstimated(policy, cost) && !isConcurrency(policy));
+    return [...new Set(policies.map(({ unit }) => unit))].map(unit => {
+      const ofUnit = policies.filter(policy => policy.unit === unit);
+      const quotaRequest = taken[index] && restrict(taken[index], policy => ofUnit.includes(policy));
+      const parts = { quotaRequest, isShared, chargedMs, onSettled };
+      const reservation = createReservation(charges[0]!.cost, parts);
+      return { names: ofUnit.map(({ name }) => name), unit, reservation };
+    });
+  });
+  if (reservations.length > 0) ofRequests.set(state, reservations);
 }
 
 /**

@@ -7,25 +7,34 @@ import { joinKey } from '../common/join-key.js';
 import type { Log } from '../common/log-text.js';
 import { EVERY_POLICY } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
+import { checkCost, isConcurrency, restrictMask } from '../limiter/quota-request.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { DynamicLimit } from './dynamic-limits.js';
-import { type AnyRule, type DynamicRule, isDynamic, type LimitRule } from './limit-rule.js';
+import { type AnyRule, isDynamic, type LimitRule } from './limit-rule.js';
 import type { RateLimitCost, RateLimitKey } from './policy-options.js';
-import {
-  type AnyGroup,
-  isFixed,
-  isImmediate,
-  multiplyCost,
-  NO_TIERS,
-  type QuotaGroup,
-  type RoutePlan,
-  withoutConcurrency,
-  withoutNames,
-} from './create-quota-request.js';
+import { type AnyGroup, isFixed, type QuotaGroup } from './create-quota-request.js';
+import { isEstimated } from './reservation.js';
 import { RATE_LIMIT_KEY, type ResolvedRateLimit, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
-import { ThrottleGroups, readSkippedThrottles, readThrottles } from './throttle-groups.js';
+import { type LateGroup, ThrottleGroups, readSkippedThrottles, readThrottles } from './throttle-groups.js';
 
 type Constructor = abstract new (...args: never[]) => unknown;
+
+export interface RoutePlan {
+  readonly groups: readonly AnyGroup[];
+  readonly lateGroups: readonly LateGroup[];
+  /** Whether a decision needs nothing but the request's client, and a granted one needs no further work (a lease, an event). */
+  readonly isImmediate: boolean;
+  /** Whether the module's limits apply. */
+  readonly isModules: boolean;
+  /** The groups in place of `groups` for the clients of each tier. */
+  readonly tiers: ReadonlyMap<string, readonly AnyGroup[]>;
+}
+
+const NO_TIERS: RoutePlan['tiers'] = new Map();
+
+/** Whether a plan limits nothing. */
+export const isEmpty = ({ groups, lateGroups, tiers }: RoutePlan): boolean =>
+  groups.length === 0 && lateGroups.length === 0 && tiers.size === 0;
 
 export class RoutePlans {
   readonly #modulesGroups: readonly AnyGroup[];
@@ -102,11 +111,10 @@ export class RoutePlans {
   }
 
   #groupsOfClass(controller: Constructor, rules: readonly AnyRule[]): readonly AnyGroup[] {
-    let groups = this.#classGroups.get(controller);
-    if (groups === undefined) {
-      groups = this.#groupRules(this.#uniqueScope(joinKey('class', controller.name)), rules);
-      this.#classGroups.set(controller, groups);
-    }
+    const known = this.#classGroups.get(controller);
+    if (known !== undefined) return known;
+    const groups = this.#groupRules(this.#uniqueScope(joinKey('class', controller.name)), rules);
+    this.#classGroups.set(controller, groups);
     return groups;
   }
 
@@ -128,7 +136,12 @@ export class RoutePlans {
     // A key of one group may read like a key of another one.
     const scopeOf = (index: number): string => (index === 0 ? scope : joinKey('group', scope, index));
     const dynamic = rules.filter(isDynamic).map((rule, index) => ({
-      dynamic: new DynamicLimit(this.#ruleInMode(rule), this.options.maxClients, this.clock, this.log),
+      dynamic: new DynamicLimit(
+        { ...rule, createPolicies: limit => this.#inMode(rule.createPolicies(limit)) },
+        this.options.maxClients,
+        this.clock,
+        this.log,
+      ),
       key: rule.key ?? this.options.key,
       cost: rule.cost,
       scope: scopeOf(groups.length + index),
@@ -147,10 +160,6 @@ export class RoutePlans {
 
   #tableOf(policies: readonly Policy[]): QuotaTable {
     return this.createTable(this.#inMode(policies));
-  }
-
-  #ruleInMode(rule: DynamicRule): DynamicRule {
-    return { ...rule, createPolicies: limit => this.#inMode(rule.createPolicies(limit)) };
   }
 
   #inMode(policies: readonly Policy[]): readonly Policy[] {
@@ -179,4 +188,40 @@ export class RoutePlans {
     const areImmediate = lateGroups.length === 0 && tiers.size === 0 && all.every(isImmediate);
     return { groups: all, lateGroups, isImmediate: areImmediate, tiers };
   }
+}
+
+/** The group without the policies of some names. */
+function withoutNames(group: AnyGroup, names: ReadonlySet<string>): AnyGroup {
+  if (!isFixed(group) || names.size === 0) return group;
+  return { ...group, mask: restrictMask(group, ({ named, name }) => !names.has(named ? name : 'default')) };
+}
+
+/** The groups without their concurrency limits; those that have nothing else are left out. */
+function withoutConcurrency(groups: readonly QuotaGroup[]): readonly QuotaGroup[] {
+  return groups.flatMap(group => {
+    if (!group.table.policies.some(isConcurrency)) return [group];
+    const mask = restrictMask(group, policy => !isConcurrency(policy));
+    return mask === 0 ? [] : [{ ...group, mask }];
+  });
+}
+
+function isImmediate(group: AnyGroup): boolean {
+  return (
+    isFixed(group) &&
+    typeof group.key !== 'function' &&
+    typeof group.cost !== 'function' &&
+    group.throttle === undefined &&
+    !group.table.policies.some(leavesWork)
+  );
+}
+
+/** Whether a granted request needs further work: an event, a lease, a reservation. */
+const leavesWork = (policy: Policy): boolean =>
+  policy.shadow || policy.alertAt !== undefined || isConcurrency(policy) || isEstimated(policy, 1);
+
+/** The cost of a request that counts as `times` requests, such as a batch. */
+function multiplyCost(cost: RateLimitCost, times: number): RateLimitCost {
+  if (typeof cost === 'number') return cost * times;
+  // Checked before the multiplication, so that an error shows what the function returned.
+  return async (request, context) => checkCost(await cost(request, context)) * times;
 }

@@ -13,7 +13,7 @@ import { createPolicy, type Policy } from '../limiter/policy.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { callApp } from './app-function.js';
 import { isDynamic, readPolicyName } from './limit-rule.js';
-import type { LateGroup, QuotaGroup } from './create-quota-request.js';
+import type { QuotaGroup } from './create-quota-request.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
 import 'reflect-metadata';
 
@@ -29,6 +29,9 @@ export const throttlersOf = ({ limits, shadow }: ResolvedRateLimit): ThrottlerOp
     const { named, name, limit, windowMs } = rule.policy;
     return [{ name: named ? name : 'default', limit, ttl: windowMs }];
   });
+
+/** A `@Throttle()` entry whose numbers are functions of the request. */
+export type LateGroup = (context: ExecutionContext) => Promise<QuotaGroup>;
 
 export class ThrottleGroups {
   readonly #tables = new BoundedMap<string, QuotaTable>(MAX_TABLES);

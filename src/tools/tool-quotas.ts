@@ -4,7 +4,7 @@ import { addressBlock } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
-import type { QuotaLimiter } from '../limiter/quota-request.js';
+import type { QuotaEngine } from '../limiter/quota-engine.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { Tool, ToolCall } from './tool.js';
@@ -15,7 +15,7 @@ export class ToolQuotas {
 
   constructor(
     readonly settings: Pick<ResolvedRateLimit, 'onStoreError' | 'shadow' | 'headers'>,
-    private readonly limiter: QuotaLimiter,
+    private readonly limiter: Pick<QuotaEngine, 'createTable' | 'decide'>,
   ) {}
 
   /**
@@ -30,11 +30,10 @@ export class ToolQuotas {
     const charge = { table, mask: EVERY_POLICY, key: hashKey(key), cost: 1 };
     const stored = { key, scope, partitionKey, policies: table.policies, cost: 1 };
     const quotaRequests = [{ partitionKey, charges: [charge], stored: [stored] }];
-    const decided = await this.limiter.decide(quotaRequests);
-    if (decided === undefined) return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
     const { requestId, address, agent } = call;
-    this.limiter.emitEvents(quotaRequests, decided.decision, { requestId, address, agent: agent?.id });
-    return decided.decision;
+    const decided = await this.limiter.decide(quotaRequests, { requestId, address, agent: agent?.id });
+    if (decided !== undefined) return decided.decision;
+    return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
   }
 
   #tableOf(policies: readonly Policy[]): QuotaTable {

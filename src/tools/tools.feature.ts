@@ -7,7 +7,7 @@ import { type Feature, type GuardEntry, RESOLVED_OPTIONS } from '../common/featu
 import { SecurityEvents } from '../events/security-events.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
-import { QUOTA_LIMITER, type QuotaLimiter } from '../limiter/quota-request.js';
+import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
 import { AgentToolGuard, ToolCallInterceptor } from './agent-tool.guard.js';
 import { ToolCallRecorder } from './tool-call-recorder.js';
 import { ToolPolicy } from './tool-policy.js';
@@ -27,7 +27,7 @@ export const TOOLS: Feature<'tools', ResolvedTools | false> = {
       useFactory: (
         { tools }: { tools: ResolvedTools | false },
         limits: ResolvedRateLimit,
-        limiter: QuotaLimiter,
+        limiter: QuotaEngine,
         events: SecurityEvents,
         clock: Clock,
         authenticator: Authenticator | undefined,

@@ -42,7 +42,6 @@ async function toolKeys([name, partitionKey]: string[]): Promise<string> {
         keys.push(request!.stored[0]!.key, keyOf('', request!.stored[0]!));
         return undefined;
       },
-      emitEvents: () => undefined,
     },
   );
   await quotas.consume(

@@ -178,7 +178,7 @@ checkConfiguration({
       { rateLimit: { flood: true } },
       'ASEC_OPTION_TYPE',
       'rateLimit.flood',
-      'a limit or false',
+      'one limit or false',
     ],
     [
       'rateLimit.flood: two limits',

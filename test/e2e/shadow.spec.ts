@@ -7,7 +7,9 @@ import {
   AgentTool,
   RateLimit,
   RateLimitGuard,
+  RateLimiter,
   type RateLimitOptions,
+  type RateLimitReservation,
   Reserved,
   type SecurityEvent,
   SecurityEvents,
@@ -30,6 +32,8 @@ const fieldsOf = (answer: Answer): (string | undefined)[] => FIELDS.map(name => 
 
 @Controller()
 class TriedController {
+  constructor(private readonly limiter: RateLimiter) {}
+
   @Get('module')
   module(): object {
     return {};
@@ -45,6 +49,13 @@ class TriedController {
   @Get('cost')
   cost(@Reserved() _reserved: unknown): object {
     return {};
+  }
+
+  @RateLimit({ limit: '2/minute', cost: () => 2 })
+  @Get('settled')
+  async settled(@Reserved() reservation: RateLimitReservation): Promise<object> {
+    const { limits } = await this.limiter.settle(reservation, 1);
+    return { units: reservation.units, settled: limits.map(({ remaining }) => remaining) };
   }
 
   @Throttle({ default: { limit: 1, ttl: 60_000 } })
@@ -123,6 +134,17 @@ describe.each(PLATFORMS)('shadow mode on %s', (_title, platform) => {
       const answer = await app.send(path);
       expect([answer.status, ...fieldsOf(answer)]).toEqual([path === '/none' ? 404 : 200, ...NOTHING]);
     }
+  });
+
+  it('reserves nothing and settles nothing for a request that exceeds the limit', async () => {
+    const app = await start(platform, { controllers: [TriedController], options: { rateLimit: ALL } });
+    const answers = [];
+    for (let turn = 0; turn < 3; turn++) answers.push((await app.send('/settled')).json());
+    expect(answers).toEqual([
+      { units: 2, settled: [1] },
+      { units: 0, settled: [] },
+      { units: 0, settled: [] },
+    ]);
   });
 
   it('leaves the headers and the problem of an enforced limit beside it alone', async () => {

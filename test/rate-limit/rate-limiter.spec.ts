@@ -5,6 +5,7 @@ import { retryAfterSeconds } from '../../src/limiter/quota-headers.js';
 import { Logger } from '@nestjs/common';
 import type { QuotaDecision } from '../../src/limiter/consume.js';
 import type { QuotaStore, StoredCharge } from '../../src/limiter/store/quota-store.js';
+import { QuotaEvents } from '../../src/limiter/quota-events.js';
 import { QuotaEngine } from '../../src/limiter/quota-engine.js';
 import type { Clock } from '../../src/common/clock.js';
 import { checkCost } from '../../src/limiter/quota-request.js';
@@ -23,7 +24,7 @@ function setUp(maxClients = 1_000) {
 
 function createLimiter(settings: ResolvedRateLimit, clock: Clock, events: SecurityEvents) {
   const engine = new QuotaEngine(settings, clock, new Logger(), events);
-  return { engine, limiter: new RateLimiter(engine, settings, clock) };
+  return { engine, limiter: new RateLimiter(engine, clock) };
 }
 
 describe('RateLimiter', () => {
@@ -250,7 +251,7 @@ describe('RateLimiter.settle() and its events', () => {
         { table: own!, mask: EVERY_POLICY, key: { hi: 0, lo: partitionKey.charCodeAt(0) }, cost: 2 },
       ];
       const stored = ['all', partitionKey].map(key => ({ key, policies: [], cost: 2 }));
-      engine.emitEvents([{ partitionKey, charges, stored }], engine.consumeLocally(charges), {});
+      engine.charge([{ partitionKey, charges, stored }], {});
     }
     expect(heard).toEqual([
       ['a', 1, 2],
@@ -263,7 +264,7 @@ describe('RateLimiter.settle() and its events', () => {
     const table = engine.createTable([createPolicy({ limit: 4, windowMs: 60_000, alertAt: [0.5] })]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 2 }];
     for (const stored of [[{ key: 'all:a', policies: table.policies, cost: 2 }], []])
-      engine.emitEvents([{ partitionKey: 'a', charges, stored }], engine.consumeLocally(charges), {});
+      engine.charge([{ partitionKey: 'a', charges, stored }], {});
     expect(heard).toEqual([['a', 0.5, 2]]);
   });
 
@@ -280,14 +281,15 @@ describe('RateLimiter.settle() and its events', () => {
   });
 
   it('skips a limit whose state the store leaves out', () => {
-    const { engine, heard } = hear();
+    const { engine, events, heard } = hear();
     const [free, paid] = [[1], undefined].map(alertAt =>
       createPolicy({ limit: 5, windowMs: 60_000, alertAt }),
     );
     const table = engine.createTable([free!, paid!]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 0 }];
     const policyStates = [{ policy: paid!, remaining: 0, resetMs: 9, violated: false }];
-    engine.emitEvents([{ partitionKey: 'a', charges, stored: [] }], { granted: true, policyStates }, {});
+    const quotaEvents = new QuotaEvents({ monotonicMs: () => 0, epochMs: () => 0 }, new Logger(), events);
+    quotaEvents.emit([{ partitionKey: 'a', charges, stored: [] }], { granted: true, policyStates }, {});
     expect(heard).toEqual([]);
   });
 
@@ -331,7 +333,7 @@ describe('RateLimiter.settle() and its events', () => {
     const { limiter, engine, events, time } = setUp(maxClients);
     const heard: unknown[] = [];
     events.on('limit.threshold', event => heard.push([event.key, event.share, event.used]));
-    return { limiter, engine, heard, time };
+    return { limiter, engine, events, heard, time };
   }
 
   it('emits a threshold that consume() has reached', async () => {
@@ -430,7 +432,7 @@ describe('RateLimiter over a shared store', () => {
           stored: [{ key: 'r:a', scope: 'r', partitionKey: 'a', policies: [policy], cost: 1 }],
         },
       ];
-      const decided = (await engine.decide(requests))!;
+      const decided = (await engine.decide(requests, {}))!;
       const lease = engine.lease(requests, decided)!;
       state.fails = true;
       time.nowMs = 4_000;

@@ -5,8 +5,8 @@ import { RateLimit, SkipRateLimit } from '../../src/rate-limit/rate-limit.decora
 import { type ResolvedRateLimit, resolveRateLimit } from '../../src/rate-limit/rate-limit.options.js';
 import { systemClock } from '../../src/common/clock.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
-import type { QuotaGroup, RoutePlan } from '../../src/rate-limit/create-quota-request.js';
-import { RoutePlans } from '../../src/rate-limit/route-plan.js';
+import type { QuotaGroup } from '../../src/rate-limit/create-quota-request.js';
+import { type RoutePlan, RoutePlans } from '../../src/rate-limit/route-plan.js';
 
 const plans = (options: object = {}): RoutePlans =>
   new RoutePlans(

@@ -71,15 +71,9 @@ export function leasesOf(
   { granted, policyStates }: QuotaDecision,
 ): StoredCharge[] {
   if (!granted) return [];
-  let at = 0;
+  const taken = new Set(policyStates.filter(({ violated }) => !violated).map(({ policy }) => policy));
   return charges.flatMap(charge => {
-    const policies = charge.policies.filter(policy => {
-      const policyState = policyStates[at];
-      // A store may leave out the state of a policy that was charged nothing.
-      if (policyState?.policy !== policy) return false;
-      at++;
-      return policy.rule === 'concurrency' && charge.cost > 0 && !policyState.violated;
-    });
-    return policies.length === 0 ? [] : [{ ...charge, policies }];
+    const policies = charge.policies.filter(policy => policy.rule === 'concurrency' && taken.has(policy));
+    return policies.length === 0 || charge.cost === 0 ? [] : [{ ...charge, policies }];
   });
 }
