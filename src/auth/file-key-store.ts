@@ -1,18 +1,18 @@
-/* A key store in a JSON file. The command `keys` replaces the file as a whole, and every process that watches it reads the change within a
- * second. */
+/* A key store in a JSON file, and how the command `keys` changes it: it replaces the file as a whole, and every process that watches the
+ * file reads the change within a second. */
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { KeyStoreHooks } from '../identity/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
-import { KeyBookStore, MAX_STALE_MS } from './key-book-store.js';
+import { MAX_STALE_MS, RefreshingKeyStore } from './key-book-store.js';
 import { FileLock, FileLockedError } from '../common/file-lock.js';
 import { readObject } from '../common/read-options.js';
 import { logLine } from '../common/log-text.js';
 
 /** How often the file is read, for file systems without change notifications (network file systems). */
-export const FILE_POLL_MS = 1_000;
+const POLL_MS = 1_000;
 
 /**
  * How a `FileKeyStore` looks for changes of its file. Durations are milliseconds.
@@ -33,32 +33,23 @@ export interface FileKeyStoreOptions {
  * const store = new FileKeyStore('/run/secrets/keys.json', { pollMs: 5_000 });
  * AgentSecurityModule.forRoot({ auth: { apiKeys: { store, secret } } });
  */
-export class FileKeyStore extends KeyBookStore {
-  readonly #pollMs: number;
+export class FileKeyStore extends RefreshingKeyStore {
   #content: Buffer | undefined;
-  #timer: NodeJS.Timeout | undefined;
   #watcher: FSWatcher | undefined;
-  #loading: Promise<void> = Promise.resolve();
-  #next: Promise<void> | undefined;
-  #reported = '';
 
   constructor(
     readonly path: string,
     options: FileKeyStoreOptions = {},
   ) {
     readObject('FileKeyStore', options, ['pollMs', 'nowMs']);
-    super(EMPTY_BOOK, { maxStaleMs: MAX_STALE_MS, nowMs: options.nowMs ?? (() => performance.now()) });
-    this.#pollMs = options.pollMs ?? FILE_POLL_MS;
+    const { pollMs = POLL_MS, nowMs } = options;
+    super({ refreshMs: pollMs, maxStaleMs: MAX_STALE_MS, nowMs });
   }
 
   /** @throws KeyBookError for a file that is missing or invalid: an app must not start without its keys */
   override async open(hooks: KeyStoreHooks): Promise<void> {
+    await this.load();
     await super.open(hooks);
-    await this.#load();
-    this.#timer = setInterval(() => {
-      this.warnIfStale();
-      void this.refresh();
-    }, this.#pollMs).unref();
     try {
       // The folder is watched: a watcher of the file ends when the file is replaced.
       const name = basename(this.path);
@@ -73,63 +64,24 @@ export class FileKeyStore extends KeyBookStore {
 
   override close(): void {
     void super.close();
-    clearInterval(this.#timer);
     this.#watcher?.close();
   }
 
-  /**
-   * Reads the file again. While it is invalid or missing, which is logged, the last good keys stay valid for a minute; after that, requests
-   * with a key get 503.
-   */
-  refresh(): Promise<void> {
-    // At most one reading waits for the current one: a file system that hangs must not build up a queue.
-    this.#next ??= this.#loading.then(() => {
-      this.#next = undefined;
-      return this.#reload();
+  protected override async load(): Promise<void> {
+    const content = await readFile(this.path).catch((error: unknown) => {
+      throw cannotRead(error);
     });
-    return (this.#loading = this.#next);
-  }
-
-  async #reload(): Promise<void> {
-    try {
-      await this.#load();
-      this.#reported = '';
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (message !== this.#reported) {
-        this.warn(
-          logLine`The API keys cannot be reloaded: ${this.path} ${message}. The last good keys stay valid for ${MAX_STALE_MS / 1_000} s.`,
-        );
-      }
-      this.#reported = message;
-      this.warnIfStale();
-    }
-  }
-
-  async #load(): Promise<void> {
-    const content = await readContent(this.path);
     // Sizes and times are not compared: two changes within one step of the file system's clock can leave both equal.
-    if (!this.#content?.equals(content)) {
-      this.replace(parseKeyBook(content.toString('utf8')));
-      this.#content = content;
-    }
-    this.markFresh();
+    if (this.#content?.equals(content)) return;
+    this.replace(parseKeyBook(content.toString('utf8')));
+    this.#content = content;
+  }
+
+  protected override describeFailure(error: unknown): string {
+    const message = error instanceof Error ? error.message : String(error);
+    return logLine`The API keys cannot be reloaded: ${this.path} ${message}. The last good keys stay valid for ${MAX_STALE_MS / 1_000} s.`;
   }
 }
-
-async function readContent(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw cannotRead(error);
-  }
-}
-
-function cannotRead(error: unknown): KeyBookError {
-  return new KeyBookError(`cannot be read (${codeOf(error)})`);
-}
-
-/* ---- changes ---- */
 
 /**
  * Changes the key book of a file atomically: readers see the old book or the new one. A concurrent change is an error. The file keeps its
@@ -189,6 +141,8 @@ async function keepAccess(file: FileHandle, { uid, gid, mode }: Stats): Promise<
 }
 
 const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoException).code);
+
+const cannotRead = (error: unknown): KeyBookError => new KeyBookError(`cannot be read (${codeOf(error)})`);
 
 const cannotWrite = (error: unknown): KeyBookError =>
   new KeyBookError(`cannot be written (${codeOf(error)})`);
