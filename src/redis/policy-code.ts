@@ -84,15 +84,8 @@ const letterOf = (policy: Policy): string => (blocks(policy) ? 'b' : RULES[polic
  */
 function idOf(policy: Policy, turn: number): string {
   const name = policy.named ? policy.name : '';
-  const identity = JSON.stringify([
-    FORM,
-    letterOf(policy),
-    policy.windowMs,
-    policy.unit,
-    name,
-    policy.shadow,
-    turn,
-  ]);
+  const { windowMs, unit, shadow } = policy;
+  const identity = JSON.stringify([FORM, letterOf(policy), windowMs, unit, name, shadow, turn]);
   return createHash('sha256').update(identity).digest('base64url').slice(0, ID_LENGTH);
 }
 

@@ -2,8 +2,9 @@
 import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { StoredCharge } from '../limiter/store/quota-store.js';
 import { createSet, type PolicySet, policySetOf, subsetOf } from './policy-code.js';
-import { CONSUME, RETURN } from './script/operations.js';
+import { keyOf } from './quota-keys.js';
 import { NEVER } from './script/quota-script.js';
+import { CONSUME, RETURN } from './script/rule-run.js';
 
 /** One decision or correction. */
 export interface QuotaCall {
@@ -20,12 +21,13 @@ export interface QuotaCall {
 }
 
 export function createQuotaCall(
+  prefix: string,
   charges: readonly StoredCharge[],
-  keys: readonly string[],
   operation: number = CONSUME,
   units = 0,
   ageMs = 0,
 ): QuotaCall {
+  const keys = charges.map(charge => keyOf(prefix, charge));
   const sets = charges.length === 1 ? [policySetOf(charges[0]!.policies)] : setsOf(charges, keys);
   return { charges, keys, sets, operation, units, ageMs };
 }
@@ -67,13 +69,8 @@ export function returnOf(
   return { ...quotaCall, charges, sets, operation: RETURN, ageMs };
 }
 
-export interface ScriptCall {
-  readonly keys: string[];
-  /** The script's first argument. */
-  readonly input: string;
-}
-
-export function createScriptCall(quotaCalls: readonly QuotaCall[]): ScriptCall {
+/** The keys and the first argument of the script. */
+export function createScriptCall(quotaCalls: readonly QuotaCall[]): { keys: string[]; input: string } {
   const keys: string[] = [];
   const policyNumbers = new Map<string, number>();
   let runs = '';
