@@ -21,12 +21,13 @@ import { ERRORS } from './errors/errors.feature.js';
 import { HEADERS, NO_STORE } from './headers/headers.feature.js';
 import { HOST_GUARD, HOSTS } from './host/host.feature.js';
 import { QUOTA_LIMITER } from './limiter/quota-engine.js';
+import { OWN_STORE } from './limiter/store/quota-store.js';
 import { EndpointDetector } from './mcp/endpoint-detector.js';
 import { McpStage } from './mcp/mcp-stage.js';
 import { MCP } from './mcp/mcp.feature.js';
 import { PrivateNetworkGuard } from './network/private-network.guard.js';
 import { RATE_LIMIT, RATE_LIMIT_GUARD } from './rate-limit/rate-limit.feature.js';
-import { OwnRedis, REDIS_PROVIDERS } from './redis/redis.feature.js';
+import { REDIS_PROVIDERS } from './redis/redis.feature.js';
 import { REQUEST_ID } from './request-id/request-id.feature.js';
 import { ServerConnections } from './time/server-connections.js';
 import { TIMEOUT, TIMEOUT_GUARD } from './time/timeout.feature.js';
@@ -110,6 +111,6 @@ export const CLOSED_IN_ORDER: readonly InjectionToken[] = [
   ServerConnections,
   QUOTA_LIMITER,
   AuditTrail,
-  OwnRedis,
+  OWN_STORE,
   ApiKeyVerifier,
 ];

@@ -63,7 +63,7 @@ test('the log calls are found', () => {
   expect(files).toEqual(
     expect.arrayContaining([
       'auth/authenticator.ts',
-      'auth/file-key-store.ts',
+      'auth/key-book-store.ts',
       'events/security-events.ts',
       'errors/problem-details.filter.ts',
       'edge/edge.ts',

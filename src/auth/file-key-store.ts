@@ -1,15 +1,15 @@
-/* API keys in a JSON file. The command `keys` replaces the file as a whole, and every process that watches it reads the change within a
- * second. */
+/* A key store in a JSON file, and how the command `keys` changes it: it replaces the file as a whole, and every process that watches the
+ * file reads the change within a second. */
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { FileLock, FileLockedError } from '../common/file-lock.js';
-import { logLine } from '../common/log-text.js';
-import { readObject } from '../common/read-options.js';
 import type { KeyStoreHooks } from '../identity/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
-import { KeyBookStore, MAX_STALE_MS } from './key-book-store.js';
+import { MAX_STALE_MS, RefreshingKeyStore } from './key-book-store.js';
+import { FileLock, FileLockedError } from '../common/file-lock.js';
+import { readObject } from '../common/read-options.js';
+import { logLine } from '../common/log-text.js';
 
 /** How often the file is read, for file systems without change notifications (network file systems). */
 const POLL_MS = 1_000;
@@ -33,32 +33,23 @@ export interface FileKeyStoreOptions {
  * const store = new FileKeyStore('/run/secrets/keys.json', { pollMs: 5_000 });
  * AgentSecurityModule.forRoot({ auth: { apiKeys: { store, secret } } });
  */
-export class FileKeyStore extends KeyBookStore {
-  readonly #pollMs: number;
+export class FileKeyStore extends RefreshingKeyStore {
   #content: Buffer | undefined;
-  #timer: NodeJS.Timeout | undefined;
   #watcher: FSWatcher | undefined;
-  #loading: Promise<void> = Promise.resolve();
-  #next: Promise<void> | undefined;
-  #reported = '';
 
   constructor(
     readonly path: string,
     options: FileKeyStoreOptions = {},
   ) {
     readObject('FileKeyStore', options, ['pollMs', 'nowMs']);
-    super(EMPTY_BOOK, { maxStaleMs: MAX_STALE_MS, nowMs: options.nowMs ?? (() => performance.now()) });
-    this.#pollMs = options.pollMs ?? POLL_MS;
+    const { pollMs = POLL_MS, nowMs } = options;
+    super({ refreshMs: pollMs, maxStaleMs: MAX_STALE_MS, nowMs });
   }
 
   /** @throws KeyBookError for a file that is missing or invalid: an app must not start without its keys */
   override async open(hooks: KeyStoreHooks): Promise<void> {
+    await this.load();
     await super.open(hooks);
-    await this.#load();
-    this.#timer = setInterval(() => {
-      this.warnIfStale();
-      void this.refresh();
-    }, this.#pollMs).unref();
     try {
       // The folder is watched: a watcher of the file ends when the file is replaced.
       const name = basename(this.path);
@@ -73,51 +64,24 @@ export class FileKeyStore extends KeyBookStore {
 
   override close(): void {
     void super.close();
-    clearInterval(this.#timer);
     this.#watcher?.close();
   }
 
-  /**
-   * Reads the file again. While it is invalid or missing, which is logged, the last good keys stay valid for a minute; after that, requests
-   * with a key get 503.
-   */
-  refresh(): Promise<void> {
-    // At most one reading waits for the current one: a file system that hangs must not build up a queue.
-    this.#next ??= this.#loading.then(() => {
-      this.#next = undefined;
-      return this.#reload();
+  protected override async load(): Promise<void> {
+    const content = await readFile(this.path).catch((error: unknown) => {
+      throw cannotRead(error);
     });
-    return (this.#loading = this.#next);
-  }
-
-  async #reload(): Promise<void> {
-    try {
-      await this.#load();
-      this.#reported = '';
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (message !== this.#reported) {
-        this.warn(
-          logLine`The API keys cannot be reloaded: ${this.path} ${message}. The last good keys stay valid for ${MAX_STALE_MS / 1_000} s.`,
-        );
-      }
-      this.#reported = message;
-      this.warnIfStale();
-    }
-  }
-
-  async #load(): Promise<void> {
-    const content = await readFile(this.path).catch(rethrowAs('read'));
     // Sizes and times are not compared: two changes within one step of the file system's clock can leave both equal.
-    if (!this.#content?.equals(content)) {
-      this.replace(parseKeyBook(content.toString('utf8')));
-      this.#content = content;
-    }
-    this.markFresh();
+    if (this.#content?.equals(content)) return;
+    this.replace(parseKeyBook(content.toString('utf8')));
+    this.#content = content;
+  }
+
+  protected override describeFailure(error: unknown): string {
+    const message = error instanceof Error ? error.message : String(error);
+    return logLine`The API keys cannot be reloaded: ${this.path} ${message}. The last good keys stay valid for ${MAX_STALE_MS / 1_000} s.`;
   }
 }
-
-/* ---- changes ---- */
 
 /**
  * Changes the key book of a file atomically: readers see the old book or the new one. A concurrent change is an error. The file keeps its
@@ -136,7 +100,9 @@ export async function changeKeyFile<T extends { readonly book: KeyBook }>(
     const old = await stat(target).catch(() => undefined);
     const changed = change(await readKeyFile(target));
     await writeDraft(draft, changed.book, old);
-    await rename(draft, target).catch(rethrowAs('written'));
+    await rename(draft, target).catch((error: unknown) => {
+      throw cannotWrite(error);
+    });
     return changed;
   } finally {
     await rm(draft, { force: true });
@@ -144,26 +110,13 @@ export async function changeKeyFile<T extends { readonly book: KeyBook }>(
   }
 }
 
-/** Reads the key book of a file; an empty book if there is no file. */
-export async function readKeyFile(path: string): Promise<KeyBook> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) =>
-    codeOf(error) === 'ENOENT' ? undefined : rethrowAs('read')(error),
-  );
-  return text === undefined ? EMPTY_BOOK : parseKeyBook(text);
-}
-
-async function takeLock(path: string): Promise<FileLock> {
+async function writeDraft(draft: string, book: KeyBook, old: Stats | undefined): Promise<void> {
+  let file: FileHandle;
   try {
-    return await FileLock.acquire(path);
+    file = await open(draft, 'wx', 0o600);
   } catch (error) {
-    if (error instanceof FileLockedError)
-      throw new KeyBookError(`is being changed by another command (${path} ${error.message})`);
-    return rethrowAs('written')(error);
+    throw cannotWrite(error);
   }
-}
-
-async function writeDraft(path: string, book: KeyBook, old: Stats | undefined): Promise<void> {
-  const file = await open(path, 'wx', 0o600).catch(rethrowAs('written'));
   try {
     await file.writeFile(`${JSON.stringify(book, null, 2)}\n`);
     if (old !== undefined) await keepAccess(file, old);
@@ -189,8 +142,27 @@ async function keepAccess(file: FileHandle, { uid, gid, mode }: Stats): Promise<
 
 const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoException).code);
 
-const rethrowAs =
-  (action: 'read' | 'written') =>
-  (error: unknown): never => {
-    throw new KeyBookError(`cannot be ${action} (${codeOf(error)})`);
-  };
+const cannotRead = (error: unknown): KeyBookError => new KeyBookError(`cannot be read (${codeOf(error)})`);
+
+const cannotWrite = (error: unknown): KeyBookError =>
+  new KeyBookError(`cannot be written (${codeOf(error)})`);
+
+/** Reads the key book of a file; an empty book if there is no file. */
+export async function readKeyFile(path: string): Promise<KeyBook> {
+  try {
+    return parseKeyBook(await readFile(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_BOOK;
+    throw error instanceof KeyBookError ? error : cannotRead(error);
+  }
+}
+
+async function takeLock(path: string): Promise<FileLock> {
+  try {
+    return await FileLock.acquire(path);
+  } catch (error) {
+    if (error instanceof FileLockedError)
+      throw new KeyBookError(`is being changed by another command (${path} ${error.message})`);
+    throw cannotWrite(error);
+  }
+}

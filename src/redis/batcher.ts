@@ -1,22 +1,15 @@
 /* Decisions that wait in one turn of the event loop go to Redis as one call; in a Cluster, as one call for each slot. */
 import type { QuotaDecision } from '../limiter/consume.js';
 import { createScriptCall, type QuotaCall, readReply } from './quota-call.js';
-import { groupBySlot, runScript } from './quota-keys.js';
+import { groupBySlot } from './quota-keys.js';
+import type { RecentDenials } from './recent-denials.js';
 import type { ScriptRunner } from './redis-client.js';
+import { runScript } from './script/quota-script.js';
 
 interface Waiting {
   readonly quotaCall: QuotaCall;
   resolve(decision: QuotaDecision): void;
   reject(error: unknown): void;
-}
-
-export interface BatcherSettings {
-  /** Decisions in one call. */
-  readonly maxBatch: number;
-  /** A test's clock, Unix time in milliseconds, in place of the server's. */
-  readonly now: (() => number) | undefined;
-  /** Receives each denial. `requestedMs` is a moment before Redis decided. */
-  onDenied(quotaCall: QuotaCall, decision: QuotaDecision, requestedMs: number): void;
 }
 
 /** Bounds what a client queues for a server that does not answer. */
@@ -25,15 +18,23 @@ const MAX_CALLS = 1_000;
 const MIN_TO_HALVE = 32;
 
 export class Batcher {
-  readonly #nowMs: () => number;
   #waiting: Waiting[] = [];
   #calls = 0;
 
+  /**
+   * @param maxBatch decisions in one call
+   * @param now a test's clock, Unix time in milliseconds, in place of the server's
+   */
   constructor(
     private readonly runner: ScriptRunner,
-    private readonly settings: BatcherSettings,
-  ) {
-    this.#nowMs = settings.now ?? (() => performance.now());
+    private readonly denials: RecentDenials,
+    private readonly maxBatch: number,
+    private readonly now: (() => number) | undefined,
+  ) {}
+
+  /** Milliseconds by the clock of this process. */
+  nowMs(): number {
+    return this.now === undefined ? performance.now() : this.now();
   }
 
   /** Settles when Redis has answered, however late. */
@@ -57,7 +58,7 @@ export class Batcher {
   /** Sends a batch as few calls of about one size. */
   #split(batch: readonly Waiting[]): void {
     const least = this.#calls === 0 && batch.length >= MIN_TO_HALVE ? 2 : 1;
-    const calls = Math.max(least, Math.ceil(batch.length / this.settings.maxBatch));
+    const calls = Math.max(least, Math.ceil(batch.length / this.maxBatch));
     if (calls === 1) return void this.#call(batch);
     const size = Math.ceil(batch.length / calls);
     for (let from = 0; from < batch.length; from += size) void this.#call(batch.slice(from, from + size));
@@ -70,13 +71,13 @@ export class Batcher {
     try {
       const quotaCalls = batch.map(({ quotaCall }) => quotaCall);
       const { keys, input } = createScriptCall(quotaCalls);
-      const requestedMs = this.#nowMs();
-      const now = String(this.settings.now?.() ?? '');
+      const requestedMs = this.nowMs();
+      const now = String(this.now?.() ?? '');
       const decisions = readReply(quotaCalls, await runScript(this.runner, keys, [input, now]));
       for (let index = 0; index < batch.length; index++) {
         const { quotaCall, resolve } = batch[index]!;
         const decision = decisions[index]!;
-        if (!decision.granted) this.settings.onDenied(quotaCall, decision, requestedMs);
+        if (!decision.granted) this.denials.add(quotaCall, decision, requestedMs);
         resolve(decision);
       }
     } catch (error) {

@@ -1,16 +1,14 @@
 /* API keys in Redis, which several processes share. Each process keeps them in memory and checks every two seconds whether they have
  * changed, so verifying never waits, and costs the same for an unknown ID as for a known one. */
 import { randomUUID } from 'node:crypto';
-import type { KeyStoreHooks } from '../identity/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
-import { KeyBookStore, MAX_STALE_MS } from '../auth/key-book-store.js';
-import { readInteger, readObject, readString } from '../common/read-options.js';
-import { RedisUnusableError } from './connection-cause.js';
-import { type OpenedClient, openClient } from './open-client.js';
-import { readClient, type RedisClient, type ScriptRunner } from './redis-client.js';
-import { checkRedisUrl } from '../common/redis-url.js';
+import { MAX_STALE_MS, RefreshingKeyStore } from '../auth/key-book-store.js';
 import { within } from '../common/deadlines.js';
 import { logLine } from '../common/log-text.js';
+import { asGiven, fn, integer, type OptionTable, readTable, text } from '../common/option-table.js';
+import type { KeyStoreHooks } from '../identity/api-key-store.js';
+import { type OpenedClient, openClient, RedisUnusableError } from './open-client.js';
+import { readClient, type RedisClient, type ScriptRunner } from './redis-client.js';
 
 /**
  * The options of `RedisKeyStore`. Durations are milliseconds.
@@ -43,8 +41,15 @@ if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'book', ARGV[2])
 return 1`;
 
+const TABLE = {
+  client: readClient,
+  key: text('agent-security:keys'),
+  refreshMs: integer(2_000, 100, 60_000),
+  maxStaleMs: asGiven,
+  nowMs: fn<() => number>(),
+} satisfies OptionTable<RedisKeyStoreOptions>;
+
 const NO_VERSION = '';
-const NAME = 'RedisKeyStore';
 
 /**
  * Keeps API keys in Redis or Valkey, for several processes. `npx nestjs-agent-security keys` changes them there.
@@ -53,99 +58,63 @@ const NAME = 'RedisKeyStore';
  * const store = new RedisKeyStore({ client: new Redis(url), key: 'shop:keys' });
  * AgentSecurityModule.forRoot({ auth: { apiKeys: { store, secret } } });
  */
-export class RedisKeyStore extends KeyBookStore {
-  readonly #run: ScriptRunner;
+export class RedisKeyStore extends RefreshingKeyStore {
+  readonly #runner: ScriptRunner;
   readonly #key: string;
-  readonly #refreshMs: number;
   readonly #maxStaleMs: number;
   #version = NO_VERSION;
-  #timer: NodeJS.Timeout | undefined;
-  #refreshing: Promise<void> | undefined;
-  #failing = false;
 
   constructor(options: RedisKeyStoreOptions) {
-    readObject(NAME, options, ['client', 'key', 'refreshMs', 'maxStaleMs', 'nowMs']);
-    const refreshMs = readInteger(`${NAME}.refreshMs`, options.refreshMs, 2_000, { min: 100, max: 60_000 });
-    const maxStaleMs = readInteger(`${NAME}.maxStaleMs`, options.maxStaleMs, MAX_STALE_MS, {
-      min: refreshMs,
-      max: 86_400_000,
-    });
-    super(EMPTY_BOOK, { maxStaleMs, nowMs: options.nowMs ?? (() => performance.now()) });
-    this.#run = readClient(`${NAME}.client`, options.client);
-    this.#key = readString(`${NAME}.key`, options.key, 'agent-security:keys');
-    this.#refreshMs = refreshMs;
+    const read = readTable('RedisKeyStore', options, TABLE);
+    const { client, key, refreshMs, nowMs } = read;
+    const maxStaleMs = integer(
+      MAX_STALE_MS,
+      refreshMs,
+      86_400_000,
+    )('RedisKeyStore.maxStaleMs', read.maxStaleMs);
+    super({ refreshMs, maxStaleMs, nowMs });
+    this.#runner = client;
+    this.#key = key;
     this.#maxStaleMs = maxStaleMs;
-  }
-
-  /** The app starts even if Redis is down: requests with a key get 503 until Redis answers. */
-  override async open(hooks: KeyStoreHooks): Promise<void> {
-    await super.open(hooks);
-    await this.refresh();
-    this.#timer = setInterval(() => void this.refresh(), this.#refreshMs).unref();
-  }
-
-  override close(): void | Promise<void> {
-    void super.close();
-    clearInterval(this.#timer);
-  }
-
-  /** Reads the keys now. Never rejects: a failure is logged once, and the keys stay as they were. */
-  refresh(): Promise<void> {
-    this.#refreshing ??= this.#load().finally(() => (this.#refreshing = undefined));
-    return this.#refreshing;
   }
 
   /** Reads the book from Redis, for the command `keys`. */
   async read(): Promise<{ readonly book: KeyBook; readonly version: string }> {
-    const [version, text] = await this.#fetch(NO_VERSION);
-    return { version, book: text === undefined ? EMPTY_BOOK : parseKeyBook(text) };
+    const [version, book] = await this.#fetch(NO_VERSION);
+    return { version, book };
   }
 
   /** @throws KeyBookError if the keys have changed since they were read */
   async write(book: KeyBook, version: string): Promise<void> {
     // Random, not a counter: a Redis that was restored to an older state would reach the same number again.
     const next = randomUUID();
-    const written = await inTime(this.#run.eval(WRITE, [this.#key], [version, JSON.stringify(book), next]));
-    if (Number(written) !== 1)
+    if (Number(await this.#eval(WRITE, version, JSON.stringify(book), next)) !== 1)
       throw new KeyBookError('were changed by another command meanwhile: run it again');
   }
 
-  async #load(): Promise<void> {
-    try {
-      const [version, text] = await this.#fetch(this.#version);
-      if (version !== this.#version) {
-        this.replace(text === undefined ? EMPTY_BOOK : parseKeyBook(text));
-        this.#version = version;
-      }
-      this.markFresh();
-      this.#failing = false;
-    } catch (error) {
-      if (!this.#failing) {
-        const reason =
-          error instanceof KeyBookError
-            ? `the entry ${error.message}`
-            : error instanceof RedisUnusableError
-              ? error.message
-              : 'Redis does not answer';
-        this.warn(
-          logLine`The API keys in Redis cannot be followed: ${reason}. They count for ${this.#maxStaleMs} ms more.`,
-        );
-      }
-      this.#failing = true;
-      this.warnIfStale();
-    }
+  protected override async load(): Promise<void> {
+    const [version, book] = await this.#fetch(this.#version);
+    if (version === this.#version) return;
+    this.replace(book);
+    this.#version = version;
   }
 
-  async #fetch(known: string): Promise<[version: string, text: string | undefined]> {
-    const answer = (await inTime(this.#run.eval(READ, [this.#key], [known]))) as [unknown, unknown?];
-    const [version, text] = answer;
-    return [String(version), text === undefined || text === null ? undefined : String(text)];
+  protected override describeFailure(error: unknown): string {
+    let reason = 'Redis does not answer';
+    if (error instanceof KeyBookError) reason = `the entry ${error.message}`;
+    else if (error instanceof RedisUnusableError) reason = error.message;
+    return logLine`The API keys in Redis cannot be followed: ${reason}. They count for ${this.#maxStaleMs} ms more.`;
   }
-}
 
-/** A client may queue commands while its server is down. */
-function inTime<T>(answer: Promise<T>): Promise<T> {
-  return within(answer, COMMAND_MS, 'Redis does not answer');
+  async #fetch(known: string): Promise<[version: string, book: KeyBook]> {
+    const [version, book] = (await this.#eval(READ, known)) as [unknown, unknown?];
+    return [String(version), book === undefined || book === null ? EMPTY_BOOK : parseKeyBook(String(book))];
+  }
+
+  /** A client may queue commands while its server is down. */
+  #eval(script: string, ...args: string[]): Promise<unknown> {
+    return within(this.#runner.eval(script, [this.#key], args), COMMAND_MS, 'Redis does not answer');
+  }
 }
 
 /**
@@ -162,8 +131,8 @@ export class ConnectedRedisKeyStore extends RedisKeyStore {
   }
 
   /** Connects, or keeps trying in the background. Never rejects. */
-  async connect(): Promise<void> {
-    await inTime(this.#opened.connect()).catch(() => undefined);
+  connect(): Promise<void> {
+    return this.#opened.connect();
   }
 
   override async open(hooks: KeyStoreHooks): Promise<void> {
@@ -187,7 +156,5 @@ export async function createRedisKeyStore(
   url: string,
   options: Omit<RedisKeyStoreOptions, 'client'> = {},
 ): Promise<ConnectedRedisKeyStore> {
-  const option = 'createRedisKeyStore(url)';
-  checkRedisUrl(option, url);
-  return new ConnectedRedisKeyStore(await openClient(option, url), options);
+  return new ConnectedRedisKeyStore(await openClient('createRedisKeyStore(url)', url), options);
 }

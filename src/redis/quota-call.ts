@@ -1,9 +1,20 @@
 /* Decisions and corrections, encoded as one call of the script, and its reply, decoded as decisions. */
+import { createHash } from 'node:crypto';
 import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
+import type { Policy } from '../limiter/policy.js';
 import type { StoredCharge } from '../limiter/store/quota-store.js';
-import { createSet, type PolicySet, policySetOf, subsetOf } from './policy-code.js';
-import { CONSUME, RETURN } from './script/operations.js';
+import { keyOf } from './quota-keys.js';
 import { NEVER } from './script/quota-script.js';
+import { CONSUME, RETURN } from './script/rule-run.js';
+
+/** Policies that one request draws on under one key. */
+export interface PolicySet {
+  readonly policies: readonly Policy[];
+  /** Each policy as the script reads it. */
+  readonly codes: readonly string[];
+  /** The ID of each stored count: the same in every process, and under every limit. */
+  readonly ids: readonly string[];
+}
 
 /** One decision or correction. */
 export interface QuotaCall {
@@ -20,12 +31,13 @@ export interface QuotaCall {
 }
 
 export function createQuotaCall(
+  prefix: string,
   charges: readonly StoredCharge[],
-  keys: readonly string[],
   operation: number = CONSUME,
   units = 0,
   ageMs = 0,
 ): QuotaCall {
+  const keys = charges.map(charge => keyOf(prefix, charge));
   const sets = charges.length === 1 ? [policySetOf(charges[0]!.policies)] : setsOf(charges, keys);
   return { charges, keys, sets, operation, units, ageMs };
 }
@@ -59,21 +71,16 @@ export function returnOf(
 ): QuotaCall {
   let first = 0;
   const sets = quotaCall.sets.map(set => {
-    const begin = first;
-    first += set.policies.length;
-    return subsetOf(set, index => !policyStates[begin + index]!.violated);
+    const own = policyStates.slice(first, (first += set.policies.length));
+    const pick = <T>(list: readonly T[]): T[] => list.filter((_each, index) => !own[index]!.violated);
+    return { policies: pick(set.policies), codes: pick(set.codes), ids: pick(set.ids) };
   });
   const charges = quotaCall.charges.map((charge, index) => ({ ...charge, policies: sets[index]!.policies }));
   return { ...quotaCall, charges, sets, operation: RETURN, ageMs };
 }
 
-export interface ScriptCall {
-  readonly keys: string[];
-  /** The script's first argument. */
-  readonly input: string;
-}
-
-export function createScriptCall(quotaCalls: readonly QuotaCall[]): ScriptCall {
+/** The keys and the first argument of the script. */
+export function createScriptCall(quotaCalls: readonly QuotaCall[]): { keys: string[]; input: string } {
   const keys: string[] = [];
   const policyNumbers = new Map<string, number>();
   let runs = '';
@@ -142,4 +149,72 @@ export function readReply(quotaCalls: readonly QuotaCall[], reply: unknown): Quo
   }
   if (at !== reply.length) throw new Error('The rate-limit script returned another number of results');
   return decisions;
+}
+
+/* How policies are encoded: an ID of the properties that a stored count depends on, and the numbers that may change. */
+
+/** Changes with the format of stored states, so that old ones are not misread. */
+const FORM = 2;
+const ID_LENGTH = 5;
+/** The script stores moments exactly up to here. A longer block never ends. */
+const MAX_BLOCK_MS = 2 ** 47;
+
+const RULES = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't', concurrency: 'c' } as const;
+
+/** By the first policy: a list that is created for each request holds the same policies. */
+const setsByFirst = new WeakMap<Policy, PolicySet[]>();
+/** Sets with one first policy. With dynamic limits every set may be a new one. */
+const MAX_SIBLINGS = 64;
+
+/** Equal policies of one set that have no name are distinguished by their order. */
+export function policySetOf(policies: readonly Policy[]): PolicySet {
+  const first = policies[0];
+  if (first === undefined) return createSet(policies, []);
+  let siblings = setsByFirst.get(first);
+  if (siblings === undefined) setsByFirst.set(first, (siblings = []));
+  for (const sibling of siblings) if (isListOf(sibling.policies, policies)) return sibling;
+  if (siblings.length >= MAX_SIBLINGS) siblings.length = 0;
+  const set = createSet([...policies], []);
+  siblings.push(set);
+  return set;
+}
+
+function isListOf(known: readonly Policy[], policies: readonly Policy[]): boolean {
+  return known.length === policies.length && known.every((policy, index) => policy === policies[index]);
+}
+
+/** @param taken IDs that other policies have under the same key */
+function createSet(policies: readonly Policy[], taken: readonly string[]): PolicySet {
+  const ids: string[] = [];
+  const codes: string[] = [];
+  for (const policy of policies) {
+    let turn = 0;
+    let id = idOf(policy, turn);
+    while (ids.includes(id) || taken.includes(id)) id = idOf(policy, ++turn);
+    ids.push(id);
+    codes.push(encode(policy, id));
+  }
+  return { policies, codes, ids };
+}
+
+const blocks = ({ blockMs }: Policy): boolean => blockMs !== undefined && blockMs > 0;
+
+const letterOf = (policy: Policy): string => (blocks(policy) ? 'b' : RULES[policy.rule]);
+
+/**
+ * The limit is not part of the ID, so a count continues under a new limit. A count of another window or unit would mean nothing. Shadow
+ * mode is part of it: a policy in shadow mode often equals the one that it is to replace, and must not depend on its place beside that
+ * one.
+ */
+function idOf(policy: Policy, turn: number): string {
+  const name = policy.named ? policy.name : '';
+  const { windowMs, unit, shadow } = policy;
+  const identity = JSON.stringify([FORM, letterOf(policy), windowMs, unit, name, shadow, turn]);
+  return createHash('sha256').update(identity).digest('base64url').slice(0, ID_LENGTH);
+}
+
+function encode(policy: Policy, id: string): string {
+  const { limit, windowMs, burst, blockMs, shadow } = policy;
+  const block = blocks(policy) ? Math.min(blockMs!, MAX_BLOCK_MS) : 0;
+  return JSON.stringify([id, letterOf(policy), limit, windowMs, burst, block, shadow ? 1 : 0]);
 }

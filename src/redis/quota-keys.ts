@@ -3,8 +3,6 @@
 import { createHash } from 'node:crypto';
 import { joinKey } from '../common/join-key.js';
 import type { StoredCharge } from '../limiter/store/quota-store.js';
-import { QUOTA_SCRIPT, QUOTA_SCRIPT_SHA } from './script/quota-script.js';
-import type { ScriptRunner } from './redis-client.js';
 
 /** Addresses and short names of scopes are part of the key as they are. Anything else may be long, personal or a secret, and is hashed. */
 const ADDRESS = /^[\d.:a-f]{1,39}(?:\/\d{1,3})?$|^global$/;
@@ -50,18 +48,3 @@ const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, index) => {
   for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021;
   return crc & 0xffff;
 });
-
-/* Runs the script of rate limits, also on a server that does not have it yet. */
-
-/**
- * Runs the script by its hash. A server that does not know the hash (it was restarted, flushed or replaced, or is another node of a
- * Cluster) gets the text once and keeps it.
- */
-export async function runScript(runner: ScriptRunner, keys: string[], args: string[]): Promise<unknown> {
-  try {
-    return await runner.evalsha(QUOTA_SCRIPT_SHA, keys, args);
-  } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-    return runner.eval(QUOTA_SCRIPT, keys, args);
-  }
-}

@@ -2,8 +2,7 @@
  * nothing. */
 import { BoundedMap } from '../common/bounded-map.js';
 import type { QuotaDecision } from '../limiter/consume.js';
-import type { PolicySet } from './policy-code.js';
-import type { QuotaCall } from './quota-call.js';
+import type { PolicySet, QuotaCall } from './quota-call.js';
 
 interface Denial {
   readonly set: PolicySet;

@@ -3,50 +3,40 @@ import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { QuotaStore, StoredCharge } from '../limiter/store/quota-store.js';
 import { Batcher } from './batcher.js';
 import { createQuotaCall, partOf, type QuotaCall, returnOf } from './quota-call.js';
-import { groupBySlot, keyOf } from './quota-keys.js';
+import { groupBySlot } from './quota-keys.js';
 import { RecentDenials } from './recent-denials.js';
 import type { ScriptRunner } from './redis-client.js';
-import { RENEW, RESET, SETTLE } from './script/operations.js';
+import { RENEW, RESET, SETTLE } from './script/rule-run.js';
 
 export interface RedisQuotasSettings {
   readonly runner: ScriptRunner;
   readonly prefix: string;
-  /** Decisions in one call. Larger calls save work; smaller ones let Redis and Node work at the same time. */
+  /** Decisions in one call, 40 by default. Larger calls save work; smaller ones let Redis and Node work at the same time. */
   readonly maxBatch?: number;
-  /** Denied clients that are kept until their reset; 0 sends every decision to Redis. */
+  /** Denied clients that are kept until their reset, 10,000 by default; 0 sends every decision to Redis. */
   readonly maxDenials?: number;
   /** A test's clock, in milliseconds. In production every process must count by the same clock, Redis's own. */
   readonly now?: () => number;
 }
-
-const MAX_BATCH = 40;
-const MAX_DENIALS = 10_000;
 
 export class RedisQuotas implements QuotaStore {
   readonly #prefix: string;
   readonly #isCluster: boolean;
   readonly #batcher: Batcher;
   readonly #denials: RecentDenials;
-  readonly #nowMs: () => number;
 
-  constructor(settings: RedisQuotasSettings) {
-    const { runner, prefix, maxBatch = MAX_BATCH, maxDenials = MAX_DENIALS, now } = settings;
+  constructor({ runner, prefix, maxBatch = 40, maxDenials = 10_000, now }: RedisQuotasSettings) {
     this.#prefix = prefix;
     this.#isCluster = runner.isCluster;
     this.#denials = new RecentDenials(maxDenials);
-    this.#nowMs = now ?? (() => performance.now());
-    this.#batcher = new Batcher(runner, {
-      maxBatch,
-      now,
-      onDenied: (call, decision, requestedMs) => this.#denials.add(call, decision, requestedMs),
-    });
+    this.#batcher = new Batcher(runner, this.#denials, maxBatch, now);
   }
 
   /** Rejects if Redis fails. */
   consume(charges: readonly StoredCharge[]): Promise<QuotaDecision> {
     if (charges.length === 0) return Promise.resolve(NO_CHARGES);
-    const call = createQuotaCall(charges, this.#keysOf(charges));
-    const denial = this.#denials.find(call, this.#nowMs());
+    const call = createQuotaCall(this.#prefix, charges);
+    const denial = this.#denials.find(call, this.#batcher.nowMs());
     if (denial !== undefined) return Promise.resolve(denial);
     const slots = this.#slotsOf(call);
     return slots === undefined ? this.#batcher.send(call) : this.#consumeParts(call, slots);
@@ -77,7 +67,7 @@ export class RedisQuotas implements QuotaStore {
     if (!Number.isSafeInteger(units)) throw new RangeError(`Units must be whole, received ${units}`);
     if (!(ageMs >= 0 && ageMs < Infinity))
       throw new RangeError(`ageMs must be a number from 0, received ${ageMs}`);
-    const call = createQuotaCall(charges, this.#keysOf(charges), operation, units, ageMs);
+    const call = createQuotaCall(this.#prefix, charges, operation, units, ageMs);
     const slots = this.#slotsOf(call);
     try {
       if (slots === undefined) return await this.#batcher.send(call);
@@ -89,10 +79,6 @@ export class RedisQuotas implements QuotaStore {
     }
   }
 
-  #keysOf(charges: readonly StoredCharge[]): string[] {
-    return charges.map(charge => keyOf(this.#prefix, charge));
-  }
-
   /** The charges of each slot, as indexes; `undefined` if one call can carry all of them. */
   #slotsOf({ keys }: QuotaCall): readonly (readonly number[])[] | undefined {
     if (!this.#isCluster || keys.length === 1) return undefined;
@@ -102,7 +88,7 @@ export class RedisQuotas implements QuotaStore {
 
   /** A decision over several slots. Each decides on its part; if one denies or fails, the others give back what they took. */
   async #consumeParts(call: QuotaCall, slots: readonly (readonly number[])[]): Promise<QuotaDecision> {
-    const requestedMs = this.#nowMs();
+    const requestedMs = this.#batcher.nowMs();
     const parts = slots.map(slot => partOf(call, slot));
     const answers = await Promise.allSettled(parts.map(part => this.#batcher.send(part)));
     const failed = answers.find(answer => answer.status === 'rejected');
@@ -124,7 +110,7 @@ export class RedisQuotas implements QuotaStore {
     taken: QuotaDecision,
     requestedMs: number,
   ): Promise<readonly PolicyState[]> {
-    const ageMs = Math.max(0, this.#nowMs() - requestedMs);
+    const ageMs = Math.max(0, this.#batcher.nowMs() - requestedMs);
     const after = await this.#batcher.send(returnOf(part, taken.policyStates, ageMs)).catch(() => undefined);
     this.#denials.delete(part.keys);
     let at = 0;

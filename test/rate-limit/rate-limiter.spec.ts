@@ -1,4 +1,4 @@
-import { policySetOf } from '../../src/redis/policy-code.js';
+import { policySetOf } from '../../src/redis/quota-call.js';
 import { EVERY_POLICY } from '../../src/limiter/consume.js';
 import { createPolicy } from '../../src/limiter/policy.js';
 import { retryAfterSeconds } from '../../src/limiter/quota-headers.js';

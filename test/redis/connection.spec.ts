@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRedisKeyStore, createRedisStore } from '../../src/redis/index.js';
-import { describeRedisError } from '../../src/redis/connection-cause.js';
+import { describeRedisError } from '../../src/redis/open-client.js';
 import { HomeController } from '../support/controllers.js';
 import { freePort } from '../support/free-port.js';
 import { PLATFORMS } from '../support/platforms.js';

@@ -2,7 +2,7 @@
  * affected. */
 import { joinKey } from '../../src/common/join-key.js';
 import { createPolicy, type PolicyParts } from '../../src/limiter/policy.js';
-import { policySetOf } from '../../src/redis/policy-code.js';
+import { policySetOf } from '../../src/redis/quota-call.js';
 import { keyOf } from '../../src/redis/quota-keys.js';
 import { RedisQuotaStore } from '../../src/redis/redis-store.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';

@@ -1,8 +1,15 @@
 /* The part of the script that carries out what window-run.ts does not: every algorithm, several keys, and corrections. It opens the
  * states of a call's policies, applies the operation and writes the records that changed. */
 import { COUNT_RULES } from './count-rules.js';
-import { CONSUME, RENEW, RESET, RETURN, SETTLE } from './operations.js';
 import { WINDOW_RULES } from './window-rules.js';
+
+/** What the script does with the charges of a call. */
+export const CONSUME = 0;
+export const SETTLE = 1;
+export const RENEW = 2;
+export const RESET = 3;
+/** Gives the costs back, because another part of the same request was denied. */
+export const RETURN = 4;
 
 /** A route whose window depends on the request could add records to a key for ever; the surplus is dropped. */
 const MAX_RECORDS = 64;
