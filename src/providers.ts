@@ -64,14 +64,10 @@ export const PROVIDERS: readonly Provider[] = [
       { typeBase }: ResolvedErrors,
       ...found: (CanActivate | undefined)[]
     ): readonly CanActivate[] =>
-      guards.flatMap(({ token, isOn, guardsMessages }, index) => {
-        if (isOn?.(options) === false) return [];
+      guards.flatMap(({ token, isOn, isOptional, guardsMessages }, index) => {
         const guard = found[index];
-        if (typeof guard?.canActivate !== 'function') {
-          // A class always has a guard, which users can replace; only a token of the module's own may have none.
-          if (typeof token === 'function') throw noGuardError(token.name);
-          return [];
-        }
+        if (isOn?.(options) === false || (guard === undefined && isOptional)) return [];
+        if (typeof guard?.canActivate !== 'function') throw noGuardError(token);
         return guardsMessages === true ? new MessageGuard(guard, typeBase) : guard;
       }),
     inject: [RESOLVED_OPTIONS, RESOLVED_ERRORS, ...guards.map(({ token }) => token)],
@@ -79,10 +75,10 @@ export const PROVIDERS: readonly Provider[] = [
 ];
 
 /** Nest ignores a guard without `canActivate()`, so its routes would be open. */
-const noGuardError = (name: string): AgentSecurityConfigError =>
+const noGuardError = (token: InjectionToken): AgentSecurityConfigError =>
   new AgentSecurityConfigError(
     'ASEC_OPTION_TYPE',
-    name,
+    typeof token === 'function' ? token.name : String(token),
     'is provided without a canActivate() function, so nothing would be checked',
     'Provide a guard, or switch its feature off in the options.',
   );

@@ -2,14 +2,20 @@
  * serverless functions, further listening sockets). The request hook runs first, except for requests that Fastify
  * rejects while routing: those reach the security hook only. A request whose response has a state has already passed
  * the edge. */
-import type { ServerResponse, IncomingMessage } from 'node:http';
-import type { Log } from '../common/log-text.js';
-import type { AbstractHttpAdapter } from '@nestjs/core';
-import { type PlatformRequest, type PlatformResponse, setRequestId } from '../common/http-request.js';
-import { requestState } from '../common/request-state.js';
-import type { Edge } from './edge.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreamableFile } from '@nestjs/common';
+import type { AbstractHttpAdapter } from '@nestjs/core';
+import {
+  type PlatformRequest,
+  type PlatformResponse,
+  rawRequest,
+  setRequestId,
+} from '../common/http-request.js';
+import type { Log } from '../common/log-text.js';
+import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
+import type { Edge } from './edge.js';
+import { urlProblem } from './request-head.js';
 
 type Done = (error?: unknown) => void;
 type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
@@ -62,7 +68,7 @@ function installSecurityHook(methods: AdapterMethods, edge: Edge): void {
   const setHook = methods.registerSecurityHook.bind(methods);
   setHook((request, response) => {
     if (!requestState(response)?.outcome.routed) {
-      edge.answerUnroutable(request, response);
+      edge.answerRejected(request, response, urlProblem(rawRequest(request)));
       return undefined;
     }
     for (const hook of hooks) {
