@@ -3,7 +3,7 @@ import type { CanActivate, InjectionToken, Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
-import { CLOCK, systemClock } from './common/clock.js';
+import { CLOCK, systemClock, systemTimers, TIMERS } from './common/clock.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import {
   EDGE_CHECKS,
@@ -13,7 +13,6 @@ import {
   type GuardEntry,
   RESOLVED_OPTIONS,
 } from './common/feature.js';
-import { systemTimers, TIMERS } from './common/deadlines.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
 import { SecurityEvents } from './events/security-events.js';
 import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';

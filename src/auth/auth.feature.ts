@@ -1,10 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { MAY_CARRY_AGENT } from '../common/agent.js';
-import { CLOCK, type Clock } from '../common/clock.js';
+import { CLOCK, type Clock, TIMERS, type Timers } from '../common/clock.js';
 import { type Feature, type GuardEntry, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
-import { TIMERS, type Timers } from '../common/deadlines.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';

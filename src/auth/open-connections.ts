@@ -4,11 +4,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { joinKey } from '../common/join-key.js';
-import type { Clock } from '../common/clock.js';
+import type { Clock, Timers } from '../common/clock.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import type { Timers } from '../common/deadlines.js';
 import type { Verification, VerifiedCredential } from '../identity/credential.js';
 
 /** How often the credentials of open connections are verified again. */

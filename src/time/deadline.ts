@@ -1,7 +1,7 @@
 /* The time limits of one request: until its response begins, then between two writes. */
 import type { ServerResponse } from 'node:http';
 import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
-import type { Timers } from '../common/deadlines.js';
+import type { Timers } from '../common/clock.js';
 
 export interface DeadlineLimits {
   readonly handlerMs: number | false;

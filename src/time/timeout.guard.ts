@@ -5,7 +5,7 @@ import { type PlatformRequest, type PlatformResponse, rawResponse } from '../com
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { RouteMemo } from '../common/each-handler.js';
-import { TIMERS, type Timers } from '../common/deadlines.js';
+import { TIMERS, type Timers } from '../common/clock.js';
 import { Deadline, type DeadlineLimits, abortRequest } from './deadline.js';
 import { DEFAULT_IDLE_MS, type ResolvedRouteTimeout } from './timeout.options.js';
 
