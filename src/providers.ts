@@ -29,10 +29,10 @@ export const CLOSABLES = Symbol('agent-security:closables');
 const features: readonly Feature<string, unknown>[] = FEATURES;
 const guards: readonly GuardEntry<ResolvedOptions>[] = GUARDS;
 
-/** Provides a list of other providers, without those of disabled features, which are `undefined`. */
+/** Provides a list of other providers, without those of disabled features, which are `undefined` or `false`. */
 const provideList = (provide: symbol, tokens: readonly InjectionToken[]): Provider => ({
   provide,
-  useFactory: (...found: unknown[]) => found.filter(each => each !== undefined && each !== null),
+  useFactory: (...found: unknown[]) => found.filter(Boolean),
   inject: [...tokens],
 });
 

@@ -135,8 +135,7 @@ function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void): voi
   else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && go());
 }
 
-/* The response to bytes that Node's parser rejects: Node's own response would carry none of the module's headers. */
-
+/** Responds to bytes that Node's parser rejects. */
 function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, edge: Edge): void {
   const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
   // The client has disconnected, or another response is being sent.
