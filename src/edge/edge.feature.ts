@@ -18,12 +18,10 @@ import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import type { ResolvedWebSockets } from '../websockets/websockets.options.js';
 import { createAnswerNow } from './answer.js';
 import { DenialCache } from './denial-cache.js';
+import { FloodCheck, HostCheck, OriginCheck } from './edge-checks.js';
 import { EdgeInstaller } from './edge-installer.js';
 import { PollingStage, UrlCredentialStage } from './edge-stages.js';
 import { Edge } from './edge.js';
-import { FloodCheck } from './flood-check.js';
-import { HostCheck } from './host-check.js';
-import { OriginCheck } from './origin-check.js';
 import { REPEATED_FIELDS, REPEATED_FIELDS_CHECK, REQUEST_HEAD, REQUEST_HEAD_CHECK } from './request-head.js';
 
 /** The features' options that the edge enforces itself. */
