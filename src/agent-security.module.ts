@@ -13,13 +13,13 @@ import {
 } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { ApplicationConfig } from '@nestjs/core';
-import { type AgentSecurityOptions } from './agent-security.options.js';
-import { readFactoryOptions } from './resolve-options.js';
-import { ACTIVE_GUARDS, CLOSABLES, EXPORTS, PROVIDERS, OPTIONS } from './providers.js';
+import type { AgentSecurityOptions } from './agent-security.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';
 import { readArgument, readGiven, readObject } from './common/read-options.js';
 import { EdgeInstaller } from './edge/edge-installer.js';
+import { ACTIVE_GUARDS, CLOSABLES, EXPORTS, OPTIONS, PROVIDERS } from './providers.js';
+import { readFactoryOptions } from './resolve-options.js';
 
 /**
  * The class of `useClass` and `useExisting`.
@@ -84,13 +84,13 @@ export class AgentSecurityModule implements OnApplicationShutdown {
     const options = readArgument<AgentSecurityOptions>('the options of forRoot()', given, {});
     const extras = readArgument<AgentSecurityExtras>('the extras of forRoot()', given.slice(1), {});
     readObject('the extras of forRoot()', extras, ['providers']);
-    return define([{ provide: OPTIONS, useValue: options }], [], extras);
+    return define([{ provide: OPTIONS, useValue: options }], extras);
   }
 
   /** Configures the module with options of other providers: `useFactory`, `useClass` or `useExisting`. */
   static forRootAsync(async: AgentSecurityAsyncOptions): DynamicModule {
     readObject('forRootAsync()', readGiven('forRootAsync()', async), ASYNC_KEYS);
-    return define(asyncProviders(async), async.imports ?? [], async);
+    return define(asyncProviders(async), async, async.imports);
   }
 
   // Global guards of ApplicationConfig run before the app's own; an APP_GUARD would run after them.
@@ -121,30 +121,28 @@ export class AgentSecurityModule implements OnApplicationShutdown {
 
 function define(
   options: Provider[],
-  imports: ModuleMetadata['imports'],
-  extras: AgentSecurityExtras,
+  { providers = [] }: AgentSecurityExtras,
+  imports: ModuleMetadata['imports'] = [],
 ): DynamicModule {
   return {
     module: AgentSecurityModule,
-    imports: [ConfigModule.forRoot(), ...(imports ?? [])],
-    providers: [...options, ...PROVIDERS, ...(extras.providers ?? [])],
+    imports: [ConfigModule.forRoot(), ...imports],
+    providers: [...options, ...PROVIDERS, ...providers],
     exports: [...EXPORTS],
   };
 }
 
-function asyncProviders({
-  useFactory,
-  useClass,
-  useExisting,
-  inject = [],
-}: AgentSecurityAsyncOptions): Provider[] {
-  if (useFactory) {
-    // The parameters are the providers of `inject`.
-    const read = async (...parts: unknown[]): Promise<unknown> =>
-      readFactoryOptions(await useFactory(...parts));
-    return [{ provide: OPTIONS, useFactory: read, inject }];
-  }
-  const factory = useClass ?? useExisting;
+function asyncProviders(async: AgentSecurityAsyncOptions): Provider[] {
+  const provideBy = (
+    create: NonNullable<typeof async.useFactory>,
+    inject: typeof async.inject,
+  ): Provider => ({
+    provide: OPTIONS,
+    useFactory: async (...injected: unknown[]) => readFactoryOptions(await create(...injected)),
+    inject: inject ?? [],
+  });
+  if (async.useFactory) return [provideBy(async.useFactory, async.inject)];
+  const factory = async.useClass ?? async.useExisting;
   if (factory === undefined) {
     throw new AgentSecurityConfigError(
       'ASEC_OPTIONS_MISSING',
@@ -153,11 +151,9 @@ function asyncProviders({
       'Give useFactory, useClass or useExisting.',
     );
   }
-  const options: Provider = {
-    provide: OPTIONS,
-    useFactory: async (source: AgentSecurityOptionsFactory) =>
-      readFactoryOptions(await source.createAgentSecurityOptions()),
-    inject: [factory],
-  };
-  return useClass ? [options, useClass] : [options];
+  const options = provideBy(
+    (source: AgentSecurityOptionsFactory) => source.createAgentSecurityOptions(),
+    [factory],
+  );
+  return async.useClass ? [options, async.useClass] : [options];
 }

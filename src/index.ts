@@ -56,10 +56,9 @@ export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';
 export { type Agent } from './common/agent.js';
-export { type Clock, CLOCK } from './common/clock.js';
+export { type Clock, CLOCK, type Timers, TIMERS } from './common/clock.js';
 export { type Impact } from './common/impact.js';
 export { AgentSecurityConfigError, type ConfigErrorCode } from './common/config-error.js';
-export { type Timers, TIMERS } from './common/deadlines.js';
 export { type ProblemDetails } from './common/problem.js';
 export { type ProblemCode } from './common/problem-codes.js';
 export {

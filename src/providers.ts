@@ -3,7 +3,7 @@ import type { CanActivate, InjectionToken, Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
-import { CLOCK, systemClock } from './common/clock.js';
+import { CLOCK, systemClock, systemTimers, TIMERS } from './common/clock.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import {
   EDGE_CHECKS,
@@ -13,7 +13,6 @@ import {
   type GuardEntry,
   RESOLVED_OPTIONS,
 } from './common/feature.js';
-import { systemTimers, TIMERS } from './common/deadlines.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
 import { SecurityEvents } from './events/security-events.js';
 import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';
@@ -30,10 +29,10 @@ export const CLOSABLES = Symbol('agent-security:closables');
 const features: readonly Feature<string, unknown>[] = FEATURES;
 const guards: readonly GuardEntry<ResolvedOptions>[] = GUARDS;
 
-/** Provides a list of other providers, without those of disabled features, which are `undefined`. */
+/** Provides a list of other providers, without those of disabled features, which are `undefined` or `false`. */
 const provideList = (provide: symbol, tokens: readonly InjectionToken[]): Provider => ({
   provide,
-  useFactory: (...found: unknown[]) => found.filter(each => each !== undefined && each !== null),
+  useFactory: (...found: unknown[]) => found.filter(Boolean),
   inject: [...tokens],
 });
 
@@ -64,14 +63,10 @@ export const PROVIDERS: readonly Provider[] = [
       { typeBase }: ResolvedErrors,
       ...found: (CanActivate | undefined)[]
     ): readonly CanActivate[] =>
-      guards.flatMap(({ token, isOn, guardsMessages }, index) => {
-        if (isOn?.(options) === false) return [];
+      guards.flatMap(({ token, isOn, isOptional, guardsMessages }, index) => {
         const guard = found[index];
-        if (typeof guard?.canActivate !== 'function') {
-          // A class always has a guard, which users can replace; only a token of the module's own may have none.
-          if (typeof token === 'function') throw noGuardError(token.name);
-          return [];
-        }
+        if (isOn?.(options) === false || (guard === undefined && isOptional)) return [];
+        if (typeof guard?.canActivate !== 'function') throw noGuardError(token);
         return guardsMessages === true ? new MessageGuard(guard, typeBase) : guard;
       }),
     inject: [RESOLVED_OPTIONS, RESOLVED_ERRORS, ...guards.map(({ token }) => token)],
@@ -79,10 +74,10 @@ export const PROVIDERS: readonly Provider[] = [
 ];
 
 /** Nest ignores a guard without `canActivate()`, so its routes would be open. */
-const noGuardError = (name: string): AgentSecurityConfigError =>
+const noGuardError = (token: InjectionToken): AgentSecurityConfigError =>
   new AgentSecurityConfigError(
     'ASEC_OPTION_TYPE',
-    name,
+    typeof token === 'function' ? token.name : String(token),
     'is provided without a canActivate() function, so nothing would be checked',
     'Provide a guard, or switch its feature off in the options.',
   );

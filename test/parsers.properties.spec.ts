@@ -14,8 +14,11 @@ import { API_DIRECTIVES, resolvePolicy } from '../src/headers/content-security-p
 import { checkHost } from '../src/host/check-host.js';
 import { resolveHostPatterns } from '../src/host/host.options.js';
 import { parseLimits } from '../src/limiter/parse-limits.js';
-import { chooseRequestId } from '../src/request-id/choose-request-id.js';
-import { type ResolvedRequestId, resolveRequestId } from '../src/request-id/request-id.options.js';
+import {
+  chooseRequestId,
+  type ResolvedRequestId,
+  resolveRequestId,
+} from '../src/request-id/request-id.options.js';
 import { checkDeclaredBody, isCoded } from '../src/body/check-body.js';
 import { expectToFinish } from './support/expect-to-finish.js';
 

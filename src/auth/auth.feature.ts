@@ -2,8 +2,7 @@
 import { Logger } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
-import { CLOCK, type Clock } from '../common/clock.js';
-import { TIMERS, type Timers } from '../common/deadlines.js';
+import { CLOCK, type Clock, TIMERS, type Timers } from '../common/clock.js';
 import { type Feature, type GuardEntry, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
 import { SecurityEvents } from '../events/security-events.js';

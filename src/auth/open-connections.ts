@@ -3,8 +3,7 @@
  * when its key was revoked, its agent disabled, or its token has expired. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../common/clock.js';
-import type { Timers } from '../common/deadlines.js';
+import type { Clock, Timers } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';

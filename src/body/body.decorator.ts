@@ -1,6 +1,6 @@
 import { Reflector } from '@nestjs/core';
+import { bytes } from '../common/option-table.js';
 import { readGiven } from '../common/read-options.js';
-import { readBytes } from '../common/read-body.js';
 
 /**
  * Sets the longest body of a controller or a handler, in bytes or as text (`'64kb'`). It lowers `body.maxBytes` and the
@@ -14,5 +14,5 @@ import { readBytes } from '../common/read-body.js';
  */
 export const MaxBody = Reflector.createDecorator<number | string, number>({
   key: 'agent-security:max-body',
-  transform: size => readBytes('@MaxBody()', readGiven('@MaxBody()', size), 0),
+  transform: size => bytes(0)('@MaxBody()', readGiven('@MaxBody()', size)),
 });

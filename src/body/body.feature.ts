@@ -19,8 +19,9 @@ export const BODY: Feature<'body', ResolvedBody | false> = {
   resolve: resolveBody,
   providers: [
     provideOptions(RESOLVED_BODY, ({ body }: BodyFeatureOptions) => body || resolveBody({})),
-    provideOptions(DECLARED_BODY_CHECK, ({ body }: BodyFeatureOptions) =>
-      body === false ? undefined : createDeclaredBodyCheck(body),
+    provideOptions(
+      DECLARED_BODY_CHECK,
+      ({ body }: BodyFeatureOptions) => body && createDeclaredBodyCheck(body),
     ),
     BodyGuard,
   ],

@@ -3,7 +3,7 @@ import { Reflector } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
-import { RouteMemo } from '../common/each-handler.js';
+import { memoMetadata, type RouteMemo } from '../common/each-handler.js';
 import { checkParsedBody, CODED_PROBLEM, isCoded, isMultipart, tooLargeProblem } from './check-body.js';
 import { MaxBody } from './body.decorator.js';
 import type { ResolvedBody } from './body.options.js';
@@ -20,10 +20,7 @@ export class BodyGuard implements CanActivate {
     @Inject(RESOLVED_BODY) private readonly options: ResolvedBody,
     reflector: Reflector,
   ) {
-    this.#bounds = new RouteMemo(
-      (controller, handler) =>
-        reflector.getAllAndOverride<number | undefined>(MaxBody.KEY, [handler, controller as never]) ?? null,
-    );
+    this.#bounds = memoMetadata(reflector, MaxBody.KEY);
   }
 
   canActivate(context: ExecutionContext): boolean {

@@ -1,6 +1,6 @@
 /* Checks the declared framing of a body before it is read, and a parsed JSON body or form. */
 import type { ProblemFields } from '../common/problem.js';
-import { MAX_CONTAINERS } from '../common/scan-json.js';
+import { type JsonFault, MAX_CONTAINERS } from '../common/scan-json.js';
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -13,33 +13,23 @@ export function checkDeclaredBody(
   const transfer = headers['transfer-encoding'];
   // Node's parser rejects such a body only after its headers, when a handler may already run (RFC 9112 section 6.3).
   if (transfer !== undefined && String(transfer).toLowerCase() !== 'chunked') {
-    return {
-      status: 400,
-      code: 'body_invalid',
-      detail: 'The only supported Transfer-Encoding is chunked.',
-    };
+    return invalid('The only supported Transfer-Encoding is chunked.');
   }
   // Content-Type is a singleton field (RFC 9110 section 8.3): of a list, each parser would choose another type.
   if (/^[^;]*,/.test(String(headers['content-type'] ?? ''))) {
-    return {
-      status: 415,
-      code: 'unsupported_media_type',
-      detail: 'The Content-Type must be one media type.',
-    };
+    return unsupported('The Content-Type must be one media type.');
   }
   const type = headers['content-type'];
   // JSON is UTF-8 (RFC 8259 section 8.1). Express would decode another charset, Fastify would ignore it.
   if (isJson(type) && /;\s*charset\s*=(?!\s*"?utf-?8"?\s*(?:;|$))/i.test(type)) {
-    return { status: 415, code: 'unsupported_media_type', detail: 'JSON must be encoded in UTF-8.' };
+    return unsupported('JSON must be encoded in UTF-8.');
   }
   const declared = headers['content-length'];
   if (declared === undefined) return undefined;
   const length = Number(declared);
-  if (length > maxBytes) {
-    return tooLargeProblem(maxBytes);
-  }
+  if (length > maxBytes) return tooLargeProblem(maxBytes);
   if (length === 0 && method !== 'GET' && method !== 'HEAD' && isJson(type)) {
-    return { status: 400, code: 'body_invalid', detail: 'The Content-Type says JSON, but there is no body.' };
+    return invalid('The Content-Type says JSON, but there is no body.');
   }
   return undefined;
 }
@@ -53,11 +43,7 @@ export function isCoded(headers: Headers): boolean {
  * For a parsed body whose Content-Encoding was not decoded: Fastify's parsers ignore the header, so that they parse
  * other bytes than a proxy has checked.
  */
-export const CODED_PROBLEM: ProblemFields = {
-  status: 415,
-  code: 'unsupported_media_type',
-  detail: 'The Content-Encoding of the body is not supported.',
-};
+export const CODED_PROBLEM = unsupported('The Content-Encoding of the body is not supported.');
 
 export function isJson(contentType: string | string[] | undefined): contentType is string {
   return typeof contentType === 'string' && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType);
@@ -80,13 +66,13 @@ export function checkParsedBody(
   let values = 0;
   let keys = 0;
   for (let depth = 1; level.length > 0; depth++) {
-    if (depth > maxDepth) return tooDeepProblem(maxDepth);
+    if (depth > maxDepth) return jsonProblem('depth', maxDepth, maxKeys);
     const next: object[] = [];
     for (const node of level) {
       const isList = Array.isArray(node);
       const found = isList ? addItems(node, next) : addMembers(node as Record<string, unknown>, next);
       if (found === -1) return invalid('The body contains a key that is not allowed.');
-      if (!isList && (keys += found) > maxKeys) return tooManyKeysProblem(maxKeys);
+      if (!isList && (keys += found) > maxKeys) return jsonProblem('keys', maxDepth, maxKeys);
       values += found;
       if (values > MAX_VALUES) return invalid('The body contains too many values.');
     }
@@ -127,21 +113,25 @@ function addMembers(members: Record<string, unknown>, next: object[]): number {
 const holdsPrototype = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype');
 
-const invalid = (detail: string): ProblemFields => ({ status: 400, code: 'body_invalid', detail });
+function invalid(detail: string): ProblemFields {
+  return { status: 400, code: 'body_invalid', detail };
+}
 
-export const tooDeepProblem = (maxDepth: number): ProblemFields =>
-  invalid(`The body may have at most ${maxDepth} levels of nesting.`);
+function unsupported(detail: string): ProblemFields {
+  return { status: 415, code: 'unsupported_media_type', detail };
+}
 
-export const tooManyKeysProblem = (maxKeys: number): ProblemFields =>
-  invalid(`The body may have at most ${maxKeys} keys.`);
-
-export const tooManyContainersProblem: ProblemFields = invalid(
-  `The body may have at most ${MAX_CONTAINERS} arrays and objects.`,
-);
-
-export const duplicateKeyProblem: ProblemFields = invalid('An object of the body has a duplicate key.');
-
-export const notUtf8Problem: ProblemFields = invalid('JSON must be encoded in UTF-8, and the body is not.');
+/** The problem of JSON that the scanner or the check of a parsed body rejects. */
+export function jsonProblem(fault: JsonFault, maxDepth: number, maxKeys: number): ProblemFields {
+  const details: Readonly<Record<JsonFault, string>> = {
+    duplicate: 'An object of the body has a duplicate key.',
+    depth: `The body may have at most ${maxDepth} levels of nesting.`,
+    containers: `The body may have at most ${MAX_CONTAINERS} arrays and objects.`,
+    keys: `The body may have at most ${maxKeys} keys.`,
+    utf8: 'JSON must be encoded in UTF-8, and the body is not.',
+  };
+  return invalid(details[fault]);
+}
 
 export const tooLargeProblem = (maxBytes: number): ProblemFields => ({
   status: 413,

@@ -5,18 +5,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
 import type { BodyProgress } from '../common/request-state.js';
+import { JsonScanner } from '../common/scan-json.js';
 import type { ResolvedBody } from './body.options.js';
-import {
-  duplicateKeyProblem,
-  isCoded,
-  isJson,
-  notUtf8Problem,
-  tooDeepProblem,
-  tooLargeProblem,
-  tooManyContainersProblem,
-  tooManyKeysProblem,
-} from './check-body.js';
-import { type JsonFault, JsonScanner } from '../common/scan-json.js';
+import { isCoded, isJson, jsonProblem, tooLargeProblem } from './check-body.js';
 
 type Reject = (problem: ProblemFields) => void;
 
@@ -39,6 +30,10 @@ export function limitBody(
   const scanner = isJson(headers['content-type'])
     ? new JsonScanner(options.maxDepth, options.maxKeys, options.duplicateKeys === 'allow')
     : undefined;
+  const scan = (bytes: Buffer): ProblemFields | undefined => {
+    const fault = scanner?.scan(bytes);
+    return fault && jsonProblem(fault, options.maxDepth, options.maxKeys);
+  };
   const coded = isCoded(headers);
   if (declared !== undefined && scanner === undefined && !coded) return undefined;
   const progress: BodyProgress = { bytes: 0, maxBytes: options.maxBytes, isCoded: coded };
@@ -47,15 +42,14 @@ export function limitBody(
     bytes => {
       progress.bytes += bytes.length;
       if (progress.bytes > progress.maxBytes) return tooLargeProblem(progress.maxBytes);
-      return coded ? undefined : faultProblem(scanner?.scan(bytes), options);
+      return coded ? undefined : scan(bytes);
     },
     reject,
   );
   if (coded) {
     whenDecoded(raw, decoder => {
       progress.isCoded = false;
-      if (scanner === undefined) return;
-      checkPush(decoder, bytes => faultProblem(scanner.scan(bytes), options), reject);
+      if (scanner !== undefined) checkPush(decoder, scan, reject);
     });
   }
   return progress;
@@ -99,24 +93,4 @@ function isDecoder(target: unknown): target is Readable {
     typeof stream.flush === 'function' &&
     typeof stream.bytesWritten === 'number'
   );
-}
-
-function faultProblem(
-  fault: JsonFault | undefined,
-  { maxDepth, maxKeys }: ResolvedBody,
-): ProblemFields | undefined {
-  switch (fault) {
-    case undefined:
-      return undefined;
-    case 'duplicate':
-      return duplicateKeyProblem;
-    case 'depth':
-      return tooDeepProblem(maxDepth);
-    case 'containers':
-      return tooManyContainersProblem;
-    case 'keys':
-      return tooManyKeysProblem(maxKeys);
-    case 'utf8':
-      return notUtf8Problem;
-  }
 }

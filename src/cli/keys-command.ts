@@ -14,7 +14,7 @@ import {
 } from '../auth/key-book.js';
 import { KeyDigests } from '../auth/api-key.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { parseDuration, UNIT_MS } from '../common/read-duration.js';
+import { parseDuration, UNIT_MS } from '../common/parse-duration.js';
 import type { CommandIo } from './main.js';
 
 type KeysCommandIo = CommandIo & { readonly nowMs: number };

@@ -17,10 +17,7 @@ export function readAuthority(text: string): Authority | undefined {
   if (text.charCodeAt(0) === 0x5b) return readIPv6Authority(text);
   const colon = text.indexOf(':');
   const name = readName(colon === -1 ? text : text.slice(0, colon));
-  if (name === undefined) return undefined;
-  if (colon === -1) return { name, port: undefined };
-  const port = readPort(text.slice(colon + 1));
-  return port === undefined ? undefined : { name, port };
+  return name === undefined ? undefined : withPort(name, colon === -1 ? '' : text.slice(colon));
 }
 
 function readIPv6Authority(text: string): Authority | undefined {
@@ -30,10 +27,15 @@ function readIPv6Authority(text: string): Authority | undefined {
   // An IPv4-mapped address stays IPv6, so that it is compared with listed IPv6 addresses.
   const canonical = canonicalAddress(address)!;
   const name = `[${canonical.includes(':') ? canonical : `::ffff:${canonical}`}]`;
-  if (close === text.length - 1) return { name, port: undefined };
-  if (text.charCodeAt(close + 1) !== 0x3a) return undefined;
-  const port = readPort(text.slice(close + 2));
-  return port === undefined ? undefined : { name, port };
+  return withPort(name, text.slice(close + 1));
+}
+
+/** @param rest `":8443"`, or nothing */
+function withPort(name: string, rest: string): Authority | undefined {
+  if (rest === '') return { name, port: undefined };
+  if (!/^:\d{1,5}$/.test(rest)) return undefined;
+  const port = Number(rest.slice(1));
+  return port >= 1 && port <= 65_535 ? { name, port } : undefined;
 }
 
 function readName(text: string): string | undefined {
@@ -61,10 +63,4 @@ function readName(text: string): string | undefined {
   }
   const name = end === text.length ? text : text.slice(0, end);
   return upperCase ? name.toLowerCase() : name;
-}
-
-function readPort(text: string): number | undefined {
-  if (!/^\d{1,5}$/.test(text)) return undefined;
-  const port = Number(text);
-  return port >= 1 && port <= 65_535 ? port : undefined;
 }

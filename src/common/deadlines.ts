@@ -1,4 +1,4 @@
-/* Timeouts of one duration with a single timer for all of them: a timer per request costs more than a rate-limit decision. */
+/* Timeouts of promises. `Deadlines` has one timer for all of its timeouts: a timer per request costs more than a rate-limit decision. */
 
 /** The entry that `add` returns and `delete` takes. It drops its value when it expires or is deleted. */
 export interface Deadline<T> {
@@ -81,8 +81,6 @@ export class Deadlines<T> {
   }
 }
 
-/* A timeout for promises of other code: stores, sinks, functions of the app. */
-
 /** Rejects if `promise` has not settled after `ms` milliseconds. The operation continues, and its later error is ignored. */
 export async function within<T>(
   promise: Promise<T>,
@@ -99,23 +97,3 @@ export async function within<T>(
     clearTimeout(timer);
   }
 }
-
-/**
- * The timers of the module. Override the provider `TIMERS` in tests, so that no test waits.
- * @example
- * builder.overrideProvider(TIMERS).useValue({ start: (ms: number, run: () => void) => queue.push({ ms, run }), stop: () => undefined });
- */
-export interface Timers {
-  /** Calls `run` once, after `ms` milliseconds. @returns the timer, for `stop` */
-  start(ms: number, run: () => void): unknown;
-  stop(timer: unknown): void;
-}
-
-/** The injection token of {@link Timers}. @example builder.overrideProvider(TIMERS).useValue(timers); */
-export const TIMERS = Symbol('agent-security:timers');
-
-export const systemTimers: Timers = {
-  // A timer alone must not keep the process alive.
-  start: (ms, run) => setTimeout(run, ms).unref(),
-  stop: timer => clearTimeout(timer as NodeJS.Timeout),
-};

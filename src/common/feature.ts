@@ -26,6 +26,8 @@ export interface GuardEntry<Options> {
   readonly token: InjectionToken;
   /** @default always on */
   isOn?(options: Options): boolean;
+  /** Whether the app may have no such guard. Any other guard must exist: without it, its routes would be open. */
+  readonly isOptional?: boolean;
   /** Whether the guard also runs for messages of gateways and microservices. */
   readonly guardsMessages?: boolean;
 }
@@ -35,15 +37,12 @@ export interface Closable {
   close(): void | Promise<void>;
 }
 
-/** A provider of one part of the resolved options. */
-export const provideOptions = <Options, T>(
+/** Provides what `create` makes of the resolved options, and of the providers of `inject`. */
+export const provideOptions = <Options, More extends unknown[], T>(
   provide: InjectionToken,
-  read: (options: Options) => T,
-): Provider => ({
-  provide,
-  useFactory: read,
-  inject: [RESOLVED_OPTIONS],
-});
+  create: (options: Options, ...more: More) => T,
+  ...inject: InjectionToken[]
+): Provider => ({ provide, useFactory: create, inject: [RESOLVED_OPTIONS, ...inject] });
 
 /** In place of a problem: the request is a preflight. The edge answers it. */
 export const PREFLIGHT = 'preflight';

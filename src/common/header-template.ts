@@ -11,19 +11,11 @@ export interface FixedHeaders {
   readonly sharedText: string;
 }
 
-/** The headers for one kind of content. */
-interface HeaderVariant {
-  /** Over HTTP. */
-  readonly plain: FixedHeaders;
-  /** Over HTTPS, with HSTS. */
-  readonly secure: FixedHeaders;
-}
+/** The headers for one kind of content: over HTTP, and over HTTPS with HSTS. */
+type HeaderVariant = Readonly<Record<'plain' | 'secure', FixedHeaders>>;
 
 /** The headers for successful or for failed responses. */
-interface HeaderVariants {
-  readonly data: HeaderVariant;
-  readonly html: HeaderVariant;
-}
+type HeaderVariants = Readonly<Record<'data' | 'html', HeaderVariant>>;
 
 export interface HeaderTemplate extends HeaderVariants {
   readonly requestIdHeader: string | undefined;
@@ -38,14 +30,22 @@ export interface HeaderTemplate extends HeaderVariants {
   readonly forceNoStoreOnErrors: boolean;
 }
 
-export interface HeaderTemplateParts {
-  /** The header of the request ID; `undefined` for none. */
-  readonly requestIdHeader: string | undefined;
-  readonly common: readonly (readonly [string, string])[];
-  readonly policies: readonly (readonly [string, string])[];
-  readonly htmlPolicies: readonly (readonly [string, string])[];
+export type HeaderPair = readonly [name: string, value: string];
+
+/** The option `headers`, resolved. */
+export interface ResolvedHeaders {
+  /** Sent on every response, HSTS not among them. */
+  readonly common: readonly HeaderPair[];
+  /** Content security policies of responses that are not HTML, and of those that are. */
+  readonly policies: readonly HeaderPair[];
+  readonly htmlPolicies: readonly HeaderPair[];
   readonly strictTransportSecurity: string | undefined;
   readonly removePoweredBy: boolean;
+}
+
+export interface HeaderTemplateParts extends ResolvedHeaders {
+  /** The header of the request ID; `undefined` for none. */
+  readonly requestIdHeader: string | undefined;
   readonly noStore: boolean | 'force';
   readonly noStoreOnErrors: boolean;
   /** Whether responses differ by origin. CORS headers of handlers and other middleware are then dropped. */
@@ -72,16 +72,14 @@ export const sharedValue = (name: string, value: string): string =>
 /** @throws TypeError for an invalid header name or value */
 export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplate {
   const { requestIdHeader, strictTransportSecurity } = parts;
-  const variant = (policies: HeaderTemplateParts['policies'], noStore: boolean): HeaderVariant => {
+  const variant = (policies: readonly HeaderPair[], noStore: boolean): HeaderVariant => {
     const pairs = [...parts.common, ...policies].flat();
     if (noStore) pairs.push('Cache-Control', 'no-store');
     if (parts.varyByOrigin) pairs.push('Vary', 'Origin');
     const plain = fixedHeadersOf(pairs);
     if (strictTransportSecurity === undefined) return { plain, secure: plain };
-    return {
-      plain,
-      secure: fixedHeadersOf([...pairs, 'Strict-Transport-Security', strictTransportSecurity]),
-    };
+    pairs.push('Strict-Transport-Security', strictTransportSecurity);
+    return { plain, secure: fixedHeadersOf(pairs) };
   };
   const variants = (noStore: boolean): HeaderVariants => ({
     data: variant(parts.policies, noStore),
@@ -104,24 +102,19 @@ export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplat
 }
 
 function fixedHeadersOf(pairs: readonly string[]): FixedHeaders {
-  const shared: string[] = [];
+  let text = '';
+  let sharedText = '';
   eachPair(pairs, (name, value) => {
     // The text is sent without Node's checks, so the values are validated here.
     validateHeaderName(name);
     validateHeaderValue(name, value);
-    shared.push(name, sharedValue(name, value));
+    text += `${name}: ${value}\r\n`;
+    sharedText += `${name}: ${sharedValue(name, value)}\r\n`;
   });
-  return { pairs, text: linesOf(pairs), sharedText: linesOf(shared) };
+  return { pairs: [...pairs], text, sharedText };
 }
 
 /** Calls `visit` for each pair of alternating names and values. */
 export function eachPair(pairs: readonly string[], visit: (name: string, value: string) => void): void {
   for (let index = 0; index < pairs.length; index += 2) visit(pairs[index]!, pairs[index + 1]!);
-}
-
-/** Serializes pairs as lines of a response's head. */
-function linesOf(pairs: readonly string[]): string {
-  let lines = '';
-  for (let index = 0; index < pairs.length; index += 2) lines += `${pairs[index]!}: ${pairs[index + 1]!}\r\n`;
-  return lines;
 }

@@ -21,13 +21,17 @@ export function escapeText(text: string): string {
 
 /** A value for a log: on one line, of a bounded length; an error as its name and message. */
 export function logText(value: unknown): string {
-  // Not String(): it fails for an object without a prototype, and would call a method of the value.
-  const text =
-    typeof value === 'string' ? value : isError(value) ? describe(value) : inspect(value, { depth: 1 });
+  const text = toText(value);
   const over = text.length - MAX_VALUE_LENGTH;
-  return over > 0
-    ? `${escapeText(text.slice(0, MAX_VALUE_LENGTH))}… (${over} characters more)`
-    : escapeText(text);
+  const cut = escapeText(text.slice(0, MAX_VALUE_LENGTH));
+  return over > 0 ? `${cut}… (${over} characters more)` : cut;
+}
+
+function toText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value instanceof Error) return `${value.name}: ${value.message}`;
+  // Not String(): it fails for an object without a prototype, and would call a method of the value.
+  return inspect(value, { depth: 1 });
 }
 
 /** A log line: `log.warn(logLine\`No route to ${path}\`)`. Each value goes through {@link logText}. */
@@ -42,10 +46,6 @@ export function logStack(error: Error): string {
     .filter(line => /^\s+at /.test(line));
   return [logText(error), ...frames.map(frame => logText(frame))].join('\n');
 }
-
-const isError = (value: unknown): value is Error => value instanceof Error;
-
-const describe = ({ name, message }: Error): string => `${name}: ${message}`;
 
 /** What is used of Nest's `Logger`. */
 export interface Log {

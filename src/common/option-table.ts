@@ -1,15 +1,15 @@
 /* Options as tables: one reader per key, with its default and its range. The resolved type follows from the table. */
-import { readBytes } from './read-body.js';
-import { readTimerMs, readDuration } from './read-duration.js';
+import { parseDuration } from './parse-duration.js';
 import {
   readBoolean,
   readChoice,
-  readFunction,
   readInteger,
   readObject,
   readRequired,
   readString,
   readStringList,
+  receivedError,
+  typeError,
 } from './read-options.js';
 
 /** Reads one option. @param option its full name, for errors; @param value `undefined` where it was left out */
@@ -42,25 +42,25 @@ export function readTable<Table extends Readonly<Record<string, ReadOption<unkno
   return resolved as Resolved<Table>;
 }
 
-/** An integer. */
+/** A reader of `read` that returns `fallback` where the option was left out. */
+const withDefault =
+  <T>(read: (option: string, value: unknown, fallback: T) => T) =>
+  (fallback: T): ReadOption<T> =>
+  (option, value) =>
+    read(option, value, fallback);
+
+export const boolean = withDefault(readBoolean);
+
+/** A string that is not empty. */
+export const text = withDefault(readString);
+
+/** A string that must be given. */
+export const requiredText: ReadOption<string> = readRequired;
+
 export const integer =
   (fallback: number, min: number, max: number): ReadOption<number> =>
   (option, value) =>
     readInteger(option, value, fallback, { min, max });
-
-export const boolean =
-  (fallback: boolean): ReadOption<boolean> =>
-  (option, value) =>
-    readBoolean(option, value, fallback);
-
-/** A string that is not empty. */
-export const text =
-  (fallback: string): ReadOption<string> =>
-  (option, value) =>
-    readString(option, value, fallback);
-
-/** A string that must be given. */
-export const requiredText: ReadOption<string> = readRequired;
 
 export const texts =
   (fallback: readonly string[] = []): ReadOption<readonly string[]> =>
@@ -82,27 +82,72 @@ export const choice =
 /** A function, or `undefined`. */
 export const fn =
   <F>(): ReadOption<F | undefined> =>
-  (option, value) =>
-    readFunction<F>(option, value);
+  (option, value) => {
+    if (value !== undefined && typeof value !== 'function') throw typeError(option, 'a function', value);
+    return value as F | undefined;
+  };
 
 /** The value as it was given, for options whose meaning depends on others. */
 export const asGiven: ReadOption<unknown> = (_option, value) => value;
 
-/** A duration with a unit (`'30s'`), in milliseconds. */
+/** A duration, in milliseconds. A number without a unit is rejected, because it could be seconds or milliseconds. */
 export const duration =
   (fallback: string, min: string, max: string): ReadOption<number> =>
-  (option, value) =>
-    readDuration(option, value, fallback, { min, max });
+  (option, value = fallback) => {
+    const ms = typeof value === 'string' ? parseDuration(value) : undefined;
+    if (ms === undefined) {
+      throw receivedError(
+        'ASEC_OPTION_TYPE',
+        option,
+        'must be a duration',
+        'Write for example "15 minutes" or "30s"; units are ms, s, min, h, d or their names.',
+        value,
+      );
+    }
+    if (ms >= parseDuration(min)! && ms <= parseDuration(max)!) return ms;
+    const remedy = 'Choose a duration in that range.';
+    throw receivedError('ASEC_OPTION_RANGE', option, `must be from ${min} to ${max}`, remedy, value);
+  };
 
-/** A size in bytes. */
-export const bytes =
-  (fallback: number): ReadOption<number> =>
-  (option, value) =>
-    readBytes(option, value, fallback);
+/** The longest delay of a Node timer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** A time limit in milliseconds: a number, or a duration with a unit. `false` for no limit, `undefined` where it was left out. */
-export const timeLimit: ReadOption<number | false | undefined> = (option, value) =>
-  value === undefined || value === false ? value : readTimerMs(option, value);
+export const timeLimit: ReadOption<number | false | undefined> = (option, value) => {
+  if (value === undefined || value === false) return value;
+  const ms = typeof value === 'string' ? parseDuration(value) : value;
+  if (typeof ms !== 'number') {
+    throw receivedError(
+      'ASEC_OPTION_TYPE',
+      option,
+      'must be a time',
+      'Write for example "500ms", "30s", "5min", "1h" or a number of milliseconds.',
+      value,
+    );
+  }
+  if (Number.isInteger(ms) && ms >= 1 && ms <= MAX_TIMER_MS) return ms;
+  throw receivedError(
+    'ASEC_OPTION_RANGE',
+    option,
+    `must be from 1 ms to ${MAX_TIMER_MS} ms`,
+    'Choose a time in that range, or false for none.',
+    value,
+  );
+};
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
+/** A size in bytes: a number, or text such as `'512kb'` and `'10mb'` (1 kb is 1024 bytes). */
+export const bytes =
+  (fallback: number): ReadOption<number> =>
+  (option, value) => {
+    if (typeof value !== 'string')
+      return readInteger(option, value, fallback, { min: 0, max: Number.MAX_SAFE_INTEGER });
+    const match = /^(\d{1,12}) ?(b|kb|mb|gb)$/i.exec(value);
+    if (match) return Number(match[1]) * BYTE_UNITS[match[2]!.toLowerCase()]!;
+    const remedy = 'Write for example "512kb" or "10mb".';
+    throw receivedError('ASEC_OPTION_TYPE', option, 'must be a number of bytes or a size', remedy, value);
+  };
 
 /** The same reader, with its result converted. */
 export const mapped =

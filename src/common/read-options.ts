@@ -1,3 +1,4 @@
+/* Readers of single options, and the errors of invalid ones. option-table.ts reads whole objects of options. */
 import { AgentSecurityConfigError, type ConfigErrorCode } from './config-error.js';
 import { show, showName } from './show-value.js';
 
@@ -21,18 +22,14 @@ export function receivedError(
  * yields them, so they do not count as left out.
  */
 function missingError(option: string, received: unknown): AgentSecurityConfigError {
-  const last = option.slice(option.lastIndexOf('.') + 1);
   // An argument of a decorator and an element of a list have no key.
-  const key = /^\w+$/.test(last) ? last : undefined;
-  return new AgentSecurityConfigError(
-    'ASEC_OPTIONS_MISSING',
-    option,
-    `is ${show(received)}`,
+  const key = /(?:^|\.)(\w+)$/.exec(option)?.[1];
+  const remedy =
     key === undefined
       ? 'Pass a value: look for a misspelt name where it comes from.'
-      : `Give it a value (look for a misspelt name where it comes from), or leave the key out: ...(value === undefined ? {} : { ${key}: value }).`,
-    show(received),
-  );
+      : `Give it a value (look for a misspelt name where it comes from), or leave the key out: ...(value === undefined ? {} : { ${key}: value }).`;
+  const shown = show(received);
+  return new AgentSecurityConfigError('ASEC_OPTIONS_MISSING', option, `is ${shown}`, remedy, shown);
 }
 
 /** The first of a function's rest parameters, or `fallback` if there is none. `undefined` is an error. */
@@ -50,7 +47,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function typeError(option: string, expected: string, received: unknown): AgentSecurityConfigError {
+export function typeError(option: string, expected: string, received: unknown): AgentSecurityConfigError {
   return receivedError('ASEC_OPTION_TYPE', option, `must be ${expected}`, `Pass ${expected}.`, received);
 }
 
@@ -94,7 +91,7 @@ function plainKeys(option: string, value: Readonly<Record<string, unknown>>): re
   return Object.keys(value);
 }
 
-export function rejectUnknownKeys(option: string, value: object, known: readonly string[]): void {
+function rejectUnknownKeys(option: string, value: object, known: readonly string[]): void {
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
     const near = nearestName(key, known);
@@ -121,16 +118,14 @@ export function readInteger(
 ): number {
   if (value === undefined) return fallback;
   if (typeof value !== 'number') throw typeError(option, 'a number', value);
-  if (!Number.isInteger(value) || value < range.min || value > range.max) {
-    throw receivedError(
-      'ASEC_OPTION_RANGE',
-      option,
-      `must be a whole number from ${range.min} to ${range.max}`,
-      'Choose a value in that range.',
-      value,
-    );
-  }
-  return value;
+  if (Number.isInteger(value) && value >= range.min && value <= range.max) return value;
+  throw receivedError(
+    'ASEC_OPTION_RANGE',
+    option,
+    `must be a whole number from ${range.min} to ${range.max}`,
+    'Choose a value in that range.',
+    value,
+  );
 }
 
 export function readString(option: string, value: unknown, fallback: string): string {
@@ -162,12 +157,6 @@ export function readTexts(option: string, value: unknown): readonly string[] {
   const texts = Array.isArray(value) ? readStringList(option, value, []) : [readRequired(option, value)];
   if (texts.length === 0 || texts.includes('')) readRequired(option, '');
   return texts;
-}
-
-export function readFunction<F>(option: string, value: unknown): F | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'function') throw typeError(option, 'a function', value);
-  return value as F;
 }
 
 /** One of `allowed`, compared exactly. */

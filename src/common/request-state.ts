@@ -41,7 +41,7 @@ const UNKNOWN_CLIENT: Client = {
 };
 
 /** The CORS decision. */
-export class CorsState {
+class CorsState {
   /** The headers for an allowed origin, as alternating names and values. */
   grant: readonly string[] | undefined = undefined;
   /** Whether the request's origin may not read the response. */
@@ -49,7 +49,7 @@ export class CorsState {
 }
 
 /** The rate-limit decision. */
-export class LimitState {
+class LimitState {
   /** The rate-limit headers, as alternating names and values. */
   quota: readonly string[] | undefined = undefined;
   /** Whether the module's quota was charged for this request. */
@@ -61,7 +61,7 @@ export class LimitState {
 }
 
 /** The call of a tool that an HTTP request makes. It ends with the response. */
-export interface ToolCallState {
+interface ToolCallState {
   /** Writes the audit record of the end. */
   end: (end: CallEnd) => void;
   /** The attempt at the handler that started last. */
@@ -69,7 +69,7 @@ export interface ToolCallState {
 }
 
 /** The progress and the outcome of the request. */
-export class OutcomeState {
+class OutcomeState {
   /** Whether the framework accepted the request; it does not accept a URL that it cannot parse. */
   routed = false;
   /** Whether the request reached the framework's not-found handler or error handler. */
@@ -132,7 +132,7 @@ export const REQUEST_STATE = Symbol.for('agent-security:request-state');
 const HANDSHAKE = Symbol.for('agent-security:handshake');
 
 /** An upgraded socket, with the state of its handshake. */
-export type SocketWithState = Duplex & { [REQUEST_STATE]?: RequestState; [HANDSHAKE]?: IncomingMessage };
+type SocketWithState = Duplex & { [REQUEST_STATE]?: RequestState; [HANDSHAKE]?: IncomingMessage };
 
 export type ResponseWithState = ServerResponse & { [REQUEST_STATE]?: RequestState };
 export type RequestWithState = IncomingMessage & { [REQUEST_STATE]?: RequestState };

@@ -92,8 +92,7 @@ function close(response: ServerResponse): void {
   response.emit('close');
 }
 
-/* How a call of a tool ended, by its response: one rule for handlers and for calls over MCP. */
-
+/** How a call of a tool ended, by its response: one rule for handlers and for calls over MCP. */
 export type CallOutcome = 'ok' | 'failed' | 'rejected' | 'aborted';
 
 export interface CallEnd {

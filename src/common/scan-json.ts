@@ -224,9 +224,6 @@ function hexDigit(byte: number): number {
   return (byte | 0x20) - 0x57;
 }
 
-/* Parses JSON that every parser reads alike: no duplicate keys (RFC 8259 section 4), valid UTF-8, bounded depth, keys
- * and containers. The bytes are scanned first, so that rejected JSON is never parsed. */
-
 export type StrictJson =
   | { readonly valid: true; readonly value: unknown }
   | {
@@ -245,6 +242,10 @@ const REASONS = {
 /** Keeps a byte order mark, which makes the JSON invalid: some parsers skip it, others fail. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/**
+ * Parses JSON that every parser reads alike: no duplicate keys, valid UTF-8, bounded depth, keys and containers. The bytes are scanned first,
+ * so that rejected JSON is never parsed.
+ */
 export function parseStrictJson(bytes: Uint8Array, maxDepth: number, maxKeys: number): StrictJson {
   const fault = new JsonScanner(maxDepth, maxKeys).scan(bytes);
   if (fault !== undefined) return { valid: false, reason: REASONS[fault] };

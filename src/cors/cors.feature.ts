@@ -1,4 +1,4 @@
-import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
+import { type Feature, provideOptions } from '../common/feature.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
 import { allowHeader } from './decide-cors.js';
@@ -14,11 +14,11 @@ export const CORS: Feature<'cors', ResolvedCors | false> = {
     return resolveCors(input, env, header);
   },
   providers: [
-    {
-      provide: RESOLVED_CORS,
-      useFactory: ({ cors }: { cors: ResolvedCors | false }, verbs: ReadonlySet<string>) =>
+    provideOptions(
+      RESOLVED_CORS,
+      ({ cors }: { cors: ResolvedCors | false }, verbs: ReadonlySet<string>) =>
         cors && verbs.size > 0 ? allowHeader(cors, OVERRIDE_HEADER) : cors,
-      inject: [RESOLVED_OPTIONS, VERBS],
-    },
+      VERBS,
+    ),
   ],
 };

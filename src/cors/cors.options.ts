@@ -17,7 +17,7 @@ import {
   readStringList,
   receivedError,
 } from '../common/read-options.js';
-import { type OriginPatterns, resolveOriginPatterns } from './origin-patterns.js';
+import { type OriginPatterns, resolveOriginPatterns } from './origin.js';
 
 /**
  * Cross-origin resource sharing: which origins may read responses and change state.

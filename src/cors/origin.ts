@@ -1,5 +1,7 @@
 /* Origins as browsers serialize them (HTML, "ASCII serialization of an origin"): lower case, no default port, no path. */
+import { isIPv4 } from 'node:net';
 import { readAuthority } from '../common/authority.js';
+import { receivedError } from '../common/read-options.js';
 
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['http', 80],
@@ -44,3 +46,78 @@ export function isSameOrigin(
   const defaultPort = DEFAULT_PORTS.get(origin.scheme);
   return defaultPort !== undefined && (origin.port ?? defaultPort) === (host.port ?? defaultPort);
 }
+
+/** The origins of `cors.origins`, ready for look-ups. */
+export interface OriginPatterns {
+  /** `"https://app.example.com"`. */
+  readonly exact: ReadonlySet<string>;
+  /** `"https://example.com"` for `https://*.example.com`, with its port if it has one. */
+  readonly suffixes: ReadonlySet<string>;
+}
+
+/**
+ * Reads a list of origins; `*` alone has no patterns.
+ * @throws AgentSecurityConfigError for an origin that no browser sends, or one that is not safe with `credentials`
+ */
+export function resolveOriginPatterns(
+  option: string,
+  origins: readonly string[],
+  credentials: boolean,
+): OriginPatterns {
+  if (credentials && origins.includes('null')) {
+    throw originError(
+      option,
+      origins,
+      'must not list "null" together with credentials: every sandboxed page could act as the signed-in user',
+      'Remove "null", or leave credentials off.',
+    );
+  }
+  const exact = new Set<string>();
+  const suffixes = new Set<string>();
+  if (origins.includes('*')) {
+    if (origins.length === 1) return { exact, suffixes };
+    throw originError(option, origins, 'must be "*" alone or a list of origins', 'Remove one of the two.');
+  }
+  for (const [index, origin] of origins.entries()) addOrigin(`${option}[${index}]`, origin, exact, suffixes);
+  return { exact, suffixes };
+}
+
+function addOrigin(option: string, origin: string, exact: Set<string>, suffixes: Set<string>): void {
+  if (origin === 'null') {
+    exact.add(origin);
+    return;
+  }
+  const wildcard = /^([a-z][a-z0-9+.-]*:\/\/)\*\.(.*)$/i.exec(origin);
+  const written = wildcard ? wildcard[1]! + wildcard[2]! : origin;
+  const parsed =
+    readOrigin(written) ??
+    readOrigin(written.toLowerCase().replace(/^(http:.*):80$|^(https:.*):443$/, '$1$2'));
+  if (parsed === undefined) {
+    throw originError(
+      option,
+      origin,
+      'is not an origin as browsers send it',
+      'Write "https://app.example.com": a scheme, a host, a port only if it is not the default, and nothing after them.',
+    );
+  }
+  const { scheme, name, port } = parsed;
+  // A last label of digits makes a browser read the whole name as an IPv4 address (WHATWG URL, "ends in a number").
+  if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name) && !isIPv4(name)) {
+    const remedy = 'Write all four numbers of the address.';
+    throw originError(option, origin, 'is an address that no browser sends', remedy);
+  }
+  const hasOwnDomain = name.includes('.') || name === 'localhost';
+  if (wildcard && (name.startsWith('[') || isIPv4(name) || !hasOwnDomain)) {
+    throw receivedError(
+      'ASEC_ORIGIN_WILDCARD',
+      option,
+      'must not cover a top-level domain or an address',
+      'Put the wildcard in front of a domain of your own: "https://*.example.com".',
+      origin,
+    );
+  }
+  (wildcard ? suffixes : exact).add(`${scheme}://${name}${port === undefined ? '' : `:${port}`}`);
+}
+
+const originError = (option: string, received: unknown, problem: string, remedy: string) =>
+  receivedError('ASEC_ORIGIN_INVALID', option, problem, remedy, received);

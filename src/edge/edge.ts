@@ -2,10 +2,21 @@
  * features.ts), then the stages that claim the request (`STAGES`). It runs before body parsers, before Nest's guards and
  * before every route, routes of other libraries included. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Log, logLine } from '../common/log-text.js';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { AnswerNow } from '../http/unread-body.js';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { HandshakeAuthenticator } from '../auth/gateways.js';
+import { limitBody } from '../body/limit-body.js';
+import {
+  EDGE_CHECKS,
+  EDGE_STAGES,
+  type EdgeCheck,
+  type EdgeFinding,
+  type EdgeStage,
+  PREFLIGHT,
+  RESOLVED_OPTIONS,
+} from '../common/feature.js';
+import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
 import {
   type PlatformRequest,
   type PlatformResponse,
@@ -14,46 +25,44 @@ import {
   setRequestId,
   takeOver,
 } from '../common/http-request.js';
+import { logLine } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import { attachUpgrade, requestState, RequestState } from '../common/request-state.js';
-import type { HandshakeAuthenticator } from '../auth/gateways.js';
-import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
 import { fixedHeaders, attachState } from '../http/response-headers.js';
-import { limitBody } from '../body/limit-body.js';
 import { ORIGIN_PROBLEM } from '../cors/decide-cors.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
-import { type HeaderSettings, templateParts } from '../headers/header-settings.js';
-import { chooseRequestId } from '../request-id/choose-request-id.js';
+import { type HeaderSettings, templateParts, HEADER_SETTINGS } from '../headers/header-settings.js';
+import { chooseRequestId } from '../request-id/request-id.options.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { TLS_PROBLEM } from '../websockets/websockets.feature.js';
-import { ClientReader, EDGE_PROBLEM, EXPECTATION_PROBLEM, urlProblem } from './request-head.js';
-import { type EdgeCheck, type EdgeFinding, PREFLIGHT, type EdgeStage } from '../common/feature.js';
+import { ClientReader, EDGE_PROBLEM } from './request-head.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import { closeWithConnection, hasResponseEnded } from '../common/response-end.js';
+import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
+import { RESOLVED_CORS } from '../cors/cors.feature.js';
+import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
 
-export interface EdgeParts {
-  readonly options: EdgeOptions;
-  readonly settings: HeaderSettings;
-  readonly log: Log;
-  /** In the order in which they run. */
-  readonly checks: readonly EdgeCheck[];
-  readonly stages: readonly EdgeStage[];
-  readonly answerNow: AnswerNow;
-  readonly handshakes: HandshakeAuthenticator | undefined;
-  /** Charges a request that failed before `RateLimitGuard`. */
-  readonly chargeFailed: ((state: RequestState) => void) | undefined;
-}
-
+@Injectable()
 export class Edge {
-  readonly #parts: EdgeParts;
+  readonly #log = new Logger('AgentSecurity');
   readonly #template: HeaderTemplate;
   readonly #clients: ClientReader;
+  /** Charges a request that failed before `RateLimitGuard`. */
+  readonly #chargeFailed: ((state: RequestState) => void) | undefined;
 
-  constructor(parts: EdgeParts) {
-    this.#parts = parts;
-    const { options, settings, log } = parts;
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: EdgeOptions,
+    @Inject(RESOLVED_CORS) private readonly cors: ResolvedCors | false,
+    @Inject(HEADER_SETTINGS) settings: HeaderSettings,
+    @Inject(EDGE_CHECKS) private readonly checks: readonly EdgeCheck[],
+    @Inject(EDGE_STAGES) private readonly stages: readonly EdgeStage[],
+    @Inject(ANSWER_NOW) private readonly answerNow: AnswerNow,
+    @Inject(HandshakeAuthenticator) private readonly handshakes: HandshakeAuthenticator | undefined,
+    @Inject(UNGUARDED_LIMITER) limiter: UnguardedLimiter,
+  ) {
     this.#template = compileHeaderTemplate(templateParts(settings));
-    this.#clients = new ClientReader(options.trustProxy, log);
+    this.#clients = new ClientReader(options.trustProxy, this.#log);
+    this.#chargeFailed = options.rateLimit ? state => limiter.chargeFailed?.(state) : undefined;
   }
 
   /**
@@ -72,12 +81,13 @@ export class Edge {
     const problem = this.#check(raw, state);
     if (problem === undefined) {
       const claiming = this.#claiming(raw);
-      if (!claiming.some(stage => stage.readsBody)) this.#limitBody(raw, rawResponse(response), state);
+      const { body } = this.options;
+      if (body !== false && !claiming.some(stage => stage.readsBody))
+        state.body = limitBody(raw, body, fields => this.answerNow(raw, rawResponse(response), fields));
       return claiming.length === 0 || this.#runStages(claiming, request, response, state);
     }
     takeOver(response);
-    if (problem === PREFLIGHT)
-      answerPreflight(raw, rawResponse(response), this.#parts.options.cors as ResolvedCors);
+    if (problem === PREFLIGHT) answerPreflight(raw, rawResponse(response), this.cors as ResolvedCors);
     else this.#answer(raw, rawResponse(response), state, problem);
     return false;
   }
@@ -85,13 +95,13 @@ export class Edge {
   /** Allocates nothing for a request that no stage claims, which is the usual case. */
   #claiming(raw: IncomingMessage): readonly EdgeStage[] {
     let claiming: EdgeStage[] | undefined;
-    for (const stage of this.#parts.stages) if (stage.claims(raw)) (claiming ??= []).push(stage);
+    for (const stage of this.stages) if (stage.claims(raw)) (claiming ??= []).push(stage);
     return claiming ?? NO_STAGES;
   }
 
   #answer(raw: IncomingMessage, response: ServerResponse, state: RequestState, problem: ProblemFields): void {
-    const stage = this.#parts.stages.find(each => each.reject !== undefined && each.claims(raw));
-    if (stage === undefined) answerProblem(raw, response, problem, state.id, this.#parts.options.errors);
+    const stage = this.stages.find(each => each.reject !== undefined && each.claims(raw));
+    if (stage === undefined) answerProblem(raw, response, problem, state.id, this.options.errors);
     else stage.reject!(raw, response, state, problem);
   }
 
@@ -115,7 +125,7 @@ export class Edge {
       const problem = this.#failed(error);
       takeOver(response);
       if (rawAnswer.headersSent) rawAnswer.destroy();
-      else answerProblem(raw, rawAnswer, problem, state.id, this.#parts.options.errors);
+      else answerProblem(raw, rawAnswer, problem, state.id, this.options.errors);
       return false;
     }
   }
@@ -132,17 +142,17 @@ export class Edge {
       this.#rejectUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
       return false;
     }
-    if (this.#parts.handshakes !== undefined) return this.#authenticate(raw, socket, state);
+    if (this.handshakes !== undefined) return this.#authenticate(raw, socket, state);
     attachUpgrade(raw, socket, state);
     return true;
   }
 
   #checkTls({ client }: RequestState): ProblemFields | undefined {
-    return this.#parts.options.webSockets.requireTls && !client.secure ? TLS_PROBLEM : undefined;
+    return this.options.webSockets.requireTls && !client.secure ? TLS_PROBLEM : undefined;
   }
 
   async #authenticate(raw: IncomingMessage, socket: Duplex, state: RequestState): Promise<boolean> {
-    const rejection = await this.#parts.handshakes!.authenticate(raw, state).catch((error: unknown) => ({
+    const rejection = await this.handshakes!.authenticate(raw, state).catch((error: unknown) => ({
       problem: this.#failed(error),
       headers: [],
     }));
@@ -167,56 +177,40 @@ export class Edge {
       ...(state.limits.quota ?? []),
       ...more,
     ];
-    answerOnSocket(socket, fields, headers, state.id, this.#parts.options.errors);
+    answerOnSocket(socket, fields, headers, state.id, this.options.errors);
   }
 
   /** Responds to bytes that Node's parser rejected. */
   answerUnreadable(socket: Duplex, fields: ProblemFields): void {
-    const { requestId } = this.#parts.options;
+    const { requestId } = this.options;
     const id = requestId === false ? '' : requestId.generate();
     const secure = (socket as TLSSocket).encrypted === true;
     const headers = fixedHeaders({ id, template: this.#template, client: { secure } });
-    answerOnSocket(socket, fields, headers, id, this.#parts.options.errors);
+    answerOnSocket(socket, fields, headers, id, this.options.errors);
   }
 
-  /**
-   * Responds with a problem to a request that the framework rejects before any hook (Fastify: a malformed URL, a
-   * parameter that is too long).
-   */
-  answerUnroutable(request: PlatformRequest, response: ServerResponse): void {
-    this.#reject(request, response, urlProblem);
-  }
-
-  /** Responds to an `Expect` that Node rejects without a request event. */
-  answerExpectation(request: IncomingMessage, response: ServerResponse): void {
-    this.#reject(request, response, () => EXPECTATION_PROBLEM);
-  }
-
-  #reject(
-    request: PlatformRequest,
-    response: ServerResponse,
-    problemOf: (raw: IncomingMessage) => ProblemFields,
-  ): void {
+  /** Responds to a request that Node or the framework rejects before any hook, unless an edge check rejects it. */
+  answerRejected(request: PlatformRequest, response: ServerResponse, fields: ProblemFields): void {
     const raw = rawRequest(request);
     const known = requestState(response);
     const state = known ?? this.#begin(request, raw, response);
-    const fields = known === undefined ? this.#check(raw, state) : undefined;
-    const problem = fields === undefined || fields === PREFLIGHT ? problemOf(raw) : fields;
-    answerProblem(raw, response, problem, state.id, this.#parts.options.errors);
+    const finding = known === undefined ? this.#check(raw, state) : undefined;
+    const problem = finding === undefined || finding === PREFLIGHT ? fields : finding;
+    answerProblem(raw, response, problem, state.id, this.options.errors);
   }
 
   #begin(request: PlatformRequest, raw: IncomingMessage, response: ServerResponse): RequestState {
     closeWithConnection(response);
     const state = this.#newState(raw, response.writeHead);
     if (state.id !== '') setRequestId(request, state.id);
-    state.limits.chargeFailed = this.#parts.chargeFailed;
+    state.limits.chargeFailed = this.#chargeFailed;
     attachState(response, raw, state);
     return state;
   }
 
   #newState(raw: IncomingMessage, writeHead: ServerResponse['writeHead']): RequestState {
     const state = new RequestState(this.#template, writeHead);
-    const { requestId } = this.#parts.options;
+    const { requestId } = this.options;
     if (requestId !== false) state.id = chooseRequestId(raw.headers[requestId.lowerCaseHeader], requestId);
     return state;
   }
@@ -225,7 +219,7 @@ export class Edge {
     try {
       state.client = this.#clients.read(raw);
       let finding: EdgeFinding;
-      for (const check of this.#parts.checks)
+      for (const check of this.checks)
         if (finding === undefined || check.countsAll === true)
           finding = check.check(raw, state, method) ?? finding;
       return finding;
@@ -236,14 +230,8 @@ export class Edge {
   }
 
   #failed(error: unknown): ProblemFields {
-    this.#parts.log.error(logLine`A request could not be checked: ${error}`);
+    this.#log.error(logLine`A request could not be checked: ${error}`);
     return EDGE_PROBLEM;
-  }
-
-  #limitBody(raw: IncomingMessage, response: ServerResponse, state: RequestState): void {
-    const { body } = this.#parts.options;
-    if (body === false) return;
-    state.body = limitBody(raw, body, problem => this.#parts.answerNow(raw, response, problem));
   }
 }
 

@@ -1,15 +1,21 @@
-/* Runs the edge in the adapter's two hooks, for requests that do not pass the server's own event (`app.inject()`,
- * serverless functions, further listening sockets). The request hook runs first, except for requests that Fastify
- * rejects while routing: those reach the security hook only. A request whose response has a state has already passed
- * the edge. */
-import type { ServerResponse, IncomingMessage } from 'node:http';
-import type { Log } from '../common/log-text.js';
-import type { AbstractHttpAdapter } from '@nestjs/core';
-import { type PlatformRequest, type PlatformResponse, setRequestId } from '../common/http-request.js';
-import { requestState } from '../common/request-state.js';
-import type { Edge } from './edge.js';
+/* What the edge does in the adapter: it runs in the two hooks, responds to failed streams, and marks failed requests. The hooks are for
+ * requests that do not pass the server's own event (`app.inject()`, serverless functions, further listening sockets). The request hook runs
+ * first, except for requests that Fastify rejects while routing: those reach the security hook only. A request whose response has a state
+ * has already passed the edge. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreamableFile } from '@nestjs/common';
+import type { AbstractHttpAdapter } from '@nestjs/core';
+import {
+  type PlatformRequest,
+  type PlatformResponse,
+  rawRequest,
+  setRequestId,
+} from '../common/http-request.js';
+import type { Log } from '../common/log-text.js';
+import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
+import type { Edge } from './edge.js';
+import { urlProblem } from './request-head.js';
 
 type Done = (error?: unknown) => void;
 type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
@@ -62,7 +68,7 @@ function installSecurityHook(methods: AdapterMethods, edge: Edge): void {
   const setHook = methods.registerSecurityHook.bind(methods);
   setHook((request, response) => {
     if (!requestState(response)?.outcome.routed) {
-      edge.answerUnroutable(request, response);
+      edge.answerRejected(request, response, urlProblem(rawRequest(request)));
       return undefined;
     }
     for (const hook of hooks) {
@@ -87,15 +93,16 @@ function warnOfSecondCors(methods: AdapterMethods, log: Log): void {
   };
 }
 
-/* Responds with a problem when the stream of a `StreamableFile` fails. Express's adapter passes such an error to the
- * file's own handler, which sends text; Fastify's adapter passes it to the exception filters. */
-
 type AnswerError = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
 type Reply = (response: ServerResponse, body: unknown, status?: number) => unknown;
 
 /** Each file has its own default function, so its source text is compared to see whether the app has set another. */
 const DEFAULT_HANDLER = String(new StreamableFile(new Uint8Array()).errorHandler);
 
+/**
+ * Responds with a problem when the stream of a `StreamableFile` fails. Express's adapter passes such an error to the file's own handler,
+ * which sends text; Fastify's adapter passes it to the exception filters.
+ */
 export function installStreamErrors(adapter: AbstractHttpAdapter, answer: AnswerError): void {
   if (adapter.getType() !== 'express') return;
   const methods = adapter as unknown as { reply: Reply };
@@ -116,9 +123,6 @@ function replaceDefault(file: StreamableFile, response: ServerResponse, answer: 
   });
 }
 
-/* Marks requests that reach the framework's not-found handler or error handler. The app may replace the exception
- * filters, which may respond with any status, so the failure is recorded before them. */
-
 type NotFoundHandler = (request: PlatformRequest, response: PlatformResponse, next: unknown) => unknown;
 type ErrorHandler = (
   error: unknown,
@@ -132,6 +136,10 @@ interface AdapterHandlers {
   setErrorHandler?(handler: ErrorHandler, ...more: unknown[]): unknown;
 }
 
+/**
+ * Marks requests that reach the framework's not-found handler or error handler. The app may replace the exception filters, which may
+ * respond with any status, so the failure is recorded before them.
+ */
 export function markFailures(adapter: AbstractHttpAdapter): void {
   const handlers = adapter as unknown as AdapterHandlers;
   const setNotFoundHandler = handlers.setNotFoundHandler?.bind(adapter);

@@ -4,10 +4,11 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { keepErrorListener } from './answer.js';
 import type { Edge } from './edge.js';
-import type { ProblemFields } from '../common/problem.js';
+import { EXPECTATION_PROBLEM } from './request-head.js';
 
 /** The last handler of an Express app: called for a request that no route has answered. */
 type AnswerUnhandled = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
@@ -83,7 +84,7 @@ function edgeListeners(
     });
   };
   const onExpectation = (request: IncomingMessage, response: ServerResponse): void => {
-    if (!isHandled('checkExpectation')) edge.answerExpectation(request, response);
+    if (!isHandled('checkExpectation')) edge.answerRejected(request, response, EXPECTATION_PROBLEM);
     else {
       whenAdmitted(edge.admit(request, response), () => deliver('checkExpectation', request, response));
     }
@@ -134,8 +135,7 @@ function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void): voi
   else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && go());
 }
 
-/* The response to bytes that Node's parser rejects: Node's own response would carry none of the module's headers. */
-
+/** Responds to bytes that Node's parser rejects. */
 function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, edge: Edge): void {
   const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
   // The client has disconnected, or another response is being sent.

@@ -57,8 +57,8 @@ function constraintOf(verbs: ReadonlySet<string>): ConstraintStrategy {
     },
     validate: () => undefined,
     deriveConstraint: raw => {
-      const decision = checkVerb(raw, verbs);
-      return decision.kind === 'verb' ? decision.verb : undefined;
+      const found = checkVerb(raw, verbs);
+      return typeof found === 'string' ? found : undefined;
     },
     // A plain POST route must not match a request with a verb.
     mustMatchWhenDerived: true,

@@ -1,14 +1,14 @@
-/* Checks the head of a request: method, version, number of header lines, repeated singleton fields. */
+/* The head of a request: its client, and the checks of method, version, number of header lines and repeated singleton fields. */
 import type { IncomingMessage } from 'node:http';
-import type { EdgeCheck } from '../common/feature.js';
-import { requestPath } from '../common/http-request.js';
-import type { ProblemFields } from '../common/problem.js';
-import { type Log, logLine } from '../common/log-text.js';
 import type { TLSSocket } from 'node:tls';
-import { addressKey, SHARED_KEY } from '../common/ip-address.js';
-import type { Client } from '../common/request-state.js';
 import type { TrustFunction } from '../client-address/client-address.options.js';
 import { hasForwardedHeaders, readClient } from '../client-address/read-client.js';
+import type { EdgeCheck } from '../common/feature.js';
+import { requestPath } from '../common/http-request.js';
+import { addressKey, SHARED_KEY } from '../common/ip-address.js';
+import { type Log, logLine } from '../common/log-text.js';
+import type { ProblemFields } from '../common/problem.js';
+import type { Client } from '../common/request-state.js';
 
 /**
  * Node silently drops header lines after the thousandth, so that a client could hide a second Host, an Origin, or the address that a proxy
@@ -98,9 +98,8 @@ function checkRepeatedFields(raw: IncomingMessage): ProblemFields | undefined {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!.toLowerCase();
     if (!SINGLETON_FIELDS.has(name)) continue;
-    if (seen.has(name)) {
+    if (seen.has(name))
       return { status: 400, code: 'header_repeated', detail: `The header field ${name} may come once.` };
-    }
     seen.add(name);
   }
   return undefined;
@@ -125,12 +124,11 @@ export function countHostLines(raw: IncomingMessage): number {
   return lines;
 }
 
-/* Reads the client of a request: the peer of the connection, or the client that trusted proxies name. */
-
 /** The symbol under which a connection caches its peer, which does not change. */
 const PEER = Symbol('agent-security:peer');
 type SocketWithPeer = TLSSocket & { [PEER]?: Client };
 
+/** Reads the client of a request: the peer of the connection, or the client that trusted proxies name. */
 export class ClientReader {
   #warned = false;
 

@@ -1,5 +1,4 @@
 /* Serializes a Content-Security-Policy. Characters that end a directive or a policy are rejected, so that no value injects a second one. */
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import { boolean, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
 import { isRecord, receivedError, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
@@ -107,25 +106,14 @@ function addDirectives(
   const seen = new Set<string>();
   for (const [key, value] of Object.entries(added)) {
     const name = key.slice(0, MAX_NAME_LENGTH + 1).replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
-    if (key.length > MAX_NAME_LENGTH || !/^[a-z]+(?:-[a-z]+)*$/.test(name)) {
-      throw cspError(
-        `${option}.${showName(key)}`,
-        key,
-        'is not the name of a directive',
-        'Write "scriptSrc" or "script-src".',
-      );
-    }
-    if (seen.has(name)) {
-      throw cspError(
-        `${option}.${showName(key)}`,
-        key,
-        `gives ${name} a second time`,
-        'Keep one of the two spellings.',
-      );
-    }
+    const own = `${option}.${showName(key)}`;
+    if (key.length > MAX_NAME_LENGTH || !/^[a-z]+(?:-[a-z]+)*$/.test(name))
+      throw cspError(own, key, 'is not the name of a directive', 'Write "scriptSrc" or "script-src".');
+    if (seen.has(name))
+      throw cspError(own, key, `gives ${name} a second time`, 'Keep one of the two spellings.');
     seen.add(name);
     if (value === false) directives.delete(name);
-    else directives.set(name, readSources(`${option}.${showName(key)}`, value));
+    else directives.set(name, readSources(own, value));
   }
 }
 
@@ -133,43 +121,21 @@ function readSources(option: string, value: unknown): readonly string[] {
   if (value === true) return [];
   const sources = typeof value === 'string' ? [value] : value;
   if (!Array.isArray(sources)) {
-    throw cspError(
-      option,
-      value,
-      'must be a source or a list of sources',
-      'Write "\'self\'" or ["\'self\'", "https:"].',
-    );
+    const remedy = 'Write "\'self\'" or ["\'self\'", "https:"].';
+    throw cspError(option, value, 'must be a source or a list of sources', remedy);
   }
-  for (const source of sources) {
+  return (sources as unknown[]).map(source => {
     if (typeof source !== 'string' || source.trim() === '' || /[;,]|[^\x20-\x7e]/.test(source)) {
-      throw cspError(
-        option,
-        source,
-        'holds a source that is not one',
-        'A source is ASCII text without ";" and ",".',
-      );
+      const remedy = 'A source is ASCII text without ";" and ",".';
+      throw cspError(option, source, 'holds a source that is not one', remedy);
     }
-    const bare = source
-      .trim()
-      .split(/ +/)
-      .find(token => MUST_BE_QUOTED.test(token));
-    if (bare !== undefined) {
-      throw cspError(
-        option,
-        source,
-        'holds a keyword without its quotes',
-        `Write "'${bare}'": bare, it names a host.`,
-      );
-    }
-  }
-  return (sources as string[]).map(source => source.trim());
+    const text = source.trim();
+    const bare = text.split(/ +/).find(token => MUST_BE_QUOTED.test(token));
+    if (bare === undefined) return text;
+    const remedy = `Write "'${bare}'": bare, it names a host.`;
+    throw cspError(option, source, 'holds a keyword without its quotes', remedy);
+  });
 }
 
-function cspError(
-  option: string,
-  received: unknown,
-  problem: string,
-  remedy: string,
-): AgentSecurityConfigError {
-  return receivedError('ASEC_CSP_DIRECTIVE', option, problem, remedy, received);
-}
+const cspError = (option: string, received: unknown, problem: string, remedy: string) =>
+  receivedError('ASEC_CSP_DIRECTIVE', option, problem, remedy, received);

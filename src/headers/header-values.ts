@@ -76,18 +76,11 @@ export const strictTransportSecurity = fromSettings(
   },
 );
 
-export function headerError(option: string, received: unknown, problem: string): AgentSecurityConfigError {
-  return receivedError(
-    'ASEC_HEADER_VALUE',
-    option,
-    problem,
-    'See docs/reference/options.md for the forms that it takes.',
-    received,
-  );
-}
+const FORMS = 'See docs/reference/options.md for the forms that it takes.';
+const headerError = (option: string, received: unknown, problem: string) =>
+  receivedError('ASEC_HEADER_VALUE', option, problem, FORMS, received);
 
-/* Serializes Reporting-Endpoints: the URLs of the endpoints that `report-to` names (Reporting API). */
-
+/** Serializes Reporting-Endpoints: the URLs of the endpoints that `report-to` names (Reporting API). */
 export function resolveReportingEndpoints(option: string, value: unknown): string | undefined {
   if (value === undefined || value === false) return undefined;
   if (!isRecord(value) || Object.keys(value).length === 0) {
@@ -103,4 +96,55 @@ export function resolveReportingEndpoints(option: string, value: unknown): strin
     return `${name}="${url}"`;
   });
   return endpoints.join(', ');
+}
+
+/** The browser features of Permissions-Policy. The responses of an API need none. */
+const POWERFUL_FEATURES = [
+  'accelerometer',
+  'bluetooth',
+  'camera',
+  'display-capture',
+  'geolocation',
+  'gyroscope',
+  'hid',
+  'magnetometer',
+  'microphone',
+  'midi',
+  'payment',
+  'publickey-credentials-get',
+  'screen-wake-lock',
+  'serial',
+  'usb',
+  'xr-spatial-tracking',
+];
+
+/** Serializes Permissions-Policy. */
+export function resolvePermissionsPolicy(option: string, value: unknown): string | undefined {
+  if (value === false) return undefined;
+  if (value === undefined || value === true)
+    return POWERFUL_FEATURES.map(feature => `${feature}=()`).join(', ');
+  if (!isRecord(value)) throw headerError(option, value, 'must be true, false or an object of features');
+  rejectMissing(option, value);
+  const features = new Map<string, unknown>(POWERFUL_FEATURES.map(feature => [feature, []]));
+  for (const [key, allowed] of Object.entries(value)) {
+    const feature = key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+    if (!/^[a-z]+(?:-[a-z0-9]+)*$/.test(feature))
+      throw headerError(`${option}.${showName(key)}`, key, 'is not a feature name');
+    features.set(feature, allowed);
+  }
+  const serialize = ([feature, allowed]: readonly [string, unknown]): string =>
+    `${feature}=${allowList(`${option}.${feature}`, allowed)}`;
+  return Array.from(features, serialize).join(', ');
+}
+
+function allowList(option: string, allowed: unknown): string {
+  if (allowed === '*') return '*';
+  const list = (Array.isArray(allowed) ? allowed : [allowed]) as unknown[];
+  const members = list.map(member => {
+    if (member === 'self' || member === 'src') return member;
+    if (typeof member === 'string' && /^https?:\/\/[\x21\x23-\x5b\x5d-\x7e]+$/.test(member))
+      return `"${member}"`;
+    throw headerError(option, member, 'must be "*", "self" or an origin');
+  });
+  return `(${members.join(' ')})`;
 }

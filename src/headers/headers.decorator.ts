@@ -29,18 +29,12 @@ const withHeaders = (key: string, value: unknown): Decorator =>
  * widget() {}
  */
 export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
-  const input = readHeadersInput('@SecurityHeaders()', readGiven('@SecurityHeaders()', options));
-  if (input === false || Object.keys(input).length === 0) {
-    throw receivedError(
-      'ASEC_OPTIONS_MISSING',
-      '@SecurityHeaders()',
-      'must name a header',
-      'Write for example { xFrameOptions: false }.',
-      input,
-    );
-  }
-  resolveHeaders('@SecurityHeaders()', input);
-  return withHeaders(SECURITY_HEADERS_KEY, input);
+  const name = '@SecurityHeaders()';
+  const given: unknown = readGiven(name, options);
+  const input = given === false ? {} : readHeadersInput(name, given);
+  if (Object.keys(input).length > 0) return withHeaders(SECURITY_HEADERS_KEY, input);
+  const remedy = 'Write for example { xFrameOptions: false }.';
+  throw receivedError('ASEC_OPTIONS_MISSING', name, 'must name a header', remedy, given);
 }
 
 /**

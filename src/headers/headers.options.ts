@@ -1,4 +1,6 @@
+/* The option `headers`, and the response headers that it gives. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import type { HeaderPair, ResolvedHeaders } from '../common/header-template.js';
 import {
   boolean,
   choice,
@@ -22,9 +24,9 @@ import {
   referrerPolicy,
   strictTransportSecurity,
   toggle,
+  resolvePermissionsPolicy,
   resolveReportingEndpoints,
 } from './header-values.js';
-import { resolvePermissionsPolicy } from './permissions-policy.js';
 
 type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions;
 
@@ -97,18 +99,6 @@ export interface SecurityHeadersOptions {
   xXssProtection?: boolean;
 }
 
-export type HeaderPair = readonly [name: string, value: string];
-
-export interface ResolvedHeaders {
-  /** Sent on every response, HSTS not among them. */
-  readonly common: readonly HeaderPair[];
-  /** Content security policies of responses that are not HTML, and of those that are. */
-  readonly policies: readonly HeaderPair[];
-  readonly htmlPolicies: readonly HeaderPair[];
-  readonly strictTransportSecurity: string | undefined;
-  readonly removePoweredBy: boolean;
-}
-
 const ENFORCED = 'Content-Security-Policy';
 const REPORT_ONLY = 'Content-Security-Policy-Report-Only';
 
@@ -176,24 +166,15 @@ const TABLE = {
   xPoweredBy: boolean(true),
 } satisfies OptionTable<SecurityHeadersOptions>;
 
-/** The base of a route's headers where the module's are off. */
-export const HEADERS_OFF: SecurityHeadersOptions = {
-  contentSecurityPolicy: false,
-  htmlContentSecurityPolicy: false,
-  crossOriginOpenerPolicy: false,
-  crossOriginResourcePolicy: false,
-  permissionsPolicy: false,
-  referrerPolicy: false,
-  strictTransportSecurity: false,
-  xContentTypeOptions: false,
-  xDnsPrefetchControl: false,
-  xFrameOptions: false,
-  xPoweredBy: false,
-};
+/** Every header off: the base of a route's headers where the module's are off. */
+const HEADERS_OFF: SecurityHeadersOptions = Object.fromEntries(Object.keys(TABLE).map(key => [key, false]));
 
-export function readHeadersInput(option: string, input: unknown): SecurityHeadersOptions | false {
-  if (input === false) return false;
-  return readObject(option, input, Object.keys(TABLE)) as SecurityHeadersOptions;
+/** Validates the options and returns them as they are, since those of routes are merged with those of the module. */
+export function readHeadersInput(option: string, input: unknown): SecurityHeadersOptions {
+  if (input === false) return HEADERS_OFF;
+  const headers = readObject(option, input, Object.keys(TABLE)) as SecurityHeadersOptions;
+  resolveHeaders(option, headers);
+  return headers;
 }
 
 export function resolveHeaders(option: string, input: SecurityHeadersOptions): ResolvedHeaders {

@@ -19,7 +19,7 @@ import {
   SECURITY_HEADERS_KEY,
   templateParts,
 } from './header-settings.js';
-import { HEADERS_OFF, type SecurityHeadersOptions } from './headers.options.js';
+import type { SecurityHeadersOptions } from './headers.options.js';
 
 /**
  * Sets the response headers of a route. `@SecurityHeaders()`, `@ContentSecurityPolicy()` and `@NoStore()` bind it.
@@ -48,20 +48,15 @@ export class SecurityHeadersInterceptor implements NestInterceptor {
   #compile(targets: readonly unknown[]): HeaderTemplate {
     const read = <T>(key: string): (T | undefined)[] =>
       targets.map(target => this.reflector.get<T | undefined>(key, target as never));
-    let input: SecurityHeadersOptions | false = this.settings.input;
+    let { input } = this.settings;
     for (const over of read<SecurityHeadersOptions>(SECURITY_HEADERS_KEY)) {
-      if (over !== undefined) input = { ...(input || HEADERS_OFF), ...over };
+      if (over !== undefined) input = { ...input, ...over };
     }
     const policy = read<SecurityHeadersOptions['contentSecurityPolicy']>(
       CONTENT_SECURITY_POLICY_KEY,
     ).findLast(value => value !== undefined);
-    if (policy !== undefined) {
-      input = {
-        ...(input || HEADERS_OFF),
-        contentSecurityPolicy: policy,
-        htmlContentSecurityPolicy: policy,
-      };
-    }
+    if (policy !== undefined)
+      input = { ...input, contentSecurityPolicy: policy, htmlContentSecurityPolicy: policy };
     const caching = read<RouteCaching>(NO_STORE_KEY).findLast(value => value !== undefined);
     return compileHeaderTemplate(templateParts({ ...this.settings, input }, caching));
   }

@@ -1,13 +1,13 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { ProblemException } from '../http/problem.exception.js';
+import { memoMetadata, type RouteMemo } from '../common/each-handler.js';
+import { logLine } from '../common/log-text.js';
 import { requestState } from '../common/request-state.js';
-import { RouteMemo } from '../common/each-handler.js';
-import { matchesHost, hostProblem } from './check-host.js';
+import { ProblemException } from '../http/problem.exception.js';
+import { hostProblem, matchesHost } from './check-host.js';
 import { AllowHosts } from './host.decorator.js';
 import type { HostPatterns } from './host.options.js';
-import { logLine } from '../common/log-text.js';
 
 /**
  * Rejects requests to a route for hosts that its `@AllowHosts()` does not list. The edge has checked the module's `hosts` before.
@@ -18,20 +18,13 @@ import { logLine } from '../common/log-text.js';
 export class HostGuard implements CanActivate {
   readonly #logger = new Logger(HostGuard.name);
   readonly #patterns: RouteMemo<HostPatterns | null>;
-
   #loggedMs = -Infinity;
 
   constructor(
     reflector: Reflector,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    this.#patterns = new RouteMemo(
-      (controller, handler) =>
-        reflector.getAllAndOverride<HostPatterns | undefined>(AllowHosts.KEY, [
-          handler,
-          controller as never,
-        ]) ?? null,
-    );
+    this.#patterns = memoMetadata(reflector, AllowHosts.KEY);
   }
 
   canActivate(context: ExecutionContext): boolean {

@@ -70,11 +70,11 @@ export function mergeVary(own: OutgoingHttpHeader): string {
   return names.includes('*') || names.includes('origin') ? text : text === '' ? 'Origin' : `${text}, Origin`;
 }
 
-/* The headers that a handler passes to `writeHead`, in each form that Node accepts. */
-
+/** The headers that a handler passes to `writeHead`, in each form that Node accepts. */
 export type OwnHeaders =
   OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | readonly [string, OutgoingHttpHeader][];
 
+/** Sets each header as `writeHead` would, with all values of a repeated one. */
 export function setOwnHeaders(response: ServerResponse, own: OwnHeaders | undefined): void {
   const repeated = new Map<string, OutgoingHttpHeader>();
   eachHeader(own, (name, value) => {

@@ -5,7 +5,9 @@
  * Usually the handler's headers do not conflict with the module's. Then the module's are appended to the head as text
  * that was serialized at start-up, since Node's validation of each header costs more than everything else here. */
 import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { eachPair, sharedValue, type FixedHeaders, type HeaderTemplate } from '../common/header-template.js';
+import type { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { eachPair, type FixedHeaders, type HeaderTemplate, sharedValue } from '../common/header-template.js';
 import {
   REQUEST_STATE,
   type RequestState,
@@ -14,17 +16,15 @@ import {
 } from '../common/request-state.js';
 import {
   CONTENT_TYPE,
-  isDropped,
   isConflicting,
+  isDropped,
   isForeignCorsHeader,
   mergeVary,
-  withoutCharset,
   type OwnHeaders,
   setOwnHeaders,
   withExactType,
+  withoutCharset,
 } from './header-rules.js';
-import type { Socket } from 'node:net';
-import { PassThrough } from 'node:stream';
 
 /** Attaches the state to a response and its request, and replaces `writeHead`. */
 export function attachState(response: ServerResponse, request: IncomingMessage, state: RequestState): void {
@@ -171,9 +171,10 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
   }
 }
 
-/* Appends lines to the head of a response. Between `writeHead` and the first bytes of the body, Node keeps the head as
- * text in an undocumented member. It is tested once at start-up; if it does not work, headers are set one by one. */
-
+/**
+ * Between `writeHead` and the first bytes of the body, Node keeps the head as text in this undocumented member. Appending to it is tested
+ * once at start-up; if it does not work, headers are set one by one.
+ */
 type ResponseWithHead = ServerResponse & { _header: string };
 
 /** The empty line that ends a head. */
@@ -211,8 +212,7 @@ function testAppend(): boolean {
   }
 }
 
-/* The module's headers that do not depend on the handler: precomputed by content type, status and connection. */
-
+/** What chooses the module's fixed headers, beside the content type and the status. */
 interface FixedHeadersState {
   readonly id: string;
   readonly template: HeaderTemplate;
@@ -228,16 +228,15 @@ function requestIdPair({ id, template }: FixedHeadersState): readonly string[] {
   return id === '' || template.requestIdHeader === undefined ? [] : [template.requestIdHeader, id];
 }
 
-export function fixedHeadersOf(
+function fixedHeadersOf(
   { template, client }: FixedHeadersState,
   contentType: unknown,
   status: number,
 ): FixedHeaders {
   const variants = status >= 400 ? template.errors : template;
-  const variant = isHtml(contentType) ? variants.html : variants.data;
+  const isHtml = typeof contentType === 'string' && HTML.test(contentType);
+  const variant = isHtml ? variants.html : variants.data;
   return client.secure ? variant.secure : variant.plain;
 }
 
-function isHtml(contentType: unknown): boolean {
-  return typeof contentType === 'string' && /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(contentType);
-}
+const HTML = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i;

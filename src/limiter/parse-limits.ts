@@ -1,7 +1,7 @@
 /* Reads limit strings, in the syntax of limits, slowapi and express-rate-limit: "10/second, 100 per 15 minutes". */
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { receivedError } from '../common/read-options.js';
-import { TIME_UNITS, UNIT_MS } from '../common/read-duration.js';
+import { TIME_UNITS, UNIT_MS } from '../common/parse-duration.js';
 
 export interface ParsedLimit {
   readonly limit: number;

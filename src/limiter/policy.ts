@@ -1,5 +1,5 @@
 /* A policy: how many units per window, counted by which algorithm, under which name. */
-import { UNIT_MS } from '../common/read-duration.js';
+import { UNIT_MS } from '../common/parse-duration.js';
 
 export const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'concurrency'] as const;
 export type AlgorithmName = (typeof ALGORITHMS)[number];

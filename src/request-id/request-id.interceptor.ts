@@ -13,8 +13,7 @@ import {
   setRequestId,
 } from '../common/http-request.js';
 import { requestState } from '../common/request-state.js';
-import { chooseRequestId } from './choose-request-id.js';
-import type { ResolvedRequestId } from './request-id.options.js';
+import { chooseRequestId, type ResolvedRequestId } from './request-id.options.js';
 
 export const RESOLVED_REQUEST_ID = Symbol('agent-security:request-id');
 

@@ -11,7 +11,8 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { type Closable, RESOLVED_OPTIONS } from '../common/feature.js';
 import { logLine } from '../common/log-text.js';
-import { TIMERS, type Timers, within } from '../common/deadlines.js';
+import { TIMERS, type Timers } from '../common/clock.js';
+import { within } from '../common/deadlines.js';
 import type { ResolvedTimeout } from './timeout.options.js';
 
 /** Node emits 'close' right after a connection is destroyed; other servers may not. */

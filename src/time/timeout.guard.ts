@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { TIMERS, type Timers } from '../common/deadlines.js';
+import { TIMERS, type Timers } from '../common/clock.js';
 import { RouteMemo } from '../common/each-handler.js';
 import { type PlatformRequest, type PlatformResponse, rawResponse } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';

@@ -63,5 +63,6 @@ export const TOOLS: Feature<'tools', ResolvedTools | false> = {
 /** Runs before all other guards, so that a call which one of them rejects has its audit record. */
 export const TOOL_AUDIT_GUARD: GuardEntry<{ readonly audit: ResolvedAudit | false }> = {
   token: TOOL_CALLS,
+  isOptional: true,
   isOn: ({ audit }) => audit !== false,
 };

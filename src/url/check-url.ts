@@ -4,9 +4,9 @@ import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { ResolvedUrl, UrlAmbiguity } from './url.options.js';
 
-export type UrlDecision =
-  | { readonly allowed: true }
-  | { readonly allowed: false; readonly reason: 'too-long' | 'malformed' | 'control' | UrlAmbiguity };
+type UrlFault = 'too-long' | 'malformed' | 'control' | UrlAmbiguity;
+
+export type UrlDecision = { readonly allowed: true } | { readonly allowed: false; readonly reason: UrlFault };
 
 const ALLOWED: UrlDecision = { allowed: true };
 
@@ -27,10 +27,7 @@ export function checkUrl(target: string, { maxLength, insecureAllow }: ResolvedU
 
 const isDots = (segment: string): boolean => /^(?:\.|%2e){1,2}(?:;|%3b|$)/i.test(segment);
 
-function findReason(
-  path: string,
-  allowed: ReadonlySet<UrlAmbiguity>,
-): Exclude<UrlDecision, { allowed: true }>['reason'] | undefined {
+function findReason(path: string, allowed: ReadonlySet<UrlAmbiguity>): UrlFault | undefined {
   // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0020\u007f]/.test(path)) return 'control';
   // Node decodes the request line as Latin-1, so the encoding of other bytes is unknown.
@@ -55,10 +52,7 @@ function findReason(
 }
 
 /** The problem does not contain `reason`, so that an attacker does not learn which forms are accepted. */
-export function urlRejection(
-  reason: Exclude<UrlDecision, { allowed: true }>['reason'],
-  maxLength: number,
-): ProblemFields {
+export function faultProblem(reason: UrlFault, maxLength: number): ProblemFields {
   if (reason === 'too-long')
     return { status: 414, code: 'uri_too_long', detail: `The URL may have at most ${maxLength} characters.` };
   return { status: 400, code: 'url_invalid', detail: 'The path of the URL is malformed or ambiguous.' };

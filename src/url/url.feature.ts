@@ -1,6 +1,6 @@
 import { type Feature, provideOptions, type EdgeCheck } from '../common/feature.js';
 import { type ResolvedUrl, resolveUrl } from './url.options.js';
-import { checkUrl, urlRejection } from './check-url.js';
+import { checkUrl, faultProblem } from './check-url.js';
 
 export const URL_CHECK = Symbol('agent-security:url-check');
 
@@ -8,7 +8,7 @@ export const URL_CHECK = Symbol('agent-security:url-check');
 const createUrlCheck = (options: ResolvedUrl): EdgeCheck => ({
   check: ({ url = '' }) => {
     const decision = checkUrl(url, options);
-    return decision.allowed ? undefined : urlRejection(decision.reason, options.maxLength);
+    return decision.allowed ? undefined : faultProblem(decision.reason, options.maxLength);
   },
 });
 
@@ -16,8 +16,6 @@ export const URLS: Feature<'url', ResolvedUrl | false> = {
   key: 'url',
   resolve: resolveUrl,
   providers: [
-    provideOptions(URL_CHECK, ({ url }: { url: ResolvedUrl | false }) =>
-      url === false ? undefined : createUrlCheck(url),
-    ),
+    provideOptions(URL_CHECK, ({ url }: { url: ResolvedUrl | false }) => url && createUrlCheck(url)),
   ],
 };

@@ -30,24 +30,21 @@ interface Head {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-export type VerbDecision =
-  /** No verb: the method counts. */
-  | { readonly kind: 'none' }
-  | { readonly kind: 'verb'; readonly verb: string }
-  | { readonly kind: 'rejected'; readonly problem: ProblemFields };
-
-const NONE: VerbDecision = { kind: 'none' };
-
-/** Reads the verb of a request. Without verbs in the app, the header is ignored: a POST never becomes a DELETE. */
-export function checkVerb({ method, headers }: Head, verbs: ReadonlySet<string>): VerbDecision {
+/**
+ * Reads the verb of a request: `undefined` for none, or the problem of a header that names no verb. Without verbs in the app, the header is
+ * ignored: a POST never becomes a DELETE.
+ */
+export function checkVerb(
+  { method, headers }: Head,
+  verbs: ReadonlySet<string>,
+): string | ProblemFields | undefined {
   const override = headers[OVERRIDE_FIELD];
-  if (override === undefined || verbs.size === 0) return NONE;
-  if (typeof override === 'string' && method === 'POST' && verbs.has(override))
-    return { kind: 'verb', verb: override };
+  if (override === undefined || verbs.size === 0) return undefined;
+  if (typeof override === 'string' && method === 'POST' && verbs.has(override)) return override;
   const allow = `GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, ${[...verbs].join(', ')}`;
   const detail =
     method === 'POST'
       ? `${OVERRIDE_HEADER} must name a verb of this API.`
       : `${OVERRIDE_HEADER} is for POST only.`;
-  return { kind: 'rejected', problem: { status: 405, code: 'method_not_allowed', detail, allow } };
+  return { status: 405, code: 'method_not_allowed', detail, allow };
 }

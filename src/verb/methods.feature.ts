@@ -9,9 +9,10 @@ export const VERB_CHECK = Symbol('agent-security:verb-check');
 /** Writes the verb of a POST to the state, and rejects verbs that no `@Verb()` declares. */
 const createVerbCheck = (verbs: ReadonlySet<string>): EdgeCheck => ({
   check: (raw, state) => {
-    const decision = checkVerb(raw, verbs);
-    if (decision.kind === 'verb') state.verb = decision.verb;
-    return decision.kind === 'rejected' ? decision.problem : undefined;
+    const found = checkVerb(raw, verbs);
+    if (typeof found === 'object') return found;
+    state.verb = found;
+    return undefined;
   },
 });
 

@@ -154,10 +154,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
     'redis/quota-keys.ts `${prefix}{${tag}}${PLAIN_SCOPE.test(scope) ? scope : hashOf(scope)}`',
     'nor has a tag or a scope; a hash begins with "~", which is not plain',
   ],
-  [
-    "cors/origin-patterns.ts `${scheme}://${name}${port === undefined ? '' : `:${port}`}`",
-    'an origin, as serialized',
-  ],
+  ["cors/origin.ts `${scheme}://${name}${port === undefined ? '' : `:${port}`}`", 'an origin, as serialized'],
   ['cors/decide-cors.ts `${scheme}://${name.slice(dot + 1)}${tail}`', 'as above'],
   [
     "network/proxy-proof.ts ['v1', seconds, nonce, method, target, digest].join('\\n')",

@@ -1,9 +1,9 @@
 import { AgentSecurityConfigError } from '../../src/common/config-error.js';
+import { fn } from '../../src/common/option-table.js';
 import {
   readBoolean,
   readBooleanVariable,
   readChoice,
-  readFunction,
   readInteger,
   readIntegerVariable,
   readListVariable,
@@ -125,7 +125,7 @@ describe('readers of one value', () => {
     ['a text: a number', () => readString('o', 1, 'x'), 'ASEC_OPTION_TYPE', '1'],
     ['a list: text', () => readStringList('o', 'a', []), 'ASEC_OPTION_TYPE', '"a"'],
     ['a list: a number in it', () => readStringList('o', ['a', 1], []), 'ASEC_OPTION_TYPE', 'o[1]'],
-    ['a function: text', () => readFunction('o', 'a'), 'ASEC_OPTION_TYPE', 'a function'],
+    ['a function: text', () => fn()('o', 'a'), 'ASEC_OPTION_TYPE', 'a function'],
     ['a choice: another', () => readChoice('o', 'c', ['a', 'b'], 'a'), 'ASEC_OPTION_TYPE', '"a", "b"'],
     ['a path: no slash', () => readPaths('o', ['x']), 'ASEC_PATH_INVALID', 'o[0]'],
     ['a path: a pattern', () => readPaths('o', ['/ok', '/x/*']), 'ASEC_PATH_INVALID', 'o[1]'],
@@ -144,7 +144,7 @@ describe('readers of one value', () => {
       readInteger('o', undefined, 7, range),
       readString('o', undefined, 'x'),
       readStringList('o', undefined, ['y']),
-      readFunction('o', undefined),
+      fn()('o', undefined),
       readChoice('o', undefined, ['a', 'b'], 'b'),
     ]).toEqual([true, 7, 'x', ['y'], undefined, 'b']);
   });

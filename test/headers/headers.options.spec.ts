@@ -1,4 +1,8 @@
-import { resolveHeaders, type SecurityHeadersOptions } from '../../src/headers/headers.options.js';
+import {
+  readHeadersInput,
+  resolveHeaders,
+  type SecurityHeadersOptions,
+} from '../../src/headers/headers.options.js';
 import { type RouteCaching, templateParts } from '../../src/headers/header-settings.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
@@ -188,7 +192,7 @@ describe('templateParts', () => {
   });
 
   it('keeps no-store, Vary and the ID where the headers are off', () => {
-    expect(templateParts({ ...settings, input: false })).toEqual({
+    expect(templateParts({ ...settings, input: readHeadersInput('headers', false) })).toEqual({
       common: [],
       policies: [],
       htmlPolicies: [],

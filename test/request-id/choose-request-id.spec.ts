@@ -1,5 +1,8 @@
-import { chooseRequestId } from '../../src/request-id/choose-request-id.js';
-import { type ResolvedRequestId, resolveRequestId } from '../../src/request-id/request-id.options.js';
+import {
+  chooseRequestId,
+  type ResolvedRequestId,
+  resolveRequestId,
+} from '../../src/request-id/request-id.options.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

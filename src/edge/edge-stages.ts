@@ -1,20 +1,42 @@
+/* Stages of requests that reach no guard: socket.io's HTTP polling, and requests with a credential in the URL. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { HandshakeAuthenticator } from '../auth/gateways.js';
+import { type HandshakeAuthenticator, Gateways } from '../auth/gateways.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
-import { TLS_PROBLEM, type ResolvedWebSockets } from '../websockets/websockets.feature.js';
+import { TLS_PROBLEM } from '../websockets/websockets.feature.js';
 import { answerProblem } from './answer.js';
-import type { EdgeStage } from '../common/feature.js';
+import { type EdgeStage, RESOLVED_OPTIONS } from '../common/feature.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
+import { namesParameter } from '../auth/read-credential.js';
 import { ORIGIN_PROBLEM } from '../cors/decide-cors.js';
+import type { EdgeOptions } from './edge.feature.js';
+
+/** Rejects credentials in query parameters, on every path: URLs end up in access logs. */
+export class UrlCredentialStage implements EdgeStage {
+  constructor(
+    private readonly names: ReadonlySet<string>,
+    private readonly errors: ResolvedErrors | false,
+  ) {}
+
+  claims({ url = '' }: IncomingMessage): boolean {
+    return namesParameter(url, this.names);
+  }
+
+  run(raw: IncomingMessage, response: ServerResponse, state: RequestState): boolean {
+    answerProblem(raw, response, CREDENTIAL_IN_URL_PROBLEM, state.id, this.errors);
+    return false;
+  }
+}
 
 /** Checks socket.io's HTTP polling like a WebSocket handshake. Its requests reach no guard. */
+@Injectable()
 export class PollingStage implements EdgeStage {
   constructor(
-    private readonly gateways: { isPolling(target: string): boolean },
-    private readonly options: ResolvedWebSockets,
-    private readonly handshakes: HandshakeAuthenticator | undefined,
-    private readonly errors: ResolvedErrors | false,
+    @Inject(RESOLVED_OPTIONS) private readonly options: EdgeOptions,
+    @Inject(Gateways) private readonly gateways: Gateways,
+    @Inject(HandshakeAuthenticator) private readonly handshakes: HandshakeAuthenticator | undefined,
   ) {}
 
   claims({ url = '' }: IncomingMessage): boolean {
@@ -27,14 +49,14 @@ export class PollingStage implements EdgeStage {
     state.isLongPoll = true;
     const problem = this.#checkHead(state) ?? (await this.#checkCaller(raw, state));
     if (problem === undefined) return true;
-    answerProblem(raw, response, problem, state.id, this.errors);
+    answerProblem(raw, response, problem, state.id, this.options.errors);
     return false;
   }
 
   #checkHead(state: RequestState): ProblemFields | undefined {
     // A GET opens a session, so an unlisted origin is rejected: CORS alone would only hide the response.
     if (state.cors.unreadable) return ORIGIN_PROBLEM;
-    return this.options.requireTls && !state.client.secure ? TLS_PROBLEM : undefined;
+    return this.options.webSockets.requireTls && !state.client.secure ? TLS_PROBLEM : undefined;
   }
 
   async #checkCaller(raw: IncomingMessage, state: RequestState): Promise<ProblemFields | undefined> {
