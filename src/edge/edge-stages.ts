@@ -1,6 +1,6 @@
 /* Stages of requests that reach no guard: socket.io's HTTP polling, and requests with a credential in the URL. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type HandshakeAuthenticator, Gateways } from '../auth/gateways.js';
+import { Gateways, HandshakeAuthenticator } from '../auth/gateways.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
