@@ -173,11 +173,11 @@ describe('the bound', () => {
     }
   });
 
-  it('frees no client that has used up a limit, over a flood of 1 000 000 new keys', () => {
+  it('frees no client that has used up a limit, over a flood of 200 000 new keys', () => {
     const table = new QuotaTable([sliding(10, 60_000)], 20_000);
     const offenders = Array.from({ length: 200 }, (_, index) => 5_000_000 + index);
     for (const offender of offenders) for (let hit = 0; hit < 10; hit++) consume(table, offender, 0);
-    for (let client = 0; client < 1_000_000; client++) consume(table, client, 1 + client / 100_000);
+    for (let client = 0; client < 200_000; client++) consume(table, client, 1 + client / 20_000);
     const freed = offenders.filter(offender => consume(table, offender, 20));
     expect(freed).toEqual([]);
     expect(table.size).toBeLessThanOrEqual(20_000);
