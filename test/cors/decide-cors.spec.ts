@@ -15,7 +15,7 @@ const cors = (options: object): ResolvedCors =>
 describe('the table of origins', () => {
   const choices: Readonly<Record<string, readonly [expected: 200 | 403, reason: string]>> = {
     X026: [403, 'an origin is compared as browsers send it: in lower case'],
-    X030: [403, 'Origin: null is rejected unless it is listed, whatever Sec-Fetch-Site says'],
+    X030: [403, 'Origin: null is rejected unless it is listed, unless Sec-Fetch-Site says same-origin'],
   };
   // The rows about loopback origins of an MCP server are a matter of its own configuration, and are tested with it.
   const rows = loadCases('origins').cases.filter(({ mcp }) => mcp !== true);
@@ -224,6 +224,18 @@ describe('decideCors', () => {
       none,
       { kind: 'none' },
     ],
+    ...['null', 'http://localhost:5173', 'https://evil.test'].map((origin): Row => [
+      `a same-origin write with Origin: ${origin}`,
+      { origin, secFetchSite: 'same-origin' },
+      none,
+      { kind: 'none' },
+    ]),
+    ...['same-site', 'cross-site', 'none', 'same-origin, same-origin'].map((secFetchSite): Row => [
+      `a write with Origin: null and Sec-Fetch-Site: ${secFetchSite}`,
+      { origin: 'null', secFetchSite },
+      none,
+      { kind: 'rejected' },
+    ]),
     ['a write that the user started', { origin: undefined, secFetchSite: 'none' }, none, { kind: 'none' }],
     ['an empty Sec-Fetch-Site', { origin: undefined, secFetchSite: '' }, none, { kind: 'rejected' }],
   ];

@@ -269,7 +269,13 @@ describe.each(PLATFORMS)('CORS on %s', (_title, platform) => {
       ['only Sec-Fetch-Site: none', { 'Sec-Fetch-Site': 'none' }, 201],
       ['its own origin', { Host: 'localhost:3000', Origin: 'http://localhost:3000' }, 201],
       ['its own host on another port', { Host: 'localhost:3000', Origin: 'http://localhost:3001' }, 403],
-      ['a rejected origin that says it is its own', { Origin: EVIL, 'Sec-Fetch-Site': 'same-origin' }, 403],
+      ['null of its own page', { Origin: 'null', 'Sec-Fetch-Site': 'same-origin' }, 201],
+      [
+        'its own page behind a proxy that rewrites Host',
+        { Origin: 'http://localhost:5173', 'Sec-Fetch-Site': 'same-origin' },
+        201,
+      ],
+      ['null of another site', { Origin: 'null', 'Sec-Fetch-Site': 'cross-site' }, 403],
     ])('%s', async (_what, headers, status) => {
       const app = await start(platform, { controllers: [Routes], options });
       const answer = await app.send('/items', { method: 'POST', headers });
