@@ -38,7 +38,7 @@ test('the options are found, at every depth', () => {
       'auth.tokenEndpoint.signingKeys.file',
       'mcp.proxyProof.secrets',
       'rateLimit.limits.cost',
-      'headers.xFrameOptions.action',
+      'headers.xDnsPrefetchControl.allow',
       'headers.contentSecurityPolicy.reportOnly',
       '@AgentTool().scopes',
       '@SecurityHeaders().strictTransportSecurity.maxAge',
