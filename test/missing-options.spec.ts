@@ -3,6 +3,7 @@ import { Injectable, Module } from '@nestjs/common';
 import {
   AgentSecurityModule,
   AgentTool,
+  AllowCrossSite,
   AllowHosts,
   AnyScope,
   ContentSecurityPolicy,
@@ -81,6 +82,7 @@ describe('a decorator without its argument stops when the class is defined', () 
     ['@Scopes(undefined)', () => Scopes(lost)],
     ['@AnyScope()', () => AnyScope()],
     ['@AnyScope(undefined)', () => AnyScope(lost)],
+    ['@AllowCrossSite(undefined)', () => AllowCrossSite(lost)],
     ['@AllowHosts()', () => AllowHosts()],
     ['@AllowHosts(undefined)', () => AllowHosts(lost)],
     ['@MaxBody(undefined)', () => MaxBody(lost)],

@@ -69,7 +69,10 @@ export function isOwnPage({
   return parsed !== undefined && host !== undefined && isSameOrigin(parsed, host, secure);
 }
 
-export function isAllowedOrigin(origin: string, cors: ResolvedCors): boolean {
+export function isAllowedOrigin(
+  origin: string,
+  cors: Pick<ResolvedCors, 'anyOrigin' | 'exact' | 'suffixes'>,
+): boolean {
   if (cors.anyOrigin || cors.exact.has(origin)) return true;
   if (cors.suffixes.size === 0) return false;
   const parsed = readOrigin(origin);
