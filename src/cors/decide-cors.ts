@@ -3,7 +3,7 @@
  * after its handler has run. */
 import type { Authority } from '../common/authority.js';
 import type { ResolvedCors } from './cors.options.js';
-import { isSameOrigin, readOrigin } from './origin.js';
+import { hasExactOrigin, isSameOrigin, readOrigin } from './origin.js';
 import type { IncomingMessage } from 'node:http';
 import type { ProblemFields } from '../common/problem.js';
 
@@ -73,7 +73,7 @@ export function isAllowedOrigin(
   origin: string,
   cors: Pick<ResolvedCors, 'anyOrigin' | 'exact' | 'suffixes'>,
 ): boolean {
-  if (cors.anyOrigin || cors.exact.has(origin)) return true;
+  if (cors.anyOrigin || hasExactOrigin(cors.exact, origin)) return true;
   if (cors.suffixes.size === 0) return false;
   const parsed = readOrigin(origin);
   if (parsed === undefined || parsed.name.startsWith('[')) return false;

@@ -243,6 +243,31 @@ describe('decideCors', () => {
     expect(decideCors({ ...request, ...changed }, options)).toEqual(expected),
   );
 
+  const UUID = 'E1F2A3B4-0000-4000-8000-00000000C0DE';
+  const apps = ['app://.', 'app://-', 'tauri://localhost', `safari-web-extension://${UUID}`];
+  it.each(apps)('%s is allowed where it is listed', origin => {
+    expect(isAllowedOrigin(origin, cors({ origins: apps }))).toBe(true);
+    expect(isAllowedOrigin(origin, cors({ origins: ['app://other'] }))).toBe(false);
+  });
+
+  it('compares opaque hosts without their case, and names with it', () => {
+    const lower = cors({
+      origins: [`safari-web-extension://${UUID.toLowerCase()}`, 'https://app.example.com'],
+    });
+    const upper = cors({ origins: [`safari-web-extension://${UUID}`] });
+    for (const origin of [`safari-web-extension://${UUID}`, `safari-web-extension://${UUID.toLowerCase()}`])
+      expect([isAllowedOrigin(origin, lower), isAllowedOrigin(origin, upper)]).toEqual([true, true]);
+    expect(isAllowedOrigin('https://APP.example.com', lower)).toBe(false);
+    expect(isAllowedOrigin('HTTPS://app.example.com', lower)).toBe(false);
+    expect(isAllowedOrigin('NULL', withNull)).toBe(false);
+  });
+
+  it('allows file:// by its own option alone', () => {
+    expect(isAllowedOrigin('file://', cors({ insecureFileOrigin: true }))).toBe(true);
+    expect(isAllowedOrigin('file://', cors({ origins: ['app://-'] }))).toBe(false);
+    expect(isAllowedOrigin('null', cors({ insecureFileOrigin: true }))).toBe(false);
+  });
+
   it('does not depend on how many origins are listed', () => {
     const many = cors({ origins: Array.from({ length: 5_000 }, (_, index) => `https://a${index}.test`) });
     expect(isAllowedOrigin('https://a4999.test', many)).toBe(true);
