@@ -6,7 +6,7 @@ import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AUTH, AUTH_GUARD, SCOPES_GUARD } from './auth/auth.feature.js';
 import { BODY, BODY_GUARD, DECLARED_BODY_CHECK } from './body/body.feature.js';
 import { TRUST_PROXY } from './client-address/client-address.feature.js';
-import { CORS } from './cors/cors.feature.js';
+import { CORS, CROSS_SITE_GUARD } from './cors/cors.feature.js';
 import { CspReportStage } from './csp-reports/csp-report-stage.js';
 import { CSP_REPORTS } from './csp-reports/csp-reports.feature.js';
 import { DenialCache } from './edge/denial-cache.js';
@@ -97,6 +97,7 @@ export const GUARDS = [
   TIMEOUT_GUARD,
   TOOL_AUDIT_GUARD,
   HOST_GUARD,
+  CROSS_SITE_GUARD,
   AUTH_GUARD,
   RATE_LIMIT_GUARD,
   SCOPES_GUARD,

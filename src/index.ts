@@ -80,6 +80,7 @@ export {
 export { ContentSecurityPolicy, NoStore, SecurityHeaders } from './headers/headers.decorator.js';
 export { type SecurityHeadersOptions } from './headers/headers.options.js';
 export { SecurityHeadersInterceptor } from './headers/security-headers.interceptor.js';
+export { AllowCrossSite } from './cors/cross-site.decorator.js';
 export { AllowHosts } from './host/host.decorator.js';
 export { HostGuard } from './host/host.guard.js';
 export { type HostsOptions } from './host/host.options.js';

@@ -8,6 +8,7 @@ const NAMES = [
   'AgentSecurityModule',
   'AgentTool',
   'AgentToolGuard',
+  'AllowCrossSite',
   'AllowHosts',
   'AnyScope',
   'ApiKeyVerifier',

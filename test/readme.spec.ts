@@ -963,6 +963,7 @@ describe('docs/architecture.md', () => {
         ['TIMEOUT_GUARD', 'timeout'],
         ['TOOL_AUDIT_GUARD', 'tool audit'],
         ['HOST_GUARD', 'host'],
+        ['CROSS_SITE_GUARD', 'cross-site'],
         ['AUTH_GUARD', 'auth'],
         ['RATE_LIMIT_GUARD', 'rate limit'],
         ['SCOPES_GUARD', 'scopes'],

@@ -14,15 +14,25 @@ export interface FixedHeaders {
 /** The headers for one kind of content: over HTTP, and over HTTPS with HSTS. */
 type HeaderVariant = Readonly<Record<'plain' | 'secure', FixedHeaders>>;
 
+/**
+ * What a response is, as far as its policies depend on it:
+ * - `page`: HTML, and JavaScript, since a worker obeys the policy of its own script.
+ * - `data`: any other Content-Type.
+ * - `untyped`: no Content-Type. It has no policy that differs between pages and data.
+ * - `notModified`: a 304. A cache lays its headers over those of the stored response, whose policies stay.
+ */
+export type ResponseKind = 'page' | 'data' | 'untyped' | 'notModified';
+
 /** The headers for successful or for failed responses. */
-type HeaderVariants = Readonly<Record<'data' | 'html', HeaderVariant>>;
+type HeaderVariants = Readonly<Record<ResponseKind, HeaderVariant>>;
 
 export interface HeaderTemplate extends HeaderVariants {
   readonly requestIdHeader: string | undefined;
   /** The headers of responses with a status of 400 or above. */
   readonly errors: HeaderVariants;
-  /** The lower-case names of all headers, with those of CORS where the module decides about CORS. */
+  /** The lower-case names of the headers of all kinds, with those of CORS where the module decides about CORS. */
   readonly names: ReadonlySet<string>;
+  /** Removes `X-Powered-By` and `Server`, whoever sets them. */
   readonly removePoweredBy: boolean;
   /** Sends `no-store` even if the handler sets Cache-Control. */
   readonly forceNoStore: boolean;
@@ -34,11 +44,8 @@ export type HeaderPair = readonly [name: string, value: string];
 
 /** The option `headers`, resolved. */
 export interface ResolvedHeaders {
-  /** Sent on every response, HSTS not among them. */
-  readonly common: readonly HeaderPair[];
-  /** Content security policies of responses that are not HTML, and of those that are. */
-  readonly policies: readonly HeaderPair[];
-  readonly htmlPolicies: readonly HeaderPair[];
+  /** The headers of each kind of response, HSTS not among them. */
+  readonly kinds: Readonly<Record<ResponseKind, readonly HeaderPair[]>>;
   readonly strictTransportSecurity: string | undefined;
   readonly removePoweredBy: boolean;
 }
@@ -72,8 +79,8 @@ export const sharedValue = (name: string, value: string): string =>
 /** @throws TypeError for an invalid header name or value */
 export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplate {
   const { requestIdHeader, strictTransportSecurity } = parts;
-  const variant = (policies: readonly HeaderPair[], noStore: boolean): HeaderVariant => {
-    const pairs = [...parts.common, ...policies].flat();
+  const variant = (kind: ResponseKind, noStore: boolean): HeaderVariant => {
+    const pairs = parts.kinds[kind].flat();
     if (noStore) pairs.push('Cache-Control', 'no-store');
     if (parts.varyByOrigin) pairs.push('Vary', 'Origin');
     const plain = fixedHeadersOf(pairs);
@@ -82,17 +89,19 @@ export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplat
     return { plain, secure: fixedHeadersOf(pairs) };
   };
   const variants = (noStore: boolean): HeaderVariants => ({
-    data: variant(parts.policies, noStore),
-    html: variant(parts.htmlPolicies, noStore),
+    page: variant('page', noStore),
+    data: variant('data', noStore),
+    untyped: variant('untyped', noStore),
+    notModified: variant('notModified', noStore),
   });
-  const { data, html } = variants(parts.noStore !== false);
+  const successes = variants(parts.noStore !== false);
   const names = new Set(parts.varyByOrigin ? CORS_NAMES : []);
   if (requestIdHeader !== undefined) names.add(requestIdHeader.toLowerCase());
-  for (const { secure } of [data, html]) eachPair(secure.pairs, name => names.add(name.toLowerCase()));
+  for (const { secure } of [successes.page, successes.data])
+    eachPair(secure.pairs, name => names.add(name.toLowerCase()));
   return {
     requestIdHeader,
-    data,
-    html,
+    ...successes,
     errors: variants(parts.noStore !== false || parts.noStoreOnErrors),
     names,
     removePoweredBy: parts.removePoweredBy,

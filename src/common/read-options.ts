@@ -225,9 +225,9 @@ export function readIntegerVariable(
 }
 
 /** The closest known name: at most two edits away, or different in case and punctuation only. */
-function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[], maxDistance = 2): string | undefined {
   let best: string | undefined;
-  let bestDistance = 3;
+  let bestDistance = maxDistance + 1;
   for (const candidate of known) {
     const distance = plain(candidate) === plain(name) ? 0 : editDistance(candidate, name);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];

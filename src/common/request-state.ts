@@ -46,6 +46,8 @@ class CorsState {
   grant: readonly string[] | undefined = undefined;
   /** Whether the request's origin may not read the response. */
   unreadable = false;
+  /** Whether only the path's `@AllowCrossSite()` admits the request. */
+  isCrossSite = false;
 }
 
 /** The rate-limit decision. */

@@ -1,8 +1,13 @@
-import { type Feature, provideOptions } from '../common/feature.js';
+import { ModulesContainer } from '@nestjs/core';
+import { eachHandler } from '../common/each-handler.js';
+import { type Feature, type GuardEntry, provideOptions } from '../common/feature.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
 import { allowHeader } from './decide-cors.js';
 import { type ResolvedCors, resolveCors } from './cors.options.js';
+import { CROSS_SITE_KEY } from './cross-site.decorator.js';
+import { CrossSiteGuard } from './cross-site.guard.js';
+import { CrossSiteRoutes } from './cross-site-routes.js';
 
 /** The resolved option; where the app has verbs, preflights grant the header of `@Verb()`. `false` where CORS is off. */
 export const RESOLVED_CORS = Symbol('agent-security:cors-options');
@@ -20,5 +25,20 @@ export const CORS: Feature<'cors', ResolvedCors | false> = {
         cors && verbs.size > 0 ? allowHeader(cors, OVERRIDE_HEADER) : cors,
       VERBS,
     ),
+    CrossSiteRoutes,
+    {
+      provide: CrossSiteGuard,
+      useFactory: (modules: ModulesContainer) =>
+        hasCrossSiteHandler(modules) ? new CrossSiteGuard() : undefined,
+      inject: [ModulesContainer],
+    },
   ],
 };
+
+export const CROSS_SITE_GUARD: GuardEntry<unknown> = { token: CrossSiteGuard, isOptional: true };
+
+function hasCrossSiteHandler(modules: ModulesContainer): boolean {
+  for (const { handler } of eachHandler(modules))
+    if (Reflect.hasMetadata(CROSS_SITE_KEY, handler)) return true;
+  return false;
+}

@@ -17,7 +17,7 @@ import {
   readStringList,
   receivedError,
 } from '../common/read-options.js';
-import { type OriginPatterns, resolveOriginPatterns } from './origin.js';
+import { FILE_ORIGIN, type OriginPatterns, resolveOriginPatterns } from './origin.js';
 
 /**
  * Cross-origin resource sharing: which origins may read responses and change state.
@@ -31,11 +31,20 @@ export interface CorsOptions {
    * trailing slash, wildcards over a top-level domain or an address, and `'*'` together with other origins or with `credentials` stop the
    * start-up.
    *
+   * Apps have origins of their own schemes: `app://.`, `tauri://localhost`, `chrome-extension://…`, `safari-web-extension://…`.
+   *
    * Danger: `'*'` makes the data of the whole app public, and pages of every origin may change state. `'null'` allows every sandboxed
    * page and every local file, and must be listed to be allowed. Environment: `CORS_ORIGINS`.
    * @default []
    */
   origins?: readonly string[] | '*';
+  /**
+   * Allows the origin `file://`, which WebViews of Android, Cordova and Electron send for pages of their file system. Every local file has
+   * it, such as one that another app has saved. With `credentials` it stops the start-up. Better: let the WebView load its pages from a
+   * scheme of its own (`app://-`).
+   * @default false
+   */
+  insecureFileOrigin?: boolean;
   /**
    * Sends `Access-Control-Allow-Credentials: true`, which lets pages of allowed origins send cookies and TLS client certificates. An
    * `Authorization` or `X-API-Key` header that a script sets does not need it. Environment: `CORS_CREDENTIALS`.
@@ -127,6 +136,7 @@ const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
 const tableOf = (env: ReadEnvironment, requestIdHeader: string | undefined) =>
   ({
     origins: (option, value) => readOrigins(option, value, env),
+    insecureFileOrigin: boolean(false),
     credentials: orVariable(boolean(false), () => readBooleanVariable(env, 'CORS_CREDENTIALS')),
     methods: list(readMethod, DEFAULT_METHODS),
     allowedHeaders: texts([
@@ -148,11 +158,8 @@ export function resolveCors(
   requestIdHeader: string | undefined,
 ): ResolvedCors | false {
   if (input === false) return false;
-  const { origins, credentials, methods, allowedHeaders, exposedHeaders, maxAge } = readTable(
-    'cors',
-    input,
-    tableOf(env, requestIdHeader),
-  );
+  const { origins, insecureFileOrigin, credentials, methods, allowedHeaders, exposedHeaders, maxAge } =
+    readTable('cors', input, tableOf(env, requestIdHeader));
   checkHeaderNames('cors.allowedHeaders', allowedHeaders, FORBIDDEN_REQUEST_HEADER, credentials);
   checkHeaderNames('cors.exposedHeaders', exposedHeaders, FORBIDDEN_RESPONSE_HEADER, credentials);
   const anyOrigin = origins.listed.includes('*');
@@ -164,10 +171,20 @@ export function resolveCors(
       'List the origins, or leave credentials off (an Authorization header does not need them).',
     );
   }
+  if (insecureFileOrigin && credentials) {
+    throw new AgentSecurityConfigError(
+      'ASEC_ORIGIN_INVALID',
+      'cors.insecureFileOrigin',
+      'must not be set together with credentials: every local file could act as the signed-in user',
+      'Remove it, or leave credentials off.',
+    );
+  }
+  const { exact, suffixes } = resolveOriginPatterns(origins.option, origins.listed, credentials);
   return {
     anyOrigin,
     varies: !anyOrigin,
-    ...resolveOriginPatterns(origins.option, origins.listed, credentials),
+    exact: insecureFileOrigin ? new Set([...exact, FILE_ORIGIN]) : exact,
+    suffixes,
     credentials,
     allowMethods: methods.join(', '),
     allowHeaders: allowedHeaders.join(', '),

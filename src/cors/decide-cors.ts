@@ -3,7 +3,7 @@
  * after its handler has run. */
 import type { Authority } from '../common/authority.js';
 import type { ResolvedCors } from './cors.options.js';
-import { isSameOrigin, readOrigin } from './origin.js';
+import { hasExactOrigin, isSameOrigin, readOrigin } from './origin.js';
 import type { IncomingMessage } from 'node:http';
 import type { ProblemFields } from '../common/problem.js';
 
@@ -39,7 +39,7 @@ export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecisi
   if (origin === undefined) {
     // Sent without an Origin too: a cache may serve the response to a browser later.
     if (cors.anyOrigin) return { kind: 'granted', origin: '*' };
-    if (isOwnSite(request.secFetchSite)) return NONE;
+    if (isOwnPage(request)) return NONE;
     return safe ? UNREADABLE : REJECTED;
   }
   const preflight = method === 'OPTIONS' && request.requestedMethod !== undefined;
@@ -47,23 +47,33 @@ export function decideCors(request: CorsRequest, cors: ResolvedCors): CorsDecisi
     const granted = cors.anyOrigin ? '*' : origin;
     return { kind: preflight ? 'preflight' : 'granted', origin: granted };
   }
-  // Sec-Fetch-Site decides over the comparison: behind a proxy, the app may not know the scheme.
-  if (isOwnOrigin(origin, request) && isOwnSite(request.secFetchSite)) return NONE;
+  if (isOwnPage(request)) return NONE;
   return safe && !preflight ? UNREADABLE : REJECTED;
 }
 
-function isOwnOrigin(origin: string, { host, secure }: CorsRequest): boolean {
+/**
+ * Whether a request comes from a page of the app, or from no page. `Sec-Fetch-Site: same-origin` decides over `Origin`: no script can set
+ * it, while a referrer policy turns the Origin of a form into `null`, and a development proxy rewrites the host that it is compared with.
+ */
+export function isOwnPage({
+  origin,
+  secFetchSite,
+  host,
+  secure,
+}: Pick<CorsRequest, 'origin' | 'secFetchSite' | 'host' | 'secure'>): boolean {
+  if (secFetchSite === 'same-origin') return true;
+  // A client that sends neither header is no browser.
+  if (secFetchSite !== undefined && secFetchSite !== 'none') return false;
+  if (origin === undefined) return true;
   const parsed = readOrigin(origin);
   return parsed !== undefined && host !== undefined && isSameOrigin(parsed, host, secure);
 }
 
-/** Whether `Sec-Fetch-Site` allows it. A client that sends neither header is no browser. */
-function isOwnSite(secFetchSite: string | undefined): boolean {
-  return secFetchSite === undefined || secFetchSite === 'same-origin' || secFetchSite === 'none';
-}
-
-export function isAllowedOrigin(origin: string, cors: ResolvedCors): boolean {
-  if (cors.anyOrigin || cors.exact.has(origin)) return true;
+export function isAllowedOrigin(
+  origin: string,
+  cors: Pick<ResolvedCors, 'anyOrigin' | 'exact' | 'suffixes'>,
+): boolean {
+  if (cors.anyOrigin || hasExactOrigin(cors.exact, origin)) return true;
   if (cors.suffixes.size === 0) return false;
   const parsed = readOrigin(origin);
   if (parsed === undefined || parsed.name.startsWith('[')) return false;

@@ -1,4 +1,6 @@
-/* Origins as browsers serialize them (HTML, "ASCII serialization of an origin"): lower case, no default port, no path. */
+/* Origins as browsers serialize them (HTML, "ASCII serialization of an origin"): no default port, no path, and lower case where the scheme
+ * is one of the web's. The host of any other scheme is opaque (URL standard, section 3.5): `app://.` of Electron, `app://-`, and
+ * `safari-web-extension://` with an identifier in upper case. */
 import { isIPv4 } from 'node:net';
 import { readAuthority } from '../common/authority.js';
 import { receivedError } from '../common/read-options.js';
@@ -7,6 +9,11 @@ const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['http', 80],
   ['https', 443],
 ]);
+
+/** The special schemes of the URL standard, whose hosts are names and addresses. */
+const WEB_SCHEME = /^(?:https?|wss?|ftp|file)$/;
+
+const OPAQUE_HOST = /^[\w.~-]+$/;
 
 /** Longer than any real origin. */
 const MAX_ORIGIN_LENGTH = 512;
@@ -26,11 +33,14 @@ export function readOrigin(text: string): Origin | undefined {
   if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) return undefined;
   const host = text.slice(separator + 3);
   const authority = readAuthority(host);
-  if (authority === undefined) return undefined;
-  const { name, port } = authority;
-  if (port !== undefined && port === DEFAULT_PORTS.get(scheme)) return undefined;
-  // Browsers send no upper case, trailing dot, non-canonical IPv6 or leading zero in the port.
-  return (port === undefined ? name : `${name}:${port}`) === host ? { scheme, name, port } : undefined;
+  if (authority !== undefined) {
+    const { name, port } = authority;
+    if (port !== undefined && port === DEFAULT_PORTS.get(scheme)) return undefined;
+    // Browsers send no upper case, trailing dot, non-canonical IPv6 or leading zero in the port.
+    if ((port === undefined ? name : `${name}:${port}`) === host) return { scheme, name, port };
+  }
+  const isOpaque = !WEB_SCHEME.test(scheme) && OPAQUE_HOST.test(host);
+  return isOpaque ? { scheme, name: host, port: undefined } : undefined;
 }
 
 /**
@@ -45,6 +55,20 @@ export function isSameOrigin(
   if (origin.name !== host.name || (secure && origin.scheme === 'http')) return false;
   const defaultPort = DEFAULT_PORTS.get(origin.scheme);
   return defaultPort !== undefined && (origin.port ?? defaultPort) === (host.port ?? defaultPort);
+}
+
+/** What WebViews send for a page of the file system, where browsers send `null`. */
+export const FILE_ORIGIN = 'file://';
+
+/** Adds an origin for `hasExactOrigin()`. */
+export function addExactOrigin(exact: Set<string>, origin: string): void {
+  exact.add(origin).add(origin.toLowerCase());
+}
+
+/** Whether a list has an origin. Opaque hosts are compared without their case: Safari sends the identifier of an extension in upper case. */
+export function hasExactOrigin(exact: ReadonlySet<string>, origin: string): boolean {
+  if (exact.has(origin)) return true;
+  return !/^https?:/i.test(origin) && origin.includes('://') && exact.has(origin.toLowerCase());
 }
 
 /** The origins of `cors.origins`, ready for look-ups. */
@@ -89,6 +113,14 @@ function addOrigin(option: string, origin: string, exact: Set<string>, suffixes:
   }
   const wildcard = /^([a-z][a-z0-9+.-]*:\/\/)\*\.(.*)$/i.exec(origin);
   const written = wildcard ? wildcard[1]! + wildcard[2]! : origin;
+  if (origin.toLowerCase() === FILE_ORIGIN) {
+    throw originError(
+      option,
+      origin,
+      'is the origin of every local file',
+      'Remove it. If a WebView of yours sends it, set cors.insecureFileOrigin.',
+    );
+  }
   const parsed =
     readOrigin(written) ??
     readOrigin(written.toLowerCase().replace(/^(http:.*):80$|^(https:.*):443$/, '$1$2'));
@@ -102,11 +134,11 @@ function addOrigin(option: string, origin: string, exact: Set<string>, suffixes:
   }
   const { scheme, name, port } = parsed;
   // A last label of digits makes a browser read the whole name as an IPv4 address (WHATWG URL, "ends in a number").
-  if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name) && !isIPv4(name)) {
+  if (WEB_SCHEME.test(scheme) && /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name) && !isIPv4(name)) {
     const remedy = 'Write all four numbers of the address.';
     throw originError(option, origin, 'is an address that no browser sends', remedy);
   }
-  const hasOwnDomain = name.includes('.') || name === 'localhost';
+  const hasOwnDomain = /[^.]\.[^.]/.test(name) || name === 'localhost';
   if (wildcard && (name.startsWith('[') || isIPv4(name) || !hasOwnDomain)) {
     throw receivedError(
       'ASEC_ORIGIN_WILDCARD',
@@ -116,7 +148,9 @@ function addOrigin(option: string, origin: string, exact: Set<string>, suffixes:
       origin,
     );
   }
-  (wildcard ? suffixes : exact).add(`${scheme}://${name}${port === undefined ? '' : `:${port}`}`);
+  const serialized = `${scheme}://${name}${port === undefined ? '' : `:${port}`}`;
+  if (wildcard) suffixes.add(serialized);
+  else addExactOrigin(exact, serialized);
 }
 
 const originError = (option: string, received: unknown, problem: string, remedy: string) =>

@@ -15,6 +15,7 @@ import { logLine } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
+import type { CrossSiteRoutes } from '../cors/cross-site-routes.js';
 import { decideCors, ORIGIN_PROBLEM } from '../cors/decide-cors.js';
 import { checkHost, type HostDecision, hostProblem } from '../host/check-host.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
@@ -101,6 +102,7 @@ export class OriginCheck implements EdgeCheck {
   constructor(
     private readonly cors: ResolvedCors,
     private readonly stages: readonly EdgeStage[],
+    private readonly crossSiteRoutes: CrossSiteRoutes,
   ) {
     for (const origin of cors.exact) this.#grants.set(origin, grantPairs(origin, cors));
   }
@@ -141,7 +143,8 @@ export class OriginCheck implements EdgeCheck {
     state.cors.unreadable = decision.kind !== 'none';
     if (decision.kind !== 'rejected' || (method === raw.method && this.#isOpenToOrigins(raw)))
       return undefined;
-    return ORIGIN_PROBLEM;
+    state.cors.isCrossSite = method === 'POST' && this.crossSiteRoutes.allows(raw);
+    return state.cors.isCrossSite ? undefined : ORIGIN_PROBLEM;
   }
 
   #isOpenToOrigins(raw: IncomingMessage): boolean {

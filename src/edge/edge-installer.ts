@@ -4,11 +4,13 @@ import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@n
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { ProblemDetailsFilter } from '../errors/problem-details.filter.js';
+import { CrossSiteRoutes } from '../cors/cross-site-routes.js';
 import { VERBS } from '../verb/check-verb.js';
 import { Edge } from './edge.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { installEdge, installStreamErrors, markFailures } from './install-in-adapter.js';
 import { installOnServer } from './install-on-server.js';
+import { installCrossSiteRoutes } from './install-cross-site-routes.js';
 import { installVerbs } from './install-verbs.js';
 
 /** Installs the edge: in the adapter when the module is constructed, on the server when the app has started. */
@@ -21,6 +23,7 @@ export class EdgeInstaller implements OnApplicationBootstrap {
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
     @Inject(ProblemDetailsFilter) private readonly filter: ProblemDetailsFilter,
     @Inject(VERBS) private readonly verbs: ReadonlySet<string>,
+    @Inject(CrossSiteRoutes) private readonly crossSiteRoutes: CrossSiteRoutes,
   ) {}
 
   /** Must run while providers are constructed: later, Express has registered its routes. */
@@ -47,6 +50,7 @@ export class EdgeInstaller implements OnApplicationBootstrap {
     if (!adapter) return;
     installEdge(adapter, this.edge, this.options.cors !== false, new Logger('AgentSecurity'));
     installVerbs(adapter, this.verbs);
+    installCrossSiteRoutes(adapter, this.crossSiteRoutes);
     markFailures(adapter);
     if (this.options.errors) installStreamErrors(adapter, (...failed) => this.#answerUnhandled(...failed));
   }

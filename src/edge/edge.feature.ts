@@ -9,6 +9,7 @@ import { CLOCK, type Clock } from '../common/clock.js';
 import { EDGE_STAGES, type EdgeStage, provideOptions } from '../common/feature.js';
 import { RESOLVED_CORS } from '../cors/cors.feature.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
+import { CrossSiteRoutes } from '../cors/cross-site-routes.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import type { ResolvedHosts } from '../host/host.options.js';
 import { ANSWER_NOW } from '../http/unread-body.js';
@@ -43,9 +44,9 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
   HostCheck,
   {
     provide: OriginCheck,
-    useFactory: (cors: ResolvedCors | false, stages: readonly EdgeStage[]) =>
-      cors === false ? undefined : new OriginCheck(cors, stages),
-    inject: [RESOLVED_CORS, EDGE_STAGES],
+    useFactory: (cors: ResolvedCors | false, stages: readonly EdgeStage[], routes: CrossSiteRoutes) =>
+      cors === false ? undefined : new OriginCheck(cors, stages, routes),
+    inject: [RESOLVED_CORS, EDGE_STAGES, CrossSiteRoutes],
   },
   provideOptions(
     FloodCheck,

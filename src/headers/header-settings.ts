@@ -1,6 +1,7 @@
 /* What the module's options and a route's decorators say about response headers, as the parts of a template. */
 import type { HeaderPair, HeaderTemplateParts, ResolvedHeaders } from '../common/header-template.js';
 import { resolveHeaders, type SecurityHeadersOptions } from './headers.options.js';
+import type { PolicyLayer } from './policy-headers.js';
 
 export const SECURITY_HEADERS_KEY = 'agent-security:security-headers';
 export const CONTENT_SECURITY_POLICY_KEY = 'agent-security:content-security-policy';
@@ -22,9 +23,13 @@ export const HEADER_SETTINGS = Symbol('agent-security:header-settings');
 export type RouteCaching = 'no-store' | 'own' | 'own-on-errors';
 
 /** The parts of a template. @param caching the route's `@NoStore()`, if it has one */
-export function templateParts(settings: HeaderSettings, caching?: RouteCaching): HeaderTemplateParts {
+export function templateParts(
+  settings: HeaderSettings,
+  caching?: RouteCaching,
+  layers?: readonly PolicyLayer[],
+): HeaderTemplateParts {
   return {
-    ...withReports(resolveHeaders('headers', settings.input), settings.reportPath),
+    ...withReports(resolveHeaders('headers', settings.input, layers), settings.reportPath),
     requestIdHeader: settings.requestIdHeader,
     noStore: caching === undefined ? settings.noStore : caching === 'no-store' && 'force',
     noStoreOnErrors: caching === 'no-store' || (settings.noStore && caching !== 'own-on-errors'),
@@ -34,17 +39,31 @@ export function templateParts(settings: HeaderSettings, caching?: RouteCaching):
 
 /** Adds `report-to`, and `report-uri` for older browsers, to policies without them. */
 function withReports(headers: ResolvedHeaders, path: string | undefined): ResolvedHeaders {
-  if (path === undefined || headers.common.some(([name]) => name === 'Reporting-Endpoints')) return headers;
-  const add = (policies: readonly HeaderPair[]): readonly HeaderPair[] =>
-    policies.map(([name, text]) => [
-      name,
-      /(?:^|; )report-(?:to|uri)(?: |;|$)/.test(text) ? text : `${text}; report-uri ${path}; report-to csp`,
-    ]);
-  const isAsked = headers.policies.length + headers.htmlPolicies.length > 0;
-  return {
-    ...headers,
-    common: isAsked ? [...headers.common, ['Reporting-Endpoints', `csp="${path}"`]] : headers.common,
-    policies: add(headers.policies),
-    htmlPolicies: add(headers.htmlPolicies),
+  const { page, data, untyped, notModified } = headers.kinds;
+  if (path === undefined || data.some(([name]) => name === ENDPOINTS)) return headers;
+  const isAsked = [...page, ...data].some(isPolicy);
+  const add = (pairs: readonly HeaderPair[]): readonly HeaderPair[] => {
+    const policies = pairs
+      .filter(isPolicy)
+      .map(([name, text]): HeaderPair => [name, withReportTo(text, path)]);
+    const others = pairs.filter(pair => !isPolicy(pair));
+    return [...others, ...(isAsked ? [[ENDPOINTS, `csp="${path}"`] as const] : []), ...policies];
   };
+  const kinds = { page: add(page), data: add(data), untyped: add(untyped), notModified: add(notModified) };
+  return { ...headers, kinds };
 }
+
+const ENDPOINTS = 'Reporting-Endpoints';
+
+const isPolicy = ([name]: HeaderPair): boolean => name.startsWith('Content-Security-Policy');
+
+/** Adds the directives to each policy of a header. */
+const withReportTo = (text: string, path: string): string =>
+  text
+    .split(', ')
+    .map(policy =>
+      /(?:^|; )report-(?:to|uri)(?: |;|$)/.test(policy)
+        ? policy
+        : `${policy}; report-uri ${path}; report-to csp`,
+    )
+    .join(', ');

@@ -47,16 +47,17 @@ const REFERRER_POLICIES = [
 ];
 
 /** One policy, or several of which browsers take the last that they know (Referrer Policy section 8.1). */
-export const referrerPolicy = fromSettings(
-  true,
-  {
-    policy: (option, value = 'no-referrer') => {
-      const policies = (Array.isArray(value) ? value : [value]) as unknown[];
-      return policies.map(policy => readChoice(option, policy, REFERRER_POLICIES, 'no-referrer'));
-    },
-  } satisfies Record<'policy', ReadOption<readonly string[]>>,
-  ({ policy }) => policy.join(', '),
-);
+export const referrerPolicy = (fallback: string): ReadOption<HeaderValue> =>
+  fromSettings(
+    true,
+    {
+      policy: (option, value = fallback) => {
+        const policies = (Array.isArray(value) ? value : [value]) as unknown[];
+        return policies.map(policy => readChoice(option, policy, REFERRER_POLICIES, fallback));
+      },
+    } satisfies Record<'policy', ReadOption<readonly string[]>>,
+    ({ policy }) => policy.join(', '),
+  );
 
 const PRELOAD_MIN_SECONDS = 31_536_000;
 
@@ -98,10 +99,9 @@ export function resolveReportingEndpoints(option: string, value: unknown): strin
   return endpoints.join(', ');
 }
 
-/** The browser features of Permissions-Policy. The responses of an API need none. */
+/** Features of Permissions-Policy that current browsers know on every platform: Chromium logs a warning for any other. */
 const POWERFUL_FEATURES = [
   'accelerometer',
-  'bluetooth',
   'camera',
   'display-capture',
   'geolocation',

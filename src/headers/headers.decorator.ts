@@ -25,7 +25,7 @@ const withHeaders = (key: string, value: unknown): Decorator =>
  * @throws AgentSecurityConfigError when the class is defined, for an invalid option
  * @example
  * @Get('widget')
- * @SecurityHeaders({ xFrameOptions: { action: 'sameorigin' } })
+ * @SecurityHeaders({ framing: 'sameorigin' })
  * widget() {}
  */
 export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
@@ -33,14 +33,14 @@ export function SecurityHeaders(options: SecurityHeadersOptions): Decorator {
   const given: unknown = readGiven(name, options);
   const input = given === false ? {} : readHeadersInput(name, given);
   if (Object.keys(input).length > 0) return withHeaders(SECURITY_HEADERS_KEY, input);
-  const remedy = 'Write for example { xFrameOptions: false }.';
+  const remedy = "Write for example { framing: 'sameorigin' }.";
   throw receivedError('ASEC_OPTIONS_MISSING', name, 'must name a header', remedy, given);
 }
 
 /**
- * Sets the Content-Security-Policy of a controller or a handler, for HTML and other responses: directives
- * (`{ scriptSrc: "'self'" }`) or `{ directives, reportOnly, useDefaults }`. Directives that it does not name keep their
- * strict defaults. A handler's policy replaces that of its class.
+ * Changes the Content-Security-Policy of a controller or a handler, for HTML and other responses: directives
+ * (`{ scriptSrc: "'self'" }`) or `{ directives, reportOnly, useDefaults }`. Directives that it does not name stay as the
+ * module, or for a handler its class, sets them. `frameAncestors` changes `X-Frame-Options` too.
  * @throws AgentSecurityConfigError when the class is defined, for an invalid directive
  * @example
  * @Get('page')

@@ -2,21 +2,32 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { HeaderPair, ResolvedHeaders } from '../common/header-template.js';
 import {
+  asGiven,
   boolean,
   choice,
   type OptionTable,
-  optional,
   type ReadOption,
   readTable,
 } from '../common/option-table.js';
-import { readObject } from '../common/read-options.js';
+import { isRecord, readObject } from '../common/read-options.js';
 import {
   API_DIRECTIVES,
   type ContentSecurityPolicyDirectives,
   type ContentSecurityPolicyOptions,
   HTML_DIRECTIVES,
+  namesFrameAncestors,
+  type ResolvedPolicy,
   resolvePolicy,
 } from './content-security-policy.js';
+import { type FramingOption, readFraming, withFraming } from './framing.js';
+import {
+  commonTo,
+  CSP_HEADERS,
+  layPolicy,
+  policyHeaders,
+  type PolicyHeaders,
+  type PolicyLayer,
+} from './policy-headers.js';
 import {
   fromSettings,
   type HeaderValue,
@@ -38,15 +49,16 @@ type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityP
  */
 export interface SecurityHeadersOptions {
   /**
-   * `Content-Security-Policy` of responses that are not HTML.
+   * `Content-Security-Policy` of responses that are neither HTML nor JavaScript. `framing` sets its `frame-ancestors`.
    * @default `default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
    */
   contentSecurityPolicy?: PolicyOption;
   /** `Content-Security-Policy-Report-Only`: a second policy, which browsers report and do not enforce. @default false */
   contentSecurityPolicyReportOnly?: PolicyOption;
   /**
-   * `Content-Security-Policy` of responses with an HTML Content-Type. For an app that serves pages, `true` sends `default-src 'self';
-   * base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'`; directives are added to that.
+   * `Content-Security-Policy` of HTML, and of JavaScript, since a worker obeys the policy of its own script. For an app that serves pages,
+   * `true` sends `default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'`; directives are added
+   * to that. A response without a Content-Type then has no policy, and a 304 never has one: a cache would replace that of the page.
    * @default the policy of `contentSecurityPolicy`, so that text which is sent as HTML by mistake runs no script
    */
   htmlContentSecurityPolicy?: PolicyOption;
@@ -58,17 +70,30 @@ export interface SecurityHeadersOptions {
     | { policy?: 'same-origin' | 'same-origin-allow-popups' | 'noopener-allow-popups' | 'unsafe-none' };
   /** `Cross-Origin-Resource-Policy`. Responses to an origin that `cors` allows have `cross-origin`. @default `same-origin` */
   crossOriginResourcePolicy?: boolean | { policy?: 'same-origin' | 'same-site' | 'cross-origin' };
+  /**
+   * Who may show the responses in a frame: `'deny'`, `'sameorigin'`, or a list of origins (`'self'`, `'https://partner.example.com'`,
+   * `'https://*.example.com'`). It sets `X-Frame-Options`, which cannot name origins, and `frame-ancestors` of both policies.
+   *
+   * Danger: `false` lets every page frame the app, and trick its users into clicks.
+   * @default 'deny'
+   */
+  framing?: FramingOption;
   /** `Origin-Agent-Cluster: ?1`. @default false */
   originAgentCluster?: boolean;
   /**
    * `Permissions-Policy`: browser features by name (`camera` or `displayCapture`), each with `[]` for no origin, `'self'`, `'*'`, or a
-   * list of origins. Features that the object does not name stay off: `accelerometer`, `bluetooth`, `camera`, `display-capture`,
-   * `geolocation`, `gyroscope`, `hid`, `magnetometer`, `microphone`, `midi`, `payment`, `publickey-credentials-get`, `screen-wake-lock`,
+   * list of origins. Features that the object does not name stay off: `accelerometer`, `camera`, `display-capture`, `geolocation`,
+   * `gyroscope`, `hid`, `magnetometer`, `microphone`, `midi`, `payment`, `publickey-credentials-get`, `screen-wake-lock`,
    * `serial`, `usb`, `xr-spatial-tracking`.
    * @default these features off
    */
   permissionsPolicy?: boolean | Readonly<Record<string, string | readonly string[]>>;
-  /** `Referrer-Policy`: one policy or several, of which browsers take the last that they know. @default `no-referrer` */
+  /**
+   * `Referrer-Policy`: one policy or several, of which browsers take the last that they know.
+   *
+   * Note: under `no-referrer`, browsers send the forms of a page with `Origin: null`.
+   * @default `same-origin` for HTML and JavaScript, else `no-referrer`
+   */
   referrerPolicy?: boolean | { policy?: string | readonly string[] };
   /**
    * `Reporting-Endpoints`: names and their URLs (https, or a path), for `report-to` in a policy.
@@ -88,32 +113,19 @@ export interface SecurityHeadersOptions {
   xDnsPrefetchControl?: boolean | { allow?: boolean };
   /** `X-Download-Options: noopen`. @default false */
   xDownloadOptions?: boolean;
-  /** `X-Frame-Options`. @default `DENY` */
-  xFrameOptions?: boolean | { action?: 'deny' | 'sameorigin' };
   /** `X-Permitted-Cross-Domain-Policies`; `true` sends `none`. @default false */
   xPermittedCrossDomainPolicies?:
     boolean | { permittedPolicies?: 'none' | 'master-only' | 'by-content-type' | 'all' };
-  /** Removes `X-Powered-By`. @default true */
+  /** Removes `X-Powered-By` and `Server`, which name the software. @default true */
   xPoweredBy?: boolean;
   /** `X-XSS-Protection: 0`, which turns off the XSS filter of old browsers. @default false */
   xXssProtection?: boolean;
 }
 
-const ENFORCED = 'Content-Security-Policy';
-const REPORT_ONLY = 'Content-Security-Policy-Report-Only';
-
-/** The policy as header pairs: one, or none where it is off. */
-const policy =
-  (defaults: ContentSecurityPolicyDirectives): ReadOption<readonly HeaderPair[]> =>
-  (option, value) => {
-    const resolved = resolvePolicy(option, value, defaults);
-    return resolved ? [[resolved.reportOnly ? REPORT_ONLY : ENFORCED, resolved.text]] : [];
-  };
-
 /** The options of one header each, in the order in which their headers are sent. */
 const COMMON_NAMES = {
   xContentTypeOptions: 'X-Content-Type-Options',
-  xFrameOptions: 'X-Frame-Options',
+  framing: 'X-Frame-Options',
   referrerPolicy: 'Referrer-Policy',
   permissionsPolicy: 'Permissions-Policy',
   crossOriginOpenerPolicy: 'Cross-Origin-Opener-Policy',
@@ -129,10 +141,6 @@ const COMMON_NAMES = {
 
 const COMMON_TABLE = {
   xContentTypeOptions: toggle('nosniff', true),
-  xFrameOptions: fromSettings(true, { action: choice(['deny', 'sameorigin'], 'deny') }, ({ action }) =>
-    action.toUpperCase(),
-  ),
-  referrerPolicy,
   permissionsPolicy: resolvePermissionsPolicy,
   crossOriginOpenerPolicy: onePolicy(true, [
     'same-origin',
@@ -152,16 +160,19 @@ const COMMON_TABLE = {
   ),
   xXssProtection: toggle('0', false),
   reportingEndpoints: resolveReportingEndpoints,
-} satisfies Record<keyof typeof COMMON_NAMES, ReadOption<HeaderValue>>;
+} satisfies Partial<Record<keyof typeof COMMON_NAMES, ReadOption<HeaderValue>>>;
 
 const TABLE = {
   ...COMMON_TABLE,
-  contentSecurityPolicy: policy(API_DIRECTIVES),
-  contentSecurityPolicyReportOnly: (option, value = false) => {
-    const resolved = resolvePolicy(option, value, {});
-    return resolved ? [[REPORT_ONLY, resolved.text] as const] : [];
-  },
-  htmlContentSecurityPolicy: optional(policy(HTML_DIRECTIVES)),
+  framing: readFraming,
+  referrerPolicy: (option, value) => ({
+    page: referrerPolicy('same-origin')(option, value),
+    data: referrerPolicy('no-referrer')(option, value),
+  }),
+  contentSecurityPolicy: asGiven,
+  contentSecurityPolicyReportOnly: (option, value = false) =>
+    resolvePolicy(option, value, { directives: {}, reportOnly: true }),
+  htmlContentSecurityPolicy: asGiven,
   strictTransportSecurity,
   xPoweredBy: boolean(true),
 } satisfies OptionTable<SecurityHeadersOptions>;
@@ -172,33 +183,95 @@ const HEADERS_OFF: SecurityHeadersOptions = Object.fromEntries(Object.keys(TABLE
 /** Validates the options and returns them as they are, since those of routes are merged with those of the module. */
 export function readHeadersInput(option: string, input: unknown): SecurityHeadersOptions {
   if (input === false) return HEADERS_OFF;
+  if (isRecord(input) && 'xFrameOptions' in input) throw renamedError(option);
   const headers = readObject(option, input, Object.keys(TABLE)) as SecurityHeadersOptions;
   resolveHeaders(option, headers);
-  return headers;
-}
-
-export function resolveHeaders(option: string, input: SecurityHeadersOptions): ResolvedHeaders {
-  const resolved = readTable(option, input, TABLE);
-  const reportOnly = resolved.contentSecurityPolicyReportOnly;
-  const policies = [...resolved.contentSecurityPolicy, ...reportOnly];
-  const html = resolved.htmlContentSecurityPolicy;
-  const htmlPolicies = html === undefined ? policies : [...html, ...reportOnly];
-  for (const pairs of [policies, htmlPolicies]) {
-    if (pairs.length < 2 || pairs[0]![0] !== REPORT_ONLY) continue;
+  for (const key of POLICIES) {
+    const policy = headers[key];
+    if (isReportOnly(policy) && isGiven(headers.contentSecurityPolicyReportOnly)) {
+      throw new AgentSecurityConfigError(
+        'ASEC_CSP_DIRECTIVE',
+        `${option}.contentSecurityPolicyReportOnly`,
+        'is a second report-only policy, beside one that has reportOnly: true',
+        'Keep one of the two.',
+      );
+    }
+    if (headers.framing === undefined || !namesFrameAncestors(`${option}.${key}`, policy)) continue;
     throw new AgentSecurityConfigError(
       'ASEC_CSP_DIRECTIVE',
-      `${option}.contentSecurityPolicyReportOnly`,
-      'is a second report-only policy, beside one that has reportOnly: true',
+      `${option}.${key}`,
+      `names frame-ancestors, which ${option}.framing sets`,
       'Keep one of the two.',
     );
   }
-  return {
-    common: Object.entries(COMMON_NAMES).flatMap(([key, name]): HeaderPair[] => {
-      const value = resolved[key as keyof typeof COMMON_NAMES];
+  return headers;
+}
+
+const POLICIES = ['contentSecurityPolicy', 'htmlContentSecurityPolicy'] as const;
+
+/** Lays a route's options over those below them. A policy that names `frame-ancestors` replaces the framing below it. */
+export function layHeaders(
+  { framing, ...below }: SecurityHeadersOptions,
+  over: SecurityHeadersOptions,
+): SecurityHeadersOptions {
+  const isReplaced = POLICIES.some(key => namesFrameAncestors(key, over[key]));
+  return { ...below, ...(framing === undefined || isReplaced ? {} : { framing }), ...over };
+}
+
+const isGiven = (policy: unknown): boolean => policy !== undefined && policy !== false;
+
+const isReportOnly = (policy: unknown): boolean => isRecord(policy) && policy['reportOnly'] === true;
+
+const renamedError = (option: string) =>
+  new AgentSecurityConfigError(
+    'ASEC_OPTION_UNKNOWN',
+    `${option}.xFrameOptions`,
+    'is not an option',
+    'Write framing: "sameorigin", which sets X-Frame-Options and frame-ancestors.',
+  );
+
+/** @param layers of the decorators of a class and its handler, in this order; each changes only what it names */
+export function resolveHeaders(
+  option: string,
+  input: SecurityHeadersOptions,
+  layers: readonly PolicyLayer[] = [],
+): ResolvedHeaders {
+  const resolved = readTable(option, input, TABLE);
+  const { framing, referrerPolicy: referrer } = resolved;
+  const policyOf = (
+    key: (typeof POLICIES)[number],
+    directives: ContentSecurityPolicyDirectives,
+  ): ResolvedPolicy | undefined => {
+    const base = { directives, reportOnly: false };
+    const module = withFraming(resolvePolicy(`${option}.${key}`, resolved[key], base), framing);
+    return layers.reduce(layPolicy, module);
+  };
+  const data = policyOf('contentSecurityPolicy', API_DIRECTIVES);
+  const page =
+    input.htmlContentSecurityPolicy === undefined
+      ? data
+      : policyOf('htmlContentSecurityPolicy', HTML_DIRECTIVES);
+  const second = resolved.contentSecurityPolicyReportOnly;
+  const withPolicies = (policies: PolicyHeaders): readonly HeaderPair[] => [
+    ...Object.entries(COMMON_NAMES).flatMap(([key, name]): HeaderPair[] => {
+      const value =
+        name in policies ? policies[name as keyof PolicyHeaders] : resolved[key as keyof typeof COMMON_TABLE];
       return value === undefined ? [] : [[name, value]];
     }),
-    policies,
-    htmlPolicies,
+    ...CSP_HEADERS.flatMap((name): HeaderPair[] => {
+      const value = policies[name as keyof PolicyHeaders];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  ];
+  const ofPage = policyHeaders(page, second, framing, referrer.page);
+  const ofData = policyHeaders(data, second, framing, referrer.data);
+  return {
+    kinds: {
+      page: withPolicies(ofPage),
+      data: withPolicies(ofData),
+      untyped: withPolicies({ ...commonTo(ofPage, ofData), 'Referrer-Policy': referrer.data }),
+      notModified: withPolicies({ 'X-Frame-Options': undefined, 'Referrer-Policy': undefined }),
+    },
     strictTransportSecurity: resolved.strictTransportSecurity,
     removePoweredBy: resolved.xPoweredBy,
   };

@@ -19,7 +19,8 @@ import {
   SECURITY_HEADERS_KEY,
   templateParts,
 } from './header-settings.js';
-import type { SecurityHeadersOptions } from './headers.options.js';
+import { layHeaders, type SecurityHeadersOptions } from './headers.options.js';
+import type { PolicyLayer } from './policy-headers.js';
 
 /**
  * Sets the response headers of a route. `@SecurityHeaders()`, `@ContentSecurityPolicy()` and `@NoStore()` bind it.
@@ -49,15 +50,15 @@ export class SecurityHeadersInterceptor implements NestInterceptor {
     const read = <T>(key: string): (T | undefined)[] =>
       targets.map(target => this.reflector.get<T | undefined>(key, target as never));
     let { input } = this.settings;
-    for (const over of read<SecurityHeadersOptions>(SECURITY_HEADERS_KEY)) {
-      if (over !== undefined) input = { ...input, ...over };
+    const layers: PolicyLayer[] = [];
+    const policies = read<SecurityHeadersOptions['contentSecurityPolicy']>(CONTENT_SECURITY_POLICY_KEY);
+    for (const [index, over] of read<SecurityHeadersOptions>(SECURITY_HEADERS_KEY).entries()) {
+      if (over !== undefined) input = layHeaders(input, over);
+      // Over a policy of the class; without one, `input` says it.
+      if (over?.framing !== undefined && layers.length > 0) layers.push({ framing: over.framing });
+      if (policies[index] !== undefined) layers.push({ policy: policies[index] });
     }
-    const policy = read<SecurityHeadersOptions['contentSecurityPolicy']>(
-      CONTENT_SECURITY_POLICY_KEY,
-    ).findLast(value => value !== undefined);
-    if (policy !== undefined)
-      input = { ...input, contentSecurityPolicy: policy, htmlContentSecurityPolicy: policy };
     const caching = read<RouteCaching>(NO_STORE_KEY).findLast(value => value !== undefined);
-    return compileHeaderTemplate(templateParts({ ...this.settings, input }, caching));
+    return compileHeaderTemplate(templateParts({ ...this.settings, input }, caching, layers));
   }
 }

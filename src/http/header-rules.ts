@@ -34,9 +34,9 @@ const LATE_HEADERS: ReadonlySet<string> = new Set([
   'x-token-expired',
 ]);
 
-/** `X-Powered-By` names the framework to attackers. Caching headers of a handler were meant for its result, not for an error. */
+/** `X-Powered-By` and `Server` name the software to attackers. Caching headers of a handler were meant for its result, not for an error. */
 export function isDropped(lower: string, template: HeaderTemplate, status: number): boolean {
-  if (lower === 'x-powered-by') return template.removePoweredBy;
+  if (lower === 'x-powered-by' || lower === 'server') return template.removePoweredBy;
   if (status < 400) return false;
   return lower === 'etag' || (template.forceNoStoreOnErrors && isCachePolicy(lower));
 }

@@ -7,7 +7,14 @@
 import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { eachPair, type FixedHeaders, type HeaderTemplate, sharedValue } from '../common/header-template.js';
+import {
+  eachPair,
+  type FixedHeaders,
+  type HeaderTemplate,
+  type ResponseKind,
+  sharedValue,
+} from '../common/header-template.js';
+import { PROBLEM_CONTENT_TYPE } from '../common/problem.js';
 import {
   REQUEST_STATE,
   type RequestState,
@@ -221,7 +228,7 @@ interface FixedHeadersState {
 
 /** The headers of an error response without a response object, as alternating names and values. */
 export function fixedHeaders(state: FixedHeadersState): readonly string[] {
-  return [...requestIdPair(state), ...fixedHeadersOf(state, undefined, 400).pairs];
+  return [...requestIdPair(state), ...fixedHeadersOf(state, PROBLEM_CONTENT_TYPE, 400).pairs];
 }
 
 function requestIdPair({ id, template }: FixedHeadersState): readonly string[] {
@@ -234,9 +241,16 @@ function fixedHeadersOf(
   status: number,
 ): FixedHeaders {
   const variants = status >= 400 ? template.errors : template;
-  const isHtml = typeof contentType === 'string' && HTML.test(contentType);
-  const variant = isHtml ? variants.html : variants.data;
+  const variant = variants[kindOf(contentType, status)];
   return client.secure ? variant.secure : variant.plain;
 }
 
-const HTML = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i;
+function kindOf(contentType: unknown, status: number): ResponseKind {
+  if (status === 304) return 'notModified';
+  if (contentType === undefined) return 'untyped';
+  return typeof contentType === 'string' && PAGE.test(contentType) ? 'page' : 'data';
+}
+
+/** HTML, and the JavaScript types of the MIME Sniffing standard, section 4.6. */
+const PAGE =
+  /^\s*(?:text\/html|application\/xhtml\+xml|(?:text|application)\/(?:x-)?(?:java|ecma)script|text\/(?:javascript1\.[0-5]|jscript|livescript))\s*(?:;|$)/i;

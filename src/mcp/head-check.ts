@@ -7,8 +7,7 @@ import type { Clock } from '../common/clock.js';
 import type { Log } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { isPreflight, ORIGIN_PROBLEM } from '../cors/decide-cors.js';
-import { isSameOrigin, readOrigin } from '../cors/origin.js';
+import { isOwnPage, isPreflight, ORIGIN_PROBLEM } from '../cors/decide-cors.js';
 import { hostProblem, matchesHost } from '../host/check-host.js';
 import { isFromNetwork, NETWORK_PROBLEM } from '../network/check-network.js';
 import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
@@ -63,16 +62,10 @@ export class HeadCheck {
   /** Whether the request comes from no page, from a page of the app or from a listed one. */
   #isOwnPage({ headers }: IncomingMessage, state: RequestState): boolean {
     const { origin } = headers;
-    const site = headers['sec-fetch-site'];
-    const ownSite = site === undefined || site === 'same-origin' || site === 'none';
-    if (origin === undefined) return ownSite;
-    if (state.cors.grant !== undefined || isListedOrigin(origin, this.options)) return true;
-    const parsed = readOrigin(origin);
-    const own =
-      parsed !== undefined &&
-      state.host !== undefined &&
-      isSameOrigin(parsed, state.host, state.client.secure);
-    return own && ownSite;
+    if (origin !== undefined && (state.cors.grant !== undefined || isListedOrigin(origin, this.options)))
+      return true;
+    const secFetchSite = headers['sec-fetch-site'] as string | undefined;
+    return isOwnPage({ origin, secFetchSite, host: state.host, secure: state.client.secure });
   }
 
   /** Removes the proof from the request, which a log of the app might show, and checks it as far as that is possible without the body. */

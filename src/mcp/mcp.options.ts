@@ -10,7 +10,7 @@ import {
   type Resolved,
 } from '../common/option-table.js';
 import { readStringList, receivedError } from '../common/read-options.js';
-import { type Origin, readOrigin } from '../cors/origin.js';
+import { addExactOrigin, hasExactOrigin, type Origin, readOrigin } from '../cors/origin.js';
 import { type HostPatterns, resolveHostPatterns } from '../host/host.options.js';
 import { type Network, NETWORKS } from '../network/check-network.js';
 import { type ProxyProofOptions, resolveProxyProof } from '../network/proxy-proof.js';
@@ -110,7 +110,7 @@ export interface ListedOrigins {
 
 /** Whether a page of this origin may call the endpoints, by `mcp.origins` alone. */
 export function isListedOrigin(origin: string, { origins }: { readonly origins: ListedOrigins }): boolean {
-  if (origins.exact.has(origin)) return true;
+  if (hasExactOrigin(origins.exact, origin)) return true;
   if (origins.names.size === 0) return false;
   const parsed: Origin | undefined = readOrigin(origin);
   return parsed !== undefined && /^https?$/.test(parsed.scheme) && origins.names.has(parsed.name);
@@ -122,7 +122,7 @@ function readOrigins(option: string, value: unknown): ListedOrigins {
   for (const [index, origin] of readStringList(option, value, []).entries()) {
     const authority = readAuthority(origin);
     if (authority !== undefined && authority.port === undefined) names.add(authority.name);
-    else if (readOrigin(origin) !== undefined) exact.add(origin);
+    else if (readOrigin(origin) !== undefined) addExactOrigin(exact, origin);
     else {
       throw receivedError(
         'ASEC_ORIGIN_INVALID',

@@ -1,7 +1,10 @@
-/* Serves the metadata of the authorization server (RFC 8414) and of the protected resource (RFC 9728), and the public keys (RFC 7517). */
+/* Serves the metadata of the authorization server (RFC 8414) and of the protected resource (RFC 9728), and the public keys (RFC 7517). The
+ * documents are public, so pages of every origin may read them: an MCP client in a browser finds the authorization server by them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
+import type { RequestState } from '../common/request-state.js';
+import { isPreflight } from '../cors/decide-cors.js';
 import { sendJson } from './send-json.js';
 import { publicKeySet } from './signing-keys.js';
 import type { ResolvedTokenEndpoint } from './token-endpoint.options.js';
@@ -9,6 +12,7 @@ import type { TokenIssuer } from './token-issuer.js';
 import type { ResolvedDpop } from './tokens.options.js';
 
 export class MetadataStage {
+  readonly isOpenToOrigins = true;
   readonly #documents: ReadonlyMap<string, Buffer>;
   readonly #cacheControl: string;
 
@@ -28,7 +32,13 @@ export class MetadataStage {
     return this.#documents.has(path) || path === this.keys?.path;
   }
 
-  async run(raw: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  async run(raw: IncomingMessage, response: ServerResponse, { cors }: RequestState): Promise<boolean> {
+    // An origin that `cors` lists has its grant, which may include credentials.
+    cors.grant ??= ANY_ORIGIN;
+    if (isPreflight(raw)) {
+      answerPreflight(response);
+      return false;
+    }
     if (raw.method !== 'GET' && raw.method !== 'HEAD') {
       const error = { error: 'invalid_request', error_description: 'The method is GET.' };
       sendJson(raw, response, 405, { Allow: 'GET, HEAD' }, error);
@@ -51,6 +61,17 @@ export class MetadataStage {
     await keys.refresh(this.clock.monotonicMs());
     return serialize(publicKeySet(keys.keys, this.clock.epochMs()));
   }
+}
+
+const ANY_ORIGIN = ['Access-Control-Allow-Origin', '*'];
+
+function answerPreflight(response: ServerResponse): void {
+  response.writeHead(204, {
+    'Access-Control-Allow-Methods': 'GET, HEAD',
+    'Access-Control-Allow-Headers': '*',
+    'Access-Control-Max-Age': '600',
+  });
+  response.end();
 }
 
 function serialize(document: unknown): Buffer {

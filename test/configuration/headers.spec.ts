@@ -74,10 +74,38 @@ checkConfiguration({
     ],
     [
       'headers: a framing that is none',
-      { headers: { xFrameOptions: { action: 'allow-from' } } },
-      'ASEC_OPTION_TYPE',
-      'headers.xFrameOptions.action',
+      { headers: { framing: 'allow-from' } },
+      'ASEC_HEADER_VALUE',
+      'headers.framing',
       '"deny", "sameorigin"',
+    ],
+    [
+      'headers: framing by what is no origin',
+      { headers: { framing: ['https://a.test/path'] } },
+      'ASEC_HEADER_VALUE',
+      'headers.framing[0]',
+      '"https://a.test/path"',
+    ],
+    [
+      'headers: framing in two places',
+      { headers: { framing: 'deny', htmlContentSecurityPolicy: { frameAncestors: "'self'" } } },
+      'ASEC_CSP_DIRECTIVE',
+      'headers.htmlContentSecurityPolicy',
+      'headers.framing',
+    ],
+    [
+      'headers: the name of the header in place of framing',
+      { headers: { xFrameOptions: { action: 'sameorigin' } } },
+      'ASEC_OPTION_UNKNOWN',
+      'headers.xFrameOptions',
+      'framing: "sameorigin"',
+    ],
+    [
+      'headers: a misspelt directive',
+      { headers: { contentSecurityPolicy: { scriptSource: "'self'" } } },
+      'ASEC_CSP_DIRECTIVE',
+      'headers.contentSecurityPolicy.scriptSource',
+      'Did you mean "script-src"?',
     ],
     [
       'headers: a referrer policy that is none',
@@ -158,7 +186,7 @@ checkConfiguration({
   ],
   unknownKeys: [
     ['headers.hsts', { headers: { hsts: true } }, ''],
-    ['headers.xFrameOption', { headers: { xFrameOption: true } }, 'xFrameOptions'],
+    ['headers.framin', { headers: { framin: true } }, 'framing'],
     [
       'headers.strictTransportSecurity.max-age',
       { headers: { strictTransportSecurity: { 'max-age': 1 } } },
@@ -169,7 +197,6 @@ checkConfiguration({
       { headers: { crossOriginOpenerPolicy: { polcy: 'x' } } },
       'policy',
     ],
-    ['headers.xFrameOptions.actions', { headers: { xFrameOptions: { actions: 'deny' } } }, 'action'],
     [
       'headers.contentSecurityPolicy.reportonly',
       { headers: { contentSecurityPolicy: { directives: {}, reportonly: true } } },

@@ -15,7 +15,7 @@ const cors = (options: object): ResolvedCors =>
 describe('the table of origins', () => {
   const choices: Readonly<Record<string, readonly [expected: 200 | 403, reason: string]>> = {
     X026: [403, 'an origin is compared as browsers send it: in lower case'],
-    X030: [403, 'Origin: null is rejected unless it is listed, whatever Sec-Fetch-Site says'],
+    X030: [403, 'Origin: null is rejected unless it is listed, unless Sec-Fetch-Site says same-origin'],
   };
   // The rows about loopback origins of an MCP server are a matter of its own configuration, and are tested with it.
   const rows = loadCases('origins').cases.filter(({ mcp }) => mcp !== true);
@@ -224,12 +224,49 @@ describe('decideCors', () => {
       none,
       { kind: 'none' },
     ],
+    ...['null', 'http://localhost:5173', 'https://evil.test'].map((origin): Row => [
+      `a same-origin write with Origin: ${origin}`,
+      { origin, secFetchSite: 'same-origin' },
+      none,
+      { kind: 'none' },
+    ]),
+    ...['same-site', 'cross-site', 'none', 'same-origin, same-origin'].map((secFetchSite): Row => [
+      `a write with Origin: null and Sec-Fetch-Site: ${secFetchSite}`,
+      { origin: 'null', secFetchSite },
+      none,
+      { kind: 'rejected' },
+    ]),
     ['a write that the user started', { origin: undefined, secFetchSite: 'none' }, none, { kind: 'none' }],
     ['an empty Sec-Fetch-Site', { origin: undefined, secFetchSite: '' }, none, { kind: 'rejected' }],
   ];
   it.each(rows)('%s', (_title, changed, options, expected) =>
     expect(decideCors({ ...request, ...changed }, options)).toEqual(expected),
   );
+
+  const UUID = 'E1F2A3B4-0000-4000-8000-00000000C0DE';
+  const apps = ['app://.', 'app://-', 'tauri://localhost', `safari-web-extension://${UUID}`];
+  it.each(apps)('%s is allowed where it is listed', origin => {
+    expect(isAllowedOrigin(origin, cors({ origins: apps }))).toBe(true);
+    expect(isAllowedOrigin(origin, cors({ origins: ['app://other'] }))).toBe(false);
+  });
+
+  it('compares opaque hosts without their case, and names with it', () => {
+    const lower = cors({
+      origins: [`safari-web-extension://${UUID.toLowerCase()}`, 'https://app.example.com'],
+    });
+    const upper = cors({ origins: [`safari-web-extension://${UUID}`] });
+    for (const origin of [`safari-web-extension://${UUID}`, `safari-web-extension://${UUID.toLowerCase()}`])
+      expect([isAllowedOrigin(origin, lower), isAllowedOrigin(origin, upper)]).toEqual([true, true]);
+    expect(isAllowedOrigin('https://APP.example.com', lower)).toBe(false);
+    expect(isAllowedOrigin('HTTPS://app.example.com', lower)).toBe(false);
+    expect(isAllowedOrigin('NULL', withNull)).toBe(false);
+  });
+
+  it('allows file:// by its own option alone', () => {
+    expect(isAllowedOrigin('file://', cors({ insecureFileOrigin: true }))).toBe(true);
+    expect(isAllowedOrigin('file://', cors({ origins: ['app://-'] }))).toBe(false);
+    expect(isAllowedOrigin('null', cors({ insecureFileOrigin: true }))).toBe(false);
+  });
 
   it('does not depend on how many origins are listed', () => {
     const many = cors({ origins: Array.from({ length: 5_000 }, (_, index) => `https://a${index}.test`) });

@@ -1,36 +1,18 @@
 /* What a real browser makes of the answers: Chromium, pages of an allowed and of a rejected origin, and Swagger UI. */
-import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { Body, Controller, Get, Header, Headers, HttpCode, Post, Sse, StreamableFile } from '@nestjs/common';
 import { ApiProperty, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { concat, NEVER, of } from 'rxjs';
 import { type AgentSecurityOptions, RateLimit } from '../../src/index.js';
+import { describeInChromium, launchChromium, openPage, runIn as run } from '../support/chromium.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
 
-const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
-const ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
 /** What Swagger UI needs beyond the module's policy for HTML: it writes style elements, and its icons are data URLs. */
 const SWAGGER_POLICY = { styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'] };
-
-const isMissing = !existsSync(CHROMIUM);
-if (isMissing) {
-  if (process.env['REQUIRE_ALL_SUITES'])
-    throw new Error(`There is no Chromium at ${CHROMIUM}: set CHROMIUM_PATH`);
-  process.stderr.write(`SKIPPED: browser.spec.ts, there is no Chromium at ${CHROMIUM} (CHROMIUM_PATH)\n`);
-}
 
 class RunTool {
   @ApiProperty({ example: 'weather' })
@@ -102,7 +84,7 @@ class ApiController {
   }
 }
 
-(isMissing ? describe.skip : describe).each(PLATFORMS)('Chromium and an app on %s', (_title, platform) => {
+describeInChromium('browser.spec.ts').each(PLATFORMS)('Chromium and an app on %s', (_title, platform) => {
   let browser: Browser;
   const servers: Server[] = [];
   let allowed: string;
@@ -121,7 +103,7 @@ class ApiController {
   }
 
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS });
+    browser = await launchChromium();
     // One site, so that cookies go along; a rejected origin of the same site is the harder case.
     allowed = await serveOrigin('127.0.0.1');
     rejected = await serveOrigin('127.0.0.1');
@@ -154,21 +136,7 @@ class ApiController {
     return { app, api: `http://127.0.0.1:${app.port}` };
   }
 
-  async function open(url: string): Promise<{ page: Page; complaints: string[] }> {
-    const page = await (await browser.newContext()).newPage();
-    const complaints: string[] = [];
-    page.on('console', message => {
-      // Chromium requests a favicon by itself at some time.
-      const isIcon = message.location().url.endsWith('/favicon.ico');
-      if (message.type() === 'error' && !isIcon) complaints.push(message.text());
-    });
-    page.on('pageerror', error => complaints.push(String(error)));
-    await page.goto(url);
-    return { page, complaints };
-  }
-
-  /** Runs the body of an async function in a page. */
-  const run = <T>(page: Page, body: string): Promise<T> => page.evaluate<T>(`(async () => { ${body} })()`);
+  const open = (url: string) => openPage(browser, url);
 
   /** Fetches in a page: what its script can read, or that it can read nothing. */
   const fetchIn = (page: Page, url: string, init: object = {}): Promise<Record<string, unknown>> =>

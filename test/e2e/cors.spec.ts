@@ -212,6 +212,14 @@ describe.each(PLATFORMS)('CORS on %s', (_title, platform) => {
         'ASEC_ORIGIN_INVALID',
       ],
       ['a name that ends in a number', { origins: ['http://foo.bar.255:6060'] }, 'ASEC_ORIGIN_INVALID'],
+      ['the origin of every file', { origins: ['file://'] }, 'ASEC_ORIGIN_INVALID'],
+      ['the origin of every file in upper case', { origins: ['FILE://'] }, 'ASEC_ORIGIN_INVALID'],
+      [
+        'the origin of every file with credentials',
+        { insecureFileOrigin: true, credentials: true },
+        'ASEC_ORIGIN_INVALID',
+      ],
+      ['a wildcard over opaque hosts', { origins: ['app://*.-'] }, 'ASEC_ORIGIN_WILDCARD'],
       ['a pattern', { origins: [/example\.com/] }, 'ASEC_OPTION_TYPE'],
       ['a negative age', { maxAge: -2 }, 'ASEC_OPTION_RANGE'],
       ['"*" with credentials', { origins: '*', credentials: true }, 'ASEC_CORS_ANY_WITH_CREDENTIALS'],
@@ -269,12 +277,36 @@ describe.each(PLATFORMS)('CORS on %s', (_title, platform) => {
       ['only Sec-Fetch-Site: none', { 'Sec-Fetch-Site': 'none' }, 201],
       ['its own origin', { Host: 'localhost:3000', Origin: 'http://localhost:3000' }, 201],
       ['its own host on another port', { Host: 'localhost:3000', Origin: 'http://localhost:3001' }, 403],
-      ['a rejected origin that says it is its own', { Origin: EVIL, 'Sec-Fetch-Site': 'same-origin' }, 403],
+      ['null of its own page', { Origin: 'null', 'Sec-Fetch-Site': 'same-origin' }, 201],
+      [
+        'its own page behind a proxy that rewrites Host',
+        { Origin: 'http://localhost:5173', 'Sec-Fetch-Site': 'same-origin' },
+        201,
+      ],
+      ['null of another site', { Origin: 'null', 'Sec-Fetch-Site': 'cross-site' }, 403],
     ])('%s', async (_what, headers, status) => {
       const app = await start(platform, { controllers: [Routes], options });
       const answer = await app.send('/items', { method: 'POST', headers });
       expect([answer.status, ran]).toEqual([status, status === 201 ? 1 : 0]);
       expect(answer.header('vary')).toContain('Origin');
+    });
+
+    it.each([
+      ['app://.', { origins: ['app://.'] }],
+      ['app://-', { origins: ['app://-'] }],
+      ['safari-web-extension://ABCD-EF', { origins: ['safari-web-extension://ABCD-EF'] }],
+      ['safari-web-extension://ABCD-EF', { origins: ['safari-web-extension://abcd-ef'] }],
+      ['file://', { insecureFileOrigin: true }],
+    ])('allows %s by %j', async (origin, cors) => {
+      const app = await start(platform, { controllers: [Routes], options: { cors } });
+      const headers = { Origin: origin, 'Sec-Fetch-Site': 'cross-site' };
+      const answer = await app.send('/items', { method: 'POST', headers });
+      expect([answer.status, answer.header('access-control-allow-origin')]).toEqual([201, origin]);
+      const preflight = { ...headers, 'Access-Control-Request-Method': 'POST' };
+      expect((await app.send('/items', { method: 'OPTIONS', headers: preflight })).status).toBe(204);
+      expect((await app.send('/items', { method: 'POST', headers: { Origin: 'app://other' } })).status).toBe(
+        403,
+      );
     });
 
     it('rejects before the body is read', async () => {

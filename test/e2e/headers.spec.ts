@@ -4,6 +4,7 @@ import {
   Controller,
   Get,
   Header,
+  Headers,
   HttpCode,
   Inject,
   Injectable,
@@ -27,7 +28,7 @@ const API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; fra
 const HTML_POLICY =
   "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 const PERMISSIONS =
-  'accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), ' +
+  'accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), ' +
   'magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), ' +
   'serial=(), usb=(), xr-spatial-tracking=()';
 const PAGE = '<!doctype html><title>page</title>';
@@ -98,15 +99,46 @@ class Plain {
     raw.end('own');
   }
 
+  @Get('tagged')
+  @Header('Content-Type', 'text/html')
+  @Header('ETag', '"1"')
+  tagged(@Res({ passthrough: true }) response: any, @Headers('if-none-match') known?: string): string {
+    if (known !== undefined) response.status(304);
+    return PAGE;
+  }
+
+  @Get('tagged-raw')
+  taggedRaw(@Res() response: any, @Headers('if-none-match') known?: string): void {
+    response.hijack?.();
+    const raw = response.raw ?? response;
+    raw.writeHead(known === undefined ? 200 : 304, { ETag: '"1"', 'Content-Type': 'text/html' });
+    raw.end(known === undefined ? PAGE : undefined);
+  }
+
+  @Get('script')
+  @Header('Content-Type', 'text/javascript')
+  script(): string {
+    return '1';
+  }
+
+  @Get('script-raw')
+  scriptRaw(@Res() response: any): void {
+    response.hijack?.();
+    (response.raw ?? response)
+      .writeHead(200, { 'content-type': 'application/javascript; charset=utf-8' })
+      .end('1');
+  }
+
   @Get('powered')
   @Header('X-Powered-By', 'something')
+  @Header('Server', 'something/1.0')
   powered(): object {
     return {};
   }
 }
 
 @Controller('decorated')
-@SecurityHeaders({ referrerPolicy: { policy: 'same-origin' }, xFrameOptions: { action: 'sameorigin' } })
+@SecurityHeaders({ referrerPolicy: { policy: 'same-origin' }, framing: 'sameorigin' })
 @NoStore()
 class Decorated {
   @Get('class')
@@ -178,6 +210,38 @@ class Policy {
   }
 }
 
+@Controller('framed')
+@SecurityHeaders({ framing: 'sameorigin' })
+class Framed {
+  @Get('class')
+  @Header('Content-Type', 'text/html')
+  ofClass(): string {
+    return PAGE;
+  }
+
+  @Get('handler')
+  @ContentSecurityPolicy({ frameAncestors: 'https://partner.example' })
+  ofHandler(): object {
+    return {};
+  }
+
+  @Get('policy')
+  @SecurityHeaders({ contentSecurityPolicy: { frameAncestors: "'none'" } })
+  byPolicy(): object {
+    return {};
+  }
+}
+
+@Controller('framed-by-policy')
+@ContentSecurityPolicy({ frameAncestors: 'https:' })
+class FramedByPolicy {
+  @Get()
+  @SecurityHeaders({ framing: 'sameorigin' })
+  page(): object {
+    return {};
+  }
+}
+
 @Injectable()
 class Mounted implements OnModuleInit {
   constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
@@ -197,7 +261,7 @@ const read = (answer: Answer, names: readonly string[]): (string | undefined)[] 
 describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
   const get = async (path: string, options: AgentSecurityOptions = {}): Promise<Answer> => {
     const app = await start(platform, {
-      controllers: [Plain, Decorated, Policy],
+      controllers: [Plain, Decorated, Policy, Framed, FramedByPolicy],
       providers: [Mounted],
       options,
     });
@@ -276,11 +340,40 @@ describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
     expect((await get('/plain/own-list')).all('set-cookie')).toEqual(['a=1', 'b=2']);
   });
 
-  it('removes X-Powered-By, whatever set it', async () => {
-    expect((await get('/plain/powered')).all('x-powered-by')).toEqual([]);
-    expect((await get('/plain/powered', { headers: { xPoweredBy: false } })).all('x-powered-by')).toEqual([
-      'something',
-    ]);
+  it('removes X-Powered-By and Server, whatever set them', async () => {
+    const names = ['x-powered-by', 'server'];
+    expect(read(await get('/plain/powered'), names)).toEqual([undefined, undefined]);
+    const kept = await get('/plain/powered', { headers: { xPoweredBy: false } });
+    expect(read(kept, names)).toEqual(['something', 'something/1.0']);
+  });
+
+  it.each([[{}], [{ htmlContentSecurityPolicy: true }]])(
+    'leaves the policies of a stored page alone with a 304 under %j',
+    async headers => {
+      const app = await start(platform, { controllers: [Plain], options: { headers } });
+      const names = ['content-security-policy', 'referrer-policy', 'x-frame-options'];
+      for (const path of ['/plain/tagged', '/plain/tagged-raw']) {
+        const first = await app.send(path);
+        expect(read(first, names)).toEqual([expect.any(String), 'same-origin', 'DENY']);
+        const again = await app.send(path, { headers: { 'If-None-Match': first.header('etag')! } });
+        expect([again.status, ...read(again, names)]).toEqual([304, undefined, undefined, undefined]);
+        expect(again.header('x-content-type-options')).toBe('nosniff');
+      }
+    },
+  );
+
+  it('sends no policy that depends on a Content-Type without one', async () => {
+    const names = ['content-type', 'content-security-policy', 'referrer-policy'];
+    const pages = { headers: { htmlContentSecurityPolicy: true } };
+    expect(read(await get('/plain/own-list', pages), names)).toEqual([undefined, undefined, 'no-referrer']);
+    expect(read(await get('/plain/own-list'), names)).toEqual([undefined, API_POLICY, 'no-referrer']);
+  });
+
+  it.each(['/plain/script', '/plain/script-raw'])('gives the script %s the policy of pages', async path => {
+    const names = ['content-security-policy', 'referrer-policy'];
+    const pages = { headers: { htmlContentSecurityPolicy: true } };
+    expect(read(await get(path, pages), names)).toEqual([HTML_POLICY, 'same-origin']);
+    expect(read(await get(path), names)).toEqual([API_POLICY, 'same-origin']);
   });
 
   describe('@SecurityHeaders()', () => {
@@ -429,7 +522,12 @@ describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
         `${API_POLICY}; script-src 'self'`,
         undefined,
       ],
-      ['for a page', '/policy/page', `${HTML_POLICY}; script-src 'self'`, undefined],
+      [
+        'for a page, over what the module sends',
+        '/policy/page',
+        `${API_POLICY}; script-src 'self'`,
+        undefined,
+      ],
       ["of the handler, in place of its class's", '/policy/handler', "default-src 'self'", undefined],
       ['that only reports', '/policy/report-only', undefined, "default-src 'self'"],
       ['off', '/policy/off', undefined, undefined],
@@ -439,6 +537,50 @@ describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
         enforced,
         reported,
       ]);
+    });
+  });
+
+  it('@ContentSecurityPolicy() changes the policy of pages where the module sets one', async () => {
+    const answer = await get('/policy/page', { headers: { htmlContentSecurityPolicy: { imgSrc: '*' } } });
+    expect(answer.header('content-security-policy')).toBe(`${HTML_POLICY}; img-src *; script-src 'self'`);
+  });
+
+  describe('framing', () => {
+    const framedBy = (sources: string, policy = API_POLICY) =>
+      policy.replace(/frame-ancestors 'none'/, `frame-ancestors ${sources}`);
+    const PARTNER = 'https://partner.example';
+
+    it.each<[string, string, AgentSecurityOptions['headers'], string | undefined, string]>([
+      ['of the module', '/plain', { framing: 'sameorigin' }, 'SAMEORIGIN', framedBy("'self'")],
+      [
+        'of the module, on a page',
+        '/plain/page',
+        { framing: [PARTNER], htmlContentSecurityPolicy: true },
+        undefined,
+        framedBy(PARTNER, HTML_POLICY),
+      ],
+      ['of a class', '/framed/class', {}, 'SAMEORIGIN', framedBy("'self'")],
+      [
+        'of a class, over the policy of the module',
+        '/framed/class',
+        { htmlContentSecurityPolicy: { frameAncestors: 'https:' } },
+        'SAMEORIGIN',
+        framedBy("'self'", HTML_POLICY),
+      ],
+      ["of a handler's policy, over its class", '/framed/handler', {}, undefined, framedBy(PARTNER)],
+      ["of a handler's headers, over its class", '/framed/policy', {}, 'DENY', API_POLICY],
+      ["of a handler, over its class's policy", '/framed-by-policy', {}, 'SAMEORIGIN', framedBy("'self'")],
+      [
+        'of a decorator, on what the module sets',
+        '/framed/handler',
+        { contentSecurityPolicy: { imgSrc: '*' } },
+        undefined,
+        `${framedBy(PARTNER)}; img-src *`,
+      ],
+      ['where the module sends no headers', '/framed/class', false, 'SAMEORIGIN', "frame-ancestors 'self'"],
+    ])('%s', async (_what, path, headers, frameOptions, policy) => {
+      const answer = await get(path, { headers: headers! });
+      expect(read(answer, ['x-frame-options', 'content-security-policy'])).toEqual([frameOptions, policy]);
     });
   });
 
@@ -471,7 +613,7 @@ describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
   });
 
   it.each<[string, AgentSecurityOptions['headers'], string, string | undefined]>([
-    ['one off', { xFrameOptions: false }, 'x-frame-options', undefined],
+    ['one off', { framing: false }, 'x-frame-options', undefined],
     ['embedding', { crossOriginEmbedderPolicy: true }, 'cross-origin-embedder-policy', 'require-corp'],
     [
       'a feature for the app itself',

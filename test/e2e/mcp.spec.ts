@@ -77,6 +77,13 @@ describe.each(PLATFORMS)('MCP on %s', (_platform, platform) => {
         expect((await app.send('/mcp', { headers: { 'Sec-Fetch-Site': 'cross-site' } })).status).toBe(403);
       });
 
+      it('a page whose Origin is null, unless the browser says that it is of the app', async () => {
+        const sent = (site: string) =>
+          post(JSON.stringify(list), { Origin: 'null', 'Sec-Fetch-Site': site }).then(({ status }) => status);
+        expect(await sent('cross-site')).toBe(403);
+        expect(await sent('same-origin')).not.toBe(403);
+      });
+
       it('a foreign host', async () => {
         const answer = await post(JSON.stringify(list), { Host: 'evil.test' });
         expect([answer.status, errorOf(answer).data.code]).toEqual([421, 'host_not_allowed']);

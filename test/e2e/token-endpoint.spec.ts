@@ -484,6 +484,45 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect([posted.status, posted.header('Allow')]).toEqual([405, 'GET, HEAD']);
     });
 
+    const PREFLIGHT = {
+      'Access-Control-Request-Method': 'GET',
+      'Access-Control-Request-Headers': 'mcp-protocol-version',
+    };
+    it.each([
+      ['with a list of origins', { cors: { origins: ['https://app.example.com'], credentials: true } }],
+      ['without a list', {}],
+      ['without cors', { cors: false as const }],
+    ])('is readable for pages of every origin, %s', async (_what, options) => {
+      const app = await launch({}, {}, { options });
+      for (const path of [...rows.map(([each]) => each), '/.well-known/jwks.json']) {
+        for (const Origin of ['https://client.example', 'null']) {
+          const headers = { Origin, 'Sec-Fetch-Site': 'cross-site' };
+          const preflight = await app.send(path, {
+            method: 'OPTIONS',
+            headers: { ...headers, ...PREFLIGHT },
+          });
+          expect([preflight.status, preflight.body]).toEqual([204, '']);
+          expect(preflight.header('Access-Control-Allow-Methods')).toBe('GET, HEAD');
+          expect(preflight.header('Access-Control-Allow-Headers')).toBe('*');
+          const answer = await app.send(path, { headers });
+          expect(answer.status).toBe(200);
+          expect(answer.header('Cross-Origin-Resource-Policy')).toBe('cross-origin');
+          for (const each of [preflight, answer]) {
+            expect(each.header('Access-Control-Allow-Origin')).toBe('*');
+            expect(each.header('Access-Control-Allow-Credentials')).toBeUndefined();
+            expect(each.repeated).toEqual([]);
+          }
+        }
+      }
+    });
+
+    test('opens no other path to pages of every origin', async () => {
+      const app = await launch({}, {}, { options: { cors: { origins: ['https://app.example.com'] } } });
+      const headers = { Origin: 'https://client.example', ...PREFLIGHT };
+      for (const path of ['/me', '/oauth/token', '/.well-known/other'])
+        expect((await app.send(path, { method: 'OPTIONS', headers })).status).toBe(403);
+    });
+
     test('of an issuer with a path is served at both paths', async () => {
       const app = await launch({ issuer: `${ISSUER}/tenant-1` });
       for (const path of ['', '/tenant-1']) {

@@ -1,7 +1,16 @@
-import { API_DIRECTIVES, HTML_DIRECTIVES, resolvePolicy } from '../../src/headers/content-security-policy.js';
+import {
+  API_DIRECTIVES,
+  HTML_DIRECTIVES,
+  resolvePolicy,
+  serializePolicy,
+} from '../../src/headers/content-security-policy.js';
 
 const API = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const text = (input: unknown): string | undefined => resolvePolicy('csp', input, API_DIRECTIVES)?.text;
+const BASE = { directives: API_DIRECTIVES, reportOnly: false };
+const text = (input: unknown): string | undefined => {
+  const policy = resolvePolicy('csp', input, BASE);
+  return policy && serializePolicy(policy.directives);
+};
 
 describe('resolvePolicy', () => {
   const rows: [title: string, input: unknown, expected: string | undefined][] = [
@@ -36,11 +45,14 @@ describe('resolvePolicy', () => {
   it.each(rows)('%s', (_title, input, expected) => expect(text(input)).toBe(expected));
 
   it('knows which policy only reports', () => {
-    expect(resolvePolicy('csp', { reportOnly: true }, API_DIRECTIVES)).toEqual({
-      text: API,
-      reportOnly: true,
-    });
-    expect(resolvePolicy('csp', {}, API_DIRECTIVES)).toEqual({ text: API, reportOnly: false });
+    const reportOnly = (input: object, base: boolean) =>
+      resolvePolicy('csp', input, { ...BASE, reportOnly: base })?.reportOnly;
+    expect([
+      reportOnly({}, false),
+      reportOnly({}, true),
+      reportOnly({ reportOnly: true }, false),
+      reportOnly({ reportOnly: false }, true),
+    ]).toEqual([false, true, true, false]);
   });
 
   const rejected: [title: string, input: unknown][] = [
@@ -56,12 +68,23 @@ describe('resolvePolicy', () => {
     ['a hash without quotes', { scriptSrc: 'sha256-abc=' }],
     ['a name with a space', { 'script src': "'self'" }],
     ['a name with a semicolon', { 'script-src;': "'self'" }],
+    ['a misspelt name', { scriptSource: "'self'" }],
+    ['a name of no directive', { 'img-source': "'self'" }],
     ['both spellings', { scriptSrc: "'self'", 'script-src': "'self'" }],
     ['directives that are no object', { directives: "default-src 'none'" }],
     ['no directive at all', { directives: {}, useDefaults: false }],
   ];
   it.each(rejected)('rejects %s', (_title, input) => {
     expect(() => text(input)).toThrow(expect.objectContaining({ code: 'ASEC_CSP_DIRECTIVE' }));
+  });
+
+  it.each([
+    ['scriptSource', 'script-src'],
+    ['frameAncestor', 'frame-ancestors'],
+    ['defaultSource', 'default-src'],
+    ['imgsrc', 'img-src'],
+  ])('says what %s may have meant', (name, meant) => {
+    expect(() => text({ [name]: "'self'" })).toThrow(`Did you mean "${meant}"?`);
   });
 
   it('closes, in both defaults, what does not inherit from default-src', () => {

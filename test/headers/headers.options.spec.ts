@@ -7,14 +7,15 @@ import { type RouteCaching, templateParts } from '../../src/headers/header-setti
 import { loadCases } from '../fixtures/load-cases.js';
 
 const resolve = (options: SecurityHeadersOptions = {}) => resolveHeaders('headers', options);
-const named = (options?: SecurityHeadersOptions): Record<string, string> => {
-  const { common, policies } = resolve(options);
-  return Object.fromEntries([...common, ...policies]);
-};
+const named = (
+  options?: SecurityHeadersOptions,
+  kind: 'page' | 'data' | 'untyped' | 'notModified' = 'data',
+): Record<string, string | undefined> => Object.fromEntries(resolve(options).kinds[kind]);
+const CSP = 'Content-Security-Policy';
 
 describe('the defaults', () => {
   it('are the strict API set', () => {
-    const { strictTransportSecurity, htmlPolicies, removePoweredBy } = resolve();
+    const { strictTransportSecurity, removePoweredBy } = resolve();
     expect(named()).toEqual({
       'X-Content-Type-Options': 'nosniff',
       'X-Frame-Options': 'DENY',
@@ -28,20 +29,26 @@ describe('the defaults', () => {
     });
     expect(strictTransportSecurity).toBe('max-age=31536000; includeSubDomains');
     expect(removePoweredBy).toBe(true);
-    expect(htmlPolicies).toEqual(resolve().policies);
+    expect(named({}, 'page')).toEqual({ ...named(), 'Referrer-Policy': 'same-origin' });
   });
 
   it('allow pages their own files with htmlContentSecurityPolicy', () => {
-    expect(resolve({ htmlContentSecurityPolicy: true }).htmlPolicies).toEqual([
-      [
-        'Content-Security-Policy',
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
-      ],
-    ]);
-    expect(resolve({ contentSecurityPolicy: { scriptSrc: "'self'" } }).htmlPolicies[0]![1]).toMatch(
-      /script-src 'self'$/,
+    const page = (options: SecurityHeadersOptions) => named(options, 'page')[CSP];
+    expect(page({ htmlContentSecurityPolicy: true })).toBe(
+      "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
     );
-    expect(resolve({ htmlContentSecurityPolicy: false }).htmlPolicies).toEqual([]);
+    expect(page({ contentSecurityPolicy: { scriptSrc: "'self'" } })).toMatch(/script-src 'self'$/);
+    expect(page({ htmlContentSecurityPolicy: false })).toBeUndefined();
+  });
+
+  it('send no policy that depends on a Content-Type without one, and none at all with a 304', () => {
+    expect(named({}, 'untyped')).toEqual(named());
+    const pages = { htmlContentSecurityPolicy: true };
+    expect(named(pages, 'untyped')).toEqual({ ...named(), [CSP]: undefined });
+    for (const options of [{}, pages]) {
+      const { [CSP]: _policy, 'X-Frame-Options': _framing, 'Referrer-Policy': _referrer, ...rest } = named();
+      expect(named(options, 'notModified')).toEqual(rest);
+    }
   });
 
   it('name each header once', () => {
@@ -49,7 +56,7 @@ describe('the defaults', () => {
       crossOriginEmbedderPolicy: true,
       originAgentCluster: true,
       xXssProtection: true,
-    }).common.map(([name]) => name.toLowerCase());
+    }).kinds.page.map(([name]) => name.toLowerCase());
     expect(new Set(names).size).toBe(names.length);
   });
 
@@ -67,14 +74,6 @@ describe('the defaults', () => {
 describe('resolveHeaders', () => {
   type Row = [title: string, options: SecurityHeadersOptions, header: string, value: string | undefined];
   const rows: Row[] = [
-    [
-      'framing by the same origin',
-      { xFrameOptions: { action: 'sameorigin' } },
-      'X-Frame-Options',
-      'SAMEORIGIN',
-    ],
-    ['no framing header', { xFrameOptions: false }, 'X-Frame-Options', undefined],
-    ['the default by true', { xFrameOptions: true }, 'X-Frame-Options', 'DENY'],
     [
       'an embedder policy',
       { crossOriginEmbedderPolicy: true },
@@ -141,11 +140,58 @@ describe('resolveHeaders', () => {
     );
   });
 
+  const ANCESTORS = /frame-ancestors ([^;]+)/;
+  type Framed = [
+    title: string,
+    SecurityHeadersOptions,
+    frameOptions: string | undefined,
+    ancestors: string | undefined,
+  ];
+  const framed: Framed[] = [
+    ['none by default', {}, 'DENY', "'none'"],
+    ['true', { framing: true }, 'DENY', "'none'"],
+    ['deny', { framing: 'deny' }, 'DENY', "'none'"],
+    ['sameorigin', { framing: 'sameorigin' }, 'SAMEORIGIN', "'self'"],
+    ['false', { framing: false }, undefined, undefined],
+    ['origins', { framing: ['self', 'https://a.test'] }, undefined, "'self' https://a.test"],
+    ['a wildcard', { framing: ['https://*.a.test'] }, undefined, 'https://*.a.test'],
+    ['the app alone', { framing: ['self'] }, 'SAMEORIGIN', "'self'"],
+    ['without a policy', { framing: 'sameorigin', contentSecurityPolicy: false }, 'SAMEORIGIN', "'self'"],
+    [
+      'beside a policy that only reports',
+      { framing: ['https://a.test'], contentSecurityPolicy: { reportOnly: true } },
+      undefined,
+      'https://a.test',
+    ],
+    [
+      'on an empty policy',
+      { framing: 'sameorigin', contentSecurityPolicy: { useDefaults: false, directives: { imgSrc: '*' } } },
+      'SAMEORIGIN',
+      "'self'",
+    ],
+    ['a directive', { contentSecurityPolicy: { frameAncestors: "'self'" } }, 'SAMEORIGIN', "'self'"],
+    ['a directive of origins', { contentSecurityPolicy: { frameAncestors: 'https:' } }, undefined, 'https:'],
+  ];
+  it.each(framed)('frames by %s alike in both headers', (_title, options, frameOptions, ancestors) => {
+    for (const kind of ['data', 'page'] as const) {
+      const headers = named(options, kind);
+      const found = ANCESTORS.exec(headers[CSP] ?? '')?.[1];
+      expect([headers['X-Frame-Options'], found]).toEqual([frameOptions, ancestors]);
+    }
+  });
+
+  it('frames pages and data differently where their policies do', () => {
+    const options: SecurityHeadersOptions = { htmlContentSecurityPolicy: { frameAncestors: "'self'" } };
+    const sent = (['page', 'data', 'untyped'] as const).map(kind => named(options, kind)['X-Frame-Options']);
+    expect(sent).toEqual(['SAMEORIGIN', 'DENY', undefined]);
+  });
+
   it('enforces one policy and reports another, for data and for HTML', () => {
-    const { policies, htmlPolicies } = resolve({
+    const { data, page } = resolve({
       contentSecurityPolicyReportOnly: { defaultSrc: "'self'", reportTo: 'csp' },
-    });
-    for (const pairs of [policies, htmlPolicies]) {
+    }).kinds;
+    for (const all of [data, page]) {
+      const pairs = all.filter(([name]) => name.startsWith(CSP));
       expect(pairs.map(([name]) => name)).toEqual([
         'Content-Security-Policy',
         'Content-Security-Policy-Report-Only',
@@ -193,9 +239,7 @@ describe('templateParts', () => {
 
   it('keeps no-store, Vary and the ID where the headers are off', () => {
     expect(templateParts({ ...settings, input: readHeadersInput('headers', false) })).toEqual({
-      common: [],
-      policies: [],
-      htmlPolicies: [],
+      kinds: { page: [], data: [], untyped: [], notModified: [] },
       strictTransportSecurity: undefined,
       removePoweredBy: false,
       noStoreOnErrors: true,

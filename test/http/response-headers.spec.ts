@@ -9,17 +9,25 @@ import {
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { RequestState } from '../../src/common/request-state.js';
-import { compileHeaderTemplate, type HeaderTemplateParts } from '../../src/common/header-template.js';
+import {
+  compileHeaderTemplate,
+  type HeaderPair,
+  type HeaderTemplateParts,
+} from '../../src/common/header-template.js';
 import { attachState } from '../../src/http/response-headers.js';
 
+const COMMON: readonly HeaderPair[] = [
+  ['X-Frame-Options', 'DENY'],
+  ['Cross-Origin-Resource-Policy', 'same-origin'],
+];
 const PARTS: HeaderTemplateParts = {
   requestIdHeader: 'X-Request-ID',
-  common: [
-    ['X-Frame-Options', 'DENY'],
-    ['Cross-Origin-Resource-Policy', 'same-origin'],
-  ],
-  policies: [['Content-Security-Policy', 'api']],
-  htmlPolicies: [['Content-Security-Policy', 'html']],
+  kinds: {
+    page: [...COMMON, ['Content-Security-Policy', 'page']],
+    data: [...COMMON, ['Content-Security-Policy', 'api']],
+    untyped: [...COMMON, ['Content-Security-Policy', 'untyped']],
+    notModified: COMMON,
+  },
   strictTransportSecurity: 'max-age=1',
   removePoweredBy: true,
   noStore: true,
@@ -65,7 +73,7 @@ const DEFAULTS = {
   'x-request-id': ['id-1'],
   'x-frame-options': ['DENY'],
   'cross-origin-resource-policy': ['same-origin'],
-  'content-security-policy': ['api'],
+  'content-security-policy': ['untyped'],
   'cache-control': ['no-store'],
   vary: ['Origin'],
 };
@@ -114,9 +122,23 @@ describe('the headers of a response', () => {
       'Content-Type',
       'text/html; charset=utf-8',
       'content-security-policy',
-      ['html'],
+      ['page'],
     ],
-    ['XHTML has it too', 'Content-Type', 'application/xhtml+xml', 'content-security-policy', ['html']],
+    ['XHTML has it too', 'Content-Type', 'application/xhtml+xml', 'content-security-policy', ['page']],
+    ...[
+      'text/javascript; charset=utf-8',
+      'application/javascript',
+      'TEXT/ECMAScript',
+      'application/x-javascript',
+      'text/jscript',
+    ].map((type): Own => [`${type} has it too`, 'Content-Type', type, 'content-security-policy', ['page']]),
+    ...['application/json', 'text/javascript-like', 'application/jscript', 'text/css'].map((type): Own => [
+      `${type} has not`,
+      'Content-Type',
+      type,
+      'content-security-policy',
+      ['api'],
+    ]),
     ['text has that of data', 'Content-Type', 'text/htmlx', 'content-security-policy', ['api']],
     [
       'a problem has no charset',
@@ -133,11 +155,15 @@ describe('the headers of a response', () => {
     expect([fast[header], general[header]]).toEqual([expected, expected]);
   });
 
-  it('drop X-Powered-By, and the ETag of an error', async () => {
+  it('drop X-Powered-By, Server, and the ETag of an error', async () => {
     const headers = await receive(
-      response => void response.writeHead(404, { 'X-Powered-By': 'x', ETag: '"a"' }).end(),
+      response => void response.writeHead(404, { 'X-Powered-By': 'x', Server: 'x', ETag: '"a"' }).end(),
     );
-    expect([headers['x-powered-by'], headers['etag']]).toEqual([undefined, undefined]);
+    expect([headers['x-powered-by'], headers['server'], headers['etag']]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('keep the ETag of a 200', async () => {
@@ -318,7 +344,10 @@ describe('the headers of a response', () => {
   });
 
   it('are rejected at start-up where a header cannot have them', () => {
-    const parts = (pair: [string, string]): HeaderTemplateParts => ({ ...PARTS, common: [pair] });
+    const parts = (pair: [string, string]): HeaderTemplateParts => ({
+      ...PARTS,
+      kinds: { ...PARTS.kinds, data: [pair] },
+    });
     expect(() => compileHeaderTemplate(parts(['X-A', 'a\r\nX-B: b']))).toThrow('Invalid character');
     expect(() => compileHeaderTemplate(parts(['X A', 'a']))).toThrow('valid HTTP token');
   });

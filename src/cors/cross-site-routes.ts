@@ -1,0 +1,79 @@
+/* The routes of `@AllowCrossSite()`. The origin is checked before routing, so the edge compares the path, and a guard then checks that the
+ * request reached such a route. */
+import type { IncomingMessage } from 'node:http';
+import { requestPath } from '../common/http-request.js';
+import { readGiven, readStringList, receivedError } from '../common/read-options.js';
+import { isAllowedOrigin } from './decide-cors.js';
+import { type OriginPatterns, resolveOriginPatterns } from './origin.js';
+
+/** The origins that a route lists. */
+export interface CrossSiteOrigins extends OriginPatterns {
+  readonly listed: readonly string[];
+  readonly anyOrigin: boolean;
+}
+
+/** @throws AgentSecurityConfigError for an invalid origin, or none */
+export function readCrossSiteOrigins(option: string, value: unknown): CrossSiteOrigins {
+  const listed = readStringList(option, readGiven(option, value), []);
+  if (listed.length === 0) {
+    const remedy = 'Write ["https://appleid.apple.com"].';
+    throw receivedError('ASEC_ORIGIN_INVALID', option, 'must list an origin', remedy, value);
+  }
+  return { listed, anyOrigin: listed.includes('*'), ...resolveOriginPatterns(option, listed, false) };
+}
+
+/** Whether a page may send a request. A browser names the origin of each POST. */
+export const allowsCrossSite = (
+  origins: CrossSiteOrigins,
+  { headers: { origin } }: IncomingMessage,
+): boolean => origins.anyOrigin || (origin !== undefined && isAllowedOrigin(origin, origins));
+
+/** A route that accepts POST from pages of other sites. */
+export interface CrossSiteRoute {
+  /** As the platform's router knows it, with the global prefix and the version. */
+  readonly path: string;
+  readonly origins: readonly string[];
+}
+
+/** Filled while Nest registers the routes. `list()` is for the summary at start-up. */
+export class CrossSiteRoutes {
+  readonly #routes: {
+    readonly path: string;
+    readonly matcher: RegExp;
+    readonly origins: CrossSiteOrigins;
+  }[] = [];
+
+  /** @throws AgentSecurityConfigError for a path that routers would read as another pattern than this module */
+  add(path: string, origins: CrossSiteOrigins): void {
+    this.#routes.push({ path, matcher: compile(path), origins });
+  }
+
+  allows(raw: IncomingMessage): boolean {
+    if (this.#routes.length === 0 || raw.method !== 'POST') return false;
+    const path = requestPath(raw.url ?? '');
+    return this.#routes.some(({ matcher, origins }) => matcher.test(path) && allowsCrossSite(origins, raw));
+  }
+
+  list(): readonly CrossSiteRoute[] {
+    return this.#routes.map(({ path, origins }) => ({ path, origins: origins.listed }));
+  }
+}
+
+/** Exactly the route's path, in no other spelling: whoever sends the request has been given its URL. */
+function compile(path: string): RegExp {
+  const segments = path.split('/').filter(segment => segment !== '');
+  const isPlain = segments.every(segment => /^(?::\w+|[\w.~$&'=@,-]+)$/.test(segment));
+  if (!isPlain) {
+    throw receivedError(
+      'ASEC_PATH_INVALID',
+      '@AllowCrossSite()',
+      'must stand on a path whose parameters are whole segments',
+      'Write for example @Post("login/:provider"): no wildcard and no other pattern.',
+      path,
+    );
+  }
+  const source = segments.map(segment =>
+    segment.startsWith(':') ? '/[^/%;]+' : `/${segment.replace(/[.$]/g, String.raw`\$&`)}`,
+  );
+  return new RegExp(`^${source.join('') || '/'}$`);
+}
