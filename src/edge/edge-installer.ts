@@ -7,7 +7,7 @@ import { ProblemDetailsFilter } from '../errors/problem-details.filter.js';
 import { VERBS } from '../verb/check-verb.js';
 import { Edge } from './edge.js';
 import type { EdgeOptions } from './edge.feature.js';
-import { installEdge, installStreamErrors, markFailures } from './install-in-adapter.js';
+import { installEdge, installLastHandler, installStreamErrors, markFailures } from './install-in-adapter.js';
 import { installOnServer } from './install-on-server.js';
 import { installVerbs } from './install-verbs.js';
 
@@ -34,13 +34,8 @@ export class EdgeInstaller implements OnApplicationBootstrap {
 
   /** The server exists now and does not listen yet. */
   onApplicationBootstrap(): void {
-    const adapter = this.host.httpAdapter;
-    const server = adapter?.getHttpServer();
-    if (typeof server?.listeners !== 'function') return;
-    // Under a global prefix, Nest's 404 and error handlers cover only that prefix. For other paths, Express would send HTML with
-    // the path or the stack.
-    const answersAll = this.options.errors !== false && adapter.getType() === 'express';
-    installOnServer(server, this.edge, answersAll ? (...call) => this.#answerUnhandled(...call) : undefined);
+    const server = this.host.httpAdapter?.getHttpServer();
+    if (typeof server?.listeners === 'function') installOnServer(server, this.edge);
   }
 
   #installIn(adapter: AbstractHttpAdapter | null | undefined): void {
@@ -48,7 +43,9 @@ export class EdgeInstaller implements OnApplicationBootstrap {
     installEdge(adapter, this.edge, this.options.cors !== false, new Logger('AgentSecurity'));
     installVerbs(adapter, this.verbs);
     markFailures(adapter);
-    if (this.options.errors) installStreamErrors(adapter, (...failed) => this.#answerUnhandled(...failed));
+    if (!this.options.errors || adapter.getType() !== 'express') return;
+    installStreamErrors(adapter, (...failed) => this.#answerUnhandled(...failed));
+    installLastHandler(adapter, (...failed) => this.#answerUnhandled(...failed));
   }
 
   #answerUnhandled(request: IncomingMessage, response: ServerResponse, error: unknown): void {

@@ -10,9 +10,6 @@ import { keepErrorListener } from './answer.js';
 import type { Edge } from './edge.js';
 import { EXPECTATION_PROBLEM } from './request-head.js';
 
-/** The last handler of an Express app: called for a request that no route has answered. */
-type AnswerUnhandled = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
-
 type EdgeServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'> & {
   requireHostHeader?: boolean;
 };
@@ -21,12 +18,12 @@ type Emit = (event: string, ...args: unknown[]) => boolean;
 /** The edge's listener of each event with a request or a connection. */
 type EdgeListeners = Map<string, (...args: never[]) => void>;
 
-export function installOnServer(server: EdgeServer, edge: Edge, answerUnhandled?: AnswerUnhandled): void {
+export function installOnServer(server: EdgeServer, edge: Edge): void {
   const emit = server.emit as Emit;
   // A library that has wrapped this server's own emit runs after the edge.
   const isWrapped = Object.hasOwn(server, 'emit');
   const deliver = (isWrapped ? emit : (EventEmitter.prototype.emit as Emit)).bind(server);
-  const listeners = edgeListeners(server, edge, deliver, answerUnhandled);
+  const listeners = edgeListeners(server, edge, deliver);
   if (!isWrapped && emit !== EventEmitter.prototype.emit) runInside(emit, server, listeners);
   server.emit = (event: string, ...args: unknown[]): boolean => {
     const listener = listeners.get(event);
@@ -53,17 +50,9 @@ function runInside(emit: Emit, server: EdgeServer, listeners: EdgeListeners): vo
   }
 }
 
-function edgeListeners(
-  server: EdgeServer,
-  edge: Edge,
-  deliver: Emit,
-  answerUnhandled: AnswerUnhandled | undefined,
-): EdgeListeners {
+function edgeListeners(server: EdgeServer, edge: Edge, deliver: Emit): EdgeListeners {
   const dispatch = (request: IncomingMessage, response: ServerResponse): void => {
-    if (answerUnhandled === undefined) deliver('request', request, response);
-    else {
-      deliver('request', request, response, (error?: unknown) => answerUnhandled(request, response, error));
-    }
+    deliver('request', request, response);
   };
   const isHandled = (event: string): boolean =>
     server.listeners(event).some(listener => listener !== noListener);

@@ -240,6 +240,16 @@ describe.each(WAYS)('%s', (title, platform, connect, parts) => {
 
 /** The requests of these libraries say that they are encrypted, so HSTS belongs to their responses. */
 describe.each(WAYS.filter(([title]) => title.startsWith('Express by')))('%s', (_title, platform, connect) => {
+  it('answers a path outside the global prefix with a problem', async () => {
+    const { app, port } = await start(platform, {
+      ...PARTS,
+      configure: each => void each.setGlobalPrefix('api'),
+    });
+    const seen = await connect(app, port)({ path: '/evil-marker' });
+    expect([seen.status, seen.headers['content-type']]).toEqual([404, 'application/problem+json']);
+    expect(seen.body).not.toContain('evil-marker');
+  });
+
   it('sends Strict-Transport-Security, and counts each client by its own address', async () => {
     const { app, port } = await start(platform, {
       ...PARTS,
