@@ -8,6 +8,7 @@ import { VERBS } from '../verb/check-verb.js';
 import { Edge } from './edge.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { installEdge, installLastHandler, installStreamErrors, markFailures } from './install-in-adapter.js';
+import { installJsonParser } from './install-json-parser.js';
 import { installOnServer } from './install-on-server.js';
 import { installVerbs } from './install-verbs.js';
 
@@ -43,6 +44,7 @@ export class EdgeInstaller implements OnApplicationBootstrap {
     installEdge(adapter, this.edge, this.options.cors !== false, new Logger('AgentSecurity'));
     installVerbs(adapter, this.verbs);
     markFailures(adapter);
+    if (this.options.body && adapter.getType() === 'fastify') installJsonParser(adapter);
     if (!this.options.errors || adapter.getType() !== 'express') return;
     installStreamErrors(adapter, (...failed) => this.#answerUnhandled(...failed));
     installLastHandler(adapter, (...failed) => this.#answerUnhandled(...failed));

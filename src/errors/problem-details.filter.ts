@@ -73,10 +73,15 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const reason = reasonOf(exception);
     if (reason === undefined) return;
     const id = requestId ? `[${requestId}] ` : '';
-    const cause = exception instanceof Error && exception.cause !== undefined ? exception.cause : undefined;
-    const line = logLine`${id}${reason}` + (cause === undefined ? '' : logLine` (cause: ${cause})`);
+    const hasCause = exception instanceof Error && exception.cause !== undefined;
+    const cause = hasCause ? logLine` (cause: ${exception.cause})` : '';
     // Any client can disconnect within its body, so such errors are logged at debug level.
-    if (hasResponseEnded(rawResponse(response))) this.#logger.debug(line);
-    else this.#logger.error(line, exception instanceof Error ? logStack(exception) : undefined);
+    if (hasResponseEnded(rawResponse(response))) this.#logger.debug(logLine`${id}${reason}${cause}`);
+    else {
+      this.#logger.error(
+        logLine`${id}${reason}${cause}`,
+        exception instanceof Error ? logStack(exception) : undefined,
+      );
+    }
   }
 }
