@@ -1,9 +1,11 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { Reflector } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
-import { memoMetadata, RouteMemo } from '../common/each-handler.js';
+import { type Handler, type HandlerClass, memoMetadata, RouteMemo } from '../common/each-handler.js';
 import {
   checkParsedBody,
   CODED_PROBLEM,
@@ -16,7 +18,6 @@ import {
   tooLargeProblem,
   TYPE_PROBLEM,
 } from './check-body.js';
-import { readsBody } from './reads-body.js';
 import { MaxBody } from './body.decorator.js';
 import type { ResolvedBody } from './body.options.js';
 
@@ -96,4 +97,12 @@ export class BodyGuard implements CanActivate {
     // Applies to a handler that reads the rest of the body itself.
     if (watch !== undefined) watch.maxBytes = Math.min(watch.maxBytes, bound);
   }
+}
+
+const BODY_PARAMETER = `${RouteParamtypes.BODY}:`;
+
+/** Whether a handler has a `@Body()` parameter. A handler without one may read the request's stream itself. */
+function readsBody(controller: HandlerClass, handler: Handler): boolean {
+  const parameters: unknown = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, handler.name);
+  return Object.keys(parameters ?? {}).some(key => key.startsWith(BODY_PARAMETER));
 }

@@ -36,7 +36,7 @@ export class EdgeInstaller implements OnApplicationBootstrap {
   /** The server exists now and does not listen yet. */
   onApplicationBootstrap(): void {
     const server = this.host.httpAdapter?.getHttpServer();
-    if (typeof server?.listeners === 'function') installOnServer(server, this.edge);
+    if (typeof server?.listeners === 'function') installOnServer(server, this.edge, this.verbs);
   }
 
   #installIn(adapter: AbstractHttpAdapter | null | undefined): void {

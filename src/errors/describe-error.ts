@@ -1,6 +1,5 @@
 /* Maps an exception to a problem. A 4xx shows the message and the members of the exception; a 5xx shows none. */
 import { STATUS_CODES } from 'node:http';
-import { HttpException } from '@nestjs/common';
 import { isRecord } from '../common/read-options.js';
 import { DETAIL_OF_5XX, problemOf, type ProblemFields } from '../common/problem.js';
 
@@ -71,7 +70,7 @@ export function reasonOf(exception: unknown): unknown {
  * failed health check of `@nestjs/terminus`.
  */
 export function isAnswer(exception: unknown, exposeMessages: boolean): boolean {
-  if (!(exception instanceof HttpException) || problemOf(exception) !== undefined) return false;
+  if (!isHttpException(exception) || problemOf(exception) !== undefined) return false;
   const status = exception.getStatus();
   if (Number.isInteger(status) && status >= 200 && status < 400) return true;
   return exposeMessages && status === 503 && isHealthCheck(exception.getResponse());

@@ -1,4 +1,12 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Injectable, Logger } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  HttpException,
+  Inject,
+  Injectable,
+  Logger,
+} from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { CODED_PROBLEM } from '../body/check-body.js';
@@ -46,7 +54,8 @@ export class ProblemDetailsFilter implements ExceptionFilter {
       return undefined;
     }
     const answered = this.limiter.limitUnguarded?.(host) ?? exception;
-    if (isAnswer(answered, this.options.exposeMessages)) {
+    // Nest knows the exceptions of its own copy alone.
+    if (answered instanceof HttpException && isAnswer(answered, this.options.exposeMessages)) {
       // oxlint-disable-next-line promise/valid-params -- an exception filter's catch(), not a promise's
       new BaseExceptionFilter(adapter).catch(answered, host);
       return undefined;
