@@ -1,10 +1,23 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { Reflector } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
-import { memoMetadata, type RouteMemo } from '../common/each-handler.js';
-import { checkParsedBody, CODED_PROBLEM, isCoded, isMultipart, tooLargeProblem } from './check-body.js';
+import { type Handler, type HandlerClass, memoMetadata, RouteMemo } from '../common/each-handler.js';
+import {
+  checkParsedBody,
+  CODED_PROBLEM,
+  EMPTY_JSON_PROBLEM,
+  isBodyDeclared,
+  isCoded,
+  isJson,
+  isMultipart,
+  needsBody,
+  tooLargeProblem,
+  TYPE_PROBLEM,
+} from './check-body.js';
 import { MaxBody } from './body.decorator.js';
 import type { ResolvedBody } from './body.options.js';
 
@@ -13,6 +26,7 @@ export const RESOLVED_BODY = Symbol('agent-security:body');
 /** Rejects parsed bodies with prototype-polluting keys or too much nesting, and bodies that are too long for `@MaxBody()`. */
 @Injectable()
 export class BodyGuard implements CanActivate {
+  readonly #readsBody = new RouteMemo(readsBody);
   /** The limit of each route in bytes; `null` for the module's alone. */
   readonly #bounds: RouteMemo<number | null>;
 
@@ -27,12 +41,42 @@ export class BodyGuard implements CanActivate {
     if (context.getType() !== 'http') return true;
     const bound = this.#bounds.get(context.getClass(), context.getHandler());
     if (bound !== null) this.#checkSize(context, bound);
-    const { body, headers } = context.switchToHttp().getRequest<PlatformRequest>();
+    const request = context.switchToHttp().getRequest<PlatformRequest>();
+    const { body, headers } = request;
     if (isCoded(headers)) this.#checkCoding(context, body);
-    if (body === undefined || isMultipart(headers)) return true;
+    if (isMultipart(headers)) return true;
+    if (this.#isEmpty(context, request)) {
+      if (needsBody(request.method ?? '')) throw new ProblemException(EMPTY_JSON_PROBLEM);
+      // Express parses nothing as an empty object.
+      if (body !== undefined) request.body = undefined;
+      return true;
+    }
+    if (body === undefined) {
+      if (this.#isUnread(context, request)) throw new ProblemException(TYPE_PROBLEM);
+      return true;
+    }
     const problem = checkParsedBody(body, this.options.maxDepth, this.options.maxKeys);
     if (problem !== undefined) throw new ProblemException(problem);
     return true;
+  }
+
+  /** Whether the request says JSON and has no body. */
+  #isEmpty(context: ExecutionContext, { body, headers, method = '' }: PlatformRequest): boolean {
+    if (headers['content-length'] === '0') return isJson(headers['content-type']);
+    const progress = requestState(context.switchToHttp().getResponse())?.body;
+    if (progress?.bytes !== 0 || !isJson(headers['content-type'])) return false;
+    // Bytes of a declared body that nobody has read may still arrive.
+    return body !== undefined || !isBodyDeclared(headers) || !needsBody(method);
+  }
+
+  /** Whether the handler wants a body that no parser has read. Fastify rejects such a type; Express leaves the body unread. */
+  #isUnread(context: ExecutionContext, { headers, method }: PlatformRequest): boolean {
+    return (
+      method !== 'GET' &&
+      method !== 'HEAD' &&
+      isBodyDeclared(headers) &&
+      this.#readsBody.get(context.getClass(), context.getHandler())
+    );
   }
 
   /** A Buffer, and a body that the handler reads itself, may stay encoded. Without progress it is unknown whether the body was decoded. */
@@ -53,4 +97,12 @@ export class BodyGuard implements CanActivate {
     // Applies to a handler that reads the rest of the body itself.
     if (watch !== undefined) watch.maxBytes = Math.min(watch.maxBytes, bound);
   }
+}
+
+const BODY_PARAMETER = `${RouteParamtypes.BODY}:`;
+
+/** Whether a handler has a `@Body()` parameter. A handler without one may read the request's stream itself. */
+function readsBody(controller: HandlerClass, handler: Handler): boolean {
+  const parameters: unknown = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, handler.name);
+  return Object.keys(parameters ?? {}).some(key => key.startsWith(BODY_PARAMETER));
 }

@@ -28,11 +28,22 @@ export function checkDeclaredBody(
   if (declared === undefined) return undefined;
   const length = Number(declared);
   if (length > maxBytes) return tooLargeProblem(maxBytes);
-  if (length === 0 && method !== 'GET' && method !== 'HEAD' && isJson(type)) {
-    return invalid('The Content-Type says JSON, but there is no body.');
-  }
-  return undefined;
+  return length === 0 && needsBody(method) && isJson(type) ? EMPTY_JSON_PROBLEM : undefined;
 }
+
+/** Many clients send `Content-Type: application/json` with every request. A DELETE usually has no body (RFC 9110 section 9.3.5). */
+export const needsBody = (method: string): boolean =>
+  method !== 'GET' && method !== 'HEAD' && method !== 'DELETE';
+
+export const EMPTY_JSON_PROBLEM = invalid('The Content-Type says JSON, but there is no body.');
+
+export const POLLUTION_PROBLEM = invalid('The body contains a key that is not allowed.');
+
+export const TYPE_PROBLEM = unsupported('No body parser reads this Content-Type.');
+
+/** Whether the headers announce a body. */
+export const isBodyDeclared = (headers: Headers): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /** Whether a body has a Content-Encoding (RFC 9110 section 8.4). */
 export function isCoded(headers: Headers): boolean {
@@ -71,7 +82,7 @@ export function checkParsedBody(
     for (const node of level) {
       const isList = Array.isArray(node);
       const found = isList ? addItems(node, next) : addMembers(node as Record<string, unknown>, next);
-      if (found === -1) return invalid('The body contains a key that is not allowed.');
+      if (found === -1) return POLLUTION_PROBLEM;
       if (!isList && (keys += found) > maxKeys) return jsonProblem('keys', maxDepth, maxKeys);
       values += found;
       if (values > MAX_VALUES) return invalid('The body contains too many values.');

@@ -176,7 +176,7 @@ export interface ProblemCodes {
    */
   too_many_headers: 431;
   /**
-   * The bytes are not valid HTTP.
+   * The bytes are not valid HTTP, or Node's parser does not know the method. `detail` says how a custom verb is sent.
    * @client send a valid request
    */
   request_malformed: 400;

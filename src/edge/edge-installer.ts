@@ -8,7 +8,8 @@ import { CrossSiteRoutes } from '../cors/cross-site-routes.js';
 import { VERBS } from '../verb/check-verb.js';
 import { Edge } from './edge.js';
 import type { EdgeOptions } from './edge.feature.js';
-import { installEdge, installStreamErrors, markFailures } from './install-in-adapter.js';
+import { installEdge, installLastHandler, installStreamErrors, markFailures } from './install-in-adapter.js';
+import { installJsonParser } from './install-json-parser.js';
 import { installOnServer } from './install-on-server.js';
 import { installCrossSiteRoutes } from './install-cross-site-routes.js';
 import { installVerbs } from './install-verbs.js';
@@ -37,13 +38,8 @@ export class EdgeInstaller implements OnApplicationBootstrap {
 
   /** The server exists now and does not listen yet. */
   onApplicationBootstrap(): void {
-    const adapter = this.host.httpAdapter;
-    const server = adapter?.getHttpServer();
-    if (typeof server?.listeners !== 'function') return;
-    // Under a global prefix, Nest's 404 and error handlers cover only that prefix. For other paths, Express would send HTML with
-    // the path or the stack.
-    const answersAll = this.options.errors !== false && adapter.getType() === 'express';
-    installOnServer(server, this.edge, answersAll ? (...call) => this.#answerUnhandled(...call) : undefined);
+    const server = this.host.httpAdapter?.getHttpServer();
+    if (typeof server?.listeners === 'function') installOnServer(server, this.edge, this.verbs);
   }
 
   #installIn(adapter: AbstractHttpAdapter | null | undefined): void {
@@ -52,7 +48,10 @@ export class EdgeInstaller implements OnApplicationBootstrap {
     installVerbs(adapter, this.verbs);
     installCrossSiteRoutes(adapter, this.crossSiteRoutes);
     markFailures(adapter);
-    if (this.options.errors) installStreamErrors(adapter, (...failed) => this.#answerUnhandled(...failed));
+    if (this.options.body && adapter.getType() === 'fastify') installJsonParser(adapter);
+    if (!this.options.errors || adapter.getType() !== 'express') return;
+    installStreamErrors(adapter, (...failed) => this.#answerUnhandled(...failed));
+    installLastHandler(adapter, (...failed) => this.#answerUnhandled(...failed));
   }
 
   #answerUnhandled(request: IncomingMessage, response: ServerResponse, error: unknown): void {

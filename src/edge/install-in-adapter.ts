@@ -96,6 +96,21 @@ function warnOfSecondCors(methods: AdapterMethods, log: Log): void {
 type AnswerError = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
 type Reply = (response: ServerResponse, body: unknown, status?: number) => unknown;
 
+interface ExpressApp {
+  handle(request: IncomingMessage, response: ServerResponse, done?: (error?: unknown) => void): unknown;
+}
+
+/**
+ * Responds to requests that no route of Express has answered. Under a global prefix, Nest's 404 and error handlers cover only that prefix;
+ * for other paths, Express would send HTML with the path or the stack. Serverless adapters call the app, not the server.
+ */
+export function installLastHandler(adapter: AbstractHttpAdapter, answer: AnswerError): void {
+  const app = adapter.getInstance<ExpressApp>();
+  const handle = app.handle.bind(app);
+  app.handle = (request, response, done = error => answer(request, response, error)) =>
+    handle(request, response, done);
+}
+
 /** Each file has its own default function, so its source text is compared to see whether the app has set another. */
 const DEFAULT_HANDLER = String(new StreamableFile(new Uint8Array()).errorHandler);
 
@@ -104,7 +119,6 @@ const DEFAULT_HANDLER = String(new StreamableFile(new Uint8Array()).errorHandler
  * which sends text; Fastify's adapter passes it to the exception filters.
  */
 export function installStreamErrors(adapter: AbstractHttpAdapter, answer: AnswerError): void {
-  if (adapter.getType() !== 'express') return;
   const methods = adapter as unknown as { reply: Reply };
   const reply = methods.reply.bind(adapter);
   methods.reply = (response, body, status) => {

@@ -7,11 +7,9 @@ import type { Duplex } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { keepErrorListener } from './answer.js';
+import { unknownMethodProblem } from '../verb/check-verb.js';
 import type { Edge } from './edge.js';
 import { EXPECTATION_PROBLEM } from './request-head.js';
-
-/** The last handler of an Express app: called for a request that no route has answered. */
-type AnswerUnhandled = (request: IncomingMessage, response: ServerResponse, error: unknown) => void;
 
 type EdgeServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'> & {
   requireHostHeader?: boolean;
@@ -21,12 +19,12 @@ type Emit = (event: string, ...args: unknown[]) => boolean;
 /** The edge's listener of each event with a request or a connection. */
 type EdgeListeners = Map<string, (...args: never[]) => void>;
 
-export function installOnServer(server: EdgeServer, edge: Edge, answerUnhandled?: AnswerUnhandled): void {
+export function installOnServer(server: EdgeServer, edge: Edge, verbs: ReadonlySet<string>): void {
   const emit = server.emit as Emit;
   // A library that has wrapped this server's own emit runs after the edge.
   const isWrapped = Object.hasOwn(server, 'emit');
   const deliver = (isWrapped ? emit : (EventEmitter.prototype.emit as Emit)).bind(server);
-  const listeners = edgeListeners(server, edge, deliver, answerUnhandled);
+  const listeners = edgeListeners(server, edge, deliver, verbs);
   if (!isWrapped && emit !== EventEmitter.prototype.emit) runInside(emit, server, listeners);
   server.emit = (event: string, ...args: unknown[]): boolean => {
     const listener = listeners.get(event);
@@ -57,13 +55,10 @@ function edgeListeners(
   server: EdgeServer,
   edge: Edge,
   deliver: Emit,
-  answerUnhandled: AnswerUnhandled | undefined,
+  verbs: ReadonlySet<string>,
 ): EdgeListeners {
   const dispatch = (request: IncomingMessage, response: ServerResponse): void => {
-    if (answerUnhandled === undefined) deliver('request', request, response);
-    else {
-      deliver('request', request, response, (error?: unknown) => answerUnhandled(request, response, error));
-    }
+    deliver('request', request, response);
   };
   const isHandled = (event: string): boolean =>
     server.listeners(event).some(listener => listener !== noListener);
@@ -104,7 +99,7 @@ function edgeListeners(
     // The responses of Node and Fastify carry none of the module's headers. A listener of the app replaces the module's response.
     const own = server.listeners('clientError').filter(isNotDefault);
     for (const listener of own) listener.call(server, error, socket);
-    if (own.length === 0) answerParserError(error, socket, edge);
+    if (own.length === 0) answerParserError(error, socket, edge, verbs);
   };
   return new Map<string, (...args: never[]) => void>([
     ['request', onRequest],
@@ -136,15 +131,22 @@ function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void): voi
 }
 
 /** Responds to bytes that Node's parser rejects. */
-function answerParserError(error: NodeJS.ErrnoException, socket: Duplex, edge: Edge): void {
+function answerParserError(
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  edge: Edge,
+  verbs: ReadonlySet<string>,
+): void {
   const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
   // The client has disconnected, or another response is being sent.
   if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) socket.destroy();
-  else edge.answerUnreadable(socket, parserProblem(error.code));
+  else edge.answerUnreadable(socket, parserProblem(error.code, verbs));
 }
 
-function parserProblem(code: string | undefined): ProblemFields {
+function parserProblem(code: string | undefined, verbs: ReadonlySet<string>): ProblemFields {
   switch (code) {
+    case 'HPE_INVALID_METHOD':
+      return unknownMethodProblem(verbs);
     case 'HPE_HEADER_OVERFLOW':
       return { status: 431, code: 'too_many_headers', detail: 'The head of the request is too large.' };
     case 'ERR_HTTP_REQUEST_TIMEOUT':

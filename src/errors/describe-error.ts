@@ -16,11 +16,12 @@ export function describeError(exception: unknown, exposeMessages: boolean): Prob
   const error = readHttpError(exception);
   if (error === undefined || error.status >= 500) {
     const status = error?.status ?? 500;
-    return { status, code: status === 500 ? 'internal_error' : codeOf(status), detail: DETAIL_OF_5XX };
+    const code = status === 500 ? 'internal_error' : codeOf(status);
+    return { status, code, detail: DETAIL_OF_5XX, ...withRetry(error) };
   }
   const { status, body } = error;
   const code = codeOf(status);
-  if (!exposeMessages) return { status, code };
+  if (!exposeMessages) return { status, code, ...withRetry(error) };
   if (!isRecord(body)) return { status, code, ...detailOf(body, status) };
   const { statusCode: _status, error: _title, message, ...members } = body;
   // class-validator's messages are a list, which becomes `errors`.
@@ -33,16 +34,55 @@ export function describeError(exception: unknown, exposeMessages: boolean): Prob
     code: typeof ownCode === 'string' ? ownCode : validation ? 'validation_failed' : code,
     ...(typeof type === 'string' ? { type } : {}),
     ...(typeof detail === 'string' ? { detail } : detailOf(message, status)),
-    members: { ...safeMembers(rest), ...(validation ? { errors: validation.errors } : {}) },
+    members: {
+      ...safeMembers(rest),
+      ...(validation ? { errors: validation.errors } : {}),
+      ...withRetry(error)?.members,
+    },
   };
 }
 
-/** Whether an exception is unexpected, so that it is logged. */
-export function isUnexpected(exception: unknown): boolean {
+/** When the client of a 429 or a 503 may try again: `retry_after_seconds` of the exception's body. Shown where its messages are hidden too. */
+function withRetry(error: HttpErrorLike | undefined): Pick<ProblemFields, 'members'> | undefined {
+  if ((error?.status !== 429 && error?.status !== 503) || !isRecord(error.body)) return undefined;
+  const { retry_after_seconds: seconds, retryable } = error.body;
+  if (typeof seconds !== 'number' || !(seconds >= 0 && seconds < Infinity)) return undefined;
+  return { members: { retryable: retryable !== false, retry_after_seconds: Math.ceil(seconds) } };
+}
+
+/** The value of `Retry-After` for an exception of the app. The module's own problems come with their headers. */
+export function retryAfterOf(exception: unknown, { members }: ProblemFields): string | undefined {
+  const seconds = members?.['retry_after_seconds'];
+  return typeof seconds !== 'number' || problemOf(exception) !== undefined ? undefined : String(seconds);
+}
+
+/** The reason of a 5xx, for the log: its response does not show it. `undefined` for other exceptions and for the module's own problems. */
+export function reasonOf(exception: unknown): unknown {
   const error = readHttpError(exception);
+  if (problemOf(exception) !== undefined || (error !== undefined && error.status < 500)) return undefined;
+  // Nest names an exception after its class if its body has no message.
+  if (isRecord(error?.body) && typeof error.body['message'] !== 'string') return error.body;
+  return exception instanceof Error ? exception.message : (exception ?? String(exception));
+}
+
+/**
+ * Whether an exception is the answer that the app means, which Nest sends as it is: a status below 400 (a redirect, `304`), or the body of a
+ * failed health check of `@nestjs/terminus`.
+ */
+export function isAnswer(exception: unknown, exposeMessages: boolean): boolean {
+  if (!isHttpException(exception) || problemOf(exception) !== undefined) return false;
+  const status = exception.getStatus();
+  if (Number.isInteger(status) && status >= 200 && status < 400) return true;
+  return exposeMessages && status === 503 && isHealthCheck(exception.getResponse());
+}
+
+function isHealthCheck(body: unknown): boolean {
   return (
-    problemOf(exception) === undefined &&
-    (error === undefined || (error.status >= 500 && !isHttpException(exception)))
+    isRecord(body) &&
+    (body['status'] === 'error' || body['status'] === 'shutting_down') &&
+    isRecord(body['info']) &&
+    isRecord(body['error']) &&
+    isRecord(body['details'])
   );
 }
 

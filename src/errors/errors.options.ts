@@ -15,7 +15,9 @@ export interface ErrorsOptions {
    */
   typeBase?: string;
   /**
-   * Whether responses contain the messages and members of 4xx exceptions. Those of 5xx exceptions are never sent.
+   * Whether responses contain the messages and members of 4xx exceptions, and the body of a failed health check of `@nestjs/terminus`.
+   * Those of other 5xx exceptions are never sent. The log has them, with the request ID. `retry_after_seconds` of your own 429 or 503
+   * is always sent, as `Retry-After` too. A status below 400 is answered as Nest answers it.
    * @default true
    */
   exposeMessages?: boolean;

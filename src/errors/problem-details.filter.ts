@@ -2,19 +2,19 @@ import {
   type ArgumentsHost,
   Catch,
   type ExceptionFilter,
+  HttpException,
   Inject,
   Injectable,
-  IntrinsicException,
   Logger,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { CODED_PROBLEM } from '../body/check-body.js';
 import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
-import { describeError, isUnexpected } from './describe-error.js';
+import { describeError, isAnswer, reasonOf, retryAfterOf } from './describe-error.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
 import { logLine, logStack } from '../common/log-text.js';
 
@@ -54,6 +54,12 @@ export class ProblemDetailsFilter implements ExceptionFilter {
       return undefined;
     }
     const answered = this.limiter.limitUnguarded?.(host) ?? exception;
+    // Nest knows the exceptions of its own copy alone.
+    if (answered instanceof HttpException && isAnswer(answered, this.options.exposeMessages)) {
+      // oxlint-disable-next-line promise/valid-params -- an exception filter's catch(), not a promise's
+      new BaseExceptionFilter(adapter).catch(answered, host);
+      return undefined;
+    }
     this.#log(answered, response, state?.id);
     const described = describeError(answered, this.options.exposeMessages);
     // A parser that ignores Content-Encoding reports malformed JSON.
@@ -63,6 +69,9 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
     for (const name of CONTENT_HEADERS) response.removeHeader(name);
     adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
+    const retryAfter = retryAfterOf(answered, fields);
+    if (retryAfter !== undefined && !response.hasHeader('Retry-After'))
+      adapter.setHeader(response, 'Retry-After', retryAfter);
     adapter.reply(response, problem, problem.status);
     // Not for a subclass, which may have changed the response.
     if (answered === exception && this.constructor === ProblemDetailsFilter) state?.limits.keepDenial?.();
@@ -70,15 +79,18 @@ export class ProblemDetailsFilter implements ExceptionFilter {
   }
 
   #log(exception: unknown, response: PlatformResponse, requestId: string | undefined): void {
-    if (!isUnexpected(exception) || exception instanceof IntrinsicException) return;
+    const reason = reasonOf(exception);
+    if (reason === undefined) return;
     const id = requestId ? `[${requestId}] ` : '';
-    const reason = exception instanceof Error ? exception.message : exception;
+    const hasCause = exception instanceof Error && exception.cause !== undefined;
+    const cause = hasCause ? logLine` (cause: ${exception.cause})` : '';
     // Any client can disconnect within its body, so such errors are logged at debug level.
-    if (hasResponseEnded(rawResponse(response))) this.#logger.debug(logLine`${id}${reason}`);
-    else
+    if (hasResponseEnded(rawResponse(response))) this.#logger.debug(logLine`${id}${reason}${cause}`);
+    else {
       this.#logger.error(
-        logLine`${id}${reason}`,
+        logLine`${id}${reason}${cause}`,
         exception instanceof Error ? logStack(exception) : undefined,
       );
+    }
   }
 }

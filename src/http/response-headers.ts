@@ -5,7 +5,7 @@
  * Usually the handler's headers do not conflict with the module's. Then the module's are appended to the head as text
  * that was serialized at start-up, since Node's validation of each header costs more than everything else here. */
 import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import {
   eachPair,
@@ -117,7 +117,8 @@ function coverHttp2Response(response: ServerResponse): void {
 
 /**
  * The lines to append to the head; `undefined` if a header of the handler conflicts with one of them, or if the head is not Node's own text
- * (app.inject(), HTTP/2, a library that wraps the response).
+ * (app.inject(), HTTP/2, a library that wraps the response), or is not written to a socket: a serverless adapter reads the response's headers
+ * from `getHeaders()`, which the text does not reach.
  */
 function linesFor(
   response: ResponseWithState,
@@ -126,6 +127,7 @@ function linesFor(
 ): string | undefined {
   const state = response[REQUEST_STATE]!;
   if (!CAN_APPEND_TO_HEAD || state.writeHead !== ServerResponse.prototype.writeHead) return undefined;
+  if (!(response.socket instanceof Socket)) return undefined;
   let contentType: unknown;
   for (const name of response.getHeaderNames()) {
     if (isConflicting(name, state, status)) return undefined;

@@ -48,3 +48,13 @@ export function checkVerb(
       : `${OVERRIDE_HEADER} is for POST only.`;
   return { status: 405, code: 'method_not_allowed', detail, allow };
 }
+
+/** The problem of a method that Node's parser does not know. The bytes may also be no HTTP at all, so they are not repeated. */
+export function unknownMethodProblem(verbs: ReadonlySet<string>): ProblemFields {
+  const remedy =
+    verbs.size === 0
+      ? `Methods are case-sensitive, and this API declares no verb for ${OVERRIDE_HEADER}.`
+      : `Send a verb of this API as POST with ${OVERRIDE_HEADER}: ${[...verbs].join(' or ')}.`;
+  const detail = `The request does not begin with a method that the server can read. ${remedy}`;
+  return { status: 400, code: 'request_malformed', detail };
+}

@@ -92,6 +92,12 @@ describe('checkDeclaredBody', () => {
       { 'content-length': '0', 'content-type': 'application/json' },
       undefined,
     ],
+    [
+      'JSON of length 0 on a DELETE',
+      'DELETE',
+      { 'content-length': '0', 'content-type': 'application/json' },
+      undefined,
+    ],
     ['text of length 0', 'POST', { 'content-length': '0', 'content-type': 'text/plain' }, undefined],
     [
       'a type that only begins like JSON',

@@ -1,7 +1,7 @@
 import { createGunzip, gzipSync } from 'node:zlib';
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { Body, Controller, Get, Post, Query, Req } from '@nestjs/common';
+import { All, Body, Controller, Get, Post, Query, Req } from '@nestjs/common';
 import { type BodyOptions, MaxBody } from '../../src/index.js';
 import { type JsonBombCase, loadCases } from '../fixtures/load-cases.js';
 import { exchange } from '../support/http.js';
@@ -38,6 +38,11 @@ class Routes {
     for await (const part of request.raw ?? request) length += (part as Buffer).length;
     bodies.push(length);
     return { length };
+  }
+
+  @All('any')
+  any(@Body() body: unknown): object {
+    return { body: body === undefined ? 'none' : body };
   }
 
   @Get('query')
@@ -552,5 +557,69 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       headers: { ...JSON_TYPE, 'Content-Encoding': coding },
     });
     expect([answer.status, bodies.length]).toEqual([status, status === 201 ? 1 : 0]);
+  });
+
+  describe('JSON without a body', () => {
+    const FRAMINGS: readonly [string, string][] = [
+      ['without a length', '\r\n'],
+      ['of length 0', 'Content-Length: 0\r\n\r\n'],
+      ['of one empty chunk', 'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ];
+    const EXPECTED: readonly [string, number, object][] = [
+      ['POST', 400, { code: 'body_invalid' }],
+      ['PUT', 400, { code: 'body_invalid' }],
+      ['PATCH', 400, { code: 'body_invalid' }],
+      ['QUERY', 400, { code: 'body_invalid' }],
+      ['DELETE', 200, { body: 'none' }],
+      ['GET', 200, { body: 'none' }],
+    ];
+    const cases = EXPECTED.flatMap(([method, status, members]) =>
+      FRAMINGS.map(([framing, rest]) => [method, framing, status, rest, members] as const),
+    );
+    it.each(cases)('%s %s: %d', async (method, _framing, status, rest, members) => {
+      const app = await start(platform, { controllers: [Routes] });
+      const head = `${method} /any HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
+      const { answers } = await exchange(app.port, head + rest, 1);
+      expect(answers[0]!.status).toBe(status);
+      expect(answers[0]!.json()).toMatchObject(members);
+    });
+  });
+
+  it.each([
+    ['a key __proto__', '{"__proto__":{"a":1}}'],
+    ['a key __proto__ far inside', '{"a":[{"__proto__":1}]}'],
+    ['an escaped key __proto__', '{"__\\u0070roto__":1}'],
+    ['a constructor with a prototype', '{"constructor":{"prototype":{}}}'],
+  ])('answers %s with one code on both platforms', async (_what, body) => {
+    const app = await start(platform, { controllers: [Routes] });
+    const answer = await app.send('/echo', { body, headers: JSON_TYPE });
+    expect([answer.status, answer.json().code]).toEqual([400, 'body_invalid']);
+    expect(answer.json().detail).toBe('The body contains a key that is not allowed.');
+  });
+
+  it('answers malformed JSON with bad_request', async () => {
+    const app = await start(platform, { controllers: [Routes] });
+    const answer = await app.send('/echo', { body: '{', headers: JSON_TYPE });
+    expect([answer.status, answer.json().code]).toEqual([400, 'bad_request']);
+  });
+
+  it.each([
+    'application/xml',
+    'application/octet-stream',
+    'application/vnd.api+json',
+    'application/jsonx',
+    'garbage',
+    'application/',
+    'app@/json',
+    ' ',
+    undefined,
+  ])('answers a body of the type %j with 415, where the handler wants it', async type => {
+    const app = await start(platform, { controllers: [Routes] });
+    for (const method of ['POST', 'DELETE'])
+      for (const body of ['{"a":1}', ['{"a"', ':1}']]) {
+        const headers = type === undefined ? {} : { 'Content-Type': type };
+        const answer = await app.send('/any', { method, body, headers });
+        expect([answer.status, answer.json().code]).toEqual([415, 'unsupported_media_type']);
+      }
   });
 });

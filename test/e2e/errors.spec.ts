@@ -61,6 +61,35 @@ const THROWN: Readonly<Record<string, () => unknown>> = {
   'odd-status': () => new HttpException('secret-detail', 999),
   'with-cause': () => new ForbiddenException('not yours', { cause: new Error('secret-detail') }),
   'no-prototype': () => Object.create(null),
+  'with-reason': () =>
+    new ServiceUnavailableException('no database', { cause: new Error('connection refused') }),
+  'without-message': () => new ServiceUnavailableException({ queue: 'full' }),
+  'own-429': () => new HttpException({ message: 'Too many attempts', retry_after_seconds: 12.3 }, 429),
+  'own-429-final': () =>
+    new HttpException({ message: 'Never again', retry_after_seconds: 60, retryable: false }, 429),
+  'own-503': () =>
+    new ServiceUnavailableException({
+      message: 'secret-detail',
+      retry_after_seconds: 30,
+      a: 'secret-detail',
+    }),
+  'odd-wait': () => new HttpException({ message: 'x', retry_after_seconds: '1\r\nX: 1' }, 429),
+  'endless-wait': () => new ServiceUnavailableException({ retry_after_seconds: Infinity }),
+  'negative-wait': () => new ServiceUnavailableException({ retry_after_seconds: -1 }),
+  'own-500': () => new HttpException({ retry_after_seconds: 5 }, 500),
+  unhealthy: () =>
+    new ServiceUnavailableException({
+      status: 'error',
+      info: { memory: { status: 'up' } },
+      error: { database: { status: 'down', message: 'timeout' } },
+      details: { memory: { status: 'up' }, database: { status: 'down', message: 'timeout' } },
+    }),
+  200: () => new HttpException({ done: true }, 200),
+  202: () => new HttpException('accepted', 202),
+  204: () => new HttpException('', 204),
+  302: () => new HttpException('moved', 302),
+  304: () => new HttpException('', 304),
+  100: () => new HttpException('', 100),
   lines: () => 'one\ntwo',
   'getter-that-throws': () =>
     Object.defineProperty({}, 'status', {
@@ -82,6 +111,12 @@ class Routes {
   throw(@Res({ passthrough: true }) response: any): never {
     const path: string = (response.req ?? response.request).url;
     throw THROWN[path.split('/').at(-1)!]!();
+  }
+
+  @Get('busy')
+  busy(@Res({ passthrough: true }) response: any): never {
+    (response.raw ?? response).setHeader('Retry-After', '7');
+    throw new ServiceUnavailableException({ retry_after_seconds: 30 });
   }
 
   @Get('late')
@@ -158,13 +193,81 @@ describe.each(PLATFORMS)('errors on %s', (_title, platform) => {
     ['a text', 'text', 1],
     ['undefined', 'undefined', 1],
     ['an object without a prototype', 'no-prototype', 1],
-    ['an HttpException', 'bad-gateway', 0],
+    ['an HttpException', 'bad-gateway', 1],
+    ['a status that is no error status', 'odd-status', 1],
     ["a client's mistake", 'conflict', 0],
   ])('logs %s with the ID: %s', async (_what, path, times) => {
     const app = await start(platform, { controllers: [Routes] });
     const answer = await app.send(`/throw/${path}`);
     const entries = app.logger.find(answer.header('x-request-id')!, 'error');
     expect(entries.length).toBe(times);
+  });
+
+  it.each([
+    ['the message and the cause of a deliberate 503', 'with-reason', /no database.*connection refused/],
+    ['the body of a 503 without a message', 'without-message', /queue.*full/],
+  ])('logs %s', async (_what, path, reason) => {
+    const app = await start(platform, { controllers: [Routes] });
+    const answer = await app.send(`/throw/${path}`);
+    const [entry] = app.logger.find(answer.header('x-request-id')!, 'error');
+    expect(entry!.message).toMatch(reason);
+    expect(answer.body).not.toMatch(reason);
+  });
+
+  it.each([
+    ['own-429', 429, { retryable: true, retry_after_seconds: 13 }, '13'],
+    ['own-429-final', 429, { retryable: false, retry_after_seconds: 60 }, '60'],
+    ['own-503', 503, { retryable: true, retry_after_seconds: 30 }, '30'],
+    ['odd-wait', 429, {}, undefined],
+    ['endless-wait', 503, {}, undefined],
+    ['negative-wait', 503, {}, undefined],
+    ['own-500', 500, {}, undefined],
+  ])('a thrown %s tells when to try again', async (what, status, members, retryAfter) => {
+    const app = await start(platform, { controllers: [Routes] });
+    const answer = await app.send(`/throw/${what}`);
+    expect(answer.status).toBe(status);
+    expect(answer.header('retry-after')).toBe(retryAfter);
+    expect(answer.json()).toMatchObject(members);
+    expect('retryable' in answer.json()).toBe(retryAfter !== undefined);
+    expect(answer.body).not.toContain('secret-detail');
+  });
+
+  it('keeps the Retry-After that a handler has set', async () => {
+    const app = await start(platform, { controllers: [Routes] });
+    const answer = await app.send('/busy');
+    expect(answer.all('retry-after')).toEqual(['7']);
+  });
+
+  it.each(['200', '202', '204', '302', '304', 'unhealthy'])('sends a thrown %s as Nest does', async what => {
+    const [app, plain] = [
+      await start(platform, { controllers: [Routes] }),
+      await start(platform, { controllers: [Routes], security: false }),
+    ];
+    const [answer, expected] = [await app.send(`/throw/${what}`), await plain.send(`/throw/${what}`)];
+    expect([answer.status, answer.body]).toEqual([expected.status, expected.body]);
+    for (const name of ['content-type', 'content-length', 'location', 'etag'])
+      expect([name, answer.all(name)]).toEqual([
+        name,
+        what === 'unhealthy' && name === 'etag' ? [] : expected.all(name),
+      ]);
+    expect(answer.header('x-request-id')).toMatch(/./);
+    expect(app.logger.find(answer.header('x-request-id')!)).toEqual([]);
+  });
+
+  it('answers a thrown 100 with 500', async () => {
+    const app = await start(platform, { controllers: [Routes] });
+    expect((await app.send('/throw/100')).status).toBe(500);
+  });
+
+  it('hides the body of a health check with exposeMessages: false, and logs it', async () => {
+    const app = await start(platform, {
+      controllers: [Routes],
+      options: { errors: { exposeMessages: false } },
+    });
+    const answer = await app.send('/throw/unhealthy');
+    expect(answer.json()).toMatchObject({ status: 503, code: 'service_unavailable' });
+    expect(answer.body).not.toContain('timeout');
+    expect(app.logger.find(answer.header('x-request-id')!, 'error').length).toBe(1);
   });
 
   it('logs a thrown text on one line', async () => {

@@ -1,7 +1,7 @@
 /* Verbs of the app's own: POST with X-HTTP-Method-Override. */
 import { Controller, Get, HttpCode, Param, Post, All } from '@nestjs/common';
 import { AgentTool, type AuditLine, AuditTrail, RateLimit, Verb } from '../../src/index.js';
-import type { Answer } from '../support/http.js';
+import { type Answer, exchange } from '../support/http.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
 
@@ -148,6 +148,28 @@ describe.each(PLATFORMS)('verbs on %s', (_title, platform) => {
     for (let n = 0; n < 3; n++) statuses.push((await post(app, 'SUMMARIZE')).status);
     statuses.push((await post(app, 'TRANSLATE')).status, (await post(app)).status);
     expect(statuses).toEqual([200, 200, 429, 202, 201]);
+  });
+
+  it.each(['SUMMARIZE', 'NOPE', 'post', 'evil-marker'])(
+    'of the request line %s: the 400 says how to send it',
+    async method => {
+      const app = await launch();
+      const { answers, text } = await exchange(
+        app.port,
+        `${method} /documents/5 HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      );
+      expect([answers[0]!.status, answers[0]!.json().code]).toEqual([400, 'request_malformed']);
+      expect(answers[0]!.json().detail).toMatch(/POST with X-HTTP-Method-Override: SUMMARIZE or TRANSLATE\./);
+      expect(text).not.toContain('evil-marker');
+      expect(answers[0]!.header('x-content-type-options')).toBe('nosniff');
+      expect(ran).toEqual([]);
+    },
+  );
+
+  it('of a request line are not recommended where the app has none', async () => {
+    const app = await start(platform, { controllers: [Other] });
+    const { answers } = await exchange(app.port, 'SUMMARIZE /other HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect(answers[0]!.json().detail).toMatch(/declares no verb for X-HTTP-Method-Override/);
   });
 
   it('means nothing where the app has no verb', async () => {

@@ -9,7 +9,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import { ProblemException } from '../../src/http/problem.exception.js';
-import { codeOf, describeError, isUnexpected } from '../../src/errors/describe-error.js';
+import { codeOf, describeError, reasonOf } from '../../src/errors/describe-error.js';
 
 const HIDDEN = "The request could not be answered. Its ID finds the reason in the server's log.";
 const SECRET = 'password=hunter2';
@@ -148,18 +148,22 @@ describe('describeError', () => {
   });
 });
 
-describe('isUnexpected', () => {
-  const rows: [title: string, exception: unknown, expected: boolean][] = [
-    ['an error', new Error('x'), true],
-    ['a text', 'x', true],
-    ['undefined', undefined, true],
-    ['a 404', new NotFoundException(), false],
-    ['a 503 that a handler throws', new ServiceUnavailableException(), false],
-    ['a 5xx of http-errors', httpError(502, false, 'x'), true],
-    ['a 4xx of http-errors', httpError(400, true, 'x'), false],
-    ['a problem', new ProblemException({ status: 503, code: 'x' }), false],
+describe('reasonOf', () => {
+  const rows: [title: string, exception: unknown, expected: unknown][] = [
+    ['an error', new Error('x'), 'x'],
+    ['a text', 'x', 'x'],
+    ['undefined', undefined, 'undefined'],
+    ['null', null, 'null'],
+    ['a 404', new NotFoundException(), undefined],
+    ['a 503 that a handler throws', new ServiceUnavailableException('no database'), 'no database'],
+    ['a 503 with members', new ServiceUnavailableException({ message: 'no', a: 1 }), 'no'],
+    ['a 503 without a message', new ServiceUnavailableException({ a: 1 }), { a: 1 }],
+    ['a status that is no error status', new HttpException('x', 999), 'x'],
+    ['a 5xx of http-errors', httpError(502, false, 'x'), 'x'],
+    ['a 4xx of http-errors', httpError(400, true, 'x'), undefined],
+    ['a problem', new ProblemException({ status: 503, code: 'x' }), undefined],
   ];
-  it.each(rows)('%s: %s', (_title, exception, expected) => expect(isUnexpected(exception)).toBe(expected));
+  it.each(rows)('%s: %s', (_title, exception, expected) => expect(reasonOf(exception)).toEqual(expected));
 });
 
 describe('codeOf', () => {
