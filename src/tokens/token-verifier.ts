@@ -51,7 +51,6 @@ export class SignedTokenVerifier implements CredentialVerifier {
   /** By the digests of tokens, so that a memory dump contains no valid token. */
   readonly #cache: BoundedMap<string, Verified>;
   readonly #trusts: ReadonlyMap<string, TokenTrust>;
-  readonly acceptsDpop: boolean;
   /** RFC 9449 section 7.1. */
   readonly challenges: readonly string[];
 
@@ -64,8 +63,12 @@ export class SignedTokenVerifier implements CredentialVerifier {
     this.#cache = new BoundedMap(maxCached);
     this.#trusts = new Map(trusts.map(trust => [trust.issuer, trust]));
     const algorithms = new Set(trusts.flatMap(({ dpop }) => dpop?.algorithms ?? []));
-    this.acceptsDpop = algorithms.size > 0;
-    this.challenges = this.acceptsDpop ? [challenge('DPoP', [['algs', [...algorithms].join(' ')]])] : [];
+    this.challenges = algorithms.size > 0 ? [challenge('DPoP', [['algs', [...algorithms].join(' ')]])] : [];
+  }
+
+  /** Whether a credential is a token of a trusted issuer, valid or not. */
+  recognizes(token: string): boolean {
+    return this.#trustOf(readClaims(readJws(token))) !== undefined;
   }
 
   /** Rejects only while there are no keys to verify with, or if the key store is unavailable. */
@@ -126,10 +129,9 @@ export class SignedTokenVerifier implements CredentialVerifier {
 
   async #verifyUncached(token: string): Promise<Verified | RejectedCredential> {
     const jws = readJws(token);
-    const claims = jws && readJsonObject(jws.payload);
+    const claims = readClaims(jws);
     if (jws === undefined || claims === undefined) return 'malformed';
-    const { iss } = claims;
-    const trust = typeof iss === 'string' ? this.#trusts.get(iss) : undefined;
+    const trust = this.#trustOf(claims);
     if (trust === undefined) return 'unknown';
     if (!trust.algorithms.includes(jws.alg) || jws.typ === undefined || !trust.types.includes(jws.typ)) {
       return 'invalid';
@@ -142,6 +144,11 @@ export class SignedTokenVerifier implements CredentialVerifier {
     const agent = trust.toAgent(claims);
     if (binding === undefined || agent === undefined || !isAgentId(agent.id)) return 'invalid';
     return { trust, ...signed, ...checked, ...binding, agent: { ...agent, claims } };
+  }
+
+  #trustOf(claims: TokenClaims | undefined): TokenTrust | undefined {
+    const iss = claims?.['iss'];
+    return typeof iss === 'string' ? this.#trusts.get(iss) : undefined;
   }
 
   /** The key that has signed the token, and the version of its key set; `undefined` if there is none. */
@@ -194,6 +201,8 @@ export class SignedTokenVerifier implements CredentialVerifier {
     return checkProof(this.jose, shown, dpop, this.clock.epochMs()).then(signer => signer !== undefined);
   }
 }
+
+const readClaims = (jws: Jws | undefined): TokenClaims | undefined => jws && readJsonObject(jws.payload);
 
 /** Whether the key that has signed the token is still in the issuer's key set. */
 function isStillSigned({ trust: { keys }, keysVersion, signer: { alg, kid, key } }: Verified): boolean {
