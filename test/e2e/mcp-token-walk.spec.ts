@@ -109,7 +109,8 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
         400,
         {
           error: 'unsupported_response_type',
-          error_description: 'Tokens are issued by the token endpoint alone, for the grant client_credentials.',
+          error_description:
+            'Tokens are issued by the token endpoint alone, for the grant client_credentials.',
         },
       ]);
       expect(answer.header('Cache-Control')).toBe('no-store');

@@ -492,7 +492,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         expect(answer.json()).toMatchObject({
           issuer: `${ISSUER}/tenant-1`,
           authorization_endpoint: `${ISSUER}/oauth/authorize`,
-      token_endpoint: `${ISSUER}/oauth/token`,
+          token_endpoint: `${ISSUER}/oauth/token`,
         });
       }
     });
