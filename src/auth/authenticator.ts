@@ -8,7 +8,7 @@ import { type Log, logLine } from '../common/log-text.js';
 import type { Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import type { RejectedCredential, VerifiedCredential } from '../identity/credential.js';
+import type { RejectedCredential, TokenCheck, VerifiedCredential } from '../identity/credential.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import type { SignedTokenVerifier } from '../tokens/token-verifier.js';
@@ -49,6 +49,13 @@ interface AuthenticateOptions {
   readonly request?: PlatformRequest;
   /** The second argument of `identify`; `undefined` before routing. */
   readonly context?: ExecutionContext;
+}
+
+interface FailedAttempt {
+  readonly reason: RejectedCredential;
+  readonly check?: TokenCheck | undefined;
+  readonly scheme?: CredentialScheme;
+  readonly credential?: string | undefined;
 }
 
 interface AuthenticatorParts {
@@ -139,14 +146,12 @@ export class Authenticator {
    */
   countFailedAttempt(
     state: RequestState,
-    reason: RejectedCredential,
-    scheme: CredentialScheme | undefined,
-    credential: string | undefined,
+    { reason, check, scheme, credential }: FailedAttempt,
   ): Rejection | undefined {
     const { events, apiKeys, clock, headers } = this.#parts;
     if (events.isObserved) {
       const keyId = credential === undefined ? undefined : apiKeys?.keyIdOf(credential);
-      events.emit({ type: 'auth.rejected', ...this.#eventFields(state), reason, scheme, keyId });
+      events.emit({ type: 'auth.rejected', ...this.#eventFields(state), reason, check, scheme, keyId });
     }
     const decision = this.#failedAttempts?.consume(state.client.key);
     if (decision === undefined) return undefined;
@@ -178,11 +183,12 @@ export class Authenticator {
         this.#parts.connections.track(raw, state, verification);
         return accept(state, verification.agent, verification);
       }
-      reject = () => this.#reject(state, verification.reason, scheme, credential);
+      const { reason, check } = verification;
+      reject = () => this.#reject(state, { reason, check, scheme, credential });
       if (isOwn(own)) return rejected(reject());
     }
     const identified = await this.#identify(request, context);
-    if (identified === REJECTED) return rejected(this.#reject(state, 'invalid'));
+    if (identified === REJECTED) return rejected(this.#reject(state, { reason: 'invalid' }));
     if (identified !== undefined && identified !== null) return accept(state, checkIdentified(identified));
     return { kind: 'anonymous', reject };
   }
@@ -218,13 +224,8 @@ export class Authenticator {
     return scheme === 'bearer' && apiKeys?.recognizes(credential) ? apiKeys : tokens;
   }
 
-  #reject(
-    state: RequestState,
-    reason: RejectedCredential,
-    scheme?: CredentialScheme,
-    credential?: string,
-  ): Rejection {
-    return this.countFailedAttempt(state, reason, scheme, credential) ?? this.#rejectionOf(reason);
+  #reject(state: RequestState, attempt: FailedAttempt): Rejection {
+    return this.countFailedAttempt(state, attempt) ?? this.#rejectionOf(attempt.reason);
   }
 
   #rejectionOf(reason: RejectedCredential): Rejection {
