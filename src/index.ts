@@ -19,6 +19,7 @@ export { type ApiKeysOptions } from './auth/api-keys.options.js';
 export { type AuthOptions, type IdentifiedAgent, type Identify } from './auth/auth.options.js';
 export {
   type RejectedCredential,
+  type TokenCheck,
   type Verification,
   type VerifiedCredential,
 } from './identity/credential.js';
@@ -136,6 +137,7 @@ export { StrictSchemaPipe } from './validation/strict-schema.pipe.js';
 export { strictValidation } from './validation/strict-validation.js';
 export { Verb } from './verb/verb.decorator.js';
 export { type AgentFields, type ClaimNames, type TokenClaims } from './tokens/token-claims.js';
+export { type TokenPreset } from './tokens/token-presets.js';
 export { type TokenEndpointOptions } from './tokens/token-endpoint.options.js';
 export { type PublicKeyInput, type SecretInput } from './tokens/token-keys.options.js';
 export { type DpopOptions, type TokensOptions } from './tokens/tokens.options.js';

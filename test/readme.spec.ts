@@ -124,6 +124,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/authentication.md title=auth.module.ts': 'type',
   'docs/authentication.md title=key-store.ts': 'type',
   'docs/authentication.md title=tokens.module.ts': 'type',
+  'docs/authentication.md title=provider.module.ts': 'start',
   'docs/authentication.md title=token-endpoint.module.ts': 'type',
   'docs/authentication.md title=identify.module.ts': 'start',
   'docs/audit.md title=import.service.ts': 'type',

@@ -5,6 +5,12 @@ import { bearerChallenge, type ChallengeParameter } from '../identity/credential
 /** The rejections that contain the challenges of this API. */
 export type AuthRejections = ReturnType<typeof createAuthRejections>;
 
+/** The kinds of credentials that are configured. */
+interface AcceptedKinds {
+  readonly apiKeys: boolean;
+  readonly tokens: boolean;
+}
+
 /**
  * @param resourceMetadata the URL of the protected resource metadata (RFC 9728)
  * @param others further challenges, such as `DPoP algs="ES256"`
@@ -13,6 +19,7 @@ export function createAuthRejections(
   realm: string,
   resourceMetadata: string | undefined,
   others: readonly string[],
+  accepted: AcceptedKinds,
 ) {
   const challenges = (...parameters: readonly ChallengeParameter[]): readonly string[] => {
     const all: ChallengeParameter[] = [['realm', realm], ...parameters];
@@ -27,7 +34,7 @@ export function createAuthRejections(
     problem: {
       status: 401,
       code: 'credential_missing',
-      detail: 'This route needs a credential: Authorization: Bearer, or X-API-Key.',
+      detail: `This route needs ${describeKinds(accepted)}.`,
     },
     headers: challenges(),
   };
@@ -51,6 +58,14 @@ export function createAuthRejections(
       ),
     }),
   };
+}
+
+function describeKinds({ apiKeys, tokens }: AcceptedKinds): string {
+  if (apiKeys)
+    return tokens
+      ? 'an API key as X-API-Key, or an API key or a token as Authorization: Bearer'
+      : 'an API key, as X-API-Key or Authorization: Bearer';
+  return tokens ? 'a token, as Authorization: Bearer' : 'a credential';
 }
 
 /** Two credentials, one of which may come from a proxy or from another client. */

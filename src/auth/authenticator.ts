@@ -8,7 +8,7 @@ import { type Log, logLine } from '../common/log-text.js';
 import type { Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import type { CredentialVerifier, RejectedCredential, VerifiedCredential } from '../identity/credential.js';
+import type { RejectedCredential, TokenCheck, VerifiedCredential } from '../identity/credential.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import type { SignedTokenVerifier } from '../tokens/token-verifier.js';
@@ -21,7 +21,12 @@ import {
 } from './auth-rejections.js';
 import { checkIdentified, type IdentifiedAgent, type ResolvedAuth } from './auth.options.js';
 import type { OpenConnections } from './open-connections.js';
-import { type CredentialScheme, readCredential, RequestView } from './read-credential.js';
+import {
+  type CredentialScheme,
+  type OfferedCredential,
+  readCredentials,
+  RequestView,
+} from './read-credential.js';
 
 type Authentication =
   | {
@@ -29,9 +34,12 @@ type Authentication =
       /** Verifies the credential again later; `undefined` for an agent that `auth.identify` returned. */
       readonly verification: VerifiedCredential | undefined;
     }
-  /** No credential. A public route accepts that; `rejection` is the response of every other. */
-  | { readonly kind: 'anonymous'; readonly rejection: Rejection }
-  | { readonly kind: 'rejected'; readonly rejection: Rejection };
+  /**
+   * No credential of this API. A public route accepts that; every other answers what `reject` returns. It counts a failed attempt if there
+   * is a credential of a configured kind that is not recognized as one of this API, such as a token of an issuer that is not trusted.
+   */
+  | { readonly kind: 'anonymous'; reject(): Rejection }
+  | { readonly kind: 'rejected'; reject(): Rejection };
 
 /** What is known of a request beside its headers. */
 interface AuthenticateOptions {
@@ -41,6 +49,13 @@ interface AuthenticateOptions {
   readonly request?: PlatformRequest;
   /** The second argument of `identify`; `undefined` before routing. */
   readonly context?: ExecutionContext;
+}
+
+interface FailedAttempt {
+  readonly reason: RejectedCredential;
+  readonly check?: TokenCheck | undefined;
+  readonly scheme?: CredentialScheme;
+  readonly credential?: string | undefined;
 }
 
 interface AuthenticatorParts {
@@ -71,10 +86,13 @@ export class Authenticator {
   #loggedMs = -Infinity;
 
   constructor(parts: AuthenticatorParts) {
-    const { options, tokens, maxClients, clock } = parts;
+    const { options, apiKeys, tokens, maxClients, clock } = parts;
     const { realm, resourceMetadata, failedAttempts } = options;
     this.#parts = parts;
-    this.rejections = createAuthRejections(realm, resourceMetadata, tokens?.challenges ?? []);
+    this.rejections = createAuthRejections(realm, resourceMetadata, tokens?.challenges ?? [], {
+      apiKeys: apiKeys !== undefined,
+      tokens: tokens !== undefined,
+    });
     this.#failedAttempts = failedAttempts && new ProcessLimit(failedAttempts, maxClients, clock);
   }
 
@@ -91,7 +109,7 @@ export class Authenticator {
     if (known !== undefined) return known;
     const authentication = this.#authenticate(raw, state, options).catch((error: unknown): Authentication => {
       this.#logError(error);
-      return { kind: 'rejected', rejection: IDENTITY_UNAVAILABLE };
+      return rejected(IDENTITY_UNAVAILABLE);
     });
     this.#authentications.set(state, authentication);
     if (this.#parts.options.identify === undefined || options.context !== undefined) return authentication;
@@ -128,14 +146,12 @@ export class Authenticator {
    */
   countFailedAttempt(
     state: RequestState,
-    reason: RejectedCredential,
-    scheme: CredentialScheme | undefined,
-    credential: string | undefined,
+    { reason, check, scheme, credential }: FailedAttempt,
   ): Rejection | undefined {
     const { events, apiKeys, clock, headers } = this.#parts;
     if (events.isObserved) {
       const keyId = credential === undefined ? undefined : apiKeys?.keyIdOf(credential);
-      events.emit({ type: 'auth.rejected', ...this.#eventFields(state), reason, scheme, keyId });
+      events.emit({ type: 'auth.rejected', ...this.#eventFields(state), reason, check, scheme, keyId });
     }
     const decision = this.#failedAttempts?.consume(state.client.key);
     if (decision === undefined) return undefined;
@@ -155,25 +171,39 @@ export class Authenticator {
     state: RequestState,
     { handshake = false, request = raw, context }: AuthenticateOptions,
   ): Promise<Authentication> {
-    const reading = readCredential(raw, handshake);
-    if (reading.kind === 'ambiguous') return { kind: 'rejected', rejection: CREDENTIAL_AMBIGUOUS };
-    if (reading.kind === 'malformed') return this.#reject(state, 'malformed');
-    if (reading.kind === 'credential') {
-      const { scheme, credential } = reading;
-      const verifier = this.#verifierOf(scheme, credential);
-      if (verifier !== undefined) {
-        const verification = await verifier.verify(credential, new RequestView(raw, state));
-        if (!verification.verified) return this.#reject(state, verification.reason, scheme, credential);
+    const offers = readCredentials(raw, handshake);
+    if (offers === 'ambiguous') return rejected(CREDENTIAL_AMBIGUOUS);
+    const own = this.#findOwn(offers);
+    if (own === 'ambiguous') return rejected(CREDENTIAL_AMBIGUOUS);
+    let reject = (): Rejection => this.rejections.missing;
+    if (own !== undefined) {
+      const { scheme, credential, verifier } = own;
+      const verification = await verifier.verify(credential, new RequestView(raw, state));
+      if (verification.verified) {
         this.#parts.connections.track(raw, state, verification);
         return accept(state, verification.agent, verification);
       }
+      const { reason, check } = verification;
+      reject = () => this.#reject(state, { reason, check, scheme, credential });
+      if (isOwn(own)) return rejected(reject());
     }
     const identified = await this.#identify(request, context);
-    if (identified === REJECTED) return this.#reject(state, 'invalid');
+    if (identified === REJECTED) return rejected(this.#reject(state, { reason: 'invalid' }));
     if (identified !== undefined && identified !== null) return accept(state, checkIdentified(identified));
-    return reading.kind === 'none'
-      ? { kind: 'anonymous', rejection: this.rejections.missing }
-      : this.#reject(state, 'malformed', reading.scheme);
+    return { kind: 'anonymous', reject };
+  }
+
+  /** The credential of a configured kind. Those of other kinds belong to proxies and to other layers of the app, and are ignored. */
+  #findOwn(offers: readonly OfferedCredential[]): OwnCredential | undefined | 'ambiguous' {
+    let own: OwnCredential | undefined;
+    for (const offer of offers) {
+      const verifier = this.#verifierOf(offer);
+      if (verifier === undefined) continue;
+      const found = { ...offer, verifier };
+      if (own === undefined || !isOwn(own)) own = found;
+      else if (isOwn(found)) return 'ambiguous';
+    }
+    return own;
   }
 
   async #identify(
@@ -188,21 +218,14 @@ export class Authenticator {
     }
   }
 
-  #verifierOf(scheme: CredentialScheme, credential: string): CredentialVerifier | undefined {
+  #verifierOf({ scheme, credential }: OfferedCredential): ApiKeyVerifier | SignedTokenVerifier | undefined {
     const { apiKeys, tokens } = this.#parts;
-    if (scheme === 'dpop') return tokens?.acceptsDpop === true ? tokens : undefined;
-    if (apiKeys?.recognizes(credential)) return apiKeys;
-    return scheme === 'bearer' ? tokens : undefined;
+    if (scheme === 'api-key') return apiKeys;
+    return scheme === 'bearer' && apiKeys?.recognizes(credential) ? apiKeys : tokens;
   }
 
-  #reject(
-    state: RequestState,
-    reason: RejectedCredential,
-    scheme?: CredentialScheme,
-    credential?: string,
-  ): Authentication {
-    const limited = this.countFailedAttempt(state, reason, scheme, credential);
-    return { kind: 'rejected', rejection: limited ?? this.#rejectionOf(reason) };
+  #reject(state: RequestState, attempt: FailedAttempt): Rejection {
+    return this.countFailedAttempt(state, attempt) ?? this.#rejectionOf(attempt.reason);
   }
 
   #rejectionOf(reason: RejectedCredential): Rejection {
@@ -235,6 +258,15 @@ export class Authenticator {
     return true;
   }
 }
+
+interface OwnCredential extends OfferedCredential {
+  readonly verifier: ApiKeyVerifier | SignedTokenVerifier;
+}
+
+/** Whether a credential is one of this API for certain: a key with its prefix, or a token of a trusted issuer. */
+const isOwn = ({ verifier, credential }: OwnCredential): boolean => verifier.recognizes(credential);
+
+const rejected = (rejection: Rejection): Authentication => ({ kind: 'rejected', reject: () => rejection });
 
 function accept(state: RequestState, agent: Agent, verification?: VerifiedCredential): Authentication {
   state.agent = agent;

@@ -23,10 +23,11 @@ export class HandshakeAuthenticator {
     const url = raw.url ?? '';
     if (namesParameter(url, this.urlParameters)) return { problem: CREDENTIAL_IN_URL_PROBLEM, headers: [] };
     const found = await this.authenticator.authenticate(raw, state, { handshake: true });
-    hideCredential(raw);
+    // A credential of another kind is left to the gateway's own authentication.
+    if (found.kind === 'agent') hideCredential(raw);
     const isAccepted =
       found.kind === 'agent' || (found.kind === 'anonymous' && this.gateways.isPublic(requestPath(url)));
-    if (!isAccepted) return found.rejection;
+    if (!isAccepted) return found.reject();
     return this.gateways.isForeignSession(url, state) ? SESSION_UNKNOWN : undefined;
   }
 }

@@ -7,33 +7,29 @@ import type { CredentialRequest } from '../identity/credential.js';
 
 export type CredentialScheme = 'api-key' | 'bearer' | 'dpop';
 
-type CredentialReading =
-  /** No credential, or an unsupported scheme such as Basic: RFC 6750 section 3.1 treats both as a lack of authentication information. */
-  | { readonly kind: 'none' }
-  | { readonly kind: 'credential'; readonly scheme: CredentialScheme; readonly credential: string }
-  /** An empty or invalid value, which is rejected like an invalid credential. */
-  | { readonly kind: 'malformed' }
-  /** More than one credential. */
-  | { readonly kind: 'ambiguous' };
+/** A credential that a request offers: the text behind a scheme of this module, which may be invalid. */
+export interface OfferedCredential {
+  readonly scheme: CredentialScheme;
+  readonly credential: string;
+}
 
-const NONE: CredentialReading = { kind: 'none' };
-const MALFORMED: CredentialReading = { kind: 'malformed' };
-const AMBIGUOUS: CredentialReading = { kind: 'ambiguous' };
+/**
+ * What a request offers. Unsupported schemes such as Basic are left out: RFC 6750 section 3.1 treats them as a lack of authentication
+ * information, and they may be meant for a proxy or for another layer of the app.
+ */
+type CredentialReading = readonly OfferedCredential[] | 'ambiguous';
 
-/** Longer than any key or token that is sent with each request. */
-const MAX_CREDENTIAL_LENGTH = 16_384;
-
-/** RFC 9110 section 11.2 (token68), which is RFC 6750's b64token. */
-const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
+const NONE: readonly OfferedCredential[] = [];
 
 /** Browsers cannot set headers on a WebSocket: they send the credential as a subprotocol with this prefix. */
 export const WEBSOCKET_CREDENTIAL_PREFIX = 'bearer.';
 
 /**
- * Reads the credential of a request: `Authorization: Bearer` (or `DPoP`) or `X-API-Key`.
+ * Reads the credentials of a request: `Authorization: Bearer` (or `DPoP`) and `X-API-Key`.
  * @param handshake whether the request opens a WebSocket, which may carry the subprotocol `bearer.<credential>`
+ * @returns `ambiguous` for two of one kind
  */
-export function readCredential(
+export function readCredentials(
   { rawHeaders }: { readonly rawHeaders: readonly string[] },
   handshake = false,
 ): CredentialReading {
@@ -43,35 +39,30 @@ export function readCredential(
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!;
     if (name.length === 13 && name.toLowerCase() === 'authorization') {
-      if (authorization !== undefined) return AMBIGUOUS;
+      if (authorization !== undefined) return 'ambiguous';
       authorization = rawHeaders[index + 1]!;
     } else if (name.length === 9 && name.toLowerCase() === 'x-api-key') {
-      if (apiKey !== undefined) return AMBIGUOUS;
+      if (apiKey !== undefined) return 'ambiguous';
       apiKey = rawHeaders[index + 1]!;
     } else if (handshake && name.length === 22 && name.toLowerCase() === 'sec-websocket-protocol') {
       const offered = credentialProtocols(rawHeaders[index + 1]!);
-      if (offered.length > 1 || (offered.length === 1 && protocol !== undefined)) return AMBIGUOUS;
+      if (offered.length > 1 || (offered.length === 1 && protocol !== undefined)) return 'ambiguous';
       protocol ??= offered[0];
     }
   }
-  const given =
-    Number(authorization !== undefined) + Number(apiKey !== undefined) + Number(protocol !== undefined);
-  if (given > 1) return AMBIGUOUS;
-  if (apiKey !== undefined) return checkCredential('api-key', apiKey);
-  if (protocol !== undefined) return checkCredential('bearer', protocol);
-  return authorization === undefined ? NONE : readAuthorization(authorization);
+  const offers: OfferedCredential[] = [];
+  if (apiKey !== undefined) offers.push({ scheme: 'api-key', credential: apiKey });
+  if (protocol !== undefined) offers.push({ scheme: 'bearer', credential: protocol });
+  const authorized = authorization === undefined ? undefined : readAuthorization(authorization);
+  if (authorized !== undefined) offers.push(authorized);
+  return offers.length === 0 ? NONE : offers;
 }
 
-function readAuthorization(value: string): CredentialReading {
+function readAuthorization(value: string): OfferedCredential | undefined {
   const match = /^(bearer|dpop)(?:[ \t]+([^ \t].*)?)?$/i.exec(value);
-  if (match === null) return NONE;
-  return checkCredential(match[1]!.toLowerCase() as 'bearer' | 'dpop', match[2] ?? '');
-}
-
-function checkCredential(scheme: CredentialScheme, credential: string): CredentialReading {
-  return credential.length <= MAX_CREDENTIAL_LENGTH && TOKEN68.test(credential)
-    ? { kind: 'credential', scheme, credential }
-    : MALFORMED;
+  return match === null
+    ? undefined
+    : { scheme: match[1]!.toLowerCase() as 'bearer' | 'dpop', credential: match[2] ?? '' };
 }
 
 function credentialProtocols(value: string): string[] {

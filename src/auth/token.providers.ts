@@ -17,6 +17,7 @@ import { KEY_ID_CLAIM, TokenIssuer } from '../tokens/token-issuer.js';
 import { PUBLIC_KEY_ALGORITHMS, UnusableKeyError } from '../tokens/token-key.js';
 import { keyError } from '../tokens/token-keys.options.js';
 import { SignedTokenVerifier, type TokenTrust } from '../tokens/token-verifier.js';
+import type { ResolvedTokens } from '../tokens/tokens.options.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import type { AuthFeatureOptions, ResolvedAuth } from './auth.options.js';
 import { Authenticator } from './authenticator.js';
@@ -78,7 +79,7 @@ function createTokenEndpoint(
     options: auth.tokenEndpoint,
     clients,
     countFailedAttempt: (state, reason, secret) =>
-      authenticator.countFailedAttempt(state, reason, undefined, secret)?.headers,
+      authenticator.countFailedAttempt(state, { reason, credential: secret })?.headers,
     issuer: services.issuer,
     dpop: createDpopRules(auth.tokenEndpoint.dpop, OWN_TOLERANCE_MS),
     jose: services.jose,
@@ -190,6 +191,10 @@ function isRevoked(
     : decide([key, agent]);
 }
 
+/** Tokens without an audience are checked by their client. */
+const isFor = ({ audiences }: ResolvedTokens, resource: string): boolean =>
+  audiences.length === 0 || audiences.includes(resource);
+
 function createMetadataStage(
   { resource, tokens, tokenEndpoint }: ResolvedAuth,
   issuer: TokenIssuer | undefined,
@@ -201,7 +206,7 @@ function createMetadataStage(
     resource,
     issuers: [
       ...(issuesOwn ? [tokenEndpoint.issuer] : []),
-      ...(tokens !== undefined && tokens.audiences.includes(resource) ? [tokens.issuer] : []),
+      ...(tokens !== undefined && isFor(tokens, resource) ? [tokens.issuer] : []),
     ],
     scopes: tokenEndpoint?.scopes ?? [],
     dpop: issuesOwn ? tokenEndpoint.dpop : tokens?.dpop,

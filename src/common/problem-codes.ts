@@ -18,8 +18,8 @@ export interface ProblemCodes {
    */
   origin_not_allowed: 403;
   /**
-   * The route or the tool needs a verified agent, and the request carries no credential.
-   * @client send `Authorization: Bearer` or `X-API-Key`
+   * The route or the tool needs a verified agent, and the request carries no credential of a kind that is configured.
+   * @client send `Authorization: Bearer` or `X-API-Key`, as the `detail` says
    */
   credential_missing: 401;
   /**
@@ -34,7 +34,7 @@ export interface ProblemCodes {
    */
   insufficient_scope: 403;
   /**
-   * The request carries several credentials, or one credential on several lines.
+   * The request carries several credentials of this API, or one credential on several lines.
    * @client send one
    */
   credential_ambiguous: 400;

@@ -2,6 +2,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { filter, Observable, Subject } from 'rxjs';
 import { logLine } from '../common/log-text.js';
+import type { TokenCheck } from '../identity/credential.js';
 
 /**
  * The name of the `node:diagnostics_channel` that publishes every event, for tools outside Nest.
@@ -91,7 +92,9 @@ export interface SecurityEventMap {
   'auth.rejected': {
     /** The reason, more precise than in the response. */
     readonly reason: 'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
-    /** The scheme of the credential; `undefined` where its header could not be parsed. */
+    /** The check that a token has failed: `aud`, `typ`, `exp` … `undefined` for other credentials. */
+    readonly check: TokenCheck | undefined;
+    /** The scheme of the credential; `undefined` for one of `identify` or of the token endpoint. */
     readonly scheme: 'api-key' | 'bearer' | 'dpop' | undefined;
     /** The public ID of an API key, as the request sent it. */
     readonly keyId: string | undefined;

@@ -18,13 +18,46 @@ export type RejectedCredential =
   'malformed' | 'unknown' | 'revoked' | 'expired' | 'not-yet-valid' | 'invalid';
 
 /**
+ * The check that a rejected token has failed: the name of a claim or of a header parameter, or `format` (no signed token, or one with an
+ * unsupported extension), `signature`, `use` (an ID token, by the rules of `preset`), `max-age` (older than `auth.tokens.maxAge`),
+ * `agent` (no valid ID, or a claim of the wrong type), `dpop` (the proof is missing or invalid) or `revoked`.
+ * @example
+ * const check: TokenCheck = 'aud';
+ */
+export type TokenCheck =
+  | 'format'
+  | 'iss'
+  | 'alg'
+  | 'typ'
+  | 'kid'
+  | 'signature'
+  | 'aud'
+  | 'client_id'
+  | 'use'
+  | 'exp'
+  | 'iat'
+  | 'nbf'
+  | 'max-age'
+  | 'cnf'
+  | 'agent'
+  | 'dpop'
+  | 'revoked';
+
+/** A credential that was rejected. */
+export interface RejectedVerification {
+  readonly verified: false;
+  readonly reason: RejectedCredential;
+  /** Of a token. */
+  readonly check?: TokenCheck;
+}
+
+/**
  * The result of a verification: the agent of a valid credential, or the reason of its rejection.
  * @example
  * const result: Verification = await apiKeys.verify(text);
  * return result.verified ? result.agent.id : result.reason;
  */
-export type Verification =
-  VerifiedCredential | { readonly verified: false; readonly reason: RejectedCredential };
+export type Verification = VerifiedCredential | RejectedVerification;
 
 /**
  * A credential that was valid when it was verified, and a way to verify it again.

@@ -122,7 +122,7 @@ export class CallerCheck {
   async identify({ raw, state }: McpExchange): Promise<Rejection | undefined> {
     const found = await this.authenticator?.authenticate(raw, state);
     if (found === undefined || found.kind === 'agent') return undefined;
-    return found.kind === 'anonymous' && this.publicTools !== undefined ? undefined : found.rejection;
+    return found.kind === 'anonymous' && this.publicTools !== undefined ? undefined : found.reject();
   }
 
   /** The rejection of a request that needs an agent and has none. */

@@ -131,12 +131,15 @@ export class ProxyProofs {
     const [, time, nonce, signature] = PROOF.exec(text) ?? [];
     if (nonce === undefined || signature === undefined) return rejected('malformed');
     const seconds = Number(time);
-    const isFresh = Math.abs(this.epochMs() - seconds * 1_000) <= this.#maxAgeMs;
-    return isFresh ? { proven: true, proof: { seconds, nonce, signature } } : rejected('stale');
+    if (!this.#isFresh(seconds, this.epochMs())) return rejected('stale');
+    return { proven: true, proof: { seconds, nonce, signature } };
   }
 
-  /** Checks the signature of a prechecked proof, and stores its nonce against replays. */
+  /** Checks the time and the signature of a prechecked proof, and stores its nonce against replays. */
   check(proof: ProxyProof, request: ProvenRequest): ProofDecision {
+    const nowMs = this.epochMs();
+    // Again: a body can be held back until the proof has expired, and its nonce was dropped.
+    if (!this.#isFresh(proof.seconds, nowMs)) return rejected('stale');
     const received = Buffer.from(proof.signature, 'hex');
     let matches = false;
     // All secrets are compared, so that the time does not reveal which of them matches.
@@ -145,7 +148,6 @@ export class ProxyProofs {
       if (timingSafeEqual(expected, received)) matches = true;
     }
     if (!matches) return rejected('wrong');
-    const nowMs = this.epochMs();
     // The nonces are nearly in the order of their expiry; those after a valid one are dropped later.
     for (const [nonce, endMs] of this.#nonces) {
       if (endMs >= nowMs) break;
@@ -156,5 +158,9 @@ export class ProxyProofs {
     // Until the proof expires: its time, which may be in the future, plus its greatest age.
     this.#nonces.set(proof.nonce, proof.seconds * 1_000 + this.#maxAgeMs);
     return { proven: true };
+  }
+
+  #isFresh(seconds: number, nowMs: number): boolean {
+    return Math.abs(nowMs - seconds * 1_000) <= this.#maxAgeMs;
   }
 }

@@ -105,10 +105,12 @@ export function metadataDocuments(
 }
 
 function describeServer(server: ResolvedTokenEndpoint): unknown {
-  const { issuer, path, jwksPath, resources, scopes, dpop } = server;
+  const { issuer, path, authorizationPath, jwksPath, resources, scopes, dpop } = server;
   const { origin } = new URL(issuer);
   return {
     issuer,
+    // RFC 8414 lets servers without such a grant leave it out. The MCP SDK 1.32 and the MCP client 2.4 do not.
+    authorization_endpoint: origin + authorizationPath,
     token_endpoint: origin + path,
     jwks_uri: origin + jwksPath,
     grant_types_supported: ['client_credentials'],

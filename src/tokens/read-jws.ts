@@ -39,7 +39,8 @@ export function readJws(token: string): Jws | undefined {
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KEY_ID_LENGTH)) return undefined;
   if (typ !== undefined && typeof typ !== 'string') return undefined;
   const payload = Buffer.from(payloadPart, 'base64url');
-  return { alg, kid, typ: typ && normalizeType(typ), header, payload };
+  // An empty type is not the same as none, which a preset may allow.
+  return typ === '' ? undefined : { alg, kid, typ: typ && normalizeType(typ), header, payload };
 }
 
 /** `application/at+jwt` and `AT+JWT` become `at+jwt`. */

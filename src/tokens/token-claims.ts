@@ -1,7 +1,8 @@
 /* Validates the registered claims of a token (RFC 7519 section 4.1, RFC 9068 section 4), and reads the agent from the others. */
 import type { Agent } from '../common/agent.js';
 import { isAgentId } from '../identity/create-agent.js';
-import type { RejectedCredential } from '../identity/credential.js';
+import type { RejectedCredential, RejectedVerification, TokenCheck } from '../identity/credential.js';
+import { checkPreset, type TokenPreset } from './token-presets.js';
 
 /**
  * The claims of a token, whose signature, issuer, audience and times were verified.
@@ -12,26 +13,50 @@ export type TokenClaims = Readonly<Record<string, unknown>>;
 
 export interface ClaimRules {
   readonly issuer: string;
+  /** Empty only with a preset whose tokens have no `aud`. */
   readonly audiences: readonly string[];
+  readonly preset?: TokenPreset | undefined;
+  /** The allowed values of `client_id`, where the preset checks it. */
+  readonly clients?: readonly string[];
   readonly maxAgeMs: number;
   readonly clockToleranceMs: number;
 }
 
-/** @returns when the token expires, by its own `exp` or by its maximum age; else the reason of its rejection */
+export const rejectToken = (
+  check: TokenCheck,
+  reason: RejectedCredential = 'invalid',
+): RejectedVerification => ({
+  verified: false,
+  reason,
+  check,
+});
+
+/** @returns when the token expires, by its own `exp` or by its maximum age; else its rejection */
 export function checkClaims(
   claims: TokenClaims,
   rules: ClaimRules,
   nowMs: number,
-): { readonly expiresMs: number } | RejectedCredential {
-  if (claims['iss'] !== rules.issuer || !namesAudience(claims['aud'], rules.audiences)) return 'invalid';
+): { readonly expiresMs: number } | RejectedVerification {
+  const { issuer, audiences, preset, clients = [], maxAgeMs, clockToleranceMs } = rules;
+  if (claims['iss'] !== issuer) return rejectToken('iss');
+  if ((preset === undefined || audiences.length > 0) && !namesAudience(claims['aud'], audiences))
+    return rejectToken('aud');
+  const fault = checkPreset(claims, preset, clients);
+  if (fault !== undefined) return rejectToken(fault);
   const exp = readSeconds(claims['exp']);
   const iat = readSeconds(claims['iat']);
   const nbf = claims['nbf'] === undefined ? -Infinity : readSeconds(claims['nbf']);
-  if (exp === undefined || iat === undefined || nbf === undefined) return 'invalid';
-  const expiresMs = Math.min(exp * 1_000, iat * 1_000 + rules.maxAgeMs);
-  if (expiresMs + rules.clockToleranceMs <= nowMs) return 'expired';
+  if (exp === undefined) return rejectToken('exp');
+  if (iat === undefined) return rejectToken('iat');
+  if (nbf === undefined) return rejectToken('nbf');
+  const sinceMs = nowMs - clockToleranceMs;
+  if (exp * 1_000 <= sinceMs) return rejectToken('exp', 'expired');
+  if (iat * 1_000 + maxAgeMs <= sinceMs) return rejectToken('max-age', 'expired');
   // A token with a future `iat` would outlive its maximum age.
-  return Math.max(nbf, iat) * 1_000 - rules.clockToleranceMs > nowMs ? 'not-yet-valid' : { expiresMs };
+  const untilMs = nowMs + clockToleranceMs;
+  if (iat * 1_000 > untilMs) return rejectToken('iat', 'not-yet-valid');
+  if (nbf * 1_000 > untilMs) return rejectToken('nbf', 'not-yet-valid');
+  return { expiresMs: Math.min(exp * 1_000, iat * 1_000 + maxAgeMs) };
 }
 
 function namesAudience(aud: unknown, audiences: readonly string[]): boolean {
@@ -58,7 +83,8 @@ export type AgentFields = Pick<Agent, 'id'> & Partial<Pick<Agent, 'scopes' | 'ti
  */
 export interface ClaimNames {
   readonly id: string;
-  readonly scopes: string;
+  /** One claim, or several, of which the first that is present is read. */
+  readonly scopes: string | readonly string[];
   readonly tier: string;
   readonly tenant: string;
   readonly tools: string;
@@ -75,7 +101,7 @@ export const DEFAULT_CLAIM_NAMES: ClaimNames = {
 /** `undefined` if the claims have no valid agent ID, or a claim of the wrong type: an invalid claim may restrict the agent. */
 export function readAgent(claims: TokenClaims, names: ClaimNames): AgentFields | undefined {
   const id = claims[names.id];
-  const scopes = readList(claims[names.scopes]);
+  const scopes = readScopes(claims, names.scopes);
   const restrictsTools = claims[names.tools] !== undefined;
   const tools = readList(claims[names.tools]);
   const [tier, tenant] = [claims[names.tier], claims[names.tenant]];
@@ -83,6 +109,11 @@ export function readAgent(claims: TokenClaims, names: ClaimNames): AgentFields |
     return undefined;
   }
   return { id, scopes, tier, tenant, ...(restrictsTools ? { tools } : {}) };
+}
+
+function readScopes(claims: TokenClaims, names: string | readonly string[]): readonly string[] | undefined {
+  const name = typeof names === 'string' ? names : names.find(each => claims[each] !== undefined);
+  return name === undefined ? [] : readList(claims[name]);
 }
 
 function isText(value: unknown): value is string | undefined {

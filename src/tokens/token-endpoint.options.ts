@@ -36,7 +36,10 @@ export interface TokenEndpointOptions {
    * @see RFC 8414 section 2
    */
   issuer: string;
-  /** The path of the endpoint, outside of any global prefix and version. @default '/oauth/token' */
+  /**
+   * The path of the endpoint, outside of any global prefix and version. Beside it, at `…/authorize`, an authorization endpoint answers that
+   * it supports no response type: MCP clients require its URL in the metadata. @default '/oauth/token'
+   */
   path?: string;
   /**
    * The APIs that tokens may be issued for; the first is the default. This API accepts only tokens for itself: for `auth.resource`, or the
@@ -86,6 +89,8 @@ export interface ResolvedTokenEndpoint extends Pick<
   Resolved<typeof TABLE>,
   'issuer' | 'path' | 'limit' | 'dpop' | 'jwksPath' | 'scopes'
 > {
+  /** Beside `path`. */
+  readonly authorizationPath: string;
   readonly resources: readonly string[];
   readonly lifetimeMs: number;
   /** Reads the keys; may be called again. */
@@ -104,6 +109,7 @@ export function resolveTokenEndpoint(
   const { resources, lifetime, signingKeys, insecureEphemeralKey, metadataMaxAge, ...rest } = options;
   return {
     ...rest,
+    authorizationPath: rest.path.replace(/[^/]*$/, 'authorize'),
     resources: readResources(`${option}.resources`, resources ?? resource ?? rest.issuer),
     lifetimeMs: lifetime,
     readKeys: readKeySource(`${option}.signingKeys`, signingKeys, insecureEphemeralKey),

@@ -1,5 +1,5 @@
 /* The token endpoint: OAuth 2.0 client credentials (RFC 6749 section 4.4), answered before routing, so that no prefix, body parser or guard
- * of the app applies. */
+ * of the app applies. Beside it, an authorization endpoint that supports no response type. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../common/clock.js';
@@ -57,6 +57,11 @@ const UNAVAILABLE = tokenError(
   'Tokens cannot be issued at the moment. Try again later.',
   503,
 );
+/** No redirect: no client has registered a redirect URI (RFC 6749 section 4.1.2.1). */
+const NO_RESPONSE_TYPE = tokenError(
+  'unsupported_response_type',
+  'Tokens are issued by the token endpoint alone, for the grant client_credentials.',
+);
 const invalidRequest = (description: string, status = 400): TokenError =>
   tokenError('invalid_request', description, status);
 
@@ -80,11 +85,14 @@ export class TokenEndpoint {
   }
 
   claims(raw: IncomingMessage): boolean {
-    return requestPath(raw.url ?? '') === this.parts.options.path;
+    const { path, authorizationPath } = this.parts.options;
+    const requested = requestPath(raw.url ?? '');
+    return requested === path || requested === authorizationPath;
   }
 
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
-    const answer = await this.#answer(raw, state);
+    const isToken = requestPath(raw.url ?? '') === this.parts.options.path;
+    const answer = isToken ? await this.#answer(raw, state) : answerAuthorization(raw.method);
     if (answer === undefined) return false;
     // RFC 6749 section 5.1.
     const headers: Record<string, string> = { 'Cache-Control': 'no-store', Pragma: 'no-cache' };
@@ -198,6 +206,12 @@ export class TokenEndpoint {
       thumbprint ?? tokenError('invalid_dpop_proof', 'The DPoP proof is missing, invalid or already used.')
     );
   }
+}
+
+function answerAuthorization(method: string | undefined): Answer {
+  return method === 'GET' || method === 'HEAD' || method === 'POST'
+    ? rejection(NO_RESPONSE_TYPE)
+    : rejection(invalidRequest('The method must be GET or POST.', 405), ['Allow', 'GET, HEAD, POST']);
 }
 
 function rejection({ status, error, description }: TokenError, headers: Headers = []): Answer {

@@ -21,7 +21,7 @@ export interface TokenError {
   readonly description: string;
 }
 
-/** RFC 6749 section 5.2, RFC 8707 section 2, RFC 9449 section 5. */
+/** RFC 6749 sections 4.1.2.1 and 5.2, RFC 8707 section 2, RFC 9449 section 5. */
 type TokenErrorCode =
   | 'invalid_request'
   | 'invalid_client'
@@ -29,7 +29,8 @@ type TokenErrorCode =
   | 'invalid_scope'
   | 'invalid_target'
   | 'invalid_dpop_proof'
-  | 'temporarily_unavailable';
+  | 'temporarily_unavailable'
+  | 'unsupported_response_type';
 
 export const tokenError = (error: TokenErrorCode, description: string, status = 400): TokenError => ({
   status,

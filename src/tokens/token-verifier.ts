@@ -7,7 +7,7 @@ import {
   challenge,
   type CredentialRequest,
   type CredentialVerifier,
-  type RejectedCredential,
+  type RejectedVerification,
   type Verification,
   type VerifiedCredential,
 } from '../identity/credential.js';
@@ -15,12 +15,19 @@ import { createAgent, isAgentId } from '../identity/create-agent.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { TokenKeys } from './key-set.js';
 import { type Jose, type Jws, readJsonObject, readJws } from './read-jws.js';
-import { type AgentFields, checkClaims, type ClaimRules, type TokenClaims } from './token-claims.js';
+import {
+  type AgentFields,
+  checkClaims,
+  type ClaimRules,
+  rejectToken,
+  type TokenClaims,
+} from './token-claims.js';
+import { NO_TYPE } from './token-presets.js';
 
 /** A trusted issuer, and the rules for its tokens. */
 export interface TokenTrust extends ClaimRules {
   readonly algorithms: readonly string[];
-  /** Allowed values of the `typ` header, normalized. */
+  /** Allowed values of the `typ` header, normalized; `NO_TYPE` for none. */
   readonly types: readonly string[];
   readonly keys: TokenKeys;
   readonly dpop: DpopRules | undefined;
@@ -45,13 +52,10 @@ const MAX_TRIES = 4;
 
 const MAX_CACHED_TOKENS = 10_000;
 
-const rejected = (reason: RejectedCredential): Verification => ({ verified: false, reason });
-
 export class SignedTokenVerifier implements CredentialVerifier {
   /** By the digests of tokens, so that a memory dump contains no valid token. */
   readonly #cache: BoundedMap<string, Verified>;
   readonly #trusts: ReadonlyMap<string, TokenTrust>;
-  readonly acceptsDpop: boolean;
   /** RFC 9449 section 7.1. */
   readonly challenges: readonly string[];
 
@@ -64,8 +68,12 @@ export class SignedTokenVerifier implements CredentialVerifier {
     this.#cache = new BoundedMap(maxCached);
     this.#trusts = new Map(trusts.map(trust => [trust.issuer, trust]));
     const algorithms = new Set(trusts.flatMap(({ dpop }) => dpop?.algorithms ?? []));
-    this.acceptsDpop = algorithms.size > 0;
-    this.challenges = this.acceptsDpop ? [challenge('DPoP', [['algs', [...algorithms].join(' ')]])] : [];
+    this.challenges = algorithms.size > 0 ? [challenge('DPoP', [['algs', [...algorithms].join(' ')]])] : [];
+  }
+
+  /** Whether a credential is a token of a trusted issuer, valid or not. */
+  recognizes(token: string): boolean {
+    return this.#trustOf(readClaims(readJws(token))) !== undefined;
   }
 
   /** Rejects only while there are no keys to verify with, or if the key store is unavailable. */
@@ -75,13 +83,13 @@ export class SignedTokenVerifier implements CredentialVerifier {
     const recalled = this.#recall(digest);
     const known = recalled instanceof Promise ? await recalled : recalled;
     const verified = known ?? (await this.#verifyUncached(token));
-    if (typeof verified === 'string') return rejected(verified);
+    if ('verified' in verified) return verified;
     const { trust, agent, expiresMs } = verified;
     if (known === undefined) this.#cache.set(digest, verified);
     const held = this.#isPossessed(verified, token, request);
-    if (!(typeof held === 'boolean' ? held : await held)) return rejected('invalid');
+    if (!(typeof held === 'boolean' ? held : await held)) return rejectToken('dpop');
     const revoked = trust.isRevoked(agent.id, agent.claims);
-    if (typeof revoked === 'boolean' ? revoked : await revoked) return rejected('revoked');
+    if (typeof revoked === 'boolean' ? revoked : await revoked) return rejectToken('revoked', 'revoked');
     const credential: VerifiedCredential = {
       verified: true,
       agent: createAgent({ scopes: [], ...agent, kind: 'token' }),
@@ -99,12 +107,12 @@ export class SignedTokenVerifier implements CredentialVerifier {
   #recheck(verified: Verified, credential: VerifiedCredential): Verification | Promise<Verification> {
     const { trust, agent } = verified;
     // Without the clock tolerance, which is for accepting a request and not for keeping a connection open.
-    if (verified.expiresMs <= this.clock.epochMs()) return rejected('expired');
+    if (verified.expiresMs <= this.clock.epochMs()) return rejectToken('exp', 'expired');
     const refreshing = trust.keys.refresh(this.clock.monotonicMs());
     const verificationOf = (isRevoked: boolean): Verification =>
-      isRevoked ? rejected('revoked') : credential;
+      isRevoked ? rejectToken('revoked', 'revoked') : credential;
     const decide = (): Verification | Promise<Verification> => {
-      if (!isStillSigned(verified)) return rejected('revoked');
+      if (!isStillSigned(verified)) return rejectToken('kid', 'revoked');
       const revoked = trust.isRevoked(agent.id, agent.claims);
       return typeof revoked === 'boolean' ? verificationOf(revoked) : revoked.then(verificationOf);
     };
@@ -124,38 +132,42 @@ export class SignedTokenVerifier implements CredentialVerifier {
     return refreshing === undefined ? current() : refreshing.then(current);
   }
 
-  async #verifyUncached(token: string): Promise<Verified | RejectedCredential> {
+  async #verifyUncached(token: string): Promise<Verified | RejectedVerification> {
     const jws = readJws(token);
-    const claims = jws && readJsonObject(jws.payload);
-    if (jws === undefined || claims === undefined) return 'malformed';
-    const { iss } = claims;
-    const trust = typeof iss === 'string' ? this.#trusts.get(iss) : undefined;
-    if (trust === undefined) return 'unknown';
-    if (!trust.algorithms.includes(jws.alg) || jws.typ === undefined || !trust.types.includes(jws.typ)) {
-      return 'invalid';
-    }
+    const claims = readClaims(jws);
+    if (jws === undefined || claims === undefined) return rejectToken('format', 'malformed');
+    const trust = this.#trustOf(claims);
+    if (trust === undefined) return rejectToken('iss', 'unknown');
+    if (!trust.algorithms.includes(jws.alg)) return rejectToken('alg');
+    if (!trust.types.includes(jws.typ ?? NO_TYPE)) return rejectToken('typ');
     const signed = await this.#findSigner(token, jws, trust);
-    if (signed === undefined) return 'invalid';
+    if ('verified' in signed) return signed;
     const checked = checkClaims(claims, trust, this.clock.epochMs());
-    if (typeof checked === 'string') return checked;
+    if ('verified' in checked) return checked;
     const binding = readBinding(claims['cnf']);
+    if (binding === undefined) return rejectToken('cnf');
     const agent = trust.toAgent(claims);
-    if (binding === undefined || agent === undefined || !isAgentId(agent.id)) return 'invalid';
+    if (agent === undefined || !isAgentId(agent.id)) return rejectToken('agent');
     return { trust, ...signed, ...checked, ...binding, agent: { ...agent, claims } };
   }
 
-  /** The key that has signed the token, and the version of its key set; `undefined` if there is none. */
+  #trustOf(claims: TokenClaims | undefined): TokenTrust | undefined {
+    const iss = claims?.['iss'];
+    return typeof iss === 'string' ? this.#trusts.get(iss) : undefined;
+  }
+
+  /** The key that has signed the token, and the version of its key set. */
   async #findSigner(
     token: string,
     { alg, kid }: Jws,
     { keys }: TokenTrust,
-  ): Promise<Pick<Verified, 'keysVersion' | 'signer'> | undefined> {
+  ): Promise<Pick<Verified, 'keysVersion' | 'signer'> | RejectedVerification> {
     const refreshing = keys.refresh(this.clock.monotonicMs());
     if (refreshing !== undefined) await refreshing;
     let candidates = keys.find(alg, kid);
     if (candidates.length === 0) {
       const reloading = keys.reload(this.clock.monotonicMs());
-      if (reloading === undefined) return undefined;
+      if (reloading === undefined) return rejectToken('kid');
       await reloading;
       candidates = keys.find(alg, kid);
     }
@@ -166,7 +178,7 @@ export class SignedTokenVerifier implements CredentialVerifier {
       // oxlint-disable-next-line no-await-in-loop
       if (await this.#isSignedWith(token, key, alg)) return { keysVersion, signer: { alg, kid, key } };
     }
-    return undefined;
+    return rejectToken(candidates.length === 0 ? 'kid' : 'signature');
   }
 
   async #isSignedWith(token: string, key: KeyObject, alg: string): Promise<boolean> {
@@ -194,6 +206,8 @@ export class SignedTokenVerifier implements CredentialVerifier {
     return checkProof(this.jose, shown, dpop, this.clock.epochMs()).then(signer => signer !== undefined);
   }
 }
+
+const readClaims = (jws: Jws | undefined): TokenClaims | undefined => jws && readJsonObject(jws.payload);
 
 /** Whether the key that has signed the token is still in the issuer's key set. */
 function isStillSigned({ trust: { keys }, keysVersion, signer: { alg, kid, key } }: Verified): boolean {

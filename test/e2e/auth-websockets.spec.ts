@@ -129,6 +129,9 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         '',
       ]);
       expect((await status(app, '/news', `X-API-Key: ${forged}\r\n`))[0]).toBe(401);
+      // A subprotocol with another layer's credential is left to the gateway.
+      const [, protocol] = await exchangeMessage(app, '/news', 'news', ['bearer.other']);
+      expect(protocol).toBe('bearer.other');
       const open = await launch(WsAdapter, { publicPaths: ['/agents'] });
       const [message] = await exchangeMessage(open, '/agents', 'me', []);
       expect(message.event).toBe('exception');

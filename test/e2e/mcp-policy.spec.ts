@@ -1,4 +1,6 @@
 /* Which agent may call which tool over MCP, and the audit records of calls. */
+import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { Controller, Get, Post } from '@nestjs/common';
 import {
   type AuditLine,
@@ -303,6 +305,43 @@ describe.each(PLATFORMS)('the network of MCP on %s', (_platform, platform) => {
     clock.advance(61_000);
     expect(await statusWith(old)).toBe(403);
     expect(await statusWith(sign())).toBe(200);
+  });
+
+  it('rejects a proof again whose body is held back until the proof has expired', async () => {
+    const { port, send, clock } = await start(
+      platform,
+      parts({ mcp: { proxyProof: { secrets: [secret] } } }),
+    );
+    const { body, headers } = modern('tools/list');
+    const sign = (): Record<string, string> => ({
+      ...headers,
+      'X-Proxy-Signature': signProxyRequest(
+        secret,
+        { method: 'POST', target: '/mcp', body: Buffer.from(body) },
+        { nowMs: clock.epochMs() },
+      ),
+    });
+    const captured = sign();
+    expect((await send('/mcp', { body, headers: captured })).status).toBe(200);
+    // Still fresh: the head of the copy is accepted, and the server waits for its body.
+    clock.advance(60_000);
+    const copy = httpRequest({
+      port,
+      host: '127.0.0.1',
+      path: '/mcp',
+      method: 'POST',
+      headers: { ...captured, 'Content-Length': Buffer.byteLength(body), Expect: '100-continue' },
+    });
+    const answered = once(copy, 'response') as Promise<[IncomingMessage]>;
+    copy.flushHeaders();
+    await once(copy, 'continue');
+    clock.advance(1_000);
+    // The nonces that have expired are dropped with this one.
+    expect((await send('/mcp', { body, headers: sign() })).status).toBe(200);
+    copy.end(body);
+    const [answer] = await answered;
+    answer.resume();
+    expect(answer.statusCode).toBe(403);
   });
 
   it.each([

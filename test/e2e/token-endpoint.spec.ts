@@ -449,6 +449,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
   describe('metadata', () => {
     const server = {
       issuer: ISSUER,
+      authorization_endpoint: `${ISSUER}/oauth/authorize`,
       token_endpoint: `${ISSUER}/oauth/token`,
       jwks_uri: `${ISSUER}/.well-known/jwks.json`,
       grant_types_supported: ['client_credentials'],
@@ -529,6 +530,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         const answer = await app.send(`/.well-known/oauth-authorization-server${path}`);
         expect(answer.json()).toMatchObject({
           issuer: `${ISSUER}/tenant-1`,
+          authorization_endpoint: `${ISSUER}/oauth/authorize`,
           token_endpoint: `${ISSUER}/oauth/token`,
         });
       }
