@@ -16,8 +16,8 @@ import type { UrlOptions } from './url/url.options.js';
 import type { WebSocketsOptions } from './websockets/websockets.feature.js';
 
 /**
- * The options of `AgentSecurityModule`. `false` turns a feature off. An option overrides its environment variable, which
- * overrides the default.
+ * The options of `AgentSecurityModule`. `false` turns a feature off. An option overrides its environment variable, which is read through
+ * the app's `ConfigService` and overrides the default.
  * @example
  * AgentSecurityModule.forRoot({ hosts: ['api.example.com'], rateLimit: { limits: ['100/minute'] } })
  */

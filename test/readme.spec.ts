@@ -85,6 +85,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'README.md title=users.controller.ts': 'own',
   'README.md title=mcp.ts': 'own',
   'docs/architecture.md ': 'own',
+  'docs/guides/configuration.md title=env.module.ts': 'start',
   'docs/guides/configuration.md title=async.module.ts': 'start',
   'docs/guides/configuration.md title=custom-guard.module.ts': 'start',
   'docs/guides/configuration.md title=reports.controller.ts': 'own',

@@ -1,7 +1,12 @@
 import { isIP } from 'node:net';
 import proxyAddr from 'proxy-addr';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { type ReadEnvironment, readInteger, receivedError } from '../common/read-options.js';
+import {
+  type ReadEnvironment,
+  readInteger,
+  readListVariable,
+  receivedError,
+} from '../common/read-options.js';
 
 /**
  * The trusted proxies, whose forwarded headers (`X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`,
@@ -33,7 +38,7 @@ export function resolveTrustProxy(input: unknown, env: ReadEnvironment): TrustFu
   const text = env('TRUST_PROXY')?.trim();
   if (!text || text === 'false') return undefined;
   if (text === 'true') return readTrust('TRUST_PROXY', true);
-  return readTrust('TRUST_PROXY', /^\d+$/.test(text) ? Number(text) : text);
+  return readTrust('TRUST_PROXY', /^\d+$/.test(text) ? Number(text) : readListVariable(env, 'TRUST_PROXY'));
 }
 
 function readTrust(option: string, value: unknown): TrustFunction | undefined {

@@ -1,4 +1,5 @@
 import { type Feature, provideOptions } from '../common/feature.js';
+import { rejectPublicSuffixes } from '../common/public-suffix.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
 import { allowHeader } from './decide-cors.js';
@@ -13,6 +14,7 @@ export const CORS: Feature<'cors', ResolvedCors | false> = {
     const { header } = (requestId || {}) as Partial<ResolvedRequestId>;
     return resolveCors(input, env, header);
   },
+  verify: async cors => rejectPublicSuffixes('ASEC_ORIGIN_WILDCARD', cors ? cors.suffixes.values() : []),
   providers: [
     provideOptions(
       RESOLVED_CORS,

@@ -1,6 +1,7 @@
 /* Origins as browsers serialize them (HTML, "ASCII serialization of an origin"): lower case, no default port, no path. */
 import { isIPv4 } from 'node:net';
 import { readAuthority } from '../common/authority.js';
+import type { Wildcard } from '../common/public-suffix.js';
 import { receivedError } from '../common/read-options.js';
 
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
@@ -52,7 +53,7 @@ export interface OriginPatterns {
   /** `"https://app.example.com"`. */
   readonly exact: ReadonlySet<string>;
   /** `"https://example.com"` for `https://*.example.com`, with its port if it has one. */
-  readonly suffixes: ReadonlySet<string>;
+  readonly suffixes: ReadonlyMap<string, Wildcard>;
 }
 
 /**
@@ -73,7 +74,7 @@ export function resolveOriginPatterns(
     );
   }
   const exact = new Set<string>();
-  const suffixes = new Set<string>();
+  const suffixes = new Map<string, Wildcard>();
   if (origins.includes('*')) {
     if (origins.length === 1) return { exact, suffixes };
     throw originError(option, origins, 'must be "*" alone or a list of origins', 'Remove one of the two.');
@@ -82,7 +83,12 @@ export function resolveOriginPatterns(
   return { exact, suffixes };
 }
 
-function addOrigin(option: string, origin: string, exact: Set<string>, suffixes: Set<string>): void {
+function addOrigin(
+  option: string,
+  origin: string,
+  exact: Set<string>,
+  suffixes: Map<string, Wildcard>,
+): void {
   if (origin === 'null') {
     exact.add(origin);
     return;
@@ -116,7 +122,9 @@ function addOrigin(option: string, origin: string, exact: Set<string>, suffixes:
       origin,
     );
   }
-  (wildcard ? suffixes : exact).add(`${scheme}://${name}${port === undefined ? '' : `:${port}`}`);
+  const pattern = `${scheme}://${name}${port === undefined ? '' : `:${port}`}`;
+  if (wildcard) suffixes.set(pattern, { option, written: origin, domain: name });
+  else exact.add(pattern);
 }
 
 const originError = (option: string, received: unknown, problem: string, remedy: string) =>

@@ -7,6 +7,7 @@ import {
   readStringList,
   receivedError,
 } from '../common/read-options.js';
+import type { Wildcard } from '../common/public-suffix.js';
 import { show } from '../common/show-value.js';
 import { readAuthority } from '../common/authority.js';
 
@@ -51,7 +52,7 @@ export interface HostPatterns {
   /** `"api.example.com"` for any port, `"api.example.com:8443"` for one. */
   readonly exact: ReadonlySet<string>;
   /** `"example.com"` for `*.example.com`, `"example.com:8443"` for `*.example.com:8443`. */
-  readonly suffixes: ReadonlySet<string>;
+  readonly suffixes: ReadonlyMap<string, Wildcard>;
 }
 
 export interface ResolvedHosts {
@@ -88,7 +89,7 @@ export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHost
   };
 }
 
-const NO_PATTERNS: HostPatterns = { exact: new Set(), suffixes: new Set() };
+const NO_PATTERNS: HostPatterns = { exact: new Set(), suffixes: new Map() };
 
 export function resolveHostPatterns(option: string, hosts: readonly string[]): HostPatterns {
   if (hosts.length === 0) {
@@ -100,14 +101,16 @@ export function resolveHostPatterns(option: string, hosts: readonly string[]): H
     );
   }
   const exact = new Set<string>();
-  const suffixes = new Set<string>();
+  const suffixes = new Map<string, Wildcard>();
   for (const [index, host] of hosts.entries()) {
     const wildcard = host.startsWith('*.');
     const authority = readAuthority(wildcard ? host.slice(2) : host);
     if (authority === undefined) throw hostError(`${option}[${index}]`, host);
     if (wildcard && authority.name.startsWith('[')) throw hostError(`${option}[${index}]`, host);
     const { name, port } = authority;
-    (wildcard ? suffixes : exact).add(port === undefined ? name : `${name}:${port}`);
+    const pattern = port === undefined ? name : `${name}:${port}`;
+    if (wildcard) suffixes.set(pattern, { option: `${option}[${index}]`, written: host, domain: name });
+    else exact.add(pattern);
   }
   return { exact, suffixes };
 }

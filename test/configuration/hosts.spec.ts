@@ -77,9 +77,9 @@ checkConfiguration({
     [
       'ALLOWED_HOSTS: an empty item',
       { ALLOWED_HOSTS: 'a.test,' },
-      'ASEC_HOST_INVALID',
+      'ASEC_OPTION_TYPE',
       'ALLOWED_HOSTS[1]',
-      '""',
+      'is empty',
     ],
     [
       'ALLOWED_HOSTS: broken JSON',
@@ -91,9 +91,9 @@ checkConfiguration({
     [
       'ALLOWED_HOSTS: an empty JSON array',
       { ALLOWED_HOSTS: '[]' },
-      'ASEC_HOST_INVALID',
-      'ALLOWED_HOSTS[0]',
-      '"[]"',
+      'ASEC_HOST_NONE',
+      'ALLOWED_HOSTS',
+      'every request would be rejected',
     ],
   ],
   unknownKeys: [['hosts.allowed', { hosts: { allowed: [] } }, 'allow']],
