@@ -35,7 +35,7 @@ export interface CorsOptions {
    * page and every local file, and must be listed to be allowed. Environment: `CORS_ORIGINS`.
    * @default []
    */
-  origins?: readonly string[] | '*';
+  origins?: string | readonly string[];
   /**
    * Sends `Access-Control-Allow-Credentials: true`, which lets pages of allowed origins send cookies and TLS client certificates. An
    * `Authorization` or `X-API-Key` header that a script sets does not need it. Environment: `CORS_CREDENTIALS`.
@@ -182,7 +182,7 @@ function readOrigins(
   value: unknown,
   env: ReadEnvironment,
 ): { readonly option: string; readonly listed: readonly string[] } {
-  if (value === '*') return { option, listed: ['*'] };
+  if (typeof value === 'string') return { option, listed: [value] };
   const variable = value === undefined ? readListVariable(env, 'CORS_ORIGINS') : undefined;
   if (variable !== undefined) return { option: 'CORS_ORIGINS', listed: variable };
   return { option, listed: readStringList(option, value, []) };

@@ -1,5 +1,5 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { boolean, type OptionTable, optional, readTable, texts } from '../common/option-table.js';
+import { boolean, type OptionTable, optional, readTable } from '../common/option-table.js';
 import {
   type ReadEnvironment,
   readListVariable,
@@ -27,7 +27,7 @@ export interface HostsOptions {
    * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]']
    * @see RFC 9110 section 7.2
    */
-  allow?: readonly string[];
+  allow?: string | readonly string[];
   /**
    * Exact paths that are served for any host, such as `/healthz` for a load balancer that probes by address. They begin with a slash;
    * patterns, parameters and queries stop the start-up.
@@ -67,16 +67,16 @@ export interface ResolvedHosts {
 export const DEFAULT_HOSTS: readonly string[] = ['localhost', '*.localhost', '127.0.0.1', '[::1]'];
 
 const TABLE = {
-  allow: optional(texts()),
+  allow: optional(readHostList),
   exemptPaths: readPaths,
   insecureAnyHost: boolean(false),
 } satisfies OptionTable<HostsOptions>;
 
 export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHosts | false {
   if (input === false) return false;
-  const isList = Array.isArray(input);
+  const isList = Array.isArray(input) || typeof input === 'string';
   const options = readTable('hosts', isList ? {} : input, TABLE);
-  const given = isList ? readStringList('hosts', input, []) : options.allow;
+  const given = isList ? readHostList('hosts', input) : options.allow;
   const variable = given === undefined ? readListVariable(env, 'ALLOWED_HOSTS') : undefined;
   const option = isList ? 'hosts' : variable === undefined ? 'hosts.allow' : 'ALLOWED_HOSTS';
   return {
@@ -87,6 +87,11 @@ export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHost
     anyHost: options.insecureAnyHost,
     setting: given === undefined ? 'hosts (or ALLOWED_HOSTS)' : option,
   };
+}
+
+/** A single host is short for a list of it. */
+export function readHostList(option: string, value: unknown): readonly string[] {
+  return readStringList(option, typeof value === 'string' ? [value] : value, []);
 }
 
 const NO_PATTERNS: HostPatterns = { exact: new Set(), suffixes: new Map() };
