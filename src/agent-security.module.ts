@@ -16,8 +16,9 @@ import { ApplicationConfig } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';
-import { readArgument, readGiven, readObject } from './common/read-options.js';
+import { readArgument, readGiven, type ReadEnvironment, readObject } from './common/read-options.js';
 import { EdgeInstaller } from './edge/edge-installer.js';
+import { ENVIRONMENT } from './environment.js';
 import { ACTIVE_GUARDS, CLOSABLES, EXPORTS, OPTIONS, PROVIDERS } from './providers.js';
 import { readFactoryOptions } from './resolve-options.js';
 
@@ -126,7 +127,8 @@ function define(
 ): DynamicModule {
   return {
     module: AgentSecurityModule,
-    imports: [ConfigModule.forRoot(), ...imports],
+    // Without forRoot(), which would load .env. It gives the ConfigService of the app's own ConfigModule where there is one.
+    imports: [ConfigModule, ...imports],
     providers: [...options, ...PROVIDERS, ...providers],
     exports: [...EXPORTS],
   };
@@ -138,8 +140,9 @@ function asyncProviders(async: AgentSecurityAsyncOptions): Provider[] {
     inject: typeof async.inject,
   ): Provider => ({
     provide: OPTIONS,
-    useFactory: async (...injected: unknown[]) => readFactoryOptions(await create(...injected)),
-    inject: inject ?? [],
+    useFactory: async (_env: ReadEnvironment, ...injected: unknown[]) =>
+      readFactoryOptions(await create(...injected)),
+    inject: [ENVIRONMENT, ...(inject ?? [])],
   });
   if (async.useFactory) return [provideBy(async.useFactory, async.inject)];
   const factory = async.useClass ?? async.useExisting;

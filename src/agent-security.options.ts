@@ -1,7 +1,7 @@
 import type { AuditOptions } from './audit/audit.options.js';
 import type { AuthOptions } from './auth/auth.options.js';
 import type { BodyOptions } from './body/body.options.js';
-import type { TrustProxyOption } from './client-address/client-address.options.js';
+import type { TrustedProxies, TrustProxyOptions } from './client-address/client-address.options.js';
 import type { CorsOptions } from './cors/cors.options.js';
 import type { CspReportsOptions } from './csp-reports/csp-reports.options.js';
 import type { ErrorsOptions } from './errors/errors.options.js';
@@ -16,21 +16,21 @@ import type { UrlOptions } from './url/url.options.js';
 import type { WebSocketsOptions } from './websockets/websockets.feature.js';
 
 /**
- * The options of `AgentSecurityModule`. `false` turns a feature off. An option overrides its environment variable, which
- * overrides the default.
+ * The options of `AgentSecurityModule`. `false` turns a feature off. An option overrides its environment variable, which is read through
+ * the app's `ConfigService` and overrides the default.
  * @example
  * AgentSecurityModule.forRoot({ hosts: ['api.example.com'], rateLimit: { limits: ['100/minute'] } })
  */
 export interface AgentSecurityOptions {
   /**
-   * The allowed hosts of requests. `false` switches the check off; a list is short for `{ allow }`. A missing, malformed or repeated
+   * The allowed hosts of requests. `false` switches the check off; a host or a list of hosts is short for `{ allow }`. A missing, malformed or repeated
    * host, or one that disagrees with an absolute-form target, gets 400 `host_invalid`; a valid host that is not listed gets 421
    * `host_not_allowed`. Both are checked before the body is read. The log names the host and the setting to change, at most once a
    * second; the response contains neither. Environment: `ALLOWED_HOSTS`.
    * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]']
    * @see RFC 9110 section 7.2, RFC 9112 section 3.2
    */
-  hosts?: false | readonly string[] | HostsOptions;
+  hosts?: false | string | readonly string[] | HostsOptions;
   /**
    * The origins whose pages may read responses and change state. `false` leaves CORS to another layer.
    *
@@ -83,6 +83,7 @@ export interface AgentSecurityOptions {
    * - a number from 0 to 32: how many proxies are in front of the app
    * - addresses and networks, as a list or comma-separated: `'10.0.0.0/8'`, `'loopback'`, `'linklocal'`, `'uniquelocal'`
    * - a function `(address, hop) => boolean`
+   * - an object `{ proxies, header }`, which also names the header that the proxies write
    *
    * It replaces the setting of Express or Fastify: set it here only. `true` and networks of every address stop the start-up, since every
    * client could choose its own address. Danger: with a number that is too high, clients can do the same. See docs/guides/proxies.md.
@@ -90,7 +91,7 @@ export interface AgentSecurityOptions {
    * @default false: the address of the peer; forwarded headers are ignored
    * @see RFC 7239
    */
-  trustProxy?: TrustProxyOption;
+  trustProxy?: TrustedProxies | TrustProxyOptions;
   /**
    * Error responses as `application/problem+json`. `false` leaves errors to Nest; responses before routing remain problems.
    * @default on

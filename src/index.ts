@@ -55,7 +55,12 @@ export { AuditTrail } from './audit/audit-trail.js';
 export { MaxBody } from './body/body.decorator.js';
 export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
-export { type TrustFunction, type TrustProxyOption } from './client-address/client-address.options.js';
+export {
+  type TrustedProxies,
+  type TrustFunction,
+  type TrustProxyOption,
+  type TrustProxyOptions,
+} from './client-address/client-address.options.js';
 export { type Agent } from './common/agent.js';
 export { type Clock, CLOCK, type Timers, TIMERS } from './common/clock.js';
 export { type Impact } from './common/impact.js';

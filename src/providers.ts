@@ -1,8 +1,8 @@
 /* The providers of the module: those of all features, and the lists of features.ts as injection tokens. */
 import type { CanActivate, InjectionToken, Provider } from '@nestjs/common';
-import { ConfigService } from '@nestjs/config';
 import type { AgentSecurityOptions } from './agent-security.options.js';
-import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
+import { ENVIRONMENT, ENVIRONMENT_PROVIDER } from './environment.js';
+import { type ResolvedOptions, resolveOptions, verifyOptions } from './resolve-options.js';
 import { CLOCK, systemClock, systemTimers, TIMERS } from './common/clock.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import {
@@ -13,6 +13,7 @@ import {
   type GuardEntry,
   RESOLVED_OPTIONS,
 } from './common/feature.js';
+import type { ReadEnvironment } from './common/read-options.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
 import { SecurityEvents } from './events/security-events.js';
 import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';
@@ -37,11 +38,12 @@ const provideList = (provide: symbol, tokens: readonly InjectionToken[]): Provid
 });
 
 export const PROVIDERS: readonly Provider[] = [
+  ENVIRONMENT_PROVIDER,
   {
     provide: RESOLVED_OPTIONS,
-    useFactory: (options: AgentSecurityOptions, config: ConfigService) =>
-      resolveOptions(options, name => config.get<string>(name)),
-    inject: [OPTIONS, ConfigService],
+    useFactory: (options: AgentSecurityOptions, env: ReadEnvironment) =>
+      verifyOptions(resolveOptions(options, env)),
+    inject: [OPTIONS, ENVIRONMENT],
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: TIMERS, useValue: systemTimers },

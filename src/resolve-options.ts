@@ -35,6 +35,13 @@ export function readFactoryOptions(returned: unknown): unknown {
   );
 }
 
+/** Validates resolved options further, where that takes loading a library. @throws AgentSecurityConfigError for the first invalid one */
+export async function verifyOptions(resolved: ResolvedOptions): Promise<ResolvedOptions> {
+  for (const { key, verify } of FEATURES as readonly Feature<AnyFeature['key'], unknown>[])
+    await verify?.(resolved[key]);
+  return resolved;
+}
+
 /** Reads all options once, at start-up. @throws AgentSecurityConfigError for the first invalid option */
 export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOptions {
   const options = readObject('', readGiven('options', input), KNOWN);

@@ -437,7 +437,10 @@ test('docs/reference/errors.md has no problem code that is never answered', () =
   const documented = all(PROBLEMS, /`([a-z]+(?:_[a-z]+)+)`/g).filter(code => !members.includes(code));
   // 407, 411, 416, 417, 423 and 505 are no HttpStatus of their own in every release; they are their status's name.
   const named = [...Array(200).keys()].map(offset => codeOf(400 + offset));
-  expect(documented.filter(code => ![...IN_SOURCE, ...FROM_STATUS, ...named].includes(code))).toEqual([]);
+  // A code of the token endpoint stands in a call or a list.
+  const isAnswered = (code: string): boolean =>
+    [...FROM_STATUS, ...named].includes(code) || CODE.includes(`'${code}'`);
+  expect(documented.filter(code => !isAnswered(code))).toEqual([]);
 });
 
 it.each(

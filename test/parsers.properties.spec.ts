@@ -31,7 +31,7 @@ const LONG = 262_144;
 
 const patterns = resolveHostPatterns('hosts', ['localhost', '*.example.com', '[::1]:80']);
 const trusted = resolveTrustProxy('10.0.0.0/8', () => undefined);
-const everybody = (): boolean => true;
+const everybody = { trusts: (): boolean => true, header: undefined };
 const peer = { address: '10.0.0.1', encrypted: false };
 const requestId = resolveRequestId(undefined) as ResolvedRequestId;
 const cors = resolveCors(

@@ -85,6 +85,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'README.md title=users.controller.ts': 'own',
   'README.md title=mcp.ts': 'own',
   'docs/architecture.md ': 'own',
+  'docs/guides/configuration.md title=env.module.ts': 'start',
   'docs/guides/configuration.md title=async.module.ts': 'start',
   'docs/guides/configuration.md title=custom-guard.module.ts': 'start',
   'docs/guides/configuration.md title=reports.controller.ts': 'own',
@@ -95,6 +96,8 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/guides/proxies.md title=.env': 'own',
   'docs/guides/proxies.md title=check': 'shown',
   'docs/guides/proxies.md title=proxied.module.ts': 'start',
+  'docs/guides/proxies.md title=header.module.ts': 'start',
+  'docs/guides/proxies.md title=probe.module.ts': 'own',
   'docs/guides/proxies.md title=probes.module.ts': 'start',
   'docs/guides/cors.md title=cors.module.ts': 'start',
   'docs/guides/cors.md title=client.ts': 'own',
@@ -325,6 +328,13 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect(answer.header('X-Content-Type-Options')).toBe('nosniff');
     const foreign = await app.send('/nowhere', { headers: { Host: 'evil.example' } });
     expect(foreign.status).toBe(421);
+  });
+
+  test('probe.module.ts serves a probe that names an address', async () => {
+    const app = await startModule(platform, 'docs/guides/proxies.md', 'probe.module.ts');
+    const statusOf = async (path: string): Promise<number> =>
+      (await app.send(path, { headers: { Host: '10.0.0.5:3000' } })).status;
+    expect([await statusOf('/healthz'), await statusOf('/')]).toEqual([200, 421]);
   });
 
   test('async.module.ts takes the host from the factory and exempts the probe', async () => {

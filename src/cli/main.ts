@@ -22,7 +22,7 @@ const GROUPS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['audit', ([command, ...rest], io) => (command === 'verify' ? auditVerify(rest, io) : usage())],
 ]);
 
-/** Reads variables as the app does: the environment takes precedence over `.env`. */
+/** The environment takes precedence over `.env` of the directory, where an operator keeps the app's variables. */
 function readEnvironment(): NodeJS.ProcessEnv {
   try {
     return { ...parseEnv(readFileSync('.env', 'utf8')), ...process.env };

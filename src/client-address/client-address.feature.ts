@@ -1,7 +1,7 @@
 import type { Feature } from '../common/feature.js';
-import { resolveTrustProxy, type TrustFunction } from './client-address.options.js';
+import { type ResolvedTrustProxy, resolveTrustProxy } from './client-address.options.js';
 
-export const TRUST_PROXY: Feature<'trustProxy', TrustFunction | undefined> = {
+export const TRUST_PROXY: Feature<'trustProxy', ResolvedTrustProxy | undefined> = {
   key: 'trustProxy',
   resolve: resolveTrustProxy,
 };

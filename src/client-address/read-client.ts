@@ -3,7 +3,7 @@
  * The client can choose everything left of it. */
 import { canonicalAddress } from '../common/ip-address.js';
 import type { Client } from '../common/request-state.js';
-import type { TrustFunction } from './client-address.options.js';
+import type { ForwardedHeader, ResolvedTrustProxy, TrustFunction } from './client-address.options.js';
 
 interface Peer {
   readonly address: string | undefined;
@@ -23,32 +23,46 @@ export function hasForwardedHeaders(headers: Headers): boolean {
 export function readClient(
   peer: Peer,
   headers: Headers,
-  trusts: TrustFunction | undefined,
+  trust: ResolvedTrustProxy | undefined,
 ): Omit<Client, 'key'> {
   const address = (peer.address && canonicalAddress(peer.address)) ?? peer.address ?? '';
-  if (trusts === undefined || !trusts(address, 0)) {
+  if (trust === undefined || !trust.trusts(address, 0)) {
     return { address, isFromTrustedProxy: false, secure: peer.encrypted, forwardedHosts: undefined };
   }
-  const { forwarded } = headers;
-  const elements = forwarded === undefined ? [] : parseForwarded(String(forwarded));
+  const written = readWritten(headers, trust.header);
   return {
-    ...readAddress(address, headers, elements, trusts),
-    secure: readScheme(headers, elements) ?? peer.encrypted,
-    forwardedHosts: readForwardedHosts(headers, elements),
+    ...readAddress(address, written, trust.trusts),
+    secure: readScheme(written) ?? peer.encrypted,
+    forwardedHosts: readForwardedHosts(written),
+  };
+}
+
+/** What proxies wrote. */
+interface Written {
+  readonly elements: readonly ForwardedElement[];
+  readonly addresses: string | string[] | undefined;
+  readonly schemes: string | string[] | undefined;
+  readonly hosts: string | string[] | undefined;
+}
+
+function readWritten(headers: Headers, header: ForwardedHeader | undefined): Written {
+  const { forwarded } = headers;
+  const elements =
+    forwarded === undefined || header === 'X-Forwarded-For' ? [] : parseForwarded(String(forwarded));
+  if (header === 'Forwarded') return { elements, addresses: undefined, schemes: undefined, hosts: undefined };
+  return {
+    elements,
+    addresses: headers['x-forwarded-for'],
+    schemes: headers['x-forwarded-proto'],
+    hosts: headers['x-forwarded-host'],
   };
 }
 
 type Walk = Pick<Client, 'address' | 'isFromTrustedProxy'>;
 
 /** A proxy writes one of the two headers and may forward the other as the client sent it; if they differ, neither counts. */
-function readAddress(
-  peer: string,
-  headers: Headers,
-  elements: readonly ForwardedElement[],
-  trusts: TrustFunction,
-): Walk {
-  const list = headers['x-forwarded-for'];
-  const byList = list === undefined ? undefined : walk(peer, lastOf(String(list)), trusts);
+function readAddress(peer: string, { elements, addresses }: Written, trusts: TrustFunction): Walk {
+  const byList = addresses === undefined ? undefined : walk(peer, lastOf(String(addresses)), trusts);
   const chain = elements.map(element => element.for);
   const byElements = chain.length === 0 ? undefined : walk(peer, chain, trusts);
   const unknown = { address: peer, isFromTrustedProxy: false };
@@ -79,20 +93,24 @@ function readNode(node: string | undefined): string | undefined {
   return canonicalAddress(withPort ? withPort[1]! : node);
 }
 
+/** Whether a scheme is encrypted. Some proxies report that of a WebSocket handshake. */
+const ENCRYPTED: ReadonlyMap<string, boolean> = new Map([
+  ['http', false],
+  ['https', true],
+  ['ws', false],
+  ['wss', true],
+]);
+
 /** HTTPS only if every reported scheme is https: the client may have written the first. */
-function readScheme(headers: Headers, elements: readonly ForwardedElement[]): boolean | undefined {
-  const reported = [...elements.flatMap(({ proto }) => proto ?? []), ...listOf(headers['x-forwarded-proto'])];
-  const schemes = reported.map(scheme => scheme.toLowerCase());
-  const isKnown = schemes.length > 0 && schemes.every(scheme => scheme === 'http' || scheme === 'https');
-  return isKnown ? !schemes.includes('http') : undefined;
+function readScheme({ elements, schemes }: Written): boolean | undefined {
+  const reported = [...elements.flatMap(({ proto }) => proto ?? []), ...listOf(schemes)];
+  const encrypted = reported.map(scheme => ENCRYPTED.get(scheme.toLowerCase()));
+  return encrypted.length === 0 || encrypted.includes(undefined) ? undefined : !encrypted.includes(false);
 }
 
-function readForwardedHosts(
-  headers: Headers,
-  elements: readonly ForwardedElement[],
-): readonly string[] | undefined {
-  const hosts = [...elements.flatMap(({ host }) => host ?? []), ...listOf(headers['x-forwarded-host'])];
-  return hosts.length === 0 ? undefined : hosts;
+function readForwardedHosts({ elements, hosts }: Written): readonly string[] | undefined {
+  const reported = [...elements.flatMap(({ host }) => host ?? []), ...listOf(hosts)];
+  return reported.length === 0 ? undefined : reported;
 }
 
 /** All items; for a list that is too long, one empty item, so that it is rejected. */

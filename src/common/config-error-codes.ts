@@ -55,8 +55,8 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_HOST_INVALID',
   /**
-   * A bare wildcard would switch the check off without saying so. List the hosts, or set `insecureAnyHost` behind a proxy that
-   * checks them.
+   * A bare wildcard, or one over a public suffix (`*.co.uk`, `*.github.io`; publicsuffix.org), admits hosts that anyone can have. List the
+   * hosts, or set `insecureAnyHost` behind a proxy that checks them.
    * @example
    * hosts[0] must not be a bare wildcard, received "*". List the hosts, or write hosts: { insecureAnyHost: true } where a proxy in
    * front already checks them. [ASEC_HOST_ANY]
@@ -78,7 +78,7 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_ORIGIN_INVALID',
   /**
-   * A wildcard over a whole top-level domain or an address. Put the wildcard in front of a domain that you control.
+   * A wildcard over an address or a public suffix (`https://*.co.uk`, `https://*.vercel.app`). Put it in front of a domain of your own.
    * @example
    * cors.origins[0] must not cover a top-level domain or an address, received "https://*.com". Put the wildcard in front of a
    * domain of your own: "https://*.example.com". [ASEC_ORIGIN_WILDCARD]

@@ -16,6 +16,8 @@ export interface Feature<K extends string, R> {
   readonly key: K;
   /** Validates the option, once, at start-up. @throws AgentSecurityConfigError for an invalid option */
   resolve(input: unknown, env: ReadEnvironment, earlier: EarlierOptions): R;
+  /** Validates what needs a library that is loaded on demand. @throws AgentSecurityConfigError for an invalid option */
+  verify?(resolved: R): Promise<void>;
   readonly providers?: readonly Provider[];
   /** The providers that the app can inject. */
   readonly exports?: readonly InjectionToken[];

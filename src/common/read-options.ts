@@ -2,7 +2,7 @@
 import { AgentSecurityConfigError, type ConfigErrorCode } from './config-error.js';
 import { show, showName } from './show-value.js';
 
-/** Reads one environment variable (through `@nestjs/config`); `undefined` when it is not set. */
+/** Reads one environment variable (through the app's ConfigService); `undefined` when it is not set. */
 export type ReadEnvironment = (name: string) => string | undefined;
 
 /** The error of an invalid option, whose message shows the received value. */
@@ -193,16 +193,38 @@ export function readPaths(option: string, value: unknown): ReadonlySet<string> {
 export function readListVariable(env: ReadEnvironment, name: string): readonly string[] | undefined {
   const text = env(name)?.trim();
   if (!text) return undefined;
-  if (text.startsWith('[') && text.endsWith(']') && text.includes('"')) {
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch {
-      throw typeError(name, 'a JSON array of strings or a comma-separated list', text);
-    }
-    return readStringList(name, parsed, []);
+  const array = readArrayVariable(name, text);
+  if (array !== undefined) return array;
+  const items = text.split(',').map(item => item.trim());
+  for (const [index, item] of items.entries()) {
+    const fault = LIST_FAULTS.find(([pattern]) => pattern.test(item));
+    if (fault) throw receivedError('ASEC_OPTION_TYPE', `${name}[${index}]`, fault[1], fault[2], item);
   }
-  return text.split(',').map(item => item.trim());
+  return items;
+}
+
+const LIST_FAULTS: readonly (readonly [pattern: RegExp, problem: string, remedy: string])[] = [
+  [/^$/, 'is empty', 'Remove the extra comma.'],
+  [/["']/, 'has quotation marks', 'Remove them: some loaders, such as docker run --env-file, keep them.'],
+  [/\s/, 'has white space', 'Separate the items with commas.'],
+];
+
+/** The items of a JSON array; `undefined` for another text. An IPv6 address begins with a bracket too. */
+export function readArrayVariable(name: string, text: string): readonly string[] | undefined {
+  if (!text.startsWith('[') || /^\[[\da-f.]*:[\da-f.:]*\]/i.test(text)) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw receivedError(
+      'ASEC_OPTION_TYPE',
+      name,
+      'begins like a JSON array, and is not one',
+      'Write ["a", "b"] with double quotes, or a,b without brackets.',
+      text,
+    );
+  }
+  return readStringList(name, parsed, []);
 }
 
 export function readBooleanVariable(env: ReadEnvironment, name: string): boolean | undefined {

@@ -1,6 +1,7 @@
 import { ModulesContainer } from '@nestjs/core';
 import { eachHandler } from '../common/each-handler.js';
 import { type Feature, type GuardEntry, provideOptions } from '../common/feature.js';
+import { rejectPublicSuffixes } from '../common/public-suffix.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
 import { allowHeader } from './decide-cors.js';
@@ -18,6 +19,7 @@ export const CORS: Feature<'cors', ResolvedCors | false> = {
     const { header } = (requestId || {}) as Partial<ResolvedRequestId>;
     return resolveCors(input, env, header);
   },
+  verify: async cors => rejectPublicSuffixes('ASEC_ORIGIN_WILDCARD', cors ? cors.suffixes.values() : []),
   providers: [
     provideOptions(
       RESOLVED_CORS,

@@ -37,7 +37,7 @@ export interface CorsOptions {
    * page and every local file, and must be listed to be allowed. Environment: `CORS_ORIGINS`.
    * @default []
    */
-  origins?: readonly string[] | '*';
+  origins?: string | readonly string[];
   /**
    * Allows the origin `file://`, which WebViews of Android, Cordova and Electron send for pages of their file system. Every local file has
    * it, such as one that another app has saved. With `credentials` it stops the start-up. Better: let the WebView load its pages from a
@@ -199,7 +199,7 @@ function readOrigins(
   value: unknown,
   env: ReadEnvironment,
 ): { readonly option: string; readonly listed: readonly string[] } {
-  if (value === '*') return { option, listed: ['*'] };
+  if (typeof value === 'string') return { option, listed: [value] };
   const variable = value === undefined ? readListVariable(env, 'CORS_ORIGINS') : undefined;
   if (variable !== undefined) return { option: 'CORS_ORIGINS', listed: variable };
   return { option, listed: readStringList(option, value, []) };

@@ -3,6 +3,7 @@
  * `safari-web-extension://` with an identifier in upper case. */
 import { isIPv4 } from 'node:net';
 import { readAuthority } from '../common/authority.js';
+import type { Wildcard } from '../common/public-suffix.js';
 import { receivedError } from '../common/read-options.js';
 
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
@@ -76,7 +77,7 @@ export interface OriginPatterns {
   /** `"https://app.example.com"`. */
   readonly exact: ReadonlySet<string>;
   /** `"https://example.com"` for `https://*.example.com`, with its port if it has one. */
-  readonly suffixes: ReadonlySet<string>;
+  readonly suffixes: ReadonlyMap<string, Wildcard>;
 }
 
 /**
@@ -97,7 +98,7 @@ export function resolveOriginPatterns(
     );
   }
   const exact = new Set<string>();
-  const suffixes = new Set<string>();
+  const suffixes = new Map<string, Wildcard>();
   if (origins.includes('*')) {
     if (origins.length === 1) return { exact, suffixes };
     throw originError(option, origins, 'must be "*" alone or a list of origins', 'Remove one of the two.');
@@ -106,7 +107,12 @@ export function resolveOriginPatterns(
   return { exact, suffixes };
 }
 
-function addOrigin(option: string, origin: string, exact: Set<string>, suffixes: Set<string>): void {
+function addOrigin(
+  option: string,
+  origin: string,
+  exact: Set<string>,
+  suffixes: Map<string, Wildcard>,
+): void {
   if (origin === 'null') {
     exact.add(origin);
     return;
@@ -149,7 +155,7 @@ function addOrigin(option: string, origin: string, exact: Set<string>, suffixes:
     );
   }
   const serialized = `${scheme}://${name}${port === undefined ? '' : `:${port}`}`;
-  if (wildcard) suffixes.add(serialized);
+  if (wildcard) suffixes.set(serialized, { option, written: origin, domain: name });
   else addExactOrigin(exact, serialized);
 }
 

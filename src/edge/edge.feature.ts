@@ -3,7 +3,7 @@ import type { Provider } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { ResolvedAuth } from '../auth/auth.options.js';
 import type { ResolvedBody } from '../body/body.options.js';
-import type { TrustFunction } from '../client-address/client-address.options.js';
+import type { ResolvedTrustProxy } from '../client-address/client-address.options.js';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { EDGE_STAGES, type EdgeStage, provideOptions } from '../common/feature.js';
@@ -29,7 +29,7 @@ import { REPEATED_FIELDS, REPEATED_FIELDS_CHECK, REQUEST_HEAD, REQUEST_HEAD_CHEC
 export interface EdgeOptions {
   readonly auth: ResolvedAuth | false;
   readonly requestId: ResolvedRequestId | false;
-  readonly trustProxy: TrustFunction | undefined;
+  readonly trustProxy: ResolvedTrustProxy | undefined;
   readonly hosts: ResolvedHosts | false;
   readonly cors: ResolvedCors | false;
   readonly rateLimit: ResolvedRateLimit | false;

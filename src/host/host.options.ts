@@ -1,5 +1,5 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { boolean, type OptionTable, optional, readTable, texts } from '../common/option-table.js';
+import { boolean, type OptionTable, optional, readTable } from '../common/option-table.js';
 import {
   type ReadEnvironment,
   readListVariable,
@@ -7,6 +7,7 @@ import {
   readStringList,
   receivedError,
 } from '../common/read-options.js';
+import type { Wildcard } from '../common/public-suffix.js';
 import { show } from '../common/show-value.js';
 import { readAuthority } from '../common/authority.js';
 
@@ -26,7 +27,7 @@ export interface HostsOptions {
    * @default ['localhost', '*.localhost', '127.0.0.1', '[::1]']
    * @see RFC 9110 section 7.2
    */
-  allow?: readonly string[];
+  allow?: string | readonly string[];
   /**
    * Exact paths that are served for any host, such as `/healthz` for a load balancer that probes by address. They begin with a slash;
    * patterns, parameters and queries stop the start-up.
@@ -51,7 +52,7 @@ export interface HostPatterns {
   /** `"api.example.com"` for any port, `"api.example.com:8443"` for one. */
   readonly exact: ReadonlySet<string>;
   /** `"example.com"` for `*.example.com`, `"example.com:8443"` for `*.example.com:8443`. */
-  readonly suffixes: ReadonlySet<string>;
+  readonly suffixes: ReadonlyMap<string, Wildcard>;
 }
 
 export interface ResolvedHosts {
@@ -66,16 +67,16 @@ export interface ResolvedHosts {
 export const DEFAULT_HOSTS: readonly string[] = ['localhost', '*.localhost', '127.0.0.1', '[::1]'];
 
 const TABLE = {
-  allow: optional(texts()),
+  allow: optional(readHostList),
   exemptPaths: readPaths,
   insecureAnyHost: boolean(false),
 } satisfies OptionTable<HostsOptions>;
 
 export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHosts | false {
   if (input === false) return false;
-  const isList = Array.isArray(input);
+  const isList = Array.isArray(input) || typeof input === 'string';
   const options = readTable('hosts', isList ? {} : input, TABLE);
-  const given = isList ? readStringList('hosts', input, []) : options.allow;
+  const given = isList ? readHostList('hosts', input) : options.allow;
   const variable = given === undefined ? readListVariable(env, 'ALLOWED_HOSTS') : undefined;
   const option = isList ? 'hosts' : variable === undefined ? 'hosts.allow' : 'ALLOWED_HOSTS';
   return {
@@ -88,7 +89,12 @@ export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHost
   };
 }
 
-const NO_PATTERNS: HostPatterns = { exact: new Set(), suffixes: new Set() };
+/** A single host is short for a list of it. */
+export function readHostList(option: string, value: unknown): readonly string[] {
+  return readStringList(option, typeof value === 'string' ? [value] : value, []);
+}
+
+const NO_PATTERNS: HostPatterns = { exact: new Set(), suffixes: new Map() };
 
 export function resolveHostPatterns(option: string, hosts: readonly string[]): HostPatterns {
   if (hosts.length === 0) {
@@ -100,14 +106,16 @@ export function resolveHostPatterns(option: string, hosts: readonly string[]): H
     );
   }
   const exact = new Set<string>();
-  const suffixes = new Set<string>();
+  const suffixes = new Map<string, Wildcard>();
   for (const [index, host] of hosts.entries()) {
     const wildcard = host.startsWith('*.');
     const authority = readAuthority(wildcard ? host.slice(2) : host);
     if (authority === undefined) throw hostError(`${option}[${index}]`, host);
     if (wildcard && authority.name.startsWith('[')) throw hostError(`${option}[${index}]`, host);
     const { name, port } = authority;
-    (wildcard ? suffixes : exact).add(port === undefined ? name : `${name}:${port}`);
+    const pattern = port === undefined ? name : `${name}:${port}`;
+    if (wildcard) suffixes.set(pattern, { option: `${option}[${index}]`, written: host, domain: name });
+    else exact.add(pattern);
   }
   return { exact, suffixes };
 }

@@ -5,6 +5,7 @@ import { Authenticator } from '../auth/authenticator.js';
 import { DEFAULT_MAX_KEYS, type ResolvedBody } from '../body/body.options.js';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
+import { rejectPublicSuffixes } from '../common/public-suffix.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
@@ -27,6 +28,7 @@ interface Options {
 export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
   key: 'mcp',
   resolve: resolveMcp,
+  verify: async mcp => rejectPublicSuffixes('ASEC_HOST_ANY', (mcp && mcp.hosts?.suffixes.values()) || []),
   providers: [
     {
       provide: McpPaths,

@@ -11,7 +11,7 @@ import {
 } from '../common/option-table.js';
 import { readStringList, receivedError } from '../common/read-options.js';
 import { addExactOrigin, hasExactOrigin, type Origin, readOrigin } from '../cors/origin.js';
-import { type HostPatterns, resolveHostPatterns } from '../host/host.options.js';
+import { type HostPatterns, resolveHostPatterns, readHostList } from '../host/host.options.js';
 import { type Network, NETWORKS } from '../network/check-network.js';
 import { type ProxyProofOptions, resolveProxyProof } from '../network/proxy-proof.js';
 import { PROTOCOL_VERSIONS } from './check-protocol.js';
@@ -42,7 +42,7 @@ export interface McpOptions {
    */
   origins?: readonly string[];
   /** Narrows `hosts` for the endpoints; never widens it. @default every host of `hosts` */
-  hosts?: readonly string[];
+  hosts?: string | readonly string[];
   /**
    * The largest message, in bytes or as text (`'512kb'`, `'4mb'`); a larger one gets 413. It also limits the tool lists that are filtered
    * and the responses of a session.
@@ -82,9 +82,7 @@ export interface McpOptions {
 const TABLE = {
   path: readMcpPaths,
   origins: readOrigins,
-  hosts: optional((option, value): HostPatterns =>
-    resolveHostPatterns(option, readStringList(option, value, [])),
-  ),
+  hosts: optional((option, value): HostPatterns => resolveHostPatterns(option, readHostList(option, value))),
   maxBytes: bytes(4 * 1024 ** 2),
   versions: mapped(list(readVersion, PROTOCOL_VERSIONS), versions => new Set(versions)),
   publicTools: readPublicTools,

@@ -14,6 +14,7 @@ import {
 } from '../common/option-table.js';
 import {
   isRecord,
+  readArrayVariable,
   type ReadEnvironment,
   readPaths,
   receivedError,
@@ -175,7 +176,7 @@ export function resolveRateLimit(
     limits:
       fromEnvironment === undefined
         ? resolveLimits('rateLimit.limits', limits, DEFAULT_LIMITS)
-        : resolveRules('RATE_LIMIT', [fromEnvironment]),
+        : resolveRules('RATE_LIMIT', readArrayVariable('RATE_LIMIT', fromEnvironment) ?? [fromEnvironment]),
     tiers: resolveTiers(tiers, tier, authIsOn),
     redisUrl: store.store === undefined ? readRedisUrl(env) : undefined,
   };

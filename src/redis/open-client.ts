@@ -29,22 +29,25 @@ const retryMs = (attempts: number): number => Math.min(50 * 2 ** Math.min(attemp
 export async function openClient(option: string, url: string): Promise<OpenedClient> {
   checkRedisUrl(option, url);
   const opened =
-    (await ifInstalled(() => import('ioredis').then(module => openIoredis(module, url)))) ??
-    (await ifInstalled(() => import('redis').then(module => openNodeRedis(module, url))));
+    (await ifInstalled('ioredis', () => import('ioredis').then(module => openIoredis(module, url)))) ??
+    (await ifInstalled('redis', () => import('redis').then(module => openNodeRedis(module, url))));
   if (opened !== undefined) return opened;
   throw new AgentSecurityConfigError(
     'ASEC_OPTION_TYPE',
     option,
     'needs a Redis client, and neither ioredis nor redis is installed',
-    'Run "npm install ioredis", or remove it to count in the memory of each process.',
+    `Run "npm install ioredis".${option === 'REDIS_URL' ? ' Without REDIS_URL, each process counts in its own memory.' : ''}`,
   );
 }
 
-async function ifInstalled<T>(load: () => Promise<T>): Promise<T | undefined> {
+async function ifInstalled<T>(name: string, load: () => Promise<T>): Promise<T | undefined> {
   try {
     return await load();
   } catch (error) {
-    if (String((error as { code?: unknown }).code).endsWith('MODULE_NOT_FOUND')) return undefined;
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    // A client whose own dependency is missing is installed; the error names what is missing.
+    const missing = /^Cannot find (?:package|module) '([^']+)'/.exec(String(message))?.[1] ?? name;
+    if (String(code).endsWith('MODULE_NOT_FOUND') && missing === name) return undefined;
     throw error;
   }
 }

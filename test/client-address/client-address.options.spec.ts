@@ -30,8 +30,14 @@ describe('trustProxy', () => {
     ['a function', (address: string) => address === '192.0.2.1', '192.0.2.1', 0, true],
   ];
   it.each(rows)('%s', (_title, input, address, hop, trusted) =>
-    expect(resolve(input)!(address, hop)).toBe(trusted),
+    expect(resolve(input)!.trusts(address, hop)).toBe(trusted),
   );
+
+  it('an object takes the proxies from the environment, if it names none', () => {
+    const { trusts, header } = resolve({ header: 'Forwarded' }, '10.0.0.0/8')!;
+    expect([header, trusts('10.0.0.1', 0), trusts('11.0.0.1', 0)]).toEqual(['Forwarded', true, false]);
+    expect(resolve({ proxies: false, header: 'Forwarded' }, '1')).toBeUndefined();
+  });
 
   const rejected: [title: string, input: unknown, code: string][] = [
     ['true', true, 'ASEC_TRUST_ALL'],
@@ -41,7 +47,11 @@ describe('trustProxy', () => {
     ['1.5', 1.5, 'ASEC_OPTION_RANGE'],
     ['33 hops', 33, 'ASEC_OPTION_RANGE'],
     ['null', null, 'ASEC_TRUST_INVALID'],
-    ['an object', {}, 'ASEC_TRUST_INVALID'],
+    ['an object with an unknown key', { proxy: 1 }, 'ASEC_OPTION_UNKNOWN'],
+    ['proxies: true', { proxies: true }, 'ASEC_TRUST_ALL'],
+    ['proxies: a name', { proxies: 'proxy.local' }, 'ASEC_TRUST_INVALID'],
+    ['another header', { proxies: 1, header: 'X-Real-IP' }, 'ASEC_OPTION_TYPE'],
+    ['a promise', Promise.resolve(1), 'ASEC_OPTION_TYPE'],
     ['an empty list', [], 'ASEC_TRUST_INVALID'],
     ['an empty text', '', 'ASEC_TRUST_INVALID'],
     ['a number in a list', [1], 'ASEC_TRUST_INVALID'],
@@ -65,8 +75,8 @@ describe('TRUST_PROXY', () => {
   );
 
   it('accepts a number of hops, and networks', () => {
-    expect(resolve(undefined, '2')!('203.0.113.1', 1)).toBe(true);
-    expect(resolve(undefined, ' loopback,10.0.0.0/8 ')!('10.1.2.3', 0)).toBe(true);
+    expect(resolve(undefined, '2')!.trusts('203.0.113.1', 1)).toBe(true);
+    expect(resolve(undefined, ' loopback,10.0.0.0/8 ')!.trusts('10.1.2.3', 0)).toBe(true);
   });
 
   it.each([

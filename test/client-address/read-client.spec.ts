@@ -1,8 +1,11 @@
-import { resolveTrustProxy, type TrustFunction } from '../../src/client-address/client-address.options.js';
+import {
+  type ResolvedTrustProxy,
+  resolveTrustProxy,
+} from '../../src/client-address/client-address.options.js';
 import { hasForwardedHeaders, readClient } from '../../src/client-address/read-client.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
-const trust = (option: unknown): TrustFunction | undefined => resolveTrustProxy(option, () => undefined);
+const trust = (option: unknown): ResolvedTrustProxy | undefined => resolveTrustProxy(option, () => undefined);
 
 describe('the table of forwarding headers', () => {
   /** Where peers differ, the address that is read here. */
@@ -75,7 +78,7 @@ describe('readClient', () => {
 
   it('calls a function for each hop, the peer first', () => {
     const trusts = jest.fn((_address: string, hop: number) => hop < 2);
-    expect(address({ 'x-forwarded-for': '192.0.2.1, 172.16.0.1' }, trusts)).toBe('192.0.2.1');
+    expect(address({ 'x-forwarded-for': '192.0.2.1, 172.16.0.1' }, trust(trusts))).toBe('192.0.2.1');
     expect(trusts.mock.calls).toEqual([
       ['10.0.0.1', 0],
       ['172.16.0.1', 1],
@@ -85,7 +88,7 @@ describe('readClient', () => {
 
   it('walks no further than 32 hops', () => {
     const trusts = jest.fn(() => true);
-    address({ 'x-forwarded-for': Array.from({ length: 500 }, () => '10.0.0.2').join(',') }, trusts);
+    address({ 'x-forwarded-for': Array.from({ length: 500 }, () => '10.0.0.2').join(',') }, trust(trusts));
     expect(trusts).toHaveBeenCalledTimes(33);
   });
 
@@ -97,7 +100,12 @@ describe('readClient', () => {
     ['http', { 'x-forwarded-proto': 'http' }, false],
     ['a list that begins with what a client may have sent', { 'x-forwarded-proto': 'https, http' }, false],
     ['a list of one mind', { 'x-forwarded-proto': 'https, https' }, true],
-    ['another word', { 'x-forwarded-proto': 'wss' }, false],
+    ['a WebSocket handshake over TLS', { 'x-forwarded-proto': 'wss' }, true],
+    ['a WebSocket handshake', { 'x-forwarded-proto': 'WS' }, false],
+    ['a list of both spellings', { 'x-forwarded-proto': 'https, wss' }, true],
+    ['a list with one that is not encrypted', { 'x-forwarded-proto': 'wss, ws' }, false],
+    ['another word', { 'x-forwarded-proto': 'ftps' }, false],
+    ['Forwarded of a WebSocket handshake', { forwarded: 'for=192.0.2.1;proto=wss' }, true],
     ['Forwarded', { forwarded: 'for=192.0.2.1;proto=https' }, true],
   ];
   it.each(schemes)('reads the scheme from %s', (_title, headers, secure) =>

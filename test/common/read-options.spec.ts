@@ -167,17 +167,34 @@ describe('variables of the environment', () => {
     ['["a","b"]', ['a', 'b']],
     ['[::1]', ['[::1]']],
     ['[::1],[::2]', ['[::1]', '[::2]']],
-    ['a,,b', ['a', '', 'b']],
+    ['[::1]:3000, a', ['[::1]:3000', 'a']],
+    ['[]', []],
+    ['[ "a" ]', ['a']],
   ];
   it.each(lists)('the list %p', (text, expected) =>
     expect(readListVariable(env(text), 'NAME')).toEqual(expected),
   );
 
-  it.each(['["a"', '["a",]', '["a" "b"]'].filter(text => text.endsWith(']')))('rejects the list %p', text => {
-    expect(rejection(() => readListVariable(env(text), 'NAME'))).toMatchObject({
-      code: 'ASEC_OPTION_TYPE',
-      option: 'NAME',
-    });
+  const faults: [text: string, option: string, says: string][] = [
+    ['["a"', 'NAME', 'is not one'],
+    ['["a",]', 'NAME', 'double quotes'],
+    ['["a" "b"]', 'NAME', 'is not one'],
+    ["['a']", 'NAME', 'double quotes'],
+    ['[https://a.test]', 'NAME', 'without brackets'],
+    ['[https://a.test, b]', 'NAME', 'without brackets'],
+    ['[1]', 'NAME[0]', 'a string'],
+    ['a,,b', 'NAME[1]', 'Remove the extra comma'],
+    ['a,', 'NAME[1]', 'Remove the extra comma'],
+    ['a b', 'NAME[0]', 'Separate the items with commas'],
+    ['a, b\tc', 'NAME[1]', 'Separate the items with commas'],
+    ['"a"', 'NAME[0]', 'quotation marks'],
+    ["'a,b'", 'NAME[0]', 'quotation marks'],
+    ['{"a": 1}', 'NAME[0]', 'quotation marks'],
+  ];
+  it.each(faults)('rejects the list %p', (text, option, says) => {
+    const error = rejection(() => readListVariable(env(text), 'NAME'));
+    expect([error.code, error.option]).toEqual(['ASEC_OPTION_TYPE', option]);
+    expect(error.message).toContain(says);
   });
 
   it('names the element that is no text', () => {

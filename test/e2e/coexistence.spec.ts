@@ -1,7 +1,4 @@
 /* Beside what an app does itself: its own headers, hooks, CORS, guards and filters, its configuration, its tests. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   type ArgumentsHost,
   type CanActivate,
@@ -481,56 +478,6 @@ describe.each(PLATFORMS_AND_MODES)('forRootAsync on %s', (_title, platform) => {
     const app = await start(platform, { imports: [Feature] });
     const { limiter } = app.app.get(Service, { strict: false });
     expect(await limiter.consume('1/minute', 'a')).toMatchObject({ granted: true });
-  });
-});
-
-describe('the environment', () => {
-  const before = process.cwd();
-  let folder = '';
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'agent-security-'));
-    process.chdir(folder);
-  });
-  afterEach(() => {
-    process.chdir(before);
-    rmSync(folder, { recursive: true });
-    for (const name of ['ALLOWED_HOSTS', 'RATE_LIMIT', 'CORS_ORIGINS']) delete process.env[name];
-  });
-
-  it.each(PLATFORMS)(
-    'on %s: .env is read, process.env wins over it, and options win over both',
-    async (_title, platform) => {
-      writeFileSync(join(folder, '.env'), 'ALLOWED_HOSTS=file.example.com\nRATE_LIMIT="3/minute"\n');
-      const fetchWith = async (
-        options: AgentSecurityOptions,
-        host: string,
-      ): Promise<[number, string | undefined]> => {
-        const app = await start(platform, { controllers: [Routes], options });
-        const answer = await app.send('/', { headers: { Host: host } });
-        return [answer.status, answer.header('x-ratelimit-limit')];
-      };
-      expect(await fetchWith({}, 'file.example.com')).toEqual([200, '3']);
-      process.env['ALLOWED_HOSTS'] = 'process.example.com';
-      expect(await fetchWith({}, 'process.example.com')).toEqual([200, '3']);
-      expect(
-        await fetchWith(
-          { hosts: ['option.example.com'], rateLimit: { limits: '7/minute' } },
-          'option.example.com',
-        ),
-      ).toEqual([200, '7']);
-    },
-  );
-
-  it.each([
-    ['ALLOWED_HOSTS', 'https://api.example.com', 'ASEC_HOST_SCHEME'],
-    ['CORS_ORIGINS', 'app.example.com', 'ASEC_ORIGIN_INVALID'],
-    ['RATE_LIMIT', '5/fortnight', 'ASEC_LIMIT_SYNTAX'],
-  ])('a bad %s stops the start-up under its own name', async (name, value, code) => {
-    process.env[name] = value;
-    await expect(start(PLATFORMS[0]![1])).rejects.toMatchObject({
-      code,
-      message: expect.stringContaining(name),
-    });
   });
 });
 

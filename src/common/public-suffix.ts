@@ -1,0 +1,36 @@
+/* Wildcards over a public suffix, such as `*.co.uk` or `*.vercel.app`, below which anyone can have a name. */
+import type { ConfigErrorCode } from './config-error.js';
+import { receivedError } from './read-options.js';
+
+/** A wildcard in the options. */
+export interface Wildcard {
+  /** Where it is written: `hosts[0]`. */
+  readonly option: string;
+  readonly written: string;
+  /** The domain that it covers. */
+  readonly domain: string;
+}
+
+/** Domains of the list in which nobody can register a name: home networks (RFC 8375). */
+const PRIVATE_USE: ReadonlySet<string> = new Set(['home.arpa']);
+
+/** @throws AgentSecurityConfigError for the first one over a suffix of publicsuffix.org, with the list's private part */
+export async function rejectPublicSuffixes(
+  code: ConfigErrorCode,
+  wildcards: Iterable<Wildcard>,
+): Promise<void> {
+  for (const { option, written, domain } of wildcards) {
+    // Loaded on demand: the list is large, and most apps have no wildcard.
+    const { parse } = await import('tldts');
+    const { publicSuffix, isIcann, isPrivate } = parse(domain, { allowPrivateDomains: true });
+    // A name that is not in the list, such as localhost or internal, counts as its own suffix.
+    if (publicSuffix !== domain || !(isIcann || isPrivate) || PRIVATE_USE.has(domain)) continue;
+    throw receivedError(
+      code,
+      option,
+      'must not cover a public suffix, below which anyone can have a name',
+      `List your own names: ${written.replace('*', 'my-app')}, or ${written.replace('*', '*.my-app')} for its subdomains.`,
+      written,
+    );
+  }
+}
