@@ -14,7 +14,6 @@ import {
   RESOLVED_OPTIONS,
 } from './common/feature.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
-import { SecurityEvents } from './events/security-events.js';
 import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';
 import { ANSWER_NOW } from './http/unread-body.js';
 import { MessageGuard } from './http/message.guard.js';
@@ -45,7 +44,6 @@ export const PROVIDERS: readonly Provider[] = [
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: TIMERS, useValue: systemTimers },
-  SecurityEvents,
   ...features.flatMap(({ providers = [] }) => providers),
   ...OTHER_PROVIDERS,
   provideList(EDGE_CHECKS, CHECKS),
@@ -83,7 +81,6 @@ const noGuardError = (token: InjectionToken): AgentSecurityConfigError =>
   );
 
 export const EXPORTS: readonly InjectionToken[] = [
-  SecurityEvents,
   TIMERS,
   ANSWER_NOW,
   ...features.flatMap(feature => feature.exports ?? []),

@@ -5,7 +5,7 @@ import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import { type Log, logLine } from '../common/log-text.js';
-import type { Rejection } from '../common/problem.js';
+import { type Rejection, withCause } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { CredentialVerifier, RejectedCredential, VerifiedCredential } from '../identity/credential.js';
@@ -54,7 +54,7 @@ interface AuthenticatorParts {
   readonly maxClients: number;
   /** Whether X-RateLimit-* and RateLimit are sent. */
   readonly headers: boolean;
-  readonly log: Pick<Log, 'error' | 'warn'>;
+  readonly log: Pick<Log, 'error'>;
 }
 
 const LOG_INTERVAL_MS = 1_000;
@@ -112,7 +112,7 @@ export class Authenticator {
     if (found?.kind !== 'agent' || found.verification === undefined) return undefined;
     try {
       const current = await found.verification.recheck();
-      if (!current.verified) return this.#rejectionOf(current.reason);
+      if (!current.verified) return because(current.reason, this.#rejectionOf(current.reason));
       state.agent = current.agent;
       return undefined;
     } catch (error) {
@@ -202,7 +202,7 @@ export class Authenticator {
     credential?: string,
   ): Authentication {
     const limited = this.countFailedAttempt(state, reason, scheme, credential);
-    return { kind: 'rejected', rejection: limited ?? this.#rejectionOf(reason) };
+    return { kind: 'rejected', rejection: because(reason, limited ?? this.#rejectionOf(reason)) };
   }
 
   #rejectionOf(reason: RejectedCredential): Rejection {
@@ -210,12 +210,9 @@ export class Authenticator {
   }
 
   #reportLimited(state: RequestState): void {
-    const { events, log, options } = this.#parts;
+    const { events, options } = this.#parts;
     const { limit, windowMs } = options.failedAttempts!;
-    const fields = this.#eventFields(state);
-    events.emit({ type: 'auth.limited', ...fields, limit, windowMs });
-    if (this.#mayLog())
-      log.warn(logLine`${fields.address} has sent ${limit} invalid credentials: further ones get 429.`);
+    events.emit({ type: 'auth.limited', ...this.#eventFields(state), limit, windowMs });
   }
 
   #eventFields({ id, client: { address } }: RequestState) {
@@ -235,6 +232,11 @@ export class Authenticator {
     return true;
   }
 }
+
+const because = (reason: RejectedCredential, { problem, headers }: Rejection): Rejection => ({
+  problem: withCause(problem, { reason }),
+  headers,
+});
 
 function accept(state: RequestState, agent: Agent, verification?: VerifiedCredential): Authentication {
   state.agent = agent;

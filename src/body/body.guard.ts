@@ -1,11 +1,18 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  type HttpException,
+  Inject,
+  Injectable,
+} from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
-import { ProblemException } from '../http/problem.exception.js';
+import { rejectionException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
 import { memoMetadata, type RouteMemo } from '../common/each-handler.js';
 import { checkParsedBody, CODED_PROBLEM, isCoded, isMultipart, tooLargeProblem } from './check-body.js';
 import { MaxBody } from './body.decorator.js';
+import type { ProblemFields } from '../common/problem.js';
 import type { ResolvedBody } from './body.options.js';
 
 export const RESOLVED_BODY = Symbol('agent-security:body');
@@ -31,7 +38,7 @@ export class BodyGuard implements CanActivate {
     if (isCoded(headers)) this.#checkCoding(context, body);
     if (body === undefined || isMultipart(headers)) return true;
     const problem = checkParsedBody(body, this.options.maxDepth, this.options.maxKeys);
-    if (problem !== undefined) throw new ProblemException(problem);
+    if (problem !== undefined) throw reject(context, problem);
     return true;
   }
 
@@ -39,7 +46,7 @@ export class BodyGuard implements CanActivate {
   #checkCoding(context: ExecutionContext, body: unknown): void {
     const progress = requestState(context.switchToHttp().getResponse())?.body;
     if (body !== undefined && !Buffer.isBuffer(body) && progress?.isCoded !== false)
-      throw new ProblemException(CODED_PROBLEM);
+      throw reject(context, CODED_PROBLEM);
     if (progress !== undefined) progress.isCoded = false;
   }
 
@@ -48,9 +55,12 @@ export class BodyGuard implements CanActivate {
     const declared = Number(http.getRequest<PlatformRequest>().headers['content-length'] ?? 0);
     const watch = requestState(http.getResponse())?.body;
     if (declared > bound || (watch !== undefined && watch.bytes > bound)) {
-      throw new ProblemException(tooLargeProblem(bound));
+      throw reject(context, tooLargeProblem(bound));
     }
     // Applies to a handler that reads the rest of the body itself.
     if (watch !== undefined) watch.maxBytes = Math.min(watch.maxBytes, bound);
   }
 }
+
+const reject = (context: ExecutionContext, problem: ProblemFields): HttpException =>
+  rejectionException({ problem, headers: [] }, requestState(context.switchToHttp().getResponse()));

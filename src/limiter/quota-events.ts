@@ -37,7 +37,7 @@ export class QuotaEvents {
   ): void {
     if (!granted) return;
     if (policyStates.some(({ violated }) => violated)) this.#reportShadowDenial();
-    if (!this.events.isObserved) return;
+    if (!policyStates.some(({ violated, policy }) => violated || policy.alertAt !== undefined)) return;
     // A store may leave out the state of a policy that was charged nothing.
     const states = new Map(policyStates.map(policyState => [policyState.policy, policyState]));
     for (const { partitionKey, charges } of quotaRequests) {
