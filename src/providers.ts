@@ -1,6 +1,7 @@
 /* The providers of the module: those of all features, and the lists of features.ts as injection tokens. */
 import type { CanActivate, InjectionToken, Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
+import { ModulesContainer } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
 import { CLOCK, systemClock, systemTimers, TIMERS } from './common/clock.js';
@@ -12,6 +13,7 @@ import {
   type Feature,
   type GuardEntry,
   RESOLVED_OPTIONS,
+  SUMMARIES,
 } from './common/feature.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
 import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';
@@ -46,6 +48,15 @@ export const PROVIDERS: readonly Provider[] = [
   { provide: TIMERS, useValue: systemTimers },
   ...features.flatMap(({ providers = [] }) => providers),
   ...OTHER_PROVIDERS,
+  {
+    provide: SUMMARIES,
+    useFactory: (options: ResolvedOptions, modules: ModulesContainer) => () =>
+      features.flatMap(
+        ({ key, summarize }) =>
+          summarize?.(options[key as keyof ResolvedOptions], { options, modules }) ?? [],
+      ),
+    inject: [RESOLVED_OPTIONS, ModulesContainer],
+  },
   provideList(EDGE_CHECKS, CHECKS),
   provideList(EDGE_STAGES, STAGES),
   {

@@ -3,7 +3,13 @@ import { Logger } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock, TIMERS, type Timers } from '../common/clock.js';
-import { type Feature, type GuardEntry, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
+import {
+  type Feature,
+  type FeatureSummary,
+  type GuardEntry,
+  provideOptions,
+  RESOLVED_OPTIONS,
+} from '../common/feature.js';
 import { logText } from '../common/log-text.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
@@ -21,6 +27,7 @@ import { TOKEN_PROVIDERS } from './token.providers.js';
 
 export const AUTH: Feature<'auth', ResolvedAuth | false> = {
   key: 'auth',
+  summarize: summarizeAuth,
   resolve: resolveAuth,
   providers: [
     provideOptions(RESOLVED_AUTH, ({ auth }: AuthFeatureOptions) => auth),
@@ -115,6 +122,31 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
   ],
   exports: [Authenticator, ApiKeyVerifier, RouteAccesses, AuthGuard, ScopesGuard],
 };
+
+function summarizeAuth(auth: ResolvedAuth | false): FeatureSummary {
+  if (auth === false)
+    return { text: 'identity: none (auth is off), so that routes are open to every client' };
+  const { apiKeys, tokens, identify, tokenEndpoint, failedAttempts } = auth;
+  const kinds = [
+    ...(apiKeys === undefined ? [] : [`API keys (${apiKeys.origin})`]),
+    ...(tokens === undefined ? [] : [`tokens of ${tokens.issuer}`]),
+    ...(tokenEndpoint === undefined ? [] : [`tokens of its own endpoint ${tokenEndpoint.path}`]),
+    ...(identify === undefined ? [] : ['auth.identify']),
+  ];
+  return {
+    text: `identity: ${kinds.join(', ')}`,
+    warnings: [
+      ...(tokenEndpoint?.hasEphemeralKey === true
+        ? [
+            'auth.tokenEndpoint.insecureEphemeralKey: tokens end with this process, and no other process accepts them. Set signingKeys.',
+          ]
+        : []),
+      ...(failedAttempts === undefined
+        ? ['auth.failedAttempts is off: credentials can be guessed without a limit.']
+        : []),
+    ],
+  };
+}
 
 export const AUTH_GUARD: GuardEntry<AuthFeatureOptions> = {
   token: AuthGuard,

@@ -1,4 +1,4 @@
-import { type Feature, provideOptions } from '../common/feature.js';
+import { type Feature, provideOptions, summarizeList } from '../common/feature.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
 import { allowHeader } from './decide-cors.js';
@@ -12,6 +12,21 @@ export const CORS: Feature<'cors', ResolvedCors | false> = {
   resolve: (input, env, { requestId }) => {
     const { header } = (requestId || {}) as Partial<ResolvedRequestId>;
     return resolveCors(input, env, header);
+  },
+  summarize: cors => {
+    if (cors === false) return { text: 'origins: left to another layer (cors is off)' };
+    const { anyOrigin, exact, suffixes } = cors;
+    if (anyOrigin)
+      return {
+        text: 'origins: every one (*)',
+        warnings: [
+          'cors.origins is "*": pages of every site can read responses and change state. List your origins.',
+        ],
+      };
+    const wildcards = [...suffixes].map(suffix => suffix.replace('://', '://*.'));
+    return {
+      text: `origins: the app's own${exact.size + suffixes.size > 0 ? `, ${summarizeList([...exact, ...wildcards])}` : ''}`,
+    };
   },
   providers: [
     provideOptions(

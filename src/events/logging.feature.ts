@@ -1,10 +1,11 @@
 /* The option `logging`, the security events, and what is logged of them. */
 import { Logger } from '@nestjs/common';
 import { CLOCK, type Clock, type Timers, TIMERS } from '../common/clock.js';
-import { type Feature, provideOptions } from '../common/feature.js';
+import { type Feature, type FeatureSummary, provideOptions, SUMMARIES } from '../common/feature.js';
 import { type ResolvedLogging, resolveLogging } from './logging.options.js';
 import { RejectionEvents } from './rejection-events.js';
 import { SecurityEvents } from './security-events.js';
+import { StartupSummary } from './startup-summary.js';
 import { SecurityLog } from './security-log.js';
 
 export const LOGGING: Feature<'logging', ResolvedLogging> = {
@@ -28,6 +29,12 @@ export const LOGGING: Feature<'logging', ResolvedLogging> = {
       useFactory: (events: SecurityEvents, clock: Clock) => new RejectionEvents(events, clock),
       inject: [SecurityEvents, CLOCK],
     },
+    provideOptions(
+      StartupSummary,
+      ({ logging }: { logging: ResolvedLogging }, summarize: () => readonly FeatureSummary[]) =>
+        new StartupSummary(summarize, new Logger('AgentSecurity'), logging.summary),
+      SUMMARIES,
+    ),
   ],
   exports: [SecurityEvents],
 };

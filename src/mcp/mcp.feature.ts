@@ -4,7 +4,7 @@ import { AuditTrail } from '../audit/audit-trail.js';
 import { Authenticator } from '../auth/authenticator.js';
 import { DEFAULT_MAX_KEYS, type ResolvedBody } from '../body/body.options.js';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
+import { type Feature, RESOLVED_OPTIONS, summarizeList } from '../common/feature.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
@@ -27,6 +27,12 @@ interface Options {
 export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
   key: 'mcp',
   resolve: resolveMcp,
+  summarize: mcp =>
+    mcp
+      ? {
+          text: `MCP: ${summarizeList(mcp.path)}; clients of ${mcp.network === 'any' ? 'any network' : `network ${mcp.network}`}`,
+        }
+      : undefined,
   providers: [
     {
       provide: McpPaths,
