@@ -18,6 +18,7 @@ import { ApiKeyVerifier } from './api-key-verifier.js';
 import { bookError } from './api-keys.options.js';
 import { AuthGuard, ScopesGuard } from './auth.guard.js';
 import { type AuthFeatureOptions, RESOLVED_AUTH, type ResolvedAuth, resolveAuth } from './auth.options.js';
+import { checkTiers } from './check-tiers.js';
 import { Authenticator } from './authenticator.js';
 import { Gateways, HandshakeAuthenticator } from './gateways.js';
 import { OpenConnections } from './open-connections.js';
@@ -156,7 +157,7 @@ export const AUTH_GUARD: GuardEntry<AuthFeatureOptions> = {
 export const SCOPES_GUARD: GuardEntry<AuthFeatureOptions> = { ...AUTH_GUARD, token: ScopesGuard };
 
 async function openApiKeys(
-  { auth }: AuthFeatureOptions,
+  { auth, rateLimit }: AuthFeatureOptions & { readonly rateLimit: ResolvedRateLimit | false },
   clock: Clock,
   events: SecurityEvents,
   connections: OpenConnections,
@@ -175,6 +176,9 @@ async function openApiKeys(
   } catch (error) {
     throw bookError(origin, error);
   }
+  // With `rateLimit.tier`, the tiers of agents are for the app.
+  if (rateLimit && rateLimit.tiers.size > 0 && rateLimit.tier === undefined)
+    checkTiers(origin, store.agents?.() ?? [], [...rateLimit.tiers.keys()]);
   return new ApiKeyVerifier(store, digests, prefix, clock);
 }
 

@@ -225,7 +225,7 @@ export function readIntegerVariable(
 }
 
 /** The closest known name: at most two edits away, or different in case and punctuation only. */
-function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = 3;
   for (const candidate of known) {

@@ -8,6 +8,7 @@ export type Level = (typeof LEVELS)[number];
 /** `undefined` where the log has a line of its own about the same thing. */
 const EVENT_LEVELS: Readonly<Record<Exclude<SecurityEventType, 'request.rejected'>, Level | undefined>> = {
   'limit.threshold': 'warn',
+  'limit.unknown-tier': 'warn',
   // Counted, once a minute (limiter/quota-events.ts).
   'limit.shadow': undefined,
   // The rejection of its request has the reason too.

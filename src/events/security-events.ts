@@ -114,6 +114,12 @@ export interface SecurityEventMap {
     readonly limit: number;
     readonly windowMs: number;
   };
+  /**
+   * The tier of a request is not in `rateLimit.tiers`, so that the module's own limits apply. At most once per minute, client and tier.
+   */
+  'limit.unknown-tier': {
+    readonly tier: string;
+  };
   /** A credential was rejected. */
   'auth.rejected': {
     /** The reason, more precise than in the response. */
