@@ -53,7 +53,7 @@ const CODE_LEVELS: Readonly<Record<ProblemCode, Level | undefined>> = {
   path_invalid: 'warn',
   // Any client can disconnect.
   request_ended: 'debug',
-  handler_timeout: 'error',
+  handler_timeout: 'warn',
   method_not_allowed: 'warn',
   body_too_large: 'warn',
   body_invalid: 'warn',

@@ -1,5 +1,6 @@
 /* Emits `request.rejected`. `writeHead` of every response calls it (http/response-headers.ts), so that no rejection needs a call of its
  * own; `RequestState.reject()` names the reason, and reports messages and handshakes, which have no response. */
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import { codeOfStatus, type ProblemFields } from '../common/problem.js';
@@ -20,7 +21,7 @@ export class RejectionEvents {
       agent: state.agent?.id,
       requestId: state.id || undefined,
       method: state.request?.method,
-      path: state.request?.url && requestPath(state.request.url),
+      path: pathOf(state.request),
     });
   };
 
@@ -37,6 +38,12 @@ export class RejectionEvents {
       ...request,
     });
   }
+}
+
+/** Express cuts the path of a mounted handler off `url`. */
+function pathOf(request: (IncomingMessage & { originalUrl?: string }) | undefined): string | undefined {
+  const target = request?.originalUrl ?? request?.url;
+  return target === undefined ? undefined : requestPath(target);
 }
 
 interface RejectedRequest {

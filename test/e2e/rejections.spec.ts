@@ -13,7 +13,10 @@ import {
   Post,
   ValidationPipe,
 } from '@nestjs/common';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { APP_FILTER } from '@nestjs/core';
+import { GraphQLModule, Int, Query, Resolver } from '@nestjs/graphql';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
@@ -35,9 +38,9 @@ import {
 } from '../../src/index.js';
 import { REQUEST_ENDED } from '../../src/common/response-end.js';
 import { ProblemException } from '../../src/http/problem.exception.js';
-import { exchange, request } from '../support/http.js';
+import { exchange, request, requestHttp2 } from '../support/http.js';
 import { SECRET, TestKeys } from '../support/keys.js';
-import { type Platform, PLATFORMS } from '../support/platforms.js';
+import { EXPRESS, FASTIFY, type Platform, PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
 
 class SignUp {
@@ -524,4 +527,46 @@ describe.each(PLATFORMS)('what is logged on %s', (_title, platform) => {
     await app.send('/nowhere');
     expect(app.logger.find(/^Rejected/).map(({ message }) => message.split(/[ :]/)[2])).toEqual(codes);
   });
+});
+
+it('is one event over HTTP/2, where Node sends headers without writeHead', async () => {
+  const app = await start(FASTIFY, {
+    controllers: [Routes],
+    adapter: () => new FastifyAdapter({ http2: true } as never),
+  });
+  const events = eventsOf(app);
+  await requestHttp2(app.port, { path: '/', headers: { ':authority': 'evil.example' } });
+  await requestHttp2(app.port, { path: '/broken' });
+  expect(events('request.rejected').map(({ code }) => code)).toEqual(['host_not_allowed', 'internal_error']);
+});
+
+it('is one event for the rejected fields of a GraphQL operation', async () => {
+  @Resolver()
+  class Scoped {
+    @Query(() => Int)
+    @Scopes('admin')
+    scoped(): number {
+      return 1;
+    }
+  }
+  const app = await start(EXPRESS, {
+    options: { auth: AUTH },
+    imports: [
+      GraphQLModule.forRoot<ApolloDriverConfig>({
+        driver: ApolloDriver,
+        autoSchemaFile: true,
+        graphiql: false,
+      }),
+    ],
+    providers: [Scoped],
+  });
+  const events = eventsOf(app);
+  const answer = await app.send('/graphql', {
+    headers: { ...JSON_TYPE, ...AS_BOT },
+    body: '{"query":"{ one: scoped two: scoped }"}',
+  });
+  expect(answer.json().errors).toHaveLength(1);
+  expect(events('request.rejected')).toMatchObject([
+    { status: 403, code: 'insufficient_scope', agent: 'bot', path: '/graphql' },
+  ]);
 });
