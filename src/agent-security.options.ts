@@ -6,6 +6,7 @@ import type { CorsOptions } from './cors/cors.options.js';
 import type { CspReportsOptions } from './csp-reports/csp-reports.options.js';
 import type { ErrorsOptions } from './errors/errors.options.js';
 import type { SecurityHeadersOptions } from './headers/headers.options.js';
+import type { LoggingOptions } from './events/logging.options.js';
 import type { HostsOptions } from './host/host.options.js';
 import type { McpOptions } from './mcp/mcp.options.js';
 import type { RateLimitOptions } from './rate-limit/rate-limit.options.js';
@@ -157,4 +158,10 @@ export interface AgentSecurityOptions {
    * @default off
    */
   cspReports?: boolean | CspReportsOptions;
+  /**
+   * What is logged: rejected requests, at most one line per reason and client in a minute, and the start-up summary. `false` logs neither.
+   * See docs/guides/logging.md.
+   * @default on
+   */
+  logging?: false | LoggingOptions;
 }

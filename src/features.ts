@@ -15,6 +15,8 @@ import { PollingStage, UrlCredentialStage } from './edge/edge-stages.js';
 import { EDGE_PROVIDERS } from './edge/edge.feature.js';
 import { REPEATED_FIELDS, REQUEST_HEAD } from './edge/request-head.js';
 import { ERRORS } from './errors/errors.feature.js';
+import { LOGGING } from './events/logging.feature.js';
+import { SecurityLog } from './events/security-log.js';
 import { HEADERS, NO_STORE } from './headers/headers.feature.js';
 import { HOST_GUARD, HOSTS } from './host/host.feature.js';
 import { QUOTA_LIMITER } from './limiter/quota-engine.js';
@@ -55,6 +57,7 @@ export const FEATURES = [
   METHODS,
   TIMEOUT,
   CSP_REPORTS,
+  LOGGING,
 ] as const;
 
 /** Providers without an option. */
@@ -104,11 +107,13 @@ export const GUARDS = [
   BODY_GUARD,
 ] as const;
 
-/** In the order in which they close: the server's connections, leases of concurrency limits, audit records, Redis, the key store. */
+/** In the order in which they close: the server's connections, leases of concurrency limits, audit records, Redis, the key store,
+ * what was counted for the log. */
 export const CLOSED_IN_ORDER: readonly InjectionToken[] = [
   ServerConnections,
   QUOTA_LIMITER,
   AuditTrail,
   OWN_STORE,
   ApiKeyVerifier,
+  SecurityLog,
 ];

@@ -73,6 +73,7 @@ export {
   type SecurityEventType,
 } from './events/security-events.js';
 export { SECURITY_EVENTS_CHANNEL, SecurityEvents } from './events/security-events.js';
+export { type LoggingOptions } from './events/logging.options.js';
 export { type CorsOptions } from './cors/cors.options.js';
 export { type CspReportCount, CspReports, type CspReportSummary } from './csp-reports/csp-reports.js';
 export { type CspReportsOptions } from './csp-reports/csp-reports.options.js';

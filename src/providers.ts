@@ -1,5 +1,6 @@
 /* The providers of the module: those of all features, and the lists of features.ts as injection tokens. */
 import type { CanActivate, InjectionToken, Provider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import { ENVIRONMENT, ENVIRONMENT_PROVIDER } from './environment.js';
 import { type ResolvedOptions, resolveOptions, verifyOptions } from './resolve-options.js';
@@ -12,10 +13,10 @@ import {
   type Feature,
   type GuardEntry,
   RESOLVED_OPTIONS,
+  SUMMARIES,
 } from './common/feature.js';
 import type { ReadEnvironment } from './common/read-options.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
-import { SecurityEvents } from './events/security-events.js';
 import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';
 import { ANSWER_NOW } from './http/unread-body.js';
 import { MessageGuard } from './http/message.guard.js';
@@ -47,9 +48,17 @@ export const PROVIDERS: readonly Provider[] = [
   },
   { provide: CLOCK, useValue: systemClock },
   { provide: TIMERS, useValue: systemTimers },
-  SecurityEvents,
   ...features.flatMap(({ providers = [] }) => providers),
   ...OTHER_PROVIDERS,
+  {
+    provide: SUMMARIES,
+    useFactory: (options: ResolvedOptions, modules: ModulesContainer) => () =>
+      features.flatMap(
+        ({ key, summarize }) =>
+          summarize?.(options[key as keyof ResolvedOptions], { options, modules }) ?? [],
+      ),
+    inject: [RESOLVED_OPTIONS, ModulesContainer],
+  },
   provideList(EDGE_CHECKS, CHECKS),
   provideList(EDGE_STAGES, STAGES),
   {
@@ -85,7 +94,6 @@ const noGuardError = (token: InjectionToken): AgentSecurityConfigError =>
   );
 
 export const EXPORTS: readonly InjectionToken[] = [
-  SecurityEvents,
   TIMERS,
   ANSWER_NOW,
   ...features.flatMap(feature => feature.exports ?? []),

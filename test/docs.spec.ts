@@ -1,19 +1,16 @@
 /* What docs/ and the README say, tied to the code: every option, variable, decorator and code is documented, and nothing else is. */
+import * as nest from '@nestjs/common';
+import ts from 'typescript';
+import * as index from '../src/index.js';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import * as nest from '@nestjs/common';
 import { Controller, HttpStatus } from '@nestjs/common';
-import ts from 'typescript';
 import { resolveOptions } from '../src/resolve-options.js';
-import {
-  type AgentSecurityConfigError,
-  CONFIG_ERROR_CODES,
-  type ConfigErrorCode,
-} from '../src/common/config-error.js';
+import type { AgentSecurityConfigError } from '../src/common/config-error.js';
+import { CONFIG_ERROR_CODES, type ConfigErrorCode } from '../src/common/config-error-codes.js';
 import { resolveCors } from '../src/cors/cors.options.js';
-import { codeOf } from '../src/errors/describe-error.js';
+import { codeOfStatus } from '../src/common/problem.js';
 import { resolveHeaders } from '../src/headers/headers.options.js';
-import * as index from '../src/index.js';
 import { createApp, start } from './support/start.js';
 import { CapturingLogger } from './support/logger.js';
 import { ManualClock } from './support/clock.js';
@@ -408,7 +405,7 @@ test('every configuration code is provoked', () => {
 const PROBLEMS = ERRORS.split('## Problem codes')[1]!.split('## Configuration codes')[0]!;
 const FROM_STATUS = Object.values(HttpStatus)
   .filter((status): status is HttpStatus => typeof status === 'number' && status >= 400)
-  .map(status => (status === HttpStatus.INTERNAL_SERVER_ERROR ? 'internal_error' : codeOf(status)));
+  .map(status => (status === HttpStatus.INTERNAL_SERVER_ERROR ? 'internal_error' : codeOfStatus(status)));
 /** Without docstrings, whose examples name tools such as `delete_user`. */
 const CODE = SOURCES.map(({ text }) => text.replace(/\/\*\*[^]*?\*\//g, '')).join('\n');
 const IN_SOURCE = all(CODE, /(?:code: |\? |: )'([a-z]+(?:_[a-z]+)+)'/g);
@@ -436,7 +433,7 @@ test('docs/reference/errors.md has no problem code that is never answered', () =
   const members = ['violated', 'retry_after_seconds', 'plan_exceeded', 'required_scopes', 'any_of_scopes'];
   const documented = all(PROBLEMS, /`([a-z]+(?:_[a-z]+)+)`/g).filter(code => !members.includes(code));
   // 407, 411, 416, 417, 423 and 505 are no HttpStatus of their own in every release; they are their status's name.
-  const named = [...Array(200).keys()].map(offset => codeOf(400 + offset));
+  const named = [...Array(200).keys()].map(offset => codeOfStatus(400 + offset));
   // A code of the token endpoint stands in a call or a list.
   const isAnswered = (code: string): boolean =>
     [...FROM_STATUS, ...named].includes(code) || CODE.includes(`'${code}'`);
@@ -447,7 +444,7 @@ it.each(
   [...PROBLEMS.matchAll(/`([a-z_]+)` \((\d{3})\)/g)].map(
     ([, code, status]) => [code!, Number(status)] as const,
   ),
-)('%s is the code of status %d', (code, status) => expect(codeOf(status)).toBe(code));
+)('%s is the code of status %d', (code, status) => expect(codeOfStatus(status)).toBe(code));
 
 /* ---- rate limits ---- */
 

@@ -6,7 +6,7 @@ import ts from 'typescript';
 const SRC = join(__dirname, '..', 'src');
 const METHODS = /^(?:log|warn|error|debug|verbose|fatal|logError|emitWarning)$/;
 const RECEIVERS = /(?:^|[.#])(?:log|logger|hooks|console|process)$/i;
-const SANITIZERS = /^(?:logLine|logText|logStack|escapeText)$/;
+const SANITIZERS = /^(?:logLine|logBlock|logText|logStack|escapeText)$/;
 
 /** Whether a call writes to a log: `log.warn(…)`, `this.#logger?.error(…)`, `this.warn(…)`, `warn(…)`, `process.emitWarning(…)`. */
 function isLogCall({ expression }: ts.CallExpression): boolean {

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
+import { type Feature, RESOLVED_OPTIONS, summarizeList } from '../common/feature.js';
 import { escapeText } from '../common/log-text.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { AuditTrail } from './audit-trail.js';
@@ -11,6 +11,16 @@ import { FileSink } from './file-sink.js';
 export const AUDIT: Feature<'audit', ResolvedAudit | false> = {
   key: 'audit',
   resolve: resolveAudit,
+  summarize: audit => {
+    if (audit === false) return { text: 'audit: none' };
+    const { file, key, logger, sinks } = audit;
+    const places = [
+      ...(file === undefined ? [] : [`${file} (${key === undefined ? 'without a key' : 'with a key'})`]),
+      ...(logger === false ? [] : ["Nest's log"]),
+      ...sinks.map(({ name }) => name),
+    ];
+    return { text: `audit: ${summarizeList(places)}` };
+  },
   providers: [
     {
       provide: AuditTrail,

@@ -22,8 +22,9 @@ import { normalizeKey } from './secrets.js';
 export interface AuditOptions {
   /**
    * A file to which records are appended as a hash chain: `npx nestjs-agent-security audit verify FILE` finds lines that were changed,
-   * removed or moved, and a tail that was cut. Each process needs its own file. A file stops the start-up if another process has it open,
-   * it cannot be written, another user owns it or can write it, or it does not continue its chain. Environment: `AUDIT_FILE`.
+   * removed or moved, and a tail that was cut. Each process, and each app of a process, needs its own file. A file stops the start-up if
+   * it is open already, it cannot be written, another user owns it or can write it, or it does not continue its chain. Environment:
+   * `AUDIT_FILE`.
    * @default none
    */
   file?: string;

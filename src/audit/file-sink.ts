@@ -208,7 +208,12 @@ const brokenChain = (path: string, problem: string): AgentSecurityConfigError =>
 function toFileError(path: string, error: Error): AgentSecurityConfigError {
   const { message } = error;
   if (error instanceof AgentSecurityConfigError) return error;
-  if (error instanceof FileLockedError) return fileError(path, message, 'Give each process its own file.');
+  if (error instanceof FileLockedError) {
+    const remedy = error.isOwn
+      ? 'Another app or module of this process writes it: give each its own file, or close the other first.'
+      : 'Give each process its own file.';
+    return fileError(path, message, remedy);
+  }
   const [problem, remedy] =
     error instanceof UntrustedFileError
       ? [`is rejected: ${message}`, 'Remove it, or give it to the user of this process with mode 600.']

@@ -3,7 +3,13 @@ import { Logger } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock, TIMERS, type Timers } from '../common/clock.js';
-import { type Feature, type GuardEntry, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
+import {
+  type Feature,
+  type FeatureSummary,
+  type GuardEntry,
+  provideOptions,
+  RESOLVED_OPTIONS,
+} from '../common/feature.js';
 import { logText } from '../common/log-text.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
@@ -12,6 +18,7 @@ import { ApiKeyVerifier } from './api-key-verifier.js';
 import { bookError } from './api-keys.options.js';
 import { AuthGuard, ScopesGuard } from './auth.guard.js';
 import { type AuthFeatureOptions, RESOLVED_AUTH, type ResolvedAuth, resolveAuth } from './auth.options.js';
+import { checkTiers } from './check-tiers.js';
 import { Authenticator } from './authenticator.js';
 import { Gateways, HandshakeAuthenticator } from './gateways.js';
 import { OpenConnections } from './open-connections.js';
@@ -21,6 +28,7 @@ import { TOKEN_PROVIDERS } from './token.providers.js';
 
 export const AUTH: Feature<'auth', ResolvedAuth | false> = {
   key: 'auth',
+  summarize: summarizeAuth,
   resolve: resolveAuth,
   providers: [
     provideOptions(RESOLVED_AUTH, ({ auth }: AuthFeatureOptions) => auth),
@@ -116,6 +124,31 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
   exports: [Authenticator, ApiKeyVerifier, RouteAccesses, AuthGuard, ScopesGuard],
 };
 
+function summarizeAuth(auth: ResolvedAuth | false): FeatureSummary {
+  if (auth === false)
+    return { text: 'identity: none (auth is off), so that routes are open to every client' };
+  const { apiKeys, tokens, identify, tokenEndpoint, failedAttempts } = auth;
+  const kinds = [
+    ...(apiKeys === undefined ? [] : [`API keys (${apiKeys.origin})`]),
+    ...(tokens === undefined ? [] : [`tokens of ${tokens.issuer}`]),
+    ...(tokenEndpoint === undefined ? [] : [`tokens of its own endpoint ${tokenEndpoint.path}`]),
+    ...(identify === undefined ? [] : ['auth.identify']),
+  ];
+  return {
+    text: `identity: ${kinds.join(', ')}`,
+    warnings: [
+      ...(tokenEndpoint?.hasEphemeralKey === true
+        ? [
+            'auth.tokenEndpoint.insecureEphemeralKey: tokens end with this process, and no other process accepts them. Set signingKeys.',
+          ]
+        : []),
+      ...(failedAttempts === undefined
+        ? ['auth.failedAttempts is off: credentials can be guessed without a limit.']
+        : []),
+    ],
+  };
+}
+
 export const AUTH_GUARD: GuardEntry<AuthFeatureOptions> = {
   token: AuthGuard,
   isOn: ({ auth }) => auth !== false,
@@ -124,7 +157,7 @@ export const AUTH_GUARD: GuardEntry<AuthFeatureOptions> = {
 export const SCOPES_GUARD: GuardEntry<AuthFeatureOptions> = { ...AUTH_GUARD, token: ScopesGuard };
 
 async function openApiKeys(
-  { auth }: AuthFeatureOptions,
+  { auth, rateLimit }: AuthFeatureOptions & { readonly rateLimit: ResolvedRateLimit | false },
   clock: Clock,
   events: SecurityEvents,
   connections: OpenConnections,
@@ -143,6 +176,9 @@ async function openApiKeys(
   } catch (error) {
     throw bookError(origin, error);
   }
+  // With `rateLimit.tier`, the tiers of agents are for the app.
+  if (rateLimit && rateLimit.tiers.size > 0 && rateLimit.tier === undefined)
+    checkTiers(origin, store.agents?.() ?? [], [...rateLimit.tiers.keys()]);
   return new ApiKeyVerifier(store, digests, prefix, clock);
 }
 

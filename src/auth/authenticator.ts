@@ -5,7 +5,7 @@ import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import { type Log, logLine } from '../common/log-text.js';
-import type { Rejection } from '../common/problem.js';
+import { type Rejection, withCause } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { RejectedCredential, TokenCheck, VerifiedCredential } from '../identity/credential.js';
@@ -69,7 +69,7 @@ interface AuthenticatorParts {
   readonly maxClients: number;
   /** Whether X-RateLimit-* and RateLimit are sent. */
   readonly headers: boolean;
-  readonly log: Pick<Log, 'error' | 'warn'>;
+  readonly log: Pick<Log, 'error'>;
 }
 
 const LOG_INTERVAL_MS = 1_000;
@@ -130,7 +130,7 @@ export class Authenticator {
     if (found?.kind !== 'agent' || found.verification === undefined) return undefined;
     try {
       const current = await found.verification.recheck();
-      if (!current.verified) return this.#rejectionOf(current.reason);
+      if (!current.verified) return because(current, this.#rejectionOf(current.reason));
       state.agent = current.agent;
       return undefined;
     } catch (error) {
@@ -225,7 +225,8 @@ export class Authenticator {
   }
 
   #reject(state: RequestState, attempt: FailedAttempt): Rejection {
-    return this.countFailedAttempt(state, attempt) ?? this.#rejectionOf(attempt.reason);
+    const rejection = this.countFailedAttempt(state, attempt) ?? this.#rejectionOf(attempt.reason);
+    return because(attempt, rejection);
   }
 
   #rejectionOf(reason: RejectedCredential): Rejection {
@@ -233,12 +234,9 @@ export class Authenticator {
   }
 
   #reportLimited(state: RequestState): void {
-    const { events, log, options } = this.#parts;
+    const { events, options } = this.#parts;
     const { limit, windowMs } = options.failedAttempts!;
-    const fields = this.#eventFields(state);
-    events.emit({ type: 'auth.limited', ...fields, limit, windowMs });
-    if (this.#mayLog())
-      log.warn(logLine`${fields.address} has sent ${limit} invalid credentials: further ones get 429.`);
+    events.emit({ type: 'auth.limited', ...this.#eventFields(state), limit, windowMs });
   }
 
   #eventFields({ id, client: { address } }: RequestState) {
@@ -267,6 +265,11 @@ interface OwnCredential extends OfferedCredential {
 const isOwn = ({ verifier, credential }: OwnCredential): boolean => verifier.recognizes(credential);
 
 const rejected = (rejection: Rejection): Authentication => ({ kind: 'rejected', reject: () => rejection });
+
+const because = ({ reason, check }: FailedAttempt, { problem, headers }: Rejection): Rejection => ({
+  problem: withCause(problem, { reason: check ?? reason }),
+  headers,
+});
 
 function accept(state: RequestState, agent: Agent, verification?: VerifiedCredential): Authentication {
   state.agent = agent;

@@ -24,6 +24,10 @@ export class KeyBookStore implements ApiKeyStore {
     return this.#index.agents.get(id);
   }
 
+  agents(): Iterable<AgentRecord> {
+    return this.#index.agents.values();
+  }
+
   open(hooks: KeyStoreHooks): void | Promise<void> {
     this.#hooks = hooks;
   }

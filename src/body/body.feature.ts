@@ -17,6 +17,8 @@ const createDeclaredBodyCheck = ({ maxBytes }: ResolvedBody): EdgeCheck => ({
 export const BODY: Feature<'body', ResolvedBody | false> = {
   key: 'body',
   resolve: resolveBody,
+  summarize: body =>
+    body === false ? { warnings: ['body is off: bodies are limited by the body parser alone.'] } : undefined,
   providers: [
     provideOptions(RESOLVED_BODY, ({ body }: BodyFeatureOptions) => body || resolveBody({})),
     provideOptions(

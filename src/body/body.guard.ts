@@ -1,9 +1,15 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type HttpException,
+} from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { Reflector } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
-import { ProblemException } from '../http/problem.exception.js';
+import { rejectionException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
 import { type Handler, type HandlerClass, memoMetadata, RouteMemo } from '../common/each-handler.js';
 import {
@@ -19,6 +25,7 @@ import {
   TYPE_PROBLEM,
 } from './check-body.js';
 import { MaxBody } from './body.decorator.js';
+import type { ProblemFields } from '../common/problem.js';
 import type { ResolvedBody } from './body.options.js';
 
 export const RESOLVED_BODY = Symbol('agent-security:body');
@@ -46,17 +53,17 @@ export class BodyGuard implements CanActivate {
     if (isCoded(headers)) this.#checkCoding(context, body);
     if (isMultipart(headers)) return true;
     if (this.#isEmpty(context, request)) {
-      if (needsBody(request.method ?? '')) throw new ProblemException(EMPTY_JSON_PROBLEM);
+      if (needsBody(request.method ?? '')) throw reject(context, EMPTY_JSON_PROBLEM);
       // Express parses nothing as an empty object.
       if (body !== undefined) request.body = undefined;
       return true;
     }
     if (body === undefined) {
-      if (this.#isUnread(context, request)) throw new ProblemException(TYPE_PROBLEM);
+      if (this.#isUnread(context, request)) throw reject(context, TYPE_PROBLEM);
       return true;
     }
     const problem = checkParsedBody(body, this.options.maxDepth, this.options.maxKeys);
-    if (problem !== undefined) throw new ProblemException(problem);
+    if (problem !== undefined) throw reject(context, problem);
     return true;
   }
 
@@ -83,7 +90,7 @@ export class BodyGuard implements CanActivate {
   #checkCoding(context: ExecutionContext, body: unknown): void {
     const progress = requestState(context.switchToHttp().getResponse())?.body;
     if (body !== undefined && !Buffer.isBuffer(body) && progress?.isCoded !== false)
-      throw new ProblemException(CODED_PROBLEM);
+      throw reject(context, CODED_PROBLEM);
     if (progress !== undefined) progress.isCoded = false;
   }
 
@@ -92,7 +99,7 @@ export class BodyGuard implements CanActivate {
     const declared = Number(http.getRequest<PlatformRequest>().headers['content-length'] ?? 0);
     const watch = requestState(http.getResponse())?.body;
     if (declared > bound || (watch !== undefined && watch.bytes > bound)) {
-      throw new ProblemException(tooLargeProblem(bound));
+      throw reject(context, tooLargeProblem(bound));
     }
     // Applies to a handler that reads the rest of the body itself.
     if (watch !== undefined) watch.maxBytes = Math.min(watch.maxBytes, bound);
@@ -106,3 +113,6 @@ function readsBody(controller: HandlerClass, handler: Handler): boolean {
   const parameters: unknown = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, handler.name);
   return Object.keys(parameters ?? {}).some(key => key.startsWith(BODY_PARAMETER));
 }
+
+const reject = (context: ExecutionContext, problem: ProblemFields): HttpException =>
+  rejectionException({ problem, headers: [] }, requestState(context.switchToHttp().getResponse()));

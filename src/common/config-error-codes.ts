@@ -186,7 +186,7 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_AUDIT_KEY',
   /**
-   * The audit file cannot be written, is in use by another process, belongs to another user, is writable by its group or others,
+   * The audit file cannot be written, is in use already, belongs to another user, is writable by its group or others,
    * or does not continue its chain: it was changed, truncated, or made with another key. See
    * docs/audit.md#starting-on-a-broken-file.
    * @example
@@ -261,8 +261,8 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_AUTH_NONE',
   /**
-   * No location of the keys, several, or one that cannot be read. The message names what is wrong and shows nothing of the
-   * content.
+   * No location of the keys, several, or one that cannot be read, or an agent whose tier `rateLimit.tiers` does not name. The
+   * message shows no key.
    * @example
    * auth.apiKeys names no source of keys. Set store, file (AUTH_KEYS_FILE) or book (AUTH_API_KEYS). [ASEC_AUTH_KEYS]
    */

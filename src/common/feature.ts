@@ -1,5 +1,6 @@
 /* The interface of a feature. The module loops over the features of `features.ts` and knows none of them by name. */
 import type { InjectionToken, Provider } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
 import type { ReadEnvironment } from './read-options.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProblemFields } from './problem.js';
@@ -18,10 +19,40 @@ export interface Feature<K extends string, R> {
   resolve(input: unknown, env: ReadEnvironment, earlier: EarlierOptions): R;
   /** Validates what needs a library that is loaded on demand. @throws AgentSecurityConfigError for an invalid option */
   verify?(resolved: R): Promise<void>;
+  /** Describes the resolved option for the start-up summary, without any secret. Called once, when the app has started. */
+  summarize?(resolved: R, app: SummarizedApp): FeatureSummary | undefined;
   readonly providers?: readonly Provider[];
   /** The providers that the app can inject. */
   readonly exports?: readonly InjectionToken[];
 }
+
+/** What a feature may describe beside its own option. */
+export interface SummarizedApp {
+  /** The resolved options of all features. */
+  readonly options: EarlierOptions;
+  /** Where the decorators of routes are found (`eachHandler()`). */
+  readonly modules: ModulesContainer;
+}
+
+/** The part of a feature in the start-up summary. */
+export interface FeatureSummary {
+  /** One line: `hosts: api.example.com`. */
+  readonly text?: string;
+  /** What weakens the protection, each with its remedy. */
+  readonly warnings?: readonly string[];
+}
+
+export const SUMMARIES = Symbol('agent-security:summaries');
+
+/** A list for the summary, of a bounded length. */
+export function summarizeList(items: Iterable<string>, none = 'none'): string {
+  const all = [...items];
+  const rest = all.length - MAX_SUMMARIZED;
+  const shown = all.slice(0, MAX_SUMMARIZED).join(', ');
+  return rest > 0 ? `${shown} and ${rest} more` : shown || none;
+}
+
+const MAX_SUMMARIZED = 8;
 
 /** A global guard. It comes from the container, so that tests and users can override it. */
 export interface GuardEntry<Options> {

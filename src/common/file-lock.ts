@@ -24,6 +24,14 @@ const HELD = new Set<string>();
 
 export class FileLockedError extends Error {
   override readonly name = 'FileLockedError';
+
+  constructor(
+    message: string,
+    /** Whether this process itself holds the lock, for another app or another sink of it. */
+    readonly isOwn: boolean,
+  ) {
+    super(message);
+  }
 }
 
 export class FileLock {
@@ -38,7 +46,7 @@ export class FileLock {
     this.#heartbeat = setInterval(beat, leaseMs / 5).unref();
   }
 
-  /** @throws FileLockedError if another process holds the lock */
+  /** @throws FileLockedError if another process, or something else in this one, holds the lock */
   static async acquire(path: string, leaseMs = LEASE_MS): Promise<FileLock> {
     const holder: Holder = {
       nonce: randomUUID(),
@@ -76,8 +84,7 @@ async function take(path: string, text: string, leaseMs: number): Promise<void> 
     if (await create(path, text)) return;
     const seen = await readFile(path, 'utf8').catch(() => undefined);
     if (seen === undefined) continue;
-    if (!(await isGone(path, seen, leaseMs)))
-      throw new FileLockedError(`is in use by another process (${describe(seen)})`);
+    if (!(await isGone(path, seen, leaseMs))) throw lockedError(seen);
     if (await takeOver(path, seen, text, leaseMs)) return;
   }
 }
@@ -96,10 +103,17 @@ async function isGone(path: string, seen: string, leaseMs: number): Promise<bool
   const holder = readHolder(seen);
   if (holder !== undefined && HELD.has(holder.nonce)) return false;
   if (holder !== undefined && holder.host === hostname() && holder.space === pidNamespace()) {
-    // A lock of the same PID that is not in HELD belongs to an earlier process.
-    return holder.pid === process.pid || !isAlive(holder);
+    if (holder.pid !== process.pid) return !isAlive(holder);
+    // Not in HELD: an earlier process had this PID, or a worker thread or another copy of this package holds the lock.
+    return !isThisProcess(holder) || isSilent(path, leaseMs);
   }
   return isSilent(path, leaseMs);
+}
+
+function isThisProcess({ nonce, pid, host, space, began }: Holder): boolean {
+  if (HELD.has(nonce)) return true;
+  const isSamePid = pid === process.pid && host === hostname() && space === pidNamespace();
+  return isSamePid && began !== '' && began === startOf(pid);
 }
 
 function isAlive({ pid, began }: Holder): boolean {
@@ -160,9 +174,14 @@ function readHolder(text: string): Holder | undefined {
   }
 }
 
-function describe(text: string): string {
+function lockedError(text: string): FileLockedError {
   const holder = readHolder(text);
-  return holder === undefined ? 'unknown' : `PID ${holder.pid} on ${holder.host}`;
+  const isOwn = holder !== undefined && isThisProcess(holder);
+  const name = holder === undefined ? 'unknown' : `PID ${holder.pid} on ${holder.host}`;
+  return new FileLockedError(
+    isOwn ? `is in use already in this process (${name})` : `is in use by another process (${name})`,
+    isOwn,
+  );
 }
 
 function pidNamespace(): string {

@@ -39,6 +39,11 @@ export function logLine(strings: TemplateStringsArray, ...values: readonly unkno
   return strings.reduce((line, part, at) => `${line}${logText(values[at - 1])}${part}`);
 }
 
+/** Several lines of one entry: a title, and indented lines that each go through {@link logText}. */
+export function logBlock(title: string, lines: readonly string[]): string {
+  return [title, ...lines].map(logText).join('\n  ');
+}
+
 /** The stack of an error: its name and message on one line, then one line per frame. */
 export function logStack(error: Error): string {
   const frames = String(error.stack ?? '')

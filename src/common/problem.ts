@@ -36,7 +36,24 @@ export interface ProblemFields {
   readonly allow?: string;
   /** Extension members (RFC 9457 section 3.2). */
   readonly members?: Readonly<Record<string, unknown>>;
+  /** For events and logs alone: it is never sent. */
+  readonly cause?: RejectionCause;
 }
+
+/** Why a request was rejected, as the operator may know it. */
+export interface RejectionCause {
+  /** A word or a constant sentence: nothing of the request. */
+  readonly reason: string;
+  /** What the request sent, which is no secret. */
+  readonly received?: string | undefined;
+  /** What the operator can change. */
+  readonly remedy?: string;
+}
+
+export const withCause = (fields: ProblemFields, cause: RejectionCause): ProblemFields => ({
+  ...fields,
+  cause,
+});
 
 export function toProblem(
   fields: ProblemFields,
@@ -52,6 +69,18 @@ export function toProblem(
     ...(requestId === undefined ? {} : { requestId }),
     ...fields.members,
   };
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  405: 'method_not_allowed',
+  413: 'body_too_large',
+  418: 'im_a_teapot',
+  429: 'rate_limited',
+};
+
+/** The code of a status: `not_found` for 404. */
+export function codeOfStatus(status: number): string {
+  return CODES[status] ?? (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
 }
 
 /** The only detail of a 5xx response. */

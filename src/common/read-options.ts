@@ -1,5 +1,6 @@
 /* Readers of single options, and the errors of invalid ones. option-table.ts reads whole objects of options. */
-import { AgentSecurityConfigError, type ConfigErrorCode } from './config-error.js';
+import { AgentSecurityConfigError } from './config-error.js';
+import type { ConfigErrorCode } from './config-error-codes.js';
 import { show, showName } from './show-value.js';
 
 /** Reads one environment variable (through the app's ConfigService); `undefined` when it is not set. */

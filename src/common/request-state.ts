@@ -7,6 +7,7 @@ import type { Authority } from './authority.js';
 import type { CallEnd } from './response-end.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest, rawResponse } from './http-request.js';
 import { type Key64, SHARED_KEY } from './ip-address.js';
+import type { ProblemFields } from './problem.js';
 import type { HeaderTemplate } from './header-template.js';
 
 export interface Client {
@@ -76,8 +77,12 @@ class OutcomeState {
   routed = false;
   /** Whether the request reached the framework's not-found handler or error handler. */
   failed = false;
-  /** The code of the problem response, if the filter wrote one. */
-  problem: string | undefined = undefined;
+  /** Why the request was rejected, or failed. */
+  rejection: ProblemFields | undefined = undefined;
+  /** Emits the event of the rejection. The edge sets it. */
+  report: ((state: RequestState, status: number) => void) | undefined = undefined;
+  /** Whether the event of this response was emitted. */
+  isReported = false;
   headersWritten = false;
 }
 
@@ -102,7 +107,7 @@ export class RequestState {
   /** The progress of a body that has no declared length, that is JSON, or that is encoded. */
   body: BodyProgress | undefined = undefined;
 
-  /** Node's own request; `undefined` for an upgrade. */
+  /** Node's own request. */
   request: IncomingMessage | undefined = undefined;
   /** Node's own response; `undefined` for an upgrade. */
   response: ServerResponse | undefined = undefined;
@@ -116,6 +121,23 @@ export class RequestState {
     /** The original `writeHead` of this response: Node's, or another library's. */
     readonly writeHead: ServerResponse['writeHead'],
   ) {}
+
+  /**
+   * Says why the request is rejected, whoever writes the response. A message and a handshake have no response object and are reported
+   * at once.
+   */
+  reject(fields: ProblemFields): void {
+    this.outcome.rejection = fields;
+    if (this.response === undefined) this.outcome.report?.(this, fields.status);
+  }
+
+  /** Reports a rejection, once. Every response calls it while its head is written. */
+  reportRejection(status: number): void {
+    const { outcome } = this;
+    if ((status < 400 && outcome.rejection === undefined) || outcome.isReported) return;
+    outcome.isReported = true;
+    outcome.report?.(this, status);
+  }
 
   /** For a request with `Expect: 100-continue`: sets how its body is requested. */
   awaitContinue(send: () => void): void {

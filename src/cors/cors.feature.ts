@@ -1,6 +1,6 @@
 import { ModulesContainer } from '@nestjs/core';
 import { eachHandler } from '../common/each-handler.js';
-import { type Feature, type GuardEntry, provideOptions } from '../common/feature.js';
+import { type Feature, type GuardEntry, provideOptions, summarizeList } from '../common/feature.js';
 import { rejectPublicSuffixes } from '../common/public-suffix.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
@@ -20,6 +20,21 @@ export const CORS: Feature<'cors', ResolvedCors | false> = {
     return resolveCors(input, env, header);
   },
   verify: async cors => rejectPublicSuffixes('ASEC_ORIGIN_WILDCARD', cors ? cors.suffixes.values() : []),
+  summarize: cors => {
+    if (cors === false) return { text: 'origins: left to another layer (cors is off)' };
+    const { anyOrigin, exact, suffixes } = cors;
+    if (anyOrigin)
+      return {
+        text: 'origins: every one (*)',
+        warnings: [
+          'cors.origins is "*": pages of every site can read responses and change state. List your origins.',
+        ],
+      };
+    const wildcards = [...suffixes.keys()].map(suffix => suffix.replace('://', '://*.'));
+    return {
+      text: `origins: the app's own${exact.size + suffixes.size > 0 ? `, ${summarizeList([...exact, ...wildcards])}` : ''}`,
+    };
+  },
   providers: [
     provideOptions(
       RESOLVED_CORS,

@@ -4,7 +4,7 @@
 import type { Authority } from '../common/authority.js';
 import type { ResolvedCors } from './cors.options.js';
 import { hasExactOrigin, isSameOrigin, readOrigin } from './origin.js';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, IncomingHttpHeaders } from 'node:http';
 import type { ProblemFields } from '../common/problem.js';
 
 export interface CorsRequest {
@@ -122,3 +122,19 @@ export const ORIGIN_PROBLEM: ProblemFields = {
   code: 'origin_not_allowed',
   detail: 'The origin of the request is not allowed.',
 };
+
+/** The same with its cause, for the log. */
+export function originProblem(
+  { origin, 'sec-fetch-site': site }: IncomingHttpHeaders,
+  setting = 'cors.origins (CORS_ORIGINS)',
+): ProblemFields {
+  const cause =
+    origin === undefined
+      ? { reason: 'cross-site', received: `Sec-Fetch-Site: ${String(site)}` }
+      : {
+          reason: 'not-listed',
+          received: origin,
+          remedy: `If it is one of your origins, add it to ${setting}.`,
+        };
+  return { ...ORIGIN_PROBLEM, cause };
+}

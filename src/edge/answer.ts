@@ -23,6 +23,7 @@ export function answerProblem(
   errors: ResolvedErrors | false,
 ): void {
   const body = problemBody(fields, requestId, errors);
+  requestState(response)?.reject(fields);
   response.writeHead(fields.status, {
     'Content-Type': PROBLEM_CONTENT_TYPE,
     'Content-Length': Buffer.byteLength(body),
@@ -38,6 +39,9 @@ export function createAnswerNow(errors: ResolvedErrors | false): AnswerNow {
     const answer = rawResponse(response);
     if (answer.writableEnded || hasResponseEnded(answer)) return false;
     if (answer.headersSent) {
+      const state = requestState(answer);
+      state?.reject(problem);
+      state?.reportRejection(problem.status);
       answer.destroy();
       return false;
     }
@@ -98,6 +102,7 @@ export function keepErrorListener(socket: Writable): void {
 /**
  * Writes a problem to the socket itself, where there is no response object: for an upgrade, or a request that Node's parser rejected.
  * @param headers alternating names and values
+ * @returns false for a connection that is closed or has had its answer
  */
 export function answerOnSocket(
   socket: Duplex,
@@ -105,11 +110,11 @@ export function answerOnSocket(
   headers: readonly string[],
   requestId: string,
   errors: ResolvedErrors | false,
-): void {
+): boolean {
   keepErrorListener(socket);
   if (!socket.writable || (socket as MarkedSocket)[CLOSING]) {
     socket.destroy();
-    return;
+    return false;
   }
   const body = problemBody(fields, requestId, errors);
   const lines = [`HTTP/1.1 ${fields.status} ${STATUS_CODES[fields.status]}`];
@@ -122,6 +127,7 @@ export function answerOnSocket(
   );
   (socket as MarkedSocket)[CLOSING] = true;
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  return true;
 }
 
 function problemBody(fields: ProblemFields, requestId: string, errors: ResolvedErrors | false): string {

@@ -1,8 +1,8 @@
 /* The checks of every request's host and origin, and the flood limit of its address. */
 import type { IncomingMessage } from 'node:http';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { readAuthority } from '../common/authority.js';
-import { CLOCK, type Clock } from '../common/clock.js';
+import type { Clock } from '../common/clock.js';
 import {
   type EdgeCheck,
   type EdgeFinding,
@@ -11,12 +11,11 @@ import {
   RESOLVED_OPTIONS,
 } from '../common/feature.js';
 import { requestPath } from '../common/http-request.js';
-import { logLine } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { CrossSiteRoutes } from '../cors/cross-site-routes.js';
-import { decideCors, ORIGIN_PROBLEM } from '../cors/decide-cors.js';
+import { decideCors, originProblem } from '../cors/decide-cors.js';
 import { checkHost, type HostDecision, hostProblem } from '../host/check-host.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
 import type { Policy } from '../limiter/policy.js';
@@ -26,24 +25,16 @@ import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { countHostLines } from './request-head.js';
 
-/** A rejected host may be a configuration error, so it is logged; a scan of thousands must not fill the log. */
-const LOG_INTERVAL_MS = 1_000;
-
 /** Checks the host against `hosts`. A route may narrow the list later (host.guard.ts). */
 @Injectable()
 export class HostCheck implements EdgeCheck {
-  readonly #log = new Logger('AgentSecurity');
   readonly #hosts: ResolvedHosts | false;
   readonly #patterns: HostPatterns | undefined;
   /** The last allowed host: nearly all requests name the same one. */
   #lastHost = '';
   #lastDecision: HostDecision | undefined;
-  #loggedMs = -Infinity;
 
-  constructor(
-    @Inject(RESOLVED_OPTIONS) { hosts }: EdgeOptions,
-    @Inject(CLOCK) private readonly clock: Clock,
-  ) {
+  constructor(@Inject(RESOLVED_OPTIONS) { hosts }: EdgeOptions) {
     this.#hosts = hosts;
     this.#patterns = hosts && !hosts.anyHost ? hosts.patterns : undefined;
   }
@@ -79,19 +70,9 @@ export class HostCheck implements EdgeCheck {
       return undefined;
     }
     if (hosts.exemptPaths.size > 0 && hosts.exemptPaths.has(requestPath(target))) return undefined;
-    if (decision.reason === 'not-listed') this.#logRejected(forwardedHosts ?? [String(host)], hosts);
-    return hostProblem(decision.reason);
-  }
-
-  #logRejected(rejected: readonly string[], hosts: ResolvedHosts): void {
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
-    this.#loggedMs = nowMs;
     // Only valid hosts: everything else is arbitrary text.
-    const names = rejected.flatMap(host => readAuthority(host)?.name ?? []);
-    this.#log.warn(
-      logLine`Rejected a request for host ${names.join(', ')}. If it is one of your hosts, add it to ${hosts.setting}.`,
-    );
+    const names = (forwardedHosts ?? [String(host)]).flatMap(each => readAuthority(each)?.name ?? []);
+    return hostProblem(decision.reason, names.join(', ') || undefined, hosts.setting);
   }
 }
 
@@ -144,7 +125,7 @@ export class OriginCheck implements EdgeCheck {
     if (decision.kind !== 'rejected' || (method === raw.method && this.#isOpenToOrigins(raw)))
       return undefined;
     state.cors.isCrossSite = method === 'POST' && this.crossSiteRoutes.allows(raw);
-    return state.cors.isCrossSite ? undefined : ORIGIN_PROBLEM;
+    return state.cors.isCrossSite ? undefined : originProblem(raw.headers);
   }
 
   #isOpenToOrigins(raw: IncomingMessage): boolean {

@@ -10,7 +10,7 @@ import { type EdgeStage, RESOLVED_OPTIONS } from '../common/feature.js';
 import { Inject, Injectable } from '@nestjs/common';
 import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
 import { namesParameter } from '../auth/read-credential.js';
-import { ORIGIN_PROBLEM } from '../cors/decide-cors.js';
+import { originProblem } from '../cors/decide-cors.js';
 import type { EdgeOptions } from './edge.feature.js';
 
 /** Rejects credentials in query parameters, on every path: URLs end up in access logs. */
@@ -47,15 +47,15 @@ export class PollingStage implements EdgeStage {
     // A preflight for another CORS middleware: it carries no credential and opens no session.
     if (raw.method === 'OPTIONS') return true;
     state.isLongPoll = true;
-    const problem = this.#checkHead(state) ?? (await this.#checkCaller(raw, state));
+    const problem = this.#checkHead(raw, state) ?? (await this.#checkCaller(raw, state));
     if (problem === undefined) return true;
     answerProblem(raw, response, problem, state.id, this.options.errors);
     return false;
   }
 
-  #checkHead(state: RequestState): ProblemFields | undefined {
+  #checkHead(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
     // A GET opens a session, so an unlisted origin is rejected: CORS alone would only hide the response.
-    if (state.cors.unreadable) return ORIGIN_PROBLEM;
+    if (state.cors.unreadable) return originProblem(raw.headers);
     return this.options.webSockets.requireTls && !state.client.secure ? TLS_PROBLEM : undefined;
   }
 

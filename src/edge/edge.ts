@@ -16,6 +16,7 @@ import {
   PREFLIGHT,
   RESOLVED_OPTIONS,
 } from '../common/feature.js';
+import { readClient } from '../client-address/read-client.js';
 import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
 import {
   type PlatformRequest,
@@ -28,8 +29,9 @@ import {
 import { logLine } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import { attachUpgrade, requestState, RequestState } from '../common/request-state.js';
+import { RejectionEvents } from '../events/rejection-events.js';
 import { fixedHeaders, attachState } from '../http/response-headers.js';
-import { ORIGIN_PROBLEM } from '../cors/decide-cors.js';
+import { originProblem } from '../cors/decide-cors.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { type HeaderSettings, templateParts, HEADER_SETTINGS } from '../headers/header-settings.js';
 import { chooseRequestId } from '../request-id/request-id.options.js';
@@ -59,6 +61,7 @@ export class Edge {
     @Inject(ANSWER_NOW) private readonly answerNow: AnswerNow,
     @Inject(HandshakeAuthenticator) private readonly handshakes: HandshakeAuthenticator | undefined,
     @Inject(UNGUARDED_LIMITER) limiter: UnguardedLimiter,
+    @Inject(RejectionEvents) private readonly rejections: RejectionEvents,
   ) {
     this.#template = compileHeaderTemplate(templateParts(settings));
     this.#clients = new ClientReader(options.trustProxy, this.#log);
@@ -139,7 +142,7 @@ export class Edge {
     const state = this.#newState(raw, NO_RESPONSE);
     const problem = this.#check(raw, state, 'UPGRADE') ?? this.#checkTls(state);
     if (problem !== undefined) {
-      this.#rejectUpgrade(socket, state, problem === PREFLIGHT ? ORIGIN_PROBLEM : problem);
+      this.#rejectUpgrade(socket, state, problem === PREFLIGHT ? originProblem(raw.headers) : problem);
       return false;
     }
     if (this.handshakes !== undefined) return this.#authenticate(raw, socket, state);
@@ -177,6 +180,7 @@ export class Edge {
       ...(state.limits.quota ?? []),
       ...more,
     ];
+    state.reject(fields);
     answerOnSocket(socket, fields, headers, state.id, this.options.errors);
   }
 
@@ -186,7 +190,13 @@ export class Edge {
     const id = requestId === false ? '' : requestId.generate();
     const secure = (socket as TLSSocket).encrypted === true;
     const headers = fixedHeaders({ id, template: this.#template, client: { secure } });
-    answerOnSocket(socket, fields, headers, id, this.options.errors);
+    if (!answerOnSocket(socket, fields, headers, id, this.options.errors)) return;
+    const address = readClient(
+      { address: (socket as TLSSocket).remoteAddress, encrypted: secure },
+      {},
+      undefined,
+    ).address;
+    this.rejections.emit(fields, { requestId: id || undefined, address: address || undefined });
   }
 
   /** Responds to a request that Node or the framework rejects before any hook, unless an edge check rejects it. */
@@ -210,6 +220,8 @@ export class Edge {
 
   #newState(raw: IncomingMessage, writeHead: ServerResponse['writeHead']): RequestState {
     const state = new RequestState(this.#template, writeHead);
+    state.outcome.report = this.rejections.report;
+    state.request = raw;
     const { requestId } = this.options;
     if (requestId !== false) state.id = chooseRequestId(raw.headers[requestId.lowerCaseHeader], requestId);
     return state;

@@ -1,7 +1,7 @@
 /* Maps an exception to a problem. A 4xx shows the message and the members of the exception; a 5xx shows none. */
 import { STATUS_CODES } from 'node:http';
 import { isRecord } from '../common/read-options.js';
-import { DETAIL_OF_5XX, problemOf, type ProblemFields } from '../common/problem.js';
+import { codeOfStatus, DETAIL_OF_5XX, problemOf, type ProblemFields } from '../common/problem.js';
 
 /** The common part of Nest's HttpException, `http-errors` and Fastify's errors. */
 interface HttpErrorLike {
@@ -16,11 +16,11 @@ export function describeError(exception: unknown, exposeMessages: boolean): Prob
   const error = readHttpError(exception);
   if (error === undefined || error.status >= 500) {
     const status = error?.status ?? 500;
-    const code = status === 500 ? 'internal_error' : codeOf(status);
+    const code = status === 500 ? 'internal_error' : codeOfStatus(status);
     return { status, code, detail: DETAIL_OF_5XX, ...withRetry(error) };
   }
   const { status, body } = error;
-  const code = codeOf(status);
+  const code = codeOfStatus(status);
   if (!exposeMessages) return { status, code, ...withRetry(error) };
   if (!isRecord(body)) return { status, code, ...detailOf(body, status) };
   const { statusCode: _status, error: _title, message, ...members } = body;
@@ -128,16 +128,4 @@ const RESERVED = new Set(['title', 'status', 'requestId', 'instance', 'stack', '
 
 function safeMembers(members: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(members).filter(([name]) => !RESERVED.has(name)));
-}
-
-const CODES: Readonly<Record<number, string>> = {
-  405: 'method_not_allowed',
-  413: 'body_too_large',
-  418: 'im_a_teapot',
-  429: 'rate_limited',
-};
-
-/** The code of a status: `not_found` for 404. */
-export function codeOf(status: number): string {
-  return CODES[status] ?? (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
 }

@@ -10,7 +10,7 @@ import {
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { CODED_PROBLEM } from '../body/check-body.js';
-import { PROBLEM_CONTENT_TYPE, toProblem } from '../common/problem.js';
+import { PROBLEM_CONTENT_TYPE, problemOf, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
@@ -65,7 +65,9 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     // A parser that ignores Content-Encoding reports malformed JSON.
     const isUndecoded = state?.body?.isCoded === true && described.code === 'bad_request';
     const fields = isUndecoded ? CODED_PROBLEM : described;
-    if (state !== undefined) state.outcome.problem = fields.code;
+    // The messages of the app may name persons: events carry the reasons of the module alone.
+    const isOwn = isUndecoded || problemOf(answered) !== undefined;
+    state?.reject(isOwn ? fields : { status: fields.status, code: fields.code });
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
     for (const name of CONTENT_HEADERS) response.removeHeader(name);
     adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);

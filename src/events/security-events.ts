@@ -18,8 +18,14 @@ export const SECURITY_EVENTS_CHANNEL = 'nestjs-agent-security';
  * events.on('limit.threshold', ({ agent, policy, share }) => alert(agent, policy, share));
  */
 export class SecurityEvents {
+  readonly #log: ((event: SecurityEvent) => void) | undefined;
   readonly #subject = new Subject<SecurityEvent>();
   readonly #channel = channel(SECURITY_EVENTS_CHANNEL);
+
+  /** @param log called with every event; it counts as no listener */
+  constructor(log?: (event: SecurityEvent) => void) {
+    this.#log = log;
+  }
 
   /** Every event. */
   readonly all: Observable<SecurityEvent> = this.#subject.asObservable();
@@ -47,6 +53,7 @@ export class SecurityEvents {
   }
 
   emit(event: SecurityEvent): void {
+    this.#log?.(event);
     this.#subject.next(event);
     if (this.#channel.hasSubscribers) this.#channel.publish(event);
   }
@@ -69,6 +76,26 @@ interface EventContext {
  * type Threshold = SecurityEventMap['limit.threshold'];
  */
 export interface SecurityEventMap {
+  /**
+   * A request, a message or a handshake was rejected, or failed: every response with a status from 400, and every other that the module
+   * has caused. Exactly one event each. `auth.rejected` and `tool.rejected` say more about the credential and the tool.
+   */
+  'request.rejected': {
+    /** The status of the rejection. An exception filter of the app may have sent another one. */
+    readonly status: number;
+    /** The code of the problem, listed in docs/reference/errors.md; of the app's own responses, the name of the status. */
+    readonly code: string;
+    /** The reason, more precise than in the response. `undefined` for exceptions of the app. */
+    readonly reason: string | undefined;
+    /** What was rejected, as the request sent it: a host, an origin, the name of a parameter. Never a credential. */
+    readonly received: string | undefined;
+    /** What you can change, if the request is legitimate. */
+    readonly remedy: string | undefined;
+    /** Of a message, the method of its handshake; `undefined` for bytes that are not HTTP. */
+    readonly method?: string | undefined;
+    /** The path as the request sent it, without its query. */
+    readonly path?: string | undefined;
+  };
   /** A client has used a share of a limit that `alertAt` names. At most once per window, client and share. */
   'limit.threshold': {
     /** The policy's name, as clients see it. */
@@ -87,6 +114,12 @@ export interface SecurityEventMap {
     readonly key: string;
     readonly limit: number;
     readonly windowMs: number;
+  };
+  /**
+   * The tier of a request is not in `rateLimit.tiers`, so that the module's own limits apply. At most once per minute, client and tier.
+   */
+  'limit.unknown-tier': {
+    readonly tier: string;
   };
   /** A credential was rejected. */
   'auth.rejected': {

@@ -1,10 +1,8 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { CLOCK, type Clock } from '../common/clock.js';
 import { memoMetadata, type RouteMemo } from '../common/each-handler.js';
-import { logLine } from '../common/log-text.js';
 import { requestState } from '../common/request-state.js';
-import { ProblemException } from '../http/problem.exception.js';
+import { rejectionException } from '../http/problem.exception.js';
 import { hostProblem, matchesHost } from './check-host.js';
 import { AllowHosts } from './host.decorator.js';
 import type { HostPatterns } from './host.options.js';
@@ -16,14 +14,9 @@ import type { HostPatterns } from './host.options.js';
  */
 @Injectable()
 export class HostGuard implements CanActivate {
-  readonly #logger = new Logger(HostGuard.name);
   readonly #patterns: RouteMemo<HostPatterns | null>;
-  #loggedMs = -Infinity;
 
-  constructor(
-    reflector: Reflector,
-    @Inject(CLOCK) private readonly clock: Clock,
-  ) {
+  constructor(reflector: Reflector) {
     this.#patterns = memoMetadata(reflector, AllowHosts.KEY);
   }
 
@@ -31,20 +24,11 @@ export class HostGuard implements CanActivate {
     if (context.getType() !== 'http') return true;
     const patterns = this.#patterns.get(context.getClass(), context.getHandler());
     if (patterns === null) return true;
-    const host = requestState(context.switchToHttp().getResponse())?.host;
+    const state = requestState(context.switchToHttp().getResponse());
+    const host = state?.host;
     if (host !== undefined && matchesHost(host, patterns)) return true;
-    this.#logRejected(context, host?.name);
-    throw new ProblemException(hostProblem('not-listed'));
-  }
-
-  /** Writes at most one line per second, so that a scan does not fill the log. */
-  #logRejected(context: ExecutionContext, host: string | undefined): void {
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#loggedMs < 1_000) return;
-    this.#loggedMs = nowMs;
     const route = `${context.getClass().name}.${context.getHandler().name}`;
-    this.#logger.warn(
-      logLine`Rejected a request to ${route} for host ${host ?? '(none)'}: its @AllowHosts() does not list it.`,
-    );
+    const problem = hostProblem('not-listed', host?.name, `the @AllowHosts() of ${route}`);
+    throw rejectionException({ problem, headers: [] }, state);
   }
 }

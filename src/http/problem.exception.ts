@@ -18,7 +18,8 @@ export function rejectionException(
   { problem, headers }: Rejection,
   state: RequestState | undefined,
 ): ProblemException {
-  if (state !== undefined) {
+  state?.reject(problem);
+  if (state?.response !== undefined) {
     if (problem.status === 429) {
       state.limits.quota = headers;
       // The module's limit would write the same headers.

@@ -37,7 +37,6 @@ import {
 export function attachState(response: ServerResponse, request: IncomingMessage, state: RequestState): void {
   (response as ResponseWithState)[REQUEST_STATE] = state;
   (request as RequestWithState)[REQUEST_STATE] = state;
-  state.request = request;
   state.response = response;
   response.writeHead = writeHead as ServerResponse['writeHead'];
   if (request.httpVersionMajor >= 2) coverHttp2Response(response);
@@ -55,6 +54,7 @@ function writeHead(
   if (state.outcome.headersWritten || this.headersSent) return writeOriginal(this, status, reason, own);
   state.outcome.headersWritten = true;
   chargeFailed(state, status);
+  state.reportRejection(status);
   try {
     // Lists may contain a header twice.
     const sent = Array.isArray(own) ? undefined : withExactType(own as OutgoingHttpHeaders | undefined);
@@ -103,6 +103,7 @@ function coverHttp2Response(response: ServerResponse): void {
     if (state.outcome.headersWritten || response.headersSent) return;
     state.outcome.headersWritten = true;
     chargeFailed(state, response.statusCode);
+    state.reportRejection(response.statusCode);
     addMissingHeaders(response, state, response.statusCode);
   };
   response.end = ((...args: Parameters<ServerResponse['end']>) => {

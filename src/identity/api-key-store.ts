@@ -61,6 +61,8 @@ export interface ApiKeyStore {
   find(id: string): ApiKeyRecord | undefined | Promise<ApiKeyRecord | undefined>;
   /** Returns the agent of an ID, to verify that it still exists and is enabled. Used for tokens that were issued for a key. */
   findAgent?(id: string): AgentRecord | undefined | Promise<AgentRecord | undefined>;
+  /** Returns the agents that are known at start-up, after `open()`. A tier of theirs that `rateLimit.tiers` does not name stops it. */
+  agents?(): Iterable<AgentRecord>;
   /** Called once before the first request. An error stops the start-up. */
   open?(hooks: KeyStoreHooks): void | Promise<void>;
   close?(): void | Promise<void>;

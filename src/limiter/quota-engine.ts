@@ -77,6 +77,11 @@ export class QuotaEngine {
     return this.#store !== undefined;
   }
 
+  /** Emits an event for a tier without limits. */
+  reportUnknownTier(tier: string, quotaClient: QuotaClient): void {
+    this.#events.emitUnknownTier(tier, quotaClient);
+  }
+
   createTable(policies: readonly Policy[]): QuotaTable {
     return new QuotaTable(policies, this.settings.maxClients);
   }

@@ -13,6 +13,8 @@ type EventClient = QuotaClient & { readonly key: string };
 /** Beyond it the oldest entries are forgotten, and their events are emitted again. */
 const MAX_EMITTED = 10_000;
 const REPORT_INTERVAL_MS = 60_000;
+/** A function of the app may take the tier from a request. */
+const MAX_TIER_LENGTH = 128;
 
 export class QuotaEvents {
   /** Until when an event of a quota is not emitted again. */
@@ -37,7 +39,7 @@ export class QuotaEvents {
   ): void {
     if (!granted) return;
     if (policyStates.some(({ violated }) => violated)) this.#reportShadowDenial();
-    if (!this.events.isObserved) return;
+    if (!policyStates.some(({ violated, policy }) => violated || policy.alertAt !== undefined)) return;
     // A store may leave out the state of a policy that was charged nothing.
     const states = new Map(policyStates.map(policyState => [policyState.policy, policyState]));
     for (const { partitionKey, charges } of quotaRequests) {
@@ -50,6 +52,20 @@ export class QuotaEvents {
         }
       }
     }
+  }
+
+  emitUnknownTier(tier: string, client: QuotaClient): void {
+    const shown = tier.slice(0, MAX_TIER_LENGTH);
+    const event = joinKey(
+      'tier',
+      shown,
+      client.agent ?? '',
+      client.agent === undefined ? (client.address ?? '') : '',
+    );
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs < (this.#emittedUntilMs.get(event) ?? -Infinity)) return;
+    this.#emittedUntilMs.set(event, nowMs + REPORT_INTERVAL_MS);
+    this.events.emit({ type: 'limit.unknown-tier', timeMs: this.clock.epochMs(), ...client, tier: shown });
   }
 
   /** Logs at most once a minute. */

@@ -5,9 +5,9 @@ import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
 import { namesParameter } from '../auth/read-credential.js';
 import type { Clock } from '../common/clock.js';
 import type { Log } from '../common/log-text.js';
-import type { ProblemFields } from '../common/problem.js';
+import { type ProblemFields, withCause } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
-import { isOwnPage, isPreflight, ORIGIN_PROBLEM } from '../cors/decide-cors.js';
+import { isOwnPage, isPreflight, originProblem } from '../cors/decide-cors.js';
 import { hostProblem, matchesHost } from '../host/check-host.js';
 import { isFromNetwork, NETWORK_PROBLEM } from '../network/check-network.js';
 import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
@@ -38,10 +38,10 @@ export class HeadCheck {
   check(raw: IncomingMessage, state: RequestState): CheckedHead | McpRejection {
     const method = raw.method ?? '';
     const headers = readProtocolHeaders(raw);
-    if (!this.#isOwnPage(raw, state)) return toRejection(ORIGIN_PROBLEM);
+    if (!this.#isOwnPage(raw, state)) return toRejection(originProblem(raw.headers, 'mcp.origins'));
     const { hosts, network } = this.options;
     if (hosts !== undefined && (state.host === undefined || !matchesHost(state.host, hosts)))
-      return toRejection(hostProblem('not-listed'));
+      return toRejection(hostProblem('not-listed', state.host?.name, 'mcp.hosts'));
     if (!isFromNetwork(state.client, raw.headers, network)) return toRejection(NETWORK_PROBLEM);
     // It carries no credential. With `cors`, it has been answered before; without, the app's own middleware answers it.
     if (isPreflight(raw)) return { headers, proof: undefined };
@@ -93,7 +93,7 @@ export class HeadCheck {
       this.log.warn(
         'Too many proofs of proxies within their lifetime: requests to MCP endpoints are rejected.',
       );
-    return toRejection(PROOF_PROBLEM);
+    return toRejection(withCause(PROOF_PROBLEM, { reason }));
   }
 }
 

@@ -170,7 +170,7 @@ export class McpStage {
 
   #answer(target: RawExchange, rejection: McpRejection): false {
     const { problem, body, isRecorded = false } = rejection;
-    target.state.outcome.problem = problem.code;
+    target.state.reject(problem);
     if (!isRecorded) {
       const named = toolInHeaders(readProtocolHeaders(target.raw));
       const namedCalls = named === undefined ? [] : [{ tool: named }];

@@ -64,7 +64,7 @@ export class McpTools {
     else if (started.length > 0) {
       whenResponseEnds(response, isWhole => {
         for (const [id, call] of started)
-          call.finish(readCallEnd(response, state.outcome.problem, isWhole, outcomes.hasFailed(id)));
+          call.finish(readCallEnd(response, state.outcome.rejection?.code, isWhole, outcomes.hasFailed(id)));
       });
     }
     return undefined;

@@ -4,7 +4,7 @@ import { AuditTrail } from '../audit/audit-trail.js';
 import { Authenticator } from '../auth/authenticator.js';
 import { DEFAULT_MAX_KEYS, type ResolvedBody } from '../body/body.options.js';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
+import { type Feature, RESOLVED_OPTIONS, summarizeList } from '../common/feature.js';
 import { rejectPublicSuffixes } from '../common/public-suffix.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
@@ -29,6 +29,12 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
   key: 'mcp',
   resolve: resolveMcp,
   verify: async mcp => rejectPublicSuffixes('ASEC_HOST_ANY', (mcp && mcp.hosts?.suffixes.values()) || []),
+  summarize: mcp =>
+    mcp
+      ? {
+          text: `MCP: ${summarizeList(mcp.path)}; clients of ${mcp.network === 'any' ? 'any network' : `network ${mcp.network}`}`,
+        }
+      : undefined,
   providers: [
     {
       provide: McpPaths,

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { rawRequest } from '../common/http-request.js';
 import { readCall, readMessageCall } from '../common/read-call.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
-import { ProblemException, toMessageException } from '../http/problem.exception.js';
+import { rejectionException, toMessageException } from '../http/problem.exception.js';
 import { isFromNetwork, NETWORK_PROBLEM } from './check-network.js';
 
 /**
@@ -20,7 +20,7 @@ export class PrivateNetworkGuard implements CanActivate {
     const call = readCall(context) ?? message;
     if (call?.state && isFromNetwork(call.state.client, rawRequest(call.request).headers, 'private'))
       return true;
-    const rejected = new ProblemException(NETWORK_PROBLEM);
+    const rejected = rejectionException({ problem: NETWORK_PROBLEM, headers: [] }, call?.state);
     if (message === undefined) throw rejected;
     return toMessageException(rejected, context, this.errors.typeBase).then(error => {
       throw error;

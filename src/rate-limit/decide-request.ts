@@ -76,6 +76,8 @@ export async function decideRequest(
   )
     return { outcome: 'unlimited' };
   const tier = plan.tiers.size > 0 ? await attempt(() => tierOf(parts, context, call)) : undefined;
+  if (tier !== undefined && tier !== '' && !plan.tiers.has(tier))
+    engine.reportUnknownTier(tier, quotaClientOf(call));
   const fixed = (tier === undefined ? undefined : plan.tiers.get(tier)) ?? plan.groups;
   const late = await Promise.all(plan.lateGroups.map(create => attempt(() => create(context))));
   const groups = [...fixed, ...late];

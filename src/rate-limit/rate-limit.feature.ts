@@ -6,6 +6,7 @@ import { SecurityEvents } from '../events/security-events.js';
 import { QUOTA_LIMITER, QuotaEngine } from '../limiter/quota-engine.js';
 import { OWN_STORE, type QuotaStore } from '../limiter/store/quota-store.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
+import { summarizeLimits } from './summarize-limits.js';
 import {
   RATE_LIMIT_OFF,
   RESOLVED_RATE_LIMIT,
@@ -21,6 +22,7 @@ export interface RateLimitFeatureOptions {
 export const RATE_LIMIT: Feature<'rateLimit', ResolvedRateLimit | false> = {
   key: 'rateLimit',
   resolve: (input, env, { auth }) => resolveRateLimit(input, env, auth !== false),
+  summarize: summarizeLimits,
   providers: [
     {
       provide: RESOLVED_RATE_LIMIT,

@@ -32,6 +32,7 @@ import type { RequestState } from '../common/request-state.js';
 import { rejectionException } from '../http/problem.exception.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import { LIMITS_UNAVAILABLE, QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { quotaProblem } from '../limiter/quota-headers.js';
 import { DENIAL_KEEPER, type DenialKeeper } from '../limiter/quota-request.js';
 import { AppFunctionFailures } from './app-function.js';
 import { bindConcurrency } from './concurrency.interceptor.js';
@@ -254,7 +255,9 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   #answer(context: ExecutionContext, call: Call, decision: QuotaDecision, key?: string): Promise<boolean> {
     this.#parts.write(call, decision);
-    return decision.granted ? GRANTED : this.#deny(context, decision, key ?? clientName(call));
+    if (decision.granted) return GRANTED;
+    call.state?.reject(quotaProblem(decision));
+    return this.#deny(context, decision, key ?? clientName(call));
   }
 
   async #deny(context: ExecutionContext, decision: QuotaDecision, tracker: string): Promise<never> {

@@ -61,7 +61,8 @@ export interface RateLimitOptions {
   messages?: false | RateLimitInput | readonly RateLimitInput[];
   /**
    * Limits of tiers of clients, in place of `limits`: `{ free: '10/minute', enterprise: '1000/minute' }`. Clients without a tier
-   * get `limits`. Needs `tier`, or `auth`, which uses the agent's own tier.
+   * get `limits`. Needs `tier`, or `auth`, which uses the agent's own tier. An agent of a key book whose tier is not listed stops the
+   * start-up; a tier that is found out at run time gets `limits` and the event `limit.unknown-tier`.
    * @default none
    */
   tiers?: Readonly<Record<string, RateLimitInput | readonly RateLimitInput[]>>;

@@ -96,6 +96,8 @@ export interface ResolvedTokenEndpoint extends Pick<
   /** Reads the keys; may be called again. */
   readonly readKeys: () => Promise<readonly SigningKey[]>;
   readonly metadataMaxAgeMs: number;
+  /** Whether the signing key ends with the process. */
+  readonly hasEphemeralKey: boolean;
 }
 
 /** @param resource `auth.resource` */
@@ -114,6 +116,7 @@ export function resolveTokenEndpoint(
     lifetimeMs: lifetime,
     readKeys: readKeySource(`${option}.signingKeys`, signingKeys, insecureEphemeralKey),
     metadataMaxAgeMs: metadataMaxAge,
+    hasEphemeralKey: insecureEphemeralKey,
   };
 }
 

@@ -72,6 +72,8 @@ interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Readonly<Record<string, unknown>>;
+  /** Of a rejected client, for the log. */
+  readonly reason?: RejectedCredential;
 }
 
 export class TokenEndpoint {
@@ -98,7 +100,12 @@ export class TokenEndpoint {
     const headers: Record<string, string> = { 'Cache-Control': 'no-store', Pragma: 'no-cache' };
     for (let index = 0; index < answer.headers.length; index += 2)
       headers[answer.headers[index]!] = answer.headers[index + 1]!;
-    sendJson(raw, response, answer.status, headers, answer.body);
+    const { status, body, reason } = answer;
+    if (status >= 400) {
+      const cause = { reason: reason ?? String(body['error_description']) };
+      state.reject({ status, code: String(body['error']), cause });
+    }
+    sendJson(raw, response, status, headers, body);
     return false;
   }
 
@@ -171,13 +178,13 @@ export class TokenEndpoint {
 
   #rejectClient(state: RequestState, reason: RejectedCredential, secret: string | undefined): Answer {
     const limited = this.parts.countFailedAttempt(state, reason, secret);
-    if (limited !== undefined) return rejection(TOO_MANY, limited);
+    if (limited !== undefined) return { ...rejection(TOO_MANY, limited), reason };
     const basic = challenge('Basic', [
       ['realm', this.parts.realm],
       ['charset', 'UTF-8'],
     ]);
     // Also for clients that have not used the header: a 401 needs a challenge (RFC 9110 section 15.5.2).
-    return rejection(INVALID_CLIENT, ['WWW-Authenticate', basic]);
+    return { ...rejection(INVALID_CLIENT, ['WWW-Authenticate', basic]), reason };
   }
 
   #consumeLimit(agentId: string, state: RequestState): Answer | undefined {

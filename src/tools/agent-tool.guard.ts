@@ -95,13 +95,12 @@ export class ToolCallInterceptor implements CanActivate, NestInterceptor {
   }
 }
 
-/** The exception that rejects a call. The messages of a gateway share one state, and have no headers. */
+/** The exception that rejects a call. */
 function toException(
   rejection: Rejection,
   context: ExecutionContext,
   state: RequestState | undefined,
   { typeBase }: ResolvedErrors,
 ): Promise<unknown> {
-  const exception = rejectionException(rejection, context.getType() === 'ws' ? undefined : state);
-  return toMessageException(exception, context, typeBase);
+  return toMessageException(rejectionException(rejection, state), context, typeBase);
 }

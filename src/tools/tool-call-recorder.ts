@@ -41,7 +41,9 @@ export class ToolCallRecorder {
         }),
       attempt: undefined,
     });
-    whenResponseEnds(response, isWhole => call.end(readCallEnd(response, state.outcome.problem, isWhole)));
+    whenResponseEnds(response, isWhole =>
+      call.end(readCallEnd(response, state.outcome.rejection?.code, isWhole)),
+    );
   }
 
   /** Records the rejection of a call that is not open: of a message or of a GraphQL field. */
@@ -63,7 +65,7 @@ export class ToolCallRecorder {
     if (open !== undefined) open.end = IGNORE;
     const start = await this.audit.begin(entry);
     if (state !== undefined && response !== undefined && hasResponseEnded(response)) {
-      const end = readCallEnd(response, state.outcome.problem, isResponseWhole(response));
+      const end = readCallEnd(response, state.outcome.rejection?.code, isResponseWhole(response));
       if (start.recorded) start.call.cancel(end);
       else reject?.(end);
       return ENDED;

@@ -1,4 +1,4 @@
-import { type Feature, provideOptions, type EdgeCheck } from '../common/feature.js';
+import { type EdgeCheck, type Feature, provideOptions, summarizeList } from '../common/feature.js';
 import { type ResolvedUrl, resolveUrl } from './url.options.js';
 import { checkUrl, faultProblem } from './check-url.js';
 
@@ -15,6 +15,19 @@ const createUrlCheck = (options: ResolvedUrl): EdgeCheck => ({
 export const URLS: Feature<'url', ResolvedUrl | false> = {
   key: 'url',
   resolve: resolveUrl,
+  summarize: url => {
+    if (url === false)
+      return {
+        warnings: ['url is off: ambiguous paths reach the router. Use url.insecureAllow for single forms.'],
+      };
+    return url.insecureAllow.size === 0
+      ? undefined
+      : {
+          warnings: [
+            `url.insecureAllow: paths with ${summarizeList(url.insecureAllow)} reach the router; a proxy may read them differently.`,
+          ],
+        };
+  },
   providers: [
     provideOptions(URL_CHECK, ({ url }: { url: ResolvedUrl | false }) => url && createUrlCheck(url)),
   ],

@@ -106,7 +106,7 @@ describe('headers without a valid credential authenticate no agent', () => {
     connections: new OpenConnections(clock, new ManualTimers(), new SecurityEvents()),
     maxClients: 10,
     headers: false,
-    log: { error: () => undefined, warn: () => undefined },
+    log: { error: () => undefined },
   });
   const authenticate = async (rawHeaders: string[], handshake: boolean): Promise<string | undefined> => {
     const state = new RequestState(undefined as never, undefined as never);

@@ -13,7 +13,9 @@ const held = (parts: object): string =>
 it('is one holder’s until it is released', async () => {
   const path = scratchFile();
   const lock = await FileLock.acquire(path);
-  await expect(FileLock.acquire(path)).rejects.toThrow('is in use by another process');
+  await expect(FileLock.acquire(path)).rejects.toThrow(
+    `is in use already in this process (PID ${process.pid} on`,
+  );
   await lock.release();
   const next = await FileLock.acquire(path);
   expect([await lock.isHeld(), await next.isHeld()]).toEqual([false, true]);
@@ -35,6 +37,19 @@ it('is rejected while its holder lives', async () => {
     await once(child, 'exit');
   }
   await (await FileLock.acquire(path)).release();
+});
+
+/* A copy of the package has a state of its own, as a worker thread has. */
+it('is rejected while another copy of this package in this process holds it, and says so', async () => {
+  const path = scratchFile();
+  await jest.isolateModulesAsync(async () => {
+    const copy = await import('../../src/common/file-lock.js');
+    const lock = await copy.FileLock.acquire(path, 200);
+    const error: unknown = await FileLock.acquire(path, 200).catch((each: unknown) => each);
+    await lock.release();
+    expect(error).toMatchObject({ isOwn: true, message: expect.stringContaining('already in this process') });
+  });
+  await (await FileLock.acquire(path, 200)).release();
 });
 
 it('is taken over from an earlier process of the same PID', async () => {

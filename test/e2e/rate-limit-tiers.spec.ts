@@ -1,7 +1,16 @@
 import { Controller, Get } from '@nestjs/common';
-import { RateLimit, SkipRateLimit } from '../../src/index.js';
+import {
+  addKey,
+  EMPTY_BOOK,
+  type KeyBook,
+  RateLimit,
+  type SecurityEvent,
+  SecurityEvents,
+  SkipRateLimit,
+} from '../../src/index.js';
+import { digests, NOW_MS, SECRET } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
-import { start } from '../support/start.js';
+import { type RunningApp, start } from '../support/start.js';
 
 @Controller()
 class TieredController {
@@ -68,5 +77,57 @@ describe.each(PLATFORMS)('tiers on %s', (_title, platform) => {
     const headers = { [header]: 'free' };
     const seen = [await send('/open', { headers }), await send('/open', { headers }), await send('/open')];
     expect(seen.map(({ status }) => status)).toEqual([200, 429, 200]);
+  });
+});
+
+describe.each(PLATFORMS)('an unknown tier on %s', (_title, platform) => {
+  const tiers = { free: '1/minute', enterprise: '1000/minute' };
+  const book = (tier: string): KeyBook =>
+    addKey(EMPTY_BOOK, 'reporting', { tier }, digests, { prefix: 'ask', nowMs: NOW_MS }).book;
+  const startBook = (tier: string, rateLimit: object): Promise<RunningApp> =>
+    start(platform, {
+      controllers: [TieredController],
+      options: { rateLimit, auth: { apiKeys: { book: book(tier), secret: SECRET } } },
+    });
+
+  it('of a key book stops the start-up, and says what was meant', async () => {
+    await expect(startBook('enterpise', { tiers })).rejects.toMatchObject({
+      code: 'ASEC_AUTH_KEYS',
+      message:
+        'auth.apiKeys.book gives the agent reporting the tier enterpise, which rateLimit.tiers does not name. ' +
+        'Did you mean "enterprise"? [ASEC_AUTH_KEYS]',
+    });
+    await expect(startBook('gold', { tiers })).rejects.toThrow('Known tiers: free, enterprise.');
+  });
+
+  it.each<[string, string, object]>([
+    ['a known tier', 'free', { tiers }],
+    ['no tiers, where the app reads the tier itself', 'gold', {}],
+    ['a function that finds the tier', 'gold', { tiers, tier: () => 'free' }],
+  ])('is not %s', async (_row, tier, rateLimit) => {
+    await expect(startBook(tier, rateLimit)).resolves.toBeDefined();
+  });
+
+  it('of auth.identify is an event and a log line, once a minute and client', async () => {
+    const app = await start(platform, {
+      controllers: [TieredController],
+      options: { rateLimit: { tiers }, auth: { identify: () => ({ id: 'bot', tier: 'enterpise' }) } },
+    });
+    const events: SecurityEvent[] = [];
+    app.app.get(SecurityEvents).on('limit.unknown-tier', event => events.push(event));
+    for (let time = 0; time < 3; time++) expect((await app.send('/open')).status).toBe(200);
+    expect(events).toEqual([
+      expect.objectContaining({ tier: 'enterpise', agent: 'bot', address: '127.0.0.1' }),
+    ]);
+    expect(app.logger.find('limit.unknown-tier', 'warn')).toHaveLength(1);
+    app.clock.advance(60_000);
+    await app.send('/open');
+    expect(events).toHaveLength(2);
+  });
+
+  it('is not the absence of a tier', async () => {
+    const app = await start(platform, { controllers: [TieredController], options });
+    await app.send('/open');
+    expect(app.logger.find('limit.unknown-tier')).toEqual([]);
   });
 });

@@ -9,7 +9,8 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import { ProblemException } from '../../src/http/problem.exception.js';
-import { codeOf, describeError, reasonOf } from '../../src/errors/describe-error.js';
+import { describeError, reasonOf } from '../../src/errors/describe-error.js';
+import { codeOfStatus } from '../../src/common/problem.js';
 
 const HIDDEN = "The request could not be answered. Its ID finds the reason in the server's log.";
 const SECRET = 'password=hunter2';
@@ -166,7 +167,7 @@ describe('reasonOf', () => {
   it.each(rows)('%s: %s', (_title, exception, expected) => expect(reasonOf(exception)).toEqual(expected));
 });
 
-describe('codeOf', () => {
+describe('codeOfStatus', () => {
   const rows: [status: number, code: string][] = [
     [400, 'bad_request'],
     [404, 'not_found'],
@@ -177,5 +178,5 @@ describe('codeOf', () => {
     [431, 'request_header_fields_too_large'],
     [499, 'error'],
   ];
-  it.each(rows)('%d is %s', (status, code) => expect(codeOf(status)).toBe(code));
+  it.each(rows)('%d is %s', (status, code) => expect(codeOfStatus(status)).toBe(code));
 });
