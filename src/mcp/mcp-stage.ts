@@ -1,6 +1,7 @@
 /* Checks requests to MCP endpoints before routing, since no guard runs where a library mounts them on the raw adapter:
  * origin → host → network → method → proxy's proof → protocol version → identity → limits → session → tool in the headers → body → messages
- * → agreement of headers and body → tools in the body. The body is put back for the endpoint. */
+ * → agreement of headers and body → tools in the body. The body is put back for the endpoint. From the protocol version on, a rejection has
+ * the request's ID, for which a short body is read. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Clock } from '../common/clock.js';
@@ -20,8 +21,9 @@ import {
 import type { McpPaths } from './mcp-path.js';
 import { CallerCheck, callsIn, type McpTools } from './mcp-tools.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
-import { type McpBody, readPost, TOOLS_LIST } from './read-messages.js';
+import { type McpBody, readAnswers, readPost, TOOLS_LIST } from './read-messages.js';
 import { CallOutcomes } from './response-messages.js';
+import { ServerRevisions } from './server-revisions.js';
 import { RequestsInFlight, SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
 import { shapeResponse } from './shape-response.js';
 
@@ -45,6 +47,7 @@ export class McpStage {
   readonly #head: HeadCheck;
   readonly #caller: CallerCheck;
   readonly #sessions = new SessionBinding();
+  readonly #revisions = new ServerRevisions();
   readonly #inFlight = new RequestsInFlight();
 
   constructor(private readonly parts: McpStageParts) {
@@ -74,11 +77,12 @@ export class McpStage {
     const { headers } = head;
     const exchange = { raw, response, state, headers, access: new Map(), outcomes: new CallOutcomes() };
     const rejection =
+      this.#head.checkRequest(raw, headers, this.#revisions) ??
       (await this.#caller.identify(exchange)) ??
       (await this.#charge(exchange, 1)) ??
       this.#checkSession(exchange) ??
       this.#checkNamedTool(exchange);
-    if (rejection !== undefined) return this.#answer(exchange, rejection);
+    if (rejection !== undefined) return this.#answerById(exchange, rejection);
     return raw.method === 'POST' ? this.#runPost(exchange, head) : this.#runBodyless(exchange, head);
   }
 
@@ -131,6 +135,7 @@ export class McpStage {
       ({ kind, method }) => method === TOOLS_LIST || (kind === 'request' && SESSION_HEADER in raw.headers),
     );
     this.#shape(exchange, hasList, callsIn(body.messages).length > 0);
+    this.#revisions.learn(raw, response, body.messages);
     return true;
   }
 
@@ -166,6 +171,12 @@ export class McpStage {
   #isVisible(state: RequestState, tool: string): boolean {
     const needsAgent = this.#caller.requireAgentForTool(state, tool) !== undefined;
     return !needsAgent && this.parts.tools.policy.isVisible(state.agent, tool);
+  }
+
+  async #answerById(exchange: McpExchange, rejection: McpRejection): Promise<false> {
+    const { options, maxKeys } = this.parts;
+    const answers = await readAnswers(exchange.raw, { maxBytes: options.maxBytes, maxKeys });
+    return this.#answer(exchange, { ...rejection, ...answers });
   }
 
   #answer(target: RawExchange, rejection: McpRejection): false {
