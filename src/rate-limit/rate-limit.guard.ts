@@ -29,6 +29,7 @@ import {
   readMessageCall,
 } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
+import type { McpMessageKind } from '../common/unguarded-limiter.js';
 import { rejectionException } from '../http/problem.exception.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import { LIMITS_UNAVAILABLE, QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
@@ -176,21 +177,22 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * Takes the module's quota for a request to an MCP endpoint, before routing: no guard runs where a library mounts it on the raw adapter.
+   * Takes from the quotas of MCP endpoints, before routing: no guard runs where a library mounts one on the raw adapter.
    * @returns the problem to answer with, if the client is over its limit
    * @internal
    */
   async limitRaw(
     raw: IncomingMessage,
     response: ServerResponse,
-    cost = 1,
+    kind: McpMessageKind,
+    count: number,
   ): Promise<ProblemFields | undefined> {
     const context = new ExecutionContextHost([raw, response]);
     const call = readHttpCall(context);
     if (call.state !== undefined) call.state.limits.charged = true;
     if (this.#isExempt(call.request)) return undefined;
     try {
-      await this.#decide(context, this.#plans.modulesPlan(cost), call);
+      await this.#decide(context, this.#plans.mcpPlan(kind, count), call);
       return undefined;
     } catch (error) {
       const problem = problemOf(error);
