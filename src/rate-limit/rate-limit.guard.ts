@@ -53,7 +53,7 @@ import {
 } from './rate-limit.exception.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
-import { isEmpty, type RoutePlan, RoutePlans } from './route-plan.js';
+import { isEmpty, isReconnect, type RoutePlan, RoutePlans } from './route-plan.js';
 import { throttlersOf } from './throttle-groups.js';
 
 /** One promise for all requests that are granted at once. */
@@ -144,7 +144,10 @@ export class RateLimitGuard extends ThrottlerGuard {
     const address = addressKeyOf(call);
     const charges = (plan.groups as readonly QuotaGroup[]).map(group => chargeOf(group, client, address));
     const decision = this.#engine.consumeLocally(charges);
-    if (!decision.granted) this.#offerDenial(call, decision, this.#clock.monotonicMs());
+    if (!decision.granted) {
+      if (isReconnect(plan, call)) return this.#decide(context, plan.reconnects!, call);
+      this.#offerDenial(call, decision, this.#clock.monotonicMs());
+    }
     return this.#answer(context, call, decision);
   }
 
@@ -242,6 +245,7 @@ export class RateLimitGuard extends ThrottlerGuard {
       throw faultException(found.fault, this.#failures, call.state);
     }
     const { decision, isShared, chargedMs } = found.decided;
+    if (!decision.granted && isReconnect(plan, call)) return this.#decide(context, plan.reconnects!, call);
     // A denial by the counts of this process does not hold when the shared store answers again.
     if (!decision.granted && plan.isImmediate && isShared === this.#engine.hasStore)
       this.#offerDenial(call, decision, chargedMs);

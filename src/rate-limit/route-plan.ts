@@ -1,17 +1,20 @@
 /* Which quotas apply to a route: determined once for each route from `@RateLimit()`, `@SkipRateLimit()`, @nestjs/throttler's decorators and
  * the module's limits. */
+import { SSE_METADATA } from '@nestjs/common/constants.js';
 import type { Reflector } from '@nestjs/core';
 import type { Clock } from '../common/clock.js';
 import { type Handler, RouteMemo } from '../common/each-handler.js';
+import { rawRequest } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { Log } from '../common/log-text.js';
+import type { Call } from '../common/read-call.js';
 import type { McpMessageKind } from '../common/unguarded-limiter.js';
 import { EVERY_POLICY } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
 import { checkCost, isConcurrency, restrictMask } from '../limiter/quota-request.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { DynamicLimit } from './dynamic-limits.js';
-import { type AnyRule, isDynamic, type LimitRule } from './limit-rule.js';
+import { type AnyRule, isDynamic, type LimitRule, resolveRules } from './limit-rule.js';
 import { widenRules } from './mcp-limits.js';
 import type { RateLimitCost, RateLimitKey } from './policy-options.js';
 import { type AnyGroup, isFixed, type QuotaGroup } from './create-quota-request.js';
@@ -35,13 +38,29 @@ export interface RoutePlan {
   readonly isModules: boolean;
   /** The groups in place of `groups` for the clients of each tier. */
   readonly tiers: ReadonlyMap<string, readonly AnyGroup[]>;
+  /** The allowance of a stream's reconnects, which are decided by it once `groups` deny them. */
+  readonly reconnects?: RoutePlan;
 }
+
+/** An `EventSource` reconnects after three seconds, unless the server says otherwise. A 429 closes it for good (HTML, "Server-sent events"). */
+const RECONNECTS = resolveRules('limits', [{ limit: '30/minute', name: 'stream-reconnects' }]);
 
 const NO_TIERS: RoutePlan['tiers'] = new Map();
 
 /** Whether a plan limits nothing. */
 export const isEmpty = ({ groups, lateGroups, tiers }: RoutePlan): boolean =>
   groups.length === 0 && lateGroups.length === 0 && tiers.size === 0;
+
+/** Whether a request continues a stream whose reconnects have an allowance. */
+export function isReconnect({ reconnects }: RoutePlan, { request }: Call): boolean {
+  if (reconnects === undefined) return false;
+  const { method, headers } = rawRequest(request);
+  return (
+    method === 'GET' &&
+    headers['last-event-id'] !== undefined &&
+    headers.accept?.includes('text/event-stream') === true
+  );
+}
 
 export class RoutePlans {
   readonly #modulesGroups: readonly AnyGroup[];
@@ -51,6 +70,7 @@ export class RoutePlans {
   readonly #throttles: ThrottleGroups;
   readonly #plans: RouteMemo<RoutePlan>;
   readonly #scopes = new Map<string, number>();
+  #reconnectGroups: readonly AnyGroup[] | undefined;
   /** Created with the first request to an MCP endpoint. */
   #mcpGroups: Readonly<Record<McpMessageKind, McpGroups>> | undefined;
 
@@ -136,7 +156,20 @@ export class RoutePlans {
       : classRules
         ? this.#groupsOfClass(controller, classRules)
         : this.#modulesGroups;
-    return { ...this.#withThrottles(scope, base, [handler, controller], isModules), isModules };
+    const plan = { ...this.#withThrottles(scope, base, [handler, controller], isModules), isModules };
+    const isStream = isModules && read<boolean>(SSE_METADATA, handler) === true;
+    return isStream ? { ...plan, reconnects: this.#reconnectPlan(plan) } : plan;
+  }
+
+  #reconnectPlan({ groups, tiers }: RoutePlan): RoutePlan {
+    const own = (this.#reconnectGroups ??= this.#groupRules('reconnects', RECONNECTS));
+    return {
+      groups: [...own, ...onlyConcurrency(groups)],
+      lateGroups: [],
+      isImmediate: false,
+      isModules: false,
+      tiers: new Map(Array.from(tiers, ([tier, each]) => [tier, [...own, ...onlyConcurrency(each)]])),
+    };
   }
 
   #groupsOfClass(controller: Constructor, rules: readonly AnyRule[]): readonly AnyGroup[] {
