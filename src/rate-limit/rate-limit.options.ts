@@ -42,8 +42,9 @@ export interface RateLimitOptions {
    * 1000000000, a window longer than 31 days, the unit `m`, two limits of one name (also the default name of another), and a `cost` above
    * the limit or the bucket's burst stop the start-up. Environment: `RATE_LIMIT`.
    *
-   * Note: over MCP they are the limits of calls; other messages have five times as much. See docs/rate-limits.md#mcp.
-   * @default ['10/second', '100/minute'], over MCP ['30/second', '100/minute']
+   * Note: over MCP they are the limits of calls, by default `['30/second', '100/minute']`; other messages have five times as much. See
+   * docs/rate-limits.md#mcp.
+   * @default ['10/second', '100/minute']
    */
   limits?: false | RateLimitInput | readonly RateLimitInput[];
   /**

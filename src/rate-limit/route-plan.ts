@@ -1,6 +1,5 @@
 /* Which quotas apply to a route: determined once for each route from `@RateLimit()`, `@SkipRateLimit()`, @nestjs/throttler's decorators and
  * the module's limits. */
-import { SSE_METADATA } from '@nestjs/common/constants.js';
 import type { Reflector } from '@nestjs/core';
 import type { Clock } from '../common/clock.js';
 import { type Handler, RouteMemo } from '../common/each-handler.js';
@@ -42,6 +41,8 @@ export interface RoutePlan {
   readonly reconnects?: RoutePlan;
 }
 
+/** The metadata of Nest's `@Sse()`. */
+const SSE_METADATA = '__sse__';
 /** An `EventSource` reconnects after three seconds, unless the server says otherwise. A 429 closes it for good (HTML, "Server-sent events"). */
 const RECONNECTS = resolveRules('limits', [{ limit: '30/minute', name: 'stream-reconnects' }]);
 
