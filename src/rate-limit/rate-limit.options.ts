@@ -42,8 +42,8 @@ export interface RateLimitOptions {
    * 1000000000, a window longer than 31 days, the unit `m`, two limits of one name (also the default name of another), and a `cost` above
    * the limit or the bucket's burst stop the start-up. Environment: `RATE_LIMIT`.
    *
-   * Note: over MCP they are the limits of calls, by default `['30/second', '100/minute']`; other messages have five times as much. See
-   * docs/rate-limits.md#mcp.
+   * Note: over MCP they are the limits of calls, and other messages have five times as much. The default is `['30/second', '100/minute']`
+   * there. See docs/rate-limits.md#mcp.
    * @default ['10/second', '100/minute']
    */
   limits?: false | RateLimitInput | readonly RateLimitInput[];
@@ -179,7 +179,9 @@ export function resolveRateLimit(
     fromEnvironment === undefined
       ? resolveLimits('rateLimit.limits', limits, DEFAULT_LIMITS)
       : resolveRules('RATE_LIMIT', [fromEnvironment]);
-  const isDefault = limits === undefined && fromEnvironment === undefined;
+  // The default means the same whether it is written or not.
+  const written = fromEnvironment ?? (Array.isArray(limits) ? limits.join(', ') : limits);
+  const isDefault = written === undefined || written === DEFAULT_LIMITS.join(', ');
   return {
     ...options,
     ...store,

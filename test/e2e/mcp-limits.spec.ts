@@ -35,12 +35,21 @@ describe.each(PLATFORMS)('limits of MCP on %s', (_title, platform) => {
     return { ...app, post };
   };
 
-  it('deny the call beyond the default of calls', async () => {
-    const { post } = await startServer({});
+  it.each<[string, Limits]>([
+    ['no limits', {}],
+    ['the default, written as a list', { limits: ['10/second', '100/minute'] }],
+    ['the default, written as a text', { limits: '10/second, 100/minute' }],
+  ])('deny the call beyond the default of calls for %s', async (_what, rateLimit) => {
+    const { post } = await startServer(rateLimit);
     for (let count = 0; count < 30; count++) expect((await post(CALL)).status).not.toBe(429);
     const denied = await post(CALL);
     expect(denied.status).toBe(429);
     expect(denied.header('ratelimit-policy')).toBe('"30-per-second";q=30;w=1, "100-per-minute";q=100;w=60');
+  });
+
+  it('are those of the app where it chose some', async () => {
+    const { post } = await startServer({ limits: ['10/second', '101/minute'] });
+    expect(limitOf(await post(CALL))).toBe('"10-per-second";r=9');
   });
 
   it.each([
