@@ -3,14 +3,22 @@ import type { ArgumentsHost } from '@nestjs/common';
 import type { ProblemFields } from './problem.js';
 import type { RequestState } from './request-state.js';
 
+/** What a message to an MCP endpoint is charged as: a call, or what a client sends to be able to call. */
+export type McpMessageKind = 'call' | 'protocol';
+
 /** Limits requests that end before `RateLimitGuard`. All members are optional, since a test may replace the guard by one without them. */
 export interface UnguardedLimiter {
   /** Charges a request that failed before the guard (a 404, a missing credential, a malformed body) when its response's head is written. */
   chargeFailed?(state: RequestState): void;
   /** Charges such a request when its exception is handled. @returns the exception that replaces it, if the client is over its limit */
   limitUnguarded?(host: ArgumentsHost): unknown;
-  /** Charges a request to an endpoint of another library. @returns the problem of the response, if the client is over its limit */
-  limitRaw?(raw: IncomingMessage, response: ServerResponse, cost: number): Promise<ProblemFields | undefined>;
+  /** Charges a request to an MCP endpoint. @returns the problem of the response, if the client is over its limit */
+  limitRaw?(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    kind: McpMessageKind,
+    count: number,
+  ): Promise<ProblemFields | undefined>;
 }
 
 export const UNGUARDED_LIMITER = Symbol('agent-security:unguarded-limiter');

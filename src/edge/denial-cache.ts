@@ -23,8 +23,8 @@ import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 const MAX_DENIALS = 10_000;
 /** Bounds the size of one denial: clients choose paths and hosts. */
 const MAX_TEXT = 512;
-/** Headers beside the host that may choose a route. */
-const ROUTING_HEADERS = ['x-http-method-override', 'accept-version'] as const;
+/** Headers beside the host that may choose a route, or a quota: a stream's reconnect has one of its own. */
+const ROUTING_HEADERS = ['x-http-method-override', 'accept-version', 'last-event-id'] as const;
 /** The metadata of Fastify's `@RouteConstraints()`. */
 const ROUTE_CONSTRAINTS = '__fastify_route_constraints__';
 /** The algorithms that give units back by time alone. */

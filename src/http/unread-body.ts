@@ -3,7 +3,7 @@ import type { PlatformRequest, PlatformResponse } from '../common/http-request.j
 import type { ProblemFields } from '../common/problem.js';
 
 /** For a longer unread body, the connection is closed instead of reading to its end. */
-const DRAINABLE_BYTES = 65_536;
+export const DRAINABLE_BYTES = 65_536;
 
 /** Whether a request declares a body that is too long to discard. */
 export function hasLongBody({ headers }: IncomingMessage): boolean {

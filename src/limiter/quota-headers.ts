@@ -17,7 +17,7 @@ export function quotaHeaders(
   // Clients do not see policies in shadow mode: they would slow down and distort the measurement.
   const policyStates = all.filter(({ policy }) => !policy.shadow);
   if (policyStates.length === 0) return [];
-  const headers = granted ? [] : ['Retry-After', String(retryAfterSeconds(policyStates))];
+  const headers = granted ? [] : denialHeaders(policyStates);
   if (!informative) return headers;
   const tightest = findTightest(policyStates);
   let state = '';
@@ -44,6 +44,22 @@ export function quotaHeaders(
   return headers;
 }
 
+/**
+ * The clients of openai and anthropic wait as long as `Retry-After` says up to a minute. Beyond it they retry within seconds, unless
+ * `X-Should-Retry` tells them not to.
+ */
+const MAX_RETRY_SECONDS = 60;
+
+function denialHeaders(policyStates: readonly PolicyState[]): string[] {
+  const seconds = retryAfterSeconds(policyStates);
+  const isRetryable = seconds <= MAX_RETRY_SECONDS && areRetryable(policyStates);
+  return ['Retry-After', String(seconds), ...(isRetryable ? [] : ['X-Should-Retry', 'false'])];
+}
+
+/** Whether waiting helps: a request that costs more than the whole limit is never granted. */
+const areRetryable = (policyStates: readonly PolicyState[]): boolean =>
+  policyStates.every(policyState => !denies(policyState) || policyState.resetMs !== Infinity);
+
 /** The unit, unless it is the draft's default, and the window, which a concurrency limit does not have. */
 function describeWindow(policy: Policy): string {
   const unit = policy.unit === REQUESTS ? '' : `;qu="${policy.unit}"`;
@@ -61,7 +77,7 @@ export function quotaProblem({ policyStates: all }: QuotaDecision): ProblemField
     type: QUOTA_EXCEEDED,
     detail: `Limit: ${tightest.policy.text}`,
     members: {
-      retryable: violated.every(({ resetMs }) => resetMs !== Infinity),
+      retryable: areRetryable(violated),
       retry_after_seconds: retryAfterSeconds(policyStates),
       'violated-policies': violated.map(({ policy }) => policy.name),
     },

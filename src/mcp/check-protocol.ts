@@ -39,9 +39,14 @@ export function readProtocolHeaders({ headers }: IncomingMessage): ProtocolHeade
   };
 }
 
+/** "Unsupported protocol version" (MCP 2026-07-28). */
+export const UNSUPPORTED_VERSION = -32022;
+
+/** @param supported the revisions to name in the rejection */
 export function checkVersion(
   { version }: ProtocolHeaders,
   versions: ReadonlySet<string>,
+  supported: () => readonly string[],
 ): McpRejection | undefined {
   if (version === undefined || versions.has(version)) return undefined;
   return toRejection(
@@ -50,7 +55,7 @@ export function checkVersion(
       code: 'mcp_version_unsupported',
       detail: 'The MCP-Protocol-Version is not supported.',
     },
-    { rpcCode: -32022, data: { supported: [...versions], requested: version.slice(0, 64) } },
+    { rpcCode: UNSUPPORTED_VERSION, data: { supported: supported(), requested: version.slice(0, 64) } },
   );
 }
 

@@ -1,5 +1,5 @@
-/* Checks the head of a request to an MCP endpoint before it is authenticated: origin → host → network → method → proxy's proof →
- * protocol version → credentials in the URL. */
+/* Checks the head of a request to an MCP endpoint before it is authenticated. First the peer: origin → host → network → method → proxy's
+ * proof. Then the request: protocol version → credentials in the URL. */
 import type { IncomingMessage } from 'node:http';
 import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
 import { namesParameter } from '../auth/read-credential.js';
@@ -14,6 +14,7 @@ import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
 import { checkVersion, isStateless, type ProtocolHeaders, readProtocolHeaders } from './check-protocol.js';
 import { type McpRejection, toRejection } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
+import type { ServerRevisions } from './server-revisions.js';
 import { setRequestHeader } from './session-binding.js';
 
 export interface CheckedHead {
@@ -35,6 +36,7 @@ export class HeadCheck {
     this.#proofs = proxyProof && new ProxyProofs(proxyProof, () => clock.epochMs());
   }
 
+  /** Whether the peer may send requests to the endpoint. A rejection is answered from the head alone. */
   check(raw: IncomingMessage, state: RequestState): CheckedHead | McpRejection {
     const method = raw.method ?? '';
     const headers = readProtocolHeaders(raw);
@@ -53,10 +55,20 @@ export class HeadCheck {
     }
     const proof = this.#takeProof(raw);
     if (proof !== undefined && 'problem' in proof) return proof;
-    const fault = checkVersion(headers, this.options.versions);
-    if (fault !== undefined) return fault;
-    if (namesParameter(raw.url ?? '', URL_CREDENTIALS)) return toRejection(CREDENTIAL_IN_URL_PROBLEM);
     return { headers, proof };
+  }
+
+  /** Checks what the head of an accepted peer's request says. @param revisions what the servers have said that they support */
+  checkRequest(
+    raw: IncomingMessage,
+    headers: ProtocolHeaders,
+    revisions: ServerRevisions,
+  ): McpRejection | undefined {
+    const { versions } = this.options;
+    const target = raw.url ?? '';
+    const fault = checkVersion(headers, versions, () => revisions.supportedAt(target, versions));
+    if (fault !== undefined) return fault;
+    return namesParameter(target, URL_CREDENTIALS) ? toRejection(CREDENTIAL_IN_URL_PROBLEM) : undefined;
   }
 
   /** Whether the request comes from no page, from a page of the app or from a listed one. */

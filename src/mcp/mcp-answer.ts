@@ -31,6 +31,8 @@ export interface McpRejection extends Rejection {
   readonly isRecorded?: boolean;
   /** The messages of the request, once they were read. */
   readonly body?: McpBody;
+  /** The messages of a rejected request, read for their IDs alone. */
+  readonly answers?: McpBody;
   /** The ID alone, of a message that is invalid. */
   readonly id?: MessageId | undefined;
 }
@@ -53,6 +55,8 @@ export function answerRejection(
   rejection: McpRejection,
   typeBase: string | undefined,
 ): void {
+  // The server's time limits may have answered while the body was read.
+  if (response.headersSent) return;
   const { problem, headers } = rejection;
   const body = JSON.stringify(toErrors(rejection, toProblem(problem, typeBase, state.id || undefined)));
   eachPair(headers, (name, value) => response.setHeader(name, value));
@@ -71,11 +75,11 @@ const SERVER_ERROR = -32_000;
 
 /** One error for each request of a batch, so that a client finds the answer to each; else one, with the request's ID or none. */
 function toErrors(
-  { rpcCode = SERVER_ERROR, data, body, id, problem }: McpRejection,
+  { rpcCode = SERVER_ERROR, data, body, answers = body, id, problem }: McpRejection,
   details: object,
 ): unknown {
   const error = { code: rpcCode, message: problem.detail ?? problem.code, data: { ...data, ...details } };
-  const ids = body?.messages.flatMap(message => (message.kind === 'request' ? [message.id!] : [])) ?? [];
+  const ids = answers?.messages.flatMap(message => (message.kind === 'request' ? [message.id!] : [])) ?? [];
   const toAnswer = (each: MessageId | null): object => ({ jsonrpc: '2.0', id: each, error });
-  return body?.batch && ids.length > 0 ? ids.map(toAnswer) : toAnswer(ids[0] ?? id ?? null);
+  return answers?.batch && ids.length > 0 ? ids.map(toAnswer) : toAnswer(ids[0] ?? id ?? null);
 }

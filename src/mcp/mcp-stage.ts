@@ -1,6 +1,7 @@
 /* Checks requests to MCP endpoints before routing, since no guard runs where a library mounts them on the raw adapter:
  * origin → host → network → method → proxy's proof → protocol version → identity → limits → session → tool in the headers → body → messages
- * → agreement of headers and body → tools in the body. The body is put back for the endpoint. */
+ * → agreement of headers and body → tools in the body. The body is put back for the endpoint. From the protocol version on, a rejection has
+ * the request's ID, for which a short body is read. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Clock } from '../common/clock.js';
@@ -20,8 +21,16 @@ import {
 import type { McpPaths } from './mcp-path.js';
 import { CallerCheck, callsIn, type McpTools } from './mcp-tools.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
-import { type McpBody, readPost, TOOLS_LIST } from './read-messages.js';
+import {
+  countByHead,
+  countMessages,
+  type MessageCounts,
+  ONE_MESSAGE,
+  subtractCounts,
+} from './message-kinds.js';
+import { type McpBody, readAnswers, readPost, TOOLS_LIST } from './read-messages.js';
 import { CallOutcomes } from './response-messages.js';
+import { ServerRevisions } from './server-revisions.js';
 import { RequestsInFlight, SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
 import { shapeResponse } from './shape-response.js';
 
@@ -45,6 +54,7 @@ export class McpStage {
   readonly #head: HeadCheck;
   readonly #caller: CallerCheck;
   readonly #sessions = new SessionBinding();
+  readonly #revisions = new ServerRevisions();
   readonly #inFlight = new RequestsInFlight();
 
   constructor(private readonly parts: McpStageParts) {
@@ -74,18 +84,23 @@ export class McpStage {
     const { headers } = head;
     const exchange = { raw, response, state, headers, access: new Map(), outcomes: new CallOutcomes() };
     const rejection =
-      (await this.#caller.identify(exchange)) ??
-      (await this.#charge(exchange, 1)) ??
-      this.#checkSession(exchange) ??
-      this.#checkNamedTool(exchange);
-    if (rejection !== undefined) return this.#answer(exchange, rejection);
+      this.#head.checkRequest(raw, headers, this.#revisions) ?? (await this.#caller.identify(exchange));
+    if (rejection !== undefined) return this.#answerById(exchange, rejection);
     return raw.method === 'POST' ? this.#runPost(exchange, head) : this.#runBodyless(exchange, head);
   }
 
-  async #charge({ raw, response, state }: McpExchange, cost: number): Promise<McpRejection | undefined> {
+  /** Calls last: the headers of the response show the limits of the last charge. */
+  async #charge(
+    { raw, response, state }: McpExchange,
+    counts: MessageCounts,
+  ): Promise<McpRejection | undefined> {
     state.limits.charged = true;
-    const problem = await this.parts.limiter?.limitRaw?.(raw, response, cost);
-    return problem && toRejection(problem);
+    for (const kind of ['protocol', 'call'] as const) {
+      if (counts[kind] === 0) continue;
+      const problem = await this.parts.limiter?.limitRaw?.(raw, response, kind, counts[kind]);
+      if (problem !== undefined) return toRejection(problem);
+    }
+    return undefined;
   }
 
   /** Without `auth`, sessions are not bound. */
@@ -102,40 +117,63 @@ export class McpStage {
     );
   }
 
-  #runBodyless(exchange: McpExchange, { proof }: CheckedHead): boolean {
+  async #runBodyless(exchange: McpExchange, { proof }: CheckedHead): Promise<boolean> {
     const { raw, state } = exchange;
-    const rejection = this.#head.checkProof(proof, raw, new Uint8Array()) ?? this.#caller.requireAgent(state);
+    const rejection =
+      (await this.#charge(exchange, ONE_MESSAGE)) ??
+      this.#checkSession(exchange) ??
+      this.#head.checkProof(proof, raw, new Uint8Array()) ??
+      this.#caller.requireAgent(state);
     if (rejection !== undefined) return this.#answer(exchange, rejection);
     // A resumed stream may repeat a tool list.
     this.#shape(exchange, raw.method === 'GET', false);
     return true;
   }
 
-  async #runPost(exchange: McpExchange, { proof }: CheckedHead): Promise<boolean> {
-    const { raw, response, state } = exchange;
+  #read({ raw, state }: McpExchange, { proof }: CheckedHead): ReturnType<typeof readPost> {
     const { options, maxKeys } = this.parts;
-    const body = await readPost(raw, state, {
+    return readPost(raw, state, {
       maxBytes: options.maxBytes,
       maxKeys,
       checkBytes: bytes => this.#head.checkProof(proof, raw, bytes),
     });
+  }
+
+  async #runPost(exchange: McpExchange, head: CheckedHead): Promise<boolean> {
+    const { raw, response } = exchange;
+    const known = countByHead(exchange);
+    const early = known === undefined ? await this.#read(exchange, head) : undefined;
+    if (early === 'gone') return false;
+    const charged = known ?? countMessages(early!);
+    const denial =
+      (await this.#charge(exchange, charged)) ??
+      (early !== undefined && 'problem' in early ? early : undefined) ??
+      this.#checkSession(exchange) ??
+      this.#checkNamedTool(exchange);
+    if (denial !== undefined) return this.#answerById(exchange, denial);
+    const body = early ?? (await this.#read(exchange, head));
     if (body === 'gone') return false;
     if ('problem' in body) return this.#answer(exchange, body);
     const rejection =
       checkAgreement(exchange.headers, body) ??
       this.#inFlight.add(raw, response, body.messages) ??
-      (await this.#checkMessages(exchange, body));
+      (await this.#checkMessages(exchange, body, charged));
     if (rejection !== undefined) return this.#answer(exchange, { ...rejection, body });
     // A session answers by ID: a list for an abandoned request may come as the answer to this one.
     const hasList = body.messages.some(
       ({ kind, method }) => method === TOOLS_LIST || (kind === 'request' && SESSION_HEADER in raw.headers),
     );
     this.#shape(exchange, hasList, callsIn(body.messages).length > 0);
+    this.#revisions.learn(raw, response, body.messages);
     return true;
   }
 
   /** All messages or none: a batch is one request. */
-  async #checkMessages(exchange: McpExchange, { messages }: McpBody): Promise<McpRejection | undefined> {
+  async #checkMessages(
+    exchange: McpExchange,
+    { messages }: McpBody,
+    charged: MessageCounts,
+  ): Promise<McpRejection | undefined> {
     const { tools } = this.parts;
     const needsAgent = this.#caller.requireAgentForMessages(exchange.state, messages);
     if (needsAgent !== undefined) return needsAgent;
@@ -144,8 +182,7 @@ export class McpStage {
       const rejection = tools.checkAccess(exchange, tool);
       if (rejection !== undefined) return rejection;
     }
-    // One was charged before the body was read.
-    const rejection = messages.length > 1 ? await this.#charge(exchange, messages.length - 1) : undefined;
+    const rejection = await this.#charge(exchange, subtractCounts(countMessages({ messages }), charged));
     return rejection ?? (calls.length === 0 ? undefined : tools.start(calls, exchange));
   }
 
@@ -166,6 +203,12 @@ export class McpStage {
   #isVisible(state: RequestState, tool: string): boolean {
     const needsAgent = this.#caller.requireAgentForTool(state, tool) !== undefined;
     return !needsAgent && this.parts.tools.policy.isVisible(state.agent, tool);
+  }
+
+  async #answerById(exchange: McpExchange, rejection: McpRejection): Promise<false> {
+    const { options, maxKeys } = this.parts;
+    const answers = await readAnswers(exchange.raw, { maxBytes: options.maxBytes, maxKeys });
+    return this.#answer(exchange, { ...rejection, ...answers });
   }
 
   #answer(target: RawExchange, rejection: McpRejection): false {

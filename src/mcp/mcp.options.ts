@@ -52,7 +52,8 @@ export interface McpOptions {
    */
   maxBytes?: number | string;
   /**
-   * The protocol revisions of the endpoints; any other `MCP-Protocol-Version` gets 400 `mcp_version_unsupported`.
+   * The protocol revisions of the endpoints; any other `MCP-Protocol-Version` gets 400 `mcp_version_unsupported`, which names the revisions
+   * of the server behind, once that has named them.
    * @default `2024-10-07`, `2024-11-05`, `2025-03-26`, `2025-06-18`, `2025-11-25` and `2026-07-28`
    */
   versions?: readonly string[];

@@ -7,6 +7,7 @@ import { readBody } from '../common/read-body.js';
 import { isRecord } from '../common/read-options.js';
 import type { RequestState } from '../common/request-state.js';
 import { parseStrictJson } from '../common/scan-json.js';
+import { DRAINABLE_BYTES } from '../http/unread-body.js';
 import { invalidMessage, type McpRejection, toRejection } from './mcp-answer.js';
 
 export type MessageId = string | number;
@@ -36,6 +37,26 @@ const MAX_DEPTH = 64;
 
 export const TOOLS_CALL = 'tools/call';
 export const TOOLS_LIST = 'tools/list';
+
+/** The longest body that is read for its IDs: a shorter one would be read to its end after the answer too, to keep the connection. */
+const MAX_ANSWERED_BYTES = DRAINABLE_BYTES;
+/** How long a rejection waits for the body. Clients send it with the head. */
+const MAX_WAIT_MS = 1_000;
+
+/** Reads the messages of a request that is rejected, so that the answer has their IDs. @returns nothing where they cannot be read soon */
+export async function readAnswers(
+  raw: IncomingMessage,
+  { maxBytes, maxKeys }: Pick<ReadPostOptions, 'maxBytes' | 'maxKeys'>,
+): Promise<Pick<McpRejection, 'answers' | 'id'>> {
+  const limit = Math.min(maxBytes, MAX_ANSWERED_BYTES);
+  // A client that waits for `100 Continue` is not asked for a body that is rejected already.
+  if (raw.method !== 'POST' || raw.headers.expect !== undefined || checkHead(raw, limit) !== undefined)
+    return {};
+  const reading = await readBody(raw, { maxBytes: limit, timeoutMs: MAX_WAIT_MS });
+  if (reading.kind !== 'read') return {};
+  const body = readMessages(reading.bytes, maxKeys);
+  return 'problem' in body ? { id: body.id } : { answers: body };
+}
 
 interface ReadPostOptions {
   readonly maxBytes: number;

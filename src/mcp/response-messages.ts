@@ -112,6 +112,12 @@ export class CallOutcomes {
   }
 }
 
+/** The messages of a whole response. */
+export function messagesOf(text: string, isStream: boolean): readonly Record<string, unknown>[] {
+  if (!isStream) return messagesIn(parse(text));
+  return new EventReader().read(Buffer.from(text)).flatMap(event => messagesIn(parse(dataOf(event) ?? '')));
+}
+
 class EventReader {
   /** The beginning of an event that has not ended. */
   rest = '';

@@ -130,7 +130,7 @@ export function observeBody(
   } as ServerResponse['end'];
 }
 
-const isEventStream = (response: ServerResponse): boolean =>
+export const isEventStream = (response: ServerResponse): boolean =>
   /^text\/event-stream/i.test(String(response.getHeader('content-type')));
 
 type Callback = () => void;

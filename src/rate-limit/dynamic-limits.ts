@@ -55,6 +55,10 @@ export class DynamicLimit {
     private readonly log: Pick<Log, 'error'>,
   ) {}
 
+  get isConcurrency(): boolean {
+    return this.rule.algorithm === 'concurrency';
+  }
+
   /** The table of the client's limit, as part of a charge. @throws LimitUnknownError if no limit of the client is known */
   async resolve(lookup: LimitLookup): Promise<Pick<Charge, 'table' | 'locate'>> {
     const id = joinKey(lookup.key.hi, lookup.key.lo);

@@ -29,6 +29,7 @@ import {
   readMessageCall,
 } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
+import type { McpMessageKind } from '../common/unguarded-limiter.js';
 import { rejectionException } from '../http/problem.exception.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import { LIMITS_UNAVAILABLE, QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
@@ -53,7 +54,7 @@ import {
 } from './rate-limit.exception.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
-import { isEmpty, type RoutePlan, RoutePlans } from './route-plan.js';
+import { isEmpty, isReconnect, type RoutePlan, RoutePlans } from './route-plan.js';
 import { throttlersOf } from './throttle-groups.js';
 
 /** One promise for all requests that are granted at once. */
@@ -144,7 +145,10 @@ export class RateLimitGuard extends ThrottlerGuard {
     const address = addressKeyOf(call);
     const charges = (plan.groups as readonly QuotaGroup[]).map(group => chargeOf(group, client, address));
     const decision = this.#engine.consumeLocally(charges);
-    if (!decision.granted) this.#offerDenial(call, decision, this.#clock.monotonicMs());
+    if (!decision.granted) {
+      if (isReconnect(plan, call)) return this.#decide(context, plan.reconnects!, call);
+      this.#offerDenial(call, decision, this.#clock.monotonicMs());
+    }
     return this.#answer(context, call, decision);
   }
 
@@ -177,21 +181,22 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   /**
-   * Takes the module's quota for a request to an MCP endpoint, before routing: no guard runs where a library mounts it on the raw adapter.
+   * Takes from the quotas of MCP endpoints, before routing: no guard runs where a library mounts one on the raw adapter.
    * @returns the problem to answer with, if the client is over its limit
    * @internal
    */
   async limitRaw(
     raw: IncomingMessage,
     response: ServerResponse,
-    cost = 1,
+    kind: McpMessageKind,
+    count: number,
   ): Promise<ProblemFields | undefined> {
     const context = new ExecutionContextHost([raw, response]);
     const call = readHttpCall(context);
     if (call.state !== undefined) call.state.limits.charged = true;
     if (this.#isExempt(call.request)) return undefined;
     try {
-      await this.#decide(context, this.#plans.modulesPlan(cost), call);
+      await this.#decide(context, this.#plans.mcpPlan(kind, count), call);
       return undefined;
     } catch (error) {
       const problem = problemOf(error);
@@ -241,6 +246,7 @@ export class RateLimitGuard extends ThrottlerGuard {
       throw faultException(found.fault, this.#failures, call.state);
     }
     const { decision, isShared, chargedMs } = found.decided;
+    if (!decision.granted && isReconnect(plan, call)) return this.#decide(context, plan.reconnects!, call);
     // A denial by the counts of this process does not hold when the shared store answers again.
     if (!decision.granted && plan.isImmediate && isShared === this.#engine.hasStore)
       this.#offerDenial(call, decision, chargedMs);

@@ -27,6 +27,7 @@ import { STORE_ERROR_POLICIES, type StoreErrorPolicy } from '../limiter/quota-en
 import type { QuotaStore } from '../limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../limiter/store/throttler-store.js';
 import { type AnyRule, limitTypeError, readKey, resolveRules } from './limit-rule.js';
+import { DEFAULT_CALL_LIMITS } from './mcp-limits.js';
 import type { RateLimitInput, RateLimitKey } from './policy-options.js';
 
 export type { StoreErrorPolicy };
@@ -41,6 +42,9 @@ export interface RateLimitOptions {
    * One quota per client over all routes. A route's `@RateLimit()` replaces it there. `false` leaves only `flood`. A limit of 0 or above
    * 1000000000, a window longer than 31 days, the unit `m`, two limits of one name (also the default name of another), and a `cost` above
    * the limit or the bucket's burst stop the start-up. Environment: `RATE_LIMIT`.
+   *
+   * Note: over MCP they are the limits of calls, and other messages have five times as much. The default is `['30/second', '100/minute']`
+   * there. See docs/rate-limits.md#mcp.
    * @default ['10/second', '100/minute']
    */
   limits?: false | RateLimitInput | readonly RateLimitInput[];
@@ -150,6 +154,8 @@ const TABLE = {
 export interface ResolvedRateLimit
   extends Omit<Resolved<typeof TABLE>, 'limits' | 'tiers' | 'store'>, ResolvedStore {
   readonly limits: readonly AnyRule[];
+  /** The limits of calls over MCP: `limits`, or the default of such calls. */
+  readonly mcpLimits: readonly AnyRule[];
   readonly tiers: ReadonlyMap<string, readonly AnyRule[]>;
   /** The Redis server that counts, if no store was given. */
   readonly redisUrl?: string | undefined;
@@ -171,13 +177,18 @@ export function resolveRateLimit(
   const options = readTable('rateLimit', input, TABLE);
   const { limits, tiers, tier, store } = options;
   const fromEnvironment = limits === undefined ? env('RATE_LIMIT')?.trim() || undefined : undefined;
+  const resolved =
+    fromEnvironment === undefined
+      ? resolveLimits('rateLimit.limits', limits, DEFAULT_LIMITS)
+      : resolveRules('RATE_LIMIT', readArrayVariable('RATE_LIMIT', fromEnvironment) ?? [fromEnvironment]);
+  // The default means the same whether it is written or not.
+  const written = fromEnvironment ?? (Array.isArray(limits) ? limits.join(', ') : limits);
+  const isDefault = written === undefined || written === DEFAULT_LIMITS.join(', ');
   return {
     ...options,
     ...store,
-    limits:
-      fromEnvironment === undefined
-        ? resolveLimits('rateLimit.limits', limits, DEFAULT_LIMITS)
-        : resolveRules('RATE_LIMIT', readArrayVariable('RATE_LIMIT', fromEnvironment) ?? [fromEnvironment]),
+    limits: resolved,
+    mcpLimits: isDefault ? resolveRules('rateLimit.limits', DEFAULT_CALL_LIMITS) : resolved,
     tiers: resolveTiers(tiers, tier, authIsOn),
     redisUrl: store.store === undefined ? readRedisUrl(env) : undefined,
   };

@@ -3,19 +3,28 @@
 import type { Reflector } from '@nestjs/core';
 import type { Clock } from '../common/clock.js';
 import { type Handler, RouteMemo } from '../common/each-handler.js';
+import { rawRequest } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { Log } from '../common/log-text.js';
+import type { Call } from '../common/read-call.js';
+import type { McpMessageKind } from '../common/unguarded-limiter.js';
 import { EVERY_POLICY } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
 import { checkCost, isConcurrency, restrictMask } from '../limiter/quota-request.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { DynamicLimit } from './dynamic-limits.js';
-import { type AnyRule, isDynamic, type LimitRule } from './limit-rule.js';
+import { type AnyRule, isDynamic, type LimitRule, resolveRules } from './limit-rule.js';
+import { widenRules } from './mcp-limits.js';
 import type { RateLimitCost, RateLimitKey } from './policy-options.js';
 import { type AnyGroup, isFixed, type QuotaGroup } from './create-quota-request.js';
 import { isEstimated } from './reservation.js';
 import { RATE_LIMIT_KEY, type ResolvedRateLimit, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { type LateGroup, ThrottleGroups, readSkippedThrottles, readThrottles } from './throttle-groups.js';
+
+interface McpGroups {
+  readonly groups: readonly AnyGroup[];
+  readonly tiers: readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
+}
 
 type Constructor = abstract new (...args: never[]) => unknown;
 
@@ -28,13 +37,31 @@ export interface RoutePlan {
   readonly isModules: boolean;
   /** The groups in place of `groups` for the clients of each tier. */
   readonly tiers: ReadonlyMap<string, readonly AnyGroup[]>;
+  /** The allowance of a stream's reconnects, which are decided by it once `groups` deny them. */
+  readonly reconnects?: RoutePlan;
 }
+
+/** The metadata of Nest's `@Sse()`. */
+const SSE_METADATA = '__sse__';
+/** An `EventSource` reconnects after three seconds, unless the server says otherwise. A 429 closes it for good (HTML, "Server-sent events"). */
+const RECONNECTS = resolveRules('limits', [{ limit: '30/minute', name: 'stream-reconnects' }]);
 
 const NO_TIERS: RoutePlan['tiers'] = new Map();
 
 /** Whether a plan limits nothing. */
 export const isEmpty = ({ groups, lateGroups, tiers }: RoutePlan): boolean =>
   groups.length === 0 && lateGroups.length === 0 && tiers.size === 0;
+
+/** Whether a request continues a stream whose reconnects have an allowance. */
+export function isReconnect({ reconnects }: RoutePlan, { request }: Call): boolean {
+  if (reconnects === undefined) return false;
+  const { method, headers } = rawRequest(request);
+  return (
+    method === 'GET' &&
+    headers['last-event-id'] !== undefined &&
+    headers.accept?.includes('text/event-stream') === true
+  );
+}
 
 export class RoutePlans {
   readonly #modulesGroups: readonly AnyGroup[];
@@ -44,6 +71,9 @@ export class RoutePlans {
   readonly #throttles: ThrottleGroups;
   readonly #plans: RouteMemo<RoutePlan>;
   readonly #scopes = new Map<string, number>();
+  #reconnectGroups: readonly AnyGroup[] | undefined;
+  /** Created with the first request to an MCP endpoint. */
+  #mcpGroups: Readonly<Record<McpMessageKind, McpGroups>> | undefined;
 
   constructor(
     private readonly reflector: Reflector,
@@ -71,16 +101,36 @@ export class RoutePlans {
     return withoutConcurrency(this.#modulesGroups.filter(isFixed));
   }
 
-  /** The quotas of a request that belongs to no route and counts as `times` requests. */
-  modulesPlan(times: number): RoutePlan {
-    const scale = (groups: readonly AnyGroup[]): readonly AnyGroup[] =>
-      times === 1 ? groups : groups.map(group => ({ ...group, cost: multiplyCost(group.cost, times) }));
+  /** The quotas of a request to an MCP endpoint, which counts as `times` messages of a kind. */
+  mcpPlan(kind: McpMessageKind, times: number): RoutePlan {
+    const { groups, tiers } = (this.#mcpGroups ??= this.#createMcpGroups())[kind];
+    const scale = (each: readonly AnyGroup[]): readonly AnyGroup[] =>
+      times === 1 ? each : each.map(group => ({ ...group, cost: multiplyCost(group.cost, times) }));
     return {
-      groups: scale(this.#modulesGroups),
+      groups: scale(groups),
       lateGroups: [],
       isImmediate: false,
       isModules: true,
-      tiers: new Map(this.#tiersGroups.map(([tier, groups]) => [tier, scale(groups)])),
+      tiers: new Map(tiers.map(([tier, each]) => [tier, scale(each)])),
+    };
+  }
+
+  #createMcpGroups(): Readonly<Record<McpMessageKind, McpGroups>> {
+    const { limits, mcpLimits, tiers } = this.options;
+    const calls = mcpLimits === limits ? this.#modulesGroups : this.#groupRules('mcp', mcpLimits);
+    const widen = (scope: string, rules: readonly AnyRule[], groups: readonly AnyGroup[]) => [
+      ...this.#groupRules(scope, widenRules(rules)),
+      ...onlyConcurrency(groups),
+    ];
+    return {
+      call: { groups: calls, tiers: this.#tiersGroups },
+      protocol: {
+        groups: widen('protocol', mcpLimits, calls),
+        tiers: this.#tiersGroups.map(([tier, groups]) => [
+          tier,
+          widen(joinKey('protocol', tier), tiers.get(tier)!, groups),
+        ]),
+      },
     };
   }
 
@@ -107,7 +157,20 @@ export class RoutePlans {
       : classRules
         ? this.#groupsOfClass(controller, classRules)
         : this.#modulesGroups;
-    return { ...this.#withThrottles(scope, base, [handler, controller], isModules), isModules };
+    const plan = { ...this.#withThrottles(scope, base, [handler, controller], isModules), isModules };
+    const isStream = isModules && read<boolean>(SSE_METADATA, handler) === true;
+    return isStream ? { ...plan, reconnects: this.#reconnectPlan(plan) } : plan;
+  }
+
+  #reconnectPlan({ groups, tiers }: RoutePlan): RoutePlan {
+    const own = (this.#reconnectGroups ??= this.#groupRules('reconnects', RECONNECTS));
+    return {
+      groups: [...own, ...onlyConcurrency(groups)],
+      lateGroups: [],
+      isImmediate: false,
+      isModules: false,
+      tiers: new Map(Array.from(tiers, ([tier, each]) => [tier, [...own, ...onlyConcurrency(each)]])),
+    };
   }
 
   #groupsOfClass(controller: Constructor, rules: readonly AnyRule[]): readonly AnyGroup[] {
@@ -201,6 +264,15 @@ function withoutConcurrency(groups: readonly QuotaGroup[]): readonly QuotaGroup[
   return groups.flatMap(group => {
     if (!group.table.policies.some(isConcurrency)) return [group];
     const mask = restrictMask(group, policy => !isConcurrency(policy));
+    return mask === 0 ? [] : [{ ...group, mask }];
+  });
+}
+
+/** The concurrency limits of the groups: an open stream holds a lease as a call does. */
+function onlyConcurrency(groups: readonly AnyGroup[]): readonly AnyGroup[] {
+  return groups.flatMap((group): AnyGroup[] => {
+    if (!isFixed(group)) return group.dynamic.isConcurrency ? [group] : [];
+    const mask = restrictMask(group, isConcurrency);
     return mask === 0 ? [] : [{ ...group, mask }];
   });
 }

@@ -80,9 +80,11 @@ describe.each(PLATFORMS)('a session on %s', (_title, platform) => {
       const app = await startSecured(platform, parts);
       const session = await openSession(app, 'one');
       const unknown = saysOf(await app.as('two', 'POST', 'a-session-that-never-was', CALL));
-      expect(unknown).toMatchObject([404, null, { code: -32001, data: { code: 'mcp_session_unknown' } }]);
-      for (const [method, body] of [['POST', CALL], ['POST', INITIALIZE], ['DELETE']] as const)
-        expect(saysOf(await app.as('two', method, session, body))).toEqual(unknown);
+      expect(unknown).toMatchObject([404, 1, { code: -32001, data: { code: 'mcp_session_unknown' } }]);
+      for (const body of [CALL, INITIALIZE])
+        expect(saysOf(await app.as('two', 'POST', session, body))).toEqual(unknown);
+      const undeleted = await app.as('two', 'DELETE', session);
+      expect(saysOf(undeleted)).toMatchObject([404, null, { data: { code: 'mcp_session_unknown' } }]);
       expect((await app.as('two', 'GET', session)).status).toBe(404);
       expect(calls).toEqual([]);
       // It has not been deleted, and goes on.

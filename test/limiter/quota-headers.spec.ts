@@ -72,6 +72,21 @@ describe('quotaHeaders', () => {
     expect(headersOf({ granted: true, policyStates: [policyState(second, 1, 1)] }, false)).toEqual({});
   });
 
+  it.each([
+    ['a wait of a minute', 60_000, undefined],
+    ['a wait of more than a minute', 60_001, 'false'],
+    ['a cost that is never granted', Infinity, 'false'],
+  ])('tells clients whether to retry after %s', (_what, resetMs, shouldRetry) => {
+    const hour = policy(100, 3_600_000);
+    const denied = [policyState(hour, 0, resetMs, true), policyState(minute, 50, 60_000)];
+    for (const informative of [true, false])
+      expect(headersOf({ granted: false, policyStates: denied }, informative)['X-Should-Retry']).toBe(
+        shouldRetry,
+      );
+    const granted = [policyState(hour, 1, resetMs)];
+    expect(headersOf({ granted: true, policyStates: granted })['X-Should-Retry']).toBeUndefined();
+  });
+
   it('says nothing where nothing is limited', () => {
     expect(quotaHeaders({ granted: true, policyStates: [] }, EPOCH_MS, true)).toEqual([]);
   });

@@ -83,6 +83,14 @@ export class SdkSessions implements OnModuleInit {
     adapter.delete('/mcp', handle);
   }
 
+  protected createServer(): Pick<McpServer1, 'connect'> {
+    const server = new McpServer1({ name: 'sdk-sessions', version: '1.0.0' });
+    for (const tool of TOOLS) {
+      server.registerTool(tool, { description: tool, inputSchema: SHAPE }, async args => answer(tool, args));
+    }
+    return server;
+  }
+
   private async handle(request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void> {
     const id = request.headers['mcp-session-id'] as string | undefined;
     let transport = id === undefined ? undefined : this.sessions.get(id);
@@ -96,13 +104,7 @@ export class SdkSessions implements OnModuleInit {
         onsessioninitialized: session => void this.sessions.set(session, transport!),
         onsessionclosed: session => void this.sessions.delete(session),
       });
-      const server = new McpServer1({ name: 'sdk-sessions', version: '1.0.0' });
-      for (const tool of TOOLS) {
-        server.registerTool(tool, { description: tool, inputSchema: SHAPE }, async args =>
-          answer(tool, args),
-        );
-      }
-      await server.connect(transport as never);
+      await this.createServer().connect(transport as never);
     }
     await transport.handleRequest(request, response, body);
   }
