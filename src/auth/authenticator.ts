@@ -9,8 +9,9 @@ import type { Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { CredentialVerifier, RejectedCredential, VerifiedCredential } from '../identity/credential.js';
-import { ProcessLimit } from '../limiter/process-limit.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
+import type { SharedLimit } from '../limiter/shared-limit.js';
 import type { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
 import {
@@ -50,8 +51,8 @@ interface AuthenticatorParts {
   readonly clock: Clock;
   readonly events: SecurityEvents;
   readonly connections: OpenConnections;
-  /** How many addresses have a count of failed attempts. */
-  readonly maxClients: number;
+  /** `auth.failedAttempts`. */
+  readonly failedAttempts: SharedLimit | undefined;
   /** Whether X-RateLimit-* and RateLimit are sent. */
   readonly headers: boolean;
   readonly log: Pick<Log, 'error' | 'warn'>;
@@ -65,17 +66,15 @@ const REJECTED = Symbol('agent-security:rejected');
 export class Authenticator {
   readonly rejections: AuthRejections;
   readonly #parts: AuthenticatorParts;
-  readonly #failedAttempts: ProcessLimit | undefined;
   /** By request, so that each is verified, and counted as a failed attempt, once. */
   readonly #authentications = new WeakMap<RequestState, Promise<Authentication>>();
   #loggedMs = -Infinity;
 
   constructor(parts: AuthenticatorParts) {
-    const { options, tokens, maxClients, clock } = parts;
-    const { realm, resourceMetadata, failedAttempts } = options;
+    const { options, tokens } = parts;
+    const { realm, resourceMetadata } = options;
     this.#parts = parts;
     this.rejections = createAuthRejections(realm, resourceMetadata, tokens?.challenges ?? []);
-    this.#failedAttempts = failedAttempts && new ProcessLimit(failedAttempts, maxClients, clock);
   }
 
   /**
@@ -124,23 +123,24 @@ export class Authenticator {
   /**
    * Emits `auth.rejected` and counts a failed attempt of the client's address, also for credentials that something else has verified, such
    * as the token endpoint.
-   * @returns the 429, if the address has made too many
+   * @returns the 429, if the address has made too many, or the 503, if that cannot be known
    */
-  countFailedAttempt(
+  async countFailedAttempt(
     state: RequestState,
     reason: RejectedCredential,
     scheme: CredentialScheme | undefined,
     credential: string | undefined,
-  ): Rejection | undefined {
-    const { events, apiKeys, clock, headers } = this.#parts;
+  ): Promise<Rejection | undefined> {
+    const { events, apiKeys, clock, failedAttempts, headers } = this.#parts;
     if (events.isObserved) {
       const keyId = credential === undefined ? undefined : apiKeys?.keyIdOf(credential);
       events.emit({ type: 'auth.rejected', ...this.#eventFields(state), reason, scheme, keyId });
     }
-    const decision = this.#failedAttempts?.consume(state.client.key);
+    const decision = await failedAttempts?.consumeOf(state.client);
     if (decision === undefined) return undefined;
+    if (decision === 'unavailable') return LIMITS_UNAVAILABLE;
     if (decision.granted) {
-      // The last attempt of the window: reported once, however many follow.
+      // The last attempt of the window: reported once, however many follow, and by one process.
       if (decision.policyStates[0]!.remaining === 0) this.#reportLimited(state);
       return undefined;
     }
@@ -195,13 +195,13 @@ export class Authenticator {
     return scheme === 'bearer' ? tokens : undefined;
   }
 
-  #reject(
+  async #reject(
     state: RequestState,
     reason: RejectedCredential,
     scheme?: CredentialScheme,
     credential?: string,
-  ): Authentication {
-    const limited = this.countFailedAttempt(state, reason, scheme, credential);
+  ): Promise<Authentication> {
+    const limited = await this.countFailedAttempt(state, reason, scheme, credential);
     return { kind: 'rejected', rejection: limited ?? this.#rejectionOf(reason) };
   }
 

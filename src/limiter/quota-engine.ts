@@ -126,6 +126,16 @@ export class QuotaEngine {
     return this.#store === undefined || this.settings.onStoreError === 'local';
   }
 
+  /**
+   * Whether no other process has remembered a key within `ttlMs`; it is remembered from then on. The caller has a memory of its own, which
+   * decides alone without a shared store, without `remember` of that store, and while the store fails, unless `onStoreError` is `'deny'`.
+   */
+  async remember(key: string, ttlMs: number): Promise<boolean | 'unavailable'> {
+    if (this.#store?.canRemember !== true) return true;
+    const isNew = await this.#store.remember(key, ttlMs);
+    return isNew ?? (this.settings.onStoreError === 'deny' ? 'unavailable' : true);
+  }
+
   /** Deletes all counts of a partition key. */
   async reset({ charges, stored }: QuotaRequest): Promise<void> {
     for (const { table, key } of charges) table.delete(key.hi, key.lo);

@@ -8,6 +8,7 @@ import { type Log, logLine } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { UnguardedLimiter } from '../common/unguarded-limiter.js';
+import type { QuotaEngine } from '../limiter/quota-engine.js';
 import { checkAgreement, readProtocolHeaders, toolInHeaders } from './check-protocol.js';
 import { type CheckedHead, HeadCheck } from './head-check.js';
 import {
@@ -32,6 +33,8 @@ interface McpStageParts {
   readonly authenticator: Authenticator | undefined;
   /** `undefined` where `rateLimit` is off. */
   readonly limiter: UnguardedLimiter | undefined;
+  /** Remembers used proofs of proxies for all processes. */
+  readonly memory: Pick<QuotaEngine, 'remember'>;
   readonly tools: McpTools;
   readonly clock: Clock;
   readonly log: Log;
@@ -48,8 +51,8 @@ export class McpStage {
   readonly #inFlight = new RequestsInFlight();
 
   constructor(private readonly parts: McpStageParts) {
-    const { options, clock, log, authenticator } = parts;
-    this.#head = new HeadCheck(options, clock, log);
+    const { options, clock, log, authenticator, memory } = parts;
+    this.#head = new HeadCheck(options, clock, log, memory);
     this.#caller = new CallerCheck(authenticator, options.publicTools);
   }
 
@@ -102,9 +105,10 @@ export class McpStage {
     );
   }
 
-  #runBodyless(exchange: McpExchange, { proof }: CheckedHead): boolean {
+  async #runBodyless(exchange: McpExchange, { proof }: CheckedHead): Promise<boolean> {
     const { raw, state } = exchange;
-    const rejection = this.#head.checkProof(proof, raw, new Uint8Array()) ?? this.#caller.requireAgent(state);
+    const rejection =
+      (await this.#head.checkProof(proof, raw, new Uint8Array())) ?? this.#caller.requireAgent(state);
     if (rejection !== undefined) return this.#answer(exchange, rejection);
     // A resumed stream may repeat a tool list.
     this.#shape(exchange, raw.method === 'GET', false);

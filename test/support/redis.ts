@@ -10,9 +10,13 @@ import { freePort } from './free-port.js';
 
 const run = promisify(execFile);
 
-const program = ['redis-server', 'valkey-server'].find(
-  name => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
-);
+const PROGRAMS = ['redis-server', 'valkey-server'] as const;
+type Program = (typeof PROGRAMS)[number];
+
+const isInstalled = (name: Program): boolean =>
+  spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0;
+
+const program = PROGRAMS.find(isInstalled);
 
 /**
  * `describe` where a Redis server is installed. Elsewhere the suite is skipped, which the report shows; with REQUIRE_ALL_SUITES it
@@ -27,6 +31,20 @@ export const describeWithRedis: jest.Describe = (() => {
   return describe.skip;
 })();
 
+/**
+ * `describe` once with Redis and once with Valkey. A server that is not installed skips its suite, which the report and the log show; with
+ * REQUIRE_ALL_SUITES it fails.
+ */
+export function describeWithEachServer(title: string, body: (name: Program) => void): void {
+  for (const name of PROGRAMS) {
+    const isPresent = isInstalled(name);
+    if (!isPresent && process.env['REQUIRE_ALL_SUITES'])
+      throw new Error(`REQUIRE_ALL_SUITES is set and ${name} is not installed`);
+    if (!isPresent) process.stderr.write(`Skipped: ${name} is not installed\n`);
+    (isPresent ? describe : describe.skip)(`${title} (${name})`, () => body(name));
+  }
+}
+
 export class RedisServer {
   readonly url: string;
   readonly #directory = mkdtempSync(join(tmpdir(), 'redis-'));
@@ -35,6 +53,7 @@ export class RedisServer {
   constructor(
     readonly port: number,
     private readonly flags: readonly string[],
+    private readonly name: Program = program!,
   ) {
     this.url = `redis://127.0.0.1:${port}`;
   }
@@ -42,7 +61,7 @@ export class RedisServer {
   /** Starts it, empty. */
   async start(): Promise<void> {
     const child = spawn(
-      program!,
+      this.name,
       [
         '--port',
         String(this.port),
@@ -114,8 +133,10 @@ afterAll(async () => {
 });
 
 /** A server that is stopped behind the file. */
-export async function startRedis(...flags: string[]): Promise<RedisServer> {
-  const server = new RedisServer(await freePort(), flags);
+export const startRedis = (...flags: string[]): Promise<RedisServer> => startServer(program!, ...flags);
+
+export async function startServer(name: Program, ...flags: string[]): Promise<RedisServer> {
+  const server = new RedisServer(await freePort(), flags, name);
   servers.push(server);
   await server.start();
   return server;

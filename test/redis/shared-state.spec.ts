@@ -1,0 +1,266 @@
+/* What two replicas of an app share through Redis besides the limits of routes: failed attempts, limits of endpoints, used proofs, alerts. */
+import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { calculateJwkThumbprint, exportJWK, SignJWT } from 'jose';
+import {
+  type AgentSecurityOptions,
+  type QuotaStore,
+  type RateLimitOptions,
+  type SecurityEvent,
+  SecurityEvents,
+  signProxyRequest,
+  type StoreErrorPolicy,
+} from '../../src/index.js';
+import { createRedisStore } from '../../src/redis/index.js';
+import type { Answer } from '../support/http.js';
+import { createApiKey, SECRET, TestKeys } from '../support/keys.js';
+import { MeController } from '../support/controllers.js';
+import { modern, SDK_SERVER } from '../support/mcp.js';
+import { type Platform, PLATFORMS } from '../support/platforms.js';
+import { closeAfterAll, describeWithEachServer, type RedisServer, startServer } from '../support/redis.js';
+import { type AppParts, type RunningApp, start } from '../support/start.js';
+import { AUDIENCE, EC, ISSUER, NOW_S, sign } from '../tokens/support.js';
+
+const HOST = 'api.example.com';
+const OWN_ISSUER = `https://${HOST}`;
+const ADMITS_ALL: RateLimitOptions = { limits: false, flood: false };
+const PROXY_SECRET = 'a secret of the proxy and of this app alone';
+const proofKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+type Send = (app: RunningApp) => Promise<Answer>;
+
+/** One fact of each kind that replicas share: what makes it, and how the replica that comes too late answers. */
+interface Shared {
+  readonly options: AgentSecurityOptions;
+  readonly parts?: AppParts;
+  /** A request that two of may pass, or one with `once`. Called once for each test, so that all replicas get the same proof. */
+  prepare(): Promise<Send> | Send;
+  readonly once?: true;
+  readonly passes: number;
+  readonly rejects: number;
+}
+
+const keys = new TestKeys();
+const { key } = keys.add('bot', { scopes: ['data:read'] });
+const apiKeys = { store: keys.store, secret: SECRET };
+const headersOf = (more: Record<string, string>): Record<string, string> => ({ Host: HOST, ...more });
+
+async function prove(htm: string, htu: string, accessToken?: string): Promise<string> {
+  const ath = accessToken && createHash('sha256').update(accessToken).digest('base64url');
+  return new SignJWT({ jti: randomUUID(), iat: NOW_S, htm, htu, ath })
+    .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: await exportJWK(proofKey.publicKey) })
+    .sign(proofKey.privateKey);
+}
+
+const tokenEndpoint = { issuer: OWN_ISSUER, insecureEphemeralKey: true } as const;
+const requestToken = (app: RunningApp, more: Record<string, string> = {}): Promise<Answer> =>
+  app.send('/oauth/token', {
+    method: 'POST',
+    body: 'grant_type=client_credentials',
+    headers: headersOf({
+      Authorization: `Basic ${Buffer.from(`bot:${key}`).toString('base64')}`,
+      'Content-Type': 'application/x-www-form-urlencoded',
+      ...more,
+    }),
+  });
+
+const kinds: [title: string, kind: Shared][] = [
+  [
+    'failed attempts',
+    {
+      options: { auth: { apiKeys, failedAttempts: '2/minute' } },
+      prepare: () => app =>
+        app.send('/me', { headers: headersOf({ 'X-API-Key': createApiKey('ask').text }) }),
+      passes: 401,
+      rejects: 429,
+    },
+  ],
+  [
+    'the limit of the token endpoint',
+    {
+      options: {
+        auth: { apiKeys, resource: OWN_ISSUER, tokenEndpoint: { ...tokenEndpoint, limit: '2/minute' } },
+      },
+      prepare: () => app => requestToken(app),
+      passes: 200,
+      rejects: 429,
+    },
+  ],
+  [
+    'DPoP proofs for the API',
+    {
+      options: {
+        auth: {
+          resource: AUDIENCE,
+          failedAttempts: false,
+          tokens: { issuer: ISSUER, algorithms: ['ES256'], keys: EC.publicKey, dpop: true },
+        },
+      },
+      prepare: async () => {
+        const jkt = await calculateJwkThumbprint(await exportJWK(proofKey.publicKey));
+        const token = await sign({ claims: { cnf: { jkt } } });
+        const DPoP = await prove('GET', `http://${HOST}/me`, token);
+        return app => app.send('/me', { headers: headersOf({ Authorization: `DPoP ${token}`, DPoP }) });
+      },
+      once: true,
+      passes: 200,
+      rejects: 401,
+    },
+  ],
+  [
+    'DPoP proofs for the token endpoint',
+    {
+      options: { auth: { apiKeys, resource: OWN_ISSUER, tokenEndpoint: { ...tokenEndpoint, dpop: true } } },
+      prepare: async () => {
+        const DPoP = await prove('POST', `${OWN_ISSUER}/oauth/token`);
+        return app => requestToken(app, { DPoP });
+      },
+      once: true,
+      passes: 200,
+      rejects: 400,
+    },
+  ],
+  [
+    'proofs of a proxy',
+    {
+      options: { mcp: { hosts: [HOST], proxyProof: { secrets: [PROXY_SECRET] } } },
+      parts: SDK_SERVER.parts,
+      prepare: () => {
+        const { body, headers } = modern('tools/list');
+        const request = { method: 'POST', target: '/mcp', body: Buffer.from(body) };
+        const proof = signProxyRequest(PROXY_SECRET, request, { nowMs: NOW_S * 1_000 });
+        return app =>
+          app.send('/mcp', { body, headers: headersOf({ ...headers, 'X-Proxy-Signature': proof }) });
+      },
+      once: true,
+      passes: 200,
+      rejects: 403,
+    },
+  ],
+];
+
+describeWithEachServer('the state that replicas share', name => {
+  let redis: RedisServer;
+  let turn = 0;
+  beforeAll(async () => void (redis = await startServer(name)), 30_000);
+
+  /** Two replicas, each with a connection of its own. */
+  async function startReplicas(
+    platform: Platform,
+    options: AgentSecurityOptions,
+    { rateLimit = {}, parts = {}, server = redis, times = 2 }: Replicas = {},
+  ): Promise<readonly RunningApp[]> {
+    const prefix = `${++turn}:`;
+    const apps: RunningApp[] = [];
+    for (let replica = 0; replica < times; replica++) {
+      const store = await createRedisStore(server.url, { prefix });
+      closeAfterAll(() => store.close());
+      const limits = { ...ADMITS_ALL, store, ...rateLimit };
+      apps.push(
+        await start(platform, {
+          controllers: [MeController],
+          ...parts,
+          options: { hosts: [HOST], rateLimit: limits, ...options },
+        }),
+      );
+    }
+    return apps;
+  }
+
+  describe.each(PLATFORMS)('on %s', (_title, platform) => {
+    it.each(kinds)('%s', async (_kind, { options, parts = {}, prepare, once, passes, rejects }) => {
+      const [one, two] = (await startReplicas(platform, options, { parts })) as [RunningApp, RunningApp];
+      const send = await prepare();
+      const apps = once ? [one, two, one] : [one, two, one, two];
+      const statuses: number[] = [];
+      for (const app of apps) statuses.push((await send(app)).status);
+      expect(statuses).toEqual(once ? [passes, rejects, rejects] : [passes, passes, rejects, rejects]);
+    });
+
+    it('CSP reports of one address', async () => {
+      const apps = await startReplicas(platform, { cspReports: true });
+      const report = (turnOf: number): Promise<Answer> =>
+        apps[turnOf % 2]!.send('/.well-known/csp-reports', {
+          method: 'POST',
+          body: '[]',
+          headers: headersOf({ 'Content-Type': 'application/reports+json' }),
+        });
+      for (let count = 0; count < 60; count++) expect((await report(count)).status).toBe(204);
+      expect([(await report(0)).status, (await report(1)).status]).toEqual([429, 429]);
+    });
+
+    /** What replicas decide without Redis, in turn. */
+    const deciders: [onStoreError: StoreErrorPolicy, of: (kind: Shared) => readonly number[]][] = [
+      [
+        'local',
+        ({ once, passes, rejects }) => (once ? [passes, passes, rejects] : [passes, passes, passes, passes]),
+      ],
+      [
+        'allow',
+        ({ once, passes, rejects }) => (once ? [passes, passes, rejects] : [passes, passes, passes, passes]),
+      ],
+      ['deny', () => [503, 503]],
+    ];
+    describe.each(deciders)("without Redis, onStoreError '%s' applies to", (onStoreError, decide) => {
+      it.each(kinds)('%s', async (_kind, kind) => {
+        const { options, parts = {}, prepare } = kind;
+        const server = await startServer(name);
+        const apps = await startReplicas(platform, options, { parts, server, rateLimit: { onStoreError } });
+        await server.kill();
+        const [one, two] = apps as [RunningApp, RunningApp];
+        const send = await prepare();
+        const answers: Answer[] = [];
+        const expected = decide(kind);
+        for (const app of [one, two, one, two].slice(0, expected.length)) answers.push(await send(app));
+        expect(answers.map(({ status }) => status)).toEqual(expected);
+        const unavailable = answers.filter(({ status }) => status === 503);
+        expect(unavailable.map(answer => answer.header('Retry-After'))).toEqual(unavailable.map(() => '1'));
+      });
+    });
+
+    it('a frozen Redis delays a rejected credential by the deadline, and hangs nothing', async () => {
+      const server = await startServer(name);
+      const auth = { apiKeys, failedAttempts: '2/minute' };
+      const [app] = (await startReplicas(platform, { auth }, { server, times: 1 })) as [RunningApp];
+      server.pause();
+      const statuses: number[] = [];
+      const send = (): Promise<Answer> =>
+        app.send('/me', { headers: headersOf({ 'X-API-Key': createApiKey('ask').text }) });
+      for (let count = 0; count < 3; count++) statuses.push((await send()).status);
+      expect(statuses).toEqual([401, 401, 429]);
+      server.resume();
+    });
+
+    it('a store without remember() leaves used proofs to each process', async () => {
+      const kind = new Map(kinds).get('DPoP proofs for the API')!;
+      const store: QuotaStore = { consume: async () => ({ granted: true, policyStates: [] }) };
+      const apps = await startReplicas(platform, kind.options, {
+        rateLimit: { store, onStoreError: 'deny' },
+      });
+      const send = await kind.prepare();
+      const statuses = [];
+      for (const app of [apps[0]!, apps[1]!, apps[0]!]) statuses.push((await send(app)).status);
+      expect(statuses).toEqual([200, 200, 401]);
+    });
+
+    it('an address that is limited is reported by one replica', async () => {
+      const apps = await startReplicas(platform, { auth: { apiKeys, failedAttempts: '2/minute' } });
+      const events = apps.map(eventsOf);
+      for (let count = 0; count < 6; count++)
+        await apps[count % 2]!.send('/me', { headers: headersOf({ 'X-API-Key': createApiKey('ask').text }) });
+      expect(events.flat().filter(({ type }) => type === 'auth.limited')).toHaveLength(1);
+    });
+  });
+});
+
+interface Replicas {
+  rateLimit?: RateLimitOptions;
+  parts?: AppParts;
+  server?: RedisServer;
+  times?: number;
+}
+
+function eventsOf({ app }: RunningApp): SecurityEvent[] {
+  const events: SecurityEvent[] = [];
+  app.get(SecurityEvents).all.subscribe(event => events.push(event));
+  return events;
+}
