@@ -64,9 +64,10 @@ function openIoredis({ Redis }: Pick<typeof import('ioredis'), 'Redis'>, url: st
     reconnectOnError: error => error.message.startsWith('READONLY'),
   });
   const state = new ConnectionState(url, client, () => client.status === 'ready');
-  const guarded: IoredisClient = {
+  const guarded: IoredisClient & { duplicate(): unknown } = {
     evalsha: (sha, keys, ...rest) => state.run(() => client.evalsha(sha, keys, ...rest)),
     eval: (script, keys, ...rest) => state.run(() => client.eval(script, keys, ...rest)),
+    duplicate: () => client.duplicate(),
   };
   return {
     client: guarded,
@@ -79,21 +80,24 @@ function openNodeRedis(
   { createClient }: Pick<typeof import('redis'), 'createClient'>,
   url: string,
 ): OpenedClient {
+  const socket = {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    reconnectStrategy: retryMs,
+  };
   const client = createClient({
     url,
     disableOfflineQueue: true,
     // Only of commands that are not sent yet.
     commandOptions: { timeout: QUEUE_TIMEOUT_MS },
-    socket: {
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: SOCKET_TIMEOUT_MS,
-      reconnectStrategy: retryMs,
-    },
+    socket,
   });
   const state = new ConnectionState(url, client, () => client.isReady);
-  const guarded: NodeRedisClient = {
+  const guarded: NodeRedisClient & { duplicate(): unknown } = {
     evalSha: (sha, options) => state.run(() => client.evalSha(sha, options)),
     eval: (script, options) => state.run(() => client.eval(script, options)),
+    // A subscription is silent for long; TCP's keep-alive finds a server that has vanished.
+    duplicate: () => client.duplicate({ socket: { ...socket, socketTimeout: 0 } }),
   };
   return {
     client: guarded,
