@@ -57,7 +57,11 @@ export class RedisQuotas implements QuotaStore {
   /** Rejects if Redis fails. */
   async remember(key: string, ttlMs: number): Promise<boolean> {
     const reply = Number(
-      await this.#runner.eval(REMEMBER, [memoryKeyOf(this.#prefix, key)], [String(Math.ceil(ttlMs))]),
+      await this.#runner.eval(
+        REMEMBER,
+        [memoryKeyOf(this.#prefix, key)],
+        [String(Math.max(1, Math.ceil(ttlMs)))],
+      ),
     );
     if (reply === 0 || reply === 1) return reply === 1;
     throw new Error('Redis answered neither that it remembers the key nor that it knows it');

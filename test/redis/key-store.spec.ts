@@ -120,6 +120,7 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     await untilSubscribed(own, 1);
     await writer.write(revokeKey(book, id, NOW_MS), (await writer.read()).version);
     await until(() => reader.find(id)!.revoked === true);
+    expect(revoked).toEqual([id]);
   });
 
   it('reads the keys only if they have changed', async () => {
@@ -178,6 +179,7 @@ describeWithRedis('createRedisKeyStore', () => {
     await untilSubscribed(redis, 1);
     await writer.write(book, (await writer.read()).version);
     await until(() => reader.find(id) !== undefined);
+    expect(hooks.warn).not.toHaveBeenCalled();
     reader.close();
     await untilSubscribed(redis, 0);
     writer.close();
@@ -192,6 +194,7 @@ describeWithRedis('createRedisKeyStore', () => {
     await store.open({ warn: jest.fn(), revoked: jest.fn() });
     await store.write(book, (await store.read()).version);
     await until(() => store.find(id) !== undefined);
+    expect(await redis.command('PUBSUB', 'CHANNELS')).toBe('');
     store.close();
   });
 

@@ -1,9 +1,12 @@
 /* What two replicas of an app share through Redis besides the limits of routes: failed attempts, limits of endpoints, used proofs, alerts. */
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { Controller, Get } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, SignJWT } from 'jose';
 import {
+  AgentTool,
   type AgentSecurityOptions,
   type QuotaStore,
+  type RateLimitInput,
   type RateLimitOptions,
   type SecurityEvent,
   SecurityEvents,
@@ -16,7 +19,14 @@ import { createApiKey, SECRET, TestKeys } from '../support/keys.js';
 import { MeController } from '../support/controllers.js';
 import { modern, SDK_SERVER } from '../support/mcp.js';
 import { type Platform, PLATFORMS } from '../support/platforms.js';
-import { closeAfterAll, describeWithEachServer, type RedisServer, startServer } from '../support/redis.js';
+import {
+  closeAfterAll,
+  describeWithEachServer,
+  pause,
+  type RedisServer,
+  startServer,
+  until,
+} from '../support/redis.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
 import { AUDIENCE, EC, ISSUER, NOW_S, sign } from '../tokens/support.js';
 
@@ -25,6 +35,15 @@ const OWN_ISSUER = `https://${HOST}`;
 const ADMITS_ALL: RateLimitOptions = { limits: false, flood: false };
 const PROXY_SECRET = 'a secret of the proxy and of this app alone';
 const proofKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+@Controller()
+class ToolController {
+  @AgentTool('read_me', { limit: '10/minute', alertAt: [5] })
+  @Get('tool')
+  read(): string {
+    return 'read';
+  }
+}
 
 type Send = (app: RunningApp) => Promise<Answer>;
 
@@ -242,15 +261,64 @@ describeWithEachServer('the state that replicas share', name => {
       expect(statuses).toEqual([200, 200, 401]);
     });
 
+    const alerts: [title: string, type: string, limits: RateLimitInput, tells: number][] = [
+      ['a threshold', 'limit.threshold', { limit: '10/minute', alertAt: [0.5, 0.8] }, 2],
+      ['a denial in shadow mode', 'limit.shadow', { limit: '3/minute', shadow: true }, 1],
+    ];
+    it.each(alerts)('%s is told once in a window, by one replica', async (_alert, type, limits, tells) => {
+      const apps = await startReplicas(platform, {}, { rateLimit: { limits }, times: 3 });
+      const events = apps.map(eventsOf);
+      for (let count = 0; count < 10; count++)
+        expect((await apps[count % 3]!.send('/me', { headers: headersOf({}) })).status).toBe(200);
+      // The replicas answer a request before they have told of it.
+      await until(() => typesOf(events, type).length >= tells);
+      for (const app of apps) await app.send('/me', { headers: headersOf({}) });
+      await pause(50);
+      expect(typesOf(events, type)).toHaveLength(tells);
+    });
+
+    it('a threshold is told by each replica while Redis fails', async () => {
+      const server = await startServer(name);
+      const limits = { limit: '10/minute', alertAt: [0.2] };
+      const apps = await startReplicas(platform, {}, { rateLimit: { limits }, server });
+      const events = apps.map(eventsOf);
+      await server.kill();
+      for (let count = 0; count < 8; count++) await apps[count % 2]!.send('/me', { headers: headersOf({}) });
+      await until(() => typesOf(events, 'limit.threshold').length >= 2);
+      expect(typesOf(events, 'limit.threshold')).toHaveLength(2);
+    });
+
+    it('a tool’s threshold that the count passes again is not told again by another replica', async () => {
+      const remembered = new Set<string>();
+      const store: QuotaStore = {
+        consume: async charges => ({
+          granted: true,
+          policyStates: charges.flatMap(({ policies }) =>
+            policies.map(policy => ({ policy, remaining: policy.burst - 5, resetMs: 1, violated: false })),
+          ),
+        }),
+        remember: async text => remembered.size < remembered.add(text).size,
+      };
+      const parts = { controllers: [ToolController] };
+      const apps = await startReplicas(platform, {}, { parts, rateLimit: { store } });
+      const events = apps.map(eventsOf);
+      for (const app of apps) expect((await app.send('/tool', { headers: headersOf({}) })).status).toBe(200);
+      await pause(50);
+      expect(typesOf(events, 'tool.threshold')).toHaveLength(1);
+    });
+
     it('an address that is limited is reported by one replica', async () => {
       const apps = await startReplicas(platform, { auth: { apiKeys, failedAttempts: '2/minute' } });
       const events = apps.map(eventsOf);
       for (let count = 0; count < 6; count++)
         await apps[count % 2]!.send('/me', { headers: headersOf({ 'X-API-Key': createApiKey('ask').text }) });
-      expect(events.flat().filter(({ type }) => type === 'auth.limited')).toHaveLength(1);
+      expect(typesOf(events, 'auth.limited')).toHaveLength(1);
     });
   });
 });
+
+const typesOf = (events: readonly SecurityEvent[][], type: string): SecurityEvent[] =>
+  events.flat().filter(event => event.type === type);
 
 interface Replicas {
   rateLimit?: RateLimitOptions;
