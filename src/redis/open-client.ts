@@ -157,13 +157,31 @@ class ConnectionState {
   /** Runs a command. @throws RedisUnusableError if the connection cannot be used */
   async run<T>(command: () => Promise<T>): Promise<T> {
     if (this.#wrongDatabase || !this.isReady()) throw new RedisUnusableError(this.#cause);
-    return command();
+    try {
+      return await command();
+    } catch (error) {
+      const message = String((error as Error | undefined)?.message);
+      const kind = OTHER_SERVERS.find(([pattern]) => pattern.test(message))?.[1];
+      throw kind === undefined ? error : new RedisUnusableError(kind);
+    }
   }
 }
 
 const isTls = (url: string): boolean => /^rediss:/i.test(url);
 
 type Cause = readonly [pattern: RegExp, cause: string];
+
+/** Servers that a URL names by mistake: they answer, and no command works. */
+const OTHER_SERVERS: readonly Cause[] = [
+  [
+    /^(?:MOVED|ASK|CROSSSLOT|CLUSTERDOWN)\b/,
+    'the server is a node of a Redis Cluster, which needs a client of your own (new Cluster([…]))',
+  ],
+  [
+    /unknown command/i,
+    'the server does not run scripts (a Sentinel needs a client of your own: new Redis({ sentinels, name }))',
+  ],
+];
 
 const DATABASE = /DB index|SELECT is not allowed/i;
 

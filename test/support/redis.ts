@@ -1,7 +1,7 @@
 /* Redis servers of the tests' own, on free loopback ports, without persistence, stopped behind the file that started them. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,25 +60,7 @@ export class RedisServer {
 
   /** Starts it, empty. */
   async start(): Promise<void> {
-    const child = spawn(
-      this.name,
-      [
-        '--port',
-        String(this.port),
-        '--bind',
-        '127.0.0.1',
-        '--dir',
-        this.#directory,
-        '--save',
-        '',
-        '--appendonly',
-        'no',
-        '--enable-debug-command',
-        'local',
-        ...this.flags,
-      ],
-      { stdio: 'ignore' },
-    );
+    const child = spawn(this.name, this.#arguments(), { stdio: 'ignore' });
     this.#process = child;
     for (let tries = 0; ; tries++) {
       if (child.exitCode !== null || tries > 400)
@@ -86,6 +68,18 @@ export class RedisServer {
       if (await answers(this.port)) return;
       await pause(25);
     }
+  }
+
+  #arguments(): readonly string[] {
+    if (this.flags.includes('--sentinel')) {
+      // A Sentinel writes what it learns to its configuration.
+      const file = join(this.#directory, 'sentinel.conf');
+      writeFileSync(file, `port ${this.port}\nbind 127.0.0.1\ndir ${this.#directory}\n`);
+      return [file, '--sentinel'];
+    }
+    const own = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory];
+    const memory = ['--save', '', '--appendonly', 'no', '--enable-debug-command', 'local'];
+    return [...own, ...memory, ...this.flags];
   }
 
   /** Ends it at once, as a crash would. */
@@ -140,6 +134,13 @@ export async function startServer(name: Program, ...flags: string[]): Promise<Re
   servers.push(server);
   await server.start();
   return server;
+}
+
+/** A Sentinel that knows a master by the name `main`. */
+export async function startSentinel(master: RedisServer): Promise<RedisServer> {
+  const sentinel = await startRedis('--sentinel');
+  await sentinel.command('SENTINEL', 'MONITOR', 'main', '127.0.0.1', String(master.port), '1');
+  return sentinel;
 }
 
 /** Three masters that share the slots. */
