@@ -307,6 +307,31 @@ describeWithEachServer('the state that replicas share', name => {
       expect(typesOf(events, 'tool.threshold')).toHaveLength(1);
     });
 
+    it('a shared flood limit, without a round trip and with the stated overshoot', async () => {
+      const rateLimit = { flood: '100/hour', sharedFlood: true };
+      const apps = await startReplicas(platform, {}, { rateLimit, times: 4 });
+      const statuses: number[] = [];
+      for (let count = 0; count < 400; count++)
+        statuses.push((await apps[count % 4]!.send('/nowhere', { headers: headersOf({}) })).status);
+      const admitted = statuses.filter(status => status === 404).length;
+      // Each of four processes may keep a twentieth less one to itself, and admits what comes while it reports.
+      expect(admitted).toBeGreaterThanOrEqual(100);
+      expect(admitted).toBeLessThanOrEqual(100 + 4 * 5 * 2);
+      const last = await apps[3]!.send('/nowhere', { headers: headersOf({}) });
+      expect([last.status, last.json()['violated-policies']]).toEqual([429, ['flood']]);
+    });
+
+    it('a shared flood limit holds in each process while Redis fails', async () => {
+      const server = await startServer(name);
+      const rateLimit = { flood: '20/hour', sharedFlood: true };
+      const [app] = (await startReplicas(platform, {}, { rateLimit, server, times: 1 })) as [RunningApp];
+      await server.kill();
+      const statuses: number[] = [];
+      for (let count = 0; count < 30; count++)
+        statuses.push((await app.send('/nowhere', { headers: headersOf({}) })).status);
+      expect(statuses).toEqual([...Array(20).fill(404), ...Array(10).fill(429)]);
+    });
+
     it('an address that is limited is reported by one replica', async () => {
       const apps = await startReplicas(platform, { auth: { apiKeys, failedAttempts: '2/minute' } });
       const events = apps.map(eventsOf);
