@@ -6,7 +6,7 @@ import { createRedisStore } from '../../dist/redis/index.js';
 
 const { url, limit, perSecond } = JSON.parse(process.argv[2]);
 const clock = { monotonicMs: () => performance.now(), epochMs: () => Date.now() };
-const log = { log: () => undefined, warn: () => undefined, error: console.error };
+const log = { log: () => undefined, warn: () => undefined, error: () => undefined };
 const events = { isObserved: false, emit: () => undefined };
 const store = await createRedisStore(url);
 const engine = new QuotaEngine({ store, onStoreError: 'local', maxClients: 1_000 }, clock, log, events);

@@ -139,6 +139,33 @@ describeWithEachServer('replicas of an app', name => {
     120_000,
   );
 
+  it.each([
+    ['2', 2, 1_400],
+    ['8, one killed', 8, 2_000],
+  ])(
+    '%s: a shared flood limit admits little more than its number',
+    async (_title, processes, most) => {
+      const limit = 1_000;
+      const settings = JSON.stringify({ url: redis.url, limit, perSecond: 1_000 });
+      const children = Array.from({ length: processes }, () =>
+        spawn(process.execPath, [join(__dirname, 'flood-worker.mjs'), settings], {
+          stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        }),
+      );
+      for (const child of children) closeAfterAll(() => child.kill('SIGKILL'));
+      await Promise.all(children.map(child => once(child, 'message')));
+      const left = processes > 2 ? children.slice(1) : children;
+      const answers = left.map(child => once(child, 'message') as Promise<[{ admitted: number }]>);
+      for (const child of children) child.send(2 * limit);
+      if (left !== children) children[0]!.kill('SIGKILL');
+      const admitted = (await Promise.all(answers)).reduce((sum, [answer]) => sum + answer.admitted, 0);
+      // What the killed process has reported counts too.
+      expect(admitted).toBeGreaterThan(limit / 2);
+      expect(admitted).toBeLessThanOrEqual(most);
+    },
+    60_000,
+  );
+
   it('a rolling deployment with changed limits keeps the counts', async () => {
     await change(book);
     const settings = (limits: string, failedAttempts: string): Settings => ({
