@@ -12,6 +12,8 @@ import {
 } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
 import { SecurityEvents } from '../events/security-events.js';
+import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { SharedLimit } from '../limiter/shared-limit.js';
 import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
@@ -49,12 +51,13 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
       provide: Authenticator,
       useFactory: (
         { auth }: AuthFeatureOptions,
-        { maxClients, headers }: ResolvedRateLimit,
+        { headers }: ResolvedRateLimit,
         apiKeys: ApiKeyVerifier | undefined,
         tokens: SignedTokenVerifier | undefined,
         clock: Clock,
         events: SecurityEvents,
         connections: OpenConnections,
+        limiter: QuotaEngine,
       ): Authenticator | undefined => {
         if (!auth) return undefined;
         const log = new Logger('AgentSecurity');
@@ -66,7 +69,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
           clock,
           events,
           connections,
-          maxClients,
+          failedAttempts: auth.failedAttempts && new SharedLimit(auth.failedAttempts, limiter),
           headers,
           log,
         });
@@ -79,6 +82,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
         CLOCK,
         SecurityEvents,
         OpenConnections,
+        QUOTA_LIMITER,
       ],
     },
     {

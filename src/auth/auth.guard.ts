@@ -31,7 +31,7 @@ export class AuthGuard implements CanActivate {
     const { request, state } = call;
     const found = await this.authenticator.authenticate(rawRequest(request), state, { request, context });
     if (found.kind === 'agent' || (found.kind === 'anonymous' && isPublic)) return true;
-    throw rejectionException(found.reject(), state);
+    throw rejectionException(await found.reject(), state);
   }
 
   async #checkMessage(state: RequestState | undefined, isPublic: boolean): Promise<boolean> {

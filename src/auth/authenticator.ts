@@ -9,8 +9,9 @@ import { type Rejection, withCause } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { RejectedCredential, TokenCheck, VerifiedCredential } from '../identity/credential.js';
-import { ProcessLimit } from '../limiter/process-limit.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
+import type { SharedLimit } from '../limiter/shared-limit.js';
 import type { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
 import {
@@ -38,8 +39,8 @@ type Authentication =
    * No credential of this API. A public route accepts that; every other answers what `reject` returns. It counts a failed attempt if there
    * is a credential of a configured kind that is not recognized as one of this API, such as a token of an issuer that is not trusted.
    */
-  | { readonly kind: 'anonymous'; reject(): Rejection }
-  | { readonly kind: 'rejected'; reject(): Rejection };
+  | { readonly kind: 'anonymous'; reject(): Rejection | Promise<Rejection> }
+  | { readonly kind: 'rejected'; reject(): Rejection | Promise<Rejection> };
 
 /** What is known of a request beside its headers. */
 interface AuthenticateOptions {
@@ -65,8 +66,8 @@ interface AuthenticatorParts {
   readonly clock: Clock;
   readonly events: SecurityEvents;
   readonly connections: OpenConnections;
-  /** How many addresses have a count of failed attempts. */
-  readonly maxClients: number;
+  /** `auth.failedAttempts`. */
+  readonly failedAttempts: SharedLimit | undefined;
   /** Whether X-RateLimit-* and RateLimit are sent. */
   readonly headers: boolean;
   readonly log: Pick<Log, 'error'>;
@@ -80,20 +81,18 @@ const REJECTED = Symbol('agent-security:rejected');
 export class Authenticator {
   readonly rejections: AuthRejections;
   readonly #parts: AuthenticatorParts;
-  readonly #failedAttempts: ProcessLimit | undefined;
   /** By request, so that each is verified, and counted as a failed attempt, once. */
   readonly #authentications = new WeakMap<RequestState, Promise<Authentication>>();
   #loggedMs = -Infinity;
 
   constructor(parts: AuthenticatorParts) {
-    const { options, apiKeys, tokens, maxClients, clock } = parts;
-    const { realm, resourceMetadata, failedAttempts } = options;
+    const { options, apiKeys, tokens } = parts;
+    const { realm, resourceMetadata } = options;
     this.#parts = parts;
     this.rejections = createAuthRejections(realm, resourceMetadata, tokens?.challenges ?? [], {
       apiKeys: apiKeys !== undefined,
       tokens: tokens !== undefined,
     });
-    this.#failedAttempts = failedAttempts && new ProcessLimit(failedAttempts, maxClients, clock);
   }
 
   /**
@@ -142,21 +141,22 @@ export class Authenticator {
   /**
    * Emits `auth.rejected` and counts a failed attempt of the client's address, also for credentials that something else has verified, such
    * as the token endpoint.
-   * @returns the 429, if the address has made too many
+   * @returns the 429, if the address has made too many, or the 503, if that cannot be known
    */
-  countFailedAttempt(
+  async countFailedAttempt(
     state: RequestState,
     { reason, check, scheme, credential }: FailedAttempt,
-  ): Rejection | undefined {
-    const { events, apiKeys, clock, headers } = this.#parts;
+  ): Promise<Rejection | undefined> {
+    const { events, apiKeys, clock, failedAttempts, headers } = this.#parts;
     if (events.isObserved) {
       const keyId = credential === undefined ? undefined : apiKeys?.keyIdOf(credential);
       events.emit({ type: 'auth.rejected', ...this.#eventFields(state), reason, check, scheme, keyId });
     }
-    const decision = this.#failedAttempts?.consume(state.client.key);
+    const decision = await failedAttempts?.consumeOf(state.client);
     if (decision === undefined) return undefined;
+    if (decision === 'unavailable') return LIMITS_UNAVAILABLE;
     if (decision.granted) {
-      // The last attempt of the window: reported once, however many follow.
+      // The last attempt of the window: reported once, however many follow, and by one process.
       if (decision.policyStates[0]!.remaining === 0) this.#reportLimited(state);
       return undefined;
     }
@@ -175,7 +175,7 @@ export class Authenticator {
     if (offers === 'ambiguous') return rejected(CREDENTIAL_AMBIGUOUS);
     const own = this.#findOwn(offers);
     if (own === 'ambiguous') return rejected(CREDENTIAL_AMBIGUOUS);
-    let reject = (): Rejection => this.rejections.missing;
+    let reject = (): Rejection | Promise<Rejection> => this.rejections.missing;
     if (own !== undefined) {
       const { scheme, credential, verifier } = own;
       const verification = await verifier.verify(credential, new RequestView(raw, state));
@@ -185,10 +185,10 @@ export class Authenticator {
       }
       const { reason, check } = verification;
       reject = () => this.#reject(state, { reason, check, scheme, credential });
-      if (isOwn(own)) return rejected(reject());
+      if (isOwn(own)) return rejected(await reject());
     }
     const identified = await this.#identify(request, context);
-    if (identified === REJECTED) return rejected(this.#reject(state, { reason: 'invalid' }));
+    if (identified === REJECTED) return rejected(await this.#reject(state, { reason: 'invalid' }));
     if (identified !== undefined && identified !== null) return accept(state, checkIdentified(identified));
     return { kind: 'anonymous', reject };
   }
@@ -224,9 +224,9 @@ export class Authenticator {
     return scheme === 'bearer' && apiKeys?.recognizes(credential) ? apiKeys : tokens;
   }
 
-  #reject(state: RequestState, attempt: FailedAttempt): Rejection {
-    const rejection = this.countFailedAttempt(state, attempt) ?? this.#rejectionOf(attempt.reason);
-    return because(attempt, rejection);
+  async #reject(state: RequestState, attempt: FailedAttempt): Promise<Rejection> {
+    const limited = await this.countFailedAttempt(state, attempt);
+    return because(attempt, limited ?? this.#rejectionOf(attempt.reason));
   }
 
   #rejectionOf(reason: RejectedCredential): Rejection {

@@ -4,6 +4,8 @@ import { CLOCK, type Clock } from '../common/clock.js';
 import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
 import type { ApiKeyStore } from '../identity/api-key-store.js';
+import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { SharedLimit } from '../limiter/shared-limit.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { createDpopRules, createTrust } from '../tokens/create-trust.js';
 import { type Jose, loadJose } from '../tokens/read-jws.js';
@@ -41,12 +43,16 @@ type Warn = (message: string) => void;
 export const TOKEN_PROVIDERS: readonly Provider[] = [
   {
     provide: TOKEN_SERVICES,
-    useFactory: async ({ auth }: AuthFeatureOptions, clock: Clock): Promise<TokenServices | undefined> => {
+    useFactory: async (
+      { auth }: AuthFeatureOptions,
+      clock: Clock,
+      limiter: QuotaEngine,
+    ): Promise<TokenServices | undefined> => {
       if (!auth) return undefined;
       const log = new Logger('Tokens');
-      return createTokenServices(auth, clock, message => log.warn(logText(message)));
+      return createTokenServices(auth, clock, message => log.warn(logText(message)), limiter);
     },
-    inject: [RESOLVED_OPTIONS, CLOCK],
+    inject: [RESOLVED_OPTIONS, CLOCK, QUOTA_LIMITER],
   },
   {
     provide: SignedTokenVerifier,
@@ -61,17 +67,26 @@ export const TOKEN_PROVIDERS: readonly Provider[] = [
   {
     provide: TokenEndpoint,
     useFactory: createTokenEndpoint,
-    inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, TOKEN_SERVICES, ApiKeyVerifier, Authenticator, CLOCK],
+    inject: [
+      RESOLVED_OPTIONS,
+      RESOLVED_RATE_LIMIT,
+      TOKEN_SERVICES,
+      ApiKeyVerifier,
+      Authenticator,
+      CLOCK,
+      QUOTA_LIMITER,
+    ],
   },
 ];
 
 function createTokenEndpoint(
   { auth }: AuthFeatureOptions,
-  { maxClients, headers }: ResolvedRateLimit,
+  { headers }: ResolvedRateLimit,
   services: TokenServices | undefined,
   clients: ApiKeyVerifier | undefined,
   authenticator: Authenticator | undefined,
   clock: Clock,
+  limiter: QuotaEngine,
 ): TokenEndpoint | undefined {
   if (!auth || !auth.tokenEndpoint || !services?.issuer || !clients || !authenticator) return undefined;
   const log = new Logger('Tokens');
@@ -79,13 +94,13 @@ function createTokenEndpoint(
     options: auth.tokenEndpoint,
     clients,
     countFailedAttempt: (state, reason, secret) =>
-      authenticator.countFailedAttempt(state, { reason, credential: secret })?.headers,
+      authenticator.countFailedAttempt(state, { reason, credential: secret }),
     issuer: services.issuer,
-    dpop: createDpopRules(auth.tokenEndpoint.dpop, OWN_TOLERANCE_MS),
+    dpop: createDpopRules(auth.tokenEndpoint.dpop, OWN_TOLERANCE_MS, auth.tokenEndpoint.path, limiter),
     jose: services.jose,
     clock,
     realm: auth.realm,
-    maxClients,
+    limit: new SharedLimit(auth.tokenEndpoint.limit, limiter),
     sendsQuota: headers,
     logError: message => log.error(logText(message)),
   });
@@ -96,18 +111,19 @@ async function createTokenServices(
   auth: ResolvedAuth,
   clock: Clock,
   warn: Warn,
+  limiter: QuotaEngine,
 ): Promise<TokenServices | undefined> {
   const { tokens, tokenEndpoint, apiKeys, resource } = auth;
   if (tokens === undefined && tokenEndpoint === undefined) return undefined;
   const jose = await loadJose();
   const trusts: TokenTrust[] = [];
   if (tokens !== undefined)
-    trusts.push(createTrust(tokens, clock, warn, id => isDisabled(apiKeys?.store, id)));
+    trusts.push(createTrust(tokens, clock, warn, id => isDisabled(apiKeys?.store, id), limiter));
   let issuer: TokenIssuer | undefined;
   if (tokenEndpoint !== undefined) {
     const keys = await loadSigningKeys(tokenEndpoint, clock, warn);
     issuer = new TokenIssuer(tokenEndpoint.issuer, tokenEndpoint.lifetimeMs, keys, jose, clock);
-    trusts.push(ownTrust(tokenEndpoint, resource!, keys, apiKeys!.store, clock));
+    trusts.push(ownTrust(tokenEndpoint, resource!, keys, apiKeys!.store, clock, limiter));
   }
   return {
     jose,
@@ -139,6 +155,7 @@ function ownTrust(
   keys: KeySet<SigningKey>,
   store: ApiKeyStore,
   clock: Clock,
+  limiter: QuotaEngine,
 ): TokenTrust {
   return {
     issuer,
@@ -157,7 +174,7 @@ function ownTrust(
       // A key also expires while the set does not change.
       find: (alg, kid) => keys.find(alg, kid, ({ expiresMs }) => expiresMs > clock.epochMs()),
     },
-    dpop: createDpopRules(dpop, OWN_TOLERANCE_MS),
+    dpop: createDpopRules(dpop, OWN_TOLERANCE_MS, issuer, limiter),
     toAgent: claims => readAgent(claims, DEFAULT_CLAIM_NAMES),
     isRevoked: (id, claims) => isRevoked(store, id, claims, clock.epochMs()),
   };

@@ -9,14 +9,14 @@ import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { AnswerNow } from '../http/unread-body.js';
 import { createPolicy } from '../limiter/policy.js';
-import { ProcessLimit } from '../limiter/process-limit.js';
+import { LIMITS_UNAVAILABLE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { SharedLimit } from '../limiter/shared-limit.js';
 import type { CspReports } from './csp-reports.js';
 import { type CspViolation, readReports, REPORT_TYPES } from './read-reports.js';
 
 /** Requests of one address. A page load sends its reports in one or a few requests. */
 const LIMIT = createPolicy({ name: 'csp-reports', limit: 60, windowMs: 60_000 });
-const MAX_ADDRESSES = 10_000;
 
 /** A report is a few kilobytes. */
 const BODY_BOUNDS = { maxBytes: 65_536, timeoutMs: 10_000 };
@@ -37,7 +37,7 @@ const EVENT_INTERVAL_MS = 1_000;
 export class CspReportStage {
   /** Browsers report from pages of every origin, without credentials. */
   readonly isOpenToOrigins = true;
-  readonly #limit: ProcessLimit;
+  readonly #limit: SharedLimit;
   #emittedMs = -Infinity;
   #omitted = 0;
 
@@ -47,8 +47,9 @@ export class CspReportStage {
     private readonly events: SecurityEvents,
     private readonly clock: Clock,
     private readonly answerNow: AnswerNow,
+    limiter: QuotaEngine,
   ) {
-    this.#limit = new ProcessLimit(LIMIT, MAX_ADDRESSES, clock);
+    this.#limit = new SharedLimit(LIMIT, limiter);
   }
 
   claims(raw: IncomingMessage): boolean {
@@ -61,19 +62,26 @@ export class CspReportStage {
       this.#answerPreflight(response, state);
       return false;
     }
-    const problem = this.#check(raw, state);
+    const problem = await this.#check(raw, state);
     if (problem === undefined) await this.#readReports(raw, response, state);
     else this.answerNow(raw, response, problem);
     return false;
   }
 
-  #check({ method, headers }: IncomingMessage, state: RequestState): ProblemFields | undefined {
+  async #check(
+    { method, headers }: IncomingMessage,
+    state: RequestState,
+  ): Promise<ProblemFields | undefined> {
     if (method !== 'POST') {
       const detail = 'Reports are sent with POST.';
       return { status: 405, code: 'method_not_allowed', detail, allow: 'POST, OPTIONS' };
     }
-    const decision = this.#limit.consume(state.client.key);
-    if (!decision.granted) {
+    const decision = await this.#limit.consumeOf(state.client);
+    if (decision === 'unavailable') {
+      state.rejectionHeaders = LIMITS_UNAVAILABLE.headers;
+      return LIMITS_UNAVAILABLE.problem;
+    }
+    if (decision?.granted === false) {
       state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), true);
       return quotaProblem(decision);
     }

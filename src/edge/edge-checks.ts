@@ -12,15 +12,18 @@ import {
 } from '../common/feature.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
-import type { RequestState } from '../common/request-state.js';
+import type { Client, RequestState } from '../common/request-state.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { CrossSiteRoutes } from '../cors/cross-site-routes.js';
 import { decideCors, originProblem } from '../cors/decide-cors.js';
 import { checkHost, type HostDecision, hostProblem } from '../host/check-host.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
+import type { QuotaDecision } from '../limiter/consume.js';
 import type { Policy } from '../limiter/policy.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
+import type { QuotaEngine } from '../limiter/quota-engine.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { SharedFlood } from '../limiter/shared-flood.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { countHostLines } from './request-head.js';
@@ -146,20 +149,23 @@ function grantPairs(origin: string, cors: ResolvedCors): readonly string[] {
 /** Enforces `rateLimit.flood` for each address. It counts every request, including rejected ones and preflights. */
 export class FloodCheck implements EdgeCheck {
   readonly countsAll = true;
-  readonly #limit: ProcessLimit;
+  readonly #consume: (client: Client) => QuotaDecision;
 
   constructor(
     private readonly limits: ResolvedRateLimit,
     flood: Policy,
     private readonly clock: Clock,
+    engine: QuotaEngine,
   ) {
-    this.#limit = new ProcessLimit(flood, limits.maxClients, clock);
+    const shared = limits.sharedFlood ? new SharedFlood(flood, engine, clock) : undefined;
+    const own = new ProcessLimit(flood, limits.maxClients, clock);
+    this.#consume = shared ? client => shared.consume(client) : ({ key }) => own.consume(key);
   }
 
   check(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
     const { exemptPaths, headers } = this.limits;
     if (exemptPaths.size > 0 && exemptPaths.has(requestPath(raw.url ?? ''))) return undefined;
-    const decision = this.#limit.consume(state.client.key);
+    const decision = this.#consume(state.client);
     if (decision.granted) return undefined;
     state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), headers);
     return quotaProblem(decision);

@@ -17,6 +17,7 @@ import { DENIAL_KEEPER } from '../limiter/quota-request.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import type { ResolvedWebSockets } from '../websockets/websockets.feature.js';
+import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
 import { createAnswerNow } from './answer.js';
 import { DenialCache } from './denial-cache.js';
 import { FloodCheck, HostCheck, OriginCheck } from './edge-checks.js';
@@ -50,9 +51,10 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
   },
   provideOptions(
     FloodCheck,
-    ({ rateLimit }: EdgeOptions, clock: Clock) =>
-      rateLimit && rateLimit.flood ? new FloodCheck(rateLimit, rateLimit.flood, clock) : undefined,
+    ({ rateLimit }: EdgeOptions, clock: Clock, engine: QuotaEngine) =>
+      rateLimit && rateLimit.flood ? new FloodCheck(rateLimit, rateLimit.flood, clock, engine) : undefined,
     CLOCK,
+    QUOTA_LIMITER,
   ),
   provideOptions(
     DenialCache,

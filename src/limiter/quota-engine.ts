@@ -70,7 +70,7 @@ export class QuotaEngine {
     events: SecurityEvents,
   ) {
     this.#store = settings.store && new GuardedStore(settings.store, clock, log, events);
-    this.#events = new QuotaEvents(clock, log, events);
+    this.#events = new QuotaEvents(clock, log, events, (key, ttlMs, act) => this.once(key, ttlMs, act));
   }
 
   get hasStore(): boolean {
@@ -129,6 +129,29 @@ export class QuotaEngine {
   /** Whether the counts of this process decide where a shared store does not. */
   get #canDecideLocally(): boolean {
     return this.#store === undefined || this.settings.onStoreError === 'local';
+  }
+
+  /**
+   * Whether no other process has remembered a key within `ttlMs`; it is remembered from then on. The caller has a memory of its own, which
+   * decides alone without a shared store, without `remember` of that store, and while the store fails, unless `onStoreError` is `'deny'`.
+   */
+  async remember(key: string, ttlMs: number): Promise<boolean | 'unavailable'> {
+    if (this.#store?.canRemember !== true) return true;
+    const isNew = await this.#store.remember(key, ttlMs);
+    return isNew ?? (this.settings.onStoreError === 'deny' ? 'unavailable' : true);
+  }
+
+  /**
+   * Acts unless another process has done so under the key within `ttlMs`; at once without a shared store that remembers. While the store
+   * fails, each process acts: better told twice than never.
+   */
+  once(key: string, ttlMs: number, act: () => void): void {
+    const store = this.#store;
+    if (store?.canRemember !== true) return act();
+    const actIfFirst = async (): Promise<void> => {
+      if ((await store.remember(key, ttlMs)) !== false) act();
+    };
+    void actIfFirst();
   }
 
   /** Deletes all counts of a partition key. */

@@ -1,4 +1,5 @@
-/* The events of decisions: thresholds that a client has reached, and denials in shadow mode. Each is emitted once a window and quota. */
+/* The events of decisions: thresholds that a client has reached, and denials in shadow mode. Each is emitted once a window and quota, by one
+ * of the processes that share the quota. */
 import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
@@ -9,6 +10,17 @@ import { policiesOf, type QuotaClient, type QuotaRequest } from './quota-request
 import type { QuotaTable } from './table/quota-table.js';
 
 type EventClient = QuotaClient & { readonly key: string };
+
+/** Acts in one of the processes that share a store, within `ttlMs`. */
+export type Once = (key: string, ttlMs: number, act: () => void) => void;
+
+/** Where something happened: the state of a policy, and where the policy is counted. */
+interface Place {
+  readonly policyState: PolicyState;
+  readonly charge: Charge;
+  /** The key in a shared store; `undefined` for a quota that only this process has. */
+  readonly storeKey: string | undefined;
+}
 
 /** Beyond it the oldest entries are forgotten, and their events are emitted again. */
 const MAX_EMITTED = 10_000;
@@ -30,6 +42,7 @@ export class QuotaEvents {
     private readonly clock: Clock,
     private readonly log: Pick<Log, 'warn'>,
     private readonly events: SecurityEvents,
+    private readonly once: Once,
   ) {}
 
   emit(
@@ -42,13 +55,16 @@ export class QuotaEvents {
     if (!policyStates.some(({ violated, policy }) => violated || policy.alertAt !== undefined)) return;
     // A store may leave out the state of a policy that was charged nothing.
     const states = new Map(policyStates.map(policyState => [policyState.policy, policyState]));
-    for (const { partitionKey, charges } of quotaRequests) {
+    for (const { partitionKey, charges, stored } of quotaRequests) {
       const client = { ...quotaClient, key: partitionKey };
       for (const charge of charges) {
         for (const policy of policiesOf(charge)) {
           const policyState = states.get(policy);
-          if (policyState?.violated === true) this.#emitShadow(policyState, charge, client);
-          else if (policyState !== undefined) this.#emitThresholds(policyState, charge, client);
+          if (policyState === undefined) continue;
+          const storeKey = stored.find(({ policies }) => policies.includes(policy))?.key;
+          const place = { policyState, charge, storeKey };
+          if (policyState.violated) this.#emitShadow(place, client);
+          else this.#emitThresholds(place, client);
         }
       }
     }
@@ -80,43 +96,50 @@ export class QuotaEvents {
     this.#reportedMs = nowMs;
   }
 
-  #emitShadow(policyState: PolicyState, charge: Charge, client: EventClient): void {
-    if (!this.#isFirst(policyState, charge, 'shadow')) return;
-    const { name, limit, windowMs } = policyState.policy;
-    const timeMs = this.clock.epochMs();
-    this.events.emit({ type: 'limit.shadow', timeMs, ...client, policy: name, limit, windowMs });
+  #emitShadow(place: Place, client: EventClient): void {
+    const { name, limit, windowMs } = place.policyState.policy;
+    this.#once(place, 'shadow', timeMs =>
+      this.events.emit({ type: 'limit.shadow', timeMs, ...client, policy: name, limit, windowMs }),
+    );
   }
 
-  #emitThresholds(policyState: PolicyState, charge: Charge, client: EventClient): void {
-    const { name, limit, windowMs, burst, alertAt = [] } = policyState.policy;
-    const used = burst - policyState.remaining;
+  #emitThresholds(place: Place, client: EventClient): void {
+    const { policy, remaining } = place.policyState;
+    const { name, limit, windowMs, burst, alertAt = [] } = policy;
+    const used = burst - remaining;
     for (const share of alertAt) {
-      if (used < share * burst || !this.#isFirst(policyState, charge, share)) continue;
-      const timeMs = this.clock.epochMs();
+      if (used < share * burst) continue;
       const usage = { policy: name, share, used, limit, windowMs };
-      this.events.emit({ type: 'limit.threshold', timeMs, ...client, ...usage });
+      this.#once(place, share, timeMs =>
+        this.events.emit({ type: 'limit.threshold', timeMs, ...client, ...usage }),
+      );
     }
   }
 
   /**
-   * Whether `what` was not emitted yet for a quota in its window; it then counts as emitted. The row of a table identifies the quota: two
-   * routes may give one name to their limits, and a 404 takes from the module's quota without a key of a store.
+   * Emits an event that was not emitted yet for a quota in its window: not by this process, and not by another that shares the quota. The
+   * row of a table identifies the quota in this process: two routes may give one name to their limits, and a 404 takes from the module's
+   * quota without a key of a store.
    */
-  #isFirst(
-    { policy, resetMs }: PolicyState,
-    { table, key, inSharedRow }: Charge,
+  #once(
+    { policyState, charge, storeKey }: Place,
     what: string | number,
-  ): boolean {
+    emit: (timeMs: number) => void,
+  ): void {
+    const { policy, resetMs } = policyState;
+    const { table, key, inSharedRow } = charge;
     let tableNumber = this.#tableNumbers.get(table);
     if (tableNumber === undefined) this.#tableNumbers.set(table, (tableNumber = ++this.#lastTableNumber));
     const row = inSharedRow === true ? 'shared' : joinKey(key.hi, key.lo);
     const event = joinKey(tableNumber, table.policies.indexOf(policy), row, what);
     const nowMs = this.clock.monotonicMs();
-    if (nowMs < (this.#emittedUntilMs.get(event) ?? -Infinity)) return false;
-    const { windowMs } = policy;
+    if (nowMs < (this.#emittedUntilMs.get(event) ?? -Infinity)) return;
+    const { name, rule, windowMs } = policy;
     // `resetMs` is infinite for a request that costs more than the whole limit.
-    const lastsMs = policy.rule === 'fixed-window' ? Math.min(resetMs, windowMs) : windowMs;
+    const lastsMs = rule === 'fixed-window' ? Math.min(resetMs, windowMs) : windowMs;
     this.#emittedUntilMs.set(event, nowMs + lastsMs);
-    return true;
+    const timeMs = this.clock.epochMs();
+    if (storeKey === undefined) return emit(timeMs);
+    this.once(joinKey('event', storeKey, rule, windowMs, name, what), lastsMs, () => emit(timeMs));
   }
 }

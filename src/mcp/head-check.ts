@@ -4,11 +4,13 @@ import type { IncomingMessage } from 'node:http';
 import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
 import { namesParameter } from '../auth/read-credential.js';
 import type { Clock } from '../common/clock.js';
+import { joinKey } from '../common/join-key.js';
 import type { Log } from '../common/log-text.js';
 import { type ProblemFields, withCause } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { isOwnPage, isPreflight, originProblem } from '../cors/decide-cors.js';
 import { hostProblem, matchesHost } from '../host/check-host.js';
+import { LIMITS_UNAVAILABLE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { isFromNetwork, NETWORK_PROBLEM } from '../network/check-network.js';
 import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
 import { checkVersion, isStateless, type ProtocolHeaders, readProtocolHeaders } from './check-protocol.js';
@@ -31,6 +33,7 @@ export class HeadCheck {
     private readonly options: ResolvedMcp,
     clock: Clock,
     private readonly log: Log,
+    private readonly limiter: Pick<QuotaEngine, 'remember'>,
   ) {
     const { proxyProof } = options;
     this.#proofs = proxyProof && new ProxyProofs(proxyProof, () => clock.epochMs());
@@ -90,14 +93,20 @@ export class HeadCheck {
     return decision.proven ? decision.proof : this.#unproven(decision.reason);
   }
 
-  checkProof(
+  async checkProof(
     proof: ProxyProof | undefined,
     raw: IncomingMessage,
     body: Uint8Array,
-  ): McpRejection | undefined {
+  ): Promise<McpRejection | undefined> {
     if (proof === undefined) return undefined;
     const decision = this.#proofs!.check(proof, { method: raw.method ?? '', target: raw.url ?? '', body });
-    return decision.proven ? undefined : this.#unproven(decision.reason);
+    if (!decision.proven) return this.#unproven(decision.reason);
+    // A proof may be as long in the future as it may be old.
+    const lifetimeMs = 2_000 * this.options.proxyProof!.maxAgeSeconds;
+    const isNew = await this.limiter.remember(joinKey('proxy-proof', proof.nonce), lifetimeMs);
+    if (isNew === 'unavailable')
+      return toRejection(LIMITS_UNAVAILABLE.problem, { headers: LIMITS_UNAVAILABLE.headers });
+    return isNew ? undefined : this.#unproven('replayed');
   }
 
   #unproven(reason: string): McpRejection {

@@ -9,6 +9,7 @@ import { type Log, logLine } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { UnguardedLimiter } from '../common/unguarded-limiter.js';
+import type { QuotaEngine } from '../limiter/quota-engine.js';
 import { checkAgreement, readProtocolHeaders, toolInHeaders } from './check-protocol.js';
 import { type CheckedHead, HeadCheck } from './head-check.js';
 import {
@@ -41,6 +42,8 @@ interface McpStageParts {
   readonly authenticator: Authenticator | undefined;
   /** `undefined` where `rateLimit` is off. */
   readonly limiter: UnguardedLimiter | undefined;
+  /** Remembers used proofs of proxies for all processes. */
+  readonly memory: Pick<QuotaEngine, 'remember'>;
   readonly tools: McpTools;
   readonly clock: Clock;
   readonly log: Log;
@@ -58,8 +61,8 @@ export class McpStage {
   readonly #inFlight = new RequestsInFlight();
 
   constructor(private readonly parts: McpStageParts) {
-    const { options, clock, log, authenticator } = parts;
-    this.#head = new HeadCheck(options, clock, log);
+    const { options, clock, log, authenticator, memory } = parts;
+    this.#head = new HeadCheck(options, clock, log, memory);
     this.#caller = new CallerCheck(authenticator, options.publicTools);
   }
 
@@ -122,7 +125,7 @@ export class McpStage {
     const rejection =
       (await this.#charge(exchange, ONE_MESSAGE)) ??
       this.#checkSession(exchange) ??
-      this.#head.checkProof(proof, raw, new Uint8Array()) ??
+      (await this.#head.checkProof(proof, raw, new Uint8Array())) ??
       this.#caller.requireAgent(state);
     if (rejection !== undefined) return this.#answer(exchange, rejection);
     // A resumed stream may repeat a tool list.

@@ -8,6 +8,7 @@ import { type Feature, RESOLVED_OPTIONS, summarizeList } from '../common/feature
 import { rejectPublicSuffixes } from '../common/public-suffix.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
+import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { ToolPolicy } from '../tools/tool-policy.js';
 import { EndpointDetector } from './endpoint-detector.js';
@@ -62,6 +63,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
         policy: ToolPolicy,
         audit: AuditTrail,
         clock: Clock,
+        memory: QuotaEngine,
       ): McpStage | undefined => {
         if (!mcp || paths === undefined) return undefined;
         return new McpStage({
@@ -69,6 +71,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
           paths,
           authenticator,
           limiter: rateLimit ? limiter : undefined,
+          memory,
           tools: new McpTools(policy, audit),
           clock,
           log: new Logger('AgentSecurity'),
@@ -76,7 +79,16 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
           maxKeys: body ? body.maxKeys : DEFAULT_MAX_KEYS,
         });
       },
-      inject: [RESOLVED_OPTIONS, McpPaths, Authenticator, UNGUARDED_LIMITER, ToolPolicy, AuditTrail, CLOCK],
+      inject: [
+        RESOLVED_OPTIONS,
+        McpPaths,
+        Authenticator,
+        UNGUARDED_LIMITER,
+        ToolPolicy,
+        AuditTrail,
+        CLOCK,
+        QUOTA_LIMITER,
+      ],
     },
     {
       provide: EndpointDetector,

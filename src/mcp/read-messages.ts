@@ -62,7 +62,7 @@ interface ReadPostOptions {
   readonly maxBytes: number;
   readonly maxKeys: number;
   /** Checks the bytes before they are parsed. */
-  readonly checkBytes: (bytes: Uint8Array) => McpRejection | undefined;
+  readonly checkBytes: (bytes: Uint8Array) => Promise<McpRejection | undefined>;
 }
 
 /** Reads the messages of a POST, and leaves its body for the server. @returns `'gone'` where the client left */
@@ -77,7 +77,7 @@ export async function readPost(
   const reading = await readBody(raw, { maxBytes, putBack: true });
   if (reading.kind === 'gone') return 'gone';
   if (reading.kind !== 'read') return toRejection(tooLargeProblem(maxBytes));
-  const rejection = checkBytes(reading.bytes);
+  const rejection = await checkBytes(reading.bytes);
   if (rejection !== undefined) return rejection;
   return readMessages(reading.bytes, maxKeys);
 }

@@ -99,7 +99,7 @@ export interface RateLimitOptions {
    * A store that several processes share: a `QuotaStore`, which decides over all policies of a request together, or a `ThrottlerStorage`
    * (the interface of `@nestjs/throttler`), which decides one after the other. `nestjs-agent-security/redis` exports one for Redis.
    *
-   * Note: `flood` stays in the process, and with a store 404s count for `flood` only. Environment: `REDIS_URL`.
+   * Note: `flood` stays in the process unless `sharedFlood` is set, and with a store 404s count for `flood` only. Environment: `REDIS_URL`.
    * @default the Redis server of `REDIS_URL`; without it the memory of the process
    */
   store?: QuotaStore | ThrottlerStorage;
@@ -109,6 +109,13 @@ export interface RateLimitOptions {
    * @default 'local'
    */
   onStoreError?: StoreErrorPolicy;
+  /**
+   * Shares `flood` between the processes of a `store`. No request waits for it: each process counts, and reports every twentieth of the
+   * limit to the store in the background. N processes together admit up to N twentieths of the limit more, and what arrives while a
+   * report is under way. While the store fails, each process counts alone. Without a store that has `settle`, it stops the start-up.
+   * @default false
+   */
+  sharedFlood?: boolean;
   /** Sends `X-RateLimit-*`, `RateLimit` and `RateLimit-Policy`. A 429 always has `Retry-After`. @default true */
   headers?: boolean;
   /**
@@ -146,6 +153,7 @@ const TABLE = {
   exemptPaths: readPaths,
   store: readStore,
   onStoreError: choice(STORE_ERROR_POLICIES, 'local'),
+  sharedFlood: boolean(false),
   headers: boolean(true),
   shadow: boolean(false),
   maxClients: integer(250_000, 1, 100_000_000),
@@ -184,13 +192,25 @@ export function resolveRateLimit(
   // The default means the same whether it is written or not.
   const written = fromEnvironment ?? (Array.isArray(limits) ? limits.join(', ') : limits);
   const isDefault = written === undefined || written === DEFAULT_LIMITS.join(', ');
+  const redisUrl = store.store === undefined ? readRedisUrl(env) : undefined;
+  const canShareFlood =
+    options.flood !== undefined && (redisUrl !== undefined || store.store?.settle !== undefined);
+  if (options.sharedFlood && !canShareFlood) {
+    throw receivedError(
+      'ASEC_OPTION_TYPE',
+      'rateLimit.sharedFlood',
+      'needs rateLimit.flood, and a store that has settle()',
+      'Set REDIS_URL or rateLimit.store, or leave it out.',
+      true,
+    );
+  }
   return {
     ...options,
     ...store,
     limits: resolved,
     mcpLimits: isDefault ? resolveRules('rateLimit.limits', DEFAULT_CALL_LIMITS) : resolved,
     tiers: resolveTiers(tiers, tier, authIsOn),
-    redisUrl: store.store === undefined ? readRedisUrl(env) : undefined,
+    redisUrl,
   };
 }
 

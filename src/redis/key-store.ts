@@ -1,5 +1,5 @@
-/* API keys in Redis, which several processes share. Each process keeps them in memory and checks every two seconds whether they have
- * changed, so verifying never waits, and costs the same for an unknown ID as for a known one. */
+/* API keys in Redis, which several processes share. Each process keeps them in memory, so verifying never waits, and costs the same for an
+ * unknown ID as for a known one. A change is published, and each process checks every two seconds whether it has missed one. */
 import { randomUUID } from 'node:crypto';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
 import { MAX_STALE_MS, RefreshingKeyStore } from '../auth/key-book-store.js';
@@ -19,7 +19,7 @@ export interface RedisKeyStoreOptions {
   client: RedisClient;
   /** The Redis key that holds all API keys. @default 'agent-security:keys' */
   key?: string;
-  /** How often changes are read from Redis: a revocation takes effect within this time. @default 2000 */
+  /** How often each process asks Redis for changes, in case that a message about one was lost. @default 2000 */
   refreshMs?: number;
   /** How long keys stay valid while Redis does not answer. Then requests with a key get 503. @default 60000 */
   maxStaleMs?: number;
@@ -35,10 +35,14 @@ local version = redis.call('HGET', KEYS[1], 'version') or '0'
 if version == ARGV[1] then return { version } end
 return { version, redis.call('HGET', KEYS[1], 'book') }`;
 
-/** Replaces the book, unless it has changed since it was read. */
+/**
+ * Replaces the book, unless it has changed since it was read, and tells all processes. An account that may not publish can still write:
+ * then they find the change by polling.
+ */
 const WRITE = `
 if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'book', ARGV[2])
+redis.pcall('PUBLISH', ARGV[4], ARGV[3])
 return 1`;
 
 const TABLE = {
@@ -63,6 +67,7 @@ export class RedisKeyStore extends RefreshingKeyStore {
   readonly #key: string;
   readonly #maxStaleMs: number;
   #version = NO_VERSION;
+  #unsubscribe: (() => void) | undefined;
 
   constructor(options: RedisKeyStoreOptions) {
     const read = readTable('RedisKeyStore', options, TABLE);
@@ -78,6 +83,22 @@ export class RedisKeyStore extends RefreshingKeyStore {
     this.#maxStaleMs = maxStaleMs;
   }
 
+  override async open(hooks: KeyStoreHooks): Promise<void> {
+    await super.open(hooks);
+    this.#unsubscribe = this.#runner.subscribe?.(this.#channel, () => void this.refresh());
+  }
+
+  override close(): void {
+    void super.close();
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+  }
+
+  /** Not a key: a client's `keyPrefix` does not apply to it. */
+  get #channel(): string {
+    return `${this.#key}:changed`;
+  }
+
   /** Reads the book from Redis, for the command `keys`. */
   async read(): Promise<{ readonly book: KeyBook; readonly version: string }> {
     const [version, book] = await this.#fetch(NO_VERSION);
@@ -88,7 +109,7 @@ export class RedisKeyStore extends RefreshingKeyStore {
   async write(book: KeyBook, version: string): Promise<void> {
     // Random, not a counter: a Redis that was restored to an older state would reach the same number again.
     const next = randomUUID();
-    if (Number(await this.#eval(WRITE, version, JSON.stringify(book), next)) !== 1)
+    if (Number(await this.#eval(WRITE, version, JSON.stringify(book), next, this.#channel)) !== 1)
       throw new KeyBookError('were changed by another command meanwhile: run it again');
   }
 
@@ -141,7 +162,7 @@ export class ConnectedRedisKeyStore extends RedisKeyStore {
   }
 
   override close(): void {
-    void super.close();
+    super.close();
     this.#opened.close();
   }
 }

@@ -67,9 +67,10 @@ function openIoredis({ Redis }: Pick<typeof import('ioredis'), 'Redis'>, url: st
     reconnectOnError: error => error.message.startsWith('READONLY'),
   });
   const state = new ConnectionState(url, client, () => client.status === 'ready');
-  const guarded: IoredisClient = {
+  const guarded: IoredisClient & { duplicate(): unknown } = {
     evalsha: (sha, keys, ...rest) => state.run(() => client.evalsha(sha, keys, ...rest)),
     eval: (script, keys, ...rest) => state.run(() => client.eval(script, keys, ...rest)),
+    duplicate: () => client.duplicate(),
   };
   return {
     client: guarded,
@@ -82,21 +83,24 @@ function openNodeRedis(
   { createClient }: Pick<typeof import('redis'), 'createClient'>,
   url: string,
 ): OpenedClient {
+  const socket = {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    reconnectStrategy: retryMs,
+  };
   const client = createClient({
     url,
     disableOfflineQueue: true,
     // Only of commands that are not sent yet.
     commandOptions: { timeout: QUEUE_TIMEOUT_MS },
-    socket: {
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: SOCKET_TIMEOUT_MS,
-      reconnectStrategy: retryMs,
-    },
+    socket,
   });
   const state = new ConnectionState(url, client, () => client.isReady);
-  const guarded: NodeRedisClient = {
+  const guarded: NodeRedisClient & { duplicate(): unknown } = {
     evalSha: (sha, options) => state.run(() => client.evalSha(sha, options)),
     eval: (script, options) => state.run(() => client.eval(script, options)),
+    // A subscription is silent for long; TCP's keep-alive finds a server that has vanished.
+    duplicate: () => client.duplicate({ socket: { ...socket, socketTimeout: 0 } }),
   };
   return {
     client: guarded,
@@ -156,13 +160,31 @@ class ConnectionState {
   /** Runs a command. @throws RedisUnusableError if the connection cannot be used */
   async run<T>(command: () => Promise<T>): Promise<T> {
     if (this.#wrongDatabase || !this.isReady()) throw new RedisUnusableError(this.#cause);
-    return command();
+    try {
+      return await command();
+    } catch (error) {
+      const message = String((error as Error | undefined)?.message);
+      const kind = OTHER_SERVERS.find(([pattern]) => pattern.test(message))?.[1];
+      throw kind === undefined ? error : new RedisUnusableError(kind);
+    }
   }
 }
 
 const isTls = (url: string): boolean => /^rediss:/i.test(url);
 
 type Cause = readonly [pattern: RegExp, cause: string];
+
+/** Servers that a URL names by mistake: they answer, and no command works. */
+const OTHER_SERVERS: readonly Cause[] = [
+  [
+    /^(?:MOVED|ASK|CROSSSLOT|CLUSTERDOWN)\b/,
+    'the server is a node of a Redis Cluster, which needs a client of your own (new Cluster([…]))',
+  ],
+  [
+    /unknown command/i,
+    'the server does not run scripts (a Sentinel needs a client of your own: new Redis({ sentinels, name }))',
+  ],
+];
 
 const DATABASE = /DB index|SELECT is not allowed/i;
 

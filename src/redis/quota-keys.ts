@@ -16,6 +16,9 @@ export function keyOf(prefix: string, { key, scope, partitionKey, isAddress }: S
   return `${prefix}{${tag}}${PLAIN_SCOPE.test(scope) ? scope : hashOf(scope)}`;
 }
 
+/** The key of something remembered. No scope ends like it, so it is the key of no count. */
+export const memoryKeyOf = (prefix: string, key: string): string => `${prefix}{${hashOf(key)}}!`;
+
 /** 128 bits of the SHA-256. The tilde distinguishes a hash from plain text. */
 function hashOf(text: string): string {
   // In UTF-8 all lone surrogates would be the same character: joinKey() escapes them.

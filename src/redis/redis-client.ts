@@ -1,5 +1,6 @@
-/* The clients of ioredis and node-redis, reduced to the two commands that the stores need. */
+/* The clients of ioredis and node-redis, reduced to the two commands that the stores need, and to subscriptions where they have them. */
 import { receivedError } from '../common/read-options.js';
+import { type Subscribe, subscribeIoredis, subscribeNodeRedis } from './subscription.js';
 
 /**
  * An ioredis client (`Redis` or `Cluster`, from 5).
@@ -40,6 +41,8 @@ export interface ScriptRunner {
   readonly isCluster: boolean;
   evalsha(sha: string, keys: string[], args: string[]): Promise<unknown>;
   eval(script: string, keys: string[], args: string[]): Promise<unknown>;
+  /** `undefined` for a client that cannot be duplicated. */
+  readonly subscribe: Subscribe | undefined;
 }
 
 /** Reads an option that takes a client. @throws AgentSecurityConfigError for anything else */
@@ -49,6 +52,7 @@ export function readClient(option: string, client: unknown): ScriptRunner {
       isCluster: client.isCluster === true,
       evalsha: (sha, keys, args) => client.evalsha(sha, keys.length, ...keys, ...args),
       eval: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
+      subscribe: subscribeIoredis(client, client.isCluster === true),
     };
   }
   if (isNodeRedis(client)) {
@@ -57,6 +61,7 @@ export function readClient(option: string, client: unknown): ScriptRunner {
       isCluster: 'masters' in client,
       evalsha: (sha, keys, args) => client.evalSha(sha, { keys, arguments: args }),
       eval: (script, keys, args) => client.eval(script, { keys, arguments: args }),
+      subscribe: subscribeNodeRedis(client, 'masters' in client),
     };
   }
   throw receivedError(

@@ -3,7 +3,7 @@ import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { QuotaStore, StoredCharge } from '../limiter/store/quota-store.js';
 import { Batcher } from './batcher.js';
 import { createQuotaCall, partOf, type QuotaCall, returnOf } from './quota-call.js';
-import { groupBySlot } from './quota-keys.js';
+import { groupBySlot, memoryKeyOf } from './quota-keys.js';
 import { RecentDenials } from './recent-denials.js';
 import type { ScriptRunner } from './redis-client.js';
 import { RENEW, RESET, SETTLE } from './script/rule-run.js';
@@ -20,12 +20,14 @@ export interface RedisQuotasSettings {
 }
 
 export class RedisQuotas implements QuotaStore {
+  readonly #runner: ScriptRunner;
   readonly #prefix: string;
   readonly #isCluster: boolean;
   readonly #batcher: Batcher;
   readonly #denials: RecentDenials;
 
   constructor({ runner, prefix, maxBatch = 40, maxDenials = 10_000, now }: RedisQuotasSettings) {
+    this.#runner = runner;
     this.#prefix = prefix;
     this.#isCluster = runner.isCluster;
     this.#denials = new RecentDenials(maxDenials);
@@ -50,6 +52,19 @@ export class RedisQuotas implements QuotaStore {
   /** Rejects if Redis fails: the leases then end at their time. */
   renew(charges: readonly StoredCharge[], ageMs: number): Promise<QuotaDecision> {
     return this.#correct(RENEW, charges, 0, ageMs);
+  }
+
+  /** Rejects if Redis fails. */
+  async remember(key: string, ttlMs: number): Promise<boolean> {
+    const reply = Number(
+      await this.#runner.eval(
+        REMEMBER,
+        [memoryKeyOf(this.#prefix, key)],
+        [String(Math.max(1, Math.ceil(ttlMs)))],
+      ),
+    );
+    if (reply === 0 || reply === 1) return reply === 1;
+    throw new Error('Redis answered neither that it remembers the key nor that it knows it');
   }
 
   async reset(charges: readonly StoredCharge[]): Promise<void> {
@@ -119,6 +134,8 @@ export class RedisQuotas implements QuotaStore {
     );
   }
 }
+
+const REMEMBER = `return redis.call('SET', KEYS[1], '', 'NX', 'PX', ARGV[1]) and 1 or 0`;
 
 const NO_CHARGES: QuotaDecision = { granted: true, policyStates: [] };
 

@@ -10,7 +10,7 @@ export interface DpopRules {
   /** How old a proof may be. */
   readonly maxAgeMs: number;
   readonly clockToleranceMs: number;
-  readonly seen: ReplayMemory;
+  readonly seen: UsedProofs;
 }
 
 interface DpopRequest {
@@ -29,7 +29,10 @@ interface DpopRequest {
 const MAX_PROOF_LENGTH = 4_096;
 const MAX_ID_LENGTH = 256;
 
-/** The thumbprint of the key that signed the proof (RFC 7638); `undefined` for an invalid proof. */
+/**
+ * The thumbprint of the key that signed the proof (RFC 7638); `undefined` for an invalid proof. Rejects if it cannot be known whether the
+ * proof was used before.
+ */
 export async function checkProof(
   jose: Jose,
   request: DpopRequest,
@@ -56,7 +59,8 @@ export async function checkProof(
     return undefined;
   }
   // Last, so that only valid proofs use room in the memory.
-  return rules.seen.add(holder, hash('sha256', `${signer} ${jti}`, 'base64url'), nowMs) ? signer : undefined;
+  const id = hash('sha256', `${signer} ${jti}`, 'base64url');
+  return (await rules.seen.add(holder, id, nowMs)) ? signer : undefined;
 }
 
 function proofKey(jwk: Jwk, alg: string): KeyObject | undefined {
@@ -84,6 +88,12 @@ function isSameTarget(htu: string, url: string): boolean {
   );
 }
 
+/** The proofs that are used up, in this process or in all of them. */
+export interface UsedProofs {
+  /** Adds a proof. @returns false if it was used before, or if its holder has no room left. Rejects if that cannot be known. */
+  add(holder: string, id: string, nowMs: number): boolean | Promise<boolean>;
+}
+
 /** About 20 MB at most, in two generations. Per process. */
 const MAX_ENTRIES = 100_000;
 
@@ -94,7 +104,7 @@ const MAX_ENTRIES = 100_000;
  * A holder may have as many entries as there is room left: one alone uses at most half, the next half of the rest. Filling 100,000 entries
  * takes 17 holders, and lasts until the generation ends.
  */
-export class ReplayMemory {
+export class ReplayMemory implements UsedProofs {
   #young = new Set<string>();
   #old = new Set<string>();
   /** The number of young entries of each holder. */

@@ -3,13 +3,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../common/clock.js';
-import { hashKey } from '../common/hash-key.js';
 import { requestPath } from '../common/http-request.js';
 import { readBody } from '../common/read-body.js';
 import type { RequestState } from '../common/request-state.js';
+import type { Rejection } from '../common/problem.js';
 import { challenge, type CredentialVerifier, type RejectedCredential } from '../identity/credential.js';
-import { ProcessLimit } from '../limiter/process-limit.js';
 import { quotaHeaders } from '../limiter/quota-headers.js';
+import type { SharedLimit } from '../limiter/shared-limit.js';
 import { checkProof, type DpopRules } from './dpop.js';
 import type { Jose } from './read-jws.js';
 import { sendJson } from './send-json.js';
@@ -30,18 +30,19 @@ interface TokenEndpointParts {
   readonly options: ResolvedTokenEndpoint;
   /** Verifies the API keys of clients. */
   readonly clients: CredentialVerifier;
-  /** Counts a failed attempt of the client's address. @returns the headers of a 429, if it has made too many */
+  /** Counts a failed attempt of the client's address. @returns the 429, if it has made too many, or the 503, if that cannot be known */
   countFailedAttempt(
     state: RequestState,
     reason: RejectedCredential,
     secret: string | undefined,
-  ): Headers | undefined;
+  ): Promise<Rejection | undefined>;
   readonly issuer: TokenIssuer;
   readonly dpop: DpopRules | undefined;
   readonly jose: Jose;
   readonly clock: Clock;
   readonly realm: string;
-  readonly maxClients: number;
+  /** Of each agent. */
+  readonly limit: SharedLimit;
   /** Whether responses have rate limit headers. */
   readonly sendsQuota: boolean;
   logError(message: string): void;
@@ -77,12 +78,10 @@ interface Answer {
 }
 
 export class TokenEndpoint {
-  readonly #limit: ProcessLimit;
   readonly #url: string;
 
   constructor(private readonly parts: TokenEndpointParts) {
-    const { options, maxClients, clock } = parts;
-    this.#limit = new ProcessLimit(options.limit, maxClients, clock);
+    const { options } = parts;
     this.#url = new URL(options.issuer).origin + options.path;
   }
 
@@ -155,7 +154,7 @@ export class TokenEndpoint {
       return this.#rejectClient(state, 'unknown', client.secret);
     }
     state.agent = agent;
-    const limited = this.#consumeLimit(agent.id, state);
+    const limited = await this.#consumeLimit(agent.id, state);
     if (limited !== undefined) return limited;
     const scopes = grantScopes(request.scopes, agent.scopes);
     if ('error' in scopes) return rejection(scopes);
@@ -176,9 +175,17 @@ export class TokenEndpoint {
     };
   }
 
-  #rejectClient(state: RequestState, reason: RejectedCredential, secret: string | undefined): Answer {
-    const limited = this.parts.countFailedAttempt(state, reason, secret);
-    if (limited !== undefined) return { ...rejection(TOO_MANY, limited), reason };
+  async #rejectClient(
+    state: RequestState,
+    reason: RejectedCredential,
+    secret: string | undefined,
+  ): Promise<Answer> {
+    const limited = await this.parts.countFailedAttempt(state, reason, secret);
+    if (limited !== undefined)
+      return {
+        ...rejection(limited.problem.status === 503 ? UNAVAILABLE : TOO_MANY, limited.headers),
+        reason,
+      };
     const basic = challenge('Basic', [
       ['realm', this.parts.realm],
       ['charset', 'UTF-8'],
@@ -187,9 +194,11 @@ export class TokenEndpoint {
     return { ...rejection(INVALID_CLIENT, ['WWW-Authenticate', basic]), reason };
   }
 
-  #consumeLimit(agentId: string, state: RequestState): Answer | undefined {
-    const { clock, sendsQuota } = this.parts;
-    const decision = this.#limit.consume(hashKey(agentId));
+  async #consumeLimit(agentId: string, state: RequestState): Promise<Answer | undefined> {
+    const { clock, limit, sendsQuota } = this.parts;
+    const decision = await limit.consumeOfAgent(agentId);
+    if (decision === 'unavailable') return rejection(UNAVAILABLE, ['Retry-After', '1']);
+    if (decision === undefined) return undefined;
     if (decision.granted && !sendsQuota) return undefined;
     state.limits.quota = quotaHeaders(decision, clock.epochMs(), sendsQuota);
     return decision.granted ? undefined : rejection(TOO_MANY);

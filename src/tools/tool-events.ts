@@ -1,9 +1,11 @@
 /* The security events about calls of tools, and the history of callers that they depend on. */
 import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
+import { joinKey } from '../common/join-key.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { QuotaDecision } from '../limiter/consume.js';
+import type { Once } from '../limiter/quota-events.js';
 import type { Tool, ToolCall, ToolRejection } from './tool.js';
 import { partitionKeyOf } from './tool-quotas.js';
 
@@ -18,6 +20,7 @@ export class ToolEvents {
   constructor(
     private readonly events: SecurityEvents,
     private readonly clock: Clock,
+    private readonly once: Once,
   ) {}
 
   emitRejected(call: ToolCall, reason: ToolRejection, { code }: ProblemFields): void {
@@ -36,6 +39,7 @@ export class ToolEvents {
     if (decision !== undefined) this.#emitThresholds(call, tool, decision, nowMs);
   }
 
+  /** A count in a sliding window may pass a threshold again; then this process or another may have told already. */
   #emitThresholds(call: ToolCall, tool: Tool, { policyStates }: QuotaDecision, nowMs: number): void {
     for (const [index, { policy, calls, threshold }] of tool.alerts.entries()) {
       const policyState = policyStates.find(each => each.policy.name === policy.name);
@@ -44,10 +48,13 @@ export class ToolEvents {
       // Passed by this call: of the processes that share the quota, one emits the event.
       if (used < calls || used - 1 >= calls) continue;
       const { limit, windowMs } = policy;
-      if (!this.#trackerOf(call).startAlert(partitionKeyOf(call), tool.name, index, windowMs, nowMs))
-        continue;
+      const partitionKey = partitionKeyOf(call);
+      if (!this.#trackerOf(call).startAlert(partitionKey, tool.name, index, windowMs, nowMs)) continue;
       const context = this.#contextOf(call);
-      this.events.emit({ type: 'tool.threshold', ...context, threshold, used, limit, windowMs });
+      const alert = joinKey('tool-alert', tool.name, partitionKey, index);
+      this.once(alert, windowMs, () =>
+        this.events.emit({ type: 'tool.threshold', ...context, threshold, used, limit, windowMs }),
+      );
     }
   }
 

@@ -36,7 +36,7 @@ export class ToolPolicy {
     /** The authenticator's, so that an API has one challenge. */
     private readonly rejections: IdentityRejections = PLAIN_REJECTIONS,
   ) {
-    this.#events = new ToolEvents(events, clock);
+    this.#events = new ToolEvents(events, clock, (key, ttlMs, act) => quotas.once(key, ttlMs, act));
   }
 
   /**

@@ -15,8 +15,13 @@ export class ToolQuotas {
 
   constructor(
     readonly settings: Pick<ResolvedRateLimit, 'onStoreError' | 'shadow' | 'headers'>,
-    private readonly limiter: Pick<QuotaEngine, 'createTable' | 'decide'>,
+    private readonly limiter: Pick<QuotaEngine, 'createTable' | 'decide' | 'once'>,
   ) {}
+
+  /** As `QuotaEngine.once`. */
+  once(key: string, ttlMs: number, act: () => void): void {
+    this.limiter.once(key, ttlMs, act);
+  }
 
   /**
    * Consumes one call of a caller's quota.

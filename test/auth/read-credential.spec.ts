@@ -104,7 +104,7 @@ describe('headers without a valid credential authenticate no agent', () => {
     clock,
     events: new SecurityEvents(),
     connections: new OpenConnections(clock, new ManualTimers(), new SecurityEvents()),
-    maxClients: 10,
+    failedAttempts: undefined,
     headers: false,
     log: { error: () => undefined },
   });

@@ -38,6 +38,7 @@ async function toolKeys([name, partitionKey]: string[]): Promise<string> {
     { onStoreError: 'local', shadow: false, headers: true },
     {
       createTable: () => ({}) as never,
+      once: () => undefined,
       decide: async ([request]) => {
         keys.push(request!.stored[0]!.key, keyOf('', request!.stored[0]!));
         return undefined;

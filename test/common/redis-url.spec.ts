@@ -28,6 +28,27 @@ describe('REDIS_URL', () => {
     ['a password with a bare #', 'redis://:s3cret#x@localhost'],
     ['a password with a bare %', 'redis://:s3cret%x@localhost'],
   ];
+  const others: [title: string, value: string, problem: string, remedy: string][] = [
+    ['a URL of Sentinels', 'redis-sentinel://:s3cret@a:26379,b:26379/main', 'names Sentinels', 'sentinels:'],
+    ['another scheme of Sentinels', 'redis+sentinel://a:26379/main/0', 'names Sentinels', 'sentinels:'],
+    ['a URL of a Cluster', 'redis-cluster://:s3cret@a:7000', 'names several servers', 'new Cluster('],
+    ['several hosts', 'redis://:s,3cret@a:7000,b:7000', 'names several servers', 'new Cluster('],
+    ['a scheme of Valkey', 'valkeys://:s3cret@a:6379', 'scheme of Valkey', 'rediss://'],
+  ];
+  it.each(others)('rejects %s with its remedy, and never shows it', (_title, value, problem, remedy) => {
+    const caught = jest.fn();
+    try {
+      read(value);
+    } catch (error) {
+      caught(String(error));
+    }
+    expect(caught).toHaveBeenCalledWith(expect.stringContaining(problem));
+    expect(caught).toHaveBeenCalledWith(expect.stringContaining(remedy));
+    expect(caught).not.toHaveBeenCalledWith(expect.stringContaining('3cret'));
+  });
+
+  it('accepts a comma in a password', () => expect(read('redis://:a,b@localhost')).toBeDefined());
+
   it.each(bad)('rejects %s, and never shows it', (_title, value) => {
     let thrown: unknown;
     try {

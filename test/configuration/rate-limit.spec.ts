@@ -174,6 +174,20 @@ checkConfiguration({
       '"address"',
     ],
     [
+      'rateLimit.sharedFlood: no store',
+      { rateLimit: { sharedFlood: true } },
+      'ASEC_OPTION_TYPE',
+      'rateLimit.sharedFlood',
+      'REDIS_URL',
+    ],
+    [
+      'rateLimit.sharedFlood: a store without settle()',
+      { rateLimit: { sharedFlood: true, store: { consume: () => undefined } } },
+      'ASEC_OPTION_TYPE',
+      'rateLimit.sharedFlood',
+      'settle()',
+    ],
+    [
       'rateLimit.flood: true',
       { rateLimit: { flood: true } },
       'ASEC_OPTION_TYPE',

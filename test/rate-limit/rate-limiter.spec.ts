@@ -288,7 +288,8 @@ describe('RateLimiter.settle() and its events', () => {
     const table = engine.createTable([free!, paid!]);
     const charges = [{ table, mask: EVERY_POLICY, key: { hi: 0, lo: 1 }, cost: 0 }];
     const policyStates = [{ policy: paid!, remaining: 0, resetMs: 9, violated: false }];
-    const quotaEvents = new QuotaEvents({ monotonicMs: () => 0, epochMs: () => 0 }, new Logger(), events);
+    const time = { monotonicMs: () => 0, epochMs: () => 0 };
+    const quotaEvents = new QuotaEvents(time, new Logger(), events, (_key, _ttlMs, act) => act());
     quotaEvents.emit([{ partitionKey: 'a', charges, stored: [] }], { granted: true, policyStates }, {});
     expect(heard).toEqual([]);
   });

@@ -1,7 +1,10 @@
+import { addKey, EMPTY_BOOK } from '../../src/auth/key-book.js';
 import type { QuotaDecision } from '../../src/limiter/consume.js';
 import { createPolicy } from '../../src/limiter/policy.js';
 import { slotOf } from '../../src/redis/quota-keys.js';
+import { RedisKeyStore } from '../../src/redis/key-store.js';
 import { RedisQuotaStore } from '../../src/redis/redis-store.js';
+import { digests, NOW_MS } from '../support/keys.js';
 import { describeWithRedis, type RedisServer, startCluster, until } from '../support/redis.js';
 import { CLUSTER_CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
 
@@ -151,6 +154,39 @@ describeWithRedis('a Redis Cluster of three nodes', () => {
       expect(remaining(await store.renew(charges(1).slice(2), 10))).toEqual([3]);
       await store.reset(charges(1));
       expect(remaining(await store.consume(charges(0)))).toEqual([100, 100, 4]);
+    });
+
+    it('remembers keys on every node, once', async () => {
+      const proofs = Array.from({ length: 60 }, (_, index) => `proof ${index}`);
+      const remember = (): Promise<boolean[]> =>
+        Promise.all(proofs.map(proof => store.remember(proof, 1_000_000)));
+      expect(await remember()).toEqual(proofs.map(() => true));
+      expect(await remember()).toEqual(proofs.map(() => false));
+      for (const node of nodes) {
+        const found = (await node.command('--scan', '--pattern', `${title}:*!`)).split('\n').filter(Boolean);
+        expect(found.length).toBeGreaterThan(5);
+        for (const key of found) expect(Number(await node.command('PTTL', key))).toBeGreaterThan(0);
+      }
+    });
+
+    it('tells every process of a changed key, whichever node it listens to', async () => {
+      const key = `${title}:keys`;
+      const hooks = { warn: jest.fn(), revoked: jest.fn() };
+      const reader = new RedisKeyStore({ client: connected.client, key, refreshMs: 60_000 });
+      await reader.open(hooks);
+      const isSubscribed = async (node: RedisServer): Promise<boolean> =>
+        (await node.command('PUBSUB', 'NUMSUB', `${key}:changed`)).endsWith('1');
+      await until(async () => (await Promise.all(nodes.map(isSubscribed))).includes(true));
+      const added = addKey(EMPTY_BOOK, 'bot', {}, digests, { prefix: 'ask', nowMs: NOW_MS });
+      const other = await connect(nodes.map(({ port }) => port));
+      const writer = new RedisKeyStore({ client: other.client, key });
+      const { version } = await writer.read();
+      await writer.write(added.book, version);
+      await until(() => reader.find(added.id) !== undefined);
+      await reader.close();
+      await until(async () => !(await Promise.all(nodes.map(isSubscribed))).includes(true));
+      // The client of the app works on.
+      expect(await store.remember(`${key} closed`, 1_000)).toBe(true);
     });
 
     it('loads the script again on nodes that lost it', async () => {

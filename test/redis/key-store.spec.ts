@@ -4,7 +4,7 @@ import { createRedisKeyStore, RedisKeyStore, type RedisKeyStoreOptions } from '.
 import { ManualClock } from '../support/clock.js';
 import { digests, NOW_MS } from '../support/keys.js';
 import { freePort } from '../support/free-port.js';
-import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
+import { describeWithRedis, type RedisServer, startRedis, until } from '../support/redis.js';
 import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
 
 const options = { prefix: 'ask', nowMs: NOW_MS };
@@ -90,6 +90,39 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     expect(versions.size).toBe(9);
   });
 
+  it('learns of a change by a message, long before it would ask', async () => {
+    const [reader, writer] = [create({ refreshMs: 60_000 }), create()];
+    await reader.open(hooks);
+    await untilSubscribed(redis, 1);
+    await writer.write(book, (await writer.read()).version);
+    await until(() => reader.find(id) !== undefined);
+    await writer.write(revokeKey(book, id, NOW_MS), (await writer.read()).version);
+    await until(() => reader.find(id)!.revoked === true);
+    expect(revoked).toEqual([id]);
+    await reader.close();
+    await untilSubscribed(redis, 0);
+  });
+
+  it('learns of changes again after Redis was restarted, also of those meanwhile', async () => {
+    const own = await startRedis();
+    const { client } = await connect([own.port]);
+    const [reader, writer] = [create({ client, refreshMs: 60_000 }), create({ client })];
+    await reader.open(hooks);
+    await untilSubscribed(own, 1);
+    await own.kill();
+    await own.start();
+    await until(async () => {
+      const { version } = await writer.read().catch(() => ({ version: undefined }));
+      if (version !== undefined) await writer.write(book, version);
+      return version !== undefined;
+    });
+    await until(() => reader.find(id) !== undefined);
+    await untilSubscribed(own, 1);
+    await writer.write(revokeKey(book, id, NOW_MS), (await writer.read()).version);
+    await until(() => reader.find(id)!.revoked === true);
+    expect(revoked).toEqual([id]);
+  });
+
   it('reads the keys only if they have changed', async () => {
     const store = create();
     await store.write(book, (await store.read()).version);
@@ -127,7 +160,44 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
   });
 });
 
+async function untilSubscribed(redis: RedisServer, count: number): Promise<void> {
+  const channel = 'agent-security:keys:changed';
+  const expected = `${channel}\n${count}`;
+  await until(async () => (await redis.command('PUBSUB', 'NUMSUB', channel)) === expected);
+}
+
 describeWithRedis('createRedisKeyStore', () => {
+  it('learns of a change by a message, long before it would ask', async () => {
+    const redis = await startRedis();
+    const hooks = { warn: jest.fn(), revoked: jest.fn() };
+    const [reader, writer] = [
+      await createRedisKeyStore(redis.url, { refreshMs: 60_000 }),
+      await createRedisKeyStore(redis.url),
+    ];
+    await reader.open(hooks);
+    await writer.connect();
+    await untilSubscribed(redis, 1);
+    await writer.write(book, (await writer.read()).version);
+    await until(() => reader.find(id) !== undefined);
+    expect(hooks.warn).not.toHaveBeenCalled();
+    reader.close();
+    await untilSubscribed(redis, 0);
+    writer.close();
+  });
+
+  it('follows changes by polling with an account that may neither publish nor subscribe', async () => {
+    const redis = await startRedis();
+    await redis.command('ACL', 'SETUSER', 'quiet', 'on', '>secret', '~*', 'resetchannels', '+@all');
+    const store = await createRedisKeyStore(`redis://quiet:secret@127.0.0.1:${redis.port}`, {
+      refreshMs: 100,
+    });
+    await store.open({ warn: jest.fn(), revoked: jest.fn() });
+    await store.write(book, (await store.read()).version);
+    await until(() => store.find(id) !== undefined);
+    expect(await redis.command('PUBSUB', 'CHANNELS')).toBe('');
+    store.close();
+  });
+
   it('connects and closes with the app, and starts even if Redis is down', async () => {
     const redis = await startRedis();
     const hooks = { warn: jest.fn(), revoked: jest.fn() };

@@ -1,7 +1,7 @@
 /* Redis servers of the tests' own, on free loopback ports, without persistence, stopped behind the file that started them. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,13 @@ import { freePort } from './free-port.js';
 
 const run = promisify(execFile);
 
-const program = ['redis-server', 'valkey-server'].find(
-  name => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
-);
+const PROGRAMS = ['redis-server', 'valkey-server'] as const;
+type Program = (typeof PROGRAMS)[number];
+
+const isInstalled = (name: Program): boolean =>
+  spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0;
+
+const program = PROGRAMS.find(isInstalled);
 
 /**
  * `describe` where a Redis server is installed. Elsewhere the suite is skipped, which the report shows; with REQUIRE_ALL_SUITES it
@@ -27,6 +31,20 @@ export const describeWithRedis: jest.Describe = (() => {
   return describe.skip;
 })();
 
+/**
+ * `describe` once with Redis and once with Valkey. A server that is not installed skips its suite, which the report and the log show; with
+ * REQUIRE_ALL_SUITES it fails.
+ */
+export function describeWithEachServer(title: string, body: (name: Program) => void): void {
+  for (const name of PROGRAMS) {
+    const isPresent = isInstalled(name);
+    if (!isPresent && process.env['REQUIRE_ALL_SUITES'])
+      throw new Error(`REQUIRE_ALL_SUITES is set and ${name} is not installed`);
+    if (!isPresent) process.stderr.write(`Skipped: ${name} is not installed\n`);
+    (isPresent ? describe : describe.skip)(`${title} (${name})`, () => body(name));
+  }
+}
+
 export class RedisServer {
   readonly url: string;
   readonly #directory = mkdtempSync(join(tmpdir(), 'redis-'));
@@ -35,31 +53,14 @@ export class RedisServer {
   constructor(
     readonly port: number,
     private readonly flags: readonly string[],
+    private readonly name: Program = program!,
   ) {
     this.url = `redis://127.0.0.1:${port}`;
   }
 
   /** Starts it, empty. */
   async start(): Promise<void> {
-    const child = spawn(
-      program!,
-      [
-        '--port',
-        String(this.port),
-        '--bind',
-        '127.0.0.1',
-        '--dir',
-        this.#directory,
-        '--save',
-        '',
-        '--appendonly',
-        'no',
-        '--enable-debug-command',
-        'local',
-        ...this.flags,
-      ],
-      { stdio: 'ignore' },
-    );
+    const child = spawn(this.name, this.#arguments(), { stdio: 'ignore' });
     this.#process = child;
     for (let tries = 0; ; tries++) {
       if (child.exitCode !== null || tries > 400)
@@ -67,6 +68,18 @@ export class RedisServer {
       if (await answers(this.port)) return;
       await pause(25);
     }
+  }
+
+  #arguments(): readonly string[] {
+    if (this.flags.includes('--sentinel')) {
+      // A Sentinel writes what it learns to its configuration.
+      const file = join(this.#directory, 'sentinel.conf');
+      writeFileSync(file, `port ${this.port}\nbind 127.0.0.1\ndir ${this.#directory}\n`);
+      return [file, '--sentinel'];
+    }
+    const own = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory];
+    const memory = ['--save', '', '--appendonly', 'no', '--enable-debug-command', 'local'];
+    return [...own, ...memory, ...this.flags];
   }
 
   /** Ends it at once, as a crash would. */
@@ -114,11 +127,20 @@ afterAll(async () => {
 });
 
 /** A server that is stopped behind the file. */
-export async function startRedis(...flags: string[]): Promise<RedisServer> {
-  const server = new RedisServer(await freePort(), flags);
+export const startRedis = (...flags: string[]): Promise<RedisServer> => startServer(program!, ...flags);
+
+export async function startServer(name: Program, ...flags: string[]): Promise<RedisServer> {
+  const server = new RedisServer(await freePort(), flags, name);
   servers.push(server);
   await server.start();
   return server;
+}
+
+/** A Sentinel that knows a master by the name `main`. */
+export async function startSentinel(master: RedisServer): Promise<RedisServer> {
+  const sentinel = await startRedis('--sentinel');
+  await sentinel.command('SENTINEL', 'MONITOR', 'main', '127.0.0.1', String(master.port), '1');
+  return sentinel;
 }
 
 /** Three masters that share the slots. */

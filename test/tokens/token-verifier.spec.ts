@@ -34,7 +34,7 @@ function verifier(
     ...(options.secret === undefined && options.jwksUri === undefined ? { keys: EC.publicKey } : {}),
     ...options,
   })!;
-  const trust = createTrust(tokens, clock, () => undefined, isRevoked);
+  const trust = createTrust(tokens, clock, () => undefined, isRevoked, { remember: async () => true });
   return new SignedTokenVerifier([trust], jose, clock);
 }
 
@@ -296,7 +296,7 @@ describe('a cached token', () => {
       algorithms: ['ES256'],
       keys: EC.publicKey,
     })!;
-    const trust = createTrust(tokens, clock, () => undefined, isRevoked);
+    const trust = createTrust(tokens, clock, () => undefined, isRevoked, { remember: async () => true });
     return { ...counter, verifier: new SignedTokenVerifier([trust], counter.jose, clock, cacheSize) };
   }
 

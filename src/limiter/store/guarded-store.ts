@@ -96,6 +96,16 @@ export class GuardedStore {
     );
   }
 
+  get canRemember(): boolean {
+    return this.store.remember !== undefined;
+  }
+
+  /** As {@link QuotaStore.remember}; `undefined` if the store fails, misses the deadline or has no such method. */
+  async remember(key: string, ttlMs: number): Promise<boolean | undefined> {
+    if (this.store.remember === undefined) return undefined;
+    return this.#call([], () => this.store.remember!(key, ttlMs), readBoolean);
+  }
+
   /** As {@link QuotaStore.reset}. @returns whether the store has carried it out */
   async reset(charges: readonly StoredCharge[]): Promise<boolean> {
     if (this.store.reset === undefined) return false;
@@ -231,6 +241,11 @@ function readDecision(answer: unknown, charges: readonly StoredCharge[]): QuotaD
     }
   }
   throw new TypeError('its answer is not a decision about the request');
+}
+
+function readBoolean(answer: unknown): boolean {
+  if (typeof answer === 'boolean') return answer;
+  throw new TypeError('its answer is neither true nor false');
 }
 
 function isPolicyState(value: unknown): value is PolicyState {

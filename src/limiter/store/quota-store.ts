@@ -45,6 +45,13 @@ export interface QuotaStore {
   settle?(charges: readonly StoredCharge[], units: number, ageMs: number): Promise<QuotaDecision>;
   /** Lets `cost` leases that began `ageMs` ago begin now. Denies nothing. */
   renew?(charges: readonly StoredCharge[], ageMs: number): Promise<QuotaDecision>;
+  /**
+   * Remembers a key for `ttlMs` milliseconds, unless it is remembered already: one atomic step over all processes (Redis: `SET key '' NX PX
+   * ttlMs`). It detects used proofs (DPoP, proxies) and alerts that another process has emitted. Without this method each process
+   * remembers its own. Keys may be secrets.
+   * @returns whether it was not remembered before
+   */
+  remember?(key: string, ttlMs: number): Promise<boolean>;
   /** Deletes the counts of the policies under the keys. */
   reset?(charges: readonly StoredCharge[]): Promise<void>;
 }

@@ -1,0 +1,48 @@
+/* One limit of the module's own, of failed attempts or of an endpoint: counted in the shared store if there is one, else in this process. */
+import { hashKey } from '../common/hash-key.js';
+import { addressBlock, type Key64 } from '../common/ip-address.js';
+import { joinKey } from '../common/join-key.js';
+import { EVERY_POLICY, type QuotaDecision } from './consume.js';
+import type { Policy } from './policy.js';
+import type { QuotaEngine } from './quota-engine.js';
+import type { QuotaTable } from './table/quota-table.js';
+
+export class SharedLimit {
+  readonly #table: QuotaTable;
+  readonly #scope: string;
+
+  constructor(
+    policy: Policy,
+    private readonly engine: Pick<QuotaEngine, 'createTable' | 'decide' | 'settings'>,
+  ) {
+    this.#table = engine.createTable([policy]);
+    // Not the name alone: no scope of a route, a tool or the app's own limits begins like this.
+    this.#scope = joinKey('module', policy.name);
+  }
+
+  /**
+   * Consumes one unit of an address.
+   * @returns while the store fails: `undefined` where `onStoreError` then grants, `'unavailable'` where it denies
+   */
+  consumeOf(client: { readonly address: string; readonly key: Key64 }): Promise<SharedDecision> {
+    return this.#consume(addressBlock(client.address), client.key, true);
+  }
+
+  /** Consumes one unit of an agent. @returns as `consumeOf` */
+  consumeOfAgent(id: string): Promise<SharedDecision> {
+    return this.#consume(joinKey('agent', id), hashKey(id), false);
+  }
+
+  async #consume(partitionKey: string, key: Key64, isAddress: boolean): Promise<SharedDecision> {
+    const { policies } = this.#table;
+    const scope = this.#scope;
+    const charge = { table: this.#table, mask: EVERY_POLICY, key, cost: 1 };
+    const stored = { key: joinKey(scope, partitionKey), scope, partitionKey, isAddress, policies, cost: 1 };
+    const quotaRequests = [{ partitionKey, charges: [charge], stored: [stored] }];
+    const decided = await this.engine.decide(quotaRequests, {});
+    if (decided !== undefined) return decided.decision;
+    return this.engine.settings.onStoreError === 'deny' ? 'unavailable' : undefined;
+  }
+}
+
+export type SharedDecision = QuotaDecision | 'unavailable' | undefined;
