@@ -38,7 +38,8 @@ export interface AgentSecurityOptions {
    * A preflight of an allowed origin gets 204, of any other origin 403 without `Access-Control-*` headers. A state-changing request (any
    * method but GET, HEAD and OPTIONS) of an origin that is not allowed gets 403 `origin_not_allowed` before its handler runs, also if
    * only `Sec-Fetch-Site` (`cross-site` or `same-site`) shows it. Requests without `Origin` and `Sec-Fetch-Site` do not come from a page
-   * and are accepted, and so is the request's own host as the origin. Responses have `Vary: Origin`, unless `origins` is `'*'`.
+   * and are accepted. So is the request's own host as the origin, and `Sec-Fetch-Site: same-origin`, which no script can set. Responses
+   * have `Vary: Origin`, unless `origins` is `'*'`. `@AllowCrossSite()` opens one route to pages of other sites.
    *
    * The module removes `Access-Control-*` headers of other layers: `app.enableCors()`, `cors`, `@fastify/cors` and handlers. See
    * docs/guides/cors.md. Environment: `CORS_ORIGINS`, `CORS_CREDENTIALS`, `CORS_MAX_AGE`.

@@ -92,6 +92,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/guides/configuration.md title=problem': 'own',
   'docs/guides/headers.md output': 'own',
   'docs/guides/headers.md title=pages.controller.ts': 'own',
+  'docs/guides/headers.md title=framing.module.ts': 'start',
   'docs/guides/proxies.md title=nginx.conf': 'own',
   'docs/guides/proxies.md title=.env': 'own',
   'docs/guides/proxies.md title=check': 'shown',
@@ -101,10 +102,13 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/guides/proxies.md title=probes.module.ts': 'start',
   'docs/guides/cors.md title=cors.module.ts': 'start',
   'docs/guides/cors.md title=client.ts': 'own',
+  'docs/guides/cors.md title=login.controller.ts': 'own',
   'docs/guides/sse.md title=answers.controller.ts': 'own',
   'docs/guides/sse.md title=resume': 'own',
   'docs/guides/swagger-ui.md title=swagger.module.ts': 'start',
   'docs/guides/swagger-ui.md title=main.ts': 'type',
+  'docs/guides/swagger-ui.md title=oauth2.module.ts': 'start',
+  'docs/guides/swagger-ui.md title=oauth2.ts': 'type',
   'docs/guides/logging.md title=pino.module.ts': 'start',
   'docs/guides/logging.md title=logging.module.ts': 'own',
   'docs/guides/redis.md title=install': 'shown',
@@ -424,10 +428,22 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const controllers = [load('docs/guides/headers.md', 'pages.controller.ts')['PagesController']!];
     const app = await start(platform, { controllers });
     const page = await app.send('/pages');
-    expect(page.header('Content-Security-Policy')).toContain("default-src 'self'");
+    expect(page.header('Content-Security-Policy')).toContain("default-src 'none'");
     expect(page.header('Content-Security-Policy')).toContain("img-src 'self' data:");
-    expect(page.header('Referrer-Policy')).toBe('same-origin');
+    expect(page.header('Referrer-Policy')).toBe('strict-origin');
     expect((await app.send('/nowhere')).header('Referrer-Policy')).toBe('no-referrer');
+  });
+
+  test('login.controller.ts accepts the POST of one other site', async () => {
+    const controllers = [load('docs/guides/cors.md', 'login.controller.ts')['LoginController']!];
+    const app = await start(platform, { controllers });
+    const post = (origin: string) =>
+      app.send('/login/apple', {
+        body: 'state=1&id_token=x',
+        headers: { Origin: origin, 'Content-Type': 'application/x-www-form-urlencoded' },
+      });
+    expect((await post('https://appleid.apple.com')).json()).toEqual({ received: '1' });
+    expect((await post('https://evil.example')).status).toBe(403);
   });
 
   test('a probe of Kubernetes names the pod, and gets 200 without a key', async () => {

@@ -129,6 +129,9 @@ type Request = Omit<RequestOptions, 'tls'>;
 type PerPlatform<T> = T | { readonly Express: T; readonly Fastify: T };
 
 interface Kind {
+  readonly referrerPolicy?: string;
+  /** A 304 leaves the policies of the stored response alone. */
+  readonly isNotModified?: boolean;
   readonly request: Request;
   readonly status: PerPlatform<number>;
   /** Sent first, for a second request that meets a limit, or a validator that the first answer gave. */
@@ -158,6 +161,7 @@ const KINDS: readonly (readonly [title: string, kind: Kind])[] = [
       request: { path: '/ok', headers: { 'If-None-Match': '*' } },
       status: 304,
       quota: true,
+      isNotModified: true,
       only: 'Express',
     },
   ],
@@ -181,7 +185,7 @@ const KINDS: readonly (readonly [title: string, kind: Kind])[] = [
     },
   ],
   ['a StreamableFile', { request: { path: '/file' }, status: 200, quota: true }],
-  ['an HTML page', { request: { path: '/page' }, status: 200, quota: true }],
+  ['an HTML page', { request: { path: '/page' }, status: 200, quota: true, referrerPolicy: 'same-origin' }],
   ['a handler that calls writeHead itself', { request: { path: '/raw' }, status: 200, quota: true }],
   ['400 by a pipe', { request: { path: '/number/x' }, status: 400, quota: true }],
   ['400 by a handler', { request: { path: '/bad-request' }, status: 400, quota: true }],
@@ -375,6 +379,9 @@ function expectedLines(kind: Kind, platform: Platform, secure: boolean): Record<
     Object.entries(DEFAULTS).map(([name, value]) => [name, [value]]),
   );
   if (kind.cacheControl !== undefined) expected['cache-control'] = [kind.cacheControl];
+  if (kind.referrerPolicy !== undefined) expected['referrer-policy'] = [kind.referrerPolicy];
+  if (kind.isNotModified)
+    for (const name of ['referrer-policy', 'content-security-policy', 'x-frame-options']) expected[name] = [];
   if (kind.granted) expected['cross-origin-resource-policy'] = ['cross-origin'];
   expected['x-request-id'] = [expect.stringMatching(/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/)];
   expected['vary'] = [kind.vary?.[platform.name] ?? 'Origin'];
