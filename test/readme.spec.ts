@@ -128,6 +128,7 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/guides/deployment.md title=deployment.yaml': 'own',
   'docs/guides/deployment.md title=lambda.ts': 'own',
   'docs/guides/deployment.md title=lambda.module.ts': 'start',
+  'docs/guides/deployment.md title=lambda-express.ts': 'own',
   'docs/authentication.md title=auth.module.ts': 'type',
   'docs/authentication.md title=key-store.ts': 'type',
   'docs/authentication.md title=tokens.module.ts': 'type',
@@ -879,6 +880,29 @@ test('the Redis guide sets the variable that opens a store', () => {
   const env = parseEnv(block('docs/guides/redis.md', 'title=.env').text) as Record<string, string>;
   const { rateLimit } = resolveOptions({}, name => env[name]);
   expect(rateLimit).toMatchObject({ redisUrl: 'redis://127.0.0.1:6379/0' });
+});
+
+test('lambda-express.ts sends all headers of the module', async () => {
+  const log = jest.spyOn(process.stdout, 'write').mockImplementation(() => true);
+  const { handler } = load('docs/guides/deployment.md', 'lambda-express.ts') as unknown as {
+    handler: (
+      ...call: readonly unknown[]
+    ) => Promise<{ statusCode: number; headers: Record<string, string> }>;
+  };
+  const event = {
+    version: '2.0',
+    rawPath: '/nowhere',
+    rawQueryString: '',
+    headers: { host: 'api.example.com', 'x-forwarded-for': '6.6.6.6' },
+    body: '',
+    isBase64Encoded: false,
+    requestContext: { http: { method: 'GET', path: '/nowhere', sourceIp: '203.0.113.9' } },
+  };
+  const { statusCode, headers } = await handler(event, {}, () => undefined);
+  log.mockRestore();
+  expect([statusCode, headers['content-type']]).toEqual([404, 'application/problem+json']);
+  expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-request-id': expect.any(String) });
+  expect(headers['strict-transport-security']).toMatch(/^max-age=/);
 });
 
 test('lambda.ts knows the scheme and the client, whatever the client claims', async () => {
