@@ -5,6 +5,7 @@ import type { AgentSecurityOptions } from './agent-security.options.js';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
 import { CLOCK, systemClock, systemTimers, TIMERS } from './common/clock.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
+import { ROUTE_DESCRIBERS, type RouteDescriber } from './common/describe-route.js';
 import {
   EDGE_CHECKS,
   EDGE_STAGES,
@@ -15,7 +16,15 @@ import {
 } from './common/feature.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
 import { SecurityEvents } from './events/security-events.js';
-import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';
+import {
+  CHECKS,
+  CLOSED_IN_ORDER,
+  FEATURES,
+  GUARDS,
+  OTHER_DESCRIBERS,
+  OTHER_PROVIDERS,
+  STAGES,
+} from './features.js';
 import { ANSWER_NOW } from './http/unread-body.js';
 import { MessageGuard } from './http/message.guard.js';
 
@@ -55,6 +64,18 @@ export const PROVIDERS: readonly Provider[] = [
     useFactory: (...found: (Partial<Closable> | undefined)[]) =>
       found.filter(each => typeof each?.close === 'function'),
     inject: [...CLOSED_IN_ORDER],
+  },
+  {
+    provide: ROUTE_DESCRIBERS,
+    useFactory: (options: ResolvedOptions, ...found: (Partial<RouteDescriber> | undefined)[]) => [
+      ...new Set(
+        found.filter(
+          (guard, index) =>
+            typeof guard?.describeRoute === 'function' && guards[index]?.isOn?.(options) !== false,
+        ),
+      ),
+    ],
+    inject: [RESOLVED_OPTIONS, ...guards.map(({ token }) => token), ...OTHER_DESCRIBERS],
   },
   {
     provide: ACTIVE_GUARDS,

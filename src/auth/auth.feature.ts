@@ -3,10 +3,11 @@ import { Logger } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock, TIMERS, type Timers } from '../common/clock.js';
+import { ROUTE_DESCRIBERS, type RouteDescriber } from '../common/describe-route.js';
 import { type Feature, type GuardEntry, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
 import { SecurityEvents } from '../events/security-events.js';
-import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import { bookError } from './api-keys.options.js';
@@ -15,7 +16,7 @@ import { type AuthFeatureOptions, RESOLVED_AUTH, type ResolvedAuth, resolveAuth 
 import { Authenticator } from './authenticator.js';
 import { Gateways, HandshakeAuthenticator } from './gateways.js';
 import { OpenConnections } from './open-connections.js';
-import { API_KEY_SCHEMES, installOpenApi, OpenApiDescriber, TOKEN_SCHEMES } from './openapi-describer.js';
+import { installOpenApi, OpenApiDescriber, securitySchemes } from './openapi-describer.js';
 import { RouteAccesses } from './route-accesses.js';
 import { TOKEN_PROVIDERS } from './token.providers.js';
 
@@ -96,18 +97,21 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
       // Not in onModuleInit: documents are created between NestFactory.create() and listen().
       useFactory: async (
         { auth }: AuthFeatureOptions,
-        limits: ResolvedRateLimit,
         accesses: RouteAccesses,
         tokens: SignedTokenVerifier | undefined,
         modules: ModulesContainer,
+        describers: readonly RouteDescriber[],
       ): Promise<OpenApiDescriber | undefined> => {
-        if (!auth || !auth.openapi) return undefined;
+        if (auth && !auth.openapi) return undefined;
         await installOpenApi();
-        const tokenSchemes = tokens ? TOKEN_SCHEMES : {};
-        const schemes = auth.apiKeys ? API_KEY_SCHEMES : tokenSchemes;
-        return new OpenApiDescriber(modules, accesses, schemes, rejectsAny(limits));
+        const schemes = securitySchemes({
+          apiKeys: auth && auth.apiKeys !== undefined,
+          tokens: tokens !== undefined,
+          dpop: tokens !== undefined && tokens.challenges.length > 0,
+        });
+        return new OpenApiDescriber(modules, accesses, schemes, describers);
       },
-      inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, RouteAccesses, SignedTokenVerifier, ModulesContainer],
+      inject: [RESOLVED_OPTIONS, RouteAccesses, SignedTokenVerifier, ModulesContainer, ROUTE_DESCRIBERS],
     },
     RouteAccesses,
     AuthGuard,

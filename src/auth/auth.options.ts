@@ -140,7 +140,8 @@ export interface AuthOptions {
    */
   publicPaths?: readonly string[];
   /**
-   * Adds the security schemes and the 401, 403 and 429 responses of each route to documents of `@nestjs/swagger`, where it is installed.
+   * Adds the security schemes and the 401, 403, 413, 429 and 503 responses of each route to documents of `@nestjs/swagger`, where it is
+   * installed. Without `auth`, the responses are added too. See docs/guides/swagger-ui.md.
    * @default true
    */
   openapi?: boolean;

@@ -3,7 +3,8 @@ import { Reflector } from '@nestjs/core';
 import type { PlatformRequest } from '../common/http-request.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
-import { memoMetadata, type RouteMemo } from '../common/each-handler.js';
+import type { RouteResponse } from '../common/describe-route.js';
+import { type Handler, type HandlerClass, memoMetadata, type RouteMemo } from '../common/each-handler.js';
 import { checkParsedBody, CODED_PROBLEM, isCoded, isMultipart, tooLargeProblem } from './check-body.js';
 import { MaxBody } from './body.decorator.js';
 import type { ResolvedBody } from './body.options.js';
@@ -33,6 +34,13 @@ export class BodyGuard implements CanActivate {
     const problem = checkParsedBody(body, this.options.maxDepth, this.options.maxKeys);
     if (problem !== undefined) throw new ProblemException(problem);
     return true;
+  }
+
+  /** The response to a body that is too long for a route, for OpenAPI documents. */
+  describeRoute(controller: HandlerClass, handler: Handler): readonly RouteResponse[] {
+    const { maxBytes } = this.options;
+    const bound = Math.min(maxBytes, this.#bounds.get(controller, handler) ?? maxBytes);
+    return [{ status: 413, description: `The body has more than ${bound} bytes`, needsBody: true }];
   }
 
   /** A Buffer, and a body that the handler reads itself, may stay encoded. Without progress it is unknown whether the body was decoded. */
