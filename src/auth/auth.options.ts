@@ -255,7 +255,7 @@ export function checkIdentified(found: IdentifiedAgent): Agent {
   checkReturned(Array.isArray(scopes) && scopes.every(isScope), 'scopes as a list of scopes');
   checkReturned(isText(tier) && isText(tenant), 'tier and tenant as strings');
   checkReturned(
-    tools === undefined || (Array.isArray(tools) && tools.every(isText)),
+    tools === undefined || (Array.isArray(tools) && tools.every(tool => typeof tool === 'string')),
     'tools as a list of strings',
   );
   return createAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });
