@@ -30,8 +30,10 @@ import { REDIS_PROVIDERS } from './redis/redis.feature.js';
 import { REQUEST_ID } from './request-id/request-id.feature.js';
 import { ServerConnections } from './time/server-connections.js';
 import { TIMEOUT, TIMEOUT_GUARD } from './time/timeout.feature.js';
+import { TimeoutGuard } from './time/timeout.guard.js';
 import { MetadataStage } from './tokens/metadata-stage.js';
 import { TokenEndpoint } from './tokens/token-endpoint.js';
+import { AgentToolGuard } from './tools/agent-tool.guard.js';
 import { TOOL_AUDIT_GUARD, TOOLS } from './tools/tools.feature.js';
 import { URL_CHECK, URLS } from './url/url.feature.js';
 import { METHOD_CHECK, METHODS, VERB_CHECK } from './verb/methods.feature.js';
@@ -106,6 +108,9 @@ export const GUARDS = [
   SCOPES_GUARD,
   BODY_GUARD,
 ] as const;
+
+/** The guards that decorators bind, which describe their responses in OpenAPI documents whether they are bound to the app or not. */
+export const OTHER_DESCRIBERS: readonly InjectionToken[] = [AgentToolGuard, TimeoutGuard];
 
 /** In the order in which they close: the server's connections, leases of concurrency limits, audit records, Redis, the key store,
  * what was counted for the log. */

@@ -6,6 +6,7 @@ import { ENVIRONMENT, ENVIRONMENT_PROVIDER } from './environment.js';
 import { type ResolvedOptions, resolveOptions, verifyOptions } from './resolve-options.js';
 import { CLOCK, systemClock, systemTimers, TIMERS } from './common/clock.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
+import { ROUTE_DESCRIBERS, type RouteDescriber } from './common/describe-route.js';
 import {
   EDGE_CHECKS,
   EDGE_STAGES,
@@ -17,7 +18,15 @@ import {
 } from './common/feature.js';
 import type { ReadEnvironment } from './common/read-options.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors/errors.options.js';
-import { CHECKS, CLOSED_IN_ORDER, FEATURES, GUARDS, OTHER_PROVIDERS, STAGES } from './features.js';
+import {
+  CHECKS,
+  CLOSED_IN_ORDER,
+  FEATURES,
+  GUARDS,
+  OTHER_PROVIDERS,
+  STAGES,
+  OTHER_DESCRIBERS,
+} from './features.js';
 import { ANSWER_NOW } from './http/unread-body.js';
 import { MessageGuard } from './http/message.guard.js';
 
@@ -66,6 +75,18 @@ export const PROVIDERS: readonly Provider[] = [
     useFactory: (...found: (Partial<Closable> | undefined)[]) =>
       found.filter(each => typeof each?.close === 'function'),
     inject: [...CLOSED_IN_ORDER],
+  },
+  {
+    provide: ROUTE_DESCRIBERS,
+    useFactory: (options: ResolvedOptions, ...found: (Partial<RouteDescriber> | undefined)[]) => [
+      ...new Set(
+        found.filter(
+          (guard, index) =>
+            typeof guard?.describeRoute === 'function' && guards[index]?.isOn?.(options) !== false,
+        ),
+      ),
+    ],
+    inject: [RESOLVED_OPTIONS, ...guards.map(({ token }) => token), ...OTHER_DESCRIBERS],
   },
   {
     provide: ACTIVE_GUARDS,

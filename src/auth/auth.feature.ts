@@ -14,7 +14,8 @@ import { logText } from '../common/log-text.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
 import { SharedLimit } from '../limiter/shared-limit.js';
-import { rejectsAny, RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+import { ROUTE_DESCRIBERS, type RouteDescriber } from '../common/describe-route.js';
 import { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import { bookError } from './api-keys.options.js';
@@ -24,7 +25,7 @@ import { checkTiers } from './check-tiers.js';
 import { Authenticator } from './authenticator.js';
 import { Gateways, HandshakeAuthenticator } from './gateways.js';
 import { OpenConnections } from './open-connections.js';
-import { API_KEY_SCHEMES, installOpenApi, OpenApiDescriber, TOKEN_SCHEMES } from './openapi-describer.js';
+import { installOpenApi, OpenApiDescriber, securitySchemes } from './openapi-describer.js';
 import { RouteAccesses } from './route-accesses.js';
 import { TOKEN_PROVIDERS } from './token.providers.js';
 
@@ -108,18 +109,21 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
       // Not in onModuleInit: documents are created between NestFactory.create() and listen().
       useFactory: async (
         { auth }: AuthFeatureOptions,
-        limits: ResolvedRateLimit,
         accesses: RouteAccesses,
         tokens: SignedTokenVerifier | undefined,
         modules: ModulesContainer,
+        describers: readonly RouteDescriber[],
       ): Promise<OpenApiDescriber | undefined> => {
-        if (!auth || !auth.openapi) return undefined;
+        if (auth && !auth.openapi) return undefined;
         await installOpenApi();
-        const tokenSchemes = tokens ? TOKEN_SCHEMES : {};
-        const schemes = auth.apiKeys ? API_KEY_SCHEMES : tokenSchemes;
-        return new OpenApiDescriber(modules, accesses, schemes, rejectsAny(limits));
+        const schemes = securitySchemes({
+          apiKeys: auth && auth.apiKeys !== undefined,
+          tokens: tokens !== undefined,
+          dpop: tokens !== undefined && tokens.challenges.length > 0,
+        });
+        return new OpenApiDescriber(modules, accesses, schemes, describers);
       },
-      inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, RouteAccesses, SignedTokenVerifier, ModulesContainer],
+      inject: [RESOLVED_OPTIONS, RouteAccesses, SignedTokenVerifier, ModulesContainer, ROUTE_DESCRIBERS],
     },
     RouteAccesses,
     AuthGuard,

@@ -1,5 +1,7 @@
 /* The guards of routes and messages: authentication before the rate limits, and scopes after them. */
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { RETRY_AFTER, type RouteResponse } from '../common/describe-route.js';
+import type { Handler, HandlerClass } from '../common/each-handler.js';
 import { rawRequest } from '../common/http-request.js';
 import { readCall, stateOfCall } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
@@ -20,6 +22,16 @@ export class AuthGuard implements CanActivate {
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(RouteAccesses) private readonly accesses: RouteAccesses,
   ) {}
+
+  /** The responses to requests without a valid credential, for OpenAPI documents. */
+  describeRoute(controller: HandlerClass, handler: Handler): readonly RouteResponse[] {
+    if (this.accesses.get(controller, handler).isPublic) return [];
+    return [
+      { status: 401, description: 'The credential is missing or invalid', headers: CHALLENGES },
+      ...this.authenticator.describeAttempts(),
+      { status: 503, description: 'Credentials cannot be verified at the moment', headers: RETRY_AFTER },
+    ];
+  }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     // Message brokers have credentials of their own: agents do not send these messages.
@@ -45,6 +57,9 @@ export class AuthGuard implements CanActivate {
   }
 }
 
+const CHALLENGE = { 'WWW-Authenticate': 'The accepted schemes, and what the credential lacks (RFC 6750).' };
+const CHALLENGES = { ...CHALLENGE, 'X-Token-Expired': '"true" for a credential that has expired.' };
+
 /**
  * Checks the scopes of a route, after the rate limits, so that requests without the scopes are counted.
  * @throws HttpException with the status 403 and the code `insufficient_scope`
@@ -57,6 +72,18 @@ export class ScopesGuard implements CanActivate {
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(RouteAccesses) private readonly accesses: RouteAccesses,
   ) {}
+
+  /** The response to agents without the scopes of a route, for OpenAPI documents. */
+  describeRoute(controller: HandlerClass, handler: Handler): readonly RouteResponse[] {
+    const { all, any } = this.accesses.get(controller, handler);
+    const needs = [
+      ...(all.length > 0 ? [`all of ${all.join(', ')}`] : []),
+      ...(any.length > 0 ? [`one of ${any.join(', ')}`] : []),
+    ];
+    if (needs.length === 0) return [];
+    const description = `A scope is missing: needs ${needs.join(' and ')}`;
+    return [{ status: 403, description, headers: CHALLENGE }];
+  }
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() === 'rpc') return true;

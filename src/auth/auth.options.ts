@@ -140,7 +140,8 @@ export interface AuthOptions {
    */
   publicPaths?: readonly string[];
   /**
-   * Adds the security schemes and the 401, 403 and 429 responses of each route to documents of `@nestjs/swagger`, where it is installed.
+   * Adds the security schemes and the 401, 403, 413, 429 and 503 responses of each route to documents of `@nestjs/swagger`, where it is
+   * installed. Without `auth`, the responses are added too. See docs/guides/swagger-ui.md.
    * @default true
    */
   openapi?: boolean;
@@ -254,7 +255,7 @@ export function checkIdentified(found: IdentifiedAgent): Agent {
   checkReturned(Array.isArray(scopes) && scopes.every(isScope), 'scopes as a list of scopes');
   checkReturned(isText(tier) && isText(tenant), 'tier and tenant as strings');
   checkReturned(
-    tools === undefined || (Array.isArray(tools) && tools.every(isText)),
+    tools === undefined || (Array.isArray(tools) && tools.every(tool => typeof tool === 'string')),
     'tools as a list of strings',
   );
   return createAgent({ id, kind: 'custom', scopes, tier, tenant, tools, claims });

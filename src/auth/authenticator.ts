@@ -3,12 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
+import type { RouteResponse } from '../common/describe-route.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import { type Log, logLine } from '../common/log-text.js';
 import { type Rejection, withCause } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { RejectedCredential, TokenCheck, VerifiedCredential } from '../identity/credential.js';
+import { describeQuota } from '../limiter/describe-limits.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
 import type { SharedLimit } from '../limiter/shared-limit.js';
@@ -164,6 +166,14 @@ export class Authenticator {
       problem: { ...quotaProblem(decision), type: ABNORMAL_USAGE },
       headers: quotaHeaders(decision, clock.epochMs(), headers),
     };
+  }
+
+  /** The response to an address with too many failed attempts, for OpenAPI documents. */
+  describeAttempts(): readonly RouteResponse[] {
+    const { options, headers } = this.#parts;
+    if (options.failedAttempts === undefined) return [];
+    const text = options.failedAttempts.text.replace('requests', 'invalid credentials');
+    return [describeQuota(`Too many failed attempts of the address: ${text}`, headers)];
   }
 
   async #authenticate(

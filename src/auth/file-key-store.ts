@@ -8,11 +8,8 @@ import type { KeyStoreHooks } from '../identity/api-key-store.js';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
 import { MAX_STALE_MS, RefreshingKeyStore } from './key-book-store.js';
 import { FileLock, FileLockedError } from '../common/file-lock.js';
-import { readObject } from '../common/read-options.js';
+import { fn, integer, type OptionTable, readTable } from '../common/option-table.js';
 import { logLine } from '../common/log-text.js';
-
-/** How often the file is read, for file systems without change notifications (network file systems). */
-const POLL_MS = 1_000;
 
 /**
  * How a `FileKeyStore` looks for changes of its file. Durations are milliseconds.
@@ -20,15 +17,22 @@ const POLL_MS = 1_000;
  * const options: FileKeyStoreOptions = { pollMs: 5_000 };
  */
 export interface FileKeyStoreOptions {
-  /** How often the file is read, in addition to the system's change notifications. @default 1000 */
+  /** How often the file is read, in addition to the system's change notifications: 10 to 30,000. @default 1000 */
   pollMs?: number;
   /** A monotonic clock, for tests. @default performance.now */
   nowMs?: () => number;
 }
 
+const TABLE = {
+  // Polling is for file systems without change notifications. Keys that are not read for MAX_STALE_MS are no longer used.
+  pollMs: integer(1_000, 10, MAX_STALE_MS / 2),
+  nowMs: fn<() => number>(),
+} satisfies OptionTable<FileKeyStoreOptions>;
+
 /**
  * Reads API keys from a JSON file, and reads it again when it changes. `auth.apiKeys.file` creates one;
  * construct it yourself to extend it.
+ * @throws AgentSecurityConfigError for a wrong option
  * @example
  * const store = new FileKeyStore('/run/secrets/keys.json', { pollMs: 5_000 });
  * AgentSecurityModule.forRoot({ auth: { apiKeys: { store, secret } } });
@@ -41,8 +45,7 @@ export class FileKeyStore extends RefreshingKeyStore {
     readonly path: string,
     options: FileKeyStoreOptions = {},
   ) {
-    readObject('FileKeyStore', options, ['pollMs', 'nowMs']);
-    const { pollMs = POLL_MS, nowMs } = options;
+    const { pollMs, nowMs } = readTable('FileKeyStore', options, TABLE);
     super({ refreshMs: pollMs, maxStaleMs: MAX_STALE_MS, nowMs });
   }
 

@@ -24,6 +24,7 @@ import {
   tooLargeProblem,
   TYPE_PROBLEM,
 } from './check-body.js';
+import type { RouteResponse } from '../common/describe-route.js';
 import { MaxBody } from './body.decorator.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { ResolvedBody } from './body.options.js';
@@ -84,6 +85,13 @@ export class BodyGuard implements CanActivate {
       isBodyDeclared(headers) &&
       this.#readsBody.get(context.getClass(), context.getHandler())
     );
+  }
+
+  /** The response to a body that is too long for a route, for OpenAPI documents. */
+  describeRoute(controller: HandlerClass, handler: Handler): readonly RouteResponse[] {
+    const { maxBytes } = this.options;
+    const bound = Math.min(maxBytes, this.#bounds.get(controller, handler) ?? maxBytes);
+    return [{ status: 413, description: `The body has more than ${bound} bytes`, needsBody: true }];
   }
 
   /** A Buffer, and a body that the handler reads itself, may stay encoded. Without progress it is unknown whether the body was decoded. */

@@ -12,7 +12,8 @@ import { ModulesContainer, Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { eachHandler } from '../common/each-handler.js';
+import type { RouteResponse } from '../common/describe-route.js';
+import { eachHandler, type Handler, type HandlerClass } from '../common/each-handler.js';
 import { rawRequest, requestPath } from '../common/http-request.js';
 import { addressBlock } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
@@ -45,6 +46,7 @@ import {
   type GuardOverrides,
   createQuotaWriter,
 } from './decide-request.js';
+import { describePlan } from './describe-plan.js';
 import {
   faultException,
   unknownRequestException,
@@ -119,6 +121,11 @@ export class RateLimitGuard extends ThrottlerGuard {
     };
     // At start-up, so that an invalid `@Throttle()` stops it and no request waits for its plan.
     for (const { controller, handler } of eachHandler(this.#modules)) this.#plans.get(controller, handler);
+  }
+
+  /** The responses of a route that exceeds its limits, for OpenAPI documents. */
+  describeRoute(controller: HandlerClass, handler: Handler): readonly RouteResponse[] {
+    return describePlan(this.#settings, this.#plans.get(controller, handler));
   }
 
   override canActivate(context: ExecutionContext): Promise<boolean> {

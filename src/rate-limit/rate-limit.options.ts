@@ -271,9 +271,6 @@ function readStore(option: string, value: unknown): ResolvedStore {
   );
 }
 
-/** Whether a request may get 429: limits in shadow mode are not described to clients. */
-export const rejectsAny = ({ shadow, flood }: ResolvedRateLimit): boolean => !shadow || flood !== undefined;
-
 /** `rateLimit: false`: no limits, only `RateLimiter` for programmatic limiting. */
 export const RATE_LIMIT_OFF = resolveRateLimit(
   { limits: false, flood: false, messages: false, headers: false },

@@ -3,7 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { TIMERS, type Timers } from '../common/clock.js';
-import { RouteMemo } from '../common/each-handler.js';
+import { RETRY_AFTER, type RouteResponse } from '../common/describe-route.js';
+import { type Handler, type HandlerClass, RouteMemo } from '../common/each-handler.js';
 import { type PlatformRequest, type PlatformResponse, rawResponse } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
@@ -54,6 +55,14 @@ export class TimeoutGuard implements CanActivate {
       );
       return resolveLimits([...levels, settings]);
     });
+  }
+
+  /** The response of a handler that takes too long, for OpenAPI documents. */
+  describeRoute(controller: HandlerClass, handler: Handler): readonly RouteResponse[] {
+    const handlerMs = this.#limits.get(controller, handler)?.handlerMs;
+    if (handlerMs === undefined || handlerMs === false) return [];
+    const description = `The response did not begin within ${handlerMs / 1_000} s`;
+    return [{ status: 503, description, headers: RETRY_AFTER }];
   }
 
   canActivate(context: ExecutionContext): boolean {

@@ -93,9 +93,8 @@ export function metadataDocuments(
   const documents = new Map<string, unknown>();
   const add = (wellKnown: string, url: string, document: unknown): void => {
     const { pathname } = new URL(url);
-    // The well-known path precedes the URL's own (RFC 8414 section 3.1, RFC 9728 section 3.1).
-    documents.set(wellKnown + pathname.replace(/\/$/, ''), document);
-    documents.set(wellKnown, document);
+    // The well-known path precedes the URL's own. RFC 9728 section 3.1 keeps the slash at its end, RFC 8414 section 3.1 removes it.
+    for (const path of [pathname, pathname.replace(/\/$/, ''), '']) documents.set(wellKnown + path, document);
   };
   if (server !== undefined)
     add('/.well-known/oauth-authorization-server', server.issuer, describeServer(server));

@@ -8,6 +8,8 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
+import type { RouteResponse } from '../common/describe-route.js';
+import type { Handler, HandlerClass } from '../common/each-handler.js';
 import type { Rejection } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
@@ -31,6 +33,12 @@ export class AgentToolGuard implements CanActivate {
     @Inject(ToolCallRecorder) private readonly recorder: ToolCallRecorder,
     @Inject(RESOLVED_ERRORS) private readonly errors: ResolvedErrors,
   ) {}
+
+  /** The responses to calls that the policy of the tool denies, for OpenAPI documents. */
+  describeRoute(controller: HandlerClass, handler: Handler): readonly RouteResponse[] {
+    const tool = this.routes.get(controller, handler);
+    return tool === null ? [] : this.policy.describe(tool.name);
+  }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const tool = this.routes.get(context.getClass(), context.getHandler());

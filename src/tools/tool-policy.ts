@@ -2,10 +2,12 @@
 import type { AuthRejections } from '../auth/auth-rejections.js';
 import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
+import type { RouteResponse } from '../common/describe-route.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import type { Rejection } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import { bearerChallenge } from '../identity/credential.js';
+import { describeQuota, listLimits } from '../limiter/describe-limits.js';
 import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { NameSet } from './name-pattern.js';
@@ -68,6 +70,22 @@ export class ToolPolicy {
   /** Whether a list of tools may show this one to an agent. */
   isVisible(agent: Agent | undefined, name: string): boolean {
     return this.#denyAccess(agent, this.toolOf(name)) === undefined;
+  }
+
+  /** The responses to calls of a tool that are denied, for OpenAPI documents. */
+  describe(name: string): readonly RouteResponse[] {
+    if (this.options === false) return [];
+    const { scopes, policies } = this.toolOf(name);
+    const limits = listLimits(policies);
+    const needsAgent = this.options.requireAgent || scopes.length > 0;
+    const needs = scopes.length > 0 ? `, or a scope is missing: needs all of ${scopes.join(', ')}` : '';
+    return [
+      ...(needsAgent ? [{ status: 401, description: `The tool ${name} needs a verified agent` }] : []),
+      { status: 403, description: `The agent may not call the tool ${name}${needs}` },
+      ...(limits === ''
+        ? []
+        : [describeQuota(`Calls of the tool ${name}: ${limits}`, this.quotas.settings.headers)]),
+    ];
   }
 
   /** Decides on a call and, where it is allowed, consumes the agent's quota. Never throws because of what a client sent. */

@@ -61,6 +61,12 @@ describe('FileKeyStore', () => {
     expect(revoked).toEqual([id]);
   });
 
+  it.each([NaN, 0, -1, 9, 1.5, 30_001, Infinity, '1000'])('rejects the interval %p', pollMs => {
+    expect(() => new FileKeyStore(path, { pollMs: pollMs as number })).toThrow(
+      expect.objectContaining({ option: 'FileKeyStore.pollMs' }) as Error,
+    );
+  });
+
   it('reads a replaced file by itself', async () => {
     write(JSON.stringify(book));
     store = new FileKeyStore(path, { pollMs: 20 });

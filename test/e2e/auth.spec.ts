@@ -481,6 +481,15 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(app.logger.find('auth.identify must return an agent with an id', 'error')).toHaveLength(1);
     });
 
+    test.each([[[undefined]], [['read_*', undefined]], [[7]], [['a', null]]])(
+      'rejects an agent with the tools %j',
+      async tools => {
+        const app = await launch({ apiKeys: false, identify: () => ({ id: 'ann', tools: tools as never }) });
+        expect((await app.send('/me')).status).toBe(503);
+        expect(app.logger.find('tools as a list of strings', 'error')).toHaveLength(1);
+      },
+    );
+
     test('is not called for an API key, and reads what middleware has set', async () => {
       const { key } = keys.add('billing-bot', agent);
       const handlers: unknown[] = [];

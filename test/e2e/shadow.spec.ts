@@ -1,7 +1,6 @@
 /* A limit in shadow mode is counted and reported to the app, and no response shows it. */
 import { Controller, Get, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Throttle, type ThrottlerRequest } from '@nestjs/throttler';
-import { rejectsAny, resolveRateLimit } from '../../src/rate-limit/rate-limit.options.js';
 import {
   type AgentSecurityOptions,
   AgentTool,
@@ -184,13 +183,4 @@ describe.each(PLATFORMS)('shadow mode on %s', (_title, platform) => {
     const answer = await app.send('/module');
     expect([answer.status, ...fieldsOf(answer)]).toEqual([401, ...NOTHING]);
   });
-});
-
-it.each([
-  ['limits', {}, true],
-  ['limits in shadow mode, and flood', { shadow: true }, true],
-  ['limits in shadow mode alone', { shadow: true, flood: false }, false],
-] as const)('OpenAPI documents describe a 429: %s', (_title, options, expected) => {
-  const resolved = resolveRateLimit(options, () => undefined);
-  expect(resolved && rejectsAny(resolved)).toBe(expected);
 });

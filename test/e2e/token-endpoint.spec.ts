@@ -536,6 +536,18 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       }
     });
 
+    test.each(['/mcp', '/mcp/', '/mcp?x=1', '/mcp/?x=1'])(
+      'of the resource %s is served at the URL that the challenge names',
+      async path => {
+        const app = await launch({ resources: `${ISSUER}${path}` });
+        const challenge = (await app.send('/me')).header('WWW-Authenticate') ?? '';
+        const [, named = ''] = /resource_metadata="([^"]+)"/.exec(challenge) ?? [];
+        expect(named.startsWith(`${ISSUER}/.well-known/oauth-protected-resource/mcp`)).toBe(true);
+        const answer = await app.send(named.slice(ISSUER.length));
+        expect([answer.status, answer.json().resource]).toEqual([200, `${ISSUER}${path}`]);
+      },
+    );
+
     test('is served without prefix, version and guards of the app', async () => {
       const app = await launch(
         { path: '/token' },
