@@ -230,6 +230,63 @@ describe.each(PLATFORMS)('on %s', platform => {
     });
   });
 
+  test('its issuer and its metadata have the URL that it prints, and the token that they lead to works', async () => {
+    const url = `http://127.0.0.1:${shared.port}`;
+    expect(shared.text).toContain(url);
+    const read = async (path: string) =>
+      (await request(shared.port, { path: `/.well-known/${path}` })).json();
+    expect(await read('oauth-protected-resource')).toMatchObject({
+      resource: url,
+      authorization_servers: [url],
+    });
+    const { issuer, token_endpoint } = await read('oauth-authorization-server');
+    expect([issuer, token_endpoint]).toEqual([url, `${url}/oauth/token`]);
+  });
+
+  test('PUBLIC_URL names the issuer behind a proxy', async () => {
+    const { port } = await startSample({ PLATFORM: platform, PUBLIC_URL: 'https://api.example.com' });
+    const { issuer } = (await request(port, { path: '/.well-known/oauth-authorization-server' })).json();
+    expect(issuer).toBe('https://api.example.com');
+  });
+
+  test('its OpenAPI document describes each operation, and its prefilled bodies work', async () => {
+    const { port, key } = await startSample({ PLATFORM: platform });
+    const document = (await request(port, { path: '/docs-json' })).json();
+    expect(document.info.description).toContain('Authorize');
+    let prefilled = 0;
+    for (const [path, operations] of Object.entries<Record<string, any>>(document.paths)) {
+      for (const [method, { summary, requestBody }] of Object.entries(operations)) {
+        expect([method, path, summary]).toEqual([method, path, expect.stringMatching(/^[A-Z].{5}/)]);
+        if (requestBody === undefined) continue;
+        const { examples, schema } = requestBody.content['application/json'];
+        const named = document.components.schemas[/\w+$/.exec(schema.$ref)![0]].properties;
+        const body: unknown = examples
+          ? Object.values<{ value: unknown }>(examples)[0]!.value
+          : Object.fromEntries(Object.entries<any>(named).map(([name, { example }]) => [name, example]));
+        const headers = { ...key, 'Content-Type': 'application/json' };
+        const answer = await request(port, { path, headers, body: JSON.stringify(body) });
+        expect([path, answer.status]).toEqual([path, path === '/notes' ? 201 : 200]);
+        prefilled++;
+      }
+    }
+    expect(prefilled).toBe(5);
+  });
+
+  test('its examples of problems are what it answers', async () => {
+    const { port, key } = await startSample({ PLATFORM: platform, RATE_LIMIT: '10/second' });
+    const document = (await request(port, { path: '/docs-json' })).json();
+    const exampleOf = (status: number) => {
+      const { example } = document.paths['/me'].get.responses[status].content['application/problem+json'];
+      expect(example.requestId).toMatch(/^[\w-]{36}$/);
+      return { ...example, requestId: expect.any(String) as unknown };
+    };
+    expect((await request(port, { path: '/me' })).json()).toEqual(exampleOf(401));
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, () => request(port, { path: '/me', headers: key })),
+    );
+    expect(answers.find(({ status }) => status === 429)?.json()).toEqual(exampleOf(429));
+  });
+
   test('tools: results, rejected inputs, unknown names', async () => {
     const { port, key } = await startSample({ PLATFORM: platform });
     const run = async (name: string, body: object) => {

@@ -10,7 +10,7 @@ import { SdkMcpController } from './mcp/sdk-mcp.controller.js';
 import { MeController } from './me.controller.js';
 import { NotesController } from './notes/notes.controller.js';
 import { NotesService } from './notes/notes.service.js';
-import { auditFile } from './settings.js';
+import { auditFile, publicUrl } from './settings.js';
 import { ToolsController } from './tools/tools.controller.js';
 import { ToolsService } from './tools/tools.service.js';
 
@@ -29,15 +29,15 @@ class DemoKeysModule {}
 
 @Module({
   imports: [
-    // Hosts, origins, limits, proxies and keys come from the environment (or .env): see .env.example.
+    // Hosts, origins, limits, proxies and keys come from the environment, or from the .env that ConfigModule loads: see .env.example.
     AgentSecurityModule.forRootAsync({
       imports: [DemoKeysModule],
       inject: [DemoKeys],
       useFactory: (demo: DemoKeys) => ({
         auth: {
           ...(demo.options === undefined ? {} : { apiKeys: demo.options }),
-          // A real app names its own URL here, and signingKeys: tokens of this key end with the process.
-          tokenEndpoint: { issuer: 'http://localhost:3000', insecureEphemeralKey: true },
+          // A real app gives signingKeys: tokens of this key end with the process.
+          tokenEndpoint: { issuer: publicUrl(process.env), insecureEphemeralKey: true },
         },
         // A load balancer calls by address, and often; a health probe needs neither check.
         hosts: { exemptPaths: ['/healthz'] },

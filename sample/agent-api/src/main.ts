@@ -3,15 +3,17 @@ import { ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import { McpStrategy, StreamableHttpTransport } from '@rekog/mcp-nest';
 import { AgentSecurityConfigError } from 'nestjs-agent-security';
 import { AppModule } from './app.module.js';
 import { DemoKeys } from './demo-keys.js';
-import { auditFile, readSettings, SettingsError } from './settings.js';
+import { createDocument } from './openapi.js';
+import { auditFile, findFreePort, readSettings, SettingsError } from './settings.js';
 
 async function start(): Promise<void> {
   const { platform, port } = readSettings(process.env);
+  if (port === 0) process.env['PORT'] = String(await findFreePort());
   const app = await NestFactory.create(
     AppModule,
     platform === 'fastify' ? new FastifyAdapter({ forceCloseConnections: true }) : new ExpressAdapter(),
@@ -21,8 +23,7 @@ async function start(): Promise<void> {
   app.useLogger(['log', 'warn', 'error', 'fatal']);
   app.useGlobalPipes(new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true, transform: true }));
   app.enableShutdownHooks();
-  const description = new DocumentBuilder().setTitle('Agent API').setVersion('1.0').build();
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, description));
+  SwaggerModule.setup('docs', app, () => createDocument(app));
   const strategy = new McpStrategy({
     name: 'agent-api',
     version: '1.0.0',
@@ -32,10 +33,10 @@ async function start(): Promise<void> {
   });
   app.connectMicroservice({ strategy });
   await app.startAllMicroservices();
-  await app.listen(port, '127.0.0.1');
-  const { port: bound } = app.getHttpServer().address() as { port: number };
+  await app.listen(readSettings(process.env).port, '127.0.0.1');
   const { key } = app.get(DemoKeys, { strict: false });
-  console.log(welcome(`http://127.0.0.1:${bound}`, platform, key, auditFile(process.env)));
+  const url = `http://127.0.0.1:${readSettings(process.env).port}`;
+  console.log(welcome(url, platform, key, auditFile(process.env)));
 }
 
 function welcome(url: string, platform: string, demoKey: string | undefined, record: string): string {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -30,12 +32,22 @@ export function readWholeNumber(
   return Number(text);
 }
 
-/** Where calls of tools are recorded; of `.env` too, which is read later by the security module itself. */
+/** The URL under which clients reach the app: tokens name it as their issuer. Behind a proxy it is the proxy's. */
+export function publicUrl(env: NodeJS.ProcessEnv): string {
+  return env['PUBLIC_URL'] || `http://127.0.0.1:${readSettings(env).port}`;
+}
+
+/** A port that is free now, for PORT=0: the issuer of tokens is known before the app listens. */
+export async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Where calls of tools are recorded. */
 export function auditFile(env: NodeJS.ProcessEnv): string {
-  try {
-    process.loadEnvFile();
-  } catch {
-    // There is none.
-  }
   return env['AUDIT_FILE'] || join(tmpdir(), `agent-api-${process.pid}.audit.log`);
 }

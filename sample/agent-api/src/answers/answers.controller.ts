@@ -10,7 +10,7 @@ import {
   Sse,
   StreamableFile,
 } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from 'nestjs-agent-security';
 import { concat, from, map, of, type Observable } from 'rxjs';
 import { type AnswerPart, AnswersService } from './answers.service.js';
@@ -26,6 +26,7 @@ export class AnswersController {
   constructor(private readonly answers: AnswersService) {}
 
   /** For EventSource: each event carries its position as ID, and a reconnect goes on behind the last one received. */
+  @ApiOperation({ summary: 'Streams an answer as server-sent events' })
   @Sse('stream')
   stream(
     @Query() { prompt }: PromptDto,
@@ -43,6 +44,7 @@ export class AnswersController {
   }
 
   /** For fetch: the same parts, one JSON text a line. */
+  @ApiOperation({ summary: 'Streams an answer as JSON lines' })
   @Post()
   @HttpCode(200)
   answer(@Body() { prompt }: PromptDto): StreamableFile {

@@ -1,7 +1,8 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { IsString, Length } from 'class-validator';
 
 export class NoteDto {
-  /** @example "Buy milk" */
+  @ApiProperty({ description: 'What to remember.', example: 'Buy milk', minLength: 1, maxLength: 500 })
   @IsString()
   @Length(1, 500)
   text!: string;

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Param, ParseIntPipe, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { AgentTool } from 'nestjs-agent-security';
 import { NoteDto } from './note.dto.js';
 import { type Note, NotesService } from './notes.service.js';
@@ -10,18 +10,22 @@ import { type Note, NotesService } from './notes.service.js';
 export class NotesController {
   constructor(private readonly notes: NotesService) {}
 
+  @ApiOperation({ summary: 'Lists the notes' })
   @Get()
   @AgentTool('list_notes')
   list(): { notes: Note[] } {
     return { notes: this.notes.list() };
   }
 
+  @ApiOperation({ summary: 'Writes a note' })
   @Post()
   @AgentTool('write_note', { impact: 'medium', limit: '60/hour' })
   write(@Body() { text }: NoteDto): Note {
     return this.notes.add(text);
   }
 
+  @ApiOperation({ summary: 'Deletes a note' })
+  @ApiParam({ name: 'id', description: 'The number of the note.', example: 1 })
   @Delete(':id')
   @AgentTool('delete_note', { impact: 'high', limit: '5/hour', alertAt: [3, 1] })
   delete(@Param('id', ParseIntPipe) id: number): { deleted: Note } {

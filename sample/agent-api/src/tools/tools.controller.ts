@@ -1,7 +1,11 @@
 import { Body, Controller, Get, Header, HttpCode, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AgentTool, type AgentToolOptions, NoStore, Public } from 'nestjs-agent-security';
+import { calculator } from './calculator.js';
+import { currentTime } from './current-time.js';
 import { RunToolDto } from './run-tool.dto.js';
+import { textStatistics } from './text-statistics.js';
+import type { Tool } from './tool.js';
 import { ToolsService, type ToolSummary } from './tools.service.js';
 
 /**
@@ -10,12 +14,16 @@ import { ToolsService, type ToolSummary } from './tools.service.js';
  */
 const RUN: AgentToolOptions = { scopes: ['tools:run'], limit: '5/minute' };
 
+/** The body that Swagger UI shows first. */
+const example = ({ name, example: input }: Tool) => ({ [name]: { value: { input } } });
+
 @ApiTags('tools')
 @Controller('tools')
 export class ToolsController {
   constructor(private readonly tools: ToolsService) {}
 
   /** The list is the same for everybody, so it may be kept for a minute. */
+  @ApiOperation({ summary: 'Lists the tools' })
   @Get()
   @Public()
   @NoStore(false)
@@ -24,6 +32,8 @@ export class ToolsController {
     return { tools: this.tools.list() };
   }
 
+  @ApiOperation({ summary: 'Works out an expression' })
+  @ApiBody({ type: RunToolDto, examples: example(calculator) })
   @Post('calculator/run')
   @HttpCode(200)
   @AgentTool('calculator', RUN)
@@ -31,6 +41,8 @@ export class ToolsController {
     return this.run('calculator', input);
   }
 
+  @ApiOperation({ summary: 'Counts characters, words and sentences' })
+  @ApiBody({ type: RunToolDto, examples: example(textStatistics) })
   @Post('text-statistics/run')
   @HttpCode(200)
   @AgentTool('text-statistics', RUN)
@@ -38,6 +50,8 @@ export class ToolsController {
     return this.run('text-statistics', input);
   }
 
+  @ApiOperation({ summary: 'Reads the clock of a time zone' })
+  @ApiBody({ type: RunToolDto, examples: example(currentTime) })
   @Post('current-time/run')
   @HttpCode(200)
   @AgentTool('current-time', RUN)
