@@ -99,7 +99,9 @@ describe.each(PLATFORMS)('on %s', platform => {
   test('its commands show what they promise', async () => {
     const { text } = await startSample({ PLATFORM: platform });
     expect(text).toContain(`Agent API on ${platform}: http://127.0.0.1:`);
-    const commands = [...text.matchAll(/^ {2}(\S.*)$/gm)].map(([, command]) => command!);
+    const commands = [...text.slice(text.indexOf('Agent API on')).matchAll(/^ {2}(\S.*)$/gm)].map(
+      ([, command]) => command!,
+    );
     expect(commands).toHaveLength(8);
     const answers: string[] = [];
     for (const command of commands) answers.push(await shell(command));

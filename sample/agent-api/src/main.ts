@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { ValidationPipe } from '@nestjs/common';
+import { ConsoleLogger, ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -20,7 +20,7 @@ async function start(): Promise<void> {
     // A mistake in the configuration is reported below, in one line; Nest would abort, and log it with its stack.
     { abortOnError: false, logger: false, forceCloseConnections: true },
   );
-  app.useLogger(['log', 'warn', 'error', 'fatal']);
+  app.useLogger(new ConsoleLogger({ logLevels: ['log', 'warn', 'error', 'fatal'] }));
   app.useGlobalPipes(new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true, transform: true }));
   app.enableShutdownHooks();
   SwaggerModule.setup('docs', app, () => createDocument(app));
