@@ -315,6 +315,12 @@ describeWhole('nginx, two replicas and Redis', () => {
       });
     });
 
+    it('has logged no other error than that of the broken handler', () => {
+      const errors = whole.replicas.flatMap(({ log }) => log.match(/^.*\bERROR\b.*$/gm) ?? []);
+      expect(errors.filter(line => !line.includes('a secret of the database'))).toEqual([]);
+      expect(errors.length).toBeGreaterThan(0);
+    });
+
     describe('failures', () => {
       it('serves every request while a replica is killed and started again', async () => {
         const statuses: number[] = [];
@@ -326,6 +332,7 @@ describeWhole('nginx, two replicas and Redis', () => {
         const limited: number[] = [];
         for (let turn = 0; turn < 7; turn++) limited.push((await send('/limited')).status);
         expect(limited).toEqual([...Array(6).fill(200), 429]);
+        (await openSocket(whole, localAddress, 'websocket', bearer(whole.keys.reader))).close();
         await whole.startReplica(0);
         // The new process knows what was counted before it.
         const direct = { path: '/limited', headers: fromNginx(localAddress) };
