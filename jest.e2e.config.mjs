@@ -4,6 +4,7 @@ import config from './jest.config.mjs';
 export const notUnit = [
   '/test/e2e/.*\\.spec\\.ts$',
   '/test/redis/.*\\.spec\\.ts$',
+  '/test/deployment/.*\\.spec\\.ts$',
   '/test/audit/(?:faults|kill|shutdown)\\.spec\\.ts$',
   '/test/common/(?:redis-url|response-end)\\.spec\\.ts$',
   '/test/limiter/table/quota-table\\.spec\\.ts$',

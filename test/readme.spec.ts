@@ -129,6 +129,10 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/guides/deployment.md title=lambda.ts': 'own',
   'docs/guides/deployment.md title=lambda.module.ts': 'start',
   'docs/guides/deployment.md title=lambda-express.ts': 'own',
+  // By test/deployment/whole.spec.ts.
+  'docs/guides/full-deployment.md title=nginx.conf': 'own',
+  'docs/guides/full-deployment.md title=.env': 'own',
+  'docs/guides/full-deployment.md title=reporting.module.ts': 'start',
   'docs/authentication.md title=auth.module.ts': 'type',
   'docs/authentication.md title=key-store.ts': 'type',
   'docs/authentication.md title=tokens.module.ts': 'type',

@@ -23,6 +23,7 @@ const SIDEBAR = [
       page('Login attempts', '/docs/guides/login-attempts'),
       page('Testing', '/docs/guides/testing'),
       page('Deployment', '/docs/guides/deployment'),
+      page('Two replicas behind nginx', '/docs/guides/full-deployment'),
     ],
   },
   {

@@ -6,9 +6,11 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
+import { hasLongBody } from '../http/unread-body.js';
 import { keepErrorListener } from './answer.js';
 import { unknownMethodProblem } from '../verb/check-verb.js';
 import type { Edge } from './edge.js';
+import { lingerOnClose } from './linger-on-close.js';
 import { EXPECTATION_PROBLEM } from './request-head.js';
 
 type EdgeServer = Pick<Server, 'emit' | 'listeners' | 'on' | 'maxHeadersCount'> & {
@@ -64,6 +66,8 @@ function edgeListeners(
     server.listeners(event).some(listener => listener !== noListener);
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    if (request.method !== 'GET' && request.httpVersionMajor === 1 && hasLongBody(request))
+      lingerOnClose(request);
     // A listener of `checkContinue` emits the request again.
     if (requestState(response) !== undefined) dispatch(request, response);
     else whenAdmitted(edge.admit(request, response), () => dispatch(request, response));

@@ -40,7 +40,8 @@ export const RATE_LIMIT: Feature<'rateLimit', ResolvedRateLimit | false> = {
     RateLimiter,
     RateLimitGuard,
   ],
-  exports: [RateLimiter, RateLimitGuard],
+  // A subclass of ProblemDetailsFilter in a module of the app needs UNGUARDED_LIMITER.
+  exports: [RateLimiter, RateLimitGuard, UNGUARDED_LIMITER],
 };
 
 export const RATE_LIMIT_GUARD: GuardEntry<RateLimitFeatureOptions> = {

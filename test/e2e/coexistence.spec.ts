@@ -81,6 +81,15 @@ class PlainFilter implements ExceptionFilter {
   }
 }
 
+/** As an error reporter's: it adds something, and leaves the response to the module. */
+class ReportingFilter extends ProblemDetailsFilter {
+  override catch(exception: unknown, host: ArgumentsHost): unknown {
+    events.push(`reported ${(exception as Error).message}`);
+    // oxlint-disable-next-line promise/valid-params -- an exception filter's catch(), not a promise's
+    return super.catch(exception, host);
+  }
+}
+
 @Controller('filtered')
 class FilteredRoutes {
   @Get()
@@ -368,6 +377,17 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       const other = await app.send('/nowhere');
       expect(other.header('content-type')).toBe('application/problem+json');
     });
+  });
+
+  it("a filter of the app extends the module's", async () => {
+    const app = await start(platform, {
+      controllers: [Routes],
+      providers: [{ provide: APP_FILTER, useClass: ReportingFilter }],
+    });
+    const answer = await app.send('/conflict');
+    expect([answer.status, answer.json().code, events]).toEqual([409, 'conflict', ['reported taken']]);
+    expect(answer.header('content-type')).toBe('application/problem+json');
+    expectWhole(answer);
   });
 
   it("limits before the app's own guards run", async () => {

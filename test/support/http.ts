@@ -16,6 +16,8 @@ export interface RequestOptions {
   /** Sent with its Content-Length; a list is sent chunked. */
   body?: string | Buffer | readonly string[];
   tls?: boolean;
+  /** The address that the client connects from: another one of 127.0.0.0/8 is another client. */
+  localAddress?: string;
   /** Ends the exchange after the headers: for streams that do not end. */
   headersOnly?: boolean;
 }
@@ -78,6 +80,7 @@ export function request(port: number, options: RequestOptions): Promise<Answer> 
     headers: lines.flat(),
     agent: false,
     rejectUnauthorized: false,
+    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
   });
   let answered = false;
   outgoing.on('response', (response: IncomingMessage) => {
@@ -141,11 +144,19 @@ export function exchange(port: number, bytes: string | Buffer, expected = Infini
 /** One request over HTTP/2: cleartext, or TLS with `tls`. Pseudo headers of the answer are left out of its lines. */
 export function requestHttp2(
   port: number,
-  options: { path: string; method?: string; headers?: Record<string, string>; body?: string; tls?: boolean },
+  options: {
+    path: string;
+    method?: string;
+    headers?: Record<string, string>;
+    body?: string;
+    tls?: boolean;
+    localAddress?: string;
+  },
 ): Promise<Answer> {
   const { promise, resolve, reject } = defer<Answer>();
   const session = connectHttp2(`${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`, {
     rejectUnauthorized: false,
+    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
   });
   session.on('error', reject);
   const stream = session.request({
