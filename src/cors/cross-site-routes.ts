@@ -39,19 +39,21 @@ export interface CrossSiteRoute {
 export class CrossSiteRoutes {
   readonly #routes: {
     readonly path: string;
-    readonly matcher: RegExp;
+    readonly segments: readonly string[];
     readonly origins: CrossSiteOrigins;
   }[] = [];
 
   /** @throws AgentSecurityConfigError for a path that routers would read as another pattern than this module */
   add(path: string, origins: CrossSiteOrigins): void {
-    this.#routes.push({ path, matcher: compile(path), origins });
+    this.#routes.push({ path, segments: readSegments(path), origins });
   }
 
   allows(raw: IncomingMessage): boolean {
     if (this.#routes.length === 0 || raw.method !== 'POST') return false;
     const path = requestPath(raw.url ?? '');
-    return this.#routes.some(({ matcher, origins }) => matcher.test(path) && allowsCrossSite(origins, raw));
+    return this.#routes.some(
+      ({ segments, origins }) => matches(path, segments) && allowsCrossSite(origins, raw),
+    );
   }
 
   list(): readonly CrossSiteRoute[] {
@@ -59,8 +61,7 @@ export class CrossSiteRoutes {
   }
 }
 
-/** Exactly the route's path, in no other spelling: whoever sends the request has been given its URL. */
-function compile(path: string): RegExp {
+function readSegments(path: string): readonly string[] {
   const segments = path.split('/').filter(segment => segment !== '');
   const isPlain = segments.every(segment => /^(?::\w+|[\w.~$&'=@,-]+)$/.test(segment));
   if (!isPlain) {
@@ -72,8 +73,18 @@ function compile(path: string): RegExp {
       path,
     );
   }
-  const source = segments.map(segment =>
-    segment.startsWith(':') ? '/[^/%;]+' : `/${segment.replace(/[.$]/g, String.raw`\$&`)}`,
+  return segments;
+}
+
+/** Whether it is exactly the route's path, in no other spelling: a client that sends such requests was given the URL. */
+function matches(path: string, segments: readonly string[]): boolean {
+  const parts = path.slice(1).split('/');
+  if (segments.length === 0) return path === '/';
+  return (
+    parts.length === segments.length &&
+    segments.every((segment, index) => {
+      const part = parts[index]!;
+      return segment.startsWith(':') ? /^[^%;]+$/.test(part) : part === segment;
+    })
   );
-  return new RegExp(`^${source.join('') || '/'}$`);
 }

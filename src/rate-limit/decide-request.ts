@@ -1,7 +1,8 @@
 /* Decides about a request that needs more than the counts of this process: functions of the app, a shared store, a lease, an event. */
 import type { ExecutionContext } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
-import type { Call } from '../common/read-call.js';
+import { rawRequest, requestPath } from '../common/http-request.js';
+import type { Call, LimitedRequest } from '../common/read-call.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import type { Decided, QuotaEngine } from '../limiter/quota-engine.js';
 import { quotaHeaders } from '../limiter/quota-headers.js';
@@ -163,3 +164,9 @@ export const createQuotaWriter =
     for (let index = 0; index < headers.length; index += 2)
       response?.setHeader(headers[index]!, headers[index + 1]!);
   };
+
+/** Whether a request has one of `rateLimit.exemptPaths`. */
+export const isExempt = (
+  { exemptPaths }: Pick<ResolvedRateLimit, 'exemptPaths'>,
+  request: LimitedRequest,
+): boolean => exemptPaths.size > 0 && exemptPaths.has(requestPath(rawRequest(request).url ?? ''));

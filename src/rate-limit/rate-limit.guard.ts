@@ -14,7 +14,7 @@ import { ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
 import type { RouteResponse } from '../common/describe-route.js';
 import { eachHandler, type Handler, type HandlerClass } from '../common/each-handler.js';
-import { rawRequest, requestPath } from '../common/http-request.js';
+import { rawRequest } from '../common/http-request.js';
 import { addressBlock } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
 import {
@@ -45,6 +45,7 @@ import {
   decideRequest,
   type GuardOverrides,
   createQuotaWriter,
+  isExempt,
 } from './decide-request.js';
 import { describePlan } from './describe-plan.js';
 import {
@@ -145,7 +146,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     if (call === undefined) return Promise.reject(unknownRequestException(this.#failures));
     // The guard runs for each resolver of a GraphQL operation; the module's quota is taken once for the operation.
     if (plan.isModules && (isGraphql ? !this.#operations.isNew(context) : isCharged)) return GRANTED;
-    if (this.#isExempt(call.request)) return GRANTED;
+    if (isExempt(this.#settings, call.request)) return GRANTED;
     if (!plan.isImmediate || this.#engine.hasStore || this.#readOverrides().hasAny)
       return this.#decide(context, plan, call);
     const client = clientKey(call);
@@ -201,7 +202,7 @@ export class RateLimitGuard extends ThrottlerGuard {
     const context = new ExecutionContextHost([raw, response]);
     const call = readHttpCall(context);
     if (call.state !== undefined) call.state.limits.charged = true;
-    if (this.#isExempt(call.request)) return undefined;
+    if (isExempt(this.#settings, call.request)) return undefined;
     try {
       await this.#decide(context, this.#plans.mcpPlan(kind, count), call);
       return undefined;
@@ -235,7 +236,7 @@ export class RateLimitGuard extends ThrottlerGuard {
 
   #chargeUnguarded(call: Call): QuotaDecision | undefined {
     const { request, state } = call;
-    if (state === undefined || state.limits.charged || this.#isExempt(request)) return undefined;
+    if (state === undefined || state.limits.charged || isExempt(this.#settings, request)) return undefined;
     state.limits.charged = true;
     return chargeUnguarded(this.#parts, call);
   }
@@ -281,11 +282,6 @@ export class RateLimitGuard extends ThrottlerGuard {
       await this.throwThrottlingException(context, detail);
     if (this.getErrorMessage === RateLimitGuard.prototype.getErrorMessage) throw denialException(decision);
     throw denialException(decision, await this.getErrorMessage(context, detail));
-  }
-
-  #isExempt(request: LimitedRequest): boolean {
-    const { exemptPaths } = this.#settings;
-    return exemptPaths.size > 0 && exemptPaths.has(requestPath(rawRequest(request).url ?? ''));
   }
 
   /** Not read before the first request: a subclass may override in fields, which are set after this class's constructor. */

@@ -111,7 +111,7 @@ export function resolveTokenEndpoint(
   const { resources, lifetime, signingKeys, insecureEphemeralKey, metadataMaxAge, ...rest } = options;
   return {
     ...rest,
-    authorizationPath: rest.path.replace(/[^/]*$/, 'authorize'),
+    authorizationPath: `${rest.path.slice(0, rest.path.lastIndexOf('/'))}/authorize`,
     resources: readResources(`${option}.resources`, resources ?? resource ?? rest.issuer),
     lifetimeMs: lifetime,
     readKeys: readKeySource(`${option}.signingKeys`, signingKeys, insecureEphemeralKey),

@@ -167,6 +167,8 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
   ["auth/auth-rejections.ts [...new Set([...all, ...any])].join(' ')", 'a list of scopes, as it is sent'],
   ["tokens/token-endpoint.ts scopes.join(' ')", 'as above'],
   ["tokens/token-issuer.ts scopes.join(' ')", 'as above'],
+  ["client-address/client-address.feature.ts (input as readonly string[]).join(', ')", 'what operators read'],
+  ['common/file-lock.ts `PID ${holder.pid} on ${holder.host}`', 'as above'],
 ]);
 
 const SRC = join(__dirname, '..', '..', 'src');

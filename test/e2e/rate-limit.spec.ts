@@ -541,10 +541,10 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(answers.flatMap(fields)).toEqual(Array(25).fill(undefined));
       expect(answers.map(answer => answer.header('Retry-After'))).toEqual(Array(5).fill(undefined));
       expect((await app.send('/none')).status).toBe(404);
-      expect(app.logger.find('hadow', 'warn')).toHaveLength(1);
+      expect(app.logger.find('Shadow mode:', 'warn')).toHaveLength(1);
       app.clock.advance(60_000);
       await statuses(app, '/a', 3);
-      expect(app.logger.find('hadow', 'warn')).toHaveLength(2);
+      expect(app.logger.find('Shadow mode:', 'warn')).toHaveLength(2);
     });
 
     it('headers: false sends Retry-After only', async () => {
