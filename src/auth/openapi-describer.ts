@@ -166,7 +166,7 @@ export class OpenApiDescriber {
     for (const { status, description, headers, needsBody } of responses) {
       if (needsBody === true && !hasBody) continue;
       const known = added[status];
-      const response = (added[status] ??= { description, content: PROBLEM_CONTENT });
+      const response = (added[status] ??= { description, content: structuredClone(PROBLEM_CONTENT) });
       if (known !== undefined) known.description += `. ${description}`;
       for (const [name, meaning] of Object.entries(headers ?? {}))
         (response.headers ??= {})[name] = describeHeader(name, meaning);

@@ -7,6 +7,7 @@ import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
 import { allowHeader } from './decide-cors.js';
 import { type ResolvedCors, resolveCors } from './cors.options.js';
 import { CROSS_SITE_KEY } from './cross-site.decorator.js';
+import { FILE_ORIGIN } from './origin.js';
 import { CrossSiteGuard } from './cross-site.guard.js';
 import { CrossSiteRoutes } from './cross-site-routes.js';
 
@@ -20,19 +21,23 @@ export const CORS: Feature<'cors', ResolvedCors | false> = {
     return resolveCors(input, env, header);
   },
   verify: async cors => rejectPublicSuffixes('ASEC_ORIGIN_WILDCARD', cors ? cors.suffixes.values() : []),
-  summarize: cors => {
-    if (cors === false) return { text: 'origins: left to another layer (cors is off)' };
+  summarize: (cors, { modules }) => {
+    const crossSite = crossSiteRoutes(modules);
+    if (cors === false) return { text: `origins: left to another layer (cors is off)${crossSite}` };
     const { anyOrigin, exact, suffixes } = cors;
     if (anyOrigin)
       return {
-        text: 'origins: every one (*)',
+        text: `origins: every one (*)${crossSite}`,
         warnings: [
           'cors.origins is "*": pages of every site can read responses and change state. List your origins.',
         ],
       };
-    const wildcards = [...suffixes.keys()].map(suffix => suffix.replace('://', '://*.'));
+    const listed = [...exact, ...[...suffixes.keys()].map(suffix => suffix.replace('://', '://*.'))];
     return {
-      text: `origins: the app's own${exact.size + suffixes.size > 0 ? `, ${summarizeList([...exact, ...wildcards])}` : ''}`,
+      text: `origins: the app's own${listed.length > 0 ? `, ${summarizeList(listed)}` : ''}${crossSite}`,
+      warnings: exact.has(FILE_ORIGIN)
+        ? ['cors.insecureFileOrigin is on: every local HTML file can read responses and change state.']
+        : [],
     };
   },
   providers: [
@@ -53,6 +58,17 @@ export const CORS: Feature<'cors', ResolvedCors | false> = {
 };
 
 export const CROSS_SITE_GUARD: GuardEntry<unknown> = { token: CrossSiteGuard, isOptional: true };
+
+/** The routes of `@AllowCrossSite()`, as the platform's router knows them. */
+function crossSiteRoutes(modules: ModulesContainer): string {
+  for (const { providers } of modules.values()) {
+    const routes = providers.get(CrossSiteRoutes)?.instance as CrossSiteRoutes | undefined;
+    const texts =
+      routes?.list().map(({ path, origins }) => `POST ${path} from ${summarizeList(origins)}`) ?? [];
+    if (texts.length > 0) return `; cross-site: ${summarizeList(texts)}`;
+  }
+  return '';
+}
 
 function hasCrossSiteHandler(modules: ModulesContainer): boolean {
   for (const { handler } of eachHandler(modules))

@@ -18,6 +18,10 @@ interface HeaderOptions {
 export const HEADERS: Feature<'headers', SecurityHeadersOptions> = {
   key: 'headers',
   resolve: input => readHeadersInput('headers', input),
+  summarize: ({ framing }) =>
+    framing === false
+      ? { warnings: ['headers.framing is false: every site can show the app in a frame (clickjacking).'] }
+      : undefined,
   providers: [
     provideOptions(
       HEADER_SETTINGS,

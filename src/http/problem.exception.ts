@@ -8,10 +8,18 @@ export class ProblemException extends HttpException {
   readonly [PROBLEM]: ProblemFields;
 
   constructor(fields: ProblemFields) {
-    super(fields.detail ?? fields.code, fields.status);
+    super(bodyForFilters(fields), fields.status);
     this[PROBLEM] = fields;
   }
 }
+
+/** What a filter of the app sends that answers with `getResponse()`, as Nest's own does: Nest's members and those of the problem. */
+export const bodyForFilters = ({ status, code, detail, members }: ProblemFields): object => ({
+  statusCode: status,
+  message: detail ?? code,
+  code,
+  ...members,
+});
 
 /** Creates the exception of a rejection. The response reads the rejection's headers from the request's state. */
 export function rejectionException(

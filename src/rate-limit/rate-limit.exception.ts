@@ -1,6 +1,11 @@
 import { ThrottlerException, type ThrottlerLimitDetail } from '@nestjs/throttler';
 import { PROBLEM, type ProblemFields, DETAIL_OF_5XX } from '../common/problem.js';
-import { withoutStack, ProblemException, rejectionException } from '../http/problem.exception.js';
+import {
+  bodyForFilters,
+  withoutStack,
+  ProblemException,
+  rejectionException,
+} from '../http/problem.exception.js';
 import { type QuotaDecision, denies } from '../limiter/consume.js';
 import { quotaProblem } from '../limiter/quota-headers.js';
 import { createPolicy } from '../limiter/policy.js';
@@ -23,6 +28,10 @@ export class RateLimitException extends ThrottlerException {
   constructor(problem: ProblemFields, message?: string) {
     super(message ?? problem.detail);
     this[PROBLEM] = problem;
+  }
+
+  override getResponse(): object {
+    return { ...bodyForFilters(this[PROBLEM]), message: this.message };
   }
 }
 

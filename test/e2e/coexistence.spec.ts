@@ -20,7 +20,7 @@ import {
 import fastifyCors from '@fastify/cors';
 import cors from 'cors';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import { APP_FILTER, APP_GUARD, HttpAdapterHost, NestFactory } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, BaseExceptionFilter, HttpAdapterHost, NestFactory } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
 import {
   AgentSecurityModule,
@@ -89,6 +89,10 @@ class ReportingFilter extends ProblemDetailsFilter {
     return super.catch(exception, host);
   }
 }
+
+/** As an error reporter's that answers by itself. */
+@Catch()
+class NestsFilter extends BaseExceptionFilter {}
 
 @Controller('filtered')
 class FilteredRoutes {
@@ -388,6 +392,25 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     expect([answer.status, answer.json().code, events]).toEqual([409, 'conflict', ['reported taken']]);
     expect(answer.header('content-type')).toBe('application/problem+json');
     expectWhole(answer);
+  });
+
+  it("a filter that extends Nest's BaseExceptionFilter sends the code and the wait of a rejection", async () => {
+    const app = await start(platform, {
+      controllers: [Routes],
+      providers: [{ provide: APP_FILTER, useClass: NestsFilter }],
+      options: { rateLimit: { limits: '1/minute' } },
+    });
+    await app.send('/');
+    const answer = await app.send('/');
+    expect([answer.status, answer.json()]).toEqual([
+      429,
+      expect.objectContaining({
+        statusCode: 429,
+        message: 'Limit: 1 request per 1 minute',
+        code: 'rate_limited',
+        retry_after_seconds: 60,
+      }),
+    ]);
   });
 
   it("limits before the app's own guards run", async () => {

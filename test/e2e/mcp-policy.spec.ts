@@ -151,7 +151,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
         /^Bearer .*resource_metadata="https:\/\/api\.example\.com\/\.well-known\/oauth-protected-resource\/mcp"/,
       );
     }
-    const bad = await post(app, call('read_file'), bearer('nonsense'));
+    const bad = await post(app, call('read_file'), bearer('ask_nonsense'));
     expect([bad.status, bad.header('www-authenticate')]).toEqual([
       401,
       expect.stringContaining('error="invalid_token"'),
@@ -257,7 +257,7 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
     await expect(client.callTool('delete_user')).rejects.toThrow(/credential_missing/);
     const other = await post(app, '{"jsonrpc":"2.0","id":1,"method":"resources/list"}', JSON_HEADERS);
     expect([other.status, codeOf(other)]).toEqual([401, 'credential_missing']);
-    const bad = await post(app, call('read_file'), bearer('nonsense'));
+    const bad = await post(app, call('read_file'), bearer('ask_nonsense'));
     expect(bad.status).toBe(401);
   });
 

@@ -1,4 +1,6 @@
 /* The summary that the module logs when the app has started. */
+import { Controller, Post } from '@nestjs/common';
+import { AllowCrossSite } from '../../src/index.js';
 import { findOtherProcesses } from '../../src/common/several-processes.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
@@ -24,6 +26,8 @@ const FULL: Options = {
 const RISKS: readonly (readonly [title: string, options: Options, warning: string])[] = [
   ['any host', { hosts: { insecureAnyHost: true } }, 'hosts.insecureAnyHost'],
   ['no check of hosts', { hosts: false }, 'hosts is off'],
+  ['pages of local files', { cors: { insecureFileOrigin: true } }, 'cors.insecureFileOrigin'],
+  ['frames of every site', { headers: { framing: false } }, 'headers.framing'],
   ['any origin', { cors: { origins: '*' } }, 'cors.origins is "*"'],
   ['no limits', { rateLimit: false }, 'rateLimit is off'],
   ['shadow mode', { rateLimit: { shadow: true } }, 'rateLimit.shadow'],
@@ -59,6 +63,21 @@ describe.each(PLATFORMS)('the start-up summary on %s', (_title, platform) => {
       '  MCP: /mcp; clients of network private',
       "  audit: Nest's log",
     ]);
+  });
+
+  it('names the routes of @AllowCrossSite()', async () => {
+    @Controller('login')
+    class LoginController {
+      @AllowCrossSite(['https://appleid.apple.com'])
+      @Post('callback')
+      callback(): object {
+        return {};
+      }
+    }
+    const { logger } = await start(platform, { controllers: [LoginController] });
+    expect(logger.find(/^Security:/)[0]!.message).toContain(
+      "origins: the app's own; cross-site: POST /login/callback from https://appleid.apple.com",
+    );
   });
 
   it('has no warning for the defaults', async () => {
