@@ -72,6 +72,7 @@ function block(file: string, info: string): Block {
  */
 const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/redis.md title=limits.module.ts': 'type',
+  'docs/redis.md title=sentinels.ts': 'type',
   'README.md run=install': 'own',
   'README.md title=app.module.ts': 'start',
   'README.md run=app.module.ts': 'own',
