@@ -23,7 +23,7 @@ const PROBLEMS: Readonly<Record<string, object>> = {
     401,
     'Unauthorized',
     'credential_missing',
-    'This route needs a credential: Authorization: Bearer, or X-API-Key.',
+    'This route needs an API key as X-API-Key, or an API key or a token as Authorization: Bearer.',
   ),
   403: problem(
     403,
