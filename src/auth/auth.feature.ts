@@ -185,8 +185,13 @@ async function openApiKeys(
     throw bookError(origin, error);
   }
   // With `rateLimit.tier`, the tiers of agents are for the app.
-  if (rateLimit && rateLimit.tiers.size > 0 && rateLimit.tier === undefined)
-    checkTiers(origin, store.agents?.() ?? [], [...rateLimit.tiers.keys()]);
+  try {
+    if (rateLimit && rateLimit.tiers.size > 0 && rateLimit.tier === undefined)
+      checkTiers(origin, store.agents?.() ?? [], [...rateLimit.tiers.keys()]);
+  } catch (error) {
+    await store.close?.();
+    throw error;
+  }
   return new ApiKeyVerifier(store, digests, prefix, clock);
 }
 

@@ -194,7 +194,9 @@ export class Authenticator {
         return accept(state, verification.agent, verification);
       }
       const { reason, check } = verification;
-      reject = () => this.#reject(state, { reason, check, scheme, credential });
+      let answer: Promise<Rejection> | undefined;
+      // Counted once, however many guards of the request ask.
+      reject = () => (answer ??= this.#reject(state, { reason, check, scheme, credential }));
       if (isOwn(own)) return rejected(await reject());
     }
     const identified = await this.#identify(request, context);

@@ -128,7 +128,9 @@ export class RequestState {
    */
   reject(fields: ProblemFields): void {
     this.outcome.rejection = fields;
-    if (this.response === undefined) this.outcome.report?.(this, fields.status);
+    // A socket.io session that began with polling keeps the state of that request, which was answered.
+    const isMessage = this.response === undefined || (this.response.headersSent && !this.outcome.isReported);
+    if (isMessage) this.outcome.report?.(this, fields.status);
   }
 
   /** Reports a rejection, once. Every response calls it while its head is written. */

@@ -9,7 +9,7 @@ import { type ResolvedCors, resolveCors } from './cors.options.js';
 import { CROSS_SITE_KEY } from './cross-site.decorator.js';
 import { FILE_ORIGIN } from './origin.js';
 import { CrossSiteGuard } from './cross-site.guard.js';
-import { CrossSiteRoutes } from './cross-site-routes.js';
+import { type CrossSiteOrigins, CrossSiteRoutes } from './cross-site-routes.js';
 
 /** The resolved option; where the app has verbs, preflights grant the header of `@Verb()`. `false` where CORS is off. */
 export const RESOLVED_CORS = Symbol('agent-security:cors-options');
@@ -50,8 +50,7 @@ export const CORS: Feature<'cors', ResolvedCors | false> = {
     CrossSiteRoutes,
     {
       provide: CrossSiteGuard,
-      useFactory: (modules: ModulesContainer) =>
-        hasCrossSiteHandler(modules) ? new CrossSiteGuard() : undefined,
+      useFactory: createCrossSiteGuard,
       inject: [ModulesContainer],
     },
   ],
@@ -70,8 +69,13 @@ function crossSiteRoutes(modules: ModulesContainer): string {
   return '';
 }
 
-function hasCrossSiteHandler(modules: ModulesContainer): boolean {
-  for (const { handler } of eachHandler(modules))
-    if (Reflect.hasMetadata(CROSS_SITE_KEY, handler)) return true;
-  return false;
+async function createCrossSiteGuard(modules: ModulesContainer): Promise<CrossSiteGuard | undefined> {
+  let guard: CrossSiteGuard | undefined;
+  for (const { handler } of eachHandler(modules)) {
+    const origins = Reflect.getMetadata(CROSS_SITE_KEY, handler) as CrossSiteOrigins | undefined;
+    if (origins === undefined) continue;
+    await rejectPublicSuffixes('ASEC_ORIGIN_WILDCARD', origins.suffixes.values());
+    guard ??= new CrossSiteGuard();
+  }
+  return guard;
 }

@@ -45,7 +45,21 @@ export class CrossSiteRoutes {
 
   /** @throws AgentSecurityConfigError for a path that routers would read as another pattern than this module */
   add(path: string, origins: CrossSiteOrigins): void {
-    this.#routes.push({ path, segments: readSegments(path), origins });
+    const segments = readSegments(path);
+    // Behind a parameter may stand a route of another library, which no guard checks again.
+    if (
+      (origins.anyOrigin || origins.exact.has('null')) &&
+      segments.some(segment => segment.startsWith(':'))
+    ) {
+      throw receivedError(
+        'ASEC_PATH_INVALID',
+        '@AllowCrossSite()',
+        'must stand on a path without parameters where it allows "*" or "null"',
+        'Write the paths one by one, or list the origins.',
+        path,
+      );
+    }
+    this.#routes.push({ path, segments, origins });
   }
 
   allows(raw: IncomingMessage): boolean {

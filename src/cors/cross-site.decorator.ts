@@ -11,7 +11,8 @@ export const CROSS_SITE_KEY = 'agent-security:allow-cross-site';
  *
  * Danger: the browser sends the user's cookies along. The handler must verify that the message itself is genuine: a signature, `state` or
  * a nonce. `['*']` lets every site call it.
- * @throws AgentSecurityConfigError when the class is defined, for an invalid origin; at start-up, for a path with a pattern
+ * @throws AgentSecurityConfigError when the class is defined, for an invalid origin; at start-up, for a path with a pattern, for a
+ * wildcard over a public suffix, and for `'*'` or `'null'` on a path with parameters
  * @example
  * @Post('login/apple')
  * @AllowCrossSite(['https://appleid.apple.com'])

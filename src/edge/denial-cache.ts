@@ -23,8 +23,8 @@ import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 const MAX_DENIALS = 10_000;
 /** Bounds the size of one denial: clients choose paths and hosts. */
 const MAX_TEXT = 512;
-/** Headers beside the host that may choose a route, or a quota: a stream's reconnect has one of its own. */
-const ROUTING_HEADERS = ['x-http-method-override', 'accept-version', 'last-event-id'] as const;
+/** Headers beside the host that may choose a route. */
+const ROUTING_HEADERS = ['x-http-method-override', 'accept-version'] as const;
 /** The metadata of Fastify's `@RouteConstraints()`. */
 const ROUTE_CONSTRAINTS = '__fastify_route_constraints__';
 /** The algorithms that give units back by time alone. */
@@ -98,6 +98,8 @@ export function nameRequest(
   const host = (headers[':authority'] as string | undefined) ?? headers.host ?? '';
   if (url.length + host.length > MAX_TEXT || client.forwardedHosts !== undefined) return undefined;
   for (const name of ROUTING_HEADERS) if (headers[name] !== undefined) return undefined;
+  // The reconnect of a stream has a quota of its own.
+  if (method === 'GET' && headers['last-event-id'] !== undefined) return undefined;
   return joinKey(client.key.hi, client.key.lo, method, requestPath(url), host);
 }
 

@@ -42,7 +42,9 @@ export function policyHeaders(
   );
   // `X-Frame-Options` cannot name origins, so the directive is sent where the policy is off.
   const framed = framing.isSet && framing.ancestors ? { [FRAME_ANCESTORS]: framing.ancestors } : undefined;
-  const sent = enforced ?? framed;
+  // A policy of a route without the directive does not allow frames that the app forbids.
+  const sent =
+    enforced && framed && !(FRAME_ANCESTORS in enforced) ? { ...enforced, ...framed } : (enforced ?? framed);
   return {
     'X-Frame-Options': frameOptionsOf(sent?.[FRAME_ANCESTORS] ?? framing.ancestors),
     'Referrer-Policy': referrer,

@@ -1,6 +1,6 @@
 /* Decides and charges quotas, by a shared store or by the counts of this process. Guards, tools and `RateLimiter` share one engine. */
 import type { Clock } from '../common/clock.js';
-import type { Log } from '../common/log-text.js';
+import { type Log, logLine } from '../common/log-text.js';
 import { temporarilyUnavailable } from '../common/problem.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import { adjust, type Charge, consume, peek, type QuotaDecision } from './consume.js';
@@ -66,7 +66,7 @@ export class QuotaEngine {
   constructor(
     readonly settings: QuotaEngineSettings,
     private readonly clock: Clock,
-    log: Log,
+    private readonly log: Log,
     events: SecurityEvents,
   ) {
     this.#store = settings.store && new GuardedStore(settings.store, clock, log, events);
@@ -151,7 +151,8 @@ export class QuotaEngine {
     const actIfFirst = async (): Promise<void> => {
       if ((await store.remember(key, ttlMs)) !== false) act();
     };
-    void actIfFirst();
+    // A listener of the app may throw.
+    actIfFirst().catch((error: unknown) => this.log.error(logLine`An event could not be emitted: ${error}`));
   }
 
   /** Deletes all counts of a partition key. */

@@ -26,6 +26,7 @@ import {
   countByHead,
   countMessages,
   type MessageCounts,
+  ONE_CALL,
   ONE_MESSAGE,
   subtractCounts,
 } from './message-kinds.js';
@@ -146,7 +147,11 @@ export class McpStage {
     const { raw, response } = exchange;
     const known = countByHead(exchange);
     const early = known === undefined ? await this.#read(exchange, head) : undefined;
-    if (early === 'gone') return false;
+    if (early === 'gone') {
+      // The next attempt of this client is charged, too.
+      await this.#charge(exchange, ONE_CALL);
+      return false;
+    }
     const charged = known ?? countMessages(early!);
     const denial =
       (await this.#charge(exchange, charged)) ??

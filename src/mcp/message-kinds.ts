@@ -6,7 +6,7 @@ import type { McpBody, McpMessage } from './read-messages.js';
 
 export type MessageCounts = Readonly<Record<McpMessageKind, number>>;
 
-const ONE_CALL: MessageCounts = { call: 1, protocol: 0 };
+export const ONE_CALL: MessageCounts = { call: 1, protocol: 0 };
 /** Also a stream, and the end of a session. */
 export const ONE_MESSAGE: MessageCounts = { call: 0, protocol: 1 };
 
@@ -35,7 +35,9 @@ const isProtocolMethod = (method: string): boolean =>
  * with the body. No protocol message is long.
  */
 export function countByHead({ raw, headers }: McpExchange): MessageCounts | undefined {
-  if (hasLongBody(raw) || raw.headers.expect !== undefined) return ONE_CALL;
+  // HTTP/2 needs no Content-Length: such a body may be long.
+  const isUnknown = raw.headers['content-length'] === undefined;
+  if (isUnknown || hasLongBody(raw) || raw.headers.expect !== undefined) return ONE_CALL;
   if (headers.method === undefined) return undefined;
   return isProtocolMethod(headers.method) ? ONE_MESSAGE : ONE_CALL;
 }

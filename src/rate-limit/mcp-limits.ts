@@ -1,5 +1,6 @@
 /* The limits of MCP endpoints. A call takes from the limits of calls; the messages that a client sends to be able to call (the handshake,
  * lists, notifications, streams) take from a wider quota of their own. docs/rate-limits.md#mcp says how the numbers were chosen. */
+import { MAX_LIMIT } from '../limiter/parse-limits.js';
 import { createPolicy, type Policy, REQUESTS } from '../limiter/policy.js';
 import { type AnyRule, isDynamic, limitsConcurrency } from './limit-rule.js';
 
@@ -23,11 +24,11 @@ export function widenRules(rules: readonly AnyRule[]): readonly AnyRule[] {
 const widen = ({ name, named, limit, windowMs, blockMs, rule, burst, unit, shadow }: Policy): Policy =>
   createPolicy({
     name: named ? name : undefined,
-    limit: limit * MESSAGES_PER_CALL,
+    limit: Math.min(limit * MESSAGES_PER_CALL, MAX_LIMIT),
     windowMs,
     blockMs,
     algorithm: rule,
-    burst: burst * MESSAGES_PER_CALL,
+    burst: Math.min(burst * MESSAGES_PER_CALL, MAX_LIMIT),
     unit,
     shadow,
   });

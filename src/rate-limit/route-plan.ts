@@ -21,10 +21,8 @@ import { isEstimated } from './reservation.js';
 import { RATE_LIMIT_KEY, type ResolvedRateLimit, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { type LateGroup, ThrottleGroups, readSkippedThrottles, readThrottles } from './throttle-groups.js';
 
-interface McpGroups {
-  readonly groups: readonly AnyGroup[];
-  readonly tiers: readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
-}
+type Tiers = readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
+type McpGroups = { readonly groups: readonly AnyGroup[]; readonly tiers: Tiers };
 
 type Constructor = abstract new (...args: never[]) => unknown;
 
@@ -62,6 +60,8 @@ export function isReconnect({ reconnects }: RoutePlan, { request }: Call): boole
     headers.accept?.includes('text/event-stream') === true
   );
 }
+
+const hasThrottle = (group: AnyGroup): boolean => isFixed(group) && group.throttle !== undefined;
 
 export class RoutePlans {
   readonly #modulesGroups: readonly AnyGroup[];
@@ -137,8 +137,7 @@ export class RoutePlans {
   /** The plan of a gateway's handler: `messages` in place of `limits`. */
   messagePlan(plan: RoutePlan): RoutePlan {
     if (!plan.isModules) return plan;
-    const own = plan.groups.filter(group => isFixed(group) && group.throttle !== undefined);
-    return { ...plan, groups: [...this.#messageGroups, ...own], tiers: NO_TIERS };
+    return { ...plan, groups: [...this.#messageGroups, ...plan.groups.filter(hasThrottle)], tiers: NO_TIERS };
   }
 
   #plan(controller: Constructor, handler: Handler): RoutePlan {
@@ -158,7 +157,9 @@ export class RoutePlans {
         ? this.#groupsOfClass(controller, classRules)
         : this.#modulesGroups;
     const plan = { ...this.#withThrottles(scope, base, [handler, controller], isModules), isModules };
-    const isStream = isModules && read<boolean>(SSE_METADATA, handler) === true;
+    // The limits of `@Throttle()` hold for reconnects, too.
+    if (!isModules || plan.lateGroups.length > 0 || plan.groups.some(hasThrottle)) return plan;
+    const isStream = read<boolean>(SSE_METADATA, handler) === true;
     return isStream ? { ...plan, reconnects: this.#reconnectPlan(plan) } : plan;
   }
 

@@ -148,6 +148,22 @@ describe.each(PLATFORMS)('@AllowCrossSite() on %s', (_title, platform) => {
     });
   });
 
+  it.each([
+    ['a public suffix', 'login', ['https://*.vercel.app'], 'ASEC_ORIGIN_WILDCARD'],
+    ['every origin under a parameter', ':provider', ['*'], 'ASEC_PATH_INVALID'],
+    ['"null" under a parameter', ':provider', ['null'], 'ASEC_PATH_INVALID'],
+  ])('stops the start-up on %s', async (_what, path, origins, code) => {
+    @Controller()
+    class Wide {
+      @Post(path)
+      @AllowCrossSite(origins)
+      login(): object {
+        return {};
+      }
+    }
+    await expect(launch({ controllers: [Wide] })).rejects.toMatchObject({ code });
+  });
+
   it.each([[[]], [['appleid.apple.com']], [['*', APPLE]], [undefined], ['https://a.test']])(
     'rejects %j when the class is defined',
     origins => {

@@ -242,6 +242,15 @@ class FramedByPolicy {
   }
 }
 
+@Controller('replaced-policy')
+class ReplacedPolicy {
+  @Get()
+  @ContentSecurityPolicy({ useDefaults: false, directives: { scriptSrc: "'self'" } })
+  page(): object {
+    return {};
+  }
+}
+
 @Injectable()
 class Mounted implements OnModuleInit {
   constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
@@ -261,7 +270,7 @@ const read = (answer: Answer, names: readonly string[]): (string | undefined)[] 
 describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
   const get = async (path: string, options: AgentSecurityOptions = {}): Promise<Answer> => {
     const app = await start(platform, {
-      controllers: [Plain, Decorated, Policy, Framed, FramedByPolicy],
+      controllers: [Plain, Decorated, Policy, Framed, FramedByPolicy, ReplacedPolicy],
       providers: [Mounted],
       options,
     });
@@ -558,6 +567,13 @@ describe.each(PLATFORMS)('headers on %s', (_title, platform) => {
         { framing: [PARTNER], htmlContentSecurityPolicy: true },
         undefined,
         framedBy(PARTNER, HTML_POLICY),
+      ],
+      [
+        'of the module, where a route replaces its policy',
+        '/replaced-policy',
+        { framing: [PARTNER] },
+        undefined,
+        `script-src 'self'; frame-ancestors ${PARTNER}`,
       ],
       ['of a class', '/framed/class', {}, 'SAMEORIGIN', framedBy("'self'")],
       [

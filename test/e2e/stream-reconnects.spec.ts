@@ -1,5 +1,6 @@
 /* A 429 closes an `EventSource` for good, so a stream's reconnect has an allowance of its own. */
 import { Controller, Get, type MessageEvent, Sse } from '@nestjs/common';
+import { Throttle } from '@nestjs/throttler';
 import { of, type Observable } from 'rxjs';
 import { RateLimit } from '../../src/index.js';
 import { PLATFORMS } from '../support/platforms.js';
@@ -15,6 +16,12 @@ class Streams {
   @RateLimit('1/minute')
   @Sse('limited')
   limited(): Observable<MessageEvent> {
+    return of({ id: '1', data: 'one' });
+  }
+
+  @Throttle({ default: { limit: 1, ttl: 60_000 } })
+  @Sse('throttled')
+  throttled(): Observable<MessageEvent> {
     return of({ id: '1', data: 'one' });
   }
 
@@ -55,6 +62,7 @@ describe.each(PLATFORMS)('the reconnect of a stream on %s', (_title, platform) =
   it.each([
     ['a route that is no stream', '/plain', RECONNECT],
     ['a stream with limits of its own', '/limited', RECONNECT],
+    ['a stream with a @Throttle() of its own', '/throttled', RECONNECT],
     ['a request without Last-Event-ID', '/stream', { Accept: 'text/event-stream' }],
     ['a request for another type', '/stream', { Accept: 'application/json', 'Last-Event-ID': '1' }],
   ])('has no allowance for %s', async (_what, path, headers) => {
