@@ -32,7 +32,7 @@ export interface HeaderTemplate extends HeaderVariants {
   readonly errors: HeaderVariants;
   /** The lower-case names of the headers of all kinds, with those of CORS where the module decides about CORS. */
   readonly names: ReadonlySet<string>;
-  /** Removes `X-Powered-By` and `Server`, whoever sets them. */
+  /** Removes `X-Powered-By` and `Server`, also those of the app and the framework. */
   readonly removePoweredBy: boolean;
   /** Sends `no-store` even if the handler sets Cache-Control. */
   readonly forceNoStore: boolean;

@@ -123,7 +123,7 @@ export class RequestState {
   ) {}
 
   /**
-   * Says why the request is rejected, whoever writes the response. A message and a handshake have no response object and are reported
+   * Says why the request is rejected, before a filter or the edge writes the response. A message and a handshake have no response object and are reported
    * at once.
    */
   reject(fields: ProblemFields): void {
