@@ -123,8 +123,8 @@ export class RequestState {
   ) {}
 
   /**
-   * Says why the request is rejected, before a filter or the edge writes the response. A message and a handshake have no response object and are reported
-   * at once.
+   * Says why the request is rejected, before a filter or the edge writes the response. A message and a handshake have no response object
+   * and are reported at once.
    */
   reject(fields: ProblemFields): void {
     this.outcome.rejection = fields;
