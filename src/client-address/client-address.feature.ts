@@ -2,19 +2,20 @@ import type { Feature } from '../common/feature.js';
 import { isRecord } from '../common/read-options.js';
 import { type ResolvedTrustProxy, resolveTrustProxy } from './client-address.options.js';
 
-/** What the options named, for the start-up summary. */
-const NAMED = new WeakMap<ResolvedTrustProxy, string>();
+export interface NamedTrustProxy extends ResolvedTrustProxy {
+  /** As the options wrote it. */
+  readonly named: string;
+}
 
-export const TRUST_PROXY: Feature<'trustProxy', ResolvedTrustProxy | undefined> = {
+export const TRUST_PROXY: Feature<'trustProxy', NamedTrustProxy | undefined> = {
   key: 'trustProxy',
   resolve: (input, env) => {
     const trust = resolveTrustProxy(input, env);
-    if (trust !== undefined)
-      NAMED.set(trust, nameProxies(isRecord(input) ? input['proxies'] : input, env('TRUST_PROXY')));
-    return trust;
+    const proxies = isRecord(input) ? input['proxies'] : input;
+    return trust && { ...trust, named: nameProxies(proxies, env('TRUST_PROXY')) };
   },
   summarize: trust => ({
-    text: `trusted proxies: ${trust === undefined ? 'none (forwarded headers are ignored)' : (NAMED.get(trust) ?? 'named')}`,
+    text: `trusted proxies: ${trust === undefined ? 'none (forwarded headers are ignored)' : trust.named}`,
   }),
 };
 

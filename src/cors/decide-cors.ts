@@ -117,7 +117,7 @@ export function allowHeader(cors: ResolvedCors, header: string): ResolvedCors {
   return { ...cors, allowHeaders: [cors.allowHeaders, header].filter(text => text !== '').join(', ') };
 }
 
-export const ORIGIN_PROBLEM: ProblemFields = {
+const ORIGIN_PROBLEM: ProblemFields = {
   status: 403,
   code: 'origin_not_allowed',
   detail: 'The origin of the request is not allowed.',

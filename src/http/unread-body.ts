@@ -5,11 +5,11 @@ import type { ProblemFields } from '../common/problem.js';
 /** For a longer unread body, the connection is closed instead of reading to its end. */
 export const DRAINABLE_BYTES = 65_536;
 
-/** Whether a request declares a body that is too long to discard. */
-export function hasLongBody({ headers }: IncomingMessage): boolean {
-  return (
-    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > DRAINABLE_BYTES
-  );
+/** Whether a body is too long to discard, or may be: HTTP/1.1 declares that with Transfer-Encoding, HTTP/2 by leaving its length out. */
+export function hasLongBody({ headers, httpVersionMajor }: IncomingMessage): boolean {
+  const length = headers['content-length'];
+  if (length === undefined) return headers['transfer-encoding'] !== undefined || httpVersionMajor >= 2;
+  return headers['transfer-encoding'] !== undefined || Number(length) > DRAINABLE_BYTES;
 }
 
 /**

@@ -5,6 +5,7 @@ import { joinKey } from '../common/join-key.js';
 import { EVERY_POLICY, type QuotaDecision } from './consume.js';
 import type { Policy } from './policy.js';
 import type { QuotaEngine } from './quota-engine.js';
+import type { QuotaClient } from './quota-request.js';
 import type { QuotaTable } from './table/quota-table.js';
 
 export class SharedLimit {
@@ -33,16 +34,36 @@ export class SharedLimit {
     return this.#consume(joinKey('agent', id), hashKey(id), false);
   }
 
-  async #consume(partitionKey: string, key: Key64, isAddress: boolean): Promise<SharedDecision> {
-    const { policies } = this.#table;
-    const scope = this.#scope;
-    const charge = { table: this.#table, mask: EVERY_POLICY, key, cost: 1 };
-    const stored = { key: joinKey(scope, partitionKey), scope, partitionKey, isAddress, policies, cost: 1 };
-    const quotaRequests = [{ partitionKey, charges: [charge], stored: [stored] }];
-    const decided = await this.engine.decide(quotaRequests, {});
-    if (decided !== undefined) return decided.decision;
-    return this.engine.settings.onStoreError === 'deny' ? 'unavailable' : undefined;
+  #consume(partitionKey: string, key: Key64, isAddress: boolean): Promise<SharedDecision> {
+    return consumeUnit(this.engine, { table: this.#table, scope: this.#scope, partitionKey, key, isAddress });
   }
 }
 
 export type SharedDecision = QuotaDecision | 'unavailable' | undefined;
+
+/** Where a unit is counted. */
+interface Place {
+  readonly table: QuotaTable;
+  readonly scope: string;
+  readonly partitionKey: string;
+  /** In the table. @default the hash of scope and partition key */
+  readonly key?: Key64;
+  readonly isAddress?: boolean;
+}
+
+/**
+ * Consumes one unit of one quota.
+ * @returns while the store fails: `undefined` where `onStoreError` then grants, `'unavailable'` where it denies
+ */
+export async function consumeUnit(
+  engine: Pick<QuotaEngine, 'decide' | 'settings'>,
+  { table, scope, partitionKey, key, isAddress = false }: Place,
+  client: QuotaClient = {},
+): Promise<SharedDecision> {
+  const storeKey = joinKey(scope, partitionKey);
+  const charge = { table, mask: EVERY_POLICY, key: key ?? hashKey(storeKey), cost: 1 };
+  const stored = { key: storeKey, scope, partitionKey, isAddress, policies: table.policies, cost: 1 };
+  const decided = await engine.decide([{ partitionKey, charges: [charge], stored: [stored] }], client);
+  if (decided !== undefined) return decided.decision;
+  return engine.settings.onStoreError === 'deny' ? 'unavailable' : undefined;
+}

@@ -148,7 +148,7 @@ export class McpStage {
     const known = countByHead(exchange);
     const early = known === undefined ? await this.#read(exchange, head) : undefined;
     if (early === 'gone') {
-      // The next attempt of this client is charged, too.
+      // An aborted body costs as much as a whole one.
       await this.#charge(exchange, ONE_CALL);
       return false;
     }

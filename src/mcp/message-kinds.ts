@@ -35,9 +35,7 @@ const isProtocolMethod = (method: string): boolean =>
  * with the body. No protocol message is long.
  */
 export function countByHead({ raw, headers }: McpExchange): MessageCounts | undefined {
-  // HTTP/2 needs no Content-Length: such a body may be long.
-  const isUnknown = raw.headers['content-length'] === undefined;
-  if (isUnknown || hasLongBody(raw) || raw.headers.expect !== undefined) return ONE_CALL;
+  if (hasLongBody(raw) || raw.headers.expect !== undefined) return ONE_CALL;
   if (headers.method === undefined) return undefined;
   return isProtocolMethod(headers.method) ? ONE_MESSAGE : ONE_CALL;
 }

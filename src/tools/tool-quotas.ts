@@ -1,10 +1,9 @@
 /* The quota of a caller for a tool, counted where all quotas are counted: in the shared store, else in this process. */
-import { hashKey } from '../common/hash-key.js';
 import { addressBlock } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
-import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
 import type { QuotaEngine } from '../limiter/quota-engine.js';
+import { consumeUnit, type SharedDecision } from '../limiter/shared-limit.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { Tool, ToolCall } from './tool.js';
@@ -14,8 +13,8 @@ export class ToolQuotas {
   readonly #tables = new WeakMap<readonly Policy[], QuotaTable>();
 
   constructor(
-    readonly settings: Pick<ResolvedRateLimit, 'onStoreError' | 'shadow' | 'headers'>,
-    private readonly limiter: Pick<QuotaEngine, 'createTable' | 'decide' | 'once'>,
+    readonly settings: Pick<ResolvedRateLimit, 'shadow' | 'headers'>,
+    private readonly limiter: Pick<QuotaEngine, 'createTable' | 'decide' | 'once' | 'settings'>,
   ) {}
 
   /** As `QuotaEngine.once`. */
@@ -27,18 +26,14 @@ export class ToolQuotas {
    * Consumes one call of a caller's quota.
    * @returns if the store fails: `undefined` where calls are then allowed, else `'unavailable'`
    */
-  async consume(tool: Tool, call: ToolCall): Promise<QuotaDecision | 'unavailable' | undefined> {
-    const partitionKey = partitionKeyOf(call);
-    const table = this.#tableOf(tool.policies);
-    const scope = joinKey('tool', tool.name);
-    const key = joinKey(scope, partitionKey);
-    const charge = { table, mask: EVERY_POLICY, key: hashKey(key), cost: 1 };
-    const stored = { key, scope, partitionKey, policies: table.policies, cost: 1 };
-    const quotaRequests = [{ partitionKey, charges: [charge], stored: [stored] }];
+  consume(tool: Tool, call: ToolCall): Promise<SharedDecision> {
     const { requestId, address, agent } = call;
-    const decided = await this.limiter.decide(quotaRequests, { requestId, address, agent: agent?.id });
-    if (decided !== undefined) return decided.decision;
-    return this.settings.onStoreError === 'allow' ? undefined : 'unavailable';
+    const place = {
+      table: this.#tableOf(tool.policies),
+      scope: joinKey('tool', tool.name),
+      partitionKey: partitionKeyOf(call),
+    };
+    return consumeUnit(this.limiter, place, { requestId, address, agent: agent?.id });
   }
 
   #tableOf(policies: readonly Policy[]): QuotaTable {

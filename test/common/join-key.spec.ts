@@ -35,8 +35,9 @@ const charge = (scope: string, partitionKey: string): StoredCharge => ({
 async function toolKeys([name, partitionKey]: string[]): Promise<string> {
   const keys: string[] = [];
   const quotas = new ToolQuotas(
-    { onStoreError: 'local', shadow: false, headers: true },
+    { shadow: false, headers: true },
     {
+      settings: { store: undefined, onStoreError: 'local', maxClients: 1 },
       createTable: () => ({}) as never,
       once: () => undefined,
       decide: async ([request]) => {
