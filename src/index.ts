@@ -39,7 +39,7 @@ export {
   setAgentDisabled,
 } from './auth/key-book.js';
 export { KeyBookStore } from './auth/key-book-store.js';
-export { type Rejection } from './common/problem.js';
+export { type Rejection } from './common/rejection.js';
 export { type AuditOptions } from './audit/audit.options.js';
 export {
   type AuditedCall,

@@ -1,6 +1,7 @@
 /* The responses to requests without a valid credential or the required scopes (RFC 6750 section 3, RFC 9728 section 5.1). */
-import { type ProblemFields, type Rejection, temporarilyUnavailable } from '../common/problem.js';
+import type { ProblemFields } from '../common/problem.js';
 import { bearerChallenge, type ChallengeParameter } from '../identity/credential.js';
+import { type Rejection, temporarilyUnavailable } from '../common/rejection.js';
 
 /** The rejections that contain the challenges of this API. */
 export type AuthRejections = ReturnType<typeof createAuthRejections>;

@@ -6,7 +6,7 @@ import type { Clock } from '../common/clock.js';
 import type { RouteResponse } from '../common/describe-route.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import { type Log, logLine } from '../common/log-text.js';
-import { type Rejection, withCause } from '../common/problem.js';
+import { type Rejection, withCause } from '../common/rejection.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { RejectedCredential, TokenCheck, VerifiedCredential } from '../identity/credential.js';

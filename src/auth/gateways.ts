@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { requestPath } from '../common/http-request.js';
-import type { Rejection } from '../common/problem.js';
+import type { Rejection } from '../common/rejection.js';
 import { type RequestState, stateOfRequest } from '../common/request-state.js';
 import { CREDENTIAL_IN_URL_PROBLEM, SESSION_UNKNOWN } from './auth-rejections.js';
 import type { Authenticator } from './authenticator.js';

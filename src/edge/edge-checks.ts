@@ -3,13 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { readAuthority } from '../common/authority.js';
 import type { Clock } from '../common/clock.js';
-import {
-  type EdgeCheck,
-  type EdgeFinding,
-  type EdgeStage,
-  PREFLIGHT,
-  RESOLVED_OPTIONS,
-} from '../common/feature.js';
+import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { Client, RequestState } from '../common/request-state.js';
@@ -27,6 +21,7 @@ import { SharedFlood } from '../limiter/shared-flood.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { countHostLines } from './request-head.js';
+import { type EdgeCheck, type EdgeFinding, type EdgeStage, PREFLIGHT } from '../common/edge-stage.js';
 
 /** Checks the host against `hosts`. A route may narrow the list later (host.guard.ts). */
 @Injectable()

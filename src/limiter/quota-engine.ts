@@ -1,7 +1,7 @@
 /* Decides and charges quotas, by a shared store or by the counts of this process. Guards, tools and `RateLimiter` share one engine. */
 import type { Clock } from '../common/clock.js';
 import { type Log, logLine } from '../common/log-text.js';
-import { temporarilyUnavailable } from '../common/problem.js';
+import { temporarilyUnavailable } from '../common/rejection.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import { adjust, type Charge, consume, peek, type QuotaDecision } from './consume.js';
 import { Lease } from './lease.js';

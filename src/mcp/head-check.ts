@@ -6,7 +6,7 @@ import { namesParameter } from '../auth/read-credential.js';
 import type { Clock } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
 import type { Log } from '../common/log-text.js';
-import { type ProblemFields, withCause } from '../common/problem.js';
+import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { isOwnPage, isPreflight, originProblem } from '../cors/decide-cors.js';
 import { hostProblem, matchesHost } from '../host/check-host.js';
@@ -18,6 +18,7 @@ import { type McpRejection, toRejection } from './mcp-answer.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import type { ServerRevisions } from './server-revisions.js';
 import { setRequestHeader } from './session-binding.js';
+import { withCause } from '../common/rejection.js';
 
 export interface CheckedHead {
   readonly headers: ProtocolHeaders;

@@ -1,12 +1,13 @@
 /* Rejections that MCP clients can read: an HTTP status with a JSON-RPC error that carries the problem. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { eachPair } from '../common/header-template.js';
-import { type ProblemFields, type Rejection, toProblem } from '../common/problem.js';
+import { type ProblemFields, toProblem } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasLongBody } from '../http/unread-body.js';
 import type { ProtocolHeaders } from './check-protocol.js';
 import type { McpBody, MessageId } from './read-messages.js';
 import type { CallOutcomes } from './response-messages.js';
+import type { Rejection } from '../common/rejection.js';
 
 export interface RawExchange {
   readonly raw: IncomingMessage;

@@ -1,11 +1,6 @@
 import { ThrottlerException, type ThrottlerLimitDetail } from '@nestjs/throttler';
 import { PROBLEM, type ProblemFields, DETAIL_OF_5XX } from '../common/problem.js';
-import {
-  bodyForFilters,
-  withoutStack,
-  ProblemException,
-  rejectionException,
-} from '../http/problem.exception.js';
+import { bodyForFilters, ProblemException, rejectionException } from '../http/problem.exception.js';
 import { type QuotaDecision, denies } from '../limiter/consume.js';
 import { quotaProblem } from '../limiter/quota-headers.js';
 import { createPolicy } from '../limiter/policy.js';
@@ -15,6 +10,7 @@ import type { RequestState } from '../common/request-state.js';
 import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
 import { AppFunctionError, type AppFunctionFailures } from './app-function.js';
 import { LimitUnknownError } from './dynamic-limits.js';
+import { withoutStack } from '../common/without-stack.js';
 
 /**
  * The client is over a limit: 429 `rate_limited`. It is a ThrottlerException, so that filters written for @nestjs/throttler catch it.

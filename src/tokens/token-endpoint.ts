@@ -6,7 +6,7 @@ import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import { readBody } from '../common/read-body.js';
 import type { RequestState } from '../common/request-state.js';
-import type { Rejection } from '../common/problem.js';
+import type { Rejection } from '../common/rejection.js';
 import { challenge, type CredentialVerifier, type RejectedCredential } from '../identity/credential.js';
 import { quotaHeaders } from '../limiter/quota-headers.js';
 import type { SharedLimit } from '../limiter/shared-limit.js';

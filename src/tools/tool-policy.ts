@@ -4,7 +4,7 @@ import type { Agent } from '../common/agent.js';
 import type { Clock } from '../common/clock.js';
 import type { RouteResponse } from '../common/describe-route.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import type { Rejection } from '../common/problem.js';
+import type { Rejection } from '../common/rejection.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import { bearerChallenge } from '../identity/credential.js';
 import { describeQuota, listLimits } from '../limiter/describe-limits.js';
