@@ -106,13 +106,12 @@ export { type Policy } from './limiter/policy.js';
 export { RateLimit, SkipRateLimit } from './rate-limit/rate-limit.decorator.js';
 export { RateLimitException } from './rate-limit/rate-limit.exception.js';
 export { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+export { type RateLimitInput, type RateLimitPolicyOptions } from './rate-limit/policy-options.js';
 export {
   type RateLimitCost,
-  type RateLimitInput,
   type RateLimitKey,
-  type RateLimitPolicyOptions,
   type RateLimitResolver,
-} from './rate-limit/policy-options.js';
+} from './rate-limit/limit-functions.js';
 export { type RateLimitOptions, type StoreErrorPolicy } from './rate-limit/rate-limit.options.js';
 export {
   type ConsumeResult,

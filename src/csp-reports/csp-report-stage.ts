@@ -8,7 +8,7 @@ import { readBody } from '../common/read-body.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { AnswerNow } from '../http/unread-body.js';
-import { createPolicy } from '../limiter/policy.js';
+import { createPolicy } from '../limiter/create-policy.js';
 import { LIMITS_UNAVAILABLE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { SharedLimit } from '../limiter/shared-limit.js';

@@ -7,17 +7,11 @@ import { adjust, type Charge, consume, peek, type QuotaDecision } from './consum
 import { Lease } from './lease.js';
 import type { Policy } from './policy.js';
 import { QuotaEvents } from './quota-events.js';
-import {
-  isConcurrency,
-  policiesOf,
-  type QuotaClient,
-  type QuotaRequest,
-  restrictAll,
-  takenBy,
-} from './quota-request.js';
+import { isConcurrency, type QuotaClient, type QuotaRequest } from './quota-request.js';
 import { GuardedStore } from './store/guarded-store.js';
 import type { QuotaStore, StoredCharge } from './store/quota-store.js';
 import { QuotaTable } from './table/quota-table.js';
+import { policiesOf, restrictAll, takenBy } from './restrict-request.js';
 
 export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
 /**
