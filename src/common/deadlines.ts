@@ -1,4 +1,4 @@
-/* Timeouts of promises. `Deadlines` has one timer for all of its timeouts: a timer per request costs more than a rate-limit decision. */
+/* Timeouts that share one timer: a timer per request costs more than a rate-limit decision. */
 
 /** The entry that `add` returns and `delete` takes. It drops its value when it expires or is deleted. */
 export interface Deadline<T> {

@@ -10,7 +10,7 @@ import type { Client, RequestState } from '../common/request-state.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { CrossSiteRoutes } from '../cors/cross-site-routes.js';
 import { decideCors, originProblem } from '../cors/decide-cors.js';
-import { checkHost, type HostDecision, hostProblem } from '../host/check-host.js';
+import { checkHost, type HostDecision } from '../host/check-host.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import type { Policy } from '../limiter/policy.js';
@@ -22,6 +22,7 @@ import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { countHostLines } from './request-head.js';
 import { type EdgeCheck, type EdgeFinding, type EdgeStage, PREFLIGHT } from '../common/edge-stage.js';
+import { hostProblem } from '../host/host-problem.js';
 
 /** Checks the host against `hosts`. A route may narrow the list later (host.guard.ts). */
 @Injectable()

@@ -8,7 +8,7 @@ import { TLS_PROBLEM } from '../websockets/websockets.feature.js';
 import { answerProblem } from './answer.js';
 import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { Inject, Injectable } from '@nestjs/common';
-import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
+import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/credential-rejections.js';
 import { namesParameter } from '../auth/read-credential.js';
 import { originProblem } from '../cors/decide-cors.js';
 import type { EdgeOptions } from './edge.feature.js';

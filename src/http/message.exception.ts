@@ -1,4 +1,4 @@
-import { HttpException, type ExecutionContext } from '@nestjs/common';
+import { type ExecutionContext, HttpException } from '@nestjs/common';
 import { problemOf, toProblem } from '../common/problem.js';
 import { handshakeOf, stateOfRequest } from '../common/request-state.js';
 import { graphqlExtensions } from './graphql-extensions.js';

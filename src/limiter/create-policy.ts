@@ -1,6 +1,6 @@
 /* Makes a policy of what an option or a store knows of it: its name, its text and its defaults. */
 import { UNIT_MS } from '../common/parse-duration.js';
-import { type AlgorithmName, type Policy, REQUESTS, CONCURRENT_REQUESTS } from './policy.js';
+import { type AlgorithmName, CONCURRENT_REQUESTS, type Policy, REQUESTS } from './policy.js';
 
 export interface PolicyParts {
   readonly name?: string | undefined;

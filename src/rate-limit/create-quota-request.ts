@@ -12,8 +12,8 @@ import { callApp } from './app-function.js';
 import type { DynamicLimit } from './dynamic-limits.js';
 import type { RateLimitCost, RateLimitKey } from './limit-functions.js';
 import type { ThrottleSettings } from './throttle-groups.js';
-import { addressKeyOf, clientAddress, clientKey, clientName } from '../common/call-client.js';
 import { policiesOf } from '../limiter/restrict-request.js';
+import { addressKeyOf, clientAddress, clientKey, clientName } from '../common/call-client.js';
 
 /** Policies of a route that are counted under one key. */
 export interface QuotaGroup {

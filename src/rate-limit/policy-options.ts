@@ -1,6 +1,6 @@
 /* The options of one limit: what `limits` and `@RateLimit()` take. */
 import type { AlgorithmName } from '../limiter/policy.js';
-import type { RateLimitKey, RateLimitCost, RateLimitResolver } from './limit-functions.js';
+import type { RateLimitCost, RateLimitKey, RateLimitResolver } from './limit-functions.js';
 
 /**
  * The options of one limit, for what a limit string cannot say.

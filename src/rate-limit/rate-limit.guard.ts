@@ -44,13 +44,13 @@ import {
   isExempt,
 } from './decide-request.js';
 import { describePlan } from './describe-plan.js';
-import { faultException, unknownRequestException, denialException } from './rate-limit.exception.js';
+import { denialException, faultException, unknownRequestException } from './rate-limit.exception.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { isEmpty, isReconnect, type RoutePlan, RoutePlans } from './route-plan.js';
 import { throttlersOf } from './throttle-groups.js';
-import { addressKeyOf, clientAddress, clientKey, clientName } from '../common/call-client.js';
 import { fromThrottlerDetail, toThrottlerDetail } from './throttler-detail.js';
+import { addressKeyOf, clientAddress, clientKey, clientName } from '../common/call-client.js';
 
 /** One promise for all requests that are granted at once. */
 const GRANTED: Promise<boolean> = Promise.resolve(true);

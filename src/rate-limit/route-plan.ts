@@ -20,7 +20,7 @@ import { type AnyGroup, isFixed, type QuotaGroup } from './create-quota-request.
 import { isEstimated } from './reservation.js';
 import { RATE_LIMIT_KEY, type ResolvedRateLimit, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { type LateGroup, ThrottleGroups, readSkippedThrottles, readThrottles } from './throttle-groups.js';
-import { withoutNames, withoutConcurrency, onlyConcurrency } from './restrict-groups.js';
+import { onlyConcurrency, withoutConcurrency, withoutNames } from './restrict-groups.js';
 
 type Tiers = readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
 type McpGroups = { readonly groups: readonly AnyGroup[]; readonly tiers: Tiers };

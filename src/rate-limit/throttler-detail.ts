@@ -1,6 +1,6 @@
 /* Denials as @nestjs/throttler describes them. */
 import type { ThrottlerLimitDetail } from '@nestjs/throttler';
-import { type QuotaDecision, denies } from '../limiter/consume.js';
+import { denies, type QuotaDecision } from '../limiter/consume.js';
 import { createPolicy } from '../limiter/create-policy.js';
 
 /** A denial as @nestjs/throttler describes it to `throwThrottlingException()` and `getErrorMessage()`. */

@@ -1,4 +1,4 @@
-import { type Emitter, type Duplicable, ignore, type Subscribe } from './subscription.js';
+import { type Duplicable, type Emitter, ignore, type Subscribe } from './subscription.js';
 
 /** A connection of node-redis. */
 interface NodeRedisSubscriber extends Emitter {
