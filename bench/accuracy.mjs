@@ -11,7 +11,7 @@ const WINDOW_MS = 60_000;
 
 const options = readOptions({ rounds: 1, seconds: 1 });
 prepare();
-const { createPolicy } = await import('../dist/limiter/policy.js');
+const { createPolicy } = await import('../dist/limiter/create-policy.js');
 const { QuotaTable } = await import('../dist/limiter/table/quota-table.js');
 const { EVERY_POLICY, consume } = await import('../dist/limiter/consume.js');
 

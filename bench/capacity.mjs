@@ -99,9 +99,9 @@ async function measure() {
 /** A Redis of its own for each, so that none inherits another's tables. */
 async function measureShape(parts, clients) {
   const { Redis } = await import('ioredis');
-  const { readClient } = await import('../dist/redis/redis-client.js');
+  const { readClient } = await import('../dist/redis/read-client.js');
   const { RedisQuotas } = await import('../dist/redis/redis-quotas.js');
-  const { createPolicy } = await import('../dist/limiter/policy.js');
+  const { createPolicy } = await import('../dist/limiter/create-policy.js');
   const port = await freePort();
   const server = await startRedis(port);
   const redis = new Redis(port);

@@ -67,7 +67,7 @@ const LIMITERS = {
 
 async function ours(redis, limits, limit = HIGH) {
   const { RedisQuotaStore } = await import('../dist/redis/index.js');
-  const { createPolicy } = await import('../dist/limiter/policy.js');
+  const { createPolicy } = await import('../dist/limiter/create-policy.js');
   const store = new RedisQuotaStore({ client: redis });
   const policies = WINDOWS_MS.slice(0, limits).map(windowMs => createPolicy({ limit, windowMs }));
   return client =>

@@ -14,15 +14,12 @@ export {
 export { KeyDigests } from './auth/api-key.js';
 export { ApiKeyVerifier } from './auth/api-key-verifier.js';
 export { AnyScope, CurrentAgent, Public, Scopes } from './auth/auth.decorator.js';
-export { AuthGuard, ScopesGuard } from './auth/auth.guard.js';
+export { AuthGuard } from './auth/auth.guard.js';
+export { ScopesGuard } from './auth/scopes.guard.js';
 export { type ApiKeysOptions } from './auth/api-keys.options.js';
 export { type AuthOptions, type IdentifiedAgent, type Identify } from './auth/auth.options.js';
-export {
-  type RejectedCredential,
-  type TokenCheck,
-  type Verification,
-  type VerifiedCredential,
-} from './identity/credential.js';
+export { type Verification, type VerifiedCredential } from './identity/credential.js';
+export { type RejectedCredential, type TokenCheck } from './identity/rejected-credential.js';
 export { FileKeyStore, type FileKeyStoreOptions } from './auth/file-key-store.js';
 export {
   addKey,
@@ -39,7 +36,7 @@ export {
   setAgentDisabled,
 } from './auth/key-book.js';
 export { KeyBookStore } from './auth/key-book-store.js';
-export { type Rejection } from './common/problem.js';
+export { type Rejection } from './common/rejection.js';
 export { type AuditOptions } from './audit/audit.options.js';
 export {
   type AuditedCall,
@@ -57,10 +54,10 @@ export { type BodyOptions } from './body/body.options.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export {
   type TrustedProxies,
-  type TrustFunction,
   type TrustProxyOption,
   type TrustProxyOptions,
 } from './client-address/client-address.options.js';
+export { type TrustFunction } from './client-address/read-trust.js';
 export { type Agent } from './common/agent.js';
 export { type Clock, CLOCK, type Timers, TIMERS } from './common/clock.js';
 export { type Impact } from './common/impact.js';
@@ -77,7 +74,7 @@ export { type LoggingOptions } from './events/logging.options.js';
 export { type CorsOptions } from './cors/cors.options.js';
 export { type CspReportCount, CspReports, type CspReportSummary } from './csp-reports/csp-reports.js';
 export { type CspReportsOptions } from './csp-reports/csp-reports.options.js';
-export { type CspViolation } from './csp-reports/read-reports.js';
+export { type CspViolation } from './csp-reports/csp-violation.js';
 export { type ErrorsOptions } from './errors/errors.options.js';
 export { ProblemDetailsFilter } from './errors/problem-details.filter.js';
 export {
@@ -106,13 +103,12 @@ export { type Policy } from './limiter/policy.js';
 export { RateLimit, SkipRateLimit } from './rate-limit/rate-limit.decorator.js';
 export { RateLimitException } from './rate-limit/rate-limit.exception.js';
 export { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+export { type RateLimitInput, type RateLimitPolicyOptions } from './rate-limit/policy-options.js';
 export {
   type RateLimitCost,
-  type RateLimitInput,
   type RateLimitKey,
-  type RateLimitPolicyOptions,
   type RateLimitResolver,
-} from './rate-limit/policy-options.js';
+} from './rate-limit/limit-functions.js';
 export { type RateLimitOptions, type StoreErrorPolicy } from './rate-limit/rate-limit.options.js';
 export {
   type ConsumeResult,

@@ -8,8 +8,6 @@ import { CLOCK, systemClock, systemTimers, TIMERS } from './common/clock.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import { ROUTE_DESCRIBERS, type RouteDescriber } from './common/describe-route.js';
 import {
-  EDGE_CHECKS,
-  EDGE_STAGES,
   type Closable,
   type Feature,
   type GuardEntry,
@@ -29,6 +27,7 @@ import {
 } from './features.js';
 import { ANSWER_NOW } from './http/unread-body.js';
 import { MessageGuard } from './http/message.guard.js';
+import { EDGE_CHECKS, EDGE_STAGES } from './common/edge-stage.js';
 
 /** The options of the app, before validation. */
 export const OPTIONS = Symbol('agent-security:options');

@@ -9,7 +9,7 @@ import { resolveOptions } from '../src/resolve-options.js';
 import type { AgentSecurityConfigError } from '../src/common/config-error.js';
 import { CONFIG_ERROR_CODES, type ConfigErrorCode } from '../src/common/config-error-codes.js';
 import { resolveCors } from '../src/cors/cors.options.js';
-import { codeOfStatus } from '../src/common/problem.js';
+import { codeOfStatus } from '../src/common/status-code.js';
 import { resolveHeaders } from '../src/headers/headers.options.js';
 import { createApp, start } from './support/start.js';
 import { CapturingLogger } from './support/logger.js';

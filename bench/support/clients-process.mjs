@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { hashKey } from '../../dist/common/hash-key.js';
 import { EVERY_POLICY, consume } from '../../dist/limiter/consume.js';
-import { createPolicy } from '../../dist/limiter/policy.js';
+import { createPolicy } from '../../dist/limiter/create-policy.js';
 import { QuotaTable } from '../../dist/limiter/table/quota-table.js';
 
 /** New clients between two moments at which the event loop may turn, as between two batches of requests. */

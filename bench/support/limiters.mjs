@@ -7,7 +7,7 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { addressKey } from '../../dist/common/ip-address.js';
 import { hashKey } from '../../dist/common/hash-key.js';
 import { EVERY_POLICY, consume } from '../../dist/limiter/consume.js';
-import { createPolicy } from '../../dist/limiter/policy.js';
+import { createPolicy } from '../../dist/limiter/create-policy.js';
 import { quotaHeaders } from '../../dist/limiter/quota-headers.js';
 import { QuotaTable } from '../../dist/limiter/table/quota-table.js';
 import { OURS_IN_PARTS } from './decision-parts.mjs';

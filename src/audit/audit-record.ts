@@ -2,7 +2,7 @@
 import type { CallEnd, CallOutcome } from '../common/response-end.js';
 import type { Impact } from '../common/impact.js';
 import { escapeText } from '../common/log-text.js';
-import type { Rejection } from '../common/problem.js';
+import type { Rejection } from '../common/rejection.js';
 
 /**
  * How a call ended, as its audit record says it.

@@ -1,7 +1,7 @@
 /* Writes records to one sink: in order, one write at a time, from a bounded queue. A write that fails is tried again until it succeeds;
  * calls that wait for their record fail at once. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { within } from '../common/deadlines.js';
+import { within } from '../common/within.js';
 import type { CallEnd } from '../common/response-end.js';
 import type { SecurityEventMap } from '../events/security-events.js';
 import { type AuditLine, createLine } from './audit-record.js';

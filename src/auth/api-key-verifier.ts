@@ -3,13 +3,10 @@ import type { Clock } from '../common/clock.js';
 import type { Closable } from '../common/feature.js';
 import type { ApiKeyRecord, ApiKeyStore } from '../identity/api-key-store.js';
 import { agentOfKey } from '../identity/create-agent.js';
-import type {
-  CredentialVerifier,
-  RejectedCredential,
-  Verification,
-  VerifiedCredential,
-} from '../identity/credential.js';
+import type { CredentialVerifier, Verification, VerifiedCredential } from '../identity/credential.js';
 import { type KeyDigests, looksLikeApiKey, readApiKey } from './api-key.js';
+import type { RejectedCredential } from '../identity/rejected-credential.js';
+import { invalidityOf } from './key-validity.js';
 
 /**
  * Verifies API keys against the key store. Inject it to verify a key that does not come with an HTTP request.
@@ -77,14 +74,3 @@ export class ApiKeyVerifier implements CredentialVerifier, Closable {
 }
 
 const rejected = (reason: RejectedCredential): Verification => ({ verified: false, reason });
-
-/** Why a key with the right secret is not valid. All fields are read in any case, so that each record takes the same steps. */
-function invalidityOf(record: ApiKeyRecord | undefined, nowMs: number): RejectedCredential | undefined {
-  const disabled = record?.agent.disabled === true;
-  const revoked = record?.revoked === true;
-  const expired = record?.expiresMs !== undefined && nowMs >= record.expiresMs;
-  const early = record?.notBeforeMs !== undefined && nowMs < record.notBeforeMs;
-  if (revoked || disabled) return 'revoked';
-  if (expired) return 'expired';
-  return early ? 'not-yet-valid' : undefined;
-}

@@ -19,7 +19,7 @@ import { ROUTE_DESCRIBERS, type RouteDescriber } from '../common/describe-route.
 import { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import { bookError } from './api-keys.options.js';
-import { AuthGuard, ScopesGuard } from './auth.guard.js';
+import { AuthGuard } from './auth.guard.js';
 import { type AuthFeatureOptions, RESOLVED_AUTH, type ResolvedAuth, resolveAuth } from './auth.options.js';
 import { checkTiers } from './check-tiers.js';
 import { Authenticator } from './authenticator.js';
@@ -28,6 +28,7 @@ import { OpenConnections } from './open-connections.js';
 import { installOpenApi, OpenApiDescriber, securitySchemes } from './openapi-describer.js';
 import { RouteAccesses } from './route-accesses.js';
 import { TOKEN_PROVIDERS } from './token.providers.js';
+import { ScopesGuard } from './scopes.guard.js';
 
 export const AUTH: Feature<'auth', ResolvedAuth | false> = {
   key: 'auth',

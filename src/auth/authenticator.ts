@@ -6,22 +6,17 @@ import type { Clock } from '../common/clock.js';
 import type { RouteResponse } from '../common/describe-route.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import { type Log, logLine } from '../common/log-text.js';
-import { type Rejection, withCause } from '../common/problem.js';
+import { type Rejection, withCause } from '../common/rejection.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
-import type { RejectedCredential, TokenCheck, VerifiedCredential } from '../identity/credential.js';
+import type { VerifiedCredential } from '../identity/credential.js';
 import { describeQuota } from '../limiter/describe-limits.js';
 import { ABNORMAL_USAGE, quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
 import type { SharedLimit } from '../limiter/shared-limit.js';
 import type { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import type { ApiKeyVerifier } from './api-key-verifier.js';
-import {
-  type AuthRejections,
-  createAuthRejections,
-  CREDENTIAL_AMBIGUOUS,
-  IDENTITY_UNAVAILABLE,
-} from './auth-rejections.js';
+import { type AuthRejections, createAuthRejections } from './auth-rejections.js';
 import { checkIdentified, type IdentifiedAgent, type ResolvedAuth } from './auth.options.js';
 import type { OpenConnections } from './open-connections.js';
 import {
@@ -30,6 +25,8 @@ import {
   readCredentials,
   RequestView,
 } from './read-credential.js';
+import type { RejectedCredential, TokenCheck } from '../identity/rejected-credential.js';
+import { CREDENTIAL_AMBIGUOUS, IDENTITY_UNAVAILABLE } from './credential-rejections.js';
 
 type Authentication =
   | {

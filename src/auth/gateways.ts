@@ -4,9 +4,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { requestPath } from '../common/http-request.js';
-import type { Rejection } from '../common/problem.js';
+import type { Rejection } from '../common/rejection.js';
 import { type RequestState, stateOfRequest } from '../common/request-state.js';
-import { CREDENTIAL_IN_URL_PROBLEM, SESSION_UNKNOWN } from './auth-rejections.js';
+import { CREDENTIAL_IN_URL_PROBLEM, SESSION_UNKNOWN } from './credential-rejections.js';
 import type { Authenticator } from './authenticator.js';
 import { namesParameter, WEBSOCKET_CREDENTIAL_PREFIX } from './read-credential.js';
 import { PUBLIC_KEY } from './route-accesses.js';

@@ -1,7 +1,8 @@
-import { type Feature, type GuardEntry, provideOptions, type EdgeCheck } from '../common/feature.js';
+import { type Feature, type GuardEntry, provideOptions } from '../common/feature.js';
 import { BodyGuard, RESOLVED_BODY } from './body.guard.js';
 import { type ResolvedBody, resolveBody } from './body.options.js';
 import { checkDeclaredBody } from './check-body.js';
+import type { EdgeCheck } from '../common/edge-stage.js';
 
 export interface BodyFeatureOptions {
   readonly body: ResolvedBody | false;

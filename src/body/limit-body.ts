@@ -8,6 +8,7 @@ import type { BodyProgress } from '../common/request-state.js';
 import { JsonScanner } from '../common/scan-json.js';
 import type { ResolvedBody } from './body.options.js';
 import { isCoded, isJson, jsonProblem, tooLargeProblem } from './check-body.js';
+import { whenDecoded } from './when-decoded.js';
 
 type Reject = (problem: ProblemFields) => void;
 
@@ -74,23 +75,4 @@ function checkPush(
     }
     return push.call(this, chunk, encoding);
   };
-}
-
-/** Express's parser pipes a compressed body through a stream of `node:zlib`, whose output is the body. */
-function whenDecoded(raw: IncomingMessage, onDecoder: (decoder: Readable) => void): void {
-  const { pipe } = raw;
-  raw.pipe = function (this: IncomingMessage, ...[target, options]: Parameters<typeof pipe>) {
-    if (isDecoder(target)) onDecoder(target);
-    return pipe.call(this, target, options);
-  } as typeof pipe;
-}
-
-/** Recognizes a stream of `node:zlib`: it has `bytesWritten` and `flush`. */
-function isDecoder(target: unknown): target is Readable {
-  const stream = target as { push?: unknown; flush?: unknown; bytesWritten?: unknown };
-  return (
-    typeof stream.push === 'function' &&
-    typeof stream.flush === 'function' &&
-    typeof stream.bytesWritten === 'number'
-  );
 }

@@ -3,7 +3,8 @@
  * The client can choose everything left of it. */
 import { canonicalAddress } from '../common/ip-address.js';
 import type { Client } from '../common/request-state.js';
-import type { ForwardedHeader, ResolvedTrustProxy, TrustFunction } from './client-address.options.js';
+import type { ForwardedHeader, ResolvedTrustProxy } from './client-address.options.js';
+import type { TrustFunction } from './read-trust.js';
 
 interface Peer {
   readonly address: string | undefined;

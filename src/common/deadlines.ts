@@ -1,4 +1,4 @@
-/* Timeouts of promises. `Deadlines` has one timer for all of its timeouts: a timer per request costs more than a rate-limit decision. */
+/* Timeouts that share one timer: a timer per request costs more than a rate-limit decision. */
 
 /** The entry that `add` returns and `delete` takes. It drops its value when it expires or is deleted. */
 export interface Deadline<T> {
@@ -78,22 +78,5 @@ export class Deadlines<T> {
   #first(): Deadline<T> | undefined {
     this.#trim();
     return this.#queue[this.#head];
-  }
-}
-
-/** Rejects if `promise` has not settled after `ms` milliseconds. The operation continues, and its later error is ignored. */
-export async function within<T>(
-  promise: Promise<T>,
-  ms: number,
-  message = `no answer within ${ms} ms`,
-): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(message)), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,6 +1,7 @@
 /* The body of every error response: problem details (RFC 9457) with a stable code. */
 import { STATUS_CODES } from 'node:http';
 import type { ProblemCode } from './problem-codes.js';
+import type { RejectionCause } from './rejection.js';
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
@@ -40,21 +41,6 @@ export interface ProblemFields {
   readonly cause?: RejectionCause;
 }
 
-/** Why a request was rejected, as the operator may know it. */
-export interface RejectionCause {
-  /** A word or a constant sentence: nothing of the request. */
-  readonly reason: string;
-  /** What the request sent, which is no secret. */
-  readonly received?: string | undefined;
-  /** What the operator can change. */
-  readonly remedy?: string;
-}
-
-export const withCause = (fields: ProblemFields, cause: RejectionCause): ProblemFields => ({
-  ...fields,
-  cause,
-});
-
 export function toProblem(
   fields: ProblemFields,
   typeBase: string | undefined,
@@ -71,18 +57,6 @@ export function toProblem(
   };
 }
 
-const CODES: Readonly<Record<number, string>> = {
-  405: 'method_not_allowed',
-  413: 'body_too_large',
-  418: 'im_a_teapot',
-  429: 'rate_limited',
-};
-
-/** The code of a status: `not_found` for 404. */
-export function codeOfStatus(status: number): string {
-  return CODES[status] ?? (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
-}
-
 /** The only detail of a 5xx response. */
 export const DETAIL_OF_5XX =
   "The request could not be answered. Its ID finds the reason in the server's log.";
@@ -95,25 +69,3 @@ export function problemOf(exception: unknown): ProblemFields | undefined {
     ? (exception as { [PROBLEM]?: ProblemFields })[PROBLEM]
     : undefined;
 }
-
-/**
- * The response that rejects a request: a problem, and the headers that belong to it.
- * @example
- * const { problem, headers } = rejection; // 401, and ['WWW-Authenticate', 'Bearer']
- */
-export interface Rejection {
-  readonly problem: ProblemFields;
-  /** Alternating names and values. */
-  readonly headers: readonly string[];
-}
-
-/** The 503 of a service that the decision depends on and that does not answer. The client may try again after a second. */
-export const temporarilyUnavailable = (fields: Pick<ProblemFields, 'code' | 'detail'>): Rejection => ({
-  problem: {
-    status: 503,
-    type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
-    members: { retryable: true, retry_after_seconds: 1 },
-    ...fields,
-  },
-  headers: ['Retry-After', '1'],
-});

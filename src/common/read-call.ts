@@ -1,9 +1,7 @@
 /* The HTTP request of an execution context: HTTP, GraphQL, or a message of a gateway. */
 import type { ArgumentsHost } from '@nestjs/common';
-import { type PlatformRequest, type PlatformResponse, rawRequest } from './http-request.js';
-import { addressBlock, addressKey, type Key64, SHARED_KEY } from './ip-address.js';
+import type { PlatformRequest, PlatformResponse } from './http-request.js';
 import { handshakeOf, requestState, type RequestState, stateOfRequest } from './request-state.js';
-import { hashKey } from './hash-key.js';
 
 export type LimitedRequest = PlatformRequest & { ip?: string };
 
@@ -81,27 +79,6 @@ export function readHttpCall(host: ArgumentsHost): Call {
   const request = host.getArgByIndex<LimitedRequest>(0);
   const response = host.getArgByIndex<PlatformResponse>(1);
   return { request, response, state: requestState(response) };
-}
-
-/** The address that a request is counted under; `''` where the transport has none. */
-export function clientAddress({ request, state }: Pick<Call, 'request' | 'state'>): string {
-  return state?.client.address ?? request.ip ?? rawRequest(request).socket?.remoteAddress ?? '';
-}
-
-/** The partition key of the client's address. */
-export function addressKeyOf(call: Call): Key64 {
-  return call.state?.client.key ?? addressKey(clientAddress(call)) ?? SHARED_KEY;
-}
-
-/** The partition of `key: 'client'`: the verified agent, else the address. */
-export function clientName(call: Call): string {
-  const agent = call.state?.agent;
-  return agent === undefined ? addressBlock(clientAddress(call)) : `agent:${agent.id}`;
-}
-
-/** The partition key of {@link clientName}: the bits of the address, or the hash of the agent's ID. */
-export function clientKey(call: Call): Key64 {
-  return call.state?.agent === undefined ? addressKeyOf(call) : hashKey(clientName(call));
 }
 
 /** Tells the first resolver of a GraphQL operation from its other ones. */

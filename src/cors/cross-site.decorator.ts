@@ -1,5 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
-import { readCrossSiteOrigins } from './cross-site-routes.js';
+import { readCrossSiteOrigins } from './cross-site-origins.js';
 
 /** The metadata key of `@AllowCrossSite()`. */
 export const CROSS_SITE_KEY = 'agent-security:allow-cross-site';

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { readCall } from '../common/read-call.js';
 import { rejectionException } from '../http/problem.exception.js';
 import { CROSS_SITE_KEY } from './cross-site.decorator.js';
-import { allowsCrossSite, type CrossSiteOrigins } from './cross-site-routes.js';
+import { allowsCrossSite, type CrossSiteOrigins } from './cross-site-origins.js';
 import { originProblem } from './decide-cors.js';
 
 /** Rejects a cross-site request that the edge admitted by its path, if it reached a handler whose `@AllowCrossSite()` does not allow it. */

@@ -8,12 +8,13 @@ import { readBody } from '../common/read-body.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { AnswerNow } from '../http/unread-body.js';
-import { createPolicy } from '../limiter/policy.js';
+import { createPolicy } from '../limiter/create-policy.js';
 import { LIMITS_UNAVAILABLE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
 import { SharedLimit } from '../limiter/shared-limit.js';
 import type { CspReports } from './csp-reports.js';
-import { type CspViolation, readReports, REPORT_TYPES } from './read-reports.js';
+import { readReports, REPORT_TYPES } from './read-reports.js';
+import type { CspViolation } from './csp-violation.js';
 
 /** Requests of one address. A page load sends its reports in one or a few requests. */
 const LIMIT = createPolicy({ name: 'csp-reports', limit: 60, windowMs: 60_000 });

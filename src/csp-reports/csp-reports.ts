@@ -1,6 +1,6 @@
 /* Counts reported violations. Any client can invent kinds of violations: those of one address must not displace what browsers report. */
 import { joinKey } from '../common/join-key.js';
-import type { CspViolation } from './read-reports.js';
+import type { CspViolation } from './csp-violation.js';
 
 /**
  * How often one kind of violation was reported.

@@ -8,7 +8,7 @@ import type { MayCarryAgent } from '../common/agent.js';
 import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
 import { eachHandler } from '../common/each-handler.js';
-import type { EdgeCheck } from '../common/feature.js';
+import type { EdgeCheck } from '../common/edge-stage.js';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
 import type { ProblemFields } from '../common/problem.js';

@@ -3,20 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { readAuthority } from '../common/authority.js';
 import type { Clock } from '../common/clock.js';
-import {
-  type EdgeCheck,
-  type EdgeFinding,
-  type EdgeStage,
-  PREFLIGHT,
-  RESOLVED_OPTIONS,
-} from '../common/feature.js';
+import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { requestPath } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { Client, RequestState } from '../common/request-state.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { CrossSiteRoutes } from '../cors/cross-site-routes.js';
 import { decideCors, originProblem } from '../cors/decide-cors.js';
-import { checkHost, type HostDecision, hostProblem } from '../host/check-host.js';
+import { checkHost, type HostDecision } from '../host/check-host.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import type { Policy } from '../limiter/policy.js';
@@ -27,6 +21,8 @@ import { SharedFlood } from '../limiter/shared-flood.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { countHostLines } from './request-head.js';
+import { type EdgeCheck, type EdgeFinding, type EdgeStage, PREFLIGHT } from '../common/edge-stage.js';
+import { hostProblem } from '../host/host-problem.js';
 
 /** Checks the host against `hosts`. A route may narrow the list later (host.guard.ts). */
 @Injectable()

@@ -6,12 +6,13 @@ import type { RequestState } from '../common/request-state.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { TLS_PROBLEM } from '../websockets/websockets.feature.js';
 import { answerProblem } from './answer.js';
-import { type EdgeStage, RESOLVED_OPTIONS } from '../common/feature.js';
+import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { Inject, Injectable } from '@nestjs/common';
-import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
+import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/credential-rejections.js';
 import { namesParameter } from '../auth/read-credential.js';
 import { originProblem } from '../cors/decide-cors.js';
 import type { EdgeOptions } from './edge.feature.js';
+import type { EdgeStage } from '../common/edge-stage.js';
 
 /** Rejects credentials in query parameters, on every path: URLs end up in access logs. */
 export class UrlCredentialStage implements EdgeStage {

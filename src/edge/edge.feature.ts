@@ -6,7 +6,7 @@ import type { ResolvedBody } from '../body/body.options.js';
 import type { ResolvedTrustProxy } from '../client-address/client-address.options.js';
 import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock } from '../common/clock.js';
-import { EDGE_STAGES, type EdgeStage, provideOptions } from '../common/feature.js';
+import { provideOptions } from '../common/feature.js';
 import { RESOLVED_CORS } from '../cors/cors.feature.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { CrossSiteRoutes } from '../cors/cross-site-routes.js';
@@ -25,6 +25,7 @@ import { EdgeInstaller } from './edge-installer.js';
 import { PollingStage, UrlCredentialStage } from './edge-stages.js';
 import { Edge } from './edge.js';
 import { REPEATED_FIELDS, REPEATED_FIELDS_CHECK, REQUEST_HEAD, REQUEST_HEAD_CHECK } from './request-head.js';
+import { EDGE_STAGES, type EdgeStage } from '../common/edge-stage.js';
 
 /** The features' options that the edge enforces itself. */
 export interface EdgeOptions {

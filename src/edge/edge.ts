@@ -7,15 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { HandshakeAuthenticator } from '../auth/gateways.js';
 import { limitBody } from '../body/limit-body.js';
-import {
-  EDGE_CHECKS,
-  EDGE_STAGES,
-  type EdgeCheck,
-  type EdgeFinding,
-  type EdgeStage,
-  PREFLIGHT,
-  RESOLVED_OPTIONS,
-} from '../common/feature.js';
+import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { readClient } from '../client-address/read-client.js';
 import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
 import {
@@ -43,6 +35,14 @@ import { closeWithConnection, hasResponseEnded } from '../common/response-end.js
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
 import { RESOLVED_CORS } from '../cors/cors.feature.js';
 import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
+import {
+  EDGE_CHECKS,
+  EDGE_STAGES,
+  type EdgeCheck,
+  type EdgeFinding,
+  type EdgeStage,
+  PREFLIGHT,
+} from '../common/edge-stage.js';
 
 @Injectable()
 export class Edge {

@@ -1,7 +1,8 @@
 /* Collects the paths of `@AllowCrossSite()` while Nest registers the routes, when the global prefix and the version are part of them. */
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { CROSS_SITE_KEY } from '../cors/cross-site.decorator.js';
-import type { CrossSiteOrigins, CrossSiteRoutes } from '../cors/cross-site-routes.js';
+import type { CrossSiteRoutes } from '../cors/cross-site-routes.js';
+import type { CrossSiteOrigins } from '../cors/cross-site-origins.js';
 
 type Register = (...args: unknown[]) => unknown;
 

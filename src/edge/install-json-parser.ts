@@ -3,7 +3,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { EMPTY_JSON_PROBLEM, needsBody, POLLUTION_PROBLEM } from '../body/check-body.js';
-import { ProblemException, withoutStack } from '../http/problem.exception.js';
+import { ProblemException } from '../http/problem.exception.js';
+import { withoutStack } from '../common/without-stack.js';
 
 type Done = (error: Error | null, body?: unknown) => void;
 type JsonParser = (request: Pick<IncomingMessage, 'method'>, body: Buffer | string, done: Done) => void;

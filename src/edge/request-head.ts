@@ -5,7 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import type { ResolvedTrustProxy } from '../client-address/client-address.options.js';
 import { FORWARDED_HEADERS } from '../client-address/client-address.options.js';
 import { hasForwardedHeaders, readClient } from '../client-address/read-client.js';
-import type { EdgeCheck } from '../common/feature.js';
+import type { EdgeCheck } from '../common/edge-stage.js';
 import { requestPath } from '../common/http-request.js';
 import { addressKey, SHARED_KEY } from '../common/ip-address.js';
 import { type Log, logLine } from '../common/log-text.js';

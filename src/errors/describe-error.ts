@@ -1,7 +1,8 @@
 /* Maps an exception to a problem. A 4xx shows the message and the members of the exception; a 5xx shows none. */
 import { STATUS_CODES } from 'node:http';
 import { isRecord } from '../common/read-options.js';
-import { codeOfStatus, DETAIL_OF_5XX, problemOf, type ProblemFields } from '../common/problem.js';
+import { DETAIL_OF_5XX, type ProblemFields, problemOf } from '../common/problem.js';
+import { codeOfStatus } from '../common/status-code.js';
 
 /** The common part of Nest's HttpException, `http-errors` and Fastify's errors. */
 interface HttpErrorLike {

@@ -3,9 +3,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
-import { codeOfStatus, type ProblemFields } from '../common/problem.js';
+import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { SecurityEvents } from './security-events.js';
+import { codeOfStatus } from '../common/status-code.js';
 
 export class RejectionEvents {
   constructor(

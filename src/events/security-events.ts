@@ -2,7 +2,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { filter, Observable, Subject } from 'rxjs';
 import { logLine } from '../common/log-text.js';
-import type { TokenCheck } from '../identity/credential.js';
+import type { TokenCheck } from '../identity/rejected-credential.js';
 
 /**
  * The name of the `node:diagnostics_channel` that publishes every event, for tools outside Nest.

@@ -1,9 +1,7 @@
 /* Checks the host of a request: RFC 9110 section 7.2 and RFC 9112 section 3.2. */
 import { type Authority, readAuthority } from '../common/authority.js';
 import type { HostPatterns } from './host.options.js';
-import type { ProblemFields } from '../common/problem.js';
-
-type HostRejection = 'missing' | 'malformed' | 'duplicate' | 'conflict' | 'not-listed';
+import type { HostRejection } from './host-problem.js';
 
 export type HostDecision =
   | { readonly allowed: true; readonly authority: Authority }
@@ -75,29 +73,4 @@ function targetAgrees(target: string, host: Authority): boolean {
   if (authority === undefined || authority.name !== host.name) return false;
   const defaultPort = scheme[1]!.toLowerCase() === 'https' ? 443 : 80;
   return (authority.port ?? defaultPort) === (host.port ?? defaultPort);
-}
-
-/**
- * The problem of a rejected host. Its response repeats nothing of the request: a reflected host can poison caches.
- * @param received the valid hosts that the request names
- * @param setting where the operator can list them
- */
-export function hostProblem(reason: HostRejection, received?: string, setting?: string): ProblemFields {
-  return reason === 'not-listed'
-    ? {
-        status: 421,
-        code: 'host_not_allowed',
-        detail: 'This server does not serve the host of the request.',
-        cause: {
-          reason,
-          received,
-          ...(setting === undefined ? {} : { remedy: `If it is one of your hosts, add it to ${setting}.` }),
-        },
-      }
-    : {
-        status: 400,
-        code: 'host_invalid',
-        detail: 'The request must name exactly one valid host.',
-        cause: { reason },
-      };
 }

@@ -3,9 +3,10 @@ import { Reflector } from '@nestjs/core';
 import { memoMetadata, type RouteMemo } from '../common/each-handler.js';
 import { requestState } from '../common/request-state.js';
 import { rejectionException } from '../http/problem.exception.js';
-import { hostProblem, matchesHost } from './check-host.js';
+import { matchesHost } from './check-host.js';
 import { AllowHosts } from './host.decorator.js';
 import type { HostPatterns } from './host.options.js';
+import { hostProblem } from './host-problem.js';
 
 /**
  * Rejects requests to a route for hosts that its `@AllowHosts()` does not list. The edge has checked the module's `hosts` before.

@@ -1,6 +1,6 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
-import { toMessageException } from './problem.exception.js';
+import { toMessageException } from './message.exception.js';
 
 /** Wraps a guard so that rejected messages and GraphQL operations carry the problem, `retry_after_seconds` included. */
 export class MessageGuard implements CanActivate {

@@ -1,7 +1,8 @@
-import { HttpException, type ExecutionContext } from '@nestjs/common';
-import { PROBLEM, type ProblemFields, type Rejection, problemOf, toProblem } from '../common/problem.js';
-import { type RequestState, handshakeOf, stateOfRequest } from '../common/request-state.js';
-import { graphqlExtensions } from './graphql-extensions.js';
+import { HttpException } from '@nestjs/common';
+import { PROBLEM, type ProblemFields } from '../common/problem.js';
+import type { RequestState } from '../common/request-state.js';
+import type { Rejection } from '../common/rejection.js';
+import { withoutStack } from '../common/without-stack.js';
 
 /** An HttpException that carries a problem. Exception filters of the app see an HttpException. */
 export class ProblemException extends HttpException {
@@ -37,49 +38,4 @@ export function rejectionException(
     }
   }
   return withoutStack(() => new ProblemException(problem));
-}
-
-type WsExceptionClass = new (error: object) => Error;
-
-/**
- * Converts the rejection of a gateway's message to a `WsException`, and adds `extensions` to that of a GraphQL
- * operation; otherwise both would respond "Internal server error". Errors of other contexts are returned unchanged.
- */
-export async function toMessageException(
-  error: unknown,
-  context: ExecutionContext,
-  typeBase: string | undefined,
-): Promise<unknown> {
-  const type = context.getType<string>();
-  if (type !== 'ws' && type !== 'graphql') return error;
-  const fields =
-    problemOf(error) ??
-    (error instanceof HttpException && error.getStatus() < 500
-      ? { status: error.getStatus(), code: 'rejected', detail: error.message }
-      : undefined);
-  if (fields === undefined) return error;
-  if (type === 'graphql') {
-    const extensions = graphqlExtensions(toProblem(fields, typeBase, undefined));
-    return Object.assign(error as Error, { extensions });
-  }
-  // Loaded on demand: only apps with a gateway have the package.
-  const { WsException } = (await import('@nestjs/websockets')) as { WsException: WsExceptionClass };
-  const requestId = stateOfRequest(handshakeOf(context.switchToWs().getClient()))?.id || undefined;
-  const { status: statusCode, detail, ...problem } = toProblem(fields, typeBase, requestId);
-  const cause = { pattern: context.switchToWs().getPattern() };
-  return new WsException({ status: 'error', message: detail ?? fields.code, statusCode, ...problem, cause });
-}
-
-/**
- * Creates an error without a stack trace. Collecting the trace takes longer than the decision to reject a request, and
- * an attacker can cause many rejections.
- */
-export function withoutStack<E extends Error>(create: () => E): E {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return create();
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
 }

@@ -1,5 +1,4 @@
 /* A policy: how many units per window, counted by which algorithm, under which name. */
-import { UNIT_MS } from '../common/parse-duration.js';
 
 export const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'concurrency'] as const;
 export type AlgorithmName = (typeof ALGORITHMS)[number];
@@ -38,51 +37,9 @@ export interface Policy {
 export const inShadowMode = (policies: readonly Policy[]): readonly Policy[] =>
   policies.map(policy => ({ ...policy, shadow: true }));
 
-export interface PolicyParts {
-  readonly name?: string | undefined;
-  readonly limit: number;
-  readonly windowMs: number;
-  readonly algorithm?: AlgorithmName | undefined;
-  readonly burst?: number | undefined;
-  readonly blockMs?: number | undefined;
-  readonly unit?: string | undefined;
-  readonly shadow?: boolean | undefined;
-  readonly alertAt?: readonly number[] | undefined;
-}
-
 /** The quota units of draft-ietf-httpapi-ratelimit-headers, for policies without a unit of their own. */
 export const REQUESTS = 'requests';
 export const CONCURRENT_REQUESTS = 'concurrent-requests';
-
-/** The longest first. */
-const PERIODS = Object.entries(UNIT_MS).toReversed();
-
-export function createPolicy(parts: PolicyParts): Policy {
-  const { limit, windowMs } = parts;
-  const rule = parts.algorithm ?? 'sliding-window';
-  const isConcurrency = rule === 'concurrency';
-  const unit = parts.unit ?? (isConcurrency ? CONCURRENT_REQUESTS : REQUESTS);
-  const [period, periodMs] = PERIODS.find(([, ms]) => windowMs % ms === 0) ?? ['millisecond', 1];
-  const count = windowMs / periodMs;
-  const name = isConcurrency
-    ? `${limit}-concurrent`
-    : `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`;
-  const noun = unit === CONCURRENT_REQUESTS ? 'concurrent requests' : unit;
-  const amount = `${limit} ${limit === 1 ? noun.replace(/s$/, '') : noun}`;
-  return {
-    name: parts.name ?? name,
-    named: parts.name !== undefined,
-    limit,
-    windowMs,
-    blockMs: parts.blockMs,
-    rule,
-    burst: parts.burst ?? limit,
-    unit,
-    shadow: parts.shadow ?? false,
-    alertAt: parts.alertAt,
-    text: isConcurrency ? amount : `${amount} per ${count} ${period}${count === 1 ? '' : 's'}`,
-  };
-}
 
 /** Whole seconds, rounded up, at least 1: a client that may retry after 0 seconds does so at once. */
 export function wholeSeconds(milliseconds: number): number {

@@ -5,8 +5,9 @@ import type { ReadOption } from '../common/option-table.js';
 import { receivedError } from '../common/read-options.js';
 import { consume, EVERY_POLICY, type QuotaDecision } from './consume.js';
 import { parseLimits } from './parse-limits.js';
-import { createPolicy, type Policy } from './policy.js';
+import type { Policy } from './policy.js';
 import { QuotaTable } from './table/quota-table.js';
+import { createPolicy } from './create-policy.js';
 
 export class ProcessLimit {
   readonly #table: QuotaTable;

@@ -1,23 +1,17 @@
 /* Decides and charges quotas, by a shared store or by the counts of this process. Guards, tools and `RateLimiter` share one engine. */
 import type { Clock } from '../common/clock.js';
 import { type Log, logLine } from '../common/log-text.js';
-import { temporarilyUnavailable } from '../common/problem.js';
+import { temporarilyUnavailable } from '../common/rejection.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import { adjust, type Charge, consume, peek, type QuotaDecision } from './consume.js';
 import { Lease } from './lease.js';
 import type { Policy } from './policy.js';
 import { QuotaEvents } from './quota-events.js';
-import {
-  isConcurrency,
-  policiesOf,
-  type QuotaClient,
-  type QuotaRequest,
-  restrictAll,
-  takenBy,
-} from './quota-request.js';
+import { isConcurrency, type QuotaClient, type QuotaRequest } from './quota-request.js';
 import { GuardedStore } from './store/guarded-store.js';
 import type { QuotaStore, StoredCharge } from './store/quota-store.js';
 import { QuotaTable } from './table/quota-table.js';
+import { policiesOf, restrictAll, takenBy } from './restrict-request.js';
 
 export const STORE_ERROR_POLICIES = ['local', 'allow', 'deny'] as const;
 /**

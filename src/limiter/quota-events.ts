@@ -6,8 +6,9 @@ import { joinKey } from '../common/join-key.js';
 import { type Log, logLine } from '../common/log-text.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { Charge, PolicyState, QuotaDecision } from './consume.js';
-import { policiesOf, type QuotaClient, type QuotaRequest } from './quota-request.js';
+import type { QuotaClient, QuotaRequest } from './quota-request.js';
 import type { QuotaTable } from './table/quota-table.js';
+import { policiesOf } from './restrict-request.js';
 
 type EventClient = QuotaClient & { readonly key: string };
 

@@ -3,7 +3,7 @@
  * header alone. */
 import type { IncomingMessage } from 'node:http';
 import { isRecord } from '../common/read-options.js';
-import { invalidMessage, type McpRejection, toRejection } from './mcp-answer.js';
+import { invalidMessage, type McpRejection, toRejection } from './mcp-exchange.js';
 import { type McpBody, type McpMessage, nameIn, TOOLS_CALL } from './read-messages.js';
 
 /** Revisions in which each request stands for itself: no sessions, no stream to GET, the headers mandatory. */

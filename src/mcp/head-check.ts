@@ -1,23 +1,25 @@
 /* Checks the head of a request to an MCP endpoint before it is authenticated. First the peer: origin → host → network → method → proxy's
  * proof. Then the request: protocol version → credentials in the URL. */
 import type { IncomingMessage } from 'node:http';
-import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/auth-rejections.js';
+import { CREDENTIAL_IN_URL_PROBLEM } from '../auth/credential-rejections.js';
 import { namesParameter } from '../auth/read-credential.js';
 import type { Clock } from '../common/clock.js';
 import { joinKey } from '../common/join-key.js';
 import type { Log } from '../common/log-text.js';
-import { type ProblemFields, withCause } from '../common/problem.js';
+import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { isOwnPage, isPreflight, originProblem } from '../cors/decide-cors.js';
-import { hostProblem, matchesHost } from '../host/check-host.js';
+import { matchesHost } from '../host/check-host.js';
 import { LIMITS_UNAVAILABLE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { isFromNetwork, NETWORK_PROBLEM } from '../network/check-network.js';
 import { type ProxyProof, ProxyProofs } from '../network/proxy-proof.js';
 import { checkVersion, isStateless, type ProtocolHeaders, readProtocolHeaders } from './check-protocol.js';
-import { type McpRejection, toRejection } from './mcp-answer.js';
+import { type McpRejection, toRejection } from './mcp-exchange.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import type { ServerRevisions } from './server-revisions.js';
 import { setRequestHeader } from './session-binding.js';
+import { withCause } from '../common/rejection.js';
+import { hostProblem } from '../host/host-problem.js';
 
 export interface CheckedHead {
   readonly headers: ProtocolHeaders;

@@ -12,13 +12,7 @@ import type { UnguardedLimiter } from '../common/unguarded-limiter.js';
 import type { QuotaEngine } from '../limiter/quota-engine.js';
 import { checkAgreement, readProtocolHeaders, toolInHeaders } from './check-protocol.js';
 import { type CheckedHead, HeadCheck } from './head-check.js';
-import {
-  answerRejection,
-  type McpExchange,
-  type McpRejection,
-  type RawExchange,
-  toRejection,
-} from './mcp-answer.js';
+import { answerRejection } from './mcp-answer.js';
 import type { McpPaths } from './mcp-path.js';
 import { CallerCheck, callsIn, type McpTools } from './mcp-tools.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
@@ -33,8 +27,10 @@ import {
 import { type McpBody, readAnswers, readPost, TOOLS_LIST } from './read-messages.js';
 import { CallOutcomes } from './response-messages.js';
 import { ServerRevisions } from './server-revisions.js';
-import { RequestsInFlight, SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
+import { SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
 import { shapeResponse } from './shape-response.js';
+import { RequestsInFlight } from './requests-in-flight.js';
+import { type McpExchange, type McpRejection, type RawExchange, toRejection } from './mcp-exchange.js';
 
 interface McpStageParts {
   readonly options: ResolvedMcp;

@@ -3,7 +3,7 @@ import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
 import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { type Log, logLine } from '../common/log-text.js';
 import type { Network } from '../network/check-network.js';
-import { guardListening } from '../network/check-network.js';
+import { guardListening } from '../network/guard-listening.js';
 import type { McpPaths, RouteMount } from './mcp-path.js';
 
 /** Stops a server that listens outside `mcp.network`, and warns of an MCP path that no route answers. */

@@ -2,15 +2,16 @@
 import type { AuditedCall, AuditEntry } from '../audit/audit-record.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
 import type { Authenticator } from '../auth/authenticator.js';
-import type { ProblemFields, Rejection } from '../common/problem.js';
+import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import { hasResponseEnded, readCallEnd, whenResponseEnds } from '../common/response-end.js';
-import type { NameSet } from '../tools/name-pattern.js';
+import type { NameSet } from '../tools/name-map.js';
 import type { ToolPolicy } from '../tools/tool-policy.js';
 import { joinQuotas } from '../tools/tool-quotas.js';
 import type { ToolCall } from '../tools/tool.js';
-import type { McpExchange, McpRejection, RawExchange } from './mcp-answer.js';
+import type { McpExchange, McpRejection, RawExchange } from './mcp-exchange.js';
 import { type McpMessage, type MessageId, TOOLS_LIST } from './read-messages.js';
+import type { Rejection } from '../common/rejection.js';
 
 interface McpToolCall extends Partial<Pick<McpMessage, 'id' | 'params'>> {
   readonly tool: string;

@@ -16,7 +16,8 @@ import { type Network, NETWORKS } from '../network/check-network.js';
 import { type ProxyProofOptions, resolveProxyProof } from '../network/proxy-proof.js';
 import { PROTOCOL_VERSIONS } from './check-protocol.js';
 import { readMcpPaths } from './mcp-path.js';
-import { type NameSet, readToolPatterns } from '../tools/name-pattern.js';
+import { readToolPatterns } from '../tools/name-pattern.js';
+import type { NameSet } from '../tools/name-map.js';
 
 /**
  * Protects the endpoints of MCP servers (Streamable HTTP).

@@ -1,7 +1,7 @@
 /* What the messages of a request are charged as. A call makes the server work; the other messages connect the client and keep it informed. */
 import type { McpMessageKind } from '../common/unguarded-limiter.js';
 import { hasLongBody } from '../http/unread-body.js';
-import type { McpExchange, McpRejection } from './mcp-answer.js';
+import type { McpExchange, McpRejection } from './mcp-exchange.js';
 import type { McpBody, McpMessage } from './read-messages.js';
 
 export type MessageCounts = Readonly<Record<McpMessageKind, number>>;

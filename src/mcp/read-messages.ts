@@ -8,7 +8,7 @@ import { isRecord } from '../common/read-options.js';
 import type { RequestState } from '../common/request-state.js';
 import { parseStrictJson } from '../common/scan-json.js';
 import { DRAINABLE_BYTES } from '../http/unread-body.js';
-import { invalidMessage, type McpRejection, toRejection } from './mcp-answer.js';
+import { invalidMessage, type McpRejection, toRejection } from './mcp-exchange.js';
 
 export type MessageId = string | number;
 

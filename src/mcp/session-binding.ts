@@ -2,10 +2,8 @@
  * ID with a signature over the ID and the agent; the server gets its own ID back. Nothing is stored. The key belongs to the process, as the
  * sessions of MCP servers do. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { whenResponseEnds } from '../common/response-end.js';
-import { invalidMessage, type McpRejection, toRejection } from './mcp-answer.js';
-import type { McpMessage } from './read-messages.js';
+import type { IncomingMessage } from 'node:http';
+import { type McpRejection, toRejection } from './mcp-exchange.js';
 
 export const SESSION_HEADER = 'mcp-session-id';
 
@@ -40,30 +38,6 @@ export class SessionBinding {
   }
 }
 
-/**
- * The requests of sessions that have no answer yet. A session answers by ID: of two with one ID, each could get the answer of the other,
- * and the audit its outcome. It holds as many IDs as requests are in flight.
- */
-export class RequestsInFlight {
-  readonly #keys = new Set<string>();
-
-  /** @returns the rejection where one of the requests has the ID of a request in flight; nothing is then added */
-  add(
-    raw: IncomingMessage,
-    response: ServerResponse,
-    messages: readonly McpMessage[],
-  ): McpRejection | undefined {
-    const session = raw.headers[SESSION_HEADER];
-    if (session === undefined) return undefined;
-    const requests = messages.filter(({ kind }) => kind === 'request');
-    const keys = requests.map(({ id }) => JSON.stringify([session, id]));
-    if (keys.some(key => this.#keys.has(key))) return ID_IN_FLIGHT;
-    for (const key of keys) this.#keys.add(key);
-    if (keys.length > 0) whenResponseEnds(response, () => keys.forEach(key => this.#keys.delete(key)));
-    return undefined;
-  }
-}
-
 /** Replaces or removes a request header in both forms in which Node keeps it: servers read either. */
 export function setRequestHeader(raw: IncomingMessage, name: string, value: string | undefined): void {
   const { headers, rawHeaders } = raw;
@@ -81,5 +55,3 @@ const SESSION_UNKNOWN = toRejection(
   // As the SDK's servers answer.
   { rpcCode: -32001 },
 );
-
-const ID_IN_FLIGHT = invalidMessage(-32600, 'A request of this session with this ID has no answer yet.');

@@ -1,8 +1,6 @@
-/* Checks whether a request comes from a network, and whether the server listens in it: this machine, private networks, or any. */
+/* Checks whether a request comes from a network: this machine, private networks, or any. */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Server } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { AgentSecurityConfigError } from '../common/config-error.js';
 import { canonicalAddress } from '../common/ip-address.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { Client } from '../common/request-state.js';
@@ -59,42 +57,14 @@ function isForwarded(headers: IncomingHttpHeaders): boolean {
   return false;
 }
 
-/**
- * Stops a server that listens on an address outside `network`. The bound address counts, since the name passed to
- * `listen()` may resolve to any address. A Unix domain socket belongs to this machine.
- */
-export function guardListening(server: Server, network: Network): void {
-  if (network === 'any') return;
-  server.prependListener('listening', () => {
-    const bound = server.address();
-    if (bound === null || typeof bound === 'string' || mayListenOn(bound.address, network)) return;
-    const error = new AgentSecurityConfigError(
-      'ASEC_MCP_NETWORK',
-      'mcp.network',
-      `is ${JSON.stringify(network)}, and the server listens on ${bound.address}`,
-      "Listen on the loopback address: app.listen(port, '127.0.0.1'). Or set mcp.network to the networks that may connect.",
-      bound.address,
-    );
-    server.emit('error', error);
-    // After the other listeners of this event, which read the address. No connection has been accepted yet.
-    process.nextTick(() => server.close());
-  });
-}
-
-/** `0.0.0.0` and `::` are all addresses of the machine: allowed for a private network, since each request is checked too. */
-function mayListenOn(address: string, network: Exclude<Network, 'any'>): boolean {
-  const range = rangeOf(address);
-  return isWithin(range, network) || (network === 'private' && range === 'unspecified');
-}
-
 const PRIVATE_RANGES: ReadonlySet<string> = new Set(['loopback', 'private', 'uniqueLocal', 'linkLocal']);
 
-function isWithin(range: string | undefined, network: Exclude<Network, 'any'>): boolean {
+export function isWithin(range: string | undefined, network: Exclude<Network, 'any'>): boolean {
   return network === 'private' ? PRIVATE_RANGES.has(range ?? '') : range === 'loopback';
 }
 
 /** The range of an address in the registries of RFC 6890; `undefined` for text that is no address. */
-function rangeOf(address: string): string | undefined {
+export function rangeOf(address: string): string | undefined {
   const canonical = canonicalAddress(address);
   return canonical && ipaddr.parse(canonical).range();
 }

@@ -2,8 +2,9 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { rawRequest } from '../common/http-request.js';
 import { readCall, readMessageCall } from '../common/read-call.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
-import { rejectionException, toMessageException } from '../http/problem.exception.js';
+import { rejectionException } from '../http/problem.exception.js';
 import { isFromNetwork, NETWORK_PROBLEM } from './check-network.js';
+import { toMessageException } from '../http/message.exception.js';
 
 /**
  * Rejects requests and messages from outside this machine and private networks. `@PrivateNetworkOnly()` binds it.

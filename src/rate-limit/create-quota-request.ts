@@ -3,15 +3,17 @@ import type { ExecutionContext } from '@nestjs/common';
 import { hashKey } from '../common/hash-key.js';
 import { addressBlock, type Key64, SHARED_KEY } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
-import { addressKeyOf, type Call, clientAddress, clientKey, clientName } from '../common/read-call.js';
+import type { Call } from '../common/read-call.js';
 import { type Charge, EVERY_POLICY } from '../limiter/consume.js';
-import { checkCost, checkPartitionKey, policiesOf, type QuotaRequest } from '../limiter/quota-request.js';
+import { checkCost, checkPartitionKey, type QuotaRequest } from '../limiter/quota-request.js';
 import type { StoredCharge } from '../limiter/store/quota-store.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { callApp } from './app-function.js';
 import type { DynamicLimit } from './dynamic-limits.js';
-import type { RateLimitCost, RateLimitKey } from './policy-options.js';
+import type { RateLimitCost, RateLimitKey } from './limit-functions.js';
 import type { ThrottleSettings } from './throttle-groups.js';
+import { policiesOf } from '../limiter/restrict-request.js';
+import { addressKeyOf, clientAddress, clientKey, clientName } from '../common/call-client.js';
 
 /** Policies of a route that are counted under one key. */
 export interface QuotaGroup {

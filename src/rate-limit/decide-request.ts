@@ -6,7 +6,7 @@ import type { Call, LimitedRequest } from '../common/read-call.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import type { Decided, QuotaEngine } from '../limiter/quota-engine.js';
 import { quotaHeaders } from '../limiter/quota-headers.js';
-import { checkPartitionKey, isConcurrency, type QuotaClient, restrictAll } from '../limiter/quota-request.js';
+import { checkPartitionKey, isConcurrency, type QuotaClient } from '../limiter/quota-request.js';
 import { callApp } from './app-function.js';
 import {
   type AnyGroup,
@@ -19,6 +19,7 @@ import { holdLease } from './hold-lease.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
 import { keepReservations } from './reservation.js';
 import type { RoutePlan, RoutePlans } from './route-plan.js';
+import { restrictAll } from '../limiter/restrict-request.js';
 
 /** What a subclass of the guard overrides. */
 export interface GuardOverrides extends TrackerOverrides {

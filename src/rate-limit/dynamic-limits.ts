@@ -2,7 +2,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
-import { within } from '../common/deadlines.js';
+import { within } from '../common/within.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import type { Key64 } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';

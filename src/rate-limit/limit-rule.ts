@@ -12,13 +12,10 @@ import {
 } from '../common/option-table.js';
 import { isRecord, readChoice, readInteger, receivedError } from '../common/read-options.js';
 import { checkLimit, MAX_LIMIT, type ParsedLimit, parseLimits } from '../limiter/parse-limits.js';
-import { type AlgorithmName, ALGORITHMS, createPolicy, type Policy } from '../limiter/policy.js';
-import type {
-  RateLimitCost,
-  RateLimitKey,
-  RateLimitPolicyOptions,
-  RateLimitResolver,
-} from './policy-options.js';
+import { type AlgorithmName, ALGORITHMS, type Policy } from '../limiter/policy.js';
+import type { RateLimitPolicyOptions } from './policy-options.js';
+import { createPolicy } from '../limiter/create-policy.js';
+import type { RateLimitCost, RateLimitKey, RateLimitResolver } from './limit-functions.js';
 
 /** A limit of a route or of the module. */
 export interface LimitRule {

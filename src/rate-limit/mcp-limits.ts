@@ -1,8 +1,9 @@
 /* The limits of MCP endpoints. A call takes from the limits of calls; the messages that a client sends to be able to call (the handshake,
  * lists, notifications, streams) take from a wider quota of their own. docs/rate-limits.md#mcp says how the numbers were chosen. */
 import { MAX_LIMIT } from '../limiter/parse-limits.js';
-import { createPolicy, type Policy, REQUESTS } from '../limiter/policy.js';
+import { type Policy, REQUESTS } from '../limiter/policy.js';
 import { type AnyRule, isDynamic, limitsConcurrency } from './limit-rule.js';
+import { createPolicy } from '../limiter/create-policy.js';
 
 /** In place of the default of `limits`: an agent makes its calls in bursts, one for each turn of its model. */
 export const DEFAULT_CALL_LIMITS = ['30/second', '100/minute'];

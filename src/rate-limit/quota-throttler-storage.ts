@@ -8,9 +8,10 @@ import { GuardedStore } from '../limiter/store/guarded-store.js';
 import { hashKey } from '../common/hash-key.js';
 import { consume, EVERY_POLICY } from '../limiter/consume.js';
 import { MAX_LIMIT } from '../limiter/parse-limits.js';
-import { createPolicy, wholeSeconds } from '../limiter/policy.js';
+import { wholeSeconds } from '../limiter/policy.js';
 import type { QuotaStore } from '../limiter/store/quota-store.js';
 import { QuotaTable } from '../limiter/table/quota-table.js';
+import { createPolicy } from '../limiter/create-policy.js';
 
 type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 

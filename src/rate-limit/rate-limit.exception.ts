@@ -1,20 +1,15 @@
-import { ThrottlerException, type ThrottlerLimitDetail } from '@nestjs/throttler';
+import { ThrottlerException } from '@nestjs/throttler';
 import { PROBLEM, type ProblemFields, DETAIL_OF_5XX } from '../common/problem.js';
-import {
-  bodyForFilters,
-  withoutStack,
-  ProblemException,
-  rejectionException,
-} from '../http/problem.exception.js';
-import { type QuotaDecision, denies } from '../limiter/consume.js';
+import { bodyForFilters, ProblemException, rejectionException } from '../http/problem.exception.js';
+import type { QuotaDecision } from '../limiter/consume.js';
 import { quotaProblem } from '../limiter/quota-headers.js';
-import { createPolicy } from '../limiter/policy.js';
 import { HttpException } from '@nestjs/common';
 import { readCall } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
 import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
 import { AppFunctionError, type AppFunctionFailures } from './app-function.js';
 import { LimitUnknownError } from './dynamic-limits.js';
+import { withoutStack } from '../common/without-stack.js';
 
 /**
  * The client is over a limit: 429 `rate_limited`. It is a ThrottlerException, so that filters written for @nestjs/throttler catch it.
@@ -39,31 +34,6 @@ export class RateLimitException extends ThrottlerException {
 export function denialException(decision: QuotaDecision, detail?: string): RateLimitException {
   const problem = quotaProblem(decision);
   return withoutStack(() => new RateLimitException(detail === undefined ? problem : { ...problem, detail }));
-}
-
-/** A denial as @nestjs/throttler describes it to `throwThrottlingException()` and `getErrorMessage()`. */
-export function toThrottlerDetail({ policyStates }: QuotaDecision, tracker: string): ThrottlerLimitDetail {
-  const { policy, resetMs } = policyStates.find(denies)!;
-  const seconds = Math.ceil(resetMs / 1000);
-  return {
-    limit: policy.limit,
-    ttl: policy.windowMs,
-    key: tracker,
-    tracker,
-    totalHits: policy.limit + 1,
-    timeToExpire: seconds,
-    isBlocked: true,
-    timeToBlockExpire: seconds,
-  };
-}
-
-/** The denial that @nestjs/throttler describes so. */
-export function fromThrottlerDetail({ limit, ttl, timeToBlockExpire }: ThrottlerLimitDetail): QuotaDecision {
-  const policy = createPolicy({ limit, windowMs: ttl });
-  return {
-    granted: false,
-    policyStates: [{ policy, remaining: 0, resetMs: timeToBlockExpire * 1000, violated: true }],
-  };
 }
 
 const FUNCTION_PROBLEM: ProblemFields = { status: 500, code: 'internal_error', detail: DETAIL_OF_5XX };

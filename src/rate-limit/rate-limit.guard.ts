@@ -18,11 +18,7 @@ import { rawRequest } from '../common/http-request.js';
 import { addressBlock } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
 import {
-  addressKeyOf,
   type Call,
-  clientAddress,
-  clientKey,
-  clientName,
   GraphqlOperations,
   type LimitedRequest,
   readCall,
@@ -48,17 +44,13 @@ import {
   isExempt,
 } from './decide-request.js';
 import { describePlan } from './describe-plan.js';
-import {
-  faultException,
-  unknownRequestException,
-  denialException,
-  fromThrottlerDetail,
-  toThrottlerDetail,
-} from './rate-limit.exception.js';
+import { denialException, faultException, unknownRequestException } from './rate-limit.exception.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { isEmpty, isReconnect, type RoutePlan, RoutePlans } from './route-plan.js';
 import { throttlersOf } from './throttle-groups.js';
+import { fromThrottlerDetail, toThrottlerDetail } from './throttler-detail.js';
+import { addressKeyOf, clientAddress, clientKey, clientName } from '../common/call-client.js';
 
 /** One promise for all requests that are granted at once. */
 const GRANTED: Promise<boolean> = Promise.resolve(true);

@@ -28,7 +28,8 @@ import type { QuotaStore } from '../limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../limiter/store/throttler-store.js';
 import { type AnyRule, limitTypeError, readKey, resolveRules } from './limit-rule.js';
 import { DEFAULT_CALL_LIMITS } from './mcp-limits.js';
-import type { RateLimitInput, RateLimitKey } from './policy-options.js';
+import type { RateLimitInput } from './policy-options.js';
+import type { RateLimitKey } from './limit-functions.js';
 
 export type { StoreErrorPolicy };
 

@@ -6,14 +6,7 @@ import { readObject } from '../common/read-options.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
 import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
 import { retryAfterSeconds } from '../limiter/quota-headers.js';
-import {
-  checkCost,
-  checkPartitionKey,
-  isConcurrency,
-  type QuotaRequest,
-  restrictAll,
-  takenBy,
-} from '../limiter/quota-request.js';
+import { checkCost, checkPartitionKey, isConcurrency, type QuotaRequest } from '../limiter/quota-request.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { resolvePolicies } from './limit-rule.js';
 import type { RateLimitPolicyOptions } from './policy-options.js';
@@ -23,6 +16,7 @@ import {
   type RateLimitReservation,
   RESERVATION_LIFETIME_MS,
 } from './reservation.js';
+import { restrictAll, takenBy } from '../limiter/restrict-request.js';
 
 /**
  * A limit string, or the options of a policy that do not depend on a request.

@@ -4,10 +4,11 @@ import type { RequestState } from '../common/request-state.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import { CONCURRENT_REQUESTS, type Policy, REQUESTS } from '../limiter/policy.js';
 import type { ChargedAt, Decided } from '../limiter/quota-engine.js';
-import { isConcurrency, policiesOf, type QuotaRequest, restrict, takenBy } from '../limiter/quota-request.js';
+import { isConcurrency, type QuotaRequest } from '../limiter/quota-request.js';
 import type { AnyGroup } from './create-quota-request.js';
 import type { WriteQuota } from './decide-request.js';
-import type { RateLimitCost } from './policy-options.js';
+import type { RateLimitCost } from './limit-functions.js';
+import { policiesOf, restrict, takenBy } from '../limiter/restrict-request.js';
 
 /** Nothing is given back of an older estimate: work without a known cost by then counts as spent. */
 export const RESERVATION_LIFETIME_MS = 15 * 60_000;

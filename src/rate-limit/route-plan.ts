@@ -10,16 +10,17 @@ import type { Call } from '../common/read-call.js';
 import type { McpMessageKind } from '../common/unguarded-limiter.js';
 import { EVERY_POLICY } from '../limiter/consume.js';
 import { inShadowMode, type Policy } from '../limiter/policy.js';
-import { checkCost, isConcurrency, restrictMask } from '../limiter/quota-request.js';
+import { checkCost, isConcurrency } from '../limiter/quota-request.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { DynamicLimit } from './dynamic-limits.js';
 import { type AnyRule, isDynamic, type LimitRule, resolveRules } from './limit-rule.js';
 import { widenRules } from './mcp-limits.js';
-import type { RateLimitCost, RateLimitKey } from './policy-options.js';
+import type { RateLimitCost, RateLimitKey } from './limit-functions.js';
 import { type AnyGroup, isFixed, type QuotaGroup } from './create-quota-request.js';
 import { isEstimated } from './reservation.js';
 import { RATE_LIMIT_KEY, type ResolvedRateLimit, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { type LateGroup, ThrottleGroups, readSkippedThrottles, readThrottles } from './throttle-groups.js';
+import { onlyConcurrency, withoutConcurrency, withoutNames } from './restrict-groups.js';
 
 type Tiers = readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
 type McpGroups = { readonly groups: readonly AnyGroup[]; readonly tiers: Tiers };
@@ -252,30 +253,6 @@ export class RoutePlans {
     const areImmediate = lateGroups.length === 0 && tiers.size === 0 && all.every(isImmediate);
     return { groups: all, lateGroups, isImmediate: areImmediate, tiers };
   }
-}
-
-/** The group without the policies of some names. */
-function withoutNames(group: AnyGroup, names: ReadonlySet<string>): AnyGroup {
-  if (!isFixed(group) || names.size === 0) return group;
-  return { ...group, mask: restrictMask(group, ({ named, name }) => !names.has(named ? name : 'default')) };
-}
-
-/** The groups without their concurrency limits; those that have nothing else are left out. */
-function withoutConcurrency(groups: readonly QuotaGroup[]): readonly QuotaGroup[] {
-  return groups.flatMap(group => {
-    if (!group.table.policies.some(isConcurrency)) return [group];
-    const mask = restrictMask(group, policy => !isConcurrency(policy));
-    return mask === 0 ? [] : [{ ...group, mask }];
-  });
-}
-
-/** The concurrency limits of the groups: an open stream holds a lease as a call does. */
-function onlyConcurrency(groups: readonly AnyGroup[]): readonly AnyGroup[] {
-  return groups.flatMap((group): AnyGroup[] => {
-    if (!isFixed(group)) return group.dynamic.isConcurrency ? [group] : [];
-    const mask = restrictMask(group, isConcurrency);
-    return mask === 0 ? [] : [{ ...group, mask }];
-  });
 }
 
 function isImmediate(group: AnyGroup): boolean {

@@ -9,13 +9,14 @@ import { BoundedMap } from '../common/bounded-map.js';
 import { joinKey } from '../common/join-key.js';
 import { EVERY_POLICY } from '../limiter/consume.js';
 import { checkLimit } from '../limiter/parse-limits.js';
-import { createPolicy, type Policy } from '../limiter/policy.js';
+import type { Policy } from '../limiter/policy.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
 import { callApp } from './app-function.js';
 import { isDynamic, readPolicyName } from './limit-rule.js';
 import type { QuotaGroup } from './create-quota-request.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
 import 'reflect-metadata';
+import { createPolicy } from '../limiter/create-policy.js';
 
 /** Bounds how many different numbers the functions of one `@Throttle()` may return. */
 const MAX_TABLES = 1_000;

@@ -3,7 +3,7 @@ import type { QuotaDecision } from '../limiter/consume.js';
 import { createScriptCall, type QuotaCall, readReply } from './quota-call.js';
 import { groupBySlot } from './quota-keys.js';
 import type { RecentDenials } from './recent-denials.js';
-import type { ScriptRunner } from './redis-client.js';
+import type { ScriptRunner } from './read-client.js';
 import { runScript } from './script/quota-script.js';
 
 interface Waiting {

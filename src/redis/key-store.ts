@@ -3,12 +3,13 @@
 import { randomUUID } from 'node:crypto';
 import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
 import { MAX_STALE_MS, RefreshingKeyStore } from '../auth/key-book-store.js';
-import { within } from '../common/deadlines.js';
+import { within } from '../common/within.js';
 import { logLine } from '../common/log-text.js';
 import { asGiven, fn, integer, type OptionTable, readTable, text } from '../common/option-table.js';
 import type { KeyStoreHooks } from '../identity/api-key-store.js';
 import { type OpenedClient, openClient, RedisUnusableError } from './open-client.js';
-import { readClient, type RedisClient, type ScriptRunner } from './redis-client.js';
+import type { RedisClient } from './redis-client.js';
+import { readClient, type ScriptRunner } from './read-client.js';
 
 /**
  * The options of `RedisKeyStore`. Durations are milliseconds.

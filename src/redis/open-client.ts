@@ -1,7 +1,7 @@
 /* Opens a client for a URL, configured so that nothing waits for a Redis that is down. While the connection cannot be used, each command
  * fails at once with what an operator can change, and with no part of the URL, which may hold a password. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { within } from '../common/deadlines.js';
+import { within } from '../common/within.js';
 import { checkRedisUrl } from '../common/redis-url.js';
 import type { IoredisClient, NodeRedisClient, RedisClient } from './redis-client.js';
 

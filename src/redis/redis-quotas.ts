@@ -5,7 +5,7 @@ import { Batcher } from './batcher.js';
 import { createQuotaCall, partOf, type QuotaCall, returnOf } from './quota-call.js';
 import { groupBySlot, memoryKeyOf } from './quota-keys.js';
 import { RecentDenials } from './recent-denials.js';
-import type { ScriptRunner } from './redis-client.js';
+import type { ScriptRunner } from './read-client.js';
 import { RENEW, RESET, SETTLE } from './script/rule-run.js';
 
 export interface RedisQuotasSettings {

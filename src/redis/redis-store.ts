@@ -2,8 +2,9 @@
 import { integer, type OptionTable, readTable, type ReadOption } from '../common/option-table.js';
 import { receivedError } from '../common/read-options.js';
 import { type OpenedClient, openClient } from './open-client.js';
-import { readClient, type RedisClient } from './redis-client.js';
+import type { RedisClient } from './redis-client.js';
 import { RedisQuotas } from './redis-quotas.js';
+import { readClient } from './read-client.js';
 
 /**
  * The options of `RedisQuotaStore`.

@@ -12,7 +12,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { type Closable, RESOLVED_OPTIONS } from '../common/feature.js';
 import { logLine } from '../common/log-text.js';
 import { TIMERS, type Timers } from '../common/clock.js';
-import { within } from '../common/deadlines.js';
+import { within } from '../common/within.js';
 import type { ResolvedTimeout } from './timeout.options.js';
 
 /** Node emits 'close' right after a connection is destroyed; other servers may not. */

@@ -1,7 +1,11 @@
 /* Validates the registered claims of a token (RFC 7519 section 4.1, RFC 9068 section 4), and reads the agent from the others. */
 import type { Agent } from '../common/agent.js';
 import { isAgentId } from '../identity/create-agent.js';
-import type { RejectedCredential, RejectedVerification, TokenCheck } from '../identity/credential.js';
+import type {
+  RejectedCredential,
+  RejectedVerification,
+  TokenCheck,
+} from '../identity/rejected-credential.js';
 import { checkPreset, type TokenPreset } from './token-presets.js';
 
 /**

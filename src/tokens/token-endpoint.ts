@@ -6,8 +6,8 @@ import type { Clock } from '../common/clock.js';
 import { requestPath } from '../common/http-request.js';
 import { readBody } from '../common/read-body.js';
 import type { RequestState } from '../common/request-state.js';
-import type { Rejection } from '../common/problem.js';
-import { challenge, type CredentialVerifier, type RejectedCredential } from '../identity/credential.js';
+import type { Rejection } from '../common/rejection.js';
+import type { CredentialVerifier } from '../identity/credential.js';
 import { quotaHeaders } from '../limiter/quota-headers.js';
 import type { SharedLimit } from '../limiter/shared-limit.js';
 import { checkProof, type DpopRules } from './dpop.js';
@@ -25,6 +25,8 @@ import {
   tokenError,
   type TokenRequest,
 } from './token-request.js';
+import { challenge } from '../identity/challenge.js';
+import type { RejectedCredential } from '../identity/rejected-credential.js';
 
 interface TokenEndpointParts {
   readonly options: ResolvedTokenEndpoint;

@@ -1,6 +1,6 @@
 /* The published shapes of the access tokens of some providers: defaults of `auth.tokens`, and what tells an access token from an ID token
  * where the `typ` header does not. */
-import type { TokenCheck } from '../identity/credential.js';
+import type { TokenCheck } from '../identity/rejected-credential.js';
 import type { TokenClaims } from './token-claims.js';
 
 export const TOKEN_PRESETS = ['cognito', 'okta', 'auth0', 'keycloak', 'entra'] as const;

@@ -3,13 +3,11 @@ import { hash, type KeyObject } from 'node:crypto';
 import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
 import { isRecord } from '../common/read-options.js';
-import {
-  challenge,
-  type CredentialRequest,
-  type CredentialVerifier,
-  type RejectedVerification,
-  type Verification,
-  type VerifiedCredential,
+import type {
+  CredentialRequest,
+  CredentialVerifier,
+  Verification,
+  VerifiedCredential,
 } from '../identity/credential.js';
 import { createAgent, isAgentId } from '../identity/create-agent.js';
 import { checkProof, type DpopRules } from './dpop.js';
@@ -23,6 +21,8 @@ import {
   type TokenClaims,
 } from './token-claims.js';
 import { NO_TYPE } from './token-presets.js';
+import { challenge } from '../identity/challenge.js';
+import type { RejectedVerification } from '../identity/rejected-credential.js';
 
 /** A trusted issuer, and the rules for its tokens. */
 export interface TokenTrust extends ClaimRules {

@@ -10,14 +10,15 @@ import {
 import { type Observable, tap } from 'rxjs';
 import type { RouteResponse } from '../common/describe-route.js';
 import type { Handler, HandlerClass } from '../common/each-handler.js';
-import type { Rejection } from '../common/problem.js';
+import type { Rejection } from '../common/rejection.js';
 import type { RequestState } from '../common/request-state.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
-import { rejectionException, toMessageException } from '../http/problem.exception.js';
+import { rejectionException } from '../http/problem.exception.js';
 import { readToolRequest, ToolCallRecorder } from './tool-call-recorder.js';
 import { ToolPolicy } from './tool-policy.js';
 import { joinQuotas } from './tool-quotas.js';
 import { ToolRoutes } from './tool-routes.js';
+import { toMessageException } from '../http/message.exception.js';
 
 /**
  * Authorizes calls of handlers that are tools and consumes their quota, after identity, limits and scopes. `@AgentTool()` binds it. It is a

@@ -7,7 +7,7 @@ import type { AuditTrail } from '../audit/audit-trail.js';
 import type { Clock } from '../common/clock.js';
 import { type PlatformRequest, rawRequest } from '../common/http-request.js';
 import type { ProblemFields } from '../common/problem.js';
-import { clientAddress, readCall, readMessageCall } from '../common/read-call.js';
+import { readCall, readMessageCall } from '../common/read-call.js';
 import { isRecord } from '../common/read-options.js';
 import type { RequestState } from '../common/request-state.js';
 import {
@@ -18,6 +18,7 @@ import {
   whenResponseEnds,
 } from '../common/response-end.js';
 import type { Tool } from './tool.js';
+import { clientAddress } from '../common/call-client.js';
 
 const ENDED: AuditStart = { recorded: false, problem: REQUEST_ENDED, headers: [] };
 const IGNORE = (): void => undefined;

@@ -1,7 +1,7 @@
 /* A tool as it is declared, a call of one, and the decision on the call. */
 import type { Agent } from '../common/agent.js';
 import type { Impact } from '../common/impact.js';
-import type { Rejection } from '../common/problem.js';
+import type { Rejection } from '../common/rejection.js';
 import type { Policy } from '../limiter/policy.js';
 
 /**

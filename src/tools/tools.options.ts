@@ -1,15 +1,10 @@
 import { boolean, optional, type OptionTable, type ReadOption, readTable } from '../common/option-table.js';
 import { isRecord, receivedError, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
-import {
-  checkAgentPattern,
-  NameMap,
-  type NameSet,
-  readToolPattern,
-  readToolPatterns,
-} from './name-pattern.js';
+import { checkAgentPattern, readToolPattern, readToolPatterns } from './name-pattern.js';
 import type { Tool } from './tool.js';
 import { type AgentToolOptions, resolveToolOptions } from './tool.options.js';
+import { NameMap, type NameSet } from './name-map.js';
 
 /**
  * Which agents may call which tools.

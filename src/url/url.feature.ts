@@ -1,6 +1,7 @@
-import { type EdgeCheck, type Feature, provideOptions, summarizeList } from '../common/feature.js';
+import { type Feature, provideOptions, summarizeList } from '../common/feature.js';
 import { type ResolvedUrl, resolveUrl } from './url.options.js';
 import { checkUrl, faultProblem } from './check-url.js';
+import type { EdgeCheck } from '../common/edge-stage.js';
 
 export const URL_CHECK = Symbol('agent-security:url-check');
 

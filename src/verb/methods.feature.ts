@@ -1,8 +1,9 @@
 import { ModulesContainer } from '@nestjs/core';
-import { type Feature, provideOptions, type EdgeCheck } from '../common/feature.js';
+import { type Feature, provideOptions } from '../common/feature.js';
 import { VERBS, checkVerb, VERB_KEY } from './check-verb.js';
 import { type ResolvedMethods, resolveMethods } from './methods.options.js';
 import { eachHandler } from '../common/each-handler.js';
+import type { EdgeCheck } from '../common/edge-stage.js';
 
 export const VERB_CHECK = Symbol('agent-security:verb-check');
 

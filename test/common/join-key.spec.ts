@@ -5,7 +5,7 @@ import ts from 'typescript';
 import { joinKey } from '../../src/common/join-key.js';
 import { CspReports } from '../../src/csp-reports/csp-reports.js';
 import { nameRequest } from '../../src/edge/denial-cache.js';
-import { createPolicy } from '../../src/limiter/policy.js';
+import { createPolicy } from '../../src/limiter/create-policy.js';
 import type { StoredCharge } from '../../src/limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../../src/limiter/store/throttler-store.js';
 import { keyOf } from '../../src/redis/quota-keys.js';
@@ -162,7 +162,10 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
     "network/proxy-proof.ts ['v1', seconds, nonce, method, target, digest].join('\\n')",
     'no field holds a newline',
   ],
-  ['limiter/policy.ts `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`', 'numbers and units'],
+  [
+    'limiter/create-policy.ts `${limit}-per-${count === 1 ? period : `${count}-${period}s`}`',
+    'numbers and units',
+  ],
   ['tools/tool.options.ts `${tool}/${policy.name}`', 'what clients see; no counter is found by it'],
   ['headers/headers.options.ts `${option}.${key}`', 'the name of an option'],
   ["auth/auth-rejections.ts [...new Set([...all, ...any])].join(' ')", 'a list of scopes, as it is sent'],

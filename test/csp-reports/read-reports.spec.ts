@@ -1,5 +1,6 @@
-import { type CspViolation, readReports } from '../../src/csp-reports/read-reports.js';
+import { readReports } from '../../src/csp-reports/read-reports.js';
 import { CspReports } from '../../src/csp-reports/csp-reports.js';
+import type { CspViolation } from '../../src/csp-reports/csp-violation.js';
 
 const modern = (body: object, type = 'csp-violation'): string =>
   JSON.stringify([{ type, age: 5, url: 'https://app.test/page?token=secret', user_agent: 'secret', body }]);

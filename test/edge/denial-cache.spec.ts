@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Client } from '../../src/common/request-state.js';
 import { nameRequest, untilChangeMs } from '../../src/edge/denial-cache.js';
 import type { PolicyState } from '../../src/limiter/consume.js';
-import { createPolicy, type PolicyParts } from '../../src/limiter/policy.js';
+import { createPolicy, type PolicyParts } from '../../src/limiter/create-policy.js';
 
 const CLIENT: Client = {
   address: '192.0.2.1',

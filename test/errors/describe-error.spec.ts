@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import { ProblemException } from '../../src/http/problem.exception.js';
 import { describeError, reasonOf } from '../../src/errors/describe-error.js';
-import { codeOfStatus } from '../../src/common/problem.js';
+import { codeOfStatus } from '../../src/common/status-code.js';
 
 const HIDDEN = "The request could not be answered. Its ID finds the reason in the server's log.";
 const SECRET = 'password=hunter2';

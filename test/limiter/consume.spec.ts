@@ -1,8 +1,9 @@
 import type { Key64 } from '../../src/common/ip-address.js';
 import { type Charge, EVERY_POLICY, consume } from '../../src/limiter/consume.js';
-import { createPolicy, type Policy } from '../../src/limiter/policy.js';
+import type { Policy } from '../../src/limiter/policy.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
 import { seededNumbers } from '../fixtures/cells.js';
+import { createPolicy } from '../../src/limiter/create-policy.js';
 
 const ALICE: Key64 = { hi: 1, lo: 2 };
 const BOB: Key64 = { hi: 1, lo: 3 };

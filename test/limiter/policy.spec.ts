@@ -1,9 +1,10 @@
 import { BlockingWindow } from '../../src/limiter/algorithms/blocking-window.js';
 import { createAlgorithm } from '../../src/limiter/algorithms/create-algorithm.js';
 import { FixedWindow } from '../../src/limiter/algorithms/fixed-window.js';
-import { createPolicy, type PolicyParts, wholeSeconds } from '../../src/limiter/policy.js';
+import { wholeSeconds } from '../../src/limiter/policy.js';
 import { SlidingWindow } from '../../src/limiter/algorithms/sliding-window.js';
 import { TokenBucket } from '../../src/limiter/algorithms/token-bucket.js';
+import { createPolicy, type PolicyParts } from '../../src/limiter/create-policy.js';
 
 describe('createPolicy', () => {
   type Row = [title: string, parts: PolicyParts, name: string, text: string];

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { Item, parseList } from 'structured-headers';
 import { consume, EVERY_POLICY, type PolicyState, type QuotaDecision } from '../../src/limiter/consume.js';
-import { createPolicy, type Policy } from '../../src/limiter/policy.js';
+import type { Policy } from '../../src/limiter/policy.js';
 import { quotaHeaders, quotaProblem, retryAfterSeconds } from '../../src/limiter/quota-headers.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
 import { type LimitRule, resolveRules } from '../../src/rate-limit/limit-rule.js';
 import { loadCases } from '../fixtures/load-cases.js';
+import { createPolicy } from '../../src/limiter/create-policy.js';
 
 const SEED = 20_260;
 const EPOCH_MS = 1_790_000_000_250;

@@ -1,6 +1,6 @@
 import { policySetOf } from '../../src/redis/quota-call.js';
 import { EVERY_POLICY } from '../../src/limiter/consume.js';
-import { createPolicy } from '../../src/limiter/policy.js';
+import { createPolicy } from '../../src/limiter/create-policy.js';
 import { retryAfterSeconds } from '../../src/limiter/quota-headers.js';
 import { Logger } from '@nestjs/common';
 import type { QuotaDecision } from '../../src/limiter/consume.js';

@@ -1,6 +1,6 @@
 import { addKey, EMPTY_BOOK } from '../../src/auth/key-book.js';
 import type { QuotaDecision } from '../../src/limiter/consume.js';
-import { createPolicy } from '../../src/limiter/policy.js';
+import { createPolicy } from '../../src/limiter/create-policy.js';
 import { slotOf } from '../../src/redis/quota-keys.js';
 import { RedisKeyStore } from '../../src/redis/key-store.js';
 import { RedisQuotaStore } from '../../src/redis/redis-store.js';

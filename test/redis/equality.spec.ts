@@ -1,14 +1,15 @@
 /* The same random steps in this process's memory and in Redis: all decisions are equal, to the last number. */
 import { adjust, type Charge, EVERY_POLICY, consume, type QuotaDecision } from '../../src/limiter/consume.js';
 import { hashKey } from '../../src/common/hash-key.js';
-import { createPolicy, type Policy, type PolicyParts } from '../../src/limiter/policy.js';
+import type { Policy } from '../../src/limiter/policy.js';
 import type { StoredCharge } from '../../src/limiter/store/quota-store.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
-import { readClient } from '../../src/redis/redis-client.js';
+import { readClient } from '../../src/redis/read-client.js';
 import { RedisQuotas } from '../../src/redis/redis-quotas.js';
 import { seededNumbers } from '../fixtures/cells.js';
 import { describeWithRedis, startRedis, type RedisServer } from '../support/redis.js';
 import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
+import { createPolicy, type PolicyParts } from '../../src/limiter/create-policy.js';
 
 /** A group of policies as a route has it, how far apart its steps are, and whether charges are settled between them. */
 type Row = [

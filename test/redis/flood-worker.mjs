@@ -1,5 +1,5 @@
 // One of several processes that share a flood limit. It sends requests of one address for as long as it is told, and answers how many passed.
-import { createPolicy } from '../../dist/limiter/policy.js';
+import { createPolicy } from '../../dist/limiter/create-policy.js';
 import { QuotaEngine } from '../../dist/limiter/quota-engine.js';
 import { SharedFlood } from '../../dist/limiter/shared-flood.js';
 import { createRedisStore } from '../../dist/redis/index.js';

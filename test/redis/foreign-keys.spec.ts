@@ -1,7 +1,7 @@
 /* A key of the store may hold a value of another program: a list, a text. Its client starts a new count, and no other client is
  * affected. */
 import { joinKey } from '../../src/common/join-key.js';
-import { createPolicy, type PolicyParts } from '../../src/limiter/policy.js';
+import { createPolicy, type PolicyParts } from '../../src/limiter/create-policy.js';
 import { policySetOf } from '../../src/redis/quota-call.js';
 import { keyOf } from '../../src/redis/quota-keys.js';
 import { RedisQuotaStore } from '../../src/redis/redis-store.js';

@@ -2,14 +2,15 @@
  * million steps for each algorithm and place. */
 import { adjust, EVERY_POLICY, consume, type QuotaDecision } from '../../src/limiter/consume.js';
 import { hashKey } from '../../src/common/hash-key.js';
-import { createPolicy, type Policy } from '../../src/limiter/policy.js';
+import type { Policy } from '../../src/limiter/policy.js';
 import { QuotaTable } from '../../src/limiter/table/quota-table.js';
-import { readClient } from '../../src/redis/redis-client.js';
+import { readClient } from '../../src/redis/read-client.js';
 import { RedisQuotas } from '../../src/redis/redis-quotas.js';
 import { seededNumbers } from '../fixtures/cells.js';
 import { MODEL_CASES, type Model, type ModelCase, type ModelCharge } from '../fixtures/quota-models.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
 import { CLIENTS } from '../support/redis-clients.js';
+import { createPolicy } from '../../src/limiter/create-policy.js';
 
 const STEPS = Number(process.env['MODEL_STEPS'] ?? 4_000);
 const CLIENTS_OF_A_CASE = 3;

@@ -1,6 +1,6 @@
 /* URLs that name a Sentinel or a node of a Cluster, and Sentinels through a client of the app. */
 import { Redis } from 'ioredis';
-import { createPolicy } from '../../src/limiter/policy.js';
+import { createPolicy } from '../../src/limiter/create-policy.js';
 import { addKey, EMPTY_BOOK } from '../../src/auth/key-book.js';
 import { createRedisStore, RedisKeyStore, RedisQuotaStore } from '../../src/redis/index.js';
 import { digests, NOW_MS } from '../support/keys.js';

@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { PolicyParts } from '../../src/limiter/policy.js';
+import type { PolicyParts } from '../../src/limiter/create-policy.js';
 import { closeAfterAll, describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
 
 const ROOT = join(__dirname, '..', '..');

@@ -1,11 +1,12 @@
 import type { QuotaDecision } from '../../src/limiter/consume.js';
-import { createPolicy, type Policy, type PolicyParts } from '../../src/limiter/policy.js';
-import { readClient } from '../../src/redis/redis-client.js';
+import type { Policy } from '../../src/limiter/policy.js';
+import { readClient } from '../../src/redis/read-client.js';
 import { RedisQuotas, type RedisQuotasSettings } from '../../src/redis/redis-quotas.js';
 import { RedisQuotaStore, type RedisQuotaStoreOptions } from '../../src/redis/redis-store.js';
 import { NEVER, QUOTA_SCRIPT_SHA } from '../../src/redis/script/quota-script.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.js';
 import { CLIENTS, type ConnectedClient } from '../support/redis-clients.js';
+import { createPolicy, type PolicyParts } from '../../src/limiter/create-policy.js';
 
 const minute = 60_000;
 const tenAMinute = createPolicy({ limit: 10, windowMs: minute });

@@ -2,8 +2,8 @@
 // writes a line for each grant.
 import { writeSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { createPolicy } from '../../dist/limiter/policy.js';
-import { readClient } from '../../dist/redis/redis-client.js';
+import { createPolicy } from '../../dist/limiter/create-policy.js';
+import { readClient } from '../../dist/redis/read-client.js';
 import { RedisQuotas } from '../../dist/redis/redis-quotas.js';
 
 const { url, parts, callers } = JSON.parse(process.argv[2]);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { matchesPattern, NameMap, NameSet } from '../../src/tools/name-pattern.js';
+import { matchesPattern, NameMap, NameSet } from '../../src/tools/name-map.js';
 
 it.each([
   ['read_*', 'read_users', true],

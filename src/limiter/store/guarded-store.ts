@@ -1,7 +1,7 @@
 /* Calls a shared store so that a slow, dead or faulty one costs the app neither its answers nor its limits. Each decision has a
  * deadline, and a circuit breaker spares requests the wait for a store that keeps failing. */
 import type { Clock } from '../../common/clock.js';
-import { Deadlines, within } from '../../common/deadlines.js';
+import { Deadlines } from '../../common/deadlines.js';
 import { type Log, logLine } from '../../common/log-text.js';
 import { show } from '../../common/show-value.js';
 import type { SecurityEvents } from '../../events/security-events.js';
@@ -9,6 +9,7 @@ import { type QuotaDecision, denies, type PolicyState } from '../consume.js';
 import { LeaseReleases, leasesOf } from './lease-releases.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
 import { isRecord } from '../../common/read-options.js';
+import { within } from '../../common/within.js';
 
 /** A charge that no store can take: the mistake of the caller, and so no failure of the store. */
 export class InvalidChargeError extends RangeError {

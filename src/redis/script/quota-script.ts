@@ -27,7 +27,7 @@
  * Writing an expiry costs as much as writing the rest, so a key lives a little longer than it must, and most writes keep its expiry.
  */
 import { createHash } from 'node:crypto';
-import type { ScriptRunner } from '../redis-client.js';
+import type { ScriptRunner } from '../read-client.js';
 import { CONSUME, RULE_RUN } from './rule-run.js';
 import { WINDOW_RUN } from './window-run.js';
 

@@ -1,6 +1,6 @@
 import { GuardedStore, InvalidChargeError } from '../../../src/limiter/store/guarded-store.js';
 import type { PolicyState, QuotaDecision } from '../../../src/limiter/consume.js';
-import { createPolicy } from '../../../src/limiter/policy.js';
+import { createPolicy } from '../../../src/limiter/create-policy.js';
 import type { QuotaStore, StoredCharge } from '../../../src/limiter/store/quota-store.js';
 import { SecurityEvents } from '../../../src/events/security-events.js';
 import { ManualClock } from '../../support/clock.js';

@@ -1,6 +1,6 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { GuardedStore } from '../../../src/limiter/store/guarded-store.js';
-import { createPolicy } from '../../../src/limiter/policy.js';
+import { createPolicy } from '../../../src/limiter/create-policy.js';
 import { ThrottlerQuotaStore } from '../../../src/limiter/store/throttler-store.js';
 import { ManualClock } from '../../support/clock.js';
 

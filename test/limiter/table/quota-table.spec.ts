@@ -1,9 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Key64 } from '../../../src/common/ip-address.js';
-import { createPolicy, type Policy } from '../../../src/limiter/policy.js';
+import type { Policy } from '../../../src/limiter/policy.js';
 import { QuotaTable } from '../../../src/limiter/table/quota-table.js';
 import { seededNumbers } from '../../fixtures/cells.js';
+import { createPolicy } from '../../../src/limiter/create-policy.js';
 
 const key = (client: number): Key64 => ({
   hi: Math.imul(client, 0x9e3779b1) ^ 0x5bd1e995,
