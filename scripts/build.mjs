@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { rollup } from 'rollup';
 import { dts } from 'rollup-plugin-dts';
 import ts from 'typescript';
-import { writeRequireTypes } from './require-types.mjs';
+import { writeRequireEntries } from './require-entries.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({ options: { out: { type: 'string', default: join(ROOT, 'dist') } } });
@@ -37,15 +37,15 @@ const modules = mkdtempSync(join(tmpdir(), 'modules-'));
 try {
   compile();
   const { exports, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const open = Object.values(exports).filter(target => target.types);
+  const open = Object.values(exports).flatMap(target => target.default ?? []);
   const runs = [...open.map(target => target.default), ...Object.values(bin)];
-  const types = open.map(target => target.types.default);
+  const types = open.map(target => target.types);
   rmSync(out, { recursive: true, force: true });
   await bundle(runs, '.js', [withoutComments]);
   await bundle(types, '.d.ts', [dts()]);
   const written = types.map(path => path.replace('./dist/', ''));
   for (const file of written) markTypes(join(out, file), join(modules, file));
-  writeRequireTypes(written.map(file => join(out, file)));
+  writeRequireEntries(written.map(file => join(out, file)));
 } finally {
   rmSync(modules, { recursive: true, force: true });
 }

@@ -172,7 +172,7 @@ describe('the tarball', () => {
 
   test('holds the build and nothing else', () => {
     const expected =
-      /^(?:dist\/.+\.(?:js|d\.ts|d\.cts)|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|package\.json)$/;
+      /^(?:dist\/.+\.(?:c?js|d\.c?ts)|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|package\.json)$/;
     expect(files.filter(file => !expected.test(file))).toEqual([]);
     expect(files).toEqual(
       expect.arrayContaining(['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'package.json']),
@@ -212,7 +212,7 @@ describe('the tarball', () => {
   });
 
   test('names no path of the machine that built it', () => {
-    const built = files.filter(file => /\.(?:js|c?ts|json)$/.test(file));
+    const built = files.filter(file => /\.(?:c?js|c?ts|json)$/.test(file));
     const places = [ROOT, scratch];
     expect(built.filter(file => places.some(place => read(file).includes(place)))).toEqual([]);
   });

@@ -1,13 +1,14 @@
 /*
- * Declarations for `require()`: what TypeScript reads for a CommonJS app with `module: node16` or `node18`, which know no `require()` of an ES
- * module. They refer to those of `import`, so that a type is the same in both, and repeat the docstrings that an editor shows.
+ * What `require()` of an entry point reads: a module that hands on the ES module, so that everything exists once, and declarations that
+ * refer to those of `import`, so that a type is the same in both. TypeScript with `module: node16` or `node18` needs them, since it knows no
+ * `require()` of an ES module. The docstrings are repeated, because an editor shows them.
  */
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import ts from 'typescript';
 
-/** Writes `index.d.cts` beside each `index.d.ts`. */
-export function writeRequireTypes(files) {
+/** Writes `index.cjs` and `index.d.cts` beside each `index.d.ts`. */
+export function writeRequireEntries(files) {
   const program = ts.createProgram(files, { module: ts.ModuleKind.NodeNext, skipLibCheck: true, types: [] });
   const checker = program.getTypeChecker();
   for (const file of files) {
@@ -25,6 +26,8 @@ export function writeRequireTypes(files) {
     }
     const text = `import type * as esm from ${source};\nexport type { ${types.join(', ')} } from ${source};\n${values.join('')}`;
     writeFileSync(file.replace(/\.d\.ts$/, '.d.cts'), text);
+    const module = `module.exports = require('./${basename(file, '.d.ts')}.js');\n`;
+    writeFileSync(file.replace(/\.d\.ts$/, '.cjs'), module);
   }
 }
 
