@@ -4,7 +4,7 @@
  *   npm run build                            builds dist
  *   node scripts/build.mjs --out FOLDER      builds elsewhere
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -61,3 +61,7 @@ for (let file = open.pop(); file !== undefined; file = open.pop()) {
   }
 }
 for (const file of ts.sys.readDirectory(out, ['.d.ts'])) if (!reached.has(resolve(file))) rmSync(file);
+
+// The collection and the schemas that the Nest CLI reads.
+const isData = name => !name.endsWith('.ts');
+cpSync(join(ROOT, 'src/schematics'), join(out, 'schematics'), { recursive: true, filter: isData });

@@ -17,6 +17,9 @@ interface PackageJson {
 const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T;
 const own = readJson<PackageJson>(join(ROOT, 'package.json'));
 
+/** What the package holds beside the build. */
+const TEXTS = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'SKILL.md', 'llms.txt', 'LICENSE'];
+
 let scratch = '';
 let consumer = '';
 let files: string[] = [];
@@ -109,8 +112,7 @@ beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), 'package-'));
   // A copy of what npm packs, built as `prepack` builds it: dist of this repository is in use by other suites.
   const copy = join(scratch, 'copy');
-  for (const file of ['package.json', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
-    cpSync(join(ROOT, file), join(copy, file));
+  for (const file of ['package.json', ...TEXTS]) cpSync(join(ROOT, file), join(copy, file));
   execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--out', join(copy, 'dist')]);
   sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(name =>
     name.endsWith('.ts'),
@@ -182,12 +184,9 @@ describe('the tarball', () => {
   const read = (file: string): string => readFileSync(join(consumer, 'node_modules', own.name, file), 'utf8');
 
   test('holds the build and nothing else', () => {
-    const expected =
-      /^(?:dist\/.+\.(?:js|d\.ts)|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|package\.json)$/;
-    expect(files.filter(file => !expected.test(file))).toEqual([]);
-    expect(files).toEqual(
-      expect.arrayContaining(['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'package.json']),
-    );
+    const expected = /^(?:dist\/.+\.(?:js|d\.ts)|dist\/schematics\/[\w.-]+\.json)$/;
+    const others = files.filter(file => !expected.test(file));
+    expect(others.toSorted()).toEqual([...TEXTS, 'package.json'].toSorted());
   });
 
   test(`has at most ${MAX_PACKED_BYTES} bytes`, () => {
@@ -216,6 +215,21 @@ describe('the tarball', () => {
     expect(read('dist/agent-security.options.d.ts')).toMatch(
       /\/\*\*\s+\* [A-Z](?:(?!\*\/)[^])*\*\/\s+hosts\?:/,
     );
+  });
+
+  test('has the schematic that its manifest and the collection name', async () => {
+    const { schematics } = JSON.parse(read('package.json')) as { schematics: string };
+    const folder = posix.dirname(schematics);
+    const collection = JSON.parse(read(schematics)) as {
+      schematics: Record<string, { factory: string; schema: string }>;
+    };
+    const { factory, schema } = collection.schematics['nest-add']!;
+    expect(JSON.parse(read(posix.join(folder, schema)))).toHaveProperty('properties.replace.default', false);
+    const [file, name] = factory.split('#');
+    // The devkit requires it, from CommonJS.
+    const script = `console.log(typeof require('./node_modules/${own.name}/${posix.join(folder, file!)}.js').${name})`;
+    const output = execFileSync(process.execPath, ['-e', script], { cwd: consumer, encoding: 'utf8' });
+    expect(output).toBe('function\n');
   });
 
   test('names no path of the machine that built it', () => {
