@@ -4,7 +4,7 @@
  *   npm run build                            builds dist
  *   node scripts/build.mjs --out FOLDER      builds elsewhere
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,9 +38,18 @@ try {
   compile();
   const { exports, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const open = Object.values(exports).flatMap(target => target.default ?? []);
-  const runs = [...open.map(target => target.default), ...Object.values(bin)];
+  const runs = [
+    ...open.map(target => target.default),
+    ...Object.values(bin),
+    './dist/schematics/nest-add.js',
+  ];
   const types = open.map(target => target.types);
   rmSync(out, { recursive: true, force: true });
+  // The collection and the schemas that the Nest CLI reads.
+  cpSync(join(ROOT, 'src/schematics'), join(out, 'schematics'), {
+    recursive: true,
+    filter: name => !name.endsWith('.ts'),
+  });
   await bundle(runs, '.js', [withoutComments]);
   await bundle(types, '.d.ts', [dts()]);
   const written = types.map(path => path.replace('./dist/', ''));

@@ -10,7 +10,7 @@ const filesIn = (folder: string, end: string): string[] =>
     .map(name => `${folder}/${name.replaceAll('\\', '/')}`);
 
 const DOCS = filesIn('docs', '.md');
-const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...DOCS];
+const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'SKILL.md', ...DOCS];
 const SIDEBAR = existsSync(join(ROOT, 'docs/.vitepress/config.mjs'))
   ? read('docs/.vitepress/config.mjs')
   : '';
@@ -62,6 +62,7 @@ const FOREIGN = new Set([
   'APP_GUARD',
   'REQUIRE_ALL_SUITES',
   'CHROMIUM_PATH',
+  'NEST_CLI',
   'GITHUB_TOKEN',
   'SECURITY_EVENTS_CHANNEL',
 ]);

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, posix, resolve } from 'node:path';
 import { request } from './support/http.js';
 
 const ROOT = resolve(__dirname, '..');
@@ -15,6 +15,9 @@ interface PackageJson {
 }
 const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T;
 const own = readJson<PackageJson>(join(ROOT, 'package.json'));
+
+/** What the package holds beside the build. */
+const TEXTS = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'SKILL.md', 'llms.txt', 'LICENSE'];
 
 let scratch = '';
 let consumer = '';
@@ -171,12 +174,9 @@ describe('the tarball', () => {
   const read = (file: string): string => readFileSync(join(consumer, 'node_modules', own.name, file), 'utf8');
 
   test('holds the build and nothing else', () => {
-    const expected =
-      /^(?:dist\/.+\.(?:c?js|d\.c?ts)|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|package\.json)$/;
-    expect(files.filter(file => !expected.test(file))).toEqual([]);
-    expect(files).toEqual(
-      expect.arrayContaining(['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'package.json']),
-    );
+    const expected = /^(?:dist\/.+\.(?:c?js|d\.c?ts)|dist\/schematics\/[\w.-]+\.json)$/;
+    const others = files.filter(file => !expected.test(file));
+    expect(others.toSorted()).toEqual([...TEXTS, 'package.json'].toSorted());
   });
 
   test(`has at most ${MAX_PACKED_BYTES} bytes`, () => {
@@ -187,7 +187,12 @@ describe('the tarball', () => {
   test('has a module for each entry point, one for what they share, one that is loaded lazily, and no comments', () => {
     const modules = files.filter(file => file.endsWith('.js'));
     const chunks = ['dist/chunks/redis.js', 'dist/chunks/shared.js'];
-    const entries = ['dist/cli/main.js', 'dist/index.js', 'dist/redis/index.js'];
+    const entries = [
+      'dist/cli/main.js',
+      'dist/index.js',
+      'dist/redis/index.js',
+      'dist/schematics/nest-add.js',
+    ];
     expect(modules.toSorted()).toEqual([...chunks, ...entries]);
     expect(modules.filter(file => /^\s*(?:\/\*|\/\/)/m.test(read(file)))).toEqual([]);
   });
@@ -209,6 +214,21 @@ describe('the tarball', () => {
     expect(declarations.toSorted()).toEqual(['dist/chunks/shared.d.ts', ...entries]);
     expect(read('dist/index.d.ts')).toMatch(/\/\*\*\s+\* [A-Z](?:(?!\*\/)[^])*\*\/\s+hosts\?:/);
     expect(read('dist/index.d.cts')).toMatch(/\*\/\s+export declare const RateLimit: typeof esm\.RateLimit;/);
+  });
+
+  test('has the schematic that its manifest and the collection name', async () => {
+    const { schematics } = JSON.parse(read('package.json')) as { schematics: string };
+    const folder = posix.dirname(schematics);
+    const collection = JSON.parse(read(schematics)) as {
+      schematics: Record<string, { factory: string; schema: string }>;
+    };
+    const { factory, schema } = collection.schematics['nest-add']!;
+    expect(JSON.parse(read(posix.join(folder, schema)))).toHaveProperty('properties.replace.default', false);
+    const [file, name] = factory.split('#');
+    // The devkit requires it, from CommonJS.
+    const script = `console.log(typeof require('./node_modules/${own.name}/${posix.join(folder, file!)}.js').${name})`;
+    const output = execFileSync(process.execPath, ['-e', script], { cwd: consumer, encoding: 'utf8' });
+    expect(output).toBe('function\n');
   });
 
   test('names no path of the machine that built it', () => {

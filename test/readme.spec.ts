@@ -22,7 +22,7 @@ import { runKeysCommand } from '../src/cli/keys-command.js';
 import * as security from '../src/index.js';
 import { ManualClock } from './support/clock.js';
 import { request } from './support/http.js';
-import { SECRET } from './support/keys.js';
+import { SECRET, TestKeys } from './support/keys.js';
 import { EXPRESS, type Platform, PLATFORMS } from './support/platforms.js';
 import { type AppParts, type RunningApp, start } from './support/start.js';
 
@@ -38,8 +38,10 @@ interface Block {
 
 const PAGES = [
   'README.md',
+  'SKILL.md',
+  'llms.txt',
   ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.md'))
+    .filter(name => name.endsWith('.md') && !name.startsWith('.vitepress'))
     .map(name => `docs/${name.replaceAll('\\', '/')}`),
 ];
 // The blocks without a title on pages of docs/reference are generated from declarations that the compiler has read.
@@ -85,7 +87,17 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'README.md title=data.controller.ts': 'own',
   'README.md title=users.controller.ts': 'own',
   'README.md title=mcp.ts': 'own',
+  'SKILL.md title=install': 'own',
+  'SKILL.md title=app.module.ts': 'start',
+  'SKILL.md title=deployed.module.ts': 'start',
+  'SKILL.md title=reports.controller.ts': 'own',
+  'SKILL.md title=users.controller.ts': 'own',
+  'SKILL.md title=mcp.module.ts': 'own',
+  'SKILL.md title=app.e2e-spec.ts': 'own',
   'docs/architecture.md ': 'own',
+  'docs/guides/install.md title=add': 'own',
+  'docs/guides/install.md title=replace': 'own',
+  'docs/guides/install.md title=app.module.ts': 'start',
   'docs/guides/configuration.md title=env.module.ts': 'start',
   'docs/guides/configuration.md title=async.module.ts': 'start',
   'docs/guides/configuration.md title=custom-guard.module.ts': 'start',
@@ -429,6 +441,57 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         body,
       });
       expect([answer.status, (answer.json() as { jsonrpc: string }).jsonrpc]).toEqual([401, '2.0']);
+    });
+  });
+
+  describe('SKILL.md', () => {
+    const withKeys = (
+      agents: Record<string, readonly string[]>,
+      run: (keys: Record<string, string>) => Promise<void>,
+    ): Promise<void> => {
+      const keys = new TestKeys();
+      const added = Object.entries(agents).map(([agent, scopes]) => [agent, keys.add(agent, { scopes }).key]);
+      const env = { AUTH_API_KEYS: JSON.stringify(keys.book), AUTH_KEY_SECRET: SECRET };
+      return withEnvironment(env, () => run(Object.fromEntries(added) as Record<string, string>));
+    };
+    const ask = async (app: RunningApp, method: string, path: string, key?: string): Promise<number> =>
+      (await app.send(path, { method, ...(key && { headers: { 'X-API-Key': key } }) })).status;
+
+    test('reports.controller.ts asks for scopes, limits creations and has a public status', async () => {
+      const controllers = [load('SKILL.md', 'reports.controller.ts')['ReportsController']!];
+      await withKeys({ reader: ['reports:read'], writer: ['reports:write'] }, async keys => {
+        const app = await startImports(platform, [security.AgentSecurityModule.forRoot({ auth: true })], {
+          controllers,
+        });
+        expect(await ask(app, 'GET', '/reports')).toBe(401);
+        const list = await app.send('/reports', { headers: { 'X-API-Key': keys['reader']! } });
+        expect([list.status, list.json()]).toEqual([200, { for: 'reader' }]);
+        expect(await ask(app, 'POST', '/reports', keys['reader'])).toBe(403);
+        const creations: number[] = [];
+        for (let call = 0; call < 3; call++)
+          creations.push(await ask(app, 'POST', '/reports', keys['writer']));
+        expect(creations).toEqual([201, 201, 429]);
+        expect(await ask(app, 'GET', '/reports/status')).toBe(200);
+      });
+    });
+
+    test('users.controller.ts runs for agents that its list names', async () => {
+      await withKeys({ 'admin-bot': [], reporting: [] }, async keys => {
+        const app = await startModule(platform, 'SKILL.md', 'users.controller.ts');
+        expect(await ask(app, 'DELETE', '/users/7', keys['admin-bot'])).toBe(200);
+        expect(await ask(app, 'DELETE', '/users/7', keys['reporting'])).toBe(403);
+        expect(app.logger.find('"event":"started"', 'log')).toHaveLength(1);
+      });
+    });
+
+    test('mcp.module.ts answers JSON-RPC without a key with 401', async () => {
+      await withKeys({}, async () => {
+        const app = await startModule(platform, 'SKILL.md', 'mcp.module.ts');
+        const headers = { 'Content-Type': 'application/json' };
+        const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
+        const answer = await app.send('/mcp', { method: 'POST', headers, body });
+        expect([answer.status, (answer.json() as { jsonrpc: string }).jsonrpc]).toEqual([401, '2.0']);
+      });
     });
   });
 
@@ -875,6 +938,32 @@ test('the first command installs this package', () => {
   const { name } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { name: string };
   // package.spec.ts installs the tarball.
   expect(block('README.md', 'run=install').text).toBe(`npm i ${name}\n`);
+});
+
+test('the commands of nest add name this package and an option of the schematic', () => {
+  // test/schematics/nest-add-cli.spec.ts runs it.
+  const { name } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { name: string };
+  const command = `npx nest add ${name}\n`;
+  expect(block('SKILL.md', 'title=install').text).toBe(command);
+  expect(block('docs/guides/install.md', 'title=add').text).toBe(command);
+  const schema = JSON.parse(readFileSync(join(ROOT, 'src/schematics/nest-add.schema.json'), 'utf8')) as {
+    properties: object;
+  };
+  expect(Object.keys(schema.properties)).toContain('replace');
+  expect(block('docs/guides/install.md', 'title=replace').text).toContain(' --skip-install --replace\n');
+});
+
+test('app.e2e-spec.ts of SKILL.md makes an app without limits', async () => {
+  const { createWithoutLimits } = load('SKILL.md', 'app.e2e-spec.ts') as unknown as {
+    createWithoutLimits(): Promise<INestApplication>;
+  };
+  const app = await createWithoutLimits();
+  await app.listen(0, '127.0.0.1');
+  const { port } = app.getHttpServer().address() as { port: number };
+  const statuses: number[] = [];
+  for (let hit = 0; hit < 11; hit++) statuses.push((await request(port, { path: '/nowhere' })).status);
+  await app.close();
+  expect([...new Set(statuses)]).toEqual([404]);
 });
 
 test('the set-up commands are scripts of package.json', () => {

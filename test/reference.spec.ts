@@ -75,3 +75,26 @@ test.each([
   const root = change(title, 'common/problem-codes.ts', from, to);
   expect(() => generate(root, `${title} pages`)).toThrow(message);
 });
+
+test('llms.txt is what the sidebar, the README and the reference give. If not, run: npm run reference', () => {
+  const out = join(scratch, 'llms.txt');
+  execFileSync(process.execPath, [join(ROOT, 'scripts/generate-llms.mjs'), '--out', out]);
+  const text = readFileSync(join(ROOT, 'llms.txt'), 'utf8').replaceAll('\r\n', '\n');
+  expect(text).toBe(readFileSync(out, 'utf8'));
+  // The form of https://llmstxt.org: one title, a quoted summary, sections of links.
+  expect(text).toMatch(/^# .+\n\n> .+\n/);
+  const [, ...sections] = text.split(/^## .+$/m);
+  expect(sections.join('').match(/^(?!- \[[^\]]+\]\([^)]+\): .+$).+$/gm)).toBeNull();
+  const pages = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.md') && !name.startsWith('.vitepress'))
+    .map(name => `docs/${name.replaceAll('\\', '/')}`);
+  expect(pages.filter(page => !text.includes(`](${page})`))).toEqual([]);
+});
+
+test('SKILL.md has the front matter of a skill', () => {
+  const [, head, body] = readFileSync(join(ROOT, 'SKILL.md'), 'utf8').split(/^---$/m);
+  const [name, description] = head!.trim().split(/\ndescription: >-\n/);
+  expect(name).toBe('name: nestjs-agent-security');
+  expect(description!.replace(/\s+/g, ' ').length).toBeLessThanOrEqual(1024);
+  expect(body!.split('\n').length).toBeLessThanOrEqual(200);
+});

@@ -1,5 +1,7 @@
 /* The documentation site: `npm run docs` builds it into docs/.vitepress/dist. Its pages are the Markdown files of the repository, so that
  * each link is the same on the site and in the repository. */
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitepress';
 
@@ -8,10 +10,14 @@ const page = (text, link) => ({ text, link });
 
 /** Every page, in the order of the sidebar. */
 const SIDEBAR = [
-  { text: 'Start', items: [page('README', '/'), page('Architecture', '/docs/architecture')] },
+  {
+    text: 'Start',
+    items: [page('README', '/'), page('Skill', '/SKILL'), page('Architecture', '/docs/architecture')],
+  },
   {
     text: 'Guides',
     items: [
+      page('Install', '/docs/guides/install'),
       page('Configuration', '/docs/guides/configuration'),
       page('Headers', '/docs/guides/headers'),
       page('Proxies', '/docs/guides/proxies'),
@@ -100,6 +106,11 @@ function adaptMarkdown(markdown) {
     tokens[index].info.trim() === 'mermaid' ? '' : fence(tokens, index, ...rest);
 }
 
+/** The Markdown of each page beside its HTML, and llms.txt, whose links name the Markdown. */
+function copyMarkdown({ pages, outDir, srcDir }) {
+  for (const file of [...pages, 'llms.txt']) cpSync(join(srcDir, file), join(outDir, file));
+}
+
 // oxlint-disable-next-line import/no-default-export -- VitePress reads it
 export default defineConfig({
   title: 'nestjs-agent-security',
@@ -108,6 +119,7 @@ export default defineConfig({
   srcExclude: NO_PAGES.map(folder => `${folder}/**`),
   outDir: fileURLToPath(new URL('dist', import.meta.url)),
   cacheDir: fileURLToPath(new URL('../../node_modules/.cache/vitepress', import.meta.url)),
+  buildEnd: copyMarkdown,
   rewrites: { 'README.md': 'index.md' },
   lastUpdated: false,
   markdown: { html: false, anchor: { slugify }, config: adaptMarkdown },
