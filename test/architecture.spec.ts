@@ -10,6 +10,8 @@ interface Import {
   readonly to: string;
   readonly local: boolean;
   readonly typeOnly: boolean;
+  /** An `import()`. */
+  readonly lazy: boolean;
 }
 
 function sources(): ReadonlyMap<string, string> {
@@ -27,12 +29,12 @@ function sources(): ReadonlyMap<string, string> {
 /** Every import and re-export of a file, as the compiler reads it. */
 function importsOf(file: string, text: string): Import[] {
   const found: Import[] = [];
-  const add = (specifier: string, typeOnly: boolean): void => {
+  const add = (specifier: string, typeOnly: boolean, lazy = false): void => {
     const local = specifier.startsWith('.');
     const to = local
       ? posix.normalize(posix.join(dirname(file), specifier)).replace(/\.js$/, '.ts')
       : specifier;
-    found.push({ from: file, to, local, typeOnly });
+    found.push({ from: file, to, local, typeOnly, lazy });
   };
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
@@ -60,7 +62,7 @@ function importsOf(file: string, text: string): Import[] {
       );
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [specifier] = node.arguments;
-      add(specifier && ts.isStringLiteral(specifier) ? specifier.text : '(computed)', false);
+      add(specifier && ts.isStringLiteral(specifier) ? specifier.text : '(computed)', false, true);
     }
     ts.forEachChild(node, visit);
   };
@@ -117,6 +119,10 @@ const rules: [title: string, breaks: Rule][] = [
       local && SHARED.has(folderOf(from)) && folderOf(to) !== 'common' && !SHARED.has(folderOf(to)),
   ],
   ['nothing imports index', ({ to, local }) => local && to === 'index.ts'],
+  [
+    'nothing loads the CommonJS package @nestjs/throttler, which requires Nest, while the modules of Nest load',
+    ({ to, typeOnly, lazy }) => to === '@nestjs/throttler' && !typeOnly && !lazy,
+  ],
 ];
 
 /** Files that name features: the lists, the types of the options, and the exports. */
@@ -166,7 +172,13 @@ function betweenFolders(imports: readonly Import[]): readonly Import[] {
   const unitOf = (file: string): string => folderOf(file) || file;
   return imports
     .filter(({ from, to, local }) => local && unitOf(from) !== unitOf(to))
-    .map(({ from, to, local }) => ({ from: unitOf(from), to: unitOf(to), local, typeOnly: false }));
+    .map(({ from, to, local }) => ({
+      from: unitOf(from),
+      to: unitOf(to),
+      local,
+      typeOnly: false,
+      lazy: false,
+    }));
 }
 
 const MAX_LINES = 300;
@@ -233,6 +245,7 @@ describe('the direction of imports', () => {
     [rules[4]![0], 'cors/origin.ts', "import type { ResolvedOptions } from '../resolve-options.js';"],
     [rules[5]![0], 'limiter/policy.ts', "import type { LimitRule } from '../rate-limit/limit-rule.js';"],
     [rules[6]![0], 'edge/edge.ts', "import { CLOCK } from '../index.js';"],
+    [rules[7]![0], 'rate-limit/a.guard.ts', "import { ThrottlerGuard } from '@nestjs/throttler';"],
   ];
   it.each(planted)('finds a planted violation: %s (%s)', (rule, file, text) => {
     const breaks = rules.find(([title]) => title === rule)![1];

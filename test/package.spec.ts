@@ -1,9 +1,8 @@
 /* The package as it is published: packed, installed into an empty project, imported as ESM by plain Node, and called over HTTP. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix, resolve } from 'node:path';
-import ts from 'typescript';
 import { request } from './support/http.js';
 
 const ROOT = resolve(__dirname, '..');
@@ -24,7 +23,6 @@ let scratch = '';
 let consumer = '';
 let files: string[] = [];
 let packedBytes = 0;
-let sources: string[] = [];
 const running: ChildProcess[] = [];
 
 const CONTROLLER = `
@@ -110,17 +108,9 @@ export const classes = [HostGuard, RateLimitGuard, ProblemDetailsFilter];
 
 beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), 'package-'));
-  // A copy of what npm packs, built as `prepack` builds it: dist of this repository is in use by other suites.
-  const copy = join(scratch, 'copy');
-  for (const file of ['package.json', ...TEXTS]) cpSync(join(ROOT, file), join(copy, file));
-  execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--out', join(copy, 'dist')]);
-  sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(name =>
-    name.endsWith('.ts'),
-  );
-  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', scratch], {
-    cwd: copy,
+  // Packed from a build of its own: dist of this repository is in use by other suites.
+  const packed = execFileSync(process.execPath, [join(ROOT, 'scripts/pack.mjs'), scratch], {
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
   });
   const [tarball] = JSON.parse(packed) as [{ filename: string; size: number; files: { path: string }[] }];
   packedBytes = tarball.size;
@@ -184,7 +174,7 @@ describe('the tarball', () => {
   const read = (file: string): string => readFileSync(join(consumer, 'node_modules', own.name, file), 'utf8');
 
   test('holds the build and nothing else', () => {
-    const expected = /^(?:dist\/.+\.(?:js|d\.ts)|dist\/schematics\/[\w.-]+\.json)$/;
+    const expected = /^(?:dist\/.+\.(?:c?js|d\.c?ts)|dist\/schematics\/[\w.-]+\.json)$/;
     const others = files.filter(file => !expected.test(file));
     expect(others.toSorted()).toEqual([...TEXTS, 'package.json'].toSorted());
   });
@@ -194,27 +184,36 @@ describe('the tarball', () => {
     expect(packedBytes).toBeLessThanOrEqual(MAX_PACKED_BYTES);
   });
 
-  test('has every module of src, without comments and maps', () => {
-    const expected = sources.map(name => `dist/${name.replace(/\.ts$/, '.js')}`);
+  test('has a module for each entry point, one for what they share, one that is loaded lazily, and no comments', () => {
     const modules = files.filter(file => file.endsWith('.js'));
-    expect(modules.toSorted()).toEqual(expected.toSorted());
+    const chunks = ['dist/chunks/redis.js', 'dist/chunks/shared.js'];
+    const entries = [
+      'dist/cli/main.js',
+      'dist/index.js',
+      'dist/redis/index.js',
+      'dist/schematics/nest-add.js',
+    ];
+    expect(modules.toSorted()).toEqual([...chunks, ...entries]);
     expect(modules.filter(file => /^\s*(?:\/\*|\/\/)/m.test(read(file)))).toEqual([]);
   });
 
-  test('has the declarations that its entry points reach, with their docstrings, and no others', () => {
-    const declarations = files.filter(file => file.endsWith('.d.ts'));
-    const imported = declarations.flatMap(file =>
-      ts
-        .preProcessFile(read(file), true)
-        .importedFiles.map(({ fileName }) => fileName)
-        .filter(name => name.startsWith('.'))
-        .map(name => posix.join(posix.dirname(file), name.replace(/\.js$/, '.d.ts'))),
-    );
-    const expected = new Set(['dist/index.d.ts', 'dist/redis/index.d.ts', ...imported]);
-    expect(declarations.toSorted()).toEqual([...expected].toSorted());
-    expect(read('dist/agent-security.options.d.ts')).toMatch(
-      /\/\*\*\s+\* [A-Z](?:(?!\*\/)[^])*\*\/\s+hosts\?:/,
-    );
+  test('loads one chunk beside each entry point, and no Nest for the commands', () => {
+    const imports = (file: string): string[] =>
+      [...read(file).matchAll(/^import .*?["']([^"']+)["'];$/gm)].map(([, name]) => name!);
+    const isLocal = (name: string): boolean => name.startsWith('.');
+    expect(imports('dist/index.js').filter(isLocal)).toEqual(['./chunks/shared.js']);
+    expect(imports('dist/cli/main.js').filter(isLocal)).toEqual(['../chunks/shared.js']);
+    expect(imports('dist/chunks/redis.js').filter(isLocal)).toEqual(['./shared.js']);
+    const packages = ['dist/cli/main.js', 'dist/chunks/shared.js', 'dist/chunks/redis.js'].flatMap(imports);
+    expect(packages.filter(name => !isLocal(name) && !name.startsWith('node:'))).toEqual([]);
+  });
+
+  test('has the declarations of each entry point with their docstrings, and what CommonJS reads of them', () => {
+    const declarations = files.filter(file => /\.d\.c?ts$/.test(file));
+    const entries = ['dist/index.d', 'dist/redis/index.d'].flatMap(name => [`${name}.cts`, `${name}.ts`]);
+    expect(declarations.toSorted()).toEqual(['dist/chunks/shared.d.ts', ...entries]);
+    expect(read('dist/index.d.ts')).toMatch(/\/\*\*\s+\* [A-Z](?:(?!\*\/)[^])*\*\/\s+hosts\?:/);
+    expect(read('dist/index.d.cts')).toMatch(/\*\/\s+export declare const RateLimit: typeof esm\.RateLimit;/);
   });
 
   test('has the schematic that its manifest and the collection name', async () => {
@@ -233,7 +232,7 @@ describe('the tarball', () => {
   });
 
   test('names no path of the machine that built it', () => {
-    const built = files.filter(file => /\.(?:js|ts|json)$/.test(file));
+    const built = files.filter(file => /\.(?:c?js|c?ts|json)$/.test(file));
     const places = [ROOT, scratch];
     expect(built.filter(file => places.some(place => read(file).includes(place)))).toEqual([]);
   });
@@ -244,15 +243,45 @@ describe('the tarball', () => {
   });
 });
 
-test('plain Node imports exactly the exports of src', () => {
-  const names = execFileSync(
-    process.execPath,
-    ['--input-type=module', '-e', `console.log(JSON.stringify(Object.keys(await import('${own.name}'))))`],
-    { cwd: consumer, encoding: 'utf8' },
+/** What a script prints as JSON, in a plain Node process. */
+const evaluate = (type: 'module' | 'commonjs', expression: string): unknown => {
+  const script = `${type === 'module' ? 'const load = name => import(name)' : 'const load = async name => require(name)'};
+    (async () => console.log(JSON.stringify(await (async () => { ${expression} })())))();`;
+  const output = execFileSync(process.execPath, [`--input-type=${type}`, '-e', script], {
+    cwd: consumer,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return JSON.parse(output);
+};
+
+test.each(['module', 'commonjs'] as const)('plain Node loads exactly the exports of src from a %s', type => {
+  const source: Record<string, unknown> = jest.requireActual('../src/index.js');
+  const names = evaluate(type, `return Object.keys(await load('${own.name}'))`) as string[];
+  expect(names.filter(name => name !== '__esModule').toSorted()).toEqual(Object.keys(source).toSorted());
+});
+
+test('classes keep their names, and exist once for all entry points', () => {
+  const named = evaluate(
+    'module',
+    `const all = Object.entries(await load('${own.name}'));
+     return all.filter(([name, value]) => /^class /.test(String(value)) && value.name !== name).map(([name]) => name)`,
   );
-  expect((JSON.parse(names) as string[]).toSorted()).toEqual(
-    Object.keys(jest.requireActual('../src/index.js')).toSorted(),
+  expect(named).toEqual([]);
+  const shared = evaluate(
+    'module',
+    `const { AgentSecurityConfigError, KeyBookStore } = await load('${own.name}');
+     const { RedisKeyStore, RedisQuotaStore } = await load('${own.name}/redis');
+     let error;
+     try { new RedisQuotaStore({}) } catch (caught) { error = caught }
+     return [error instanceof AgentSecurityConfigError, error.name, RedisKeyStore.prototype instanceof KeyBookStore]`,
   );
+  expect(shared).toEqual([true, 'AgentSecurityConfigError', true]);
+});
+
+test('the command runs', () => {
+  const main = join(consumer, 'node_modules/.bin', own.name);
+  expect(() => execFileSync(main, { cwd: consumer, stdio: 'pipe' })).toThrow(/Usage:\n.*keys create/);
 });
 
 test('what is not exported cannot be imported', () => {

@@ -16,6 +16,12 @@ test('the workflows are found', () => {
   expect(WORKFLOWS.map(([name]) => name)).toEqual(['ci.yml', 'codeql.yml', 'release.yml']);
 });
 
+test('each consumer project is a job', () => {
+  const projects = readdirSync(join(ROOT, 'test/consumers')).filter(name => name !== 'shared');
+  const [, ci] = WORKFLOWS.find(([name]) => name === 'ci.yml')!;
+  expect(ci).toContain(`project: [${projects.join(', ')}]`);
+});
+
 /** The lines of each job, by its name. */
 function jobsOf(text: string): [string, string][] {
   const [, jobs] = text.split(/^jobs:\n/m);

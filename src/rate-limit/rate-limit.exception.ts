@@ -1,4 +1,3 @@
-import { ThrottlerException } from '@nestjs/throttler';
 import { PROBLEM, type ProblemFields, DETAIL_OF_5XX } from '../common/problem.js';
 import { bodyForFilters, ProblemException, rejectionException } from '../http/problem.exception.js';
 import type { QuotaDecision } from '../limiter/consume.js';
@@ -9,6 +8,7 @@ import type { RequestState } from '../common/request-state.js';
 import { LIMITS_UNAVAILABLE } from '../limiter/quota-engine.js';
 import { AppFunctionError, type AppFunctionFailures } from './app-function.js';
 import { LimitUnknownError } from './dynamic-limits.js';
+import { LateThrottlerException } from './late-throttler.guard.js';
 import { withoutStack } from '../common/without-stack.js';
 
 /**
@@ -17,7 +17,7 @@ import { withoutStack } from '../common/without-stack.js';
  * @Catch(RateLimitException)
  * export class LimitFilter extends BaseExceptionFilter {}
  */
-export class RateLimitException extends ThrottlerException {
+export class RateLimitException extends LateThrottlerException {
   readonly [PROBLEM]: ProblemFields;
 
   constructor(problem: ProblemFields, message?: string) {

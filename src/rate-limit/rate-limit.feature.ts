@@ -5,6 +5,7 @@ import { UNGUARDED_LIMITER } from '../common/unguarded-limiter.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { QUOTA_LIMITER, QuotaEngine } from '../limiter/quota-engine.js';
 import { OWN_STORE, type QuotaStore } from '../limiter/store/quota-store.js';
+import { loadThrottler } from './late-throttler.guard.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
 import { summarizeLimits } from './summarize-limits.js';
 import {
@@ -26,8 +27,13 @@ export const RATE_LIMIT: Feature<'rateLimit', ResolvedRateLimit | false> = {
   providers: [
     {
       provide: RESOLVED_RATE_LIMIT,
-      useFactory: ({ rateLimit }: RateLimitFeatureOptions, own: QuotaStore | undefined): ResolvedRateLimit =>
-        rateLimit ? { ...rateLimit, store: rateLimit.store ?? own } : RATE_LIMIT_OFF,
+      useFactory: async (
+        { rateLimit }: RateLimitFeatureOptions,
+        own: QuotaStore | undefined,
+      ): Promise<ResolvedRateLimit> => {
+        await loadThrottler();
+        return rateLimit ? { ...rateLimit, store: rateLimit.store ?? own } : RATE_LIMIT_OFF;
+      },
       inject: [RESOLVED_OPTIONS, OWN_STORE],
     },
     {

@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer, Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
+import type { ThrottlerLimitDetail } from '@nestjs/throttler';
 import { CLOCK, type Clock } from '../common/clock.js';
 import type { RouteResponse } from '../common/describe-route.js';
 import { eachHandler, type Handler, type HandlerClass } from '../common/each-handler.js';
@@ -44,6 +44,7 @@ import {
   isExempt,
 } from './decide-request.js';
 import { describePlan } from './describe-plan.js';
+import { LateThrottlerGuard, requireThrottler } from './late-throttler.guard.js';
 import { denialException, faultException, unknownRequestException } from './rate-limit.exception.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
@@ -67,7 +68,7 @@ const GRANTED: Promise<boolean> = Promise.resolve(true);
  * }
  */
 @Injectable()
-export class RateLimitGuard extends ThrottlerGuard {
+export class RateLimitGuard extends LateThrottlerGuard {
   readonly #settings: ResolvedRateLimit;
   readonly #engine: QuotaEngine;
   readonly #clock: Clock;
@@ -89,10 +90,9 @@ export class RateLimitGuard extends ThrottlerGuard {
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Optional() @Inject(DENIAL_KEEPER) denials?: DenialKeeper,
   ) {
+    const { maxClients, throttlerStorage } = settings;
     const throttlers = throttlersOf(settings);
-    const storage =
-      settings.throttlerStorage ?? new QuotaThrottlerStorage({ maxClients: settings.maxClients, clock });
-    super({ throttlers }, storage, reflector);
+    super({ throttlers }, throttlerStorage ?? new QuotaThrottlerStorage({ maxClients, clock }), reflector);
     this.throttlers = throttlers;
     bindConcurrency(modules, [...settings.limits, ...[...settings.tiers.values()].flat()]);
     const log = new Logger(RateLimitGuard.name);
@@ -107,11 +107,11 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   override async onModuleInit(): Promise<void> {
-    this.commonOptions = {
-      getTracker: this.getTracker.bind(this),
-      generateKey: this.generateKey.bind(this),
-      setHeaders: this.#settings.headers,
-    };
+    if (this.constructor !== RateLimitGuard) {
+      requireThrottler(this.constructor.name);
+      const [getTracker, generateKey] = [this.getTracker.bind(this), this.generateKey.bind(this)];
+      this.commonOptions = { getTracker, generateKey, setHeaders: this.#settings.headers };
+    }
     // At start-up, so that an invalid `@Throttle()` stops it and no request waits for its plan.
     for (const { controller, handler } of eachHandler(this.#modules)) this.#plans.get(controller, handler);
   }
