@@ -1,13 +1,15 @@
 /*
- * Writes docs/reference from the docstrings and codes of src, and the texts of scripts/reference/templates around them:
+ * Writes docs/reference from the docstrings and codes of src, and docs/compatibility.md from package.json and CI, with the texts of
+ * scripts/reference/templates around them:
  *   npm run reference                                       writes the pages
  *   node scripts/generate-reference.mjs --out FOLDER        writes them elsewhere
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import prettier from 'prettier';
+import { compatibilityPage } from './reference/compatibility-page.mjs';
 import { decoratorsPage } from './reference/decorators-page.mjs';
 import { errorsPage } from './reference/errors-page.mjs';
 import { eventsPage } from './reference/events-page.mjs';
@@ -15,7 +17,14 @@ import { optionsPage } from './reference/options-page.mjs';
 import { Source } from './reference/source.mjs';
 
 const SCRIPTS = dirname(fileURLToPath(import.meta.url));
-const PAGES = { options: optionsPage, decorators: decoratorsPage, errors: errorsPage, events: eventsPage };
+/** By their paths in docs. */
+const PAGES = {
+  'reference/options': optionsPage,
+  'reference/decorators': decoratorsPage,
+  'reference/errors': errorsPage,
+  'reference/events': eventsPage,
+  compatibility: compatibilityPage,
+};
 
 const { values } = parseArgs({
   options: {
@@ -23,13 +32,12 @@ const { values } = parseArgs({
     out: { type: 'string' },
   },
 });
-const out = values.out ?? join(values.root, 'docs/reference');
+const out = values.out ?? join(values.root, 'docs');
 const style = await prettier.resolveConfig(join(values.root, 'docs/reference/options.md'));
 const source = new Source(values.root);
-mkdirSync(out, { recursive: true });
-for (const [name, render] of Object.entries(PAGES)) {
-  const parts = render(source);
-  const template = readFileSync(join(SCRIPTS, 'reference/templates', `${name}.md`), 'utf8');
+for (const [path, render] of Object.entries(PAGES)) {
+  const parts = render(source, values.root);
+  const template = readFileSync(join(SCRIPTS, 'reference/templates', `${basename(path)}.md`), 'utf8');
   const page = template.replace(/<!-- (\w+) -->/g, (_marker, part) => parts[part]);
   const text = await prettier.format(page, {
     ...style,
@@ -37,5 +45,7 @@ for (const [name, render] of Object.entries(PAGES)) {
     proseWrap: 'always',
     tabWidth: 2,
   });
-  writeFileSync(join(out, `${name}.md`), text);
+  const file = join(out, `${path}.md`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
 }

@@ -11,7 +11,6 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { ConfigModule } from '@nestjs/config';
 import { ApplicationConfig } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
@@ -50,6 +49,7 @@ export interface AgentSecurityExtras {
  * The argument of `forRootAsync()`: `useFactory` with `inject`, `useClass` or `useExisting`.
  * @example
  * AgentSecurityModule.forRootAsync({
+ *   imports: [ConfigModule],
  *   inject: [ConfigService],
  *   useFactory: (config: ConfigService) => ({ hosts: [config.getOrThrow('PUBLIC_HOST')] }),
  * })
@@ -127,8 +127,7 @@ function define(
 ): DynamicModule {
   return {
     module: AgentSecurityModule,
-    // Without forRoot(), which would load .env. It gives the ConfigService of the app's own ConfigModule where there is one.
-    imports: [ConfigModule, ...imports],
+    imports,
     providers: [...options, ...PROVIDERS, ...providers],
     exports: [...EXPORTS],
   };

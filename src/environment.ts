@@ -1,6 +1,5 @@
 /* The environment variables of the options, read through the app's ConfigService. The module itself loads no file. */
 import type { Provider } from '@nestjs/common';
-import { ConfigModule, ConfigService } from '@nestjs/config';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import { isRecord, type ReadEnvironment } from './common/read-options.js';
@@ -10,31 +9,55 @@ export const ENVIRONMENT = Symbol('agent-security:environment');
 
 export const ENVIRONMENT_PROVIDER: Provider = {
   provide: ENVIRONMENT,
-  useFactory: async (config: ConfigService, modules: ModulesContainer): Promise<ReadEnvironment> => {
-    await waitForConfiguration(modules);
-    return name => readVariable(name, config.get<unknown>(name));
+  useFactory: async (modules: ModulesContainer): Promise<ReadEnvironment> => {
+    const services = await loadConfigServices([...modules.values()]);
+    if (services.length === 0) return name => process.env[name];
+    return name => {
+      const values = services.map(service => service.get(name));
+      return readVariable(
+        name,
+        values.find(value => value !== undefined),
+      );
+    };
   },
-  inject: [ConfigService, ModulesContainer],
+  inject: [ModulesContainer],
 };
 
+/** What is used of `@nestjs/config`, which the app need not have. */
+interface ConfigService {
+  get(name: string): unknown;
+}
+type Modules = ModulesContainer extends Map<string, infer Module> ? readonly Module[] : never;
+
 /**
+ * The ConfigService of each copy of `@nestjs/config` in the app, found by its tokens, so that the version does not matter.
  * Nest creates the providers of all modules at the same time, and injecting ConfigService does not wait for what
  * `ConfigModule.forRoot({ load, validate })` adds to it: a function of `load` may still be waiting for a secret.
  */
-async function waitForConfiguration(modules: ModulesContainer): Promise<void> {
-  for (const module of [...modules.values()].filter(({ metatype }) => metatype === ConfigModule)) {
-    const tokens = [...module.providers.keys()].filter(
-      token => token !== ModuleRef && token !== ConfigModule,
-    );
-    class Loaded {}
-    Reflect.defineMetadata('design:paramtypes', tokens, Loaded);
-    Reflect.defineMetadata(
-      'self:paramtypes',
-      tokens.map((param, index) => ({ index, param })),
-      Loaded,
-    );
-    await (module.getProviderByKey(ModuleRef).instance as ModuleRef).create(Loaded);
+async function loadConfigServices(modules: Modules): Promise<ConfigService[]> {
+  const services = new Set<ConfigService>();
+  for (const { metatype: host, providers } of modules) {
+    // The class, as the token that a test overrides.
+    const service = [...providers].find(
+      ([token]) => typeof token === 'symbol' && token.description === 'CONFIG_SERVICE',
+    )?.[1].metatype;
+    if (!service || !providers.has('CONFIGURATION_TOKEN')) continue;
+    for (const module of modules.filter(({ exports }) => exports.has(host))) {
+      const tokens = [...module.providers.keys()].filter(
+        token => token !== ModuleRef && token !== module.metatype,
+      );
+      class Loaded {}
+      Reflect.defineMetadata('design:paramtypes', tokens, Loaded);
+      Reflect.defineMetadata(
+        'self:paramtypes',
+        tokens.map((param, index) => ({ index, param })),
+        Loaded,
+      );
+      await (module.getProviderByKey(ModuleRef).instance as ModuleRef).create(Loaded);
+      services.add(module.getProviderByKey(service).instance as ConfigService);
+    }
   }
+  return [...services];
 }
 
 /** As text, also where the app's `validate` or `load` made a number, a list or an object of it. */

@@ -1,6 +1,16 @@
 /* The package as it is published: packed, installed into an empty project, imported as ESM by plain Node, and called over HTTP. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix, resolve } from 'node:path';
 import { request } from './support/http.js';
@@ -11,7 +21,7 @@ const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 interface PackageJson {
   name: string;
   version: string;
-  dependencies: Record<string, string>;
+  dependencies?: Record<string, string>;
 }
 const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T;
 const own = readJson<PackageJson>(join(ROOT, 'package.json'));
@@ -57,6 +67,9 @@ console.log('port ' + app.getHttpServer().address().port);
 
 /** The largest tarball, in bytes. Most of it is declarations with their docstrings, and code without comments. */
 const MAX_PACKED_BYTES = 350_000;
+
+/** Of the package and everything that is installed with it, in bytes. Nest is not counted. */
+const MAX_INSTALLED_BYTES = 2_200_000;
 
 /** Every kind of name that a user writes, as NodeNext resolves it. */
 const TYPES = `${CONTROLLER}
@@ -240,6 +253,35 @@ describe('the tarball', () => {
   test('runs nothing when it is installed', () => {
     const { scripts = {} } = readJson<{ scripts?: Record<string, string> }>(join(ROOT, 'package.json'));
     expect(Object.keys(scripts).filter(name => /^(?:pre|post)?(?:install|prepare)$/.test(name))).toEqual([]);
+  });
+});
+
+describe('what is installed with it', () => {
+  const folderOf = (name: string): string => join(consumer, 'node_modules', name);
+  const withDependencies = (name: string): string[] => [
+    name,
+    ...Object.keys(readJson<PackageJson>(join(folderOf(name), 'package.json')).dependencies ?? {}).flatMap(
+      withDependencies,
+    ),
+  ];
+
+  test('is little', () => {
+    const names = [...new Set(withDependencies(own.name))];
+    expect(names.toSorted()).toEqual(
+      ['@nestjs/throttler', 'forwarded', 'ipaddr.js', 'jose', own.name, 'proxy-addr'].toSorted(),
+    );
+    const bytes = names
+      .flatMap(name =>
+        readdirSync(folderOf(name), { recursive: true, withFileTypes: true }).filter(entry => entry.isFile()),
+      )
+      .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+    expect(bytes).toBeGreaterThan(0);
+    expect(bytes).toBeLessThanOrEqual(MAX_INSTALLED_BYTES);
+  });
+
+  test('has no optional peer in it, with which the other tests would prove nothing', () => {
+    const optional = ['@nestjs/config', '@nestjs/swagger', '@nestjs/websockets', 'ioredis', 'redis'];
+    expect(optional.filter(name => existsSync(folderOf(name)))).toEqual([]);
   });
 });
 

@@ -1,4 +1,4 @@
-/* docs/reference holds what scripts/generate-reference.mjs makes of the docstrings and codes in src. */
+/* docs/reference and docs/compatibility.md hold what scripts/generate-reference.mjs makes of src, package.json and CI. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,34 +15,39 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** The pages that the script writes for a copy of the repository, by name. */
+const pagesOf = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map(path => path.replaceAll('\\', '/'))
+    .filter(path => path.endsWith('.md'));
+
+/** The pages that the script writes for a copy of the repository, by their paths in docs. */
 function generate(root: string, name: string): Map<string, string> {
   const out = join(scratch, name);
   execFileSync(process.execPath, [SCRIPT, '--root', root, '--out', out], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  return new Map(readdirSync(out).map(page => [page, readFileSync(join(out, page), 'utf8')]));
+  return new Map(pagesOf(out).map(page => [page, readFileSync(join(out, page), 'utf8')]));
 }
 
-/** A copy of src in which a text is replaced. */
+/** A copy of what the script reads, in which a text is replaced. */
 function change(name: string, file: string, from: string, to: string): string {
   const root = join(scratch, name);
-  cpSync(join(ROOT, 'src'), join(root, 'src'), { recursive: true });
-  cpSync(join(ROOT, '.prettierrc'), join(root, '.prettierrc'));
-  const text = readFileSync(join(root, 'src', file), 'utf8');
+  for (const path of ['src', '.prettierrc', 'package.json', '.github/workflows/ci.yml'])
+    cpSync(join(ROOT, path), join(root, path), { recursive: true });
+  const text = readFileSync(join(root, file), 'utf8');
   expect(text).toContain(from);
-  writeFileSync(join(root, 'src', file), text.replace(from, to));
+  writeFileSync(join(root, file), text.replace(from, to));
   return root;
 }
 
-test('the pages of docs/reference are those that the docstrings give. If not, run: npm run reference', () => {
+test('the generated pages are those that the sources give. If not, run: npm run reference', () => {
   const pages = generate(ROOT, 'pages');
-  const stored = join(ROOT, 'docs/reference');
-  expect([...pages.keys()].toSorted()).toEqual(['decorators.md', 'errors.md', 'events.md', 'options.md']);
-  expect(readdirSync(stored).toSorted()).toEqual([...pages.keys()].toSorted());
+  const stored = pagesOf(join(ROOT, 'docs/reference')).map(page => `reference/${page}`);
+  expect(stored).toHaveLength(4);
+  expect([...pages.keys()].toSorted()).toEqual(['compatibility.md', ...stored].toSorted());
   for (const [page, text] of pages) {
-    const remedy = `docs/reference/${page} is out of date. Run: npm run reference`;
-    const isCurrent = readFileSync(join(stored, page), 'utf8').replaceAll('\r\n', '\n') === text;
+    const remedy = `docs/${page} is out of date. Run: npm run reference`;
+    const isCurrent = readFileSync(join(ROOT, 'docs', page), 'utf8').replaceAll('\r\n', '\n') === text;
     expect(isCurrent ? '' : remedy).toBe('');
   }
 });
@@ -50,12 +55,41 @@ test('the pages of docs/reference are those that the docstrings give. If not, ru
 test('a docstring that changes makes its page differ', () => {
   const root = change(
     'changed',
-    'events/security-events.ts',
+    'src/events/security-events.ts',
     'export interface SecurityEventMap {',
     "$&\n  /** A planted event. */\n  'planted.event': {\n    /** Its field. */\n    readonly seed: number;\n  };",
   );
-  const events = generate(root, 'changed-pages').get('events.md');
+  const events = generate(root, 'changed-pages').get('reference/events.md');
   expect(events).toContain('## `planted.event`\n\nA planted event.\n\n- `seed` (`number`): Its field.');
+});
+
+test('a job of CI that is added, with a matrix, makes rows of its own', () => {
+  const job = `$&
+  consumers:
+    name: the package in \${{ matrix.app }} on \${{ matrix.os }}
+    runs-on: \${{ matrix.os }}
+    strategy:
+      matrix:
+        app: [bun, vitest]
+        os: [ubuntu-latest]
+        include:
+          - { app: vitest, node: 22 }
+          - { app: jest, os: windows-latest, node: 20, nest: 11 }
+    steps:
+      - uses: actions/setup-node@0 # v6.0.0
+        with: { node-version: '\${{ matrix.node }}' }
+`;
+  const root = change('jobs', '.github/workflows/ci.yml', 'jobs:\n', job);
+  const rows = generate(root, 'job-pages')
+    .get('compatibility.md')!
+    .split('\n')
+    .filter(line => line.includes('the package in'))
+    .map(line => line.replace(/ +/g, ' '));
+  expect(rows).toEqual([
+    '| the package in bun on ubuntu-latest | ubuntu | | 12 |',
+    '| the package in vitest on ubuntu-latest | ubuntu | 22 | 12 |',
+    '| the package in jest on windows-latest | windows | 20 | 11 |',
+  ]);
 });
 
 test.each([
@@ -72,7 +106,7 @@ test.each([
     /Remove from ProblemCodes.*planted_code/,
   ],
 ])('%s stops the script', (title, from, to, message) => {
-  const root = change(title, 'common/problem-codes.ts', from, to);
+  const root = change(title, 'src/common/problem-codes.ts', from, to);
   expect(() => generate(root, `${title} pages`)).toThrow(message);
 });
 

@@ -60,6 +60,7 @@ const SIDEBAR = [
   {
     text: 'Project',
     items: [
+      page('Compatibility', '/docs/compatibility'),
       page('Migration', '/docs/migration'),
       page('Performance', '/docs/performance'),
       page('Benches', '/bench/README'),

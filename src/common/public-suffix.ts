@@ -20,11 +20,7 @@ export async function rejectPublicSuffixes(
   wildcards: Iterable<Wildcard>,
 ): Promise<void> {
   for (const { option, written, domain } of wildcards) {
-    // Loaded on demand: the list is large, and most apps have no wildcard.
-    const { parse } = await import('tldts');
-    const { publicSuffix, isIcann, isPrivate } = parse(domain, { allowPrivateDomains: true });
-    // A name that is not in the list, such as localhost or internal, counts as its own suffix.
-    if (publicSuffix !== domain || !(isIcann || isPrivate) || PRIVATE_USE.has(domain)) continue;
+    if (PRIVATE_USE.has(domain) || !(await isPublicSuffix(domain))) continue;
     throw receivedError(
       code,
       option,
@@ -33,4 +29,18 @@ export async function rejectPublicSuffixes(
       written,
     );
   }
+}
+
+/** A name that is not in the list, such as `localhost` or `internal`, is none. */
+export async function isPublicSuffix(domain: string): Promise<boolean> {
+  // Loaded on demand: the list is large, and most apps have no wildcard.
+  const { PUBLIC_SUFFIXES } = await import('./public-suffix-list.js');
+  const dot = domain.indexOf('.');
+  const label = dot === -1 ? domain : domain.slice(0, dot);
+  const parent = dot === -1 ? '' : domain.slice(dot + 1);
+  const below =
+    PUBLIC_SUFFIXES.find(line => line.startsWith(`${parent} `))
+      ?.split(' ')
+      .slice(1) ?? [];
+  return below.includes(label) || (below.includes('*') && !below.includes(`!${label}`));
 }

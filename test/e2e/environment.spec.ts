@@ -46,6 +46,15 @@ function configuration(options?: ConfigModuleOptions): AppParts['imports'] {
   return [Feature];
 }
 
+/** Of `@nestjs/config`, as a second version of it in the same app has other classes and tokens. */
+function otherCopy(): typeof import('@nestjs/config') {
+  let copy: typeof import('@nestjs/config') | undefined;
+  jest.isolateModules(() => {
+    copy = jest.requireActual('@nestjs/config');
+  });
+  return copy!;
+}
+
 /** The name that the app serves, of some. */
 async function servedHost(app: RunningApp): Promise<string | undefined> {
   for (const host of [
@@ -126,6 +135,7 @@ describe.each(PLATFORMS_AND_MODES)('%s', (_title, platform) => {
       },
     ];
     const security = AgentSecurityModule.forRootAsync({
+      imports: [ConfigModule],
       inject: [ConfigService],
       useFactory: (config: ConfigService) => ({ hosts: [config.getOrThrow<string>('name')] }),
     });
@@ -142,6 +152,50 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ConfigModule.forRoot({ isGlobal: true, cache: true, load: [() => ({ ALLOWED_HOSTS: 'config.test' })] }),
     ];
     expect(await servedHost(await startWith(platform, imports))).toBe('config.test');
+  });
+
+  it('a ConfigModule of another copy of @nestjs/config counts', async () => {
+    const load = [() => Promise.resolve({ ALLOWED_HOSTS: 'config.test' })];
+    const imports = [otherCopy().ConfigModule.forRoot({ ignoreEnvFile: true, load })];
+    expect(await servedHost(await startWith(platform, imports))).toBe('config.test');
+  });
+
+  it('the first of two copies that has a variable gives it', async () => {
+    const imports = [
+      ConfigModule.forRoot({ load: [() => ({ CORS_MAX_AGE: 7 })] }),
+      otherCopy().ConfigModule.forRoot({
+        load: [() => ({ CORS_MAX_AGE: 'never', ALLOWED_HOSTS: 'config.test' })],
+      }),
+    ];
+    expect(await servedHost(await startWith(platform, imports))).toBe('config.test');
+  });
+
+  it('the values of ConfigModule.forFeature() count', async () => {
+    process.env['ALLOWED_HOSTS'] = 'process.test';
+    const imports = [ConfigModule.forFeature(() => ({ ALLOWED_HOSTS: 'config.test' }))];
+    expect(await servedHost(await startWith(platform, imports))).toBe('config.test');
+  });
+
+  it('a ConfigService that a testing module overrides counts', async () => {
+    const get = (name: string): string | undefined => (name === 'ALLOWED_HOSTS' ? 'config.test' : undefined);
+    const app = await start(
+      { ...platform, mode: 'Testing' },
+      {
+        controllers: [Routes],
+        imports: configuration() ?? [],
+        override: builder => builder.overrideProvider(ConfigService).useValue({ get }),
+      },
+    );
+    expect(await servedHost(app)).toBe('config.test');
+  });
+
+  it('a class of the app that is called ConfigService does not', async () => {
+    const own = { ConfigService: class ConfigService {} }.ConfigService;
+    const provider = { provide: own, useValue: { get: () => 'config.test' } };
+    @Module({ providers: [provider], exports: [provider] })
+    class ConfigModule {}
+    process.env['ALLOWED_HOSTS'] = 'process.test';
+    expect(await servedHost(await startWith(platform, [ConfigModule]))).toBe('process.test');
   });
 
   it('skipProcessEnv keeps process.env out', async () => {

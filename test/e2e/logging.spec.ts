@@ -1,7 +1,7 @@
 /* The recipes of the README: the request's ID in every log line, through nestjs-pino, through nestjs-cls, and through Nest's own
  * logger with nestjs-cls. Each recipe is the code between its two marks, and nothing more. */
 import { Writable } from 'node:stream';
-import { ConsoleLogger, Controller, Get, Injectable, Logger, Module } from '@nestjs/common';
+import { ConsoleLogger, Controller, Get, Injectable, Logger, Module, RequestMethod } from '@nestjs/common';
 import { ClsModule, ClsService } from 'nestjs-cls';
 import { Logger as PinoLogger, LoggerModule } from 'nestjs-pino';
 import { PLATFORMS } from '../support/platforms.js';
@@ -49,6 +49,15 @@ async function runTwice(
   return [id, 'other'];
 }
 
+/** nestjs-pino has one logger in a process, and so one stream. */
+let pinoText = '';
+const stream = new Writable({
+  write(chunk, _encoding, done) {
+    pinoText += String(chunk);
+    done();
+  },
+});
+
 describe.each(PLATFORMS)('on %s', (_title, platform) => {
   describe('nestjs-pino', () => {
     interface PinoLine {
@@ -58,24 +67,23 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       context?: string;
     }
     const startPino = async (): Promise<{ app: RunningApp; lines: () => PinoLine[] }> => {
-      let text = '';
-      const stream = new Writable({
-        write(chunk, _encoding, done) {
-          text += String(chunk);
-          done();
-        },
-      });
+      pinoText = '';
       const app = await start(platform, {
         controllers: [ToolsController],
-        // Recipe: no option is needed; the stream is the test's own.
-        imports: [LoggerModule.forRoot({ pinoHttp: { stream } })],
+        // Recipe: the stream is the test's own.
+        imports: [
+          LoggerModule.forRoot({
+            forRoutes: [{ path: '/{*path}', method: RequestMethod.ALL }],
+            pinoHttp: { stream },
+          }),
+        ],
         configure: app => app.useLogger(app.get(PinoLogger)),
         // End of the recipe.
       });
       return {
         app,
         lines: () =>
-          text
+          pinoText
             .split('\n')
             .filter(Boolean)
             .map(line => JSON.parse(line) as PinoLine),

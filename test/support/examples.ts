@@ -15,7 +15,7 @@ const PRELUDE = join(ROOT, 'test/fixtures/examples/prelude.d.ts');
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   '@nestjs/common':
     'Body Catch Controller Delete Get Module Param Post UnauthorizedException ValidationPipe'.split(' '),
-  '@nestjs/config': ['ConfigService'],
+  '@nestjs/config': ['ConfigModule', 'ConfigService'],
   '@nestjs/core': ['BaseExceptionFilter', 'NestFactory'],
   '@nestjs/throttler': ['ThrottlerModule'],
   'node:diagnostics_channel': ['subscribe'],
