@@ -11,13 +11,15 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { ApplicationConfig } from '@nestjs/core';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';
 import { readArgument, readGiven, type ReadEnvironment, readObject } from './common/read-options.js';
 import { EdgeInstaller } from './edge/edge-installer.js';
 import { ENVIRONMENT } from './environment.js';
+import { bindGatewayGuards } from './http/gateway-guards.js';
+import { isMessageGuard } from './http/message.guard.js';
 import { ACTIVE_GUARDS, CLOSABLES, EXPORTS, OPTIONS, PROVIDERS } from './providers.js';
 import { readFactoryOptions } from './resolve-options.js';
 
@@ -97,6 +99,7 @@ export class AgentSecurityModule implements OnApplicationShutdown {
   // Global guards of ApplicationConfig run before the app's own; an APP_GUARD would run after them.
   constructor(
     config: ApplicationConfig,
+    modules: ModulesContainer,
     @Inject(ACTIVE_GUARDS) guards: readonly CanActivate[],
     installer: EdgeInstaller,
     @Inject(CLOSABLES) private readonly closables: readonly Closable[],
@@ -112,6 +115,7 @@ export class AgentSecurityModule implements OnApplicationShutdown {
     }
     CONFIGURED.add(config);
     config.useGlobalGuards(...guards);
+    bindGatewayGuards(modules, guards.filter(isMessageGuard));
     installer.install();
   }
 

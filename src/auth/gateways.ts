@@ -6,6 +6,7 @@ import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { requestPath } from '../common/http-request.js';
 import type { Rejection } from '../common/rejection.js';
 import { type RequestState, stateOfRequest } from '../common/request-state.js';
+import { GATEWAY_KEY } from '../http/gateway-guards.js';
 import { CREDENTIAL_IN_URL_PROBLEM, SESSION_UNKNOWN } from './credential-rejections.js';
 import type { Authenticator } from './authenticator.js';
 import { namesParameter, WEBSOCKET_CREDENTIAL_PREFIX } from './read-credential.js';
@@ -43,8 +44,6 @@ function hideCredential({ headers }: IncomingMessage): void {
   else delete headers['sec-websocket-protocol'];
 }
 
-/** The metadata keys of @nestjs/websockets, which is not imported. */
-const GATEWAY_KEY = 'websockets:is_gateway';
 const GATEWAY_OPTIONS_KEY = 'websockets:gateway_options';
 
 interface GatewayOptions {

@@ -5,7 +5,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 /** A request as a hook, a guard or a handler receives it, on either platform. */
 export type PlatformRequest = IncomingMessage & { raw?: IncomingMessage; id?: unknown; body?: unknown };
 /** A response as a hook, a guard or a handler receives it, on either platform. */
-export type PlatformResponse = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
+export type PlatformResponse = ServerResponse & {
+  raw?: ServerResponse;
+  hijack?: () => void;
+  header?: (name: string, value: string) => unknown;
+};
 
 export function rawRequest(request: PlatformRequest): IncomingMessage {
   return request.raw ?? request;
@@ -13,6 +17,15 @@ export function rawRequest(request: PlatformRequest): IncomingMessage {
 
 export function rawResponse(response: PlatformResponse): ServerResponse {
   return response.raw ?? response;
+}
+
+/**
+ * Sets a header. Middleware of Fastify has Node's response, which the adapters of Nest 11 do not tell from Fastify's; of the same header on
+ * both, Fastify sends its own.
+ */
+export function setHeader(response: PlatformResponse, name: string, value: string): void {
+  if (response.header === undefined || response.raw === undefined) response.setHeader(name, value);
+  else response.header(name, value);
 }
 
 /** Tells Fastify that the response is written elsewhere, so that it does not write a second one. */

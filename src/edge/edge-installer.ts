@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger, NotFoundException, type OnApplicationBootstrap } from '@nestjs/common';
 import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { whenAdapterIsSet } from '../common/adapter-host.js';
 import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { ProblemDetailsFilter } from '../errors/problem-details.filter.js';
 import { CrossSiteRoutes } from '../cors/cross-site-routes.js';
@@ -31,9 +32,7 @@ export class EdgeInstaller implements OnApplicationBootstrap {
   install(): void {
     // Global filters of ApplicationConfig run after the app's own; an APP_FILTER would run before them.
     if (this.options.errors) this.config.useGlobalFilters(this.filter);
-    // With Test.createTestingModule() the adapter is created later; without HTTP never.
-    if (this.host.httpAdapter) this.#installIn(this.host.httpAdapter);
-    else this.host.init$.subscribe(() => this.#installIn(this.host.httpAdapter));
+    whenAdapterIsSet(this.host, adapter => this.#installIn(adapter));
   }
 
   /** The server exists now and does not listen yet. */
@@ -42,8 +41,7 @@ export class EdgeInstaller implements OnApplicationBootstrap {
     if (typeof server?.listeners === 'function') installOnServer(server, this.edge, this.verbs);
   }
 
-  #installIn(adapter: AbstractHttpAdapter | null | undefined): void {
-    if (!adapter) return;
+  #installIn(adapter: AbstractHttpAdapter): void {
     installEdge(adapter, this.edge, this.options.cors !== false, new Logger('AgentSecurity'));
     installVerbs(adapter, this.verbs);
     installCrossSiteRoutes(adapter, this.crossSiteRoutes);

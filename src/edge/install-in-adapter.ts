@@ -14,20 +14,13 @@ import {
 import type { Log } from '../common/log-text.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
+import { type AdapterHooks, answerUnroutable, type SecurityHook, setRequestHook } from './adapter-hooks.js';
 import type { Edge } from './edge.js';
 import { urlProblem } from './request-head.js';
 
-type Done = (error?: unknown) => void;
-type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
-type SecurityHook = (request: PlatformRequest, response: ServerResponse) => Error | undefined;
-
-interface AdapterMethods {
-  onRequestHook?: RequestHook | undefined;
-  setOnRequestHook(hook: RequestHook): void;
-  registerSecurityHook(hook: SecurityHook): unknown;
+interface AdapterMethods extends AdapterHooks {
   enableCors(...args: unknown[]): unknown;
   disable?(setting: string): unknown;
-  getType(): string;
 }
 
 export function installEdge(adapter: AbstractHttpAdapter, edge: Edge, corsIsOn: boolean, log: Log): void {
@@ -41,8 +34,7 @@ export function installEdge(adapter: AbstractHttpAdapter, edge: Edge, corsIsOn: 
 /** Runs the edge, then the hook that the app or a library sets, before or later. */
 function installRequestHook(methods: AdapterMethods, edge: Edge): void {
   let inner = methods.onRequestHook;
-  const setHook = methods.setOnRequestHook.bind(methods);
-  setHook(function (this: unknown, request, response, done) {
+  setRequestHook(methods, function (this: unknown, request, response, done) {
     const go = (): unknown => {
       requestState(response)!.outcome.routed = true;
       if (inner === undefined) return done();
@@ -57,6 +49,7 @@ function installRequestHook(methods: AdapterMethods, edge: Edge): void {
     if (typeof admitted !== 'boolean') return admitted.then(goes => (goes ? go() : undefined));
     return admitted ? go() : undefined;
   });
+  if (methods.setOnRequestHook === undefined) return;
   methods.setOnRequestHook = hook => {
     inner = hook;
   };
@@ -64,11 +57,14 @@ function installRequestHook(methods: AdapterMethods, edge: Edge): void {
 
 /** Fastify keeps only the last security hook, so the app's `useSecurityHeaders()` is chained. */
 function installSecurityHook(methods: AdapterMethods, edge: Edge): void {
+  const answer = (request: PlatformRequest, response: ServerResponse): void =>
+    edge.answerRejected(request, response, urlProblem(rawRequest(request)));
+  if (methods.registerSecurityHook === undefined) return answerUnroutable(methods, answer);
   const hooks: SecurityHook[] = [];
   const setHook = methods.registerSecurityHook.bind(methods);
   setHook((request, response) => {
     if (!requestState(response)?.outcome.routed) {
-      edge.answerRejected(request, response, urlProblem(rawRequest(request)));
+      answer(request, response);
       return undefined;
     }
     for (const hook of hooks) {

@@ -8,7 +8,7 @@ import {
   Logger,
 } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
-import { type PlatformResponse, rawResponse } from '../common/http-request.js';
+import { type PlatformResponse, rawResponse, setHeader } from '../common/http-request.js';
 import { CODED_PROBLEM } from '../body/check-body.js';
 import { PROBLEM_CONTENT_TYPE, problemOf, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
@@ -48,9 +48,9 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const response = host.switchToHttp().getResponse();
     const state = requestState(response);
     const adapter = this.adapterHost.httpAdapter;
-    if (adapter.isHeadersSent(response)) {
+    if (rawResponse(response).headersSent || adapter.isHeadersSent(response)) {
       this.#log(exception, response, state?.id);
-      adapter.end(response);
+      rawResponse(response).end();
       return undefined;
     }
     const answered = this.limiter.limitUnguarded?.(host) ?? exception;
@@ -70,11 +70,13 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     state?.reject(isOwn ? fields : { status: fields.status, code: fields.code });
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
     for (const name of CONTENT_HEADERS) response.removeHeader(name);
-    adapter.setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
+    setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
     const retryAfter = retryAfterOf(answered, fields);
     if (retryAfter !== undefined && !response.hasHeader('Retry-After'))
-      adapter.setHeader(response, 'Retry-After', retryAfter);
-    adapter.reply(response, problem, problem.status);
+      setHeader(response, 'Retry-After', retryAfter);
+    // Given the status too, the Express adapter of Nest 11 would replace the type by application/json.
+    adapter.status(response, problem.status);
+    adapter.reply(response, problem);
     // Not for a subclass, which may have changed the response.
     if (answered === exception && this.constructor === ProblemDetailsFilter) state?.limits.keepDenial?.();
     return undefined;

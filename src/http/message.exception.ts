@@ -2,6 +2,7 @@ import { type ExecutionContext, HttpException } from '@nestjs/common';
 import { problemOf, toProblem } from '../common/problem.js';
 import { handshakeOf, stateOfRequest } from '../common/request-state.js';
 import { graphqlExtensions } from './graphql-extensions.js';
+import { sendWhereEmitted } from './native-client.js';
 
 type WsExceptionClass = new (error: object) => Error;
 
@@ -28,8 +29,11 @@ export async function toMessageException(
   }
   // Loaded on demand: only apps with a gateway have the package.
   const { WsException } = (await import('@nestjs/websockets')) as { WsException: WsExceptionClass };
-  const requestId = stateOfRequest(handshakeOf(context.switchToWs().getClient()))?.id || undefined;
+  const client: unknown = context.switchToWs().getClient();
+  const requestId = stateOfRequest(handshakeOf(client))?.id || undefined;
   const { status: statusCode, detail, ...problem } = toProblem(fields, typeBase, requestId);
   const cause = { pattern: context.switchToWs().getPattern() };
-  return new WsException({ status: 'error', message: detail ?? fields.code, statusCode, ...problem, cause });
+  const payload = { status: 'error', message: detail ?? fields.code, statusCode, ...problem, cause };
+  sendWhereEmitted(client, payload);
+  return new WsException(payload);
 }

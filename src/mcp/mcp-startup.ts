@@ -1,6 +1,7 @@
 /* What is checked while an app with MCP endpoints starts: the address that its server listens on, and the routes that answer `mcp.path`. */
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
 import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { whenAdapterIsSet } from '../common/adapter-host.js';
 import { type Log, logLine } from '../common/log-text.js';
 import type { Network } from '../network/check-network.js';
 import { guardListening } from '../network/guard-listening.js';
@@ -16,12 +17,9 @@ export class McpStartup implements OnApplicationBootstrap {
     private readonly host: HttpAdapterHost,
     private readonly log: Log,
   ) {
-    const collect = (): void => {
-      if (host.httpAdapter) this.#readRoutes = collectRoutes(host.httpAdapter);
-    };
-    // With Test.createTestingModule() the adapter comes later; without HTTP it never does.
-    if (host.httpAdapter) collect();
-    else host.init$.subscribe(collect);
+    whenAdapterIsSet(host, adapter => {
+      this.#readRoutes = collectRoutes(adapter);
+    });
   }
 
   /** The server exists by now, and does not listen yet. */

@@ -145,7 +145,10 @@ describe('whenResponseEnds', () => {
       }
     }
     const { app } = await start(FASTIFY, { controllers: [Routes] });
-    await (app.getHttpAdapter() as FastifyAdapter).inject({ url: '/', headers: { host: 'localhost' } });
+    await (app.getHttpAdapter() as unknown as FastifyAdapter).inject({
+      url: '/',
+      headers: { host: 'localhost' },
+    });
     expect(ends()).toEqual([[true]]);
   });
 });

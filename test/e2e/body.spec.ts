@@ -5,6 +5,7 @@ import { All, Body, Controller, Get, Post, Query, Req } from '@nestjs/common';
 import { type BodyOptions, MaxBody } from '../../src/index.js';
 import { type JsonBombCase, loadCases } from '../fixtures/load-cases.js';
 import { exchange } from '../support/http.js';
+import { isNestSince } from '../support/nest-version.js';
 import { type Platform, PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start, startShared } from '../support/start.js';
 
@@ -565,11 +566,14 @@ describe.each(PLATFORMS)('bodies on %s', (_title, platform) => {
       ['of length 0', 'Content-Length: 0\r\n\r\n'],
       ['of one empty chunk', 'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
     ];
+    // Before Nest 12, Fastify rejects QUERY without a length itself.
+    const isOwn = platform.name === 'Express' || isNestSince(12);
+    const ownProblem = isOwn ? 'body_invalid' : expect.stringMatching(/^(?:body_invalid|bad_request)$/);
     const EXPECTED: readonly [string, number, object][] = [
       ['POST', 400, { code: 'body_invalid' }],
       ['PUT', 400, { code: 'body_invalid' }],
       ['PATCH', 400, { code: 'body_invalid' }],
-      ['QUERY', 400, { code: 'body_invalid' }],
+      ['QUERY', 400, { code: ownProblem }],
       ['DELETE', 200, { body: 'none' }],
       ['GET', 200, { body: 'none' }],
     ];

@@ -33,6 +33,7 @@ import {
 } from '../../src/index.js';
 import type { Answer } from '../support/http.js';
 import { CapturingLogger } from '../support/logger.js';
+import { sinceNest } from '../support/nest-version.js';
 import { PLATFORMS, PLATFORMS_AND_MODES } from '../support/platforms.js';
 import { start } from '../support/start.js';
 
@@ -156,19 +157,43 @@ class OwnCors {
 }
 
 describe.each(PLATFORMS)('on %s', (_title, platform) => {
-  describe("the app's own headers", () => {
-    it.each(PATHS)('useSecurityHeaders: %s has each header once, and the app chooses', async path => {
-      const app = await start(platform, {
-        controllers: [Routes],
-        configure: nest => void (nest as any).useSecurityHeaders({ xFrameOptions: { action: 'sameorigin' } }),
+  sinceNest([12, 1], 'useSecurityHeaders() and enableCsrfProtection() came with Nest 12.1')(
+    "Nest's own security",
+    () => {
+      it.each(PATHS)('useSecurityHeaders: %s has each header once, and the app chooses', async path => {
+        const app = await start(platform, {
+          controllers: [Routes],
+          configure: nest =>
+            void (nest as any).useSecurityHeaders({ xFrameOptions: { action: 'sameorigin' } }),
+        });
+        const answer = await app.send(path);
+        expectWhole(answer);
+        // A path that Fastify cannot route is answered before the app's own headers.
+        const reached = path !== '/%';
+        expect(answer.header('x-frame-options')).toBe(reached ? 'SAMEORIGIN' : 'DENY');
       });
-      const answer = await app.send(path);
-      expectWhole(answer);
-      // A path that Fastify cannot route is answered before the app's own headers.
-      const reached = path !== '/%';
-      expect(answer.header('x-frame-options')).toBe(reached ? 'SAMEORIGIN' : 'DENY');
-    });
 
+      it('enableCsrfProtection: its rejection is a problem with every header once', async () => {
+        const app = await start(platform, {
+          controllers: [Routes],
+          options: { cors: { origins: [APP] } },
+          configure: nest => void (nest as any).enableCsrfProtection(),
+        });
+        // Nest's protection knows no CORS origins, so it rejects one that this module allows.
+        const answer = await app.send('/', {
+          method: 'POST',
+          headers: { Origin: APP, 'Sec-Fetch-Site': 'cross-site' },
+        });
+        expect([answer.status, events]).toEqual([403, []]);
+        expectWhole(answer);
+        expect(answer.json()).toMatchObject({ status: 403, requestId: answer.header('x-request-id') });
+        const own = await app.send('/', { method: 'POST', headers: { 'Sec-Fetch-Site': 'same-origin' } });
+        expect(own.status).toBe(201);
+      });
+    },
+  );
+
+  describe("the app's own headers", () => {
     it.each(PATHS)('middleware that sets headers on the response: %s', async path => {
       const app = await start(platform, {
         controllers: [Routes],
@@ -183,24 +208,6 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       const answer = await app.send(path);
       expectWhole(answer);
       expect(answer.all('x-powered-by')).toEqual([]);
-    });
-
-    it('enableCsrfProtection: its rejection is a problem with every header once', async () => {
-      const app = await start(platform, {
-        controllers: [Routes],
-        options: { cors: { origins: [APP] } },
-        configure: nest => void (nest as any).enableCsrfProtection(),
-      });
-      // Nest's protection knows no CORS origins, so it rejects one that this module allows.
-      const answer = await app.send('/', {
-        method: 'POST',
-        headers: { Origin: APP, 'Sec-Fetch-Site': 'cross-site' },
-      });
-      expect([answer.status, events]).toEqual([403, []]);
-      expectWhole(answer);
-      expect(answer.json()).toMatchObject({ status: 403, requestId: answer.header('x-request-id') });
-      const own = await app.send('/', { method: 'POST', headers: { 'Sec-Fetch-Site': 'same-origin' } });
-      expect(own.status).toBe(201);
     });
   });
 
@@ -300,21 +307,23 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     });
   });
 
-  it("runs the app's own request hook after the module's, and not for rejected requests", async () => {
-    const app = await start(platform, {
-      controllers: [Routes],
-      configure: nest =>
-        (nest.getHttpAdapter() as any).setOnRequestHook(
-          (request: any, _response: unknown, done: () => void) => {
-            events.push(`hook ${String(request.id).slice(0, 3)}`);
-            done();
-          },
-        ),
+  sinceNest([11, 2], 'setOnRequestHook() came with Nest 11.1')('setOnRequestHook', () => {
+    it("runs the app's hook after the module's, and not for rejected requests", async () => {
+      const app = await start(platform, {
+        controllers: [Routes],
+        configure: nest =>
+          (nest.getHttpAdapter() as any).setOnRequestHook(
+            (request: any, _response: unknown, done: () => void) => {
+              events.push(`hook ${String(request.id).slice(0, 3)}`);
+              done();
+            },
+          ),
+      });
+      const served = await app.send('/', { headers: { 'X-Request-ID': 'abc' } });
+      const rejected = await app.send('/', { headers: { Host: 'evil.example' } });
+      expect([served.status, rejected.status, events]).toEqual([200, 421, ['hook abc', 'handler']]);
+      expectWhole(served);
     });
-    const served = await app.send('/', { headers: { 'X-Request-ID': 'abc' } });
-    const rejected = await app.send('/', { headers: { Host: 'evil.example' } });
-    expect([served.status, rejected.status, events]).toEqual([200, 421, ['hook abc', 'handler']]);
-    expectWhole(served);
   });
 
   it.each<[string, (nest: any) => void, string, string]>([

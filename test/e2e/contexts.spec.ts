@@ -38,6 +38,7 @@ import { firstValueFrom } from 'rxjs';
 import { WebSocket } from 'ws';
 import { AgentSecurityModule, AllowHosts, RateLimit, SkipRateLimit } from '../../src/index.js';
 import { CapturingLogger } from '../support/logger.js';
+import { sinceNest } from '../support/nest-version.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
 
@@ -145,6 +146,14 @@ describe.each(PLATFORMS)('gateways on %s', (_title, platform) => {
         Array.from({ length: 3 }, () => ['echo', 'hello']),
       ],
       ['does not check @AllowHosts() on a message', ['narrowed'], [['narrowed', 'hello']]],
+    ];
+
+    it.each(rows)('%s', async (_row, events, expected) => {
+      const { port } = await startGateway();
+      expect(await converse(port, events)).toEqual(expected);
+    });
+
+    const exceptions: typeof rows = [
       ['a WsException', ['ws-exception', 'echo'], [exceptionOf('ws-exception', 'shown'), ['echo', 'hello']]],
       [
         'an HttpException',
@@ -154,9 +163,11 @@ describe.each(PLATFORMS)('gateways on %s', (_title, platform) => {
       ['an Error', ['error', 'echo'], [exceptionOf('error', 'Internal server error'), ['echo', 'hello']]],
     ];
 
-    it.each(rows)('%s', async (_row, events, expected) => {
-      const { port } = await startGateway();
-      expect(await converse(port, events)).toEqual(expected);
+    sinceNest([12, 0], 'Nest 11 sends exceptions to socket.io only')('exceptions', () => {
+      it.each(exceptions)('%s', async (_row, events, expected) => {
+        const { port } = await startGateway();
+        expect(await converse(port, events)).toEqual(expected);
+      });
     });
   });
 });

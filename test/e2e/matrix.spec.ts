@@ -27,6 +27,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type Observable, of } from 'rxjs';
 import { RateLimit } from '../../src/index.js';
 import { type Answer, request, requestHttp2, type RequestOptions } from '../support/http.js';
+import { isNestSince, sinceNest } from '../support/nest-version.js';
 import { type Platform, type PlatformName, PLATFORMS, PLATFORMS_AND_MODES } from '../support/platforms.js';
 import { selfSigned } from '../support/self-signed.js';
 import { type AppParts, type RunningApp, startShared } from '../support/start.js';
@@ -325,7 +326,13 @@ const KINDS: readonly (readonly [title: string, kind: Kind])[] = [
   ],
   [
     'a parameter over 100 characters',
-    { request: { path: `/text/${'a'.repeat(101)}` }, status: 414, only: 'Fastify' },
+    {
+      request: { path: `/text/${'a'.repeat(101)}` },
+      // Fastify before 5.7, which Nest 11.0 has, finds no route.
+      status: isNestSince(11, 2) ? 414 : 404,
+      quota: !isNestSince(11, 2),
+      only: 'Fastify',
+    },
   ],
   ['a route of another library', { request: { path: '/mounted' }, status: 200 }],
   [
@@ -563,12 +570,7 @@ describe('app.inject', () => {
     app = await startShared(platform, parts(platform));
   });
 
-  it.each([
-    ['200', '/ok', 200],
-    ['404', '/nowhere', 404],
-    ['500', '/throws', 500],
-    ['a malformed percent escape', '/%', 400],
-  ])('%s: each header once', async (_title, url, status) => {
+  const expectHeadersOnce = async (url: string, status: number): Promise<void> => {
     const response = await (app.app.getHttpAdapter().getInstance() as any).inject({ url });
     expect(response.statusCode).toBe(status);
     const { headers } = response as { headers: Record<string, string | string[]> };
@@ -576,6 +578,16 @@ describe('app.inject', () => {
       expect([name, headers[name]]).toEqual([name, value]);
     expect(headers['x-request-id']).toEqual(expect.any(String));
     expect(Object.values(headers).filter(Array.isArray)).toEqual([]);
+  };
+
+  it.each([
+    ['200', '/ok', 200],
+    ['404', '/nowhere', 404],
+    ['500', '/throws', 500],
+  ])('%s: each header once', (_title, url, status) => expectHeadersOnce(url, status));
+
+  sinceNest([11, 2], 'Fastify before 5.7 answers what it cannot route without any hook')('not routed', () => {
+    it('a malformed percent escape: each header once', () => expectHeadersOnce('/%', 400));
   });
 });
 

@@ -5,6 +5,7 @@ import type { AgentSecurityOptions } from '../../src/index.js';
 import { loadCases } from '../fixtures/load-cases.js';
 import { exchange, requestHttp2 } from '../support/http.js';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { sinceNest } from '../support/nest-version.js';
 import { FASTIFY, PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start, startShared } from '../support/start.js';
 
@@ -155,20 +156,22 @@ describe.each(PLATFORMS)('methods on %s', (_title, platform) => {
 
   it('QUERY, which this Node knows', () => expect(METHODS).toContain('QUERY'));
 
-  it('QUERY reaches its handler, with its body checked', async () => {
-    @Controller()
-    class QueryRoutes {
-      @QueryMethod('search')
-      search(): object {
-        ran.push('search');
-        return {};
+  sinceNest([11, 2], '@QueryMethod() came with Nest 11.2')('a handler of QUERY', () => {
+    it('is reached, with its body checked', async () => {
+      @Controller()
+      class QueryRoutes {
+        @QueryMethod('search')
+        search(): object {
+          ran.push('search');
+          return {};
+        }
       }
-    }
-    const app = await start(platform, { controllers: [QueryRoutes] });
-    const send = (body: string) =>
-      app.send('/search', { method: 'QUERY', body, headers: { 'Content-Type': 'application/json' } });
-    expect([(await send('{"a":1}')).status, ran]).toEqual([200, ['search']]);
-    expect([(await send('{"a":1,"a":2}')).status, ran]).toEqual([400, ['search']]);
+      const app = await start(platform, { controllers: [QueryRoutes] });
+      const send = (body: string) =>
+        app.send('/search', { method: 'QUERY', body, headers: { 'Content-Type': 'application/json' } });
+      expect([(await send('{"a":1}')).status, ran]).toEqual([200, ['search']]);
+      expect([(await send('{"a":1,"a":2}')).status, ran]).toEqual([400, ['search']]);
+    });
   });
 });
 

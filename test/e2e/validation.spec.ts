@@ -4,6 +4,7 @@ import { IsEmail, IsInt, IsString, Matches, MaxLength, ValidateNested } from 'cl
 import { z } from 'zod';
 import { StrictSchemaPipe, strictValidation } from '../../src/index.js';
 import type { Answer } from '../support/http.js';
+import { beforeNest, sinceNest } from '../support/nest-version.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
 
@@ -62,8 +63,7 @@ class Routes {
   }
 
   @Post('schema')
-  @UsePipes(new StrictSchemaPipe())
-  bySchema(@Body({ schema: orderSchema }) order: z.infer<typeof orderSchema>): object {
+  bySchema(@Body(new StrictSchemaPipe(orderSchema)) order: z.infer<typeof orderSchema>): object {
     seen.push(order);
     return {};
   }
@@ -119,11 +119,59 @@ describe.each(PLATFORMS)('strict validation on %s', (_title, platform) => {
     expect([(await send(app, '/nothing', { free: 'x' })).status, seen]).toEqual([400, []]);
   });
 
+  sinceNest([12, 0], '@Body() takes a schema since Nest 12')('a schema of the decorator', () => {
+    it('is taken by a pipe without one', async () => {
+      @Controller()
+      class Decorated {
+        @Post()
+        create(@Body({ schema: orderSchema } as never) order: object): object {
+          seen.push(order);
+          return {};
+        }
+      }
+      const app = await start(platform, {
+        controllers: [Decorated],
+        configure: nest => void nest.useGlobalPipes(new StrictSchemaPipe()),
+      });
+      const wrong = await send(app, '/', { ...GOOD, email: 'topsecret' });
+      expect([wrong.status, wrong.json().code]).toEqual([400, 'validation_failed']);
+      expect([(await send(app, '/', GOOD)).status, seen]).toEqual([201, [GOOD]]);
+    });
+  });
+
   it('takes options over its own', () => {
     expect(strictValidation({ transform: false, groups: ['a'] })).toMatchObject({
       transform: false,
       groups: ['a'],
       whitelist: true,
     });
+  });
+});
+
+describe('StrictSchemaPipe', () => {
+  beforeNest([12, 0], 'Nest 12 passes the schema of the decorator')('without a schema', () => {
+    it('stops the start where Nest passes none', () => {
+      expect(() => new StrictSchemaPipe()).toThrow(
+        'StrictSchemaPipe has no schema, and Nest 11 passes none from @Body({ schema }). Give it the schema: ' +
+          '@Body(new StrictSchemaPipe(schema)). Or update Nest to version 12. [ASEC_OPTIONS_MISSING]',
+      );
+    });
+  });
+
+  it.each<[string, unknown, string]>([
+    ['undefined', undefined, 'the schema of StrictSchemaPipe is undefined'],
+    ['no schema', {}, 'the schema of StrictSchemaPipe must be a Standard Schema'],
+  ])('refuses %s', (_what, given, message) => {
+    expect(() => new StrictSchemaPipe(given as never)).toThrow(message);
+  });
+
+  it('removes members that pollute a prototype, at any depth', async () => {
+    const pipe = new StrictSchemaPipe(z.looseObject({}));
+    const inner: unknown = JSON.parse('{"a":[{"__proto__":{"x":1},"constructor":1,"prototype":1,"b":2}]}');
+    const deep = Array.from({ length: 50_000 }).reduce<unknown>(within => [within], inner);
+    expect(await pipe.transform({ inner, deep }, { type: 'body' })).toMatchObject({
+      inner: { a: [{ b: 2 }] },
+    });
+    expect(JSON.stringify(inner)).toBe('{"a":[{"b":2}]}');
   });
 });

@@ -1,5 +1,5 @@
 /* Gateways: who may open a socket, and how many messages it may send, for ws and socket.io (over a WebSocket and over HTTP polling). */
-import type { INestApplication } from '@nestjs/common';
+import { type INestApplication, UseGuards } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { MessageBody, SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import { AgentTool, PrivateNetworkOnly, Public, RateLimit, Scopes, SkipRateLimit } from '../../src/index.js';
 import { freePort } from '../support/free-port.js';
 import { SECRET, TestKeys } from '../support/keys.js';
+import { sinceNest } from '../support/nest-version.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
 
@@ -212,10 +213,32 @@ describe.each(PLATFORMS)('gateways on %s', (_platform, platform) => {
       for (let count = 0; count < 5; count++) expect((await client.request('echo'))[0]).toBe('echo');
     });
 
-    it('leaves a WsException as it is', async () => {
-      const { port } = await startGateway({});
+    const describeExceptions =
+      title === 'ws' ? sinceNest([12, 0], 'Nest 11 sends exceptions to socket.io only') : describe;
+    describeExceptions('a WsException of the app', () => {
+      it('is left as it is', async () => {
+        const { port } = await startGateway({});
+        const client = await library.connect(port);
+        expect(await client.request('own')).toMatchObject(['exception', { message: 'shown' }]);
+      });
+    });
+
+    it('rejects a message before the guards of the gateway', async () => {
+      const seen: string[] = [];
+      @WebSocketGateway({ path: '/ws' })
+      @UseGuards({ canActivate: () => seen.push('class') > 0 })
+      class Guarded {
+        @UseGuards({ canActivate: () => seen.push('handler') > 0 })
+        @SubscribeMessage('echo')
+        echo(): unknown {
+          return { event: 'echo', data: 'hello' };
+        }
+      }
+      const { port } = await startGateway({ rateLimit: { flood: false, messages: '2/minute' } }, Guarded);
       const client = await library.connect(port);
-      expect(await client.request('own')).toMatchObject(['exception', { message: 'shown' }]);
+      for (const event of ['echo', 'echo', 'exception'])
+        expect((await client.request('echo'))[0]).toBe(event);
+      expect(seen).toEqual(['class', 'handler', 'class', 'handler']);
     });
 
     it('knows the address of a socket', async () => {
