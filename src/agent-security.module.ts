@@ -69,13 +69,18 @@ const ASYNC_KEYS = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting'
 const CONFIGURED = new WeakSet<ApplicationConfig>();
 
 /**
- * Protects every request and response of the app.
+ * Protects every request and response of the app. The class alone in `imports` is `forRoot()`.
  * @example
  * @Module({ imports: [AgentSecurityModule.forRoot()] })
  * export class AppModule {}
  */
 @Global()
-@Module({})
+@Module({
+  // Without forRoot(), which would load .env. It gives the ConfigService of the app's own ConfigModule where there is one.
+  imports: [ConfigModule],
+  providers: [{ provide: OPTIONS, useValue: {} }, ...PROVIDERS],
+  exports: [...EXPORTS],
+})
 export class AgentSecurityModule implements OnApplicationShutdown {
   /**
    * Configures the module with constant options.
@@ -107,7 +112,7 @@ export class AgentSecurityModule implements OnApplicationShutdown {
         'ASEC_MODULE_TWICE',
         'AgentSecurityModule',
         'is configured twice in this app',
-        'Call forRoot() or forRootAsync() once, in the root module: its guards and services are global.',
+        'Import it once, in the root module: its guards and services are global, and other modules need no import.',
       );
     }
     CONFIGURED.add(config);
@@ -127,10 +132,9 @@ function define(
 ): DynamicModule {
   return {
     module: AgentSecurityModule,
-    // Without forRoot(), which would load .env. It gives the ConfigService of the app's own ConfigModule where there is one.
-    imports: [ConfigModule, ...imports],
-    providers: [...options, ...PROVIDERS, ...providers],
-    exports: [...EXPORTS],
+    imports,
+    // After those of the class, which they replace.
+    providers: [...options, ...providers],
   };
 }
 

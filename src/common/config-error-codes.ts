@@ -11,8 +11,8 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_OPTIONS_MISSING',
   /**
-   * A key that is not an option, often a typo. The message offers the nearest name, or lists the known names. Rename or remove the
-   * key.
+   * A key that is not an option: a typo, or the name that helmet, cors, a throttler or another library has for it. The message says what
+   * to write, offers the nearest name, or lists the known names.
    * @example
    * rateLimits is not an option. Did you mean "rateLimit"? [ASEC_OPTION_UNKNOWN]
    */
@@ -217,10 +217,10 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_METHOD_NAME',
   /**
-   * Two calls of `forRoot()` or `forRootAsync()` in one app. Keep the one in the root module.
+   * Two imports of the module with different options in one app. Keep the one in the root module.
    * @example
-   * AgentSecurityModule is configured twice in this app. Call forRoot() or forRootAsync() once, in the root module: its guards and
-   * services are global. [ASEC_MODULE_TWICE]
+   * AgentSecurityModule is configured twice in this app. Import it once, in the root module: its guards and services are global, and
+   * other modules need no import. [ASEC_MODULE_TWICE]
    */
   'ASEC_MODULE_TWICE',
   /**

@@ -4,9 +4,10 @@ import {
   type ReadEnvironment,
   readListVariable,
   readPaths,
-  readStringList,
+  readTextList,
   receivedError,
 } from '../common/read-options.js';
+import { renamed } from '../common/foreign-names.js';
 import type { Wildcard } from '../common/public-suffix.js';
 import { show } from '../common/show-value.js';
 import { readAuthority } from '../common/authority.js';
@@ -74,8 +75,17 @@ const TABLE = {
 
 export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHosts | false {
   if (input === false) return false;
+  if (input === true) {
+    throw receivedError(
+      'ASEC_OPTION_TYPE',
+      'hosts',
+      'must be a host, a list of hosts, an object or false',
+      'Write hosts: ["api.example.com"]. For every host, behind a proxy that checks it: hosts: { insecureAnyHost: true }.',
+      input,
+    );
+  }
   const isList = Array.isArray(input) || typeof input === 'string';
-  const options = readTable('hosts', isList ? {} : input, TABLE);
+  const options = readTable('hosts', isList ? {} : input, TABLE, { allowedHosts: renamed('allow') });
   const given = isList ? readHostList('hosts', input) : options.allow;
   const variable = given === undefined ? readListVariable(env, 'ALLOWED_HOSTS') : undefined;
   const option = isList ? 'hosts' : variable === undefined ? 'hosts.allow' : 'ALLOWED_HOSTS';
@@ -89,9 +99,9 @@ export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHost
   };
 }
 
-/** A single host is short for a list of it. */
+/** A text holds one host, or several as `ALLOWED_HOSTS` does. */
 export function readHostList(option: string, value: unknown): readonly string[] {
-  return readStringList(option, typeof value === 'string' ? [value] : value, []);
+  return readTextList(option, value, []);
 }
 
 const NO_PATTERNS: HostPatterns = { exact: new Set(), suffixes: new Map() };
@@ -127,6 +137,16 @@ function hostError(option: string, host: string): AgentSecurityConfigError {
       option,
       'must not be a bare wildcard',
       'List the hosts, or write hosts: { insecureAnyHost: true } where a proxy in front already checks them.',
+      host,
+    );
+  }
+  if (/^\.[^.]/.test(host)) {
+    const name = host.slice(1);
+    return receivedError(
+      'ASEC_HOST_INVALID',
+      option,
+      'must not begin with a dot',
+      `Write "*.name" for the names below it: [${show(name)}, ${show(`*.${name}`)}].`,
       host,
     );
   }

@@ -6,6 +6,7 @@ import {
   asGiven,
   boolean,
   choice,
+  expandShort,
   fn,
   integer,
   type OptionTable,
@@ -26,6 +27,7 @@ import { singleLimit } from '../limiter/process-limit.js';
 import { STORE_ERROR_POLICIES, type StoreErrorPolicy } from '../limiter/quota-engine.js';
 import type { QuotaStore } from '../limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../limiter/store/throttler-store.js';
+import { FOREIGN_RATE_LIMIT } from './foreign-limits.js';
 import { type AnyRule, limitTypeError, readKey, resolveRules } from './limit-rule.js';
 import { DEFAULT_CALL_LIMITS } from './mcp-limits.js';
 import type { RateLimitInput } from './policy-options.js';
@@ -183,7 +185,9 @@ export function resolveRateLimit(
   authIsOn = false,
 ): ResolvedRateLimit | false {
   if (input === false) return false;
-  const options = readTable('rateLimit', input, TABLE);
+  const isLimit = typeof input === 'number';
+  const given = isLimit ? { limits: input } : expandShort(input, 'limits');
+  const options = readTable('rateLimit', given, TABLE, FOREIGN_RATE_LIMIT);
   const { limits, tiers, tier, store } = options;
   const fromEnvironment = limits === undefined ? env('RATE_LIMIT')?.trim() || undefined : undefined;
   const resolved =
