@@ -30,9 +30,8 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_OPTION_RANGE',
   /**
-   * `exemptPaths` and `auth.publicPaths` are compared as whole paths. Write each path as it stands in the request line, with the
-   * global prefix and the version. `mcp.path` follows the global prefix and URI versions by itself; a parameter in it is a whole
-   * segment.
+   * `exemptPaths` and `auth.publicPaths` are compared as whole paths. `exemptPaths` and `mcp.path` follow the global prefix and URI
+   * versions by themselves. A parameter in `mcp.path` is a whole segment.
    * @example
    * hosts.exemptPaths[0] must be an exact path, received "/health*". Write it as in the request line, such as "/healthz": no
    * pattern, no query. [ASEC_PATH_INVALID]

@@ -1,5 +1,6 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { boolean, type OptionTable, optional, readTable } from '../common/option-table.js';
+import { ExemptPaths } from '../common/exempt-paths.js';
+import { boolean, mapped, type OptionTable, optional, readTable } from '../common/option-table.js';
 import {
   type ReadEnvironment,
   readListVariable,
@@ -33,11 +34,13 @@ export interface HostsOptions {
    * Exact paths that are served for any host, such as `/healthz` for a load balancer that probes by address. They begin with a slash;
    * patterns, parameters and queries stop the start-up.
    *
-   * Note: they are paths of the request line, with the global prefix and the version (`/api/healthz`). `/healthz/` and `/Healthz` are not
-   * exempt, though Express routes them to the same handler.
+   * `/healthz` also stands for the same path under the global prefix and the versions of the app (`/api/v1/healthz`). A path that no route
+   * answers is logged as a warning at start-up.
+   *
+   * Note: `/healthz/` and `/Healthz` are not exempt, though Express routes them to the same handler.
    * @default []
    */
-  exemptPaths?: readonly string[];
+  exemptPaths?: string | readonly string[];
   /**
    * Accepts every well-formed host. Malformed hosts are still rejected.
    *
@@ -58,7 +61,7 @@ export interface HostPatterns {
 
 export interface ResolvedHosts {
   readonly patterns: HostPatterns;
-  readonly exemptPaths: ReadonlySet<string>;
+  readonly exemptPaths: ExemptPaths;
   readonly anyHost: boolean;
   /** The option to add a rejected host to, for the log. */
   readonly setting: string;
@@ -69,7 +72,7 @@ export const DEFAULT_HOSTS: readonly string[] = ['localhost', '*.localhost', '12
 
 const TABLE = {
   allow: optional(readHostList),
-  exemptPaths: readPaths,
+  exemptPaths: mapped(readPaths, paths => new ExemptPaths(paths)),
   insecureAnyHost: boolean(false),
 } satisfies OptionTable<HostsOptions>;
 

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { ExemptPaths } from '../common/exempt-paths.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import {
   asGiven,
@@ -9,6 +10,7 @@ import {
   expandShort,
   fn,
   integer,
+  mapped,
   type OptionTable,
   readTable,
   type Resolved,
@@ -93,11 +95,11 @@ export interface RateLimitOptions {
    */
   key?: RateLimitKey;
   /**
-   * Exact paths of the request line that are not limited, not by `flood` either, such as `/healthz`. They include the global prefix and
-   * the version.
+   * Exact paths that are not limited, not by `flood` either, such as `/healthz`: as in the request line, or without the global prefix and
+   * the version in the path. One that no route answers is logged as a warning at start-up.
    * @default []
    */
-  exemptPaths?: readonly string[];
+  exemptPaths?: string | readonly string[];
   /**
    * A store that several processes share: a `QuotaStore`, which decides over all policies of a request together, or a `ThrottlerStorage`
    * (the interface of `@nestjs/throttler`), which decides one after the other. `nestjs-agent-security/redis` exports one for Redis.
@@ -153,7 +155,7 @@ const TABLE = {
   tiers: asGiven,
   tier: fn<NonNullable<RateLimitOptions['tier']>>(),
   key: (option, value: unknown) => readKey(option, value) ?? 'client',
-  exemptPaths: readPaths,
+  exemptPaths: mapped(readPaths, paths => new ExemptPaths(paths)),
   store: readStore,
   onStoreError: choice(STORE_ERROR_POLICIES, 'local'),
   sharedFlood: boolean(false),
