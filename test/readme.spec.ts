@@ -582,7 +582,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     const proxied = (client: string): Record<string, string> => {
       const forged = { 'X-Forwarded-For': `6.6.6.${client.split('.')[3]}` };
       const variables: Record<string, string> = {
-        $host: 'api.example.com',
+        $http_host: 'api.example.com',
         $scheme: 'https',
         $proxy_add_x_forwarded_for: `${forged['X-Forwarded-For']}, ${client}`,
       };
@@ -591,7 +591,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       );
       return Object.fromEntries(
         [...lines]
-          .filter(([, , value]) => value !== '""')
+          // Empty for a request that is no upgrade.
+          .filter(([, , value]) => value !== '""' && !value!.endsWith('upgrade'))
           .map(([, name, value]) => [name!, variables[value!]!]),
       );
     };
@@ -1035,6 +1036,42 @@ test('the image runs as a user without privileges, and the manifest names variab
   expect(named).toContain('TRUST_PROXY');
   // The secret is read only where there are keys.
   expect(named.filter(name => !read.has(name))).toEqual(['AUTH_KEY_SECRET']);
+});
+
+describe('the table of platforms in docs/guides/proxies.md', () => {
+  const [, table] = readFileSync(join(ROOT, 'docs/guides/proxies.md'), 'utf8').split(
+    '## One line per platform',
+  );
+  const values = new Map(
+    [...table!.split('\n## ')[0]!.matchAll(/^\| (\w[\w ]*?) +\| ([^|]*)\|/gm)].map(([, platform, cell]) => [
+      platform!,
+      /`([\w.,/]+)`/.exec(cell!)?.[1],
+    ]),
+  );
+
+  test('names values that the module takes', () => {
+    const given = [...values.values()].filter(value => value !== undefined);
+    expect(given).toEqual(expect.arrayContaining(['10.0.0.0/8', '1', '2', 'loopback']));
+    for (const value of given)
+      expect(() => resolveOptions({}, name => (name === 'TRUST_PROXY' ? value : undefined))).not.toThrow();
+  });
+
+  it.each([
+    ['Cloud Run', '6.6.6.6, 203.0.113.7'],
+    ['Fly', '6.6.6.6, 203.0.113.7, 66.241.124.1'],
+  ])('%s: the client is the address that the platform saw', async (platform, forwarded) => {
+    @Controller()
+    class AddressController {
+      @Get()
+      read(@security.ClientAddress() address: string): string {
+        return address;
+      }
+    }
+    await withEnvironment({ TRUST_PROXY: values.get(platform)! }, async () => {
+      const { send } = await start(EXPRESS, { controllers: [AddressController] });
+      expect((await send('/', { headers: { 'X-Forwarded-For': forwarded } })).body).toBe('203.0.113.7');
+    });
+  });
 });
 
 describe('docs/guides/testing.md', () => {
