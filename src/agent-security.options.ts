@@ -9,7 +9,6 @@ import type { SecurityHeadersOptions } from './headers/headers.options.js';
 import type { LoggingOptions } from './events/logging.options.js';
 import type { HostsOptions } from './host/host.options.js';
 import type { McpOptions } from './mcp/mcp.options.js';
-import type { RateLimitInput } from './rate-limit/policy-options.js';
 import type { RateLimitOptions } from './rate-limit/rate-limit.options.js';
 import type { RequestIdOptions } from './request-id/request-id.options.js';
 import type { TimeoutOptions } from './time/timeout.options.js';
@@ -81,7 +80,7 @@ export interface AgentSecurityOptions {
    * `RateLimiter` remains for programmatic limiting. See docs/rate-limits.md. Environment: `RATE_LIMIT`, `REDIS_URL`.
    * @default 10/second and 100/minute per client, 100/second per address
    */
-  rateLimit?: boolean | string | readonly RateLimitInput[] | RateLimitOptions;
+  rateLimit?: boolean | string | readonly string[] | RateLimitOptions;
   /**
    * The trusted proxies, whose forwarded headers (`X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`, `Forwarded`) give the
    * client's address, scheme and host:
@@ -167,5 +166,5 @@ export interface AgentSecurityOptions {
    * See docs/guides/logging.md.
    * @default on
    */
-  logging?: boolean | LoggingOptions['level'] | LoggingOptions;
+  logging?: boolean | 'debug' | 'log' | 'warn' | 'error' | 'none' | LoggingOptions;
 }
