@@ -86,7 +86,7 @@ beforeAll(() => {
   mkdirSync(app);
   if (isGenerated) generate();
   else link();
-}, 300_000);
+}, 600_000);
 
 afterEach(() => void child?.kill('SIGKILL'));
 
