@@ -16,7 +16,13 @@ import { ApplicationConfig } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';
-import { readArgument, readGiven, type ReadEnvironment, readObject } from './common/read-options.js';
+import {
+  readArgument,
+  readGiven,
+  type ReadEnvironment,
+  readObject,
+  receivedError,
+} from './common/read-options.js';
 import { EdgeInstaller } from './edge/edge-installer.js';
 import { ENVIRONMENT } from './environment.js';
 import { ACTIVE_GUARDS, CLOSABLES, EXPORTS, OPTIONS, PROVIDERS } from './providers.js';
@@ -95,6 +101,10 @@ export class AgentSecurityModule implements OnApplicationShutdown {
 
   /** Configures the module with options of other providers: `useFactory`, `useClass` or `useExisting`. */
   static forRootAsync(async: AgentSecurityAsyncOptions): DynamicModule {
+    if (typeof async === 'function') {
+      const remedy = 'Write forRootAsync({ useFactory: () => options }).';
+      throw receivedError('ASEC_OPTION_TYPE', 'forRootAsync()', 'must be an object', remedy, async);
+    }
     readObject('forRootAsync()', readGiven('forRootAsync()', async), ASYNC_KEYS);
     return define(asyncProviders(async), async, async.imports);
   }

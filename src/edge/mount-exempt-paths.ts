@@ -2,7 +2,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { type ExemptPaths, mountedPaths } from '../common/exempt-paths.js';
-import { RESOLVED_OPTIONS } from '../common/feature.js';
+import { RESOLVED_OPTIONS, summarizeList } from '../common/feature.js';
 import { type Log, logLine } from '../common/log-text.js';
 import { AppRoutes, mayAnswer } from '../http/app-routes.js';
 import { readMounts } from '../http/route-mount.js';
@@ -43,7 +43,7 @@ export class ExemptPathsStartup implements OnApplicationBootstrap {
         const isAnswered = (place: string): boolean =>
           routes.some(route => route === place || (!mounts.includes(route) && mayAnswer(route, place)));
         if (places.some(isAnswered)) continue;
-        const shown = places.map(place => `"${place}"`).join(', ');
+        const shown = summarizeList(places.map(place => `"${place}"`));
         this.#log.warn(
           logLine`${option} "${path}" exempts nothing: no route of the app answers GET at ${shown}. Write the path of a route.`,
         );

@@ -1,6 +1,6 @@
 /* Options as users of helmet, cors, @nestjs/throttler, express-rate-limit, Fastify and Nest itself write them: each means what was meant,
  * or stops the start-up with what to write. */
-import { RateLimit, type RateLimitInput } from '../../src/index.js';
+import { AgentSecurityModule, RateLimit, type RateLimitInput } from '../../src/index.js';
 import { errorOf } from '../support/option-keys.js';
 import { rejection, resolve, type Variables } from '../support/configuration.js';
 
@@ -322,6 +322,16 @@ describe('another form stops the start-up and says what to write', () => {
     const error = rejection(input);
     expect(error.option).toBe(option);
     expect(error.message).toContain(remedy);
+  });
+
+  it('a tool’s limit of a throttler', () => {
+    const policies = { send_mail: { limit: { ttl: 60_000, limit: 5 } } };
+    expect(rejection({ tools: { policies } }).message).toContain('Write "5/minute".');
+  });
+
+  it('forRootAsync() of a function', () => {
+    const error = errorOf(() => AgentSecurityModule.forRootAsync((() => ({})) as never));
+    expect(error?.message).toContain('Write forRootAsync({ useFactory: () => options }).');
   });
 
   it('shows no secret', () => {
