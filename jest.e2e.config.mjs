@@ -5,6 +5,7 @@ export const notUnit = [
   '/test/e2e/.*\\.spec\\.ts$',
   '/test/redis/.*\\.spec\\.ts$',
   '/test/deployment/.*\\.spec\\.ts$',
+  '/test/consumers/.*\\.spec\\.ts$',
   '/test/audit/(?:faults|kill|shutdown)\\.spec\\.ts$',
   '/test/common/(?:redis-url|response-end)\\.spec\\.ts$',
   '/test/limiter/table/quota-table\\.spec\\.ts$',

@@ -15,7 +15,13 @@ import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';
-import { readArgument, readGiven, type ReadEnvironment, readObject } from './common/read-options.js';
+import {
+  readArgument,
+  readGiven,
+  type ReadEnvironment,
+  readObject,
+  receivedError,
+} from './common/read-options.js';
 import { EdgeInstaller } from './edge/edge-installer.js';
 import { ENVIRONMENT } from './environment.js';
 import { bindGatewayGuards } from './http/gateway-guards.js';
@@ -71,13 +77,16 @@ const ASYNC_KEYS = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting'
 const CONFIGURED = new WeakSet<ApplicationConfig>();
 
 /**
- * Protects every request and response of the app.
+ * Protects every request and response of the app. The class alone in `imports` is `forRoot()`.
  * @example
  * @Module({ imports: [AgentSecurityModule.forRoot()] })
  * export class AppModule {}
  */
 @Global()
-@Module({})
+@Module({
+  providers: [{ provide: OPTIONS, useValue: {} }, ...PROVIDERS],
+  exports: [...EXPORTS],
+})
 export class AgentSecurityModule implements OnApplicationShutdown {
   /**
    * Configures the module with constant options.
@@ -92,6 +101,10 @@ export class AgentSecurityModule implements OnApplicationShutdown {
 
   /** Configures the module with options of other providers: `useFactory`, `useClass` or `useExisting`. */
   static forRootAsync(async: AgentSecurityAsyncOptions): DynamicModule {
+    if (typeof async === 'function') {
+      const remedy = 'Write forRootAsync({ useFactory: () => options }).';
+      throw receivedError('ASEC_OPTION_TYPE', 'forRootAsync()', 'must be an object', remedy, async);
+    }
     readObject('forRootAsync()', readGiven('forRootAsync()', async), ASYNC_KEYS);
     return define(asyncProviders(async), async, async.imports);
   }
@@ -110,7 +123,7 @@ export class AgentSecurityModule implements OnApplicationShutdown {
         'ASEC_MODULE_TWICE',
         'AgentSecurityModule',
         'is configured twice in this app',
-        'Call forRoot() or forRootAsync() once, in the root module: its guards and services are global.',
+        'Import it once, in the root module: its guards and services are global, and other modules need no import.',
       );
     }
     CONFIGURED.add(config);
@@ -132,8 +145,8 @@ function define(
   return {
     module: AgentSecurityModule,
     imports,
-    providers: [...options, ...PROVIDERS, ...providers],
-    exports: [...EXPORTS],
+    // After those of the class, which they replace.
+    providers: [...options, ...providers],
   };
 }
 

@@ -17,8 +17,10 @@ import type { UrlOptions } from './url/url.options.js';
 import type { WebSocketsOptions } from './websockets/websockets.feature.js';
 
 /**
- * The options of `AgentSecurityModule`. `false` turns a feature off. An option overrides its environment variable, which is read through
- * the app's `ConfigService` and overrides the default.
+ * The options of `AgentSecurityModule`. `false` turns a feature off, and `true` is its default. A text or a list is short for the main
+ * member: `hosts` for `allow`, `cors` for `origins`, `rateLimit` for `limits`, `mcp` and `cspReports` for `path`, `timeout` for `handler`,
+ * `body` for `maxBytes`, `requestId` for `header`, `audit` for `file`, `logging` for `level`. An option overrides its environment
+ * variable, which is read through the app's `ConfigService` and overrides the default.
  * @example
  * AgentSecurityModule.forRoot({ hosts: ['api.example.com'], rateLimit: { limits: ['100/minute'] } })
  */
@@ -46,14 +48,14 @@ export interface AgentSecurityOptions {
    * @default no origin but the app's own
    * @see Fetch standard, CORS protocol
    */
-  cors?: false | CorsOptions;
+  cors?: false | string | readonly string[] | CorsOptions;
   /**
    * The security headers of every response, under the names of Nest's `SecurityHeadersOptions`. `false` sends none of them. For each
    * header, `false` leaves it out, `true` sends its default and an object sets its parts. A header that a handler sets itself is sent as
    * the handler set it. `@SecurityHeaders()` overrides single headers for a route. See docs/guides/headers.md.
    * @default the defaults below
    */
-  headers?: false | SecurityHeadersOptions;
+  headers?: boolean | SecurityHeadersOptions;
   /**
    * Sends `Cache-Control: no-store` unless the handler sets `Cache-Control`. `@NoStore()` forces it on a route; `@NoStore(false)` leaves
    * the header to the handler.
@@ -72,13 +74,13 @@ export interface AgentSecurityOptions {
    * for none.
    * @default on
    */
-  requestId?: false | RequestIdOptions;
+  requestId?: boolean | string | RequestIdOptions;
   /**
    * The rate limits per client, and the flood limit per address. A request over a limit gets 429 `rate_limited`. `false` for no limits;
    * `RateLimiter` remains for programmatic limiting. See docs/rate-limits.md. Environment: `RATE_LIMIT`, `REDIS_URL`.
    * @default 10/second and 100/minute per client, 100/second per address
    */
-  rateLimit?: false | RateLimitOptions;
+  rateLimit?: boolean | string | readonly string[] | RateLimitOptions;
   /**
    * The trusted proxies, whose forwarded headers (`X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`, `Forwarded`) give the
    * client's address, scheme and host:
@@ -99,18 +101,18 @@ export interface AgentSecurityOptions {
    * @default on
    * @see RFC 9457
    */
-  errors?: false | ErrorsOptions;
+  errors?: boolean | ErrorsOptions;
   /**
    * The limits of request bodies. `false` for none; the body parser has limits of its own. See docs/input.md#bodies.
    * @default 10 MiB, JSON with 64 levels, 10000 keys and no duplicate keys
    */
-  body?: false | BodyOptions;
+  body?: boolean | number | string | BodyOptions;
   /**
    * Checks requests to MCP endpoints before routing. Without it, an endpoint is a route like any other, and its first response is logged
    * as a warning; `false` switches off this warning too. See docs/mcp.md.
    * @default off
    */
-  mcp?: false | McpOptions;
+  mcp?: boolean | string | readonly string[] | McpOptions;
   /**
    * The checks of WebSocket handshakes. `rateLimit.messages` limits messages. See docs/websockets.md.
    * @default those of other requests
@@ -128,41 +130,41 @@ export interface AgentSecurityOptions {
    * declares. See docs/tools.md.
    * @default what each tool declares
    */
-  tools?: false | ToolsOptions;
+  tools?: boolean | ToolsOptions;
   /**
    * Writes an audit record of each tool call. `false` writes none. See docs/audit.md. Environment: `AUDIT_FILE`, `AUDIT_KEY`.
    * @default records in Nest's log
    */
-  audit?: false | AuditOptions;
+  audit?: boolean | string | AuditOptions;
   /**
    * The longest URL, and the rejection of ambiguous paths with 400 `url_invalid`: before routing, on Express and Fastify alike. `false`
    * for no check. See docs/input.md#paths.
    * @default 8192 characters, ambiguous paths rejected
    */
-  url?: false | UrlOptions;
+  url?: boolean | UrlOptions;
   /**
    * The allowed methods, in upper case; `GET` includes `HEAD`, and preflights are always answered. Other methods get 405
    * `method_not_allowed` with `Allow`. Methods that Node does not know, `TRACE`, `CONNECT` and an empty list stop the start-up.
    * @default every method but TRACE
    */
-  methods?: readonly string[];
+  methods?: string | readonly string[];
   /**
-   * The time limits of requests, handlers and streams: a number of milliseconds, text such as `'500ms'`, `'30s'`, `'5min'` or `'1h'`, or
-   * `false` for no limit. A single time is short for `{ handler }`; `timeout: false` switches off all limits of the module. See
+   * The time limits of requests, handlers and streams: a duration such as `'500ms'`, `'30s'`, `'5min'` or `'1h'`, or `false` for no
+   * limit. A number without a unit stops the start-up: it could be seconds or milliseconds. A single time is short for `{ handler }`; `timeout: false` switches off all limits of the module. See
    * docs/timeouts.md.
    * @default no limit for handlers
    */
-  timeout?: false | number | string | TimeoutOptions;
+  timeout?: false | string | TimeoutOptions;
   /**
    * Collects the reports of browsers about Content-Security-Policy violations, and adds `report-to` to the policies. See
    * docs/csp-reports.md.
    * @default off
    */
-  cspReports?: boolean | CspReportsOptions;
+  cspReports?: boolean | string | CspReportsOptions;
   /**
    * What is logged: rejected requests, at most one line per reason and client in a minute, and the start-up summary. `false` logs neither.
    * See docs/guides/logging.md.
    * @default on
    */
-  logging?: false | LoggingOptions;
+  logging?: boolean | 'debug' | 'log' | 'warn' | 'error' | 'none' | LoggingOptions;
 }

@@ -8,6 +8,7 @@ import {
   receivedError,
 } from './common/read-options.js';
 import { FEATURES } from './features.js';
+import { FOREIGN_OPTIONS } from './foreign-options.js';
 
 type AnyFeature = (typeof FEATURES)[number];
 
@@ -44,7 +45,7 @@ export async function verifyOptions(resolved: ResolvedOptions): Promise<Resolved
 
 /** Reads all options once, at start-up. @throws AgentSecurityConfigError for the first invalid option */
 export function resolveOptions(input: unknown, env: ReadEnvironment): ResolvedOptions {
-  const options = readObject('', readGiven('options', input), KNOWN);
+  const options = readObject('', readGiven('options', input), KNOWN, FOREIGN_OPTIONS);
   const resolved: Record<string, unknown> = {};
   for (const { key, resolve } of FEATURES) resolved[key] = resolve(options[key], env, resolved);
   return resolved as ResolvedOptions;

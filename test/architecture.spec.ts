@@ -74,7 +74,7 @@ const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, f
 
 /** Files that import Nest at run time: everything else in `common/` and in a feature's folder is pure. */
 const BINDINGS =
-  /\.(?:feature|providers|guard|interceptor|filter|decorator|exception|pipe)\.ts$|^(?:rate-limit\/(?:rate-limiter|quota-throttler-storage)|auth\/(?:route-accesses|openapi-describer|gateways)|mcp\/mcp-startup|time\/server-connections|validation\/strict-validation)\.ts$/;
+  /\.(?:feature|providers|guard|interceptor|filter|decorator|exception|pipe)\.ts$|^(?:rate-limit\/(?:rate-limiter|quota-throttler-storage)|auth\/(?:route-accesses|openapi-describer|gateways)|http\/route-mount|time\/server-connections|validation\/strict-validation)\.ts$/;
 const WIRING = new Set(['', 'edge']);
 /** Below every feature: they import `common` and one another, and no feature. */
 const SHARED = new Set(['events', 'http', 'limiter', 'identity']);

@@ -1,5 +1,6 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
+  expandShort,
   integer,
   mapped,
   optional,
@@ -118,7 +119,7 @@ export interface ResolvedAudit extends Resolved<typeof TABLE> {
 
 export function resolveAudit(input: unknown, env: ReadEnvironment): ResolvedAudit | false {
   if (input === false) return false;
-  const options = readTable('audit', input, TABLE);
+  const options = readTable('audit', expandShort(input, 'file'), TABLE);
   const { sinks, file = env('AUDIT_FILE')?.trim() || undefined } = options;
   const key = options.key ?? optional(readKey)('AUDIT_KEY', env('AUDIT_KEY') || undefined);
   const isOnlyPlace = file === undefined && sinks.length === 0;

@@ -6,6 +6,7 @@ import type { PlatformRequest } from '../common/http-request.js';
 import {
   asGiven,
   boolean,
+  expandShort,
   fn,
   optional,
   type OptionTable,
@@ -28,6 +29,7 @@ import {
   type TokenEndpointOptions,
 } from '../tokens/token-endpoint.options.js';
 import { type ResolvedTokens, resolveTokens, type TokensOptions } from '../tokens/tokens.options.js';
+import type { ForeignNames } from '../common/foreign-names.js';
 import { type ApiKeysOptions, type ResolvedApiKeys, resolveApiKeys } from './api-keys.options.js';
 import { parameterName } from './read-credential.js';
 
@@ -166,6 +168,18 @@ const TABLE = {
   openapi: boolean(true),
 } satisfies OptionTable<AuthOptions>;
 
+const FOREIGN: ForeignNames = {
+  jwt: 'Write tokens: { issuer, audience, jwksUri, algorithms }.',
+  bearer: 'Write tokens: { issuer, audience, jwksUri, algorithms }.',
+  jwksUri: 'Write tokens: { issuer, audience, jwksUri, algorithms }.',
+  issuer: 'Write tokens: { issuer, audience, jwksUri, algorithms }.',
+  audience: 'Write tokens: { issuer, audience, jwksUri, algorithms }.',
+  secret: 'Write apiKeys: { secret } for the digests of API keys, or tokens: { secret } for HS256 tokens.',
+  keys: 'Write apiKeys: { file: "keys.json" }; npx nestjs-agent-security keys create makes the file.',
+  exclude: 'Put @Public() on the routes that need no credential.',
+  validate: 'Write identify: (request) => the agent, or undefined.',
+};
+
 interface Credentials {
   readonly apiKeys: ResolvedApiKeys | undefined;
   readonly tokens: ResolvedTokens | undefined;
@@ -182,7 +196,7 @@ export const RESOLVED_AUTH = Symbol('agent-security:auth');
 
 export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth | false {
   if (input === undefined || input === false) return false;
-  const options = readTable('auth', input === true ? {} : input, TABLE);
+  const options = readTable('auth', expandShort(input), TABLE, FOREIGN);
   const credentials = {
     apiKeys: resolveApiKeys(options.apiKeys, env),
     tokens: resolveTokens('auth.tokens', options.tokens, options.resource),

@@ -1,11 +1,13 @@
 import {
   bytes,
   choice,
+  expandShort,
   integer,
   type OptionTable,
   readTable,
   type Resolved,
 } from '../common/option-table.js';
+import { type ForeignNames, renamed } from '../common/foreign-names.js';
 
 /**
  * Limits of request bodies.
@@ -53,8 +55,23 @@ const TABLE = {
   duplicateKeys: choice(['reject', 'allow'], 'reject'),
 } satisfies OptionTable<BodyOptions>;
 
+/** The names of body-parser, of Fastify and of earlier parsers. */
+const FOREIGN: ForeignNames = {
+  limit: renamed('maxBytes'),
+  bodyLimit: renamed('maxBytes'),
+  maxSize: renamed('maxBytes'),
+  parameterLimit: renamed('maxKeys'),
+  depth: renamed('maxDepth'),
+};
+
 export type ResolvedBody = Resolved<typeof TABLE>;
 
 export function resolveBody(input: unknown): ResolvedBody | false {
-  return input === false ? false : readTable('body', input, TABLE);
+  if (input === false) return false;
+  return readTable(
+    'body',
+    typeof input === 'number' ? { maxBytes: input } : expandShort(input, 'maxBytes'),
+    TABLE,
+    FOREIGN,
+  );
 }

@@ -11,8 +11,8 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_OPTIONS_MISSING',
   /**
-   * A key that is not an option, often a typo. The message offers the nearest name, or lists the known names. Rename or remove the
-   * key.
+   * A key that is not an option: a typo, or the name that helmet, cors, a throttler or another library has for it. The message says what
+   * to write, offers the nearest name, or lists the known names.
    * @example
    * rateLimits is not an option. Did you mean "rateLimit"? [ASEC_OPTION_UNKNOWN]
    */
@@ -30,9 +30,8 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_OPTION_RANGE',
   /**
-   * `exemptPaths` and `auth.publicPaths` are compared as whole paths. Write each path as it stands in the request line, with the
-   * global prefix and the version. `mcp.path` follows the global prefix and URI versions by itself; a parameter in it is a whole
-   * segment.
+   * `exemptPaths` and `auth.publicPaths` are compared as whole paths. `exemptPaths` and `mcp.path` follow the global prefix and URI
+   * versions by themselves. A parameter in `mcp.path` is a whole segment.
    * @example
    * hosts.exemptPaths[0] must be an exact path, received "/health*". Write it as in the request line, such as "/healthz": no
    * pattern, no query. [ASEC_PATH_INVALID]
@@ -217,10 +216,10 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_METHOD_NAME',
   /**
-   * Two calls of `forRoot()` or `forRootAsync()` in one app. Keep the one in the root module.
+   * Two imports of the module with different options in one app. Keep the one in the root module.
    * @example
-   * AgentSecurityModule is configured twice in this app. Call forRoot() or forRootAsync() once, in the root module: its guards and
-   * services are global. [ASEC_MODULE_TWICE]
+   * AgentSecurityModule is configured twice in this app. Import it once, in the root module: its guards and services are global, and
+   * other modules need no import. [ASEC_MODULE_TWICE]
    */
   'ASEC_MODULE_TWICE',
   /**

@@ -1,4 +1,5 @@
 /* Options as tables: one reader per key, with its default and its range. The resolved type follows from the table. */
+import type { ForeignNames } from './foreign-names.js';
 import { parseDuration } from './parse-duration.js';
 import {
   readBoolean,
@@ -8,6 +9,7 @@ import {
   readRequired,
   readString,
   readStringList,
+  readTextList,
   receivedError,
   typeError,
 } from './read-options.js';
@@ -25,6 +27,7 @@ export type Resolved<Table> = {
 
 /**
  * Reads an object of options.
+ * @param foreign names of other libraries for the same options
  * @throws AgentSecurityConfigError for an unknown key, a value that is `undefined`, or one that its reader rejects
  * @example
  * const TABLE = { maxDepth: integer(64, 1, 10_000) } satisfies OptionTable<BodyOptions>;
@@ -34,12 +37,21 @@ export function readTable<Table extends Readonly<Record<string, ReadOption<unkno
   option: string,
   input: unknown,
   table: Table,
+  foreign?: ForeignNames,
 ): Resolved<Table> {
-  const options = readObject(option, input, Object.keys(table));
+  const options = readObject(option, input, Object.keys(table), foreign);
   const resolved: Record<string, unknown> = {};
   for (const [key, read] of Object.entries(table))
     resolved[key] = read(option === '' ? key : `${option}.${key}`, options[key]);
   return resolved as Resolved<Table>;
+}
+
+/** The option of a feature in its short forms: `true` for its defaults, a text or a list for the member `main`. */
+export function expandShort(input: unknown, main?: string): unknown {
+  if (input === true) return {};
+  return main !== undefined && (typeof input === 'string' || Array.isArray(input))
+    ? { [main]: input }
+    : input;
 }
 
 /** A reader of `read` that returns `fallback` where the option was left out. */
@@ -69,9 +81,17 @@ export const texts =
 
 /** A list of strings. `readItem` reads each under its index: `cors.methods[0]`. */
 export const list =
-  <T>(readItem: ReadOption<T>, fallback: readonly string[] = []): ReadOption<readonly T[]> =>
+  <T>(
+    readItem: ReadOption<T>,
+    fallback: readonly string[] = [],
+    read = readStringList,
+  ): ReadOption<readonly T[]> =>
   (option, value) =>
-    readStringList(option, value, fallback).map((item, index) => readItem(`${option}[${index}]`, item));
+    read(option, value, fallback).map((item, index) => readItem(`${option}[${index}]`, item));
+
+/** The same for words, which may also stand in one text: `'GET, POST'`. */
+export const words = <T>(readItem: ReadOption<T>, fallback?: readonly string[]): ReadOption<readonly T[]> =>
+  list(readItem, fallback, readTextList);
 
 /** One of some strings, compared exactly. */
 export const choice =
@@ -90,20 +110,11 @@ export const fn =
 /** The value as it was given, for options whose meaning depends on others. */
 export const asGiven: ReadOption<unknown> = (_option, value) => value;
 
-/** A duration, in milliseconds. A number without a unit is rejected, because it could be seconds or milliseconds. */
+/** A duration, in milliseconds. */
 export const duration =
   (fallback: string, min: string, max: string): ReadOption<number> =>
   (option, value = fallback) => {
-    const ms = typeof value === 'string' ? parseDuration(value) : undefined;
-    if (ms === undefined) {
-      throw receivedError(
-        'ASEC_OPTION_TYPE',
-        option,
-        'must be a duration',
-        'Write for example "15 minutes" or "30s"; units are ms, s, min, h, d or their names.',
-        value,
-      );
-    }
+    const ms = readMs(option, value);
     if (ms >= parseDuration(min)! && ms <= parseDuration(max)!) return ms;
     const remedy = 'Choose a duration in that range.';
     throw receivedError('ASEC_OPTION_RANGE', option, `must be from ${min} to ${max}`, remedy, value);
@@ -112,28 +123,45 @@ export const duration =
 /** The longest delay of a Node timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** A time limit in milliseconds: a number, or a duration with a unit. `false` for no limit, `undefined` where it was left out. */
+/** A time limit, in milliseconds. `false` for no limit, `undefined` where it was left out. */
 export const timeLimit: ReadOption<number | false | undefined> = (option, value) => {
   if (value === undefined || value === false) return value;
-  const ms = typeof value === 'string' ? parseDuration(value) : value;
-  if (typeof ms !== 'number') {
-    throw receivedError(
-      'ASEC_OPTION_TYPE',
-      option,
-      'must be a time',
-      'Write for example "500ms", "30s", "5min", "1h" or a number of milliseconds.',
-      value,
-    );
-  }
-  if (Number.isInteger(ms) && ms >= 1 && ms <= MAX_TIMER_MS) return ms;
+  const ms = readMs(option, value, 'false for no limit');
+  if (ms >= 1 && ms <= MAX_TIMER_MS) return ms;
   throw receivedError(
     'ASEC_OPTION_RANGE',
     option,
     `must be from 1 ms to ${MAX_TIMER_MS} ms`,
-    'Choose a time in that range, or false for none.',
+    'Choose a duration in that range, or false for no limit.',
     value,
   );
 };
+
+/** An age in seconds, as `max-age` of HTTP counts it: a number of seconds, or a duration. */
+export const seconds =
+  (fallback: number, min: number, max: number): ReadOption<number> =>
+  (option, value) =>
+    readInteger(option, typeof value === 'string' ? readMs(option, value) / 1_000 : value, fallback, {
+      min,
+      max,
+    });
+
+/** A number without a unit is rejected, because it could be seconds or milliseconds. */
+function readMs(option: string, value: unknown, alternative?: string): number {
+  const ms = typeof value === 'string' ? parseDuration(value) : undefined;
+  if (ms !== undefined) return ms;
+  const isNumber = /^[1-9]\d{0,11}$/.test(String(value).trim());
+  const forms = isNumber
+    ? `"${String(value).trim()}s" or "${String(value).trim()}ms"`
+    : '"500ms", "30s", "5min" or "1h"';
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be a duration with a unit',
+    `Write ${isNumber ? '' : 'for example '}${forms}${alternative === undefined ? '' : `, or ${alternative}`}.`,
+    value,
+  );
+}
 
 const BYTE_UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
 

@@ -1,6 +1,7 @@
 /* Readers of single options, and the errors of invalid ones. option-table.ts reads whole objects of options. */
 import { AgentSecurityConfigError } from './config-error.js';
 import type { ConfigErrorCode } from './config-error-codes.js';
+import { type ForeignNames, foreignRemedy } from './foreign-names.js';
 import { show, showName } from './show-value.js';
 
 /** Reads one environment variable (through the app's ConfigService); `undefined` when it is not set. */
@@ -60,11 +61,12 @@ export function readObject<K extends string>(
   option: string,
   value: unknown,
   known: readonly K[],
+  foreign: ForeignNames = {},
 ): Partial<Record<K, unknown>> {
   if (value === undefined) return {};
   const name = option === '' ? 'options' : option;
   if (!isRecord(value)) throw typeError(name, 'an object', value);
-  rejectUnknownKeys(option, value, known);
+  rejectUnknownKeys(option, value, known, foreign);
   const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(value) as null);
   // Getters of a class count; inherited members of a plain object do not.
   const given = known.filter(key => (isPlain ? Object.hasOwn(value, key) : key in value));
@@ -92,7 +94,12 @@ function plainKeys(option: string, value: Readonly<Record<string, unknown>>): re
   return Object.keys(value);
 }
 
-function rejectUnknownKeys(option: string, value: object, known: readonly string[]): void {
+function rejectUnknownKeys(
+  option: string,
+  value: Record<string, unknown>,
+  known: readonly string[],
+  foreign: ForeignNames,
+): void {
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
     const near = nearestName(key, known);
@@ -100,7 +107,8 @@ function rejectUnknownKeys(option: string, value: object, known: readonly string
       'ASEC_OPTION_UNKNOWN',
       option === '' ? showName(key) : `${option}.${showName(key)}`,
       'is not an option',
-      near ? `Did you mean "${near}"?` : `Known here: ${known.join(', ')}.`,
+      foreignRemedy(foreign, key, value) ??
+        (near ? `Did you mean "${near}"?` : `Known here: ${known.join(', ')}.`),
     );
   }
 }
@@ -175,7 +183,7 @@ export function readChoice<T extends string>(
 
 /** Exact request paths, such as `/healthz`. */
 export function readPaths(option: string, value: unknown): ReadonlySet<string> {
-  const paths = readStringList(option, value, []);
+  const paths = readTextList(option, value, []);
   for (const [index, path] of paths.entries()) {
     // A route parameter would be compared literally and match nothing.
     if (/^\/[\x21-\x7e]*$/.test(path) && !/[?#*]|\/:/.test(path)) continue;
@@ -194,9 +202,12 @@ export function readPaths(option: string, value: unknown): ReadonlySet<string> {
 export function readListVariable(env: ReadEnvironment, name: string): readonly string[] | undefined {
   const text = env(name)?.trim();
   if (!text) return undefined;
-  const array = readArrayVariable(name, text);
-  if (array !== undefined) return array;
-  const items = text.split(',').map(item => item.trim());
+  return readArrayVariable(name, text) ?? splitList(name, text);
+}
+
+/** A list in one text: names and origins hold neither commas nor white space. */
+function splitList(name: string, text: string): readonly string[] {
+  const items = text.split(',').flatMap(item => item.trim().split(/\s+/));
   for (const [index, item] of items.entries()) {
     const fault = LIST_FAULTS.find(([pattern]) => pattern.test(item));
     if (fault) throw receivedError('ASEC_OPTION_TYPE', `${name}[${index}]`, fault[1], fault[2], item);
@@ -204,10 +215,15 @@ export function readListVariable(env: ReadEnvironment, name: string): readonly s
   return items;
 }
 
+/** A list of strings, or one text with the same, as an environment variable holds it: `config.get('ALLOWED_HOSTS')`. */
+export function readTextList(option: string, value: unknown, fallback: readonly string[]): readonly string[] {
+  if (typeof value !== 'string') return readStringList(option, value, fallback);
+  return /[,\s]/.test(value.trim()) ? splitList(option, value) : [value.trim()];
+}
+
 const LIST_FAULTS: readonly (readonly [pattern: RegExp, problem: string, remedy: string])[] = [
   [/^$/, 'is empty', 'Remove the extra comma.'],
   [/["']/, 'has quotation marks', 'Remove them: some loaders, such as docker run --env-file, keep them.'],
-  [/\s/, 'has white space', 'Separate the items with commas.'],
 ];
 
 /** The items of a JSON array; `undefined` for another text. An IPv6 address begins with a bracket too. */

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 
 /** Names of options whose value is never shown. */
-const SECRET_NAME = /secret|passw|passphrase|token|key|credential|pepper|private/i;
+export const SECRET_NAME = /secret|passw|passphrase|token|key|credential|pepper|private/i;
 
 /** PEM, a user's name and password in a URL, an assignment to a secret name, or an Authorization header. */
 const SECRET_FORMS = [

@@ -2,21 +2,23 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import { isToken } from '../common/http-request.js';
 import {
   boolean,
-  integer,
-  list,
+  seconds,
+  words,
+  expandShort,
   type OptionTable,
   orVariable,
   readTable,
-  texts,
+  type ReadOption,
 } from '../common/option-table.js';
 import {
   readBooleanVariable,
   type ReadEnvironment,
   readIntegerVariable,
   readListVariable,
-  readStringList,
+  readTextList,
   receivedError,
 } from '../common/read-options.js';
+import { FOREIGN_CORS, originRemedy } from './cors-names.js';
 import { FILE_ORIGIN, type OriginPatterns, resolveOriginPatterns } from './origin.js';
 
 /**
@@ -55,7 +57,7 @@ export interface CorsOptions {
    * The methods that a preflight grants. They are case-sensitive: lower case, `CONNECT`, `TRACE` and `TRACK` stop the start-up.
    * @default `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`
    */
-  methods?: readonly string[];
+  methods?: string | readonly string[];
   /**
    * The request headers that a preflight grants. A list replaces the default list, which also contains `requestId.header`. Headers that
    * scripts may not set (`Cookie`, `Host`, `Sec-*`, …) stop the start-up, and so does `'*'` with credentials, which browsers read as a
@@ -65,20 +67,20 @@ export interface CorsOptions {
    * @default `Authorization`, `Content-Type`, `Accept`, `Cache-Control`, `X-API-Key`, `X-Request-ID`, `Idempotency-Key`, `Last-Event-ID`,
    * `traceparent`, `tracestate`, `Mcp-Session-Id`, `MCP-Protocol-Version`, `Mcp-Method`, `Mcp-Name`
    */
-  allowedHeaders?: readonly string[];
+  allowedHeaders?: string | readonly string[];
   /**
    * The response headers that scripts may read. A list replaces the default list. `Set-Cookie`, which scripts may not read, and `'*'`
    * with credentials stop the start-up.
    * @default the request ID's header, `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `X-RateLimit-Reset`, `RateLimit`, `RateLimit-Policy`,
    * `Retry-After`, `WWW-Authenticate`, `X-Token-Expired`, `Mcp-Session-Id`
    */
-  exposedHeaders?: readonly string[];
+  exposedHeaders?: string | readonly string[];
   /**
-   * For how many seconds a browser may cache a preflight, 0 to 86400. Browsers cap it: WebKit at 600, Chromium at 7200, Firefox at 86400.
+   * How long a browser may cache a preflight, from 0 seconds to a day: a number of seconds, or a duration. Browsers cap it: WebKit at 600, Chromium at 7200, Firefox at 86400.
    * Environment: `CORS_MAX_AGE`.
    * @default 600
    */
-  maxAge?: number;
+  maxAge?: number | string;
 }
 
 export interface ResolvedCors extends OriginPatterns {
@@ -133,21 +135,24 @@ const FORBIDDEN_REQUEST_HEADER =
 const FORBIDDEN_RESPONSE_HEADER = /^set-cookie2?$/i;
 const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
 
+/** `checkHeaderNames()` reads it. */
+const asText: ReadOption<string> = (_option, value) => value as string;
+
 const tableOf = (env: ReadEnvironment, requestIdHeader: string | undefined) =>
   ({
     origins: (option, value) => readOrigins(option, value, env),
     insecureFileOrigin: boolean(false),
     credentials: orVariable(boolean(false), () => readBooleanVariable(env, 'CORS_CREDENTIALS')),
-    methods: list(readMethod, DEFAULT_METHODS),
-    allowedHeaders: texts([
+    methods: words(readMethod, DEFAULT_METHODS),
+    allowedHeaders: words(asText, [
       ...DEFAULT_ALLOWED_HEADERS,
       ...(requestIdHeader === undefined || /^x-request-id$/i.test(requestIdHeader) ? [] : [requestIdHeader]),
     ]),
-    exposedHeaders: texts([
+    exposedHeaders: words(asText, [
       ...(requestIdHeader === undefined ? [] : [requestIdHeader]),
       ...DEFAULT_EXPOSED_HEADERS,
     ]),
-    maxAge: orVariable(integer(600, MAX_AGE.min, MAX_AGE.max), () =>
+    maxAge: orVariable(seconds(600, MAX_AGE.min, MAX_AGE.max), () =>
       readIntegerVariable(env, 'CORS_MAX_AGE', MAX_AGE),
     ),
   }) satisfies OptionTable<CorsOptions>;
@@ -158,8 +163,16 @@ export function resolveCors(
   requestIdHeader: string | undefined,
 ): ResolvedCors | false {
   if (input === false) return false;
+  if (input === true || typeof input === 'function')
+    throw receivedError(
+      'ASEC_OPTION_TYPE',
+      'cors',
+      'must be an object, a list of origins or false',
+      'Write cors: ["https://app.example.com"]. For pages of every site, without credentials: cors: "*".',
+      input,
+    );
   const { origins, insecureFileOrigin, credentials, methods, allowedHeaders, exposedHeaders, maxAge } =
-    readTable('cors', input, tableOf(env, requestIdHeader));
+    readTable('cors', expandShort(input, 'origins'), tableOf(env, requestIdHeader), FOREIGN_CORS);
   checkHeaderNames('cors.allowedHeaders', allowedHeaders, FORBIDDEN_REQUEST_HEADER, credentials);
   checkHeaderNames('cors.exposedHeaders', exposedHeaders, FORBIDDEN_RESPONSE_HEADER, credentials);
   const anyOrigin = origins.listed.includes('*');
@@ -199,10 +212,17 @@ function readOrigins(
   value: unknown,
   env: ReadEnvironment,
 ): { readonly option: string; readonly listed: readonly string[] } {
-  if (typeof value === 'string') return { option, listed: [value] };
   const variable = value === undefined ? readListVariable(env, 'CORS_ORIGINS') : undefined;
   if (variable !== undefined) return { option: 'CORS_ORIGINS', listed: variable };
-  return { option, listed: readStringList(option, value, []) };
+  if (value === undefined || typeof value === 'string' || Array.isArray(value))
+    return { option, listed: readTextList(option, value, []) };
+  throw receivedError(
+    'ASEC_OPTION_TYPE',
+    option,
+    'must be an origin or a list of origins',
+    originRemedy(value),
+    value,
+  );
 }
 
 function readMethod(option: string, value: unknown): string {

@@ -5,6 +5,7 @@ import { isIPv4 } from 'node:net';
 import { readAuthority } from '../common/authority.js';
 import type { Wildcard } from '../common/public-suffix.js';
 import { receivedError } from '../common/read-options.js';
+import { show } from '../common/show-value.js';
 
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['http', 80],
@@ -135,7 +136,7 @@ function addOrigin(
       option,
       origin,
       'is not an origin as browsers send it',
-      'Write "https://app.example.com": a scheme, a host, a port only if it is not the default, and nothing after them.',
+      `Write ${show(nearestOrigin(origin) ?? 'https://app.example.com')}: a scheme, a host, a port only if it is not the default, and nothing after them.`,
     );
   }
   const { scheme, name, port } = parsed;
@@ -157,6 +158,14 @@ function addOrigin(
   const serialized = `${scheme}://${name}${port === undefined ? '' : `:${port}`}`;
   if (wildcard) suffixes.set(serialized, { option, written: origin, domain: name });
   else addExactOrigin(exact, serialized);
+}
+
+/** The origin of a URL, or of a host without a scheme. */
+function nearestOrigin(text: string): string | undefined {
+  const [, scheme = 'https://', host] =
+    /^(https?:\/\/)?([^\s/?#@]+)(?:[/?#]\S*)?$/i.exec(text.slice(0, MAX_ORIGIN_LENGTH)) ?? [];
+  const origin = host === undefined ? '' : (scheme + host).toLowerCase();
+  return readOrigin(origin.replace('://*.', '://')) === undefined ? undefined : origin;
 }
 
 const originError = (option: string, received: unknown, problem: string, remedy: string) =>

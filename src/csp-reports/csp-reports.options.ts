@@ -1,4 +1,4 @@
-import { type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import { expandShort, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
 import { readString, receivedError } from '../common/read-options.js';
 
 /**
@@ -23,7 +23,7 @@ export type ResolvedCspReports = Resolved<typeof TABLE>;
 
 export function resolveCspReports(input: unknown): ResolvedCspReports | false {
   if (input === undefined || input === false) return false;
-  return readTable('cspReports', input === true ? {} : input, TABLE);
+  return readTable('cspReports', expandShort(input, 'path'), TABLE);
 }
 
 /** The path stands in a policy and in a quoted header, so that only plain characters are allowed. */

@@ -68,10 +68,10 @@ export class HostCheck implements EdgeCheck {
       if (simple) [this.#lastHost, this.#lastDecision] = [host as string, decision];
       return undefined;
     }
-    if (hosts.exemptPaths.size > 0 && hosts.exemptPaths.has(requestPath(target))) return undefined;
+    if (hosts.exemptPaths.has(target)) return undefined;
     // Only valid hosts: everything else is arbitrary text.
     const names = (forwardedHosts ?? [String(host)]).flatMap(each => readAuthority(each)?.name ?? []);
-    return hostProblem(decision.reason, names.join(', ') || undefined, hosts.setting);
+    return hostProblem(decision.reason, names.join(', ') || undefined, hosts.setting, requestPath(target));
   }
 }
 
@@ -160,7 +160,7 @@ export class FloodCheck implements EdgeCheck {
 
   check(raw: IncomingMessage, state: RequestState): ProblemFields | undefined {
     const { exemptPaths, headers } = this.limits;
-    if (exemptPaths.size > 0 && exemptPaths.has(requestPath(raw.url ?? ''))) return undefined;
+    if (exemptPaths.has(raw.url ?? '')) return undefined;
     const decision = this.#consume(state.client);
     if (decision.granted) return undefined;
     state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), headers);

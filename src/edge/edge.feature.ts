@@ -1,6 +1,6 @@
 /* The providers of the edge. It has no option of its own: it enforces those of the features. */
 import type { Provider } from '@nestjs/common';
-import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { ResolvedAuth } from '../auth/auth.options.js';
 import type { ResolvedBody } from '../body/body.options.js';
 import type { ResolvedTrustProxy } from '../client-address/client-address.options.js';
@@ -12,6 +12,7 @@ import type { ResolvedCors } from '../cors/cors.options.js';
 import { CrossSiteRoutes } from '../cors/cross-site-routes.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import type { ResolvedHosts } from '../host/host.options.js';
+import { AppRoutes } from '../http/app-routes.js';
 import { ANSWER_NOW } from '../http/unread-body.js';
 import { DENIAL_KEEPER } from '../limiter/quota-request.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
@@ -24,6 +25,7 @@ import { FloodCheck, HostCheck, OriginCheck } from './edge-checks.js';
 import { EdgeInstaller } from './edge-installer.js';
 import { PollingStage, UrlCredentialStage } from './edge-stages.js';
 import { Edge } from './edge.js';
+import { ExemptPathsStartup } from './mount-exempt-paths.js';
 import { REPEATED_FIELDS, REPEATED_FIELDS_CHECK, REQUEST_HEAD, REQUEST_HEAD_CHECK } from './request-head.js';
 import { EDGE_STAGES, type EdgeStage } from '../common/edge-stage.js';
 
@@ -79,4 +81,10 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
   provideOptions(ANSWER_NOW, ({ errors }: EdgeOptions) => createAnswerNow(errors)),
   Edge,
   EdgeInstaller,
+  {
+    provide: AppRoutes,
+    useFactory: (host: HttpAdapterHost) => new AppRoutes(host),
+    inject: [HttpAdapterHost],
+  },
+  ExemptPathsStartup,
 ];

@@ -1,4 +1,11 @@
-import { boolean, optional, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import {
+  boolean,
+  expandShort,
+  optional,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
 import { receivedError } from '../common/read-options.js';
 
 /**
@@ -33,7 +40,7 @@ const TABLE = {
 export type ResolvedErrors = Resolved<typeof TABLE>;
 
 export function resolveErrors(input: unknown): ResolvedErrors | false {
-  return input === false ? false : readTable('errors', input, TABLE);
+  return input === false ? false : readTable('errors', expandShort(input), TABLE);
 }
 
 function readTypeBase(option: string, value: unknown): string {

@@ -1,5 +1,13 @@
 /* The option `logging`: which security events are logged, and whether the start-up summary is. */
-import { boolean, choice, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import { type ForeignNames, renamed } from '../common/foreign-names.js';
+import {
+  boolean,
+  choice,
+  expandShort,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
 
 /**
  * What the module logs about rejected requests and about its configuration. Errors of the app and of stores are always logged.
@@ -30,8 +38,12 @@ const TABLE = {
   summary: boolean(true),
 } satisfies OptionTable<LoggingOptions>;
 
+const FOREIGN: ForeignNames = { logLevel: renamed('level'), levels: renamed('level') };
+
 export type ResolvedLogging = Resolved<typeof TABLE>;
 
 export function resolveLogging(input: unknown): ResolvedLogging {
-  return input === false ? { level: 'none', summary: false } : readTable('logging', input, TABLE);
+  return input === false
+    ? { level: 'none', summary: false }
+    : readTable('logging', expandShort(input, 'level'), TABLE, FOREIGN);
 }

@@ -23,8 +23,10 @@ const WORDS: Readonly<Record<string, readonly string[] | undefined>> = {
 
 export function readFraming(option: string, value: unknown): Framing {
   const isSet = value !== undefined;
-  if (!isSet || typeof value === 'boolean' || (typeof value === 'string' && Object.hasOwn(WORDS, value)))
-    return { ancestors: WORDS[String(value ?? true)], isSet };
+  // Helmet and the header itself write upper case too.
+  const word = typeof value === 'string' ? value.toLowerCase() : String(value ?? true);
+  if ((!isSet || typeof value === 'boolean' || typeof value === 'string') && Object.hasOwn(WORDS, word))
+    return { ancestors: WORDS[word], isSet };
   if (Array.isArray(value) && value.length > 0)
     return {
       ancestors: (value as unknown[]).map((origin, index) => readAncestor(`${option}[${index}]`, origin)),

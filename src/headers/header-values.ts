@@ -3,11 +3,12 @@ import { AgentSecurityConfigError } from '../common/config-error.js';
 import {
   boolean,
   choice,
-  integer,
+  expandShort,
   mapped,
   type ReadOption,
   readTable,
   type Resolved,
+  seconds,
 } from '../common/option-table.js';
 import { readChoice, receivedError, isRecord, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
@@ -27,13 +28,14 @@ export const fromSettings =
     isOn: boolean,
     table: T,
     serialize: (settings: Resolved<T>, option: string) => string,
+    main?: string,
   ): ReadOption<HeaderValue> =>
   (option, value = isOn) =>
-    value === false ? undefined : serialize(readTable(option, value === true ? {} : value, table), option);
+    value === false ? undefined : serialize(readTable(option, expandShort(value, main), table), option);
 
 /** A header with one of some values under `policy`; the first is the default. */
 export const onePolicy = (isOn: boolean, policies: readonly [string, ...string[]]): ReadOption<HeaderValue> =>
-  fromSettings(isOn, { policy: choice(policies, policies[0]) }, ({ policy }) => policy);
+  fromSettings(isOn, { policy: choice(policies, policies[0]) }, ({ policy }) => policy, 'policy');
 
 const REFERRER_POLICIES = [
   'no-referrer',
@@ -57,13 +59,14 @@ export const referrerPolicy = (fallback: string): ReadOption<HeaderValue> =>
       },
     } satisfies Record<'policy', ReadOption<readonly string[]>>,
     ({ policy }) => policy.join(', '),
+    'policy',
   );
 
 const PRELOAD_MIN_SECONDS = 31_536_000;
 
 export const strictTransportSecurity = fromSettings(
   true,
-  { maxAge: integer(31_536_000, 0, 2 ** 31), includeSubDomains: boolean(true), preload: boolean(false) },
+  { maxAge: seconds(31_536_000, 0, 2 ** 31), includeSubDomains: boolean(true), preload: boolean(false) },
   ({ maxAge, includeSubDomains, preload }, option) => {
     if (preload && (!includeSubDomains || maxAge < PRELOAD_MIN_SECONDS)) {
       throw new AgentSecurityConfigError(

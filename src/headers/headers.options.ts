@@ -5,6 +5,7 @@ import {
   asGiven,
   boolean,
   choice,
+  expandShort,
   type OptionTable,
   type ReadOption,
   readTable,
@@ -19,6 +20,7 @@ import {
   type ResolvedPolicy,
   resolvePolicy,
 } from './content-security-policy.js';
+import { FOREIGN_HEADERS } from './helmet-names.js';
 import { type FramingOption, readFraming, withFraming } from './framing.js';
 import {
   commonTo,
@@ -38,6 +40,10 @@ import {
   resolvePermissionsPolicy,
   resolveReportingEndpoints,
 } from './header-values.js';
+
+/** A header with one of some values: alone, or under its name in helmet. */
+type HeaderChoice<Key extends string, Value extends string> =
+  boolean | Value | { readonly [K in Key]?: Value };
 
 type PolicyOption = boolean | ContentSecurityPolicyDirectives | ContentSecurityPolicyOptions;
 
@@ -63,13 +69,14 @@ export interface SecurityHeadersOptions {
    */
   htmlContentSecurityPolicy?: PolicyOption;
   /** `Cross-Origin-Embedder-Policy`; `true` sends `require-corp`. @default false */
-  crossOriginEmbedderPolicy?: boolean | { policy?: 'require-corp' | 'credentialless' | 'unsafe-none' };
+  crossOriginEmbedderPolicy?: HeaderChoice<'policy', 'require-corp' | 'credentialless' | 'unsafe-none'>;
   /** `Cross-Origin-Opener-Policy`. @default `same-origin` */
-  crossOriginOpenerPolicy?:
-    | boolean
-    | { policy?: 'same-origin' | 'same-origin-allow-popups' | 'noopener-allow-popups' | 'unsafe-none' };
+  crossOriginOpenerPolicy?: HeaderChoice<
+    'policy',
+    'same-origin' | 'same-origin-allow-popups' | 'noopener-allow-popups' | 'unsafe-none'
+  >;
   /** `Cross-Origin-Resource-Policy`. Responses to an origin that `cors` allows have `cross-origin`. @default `same-origin` */
-  crossOriginResourcePolicy?: boolean | { policy?: 'same-origin' | 'same-site' | 'cross-origin' };
+  crossOriginResourcePolicy?: HeaderChoice<'policy', 'same-origin' | 'same-site' | 'cross-origin'>;
   /**
    * Who may show the responses in a frame: `'deny'`, `'sameorigin'`, or a list of origins (`'self'`, `'https://partner.example.com'`,
    * `'https://*.example.com'`). It sets `X-Frame-Options`, which cannot name origins, and `frame-ancestors` of both policies.
@@ -94,19 +101,20 @@ export interface SecurityHeadersOptions {
    * Note: under `no-referrer`, browsers send the forms of a page with `Origin: null`.
    * @default `same-origin` for HTML and JavaScript, else `no-referrer`
    */
-  referrerPolicy?: boolean | { policy?: string | readonly string[] };
+  referrerPolicy?: boolean | string | readonly string[] | { policy?: string | readonly string[] };
   /**
    * `Reporting-Endpoints`: names and their URLs (https, or a path), for `report-to` in a policy.
    * @default false @see Reporting API
    */
   reportingEndpoints?: false | Readonly<Record<string, string>>;
   /**
-   * `Strict-Transport-Security`, on responses over HTTPS only; `maxAge` is in seconds. Behind a proxy that terminates TLS it needs
+   * `Strict-Transport-Security`, on responses over HTTPS only; `maxAge` is a number of seconds, or a duration. Behind a proxy that terminates TLS it needs
    * `trustProxy`. `preload` needs `includeSubDomains` and a `maxAge` of at least a year, and takes months to undo.
    * @default `max-age=31536000; includeSubDomains`
    * @see RFC 6797 section 7.2
    */
-  strictTransportSecurity?: boolean | { maxAge?: number; includeSubDomains?: boolean; preload?: boolean };
+  strictTransportSecurity?:
+    boolean | { maxAge?: number | string; includeSubDomains?: boolean; preload?: boolean };
   /** `X-Content-Type-Options`. @default `nosniff` */
   xContentTypeOptions?: boolean;
   /** `X-DNS-Prefetch-Control`; `allow: true` sends `on`. @default `off` */
@@ -114,8 +122,10 @@ export interface SecurityHeadersOptions {
   /** `X-Download-Options: noopen`. @default false */
   xDownloadOptions?: boolean;
   /** `X-Permitted-Cross-Domain-Policies`; `true` sends `none`. @default false */
-  xPermittedCrossDomainPolicies?:
-    boolean | { permittedPolicies?: 'none' | 'master-only' | 'by-content-type' | 'all' };
+  xPermittedCrossDomainPolicies?: HeaderChoice<
+    'permittedPolicies',
+    'none' | 'master-only' | 'by-content-type' | 'all'
+  >;
   /** Removes `X-Powered-By` and `Server`, which name the software. @default true */
   xPoweredBy?: boolean;
   /** `X-XSS-Protection: 0`, which turns off the XSS filter of old browsers. @default false */
@@ -157,6 +167,7 @@ const COMMON_TABLE = {
     false,
     { permittedPolicies: choice(['none', 'master-only', 'by-content-type', 'all'], 'none') },
     ({ permittedPolicies }) => permittedPolicies,
+    'permittedPolicies',
   ),
   xXssProtection: toggle('0', false),
   reportingEndpoints: resolveReportingEndpoints,
@@ -183,8 +194,12 @@ const HEADERS_OFF: SecurityHeadersOptions = Object.fromEntries(Object.keys(TABLE
 /** Validates the options and returns them as they are, since those of routes are merged with those of the module. */
 export function readHeadersInput(option: string, input: unknown): SecurityHeadersOptions {
   if (input === false) return HEADERS_OFF;
-  if (isRecord(input) && 'xFrameOptions' in input) throw renamedError(option);
-  const headers = readObject(option, input, Object.keys(TABLE)) as SecurityHeadersOptions;
+  const headers = readObject(
+    option,
+    expandShort(input),
+    Object.keys(TABLE),
+    FOREIGN_HEADERS,
+  ) as SecurityHeadersOptions;
   resolveHeaders(option, headers);
   for (const key of POLICIES) {
     const policy = headers[key];
@@ -221,14 +236,6 @@ export function layHeaders(
 const isGiven = (policy: unknown): boolean => policy !== undefined && policy !== false;
 
 const isReportOnly = (policy: unknown): boolean => isRecord(policy) && policy['reportOnly'] === true;
-
-const renamedError = (option: string) =>
-  new AgentSecurityConfigError(
-    'ASEC_OPTION_UNKNOWN',
-    `${option}.xFrameOptions`,
-    'is not an option',
-    'Write framing: "sameorigin", which sets X-Frame-Options and frame-ancestors.',
-  );
 
 /** @param layers of the decorators of a class and its handler, in this order; each changes only what it names */
 export function resolveHeaders(

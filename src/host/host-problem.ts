@@ -1,4 +1,5 @@
 import type { ProblemFields } from '../common/problem.js';
+import { show } from '../common/show-value.js';
 
 export type HostRejection = 'missing' | 'malformed' | 'duplicate' | 'conflict' | 'not-listed';
 
@@ -6,8 +7,14 @@ export type HostRejection = 'missing' | 'malformed' | 'duplicate' | 'conflict' |
  * The problem of a rejected host. Its response repeats nothing of the request: a reflected host can poison caches.
  * @param received the valid hosts that the request names
  * @param setting where the operator can list them
+ * @param path of the request, for the option that exempts it
  */
-export function hostProblem(reason: HostRejection, received?: string, setting?: string): ProblemFields {
+export function hostProblem(
+  reason: HostRejection,
+  received?: string,
+  setting?: string,
+  path?: string,
+): ProblemFields {
   return reason === 'not-listed'
     ? {
         status: 421,
@@ -16,7 +23,7 @@ export function hostProblem(reason: HostRejection, received?: string, setting?: 
         cause: {
           reason,
           received,
-          ...(setting === undefined ? {} : { remedy: `If it is one of your hosts, add it to ${setting}.` }),
+          ...(setting === undefined ? {} : { remedy: remedyOf(setting, path) }),
         },
       }
     : {
@@ -26,3 +33,6 @@ export function hostProblem(reason: HostRejection, received?: string, setting?: 
         cause: { reason },
       };
 }
+
+const remedyOf = (setting: string, path: string | undefined): string =>
+  `If it is one of your hosts, add it to ${setting}.${path === undefined ? '' : ` If it is a health probe, add ${show(path)} to hosts.exemptPaths.`}`;

@@ -1,12 +1,14 @@
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { boolean, type OptionTable, optional, readTable } from '../common/option-table.js';
+import { ExemptPaths } from '../common/exempt-paths.js';
+import { boolean, mapped, type OptionTable, optional, readTable } from '../common/option-table.js';
 import {
   type ReadEnvironment,
   readListVariable,
   readPaths,
-  readStringList,
+  readTextList,
   receivedError,
 } from '../common/read-options.js';
+import { renamed } from '../common/foreign-names.js';
 import type { Wildcard } from '../common/public-suffix.js';
 import { show } from '../common/show-value.js';
 import { readAuthority } from '../common/authority.js';
@@ -32,11 +34,13 @@ export interface HostsOptions {
    * Exact paths that are served for any host, such as `/healthz` for a load balancer that probes by address. They begin with a slash;
    * patterns, parameters and queries stop the start-up.
    *
-   * Note: they are paths of the request line, with the global prefix and the version (`/api/healthz`). `/healthz/` and `/Healthz` are not
-   * exempt, though Express routes them to the same handler.
+   * `/healthz` also stands for the same path under the global prefix and the versions of the app (`/api/v1/healthz`). A path that no route
+   * answers is logged as a warning at start-up.
+   *
+   * Note: `/healthz/` and `/Healthz` are not exempt, though Express routes them to the same handler.
    * @default []
    */
-  exemptPaths?: readonly string[];
+  exemptPaths?: string | readonly string[];
   /**
    * Accepts every well-formed host. Malformed hosts are still rejected.
    *
@@ -57,7 +61,7 @@ export interface HostPatterns {
 
 export interface ResolvedHosts {
   readonly patterns: HostPatterns;
-  readonly exemptPaths: ReadonlySet<string>;
+  readonly exemptPaths: ExemptPaths;
   readonly anyHost: boolean;
   /** The option to add a rejected host to, for the log. */
   readonly setting: string;
@@ -68,14 +72,23 @@ export const DEFAULT_HOSTS: readonly string[] = ['localhost', '*.localhost', '12
 
 const TABLE = {
   allow: optional(readHostList),
-  exemptPaths: readPaths,
+  exemptPaths: mapped(readPaths, paths => new ExemptPaths(paths)),
   insecureAnyHost: boolean(false),
 } satisfies OptionTable<HostsOptions>;
 
 export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHosts | false {
   if (input === false) return false;
+  if (input === true) {
+    throw receivedError(
+      'ASEC_OPTION_TYPE',
+      'hosts',
+      'must be a host, a list of hosts, an object or false',
+      'Write hosts: ["api.example.com"]. For every host, behind a proxy that checks it: hosts: { insecureAnyHost: true }.',
+      input,
+    );
+  }
   const isList = Array.isArray(input) || typeof input === 'string';
-  const options = readTable('hosts', isList ? {} : input, TABLE);
+  const options = readTable('hosts', isList ? {} : input, TABLE, { allowedHosts: renamed('allow') });
   const given = isList ? readHostList('hosts', input) : options.allow;
   const variable = given === undefined ? readListVariable(env, 'ALLOWED_HOSTS') : undefined;
   const option = isList ? 'hosts' : variable === undefined ? 'hosts.allow' : 'ALLOWED_HOSTS';
@@ -89,9 +102,9 @@ export function resolveHosts(input: unknown, env: ReadEnvironment): ResolvedHost
   };
 }
 
-/** A single host is short for a list of it. */
+/** A text holds one host, or several as `ALLOWED_HOSTS` does. */
 export function readHostList(option: string, value: unknown): readonly string[] {
-  return readStringList(option, typeof value === 'string' ? [value] : value, []);
+  return readTextList(option, value, []);
 }
 
 const NO_PATTERNS: HostPatterns = { exact: new Set(), suffixes: new Map() };
@@ -127,6 +140,16 @@ function hostError(option: string, host: string): AgentSecurityConfigError {
       option,
       'must not be a bare wildcard',
       'List the hosts, or write hosts: { insecureAnyHost: true } where a proxy in front already checks them.',
+      host,
+    );
+  }
+  if (/^\.[^.]/.test(host)) {
+    const name = host.slice(1);
+    return receivedError(
+      'ASEC_HOST_INVALID',
+      option,
+      'must not begin with a dot',
+      `Write "*.name" for the names below it: [${show(name)}, ${show(`*.${name}`)}].`,
       host,
     );
   }

@@ -5,14 +5,7 @@
 import { requestPath } from '../common/http-request.js';
 import { list } from '../common/option-table.js';
 import { receivedError } from '../common/read-options.js';
-
-/** Where the app mounts its controllers. */
-export interface RouteMount {
-  /** The global prefix; `''` for none. */
-  readonly prefix: string;
-  /** What stands before the version in a path (`'v'`); `undefined` without URI versioning. */
-  readonly versionPrefix: string | undefined;
-}
+import type { RouteMount } from '../http/route-mount.js';
 
 export class McpPaths {
   #matchers: ReadonlyMap<string, RegExp> | undefined;

@@ -1,26 +1,21 @@
 /* What is checked while an app with MCP endpoints starts: the address that its server listens on, and the routes that answer `mcp.path`. */
-import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
-import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
-import { whenAdapterIsSet } from '../common/adapter-host.js';
+import type { OnApplicationBootstrap } from '@nestjs/common';
+import type { HttpAdapterHost } from '@nestjs/core';
 import { type Log, logLine } from '../common/log-text.js';
+import type { AppRoutes } from '../http/app-routes.js';
 import type { Network } from '../network/check-network.js';
 import { guardListening } from '../network/guard-listening.js';
-import type { McpPaths, RouteMount } from './mcp-path.js';
+import type { McpPaths } from './mcp-path.js';
 
 /** Stops a server that listens outside `mcp.network`, and warns of an MCP path that no route answers. */
 export class McpStartup implements OnApplicationBootstrap {
-  #readRoutes: ReadRoutes | undefined;
-
   constructor(
     private readonly network: Network,
     private readonly paths: McpPaths,
     private readonly host: HttpAdapterHost,
+    private readonly routes: Pick<AppRoutes, 'paths'>,
     private readonly log: Log,
-  ) {
-    whenAdapterIsSet(host, adapter => {
-      this.#readRoutes = collectRoutes(adapter);
-    });
-  }
+  ) {}
 
   /** The server exists by now, and does not listen yet. */
   onApplicationBootstrap(): void {
@@ -32,7 +27,7 @@ export class McpStartup implements OnApplicationBootstrap {
   }
 
   #checkRoutes(): void {
-    const routes = this.#readRoutes?.();
+    const routes = this.routes.paths('POST');
     if (routes === undefined) return;
     for (const path of this.paths.unanswered(routes)) {
       this.log.warn(
@@ -41,50 +36,3 @@ export class McpStartup implements OnApplicationBootstrap {
     }
   }
 }
-
-export function readMount(config: ApplicationConfig): RouteMount {
-  const versioning = config.getVersioning();
-  const versionPrefix = versioning?.type === VersioningType.URI ? (versioning.prefix ?? 'v') : undefined;
-  return {
-    prefix: config.getGlobalPrefix().split('/').filter(Boolean).join('/'),
-    versionPrefix: versionPrefix === false ? '' : versionPrefix,
-  };
-}
-
-/** The paths of routes that take POST; `undefined` where one of them is a pattern that may match anything. */
-type ReadRoutes = () => readonly string[] | undefined;
-
-/** Call it before routes are added: Fastify reports each route once, when it is added. */
-function collectRoutes(adapter: AbstractHttpAdapter): ReadRoutes {
-  const instance = adapter.getInstance<{
-    /** Express. */
-    readonly router?: { readonly stack?: readonly Layer[] };
-    /** Fastify. */
-    addHook?(
-      name: 'onRoute',
-      hook: (route: { method: string | readonly string[]; url: string }) => void,
-    ): void;
-  }>();
-  if (adapter.getType() !== 'fastify')
-    return () => plainPaths((instance.router?.stack ?? []).flatMap(pathsOfLayer));
-  const paths: string[] = [];
-  instance.addHook?.('onRoute', ({ method, url }) => {
-    if (method.includes('POST')) paths.push(url);
-  });
-  return () => plainPaths(paths);
-}
-
-/** What of a route of Express is read here: a layer of its router's stack. */
-interface Layer {
-  readonly rawPath?: unknown;
-  readonly slash?: boolean;
-  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean>> };
-}
-function pathsOfLayer({ rawPath, slash, route }: Layer): unknown {
-  if (route !== undefined) return route.methods['post'] || route.methods['_all'] ? route.path : [];
-  // Middleware on every path answers none in particular.
-  return slash ? [] : rawPath;
-}
-
-const plainPaths = (paths: readonly unknown[]): readonly string[] | undefined =>
-  paths.every(path => typeof path === 'string' && !path.includes('*')) ? (paths as string[]) : undefined;

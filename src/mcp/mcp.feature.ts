@@ -14,7 +14,9 @@ import { ToolPolicy } from '../tools/tool-policy.js';
 import { EndpointDetector } from './endpoint-detector.js';
 import { McpPaths } from './mcp-path.js';
 import { McpStage } from './mcp-stage.js';
-import { McpStartup, readMount } from './mcp-startup.js';
+import { McpStartup } from './mcp-startup.js';
+import { AppRoutes } from '../http/app-routes.js';
+import { readMount } from '../http/route-mount.js';
 import { McpTools } from './mcp-tools.js';
 import { type ResolvedMcp, resolveMcp } from './mcp.options.js';
 
@@ -49,9 +51,12 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
         { mcp }: Options,
         paths: McpPaths | undefined,
         host: HttpAdapterHost,
+        routes: AppRoutes,
       ): McpStartup | undefined =>
-        mcp && paths ? new McpStartup(mcp.network, paths, host, new Logger('AgentSecurity')) : undefined,
-      inject: [RESOLVED_OPTIONS, McpPaths, HttpAdapterHost],
+        mcp && paths
+          ? new McpStartup(mcp.network, paths, host, routes, new Logger('AgentSecurity'))
+          : undefined,
+      inject: [RESOLVED_OPTIONS, McpPaths, HttpAdapterHost, AppRoutes],
     },
     {
       provide: McpStage,

@@ -2,6 +2,7 @@ import { readAuthority } from '../common/authority.js';
 import {
   bytes,
   choice,
+  expandShort,
   list,
   mapped,
   optional,
@@ -9,7 +10,8 @@ import {
   readTable,
   type Resolved,
 } from '../common/option-table.js';
-import { readStringList, receivedError } from '../common/read-options.js';
+import { type ForeignNames, renamed } from '../common/foreign-names.js';
+import { readTextList, receivedError } from '../common/read-options.js';
 import { addExactOrigin, hasExactOrigin, type Origin, readOrigin } from '../cors/origin.js';
 import { type HostPatterns, resolveHostPatterns, readHostList } from '../host/host.options.js';
 import { type Network, NETWORKS } from '../network/check-network.js';
@@ -41,7 +43,7 @@ export interface McpOptions {
    * @default []
    * @see MCP 2026-07-28, Streamable HTTP, security warning
    */
-  origins?: readonly string[];
+  origins?: string | readonly string[];
   /** Narrows `hosts` for the endpoints; never widens it. @default every host of `hosts` */
   hosts?: string | readonly string[];
   /**
@@ -92,6 +94,15 @@ const TABLE = {
   proxyProof: optional(resolveProxyProof),
 } satisfies OptionTable<McpOptions>;
 
+/** The names of the MCP SDK's transport, and near ones. */
+const FOREIGN: ForeignNames = {
+  endpoint: renamed('path'),
+  paths: renamed('path'),
+  allowedOrigins: renamed('origins'),
+  allowedHosts: renamed('hosts'),
+  enableDnsRebindingProtection: 'Remove it: the host and the origin of each request are checked.',
+};
+
 export type ResolvedMcp = Resolved<typeof TABLE>;
 
 /**
@@ -99,7 +110,8 @@ export type ResolvedMcp = Resolved<typeof TABLE>;
  * @returns `undefined` where the option is not set, so that an endpoint without protection is logged
  */
 export function resolveMcp(input: unknown): ResolvedMcp | false | undefined {
-  return input === undefined || input === false ? input : readTable('mcp', input, TABLE);
+  if (input === undefined || input === false) return input;
+  return readTable('mcp', expandShort(input, 'path'), TABLE, FOREIGN);
 }
 
 /** Origins, and names of hosts on all ports. */
@@ -119,7 +131,7 @@ export function isListedOrigin(origin: string, { origins }: { readonly origins: 
 function readOrigins(option: string, value: unknown): ListedOrigins {
   const exact = new Set<string>();
   const names = new Set<string>();
-  for (const [index, origin] of readStringList(option, value, []).entries()) {
+  for (const [index, origin] of readTextList(option, value, []).entries()) {
     const authority = readAuthority(origin);
     if (authority !== undefined && authority.port === undefined) names.add(authority.name);
     else if (readOrigin(origin) !== undefined) addExactOrigin(exact, origin);

@@ -1,7 +1,7 @@
 /* Decides about a request that needs more than the counts of this process: functions of the app, a shared store, a lease, an event. */
 import type { ExecutionContext } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
-import { rawRequest, requestPath } from '../common/http-request.js';
+import { rawRequest } from '../common/http-request.js';
 import type { Call, LimitedRequest } from '../common/read-call.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import type { Decided, QuotaEngine } from '../limiter/quota-engine.js';
@@ -170,4 +170,4 @@ export const createQuotaWriter =
 export const isExempt = (
   { exemptPaths }: Pick<ResolvedRateLimit, 'exemptPaths'>,
   request: LimitedRequest,
-): boolean => exemptPaths.size > 0 && exemptPaths.has(requestPath(rawRequest(request).url ?? ''));
+): boolean => exemptPaths.has(rawRequest(request).url ?? '');

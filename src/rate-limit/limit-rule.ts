@@ -16,6 +16,7 @@ import { type AlgorithmName, ALGORITHMS, type Policy } from '../limiter/policy.j
 import type { RateLimitPolicyOptions } from './policy-options.js';
 import { createPolicy } from '../limiter/create-policy.js';
 import type { RateLimitCost, RateLimitKey, RateLimitResolver } from './limit-functions.js';
+import { FOREIGN_LIMIT } from './foreign-limits.js';
 
 /** A limit of a route or of the module. */
 export interface LimitRule {
@@ -97,7 +98,7 @@ function resolveRule(option: string, input: unknown): AnyRule[] {
   const isText = typeof input === 'string';
   if (!isText && !isRecord(input))
     throw limitTypeError(option, input, 'must be a limit or an object with one');
-  const options = readTable(option, isText ? { limit: input } : input, POLICY);
+  const options = readTable(option, isText ? { limit: input } : input, POLICY, FOREIGN_LIMIT);
   const { limit, key, cost, algorithm, burst, alertAt, limitTtlMs } = options;
   if (burst !== undefined && algorithm !== 'token-bucket')
     throw limitTypeError(`${option}.burst`, burst, 'belongs to the algorithm "token-bucket"');
@@ -207,7 +208,9 @@ export function limitTypeError(option: string, value: unknown, problem: string):
     'ASEC_OPTION_TYPE',
     option,
     problem,
-    'Write for example "5/minute" or { limit: "5/minute", name: "burst" }.',
+    Number.isInteger(value)
+      ? `Write for example "${Number(value)}/minute".`
+      : 'Write for example "5/minute" or { limit: "5/minute", name: "burst" }.',
     value,
   );
 }

@@ -1,13 +1,16 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { ExemptPaths } from '../common/exempt-paths.js';
 import type { PlatformRequest } from '../common/http-request.js';
 import {
   asGiven,
   boolean,
   choice,
+  expandShort,
   fn,
   integer,
+  mapped,
   type OptionTable,
   readTable,
   type Resolved,
@@ -26,6 +29,7 @@ import { singleLimit } from '../limiter/process-limit.js';
 import { STORE_ERROR_POLICIES, type StoreErrorPolicy } from '../limiter/quota-engine.js';
 import type { QuotaStore } from '../limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../limiter/store/throttler-store.js';
+import { FOREIGN_RATE_LIMIT } from './foreign-limits.js';
 import { type AnyRule, limitTypeError, readKey, resolveRules } from './limit-rule.js';
 import { DEFAULT_CALL_LIMITS } from './mcp-limits.js';
 import type { RateLimitInput } from './policy-options.js';
@@ -91,11 +95,11 @@ export interface RateLimitOptions {
    */
   key?: RateLimitKey;
   /**
-   * Exact paths of the request line that are not limited, not by `flood` either, such as `/healthz`. They include the global prefix and
-   * the version.
+   * Exact paths that are not limited, not by `flood` either, such as `/healthz`: as in the request line, or without the global prefix and
+   * the version in the path. One that no route answers is logged as a warning at start-up.
    * @default []
    */
-  exemptPaths?: readonly string[];
+  exemptPaths?: string | readonly string[];
   /**
    * A store that several processes share: a `QuotaStore`, which decides over all policies of a request together, or a `ThrottlerStorage`
    * (the interface of `@nestjs/throttler`), which decides one after the other. `nestjs-agent-security/redis` exports one for Redis.
@@ -151,7 +155,7 @@ const TABLE = {
   tiers: asGiven,
   tier: fn<NonNullable<RateLimitOptions['tier']>>(),
   key: (option, value: unknown) => readKey(option, value) ?? 'client',
-  exemptPaths: readPaths,
+  exemptPaths: mapped(readPaths, paths => new ExemptPaths(paths)),
   store: readStore,
   onStoreError: choice(STORE_ERROR_POLICIES, 'local'),
   sharedFlood: boolean(false),
@@ -183,7 +187,9 @@ export function resolveRateLimit(
   authIsOn = false,
 ): ResolvedRateLimit | false {
   if (input === false) return false;
-  const options = readTable('rateLimit', input, TABLE);
+  const isLimit = typeof input === 'number';
+  const given = isLimit ? { limits: input } : expandShort(input, 'limits');
+  const options = readTable('rateLimit', given, TABLE, FOREIGN_RATE_LIMIT);
   const { limits, tiers, tier, store } = options;
   const fromEnvironment = limits === undefined ? env('RATE_LIMIT')?.trim() || undefined : undefined;
   const resolved =

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { isToken } from '../common/http-request.js';
-import { fn, mapped, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
+import { renamed } from '../common/foreign-names.js';
+import {
+  expandShort,
+  fn,
+  mapped,
+  type OptionTable,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
 import { readString, receivedError } from '../common/read-options.js';
 
 /**
@@ -50,7 +58,12 @@ export interface ResolvedRequestId extends Resolved<typeof TABLE> {
 
 export function resolveRequestId(input: unknown): ResolvedRequestId | false {
   if (input === false) return false;
-  const options = readTable('requestId', input, TABLE);
+  const options = readTable('requestId', expandShort(input, 'header'), TABLE, {
+    headerName: renamed('header'),
+    requestIdHeader: renamed('header'),
+    genReqId: renamed('generate'),
+    generator: renamed('generate'),
+  });
   return { ...options, lowerCaseHeader: options.header.toLowerCase() };
 }
 

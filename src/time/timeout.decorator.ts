@@ -18,7 +18,7 @@ import { resolveRouteTimeout, type RouteTimeout } from './timeout.options.js';
  * @Timeout({ handler: '10s', idle: '1min' })
  * answer(@Signal() signal: AbortSignal) {}
  */
-export function Timeout(limit: false | number | string | RouteTimeout): ClassDecorator & MethodDecorator {
+export function Timeout(limit: false | string | RouteTimeout): ClassDecorator & MethodDecorator {
   return applyDecorators(
     SetMetadata(TIMEOUT_KEY, resolveRouteTimeout('@Timeout()', limit)),
     UseGuards(TimeoutGuard),

@@ -1,11 +1,12 @@
 import { type OptionTable, readTable, type Resolved, timeLimit } from '../common/option-table.js';
+import type { ForeignNames } from '../common/foreign-names.js';
 import { isRecord, readGiven, receivedError } from '../common/read-options.js';
 
-/** A number of milliseconds, or text such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
-type Limit = false | number | string;
+/** A duration with a unit, such as `'500ms'`, `'30s'`, `'5min'`; `false` for no limit. */
+type Limit = false | string;
 
 /**
- * Time limits: a number of milliseconds, text such as `'500ms'`, `'30s'`, `'5min'`, or `false` for no limit.
+ * Time limits: a duration such as `'500ms'`, `'30s'`, `'5min'`, or `false` for no limit. A number without a unit stops the start-up.
  * @example
  * AgentSecurityModule.forRoot({ timeout: { handler: '30s', idle: '1min' } })
  */
@@ -63,7 +64,7 @@ export interface TimeoutOptions {
 export type RouteTimeout = Pick<TimeoutOptions, 'handler' | 'idle'>;
 
 export const DEFAULT_IDLE_MS = 300_000;
-const DEFAULT_SHUTDOWN_MS = 8_000;
+const DEFAULT_SHUTDOWN = '8s';
 
 const ROUTE_TABLE = { handler: timeLimit, idle: timeLimit } satisfies OptionTable<RouteTimeout>;
 
@@ -72,8 +73,18 @@ const TABLE = {
   headers: timeLimit,
   request: timeLimit,
   keepAlive: timeLimit,
-  shutdown: (option, value = DEFAULT_SHUTDOWN_MS) => timeLimit(option, value) as number | false,
+  shutdown: (option, value = DEFAULT_SHUTDOWN) => timeLimit(option, value) as number | false,
 } satisfies OptionTable<TimeoutOptions>;
+
+/** The names of Node's server and of Fastify. */
+const FOREIGN: ForeignNames = {
+  requestTimeout: 'Write request: "2min", a duration with a unit.',
+  headersTimeout: 'Write headers: "20s", a duration with a unit.',
+  keepAliveTimeout: 'Write keepAlive: "72s", a duration with a unit.',
+  connectionTimeout:
+    'Write request: "2min" for a whole request, or idle: "5min" for a response that has begun.',
+  handlerTimeout: 'Write handler: "30s", a duration with a unit.',
+};
 
 /** In milliseconds. `undefined`: not set here; `false`: no limit, or for `headers`, `request` and `keepAlive` the server's own. */
 export type ResolvedTimeout = Resolved<typeof TABLE>;
@@ -82,7 +93,7 @@ export type ResolvedRouteTimeout = Resolved<typeof ROUTE_TABLE>;
 export function resolveTimeout(input: unknown): ResolvedTimeout | false {
   if (input === false) return false;
   const isLimit = typeof input === 'string' || typeof input === 'number';
-  return readTable('timeout', isLimit ? { handler: input } : input, TABLE);
+  return readTable('timeout', isLimit ? { handler: input } : input, TABLE, FOREIGN);
 }
 
 export function resolveRouteTimeout(option: string, input: unknown): ResolvedRouteTimeout {

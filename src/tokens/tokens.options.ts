@@ -11,6 +11,7 @@ import {
   type Resolved,
   text,
 } from '../common/option-table.js';
+import { type ForeignNames, literal, renamed } from '../common/foreign-names.js';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { isRecord, readChoice, readString, readTexts, receivedError } from '../common/read-options.js';
 import { normalizeType } from './read-jws.js';
@@ -148,6 +149,18 @@ const TABLE = {
   dpop: resolveDpop,
 } satisfies OptionTable<TokensOptions>;
 
+/** The names of passport-jwt, jsonwebtoken, jose and express-oauth2-jwt-bearer. */
+const FOREIGN: ForeignNames = {
+  iss: renamed('issuer'),
+  aud: renamed('audience'),
+  publicKey: 'Write keys: the public key as PEM text, a JWK or a KeyObject.',
+  secretOrKey: 'Write secret for HS256, or keys: the public key.',
+  issuerBaseURL: 'Write issuer: the exact "iss" of the tokens, and jwksUri: the URL of its keys.',
+  tokenSigningAlg: value => `Write algorithms: ${literal([value])}.`,
+  ignoreExpiration: 'Remove it: an expired token is always rejected.',
+  maxTokenAge: renamed('maxAge'),
+};
+
 export interface ResolvedTokens
   extends
     ResolvedTokenKeys,
@@ -163,7 +176,7 @@ export interface ResolvedTokens
 /** @param resource `auth.resource` */
 export function resolveTokens(option: string, input: unknown, resource?: string): ResolvedTokens | undefined {
   if (input === undefined || input === false) return undefined;
-  const options = readTable(option, isRecord(input) ? withPreset(input) : input, TABLE);
+  const options = readTable(option, isRecord(input) ? withPreset(input) : input, TABLE, FOREIGN);
   const { preset, issuer, algorithms, claims, agent, dpop } = options;
   const rules = preset && PRESET_RULES[preset];
   const clients = readClients(`${option}.clientId`, options.clientId, rules?.checksClient === true);

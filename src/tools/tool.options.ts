@@ -4,6 +4,7 @@ import { type Impact, IMPACTS } from '../common/impact.js';
 import { asGiven, choice, list, type OptionTable, readTable, texts } from '../common/option-table.js';
 import { isRecord, readObject, receivedError } from '../common/read-options.js';
 import type { AlgorithmName, Policy } from '../limiter/policy.js';
+import { FOREIGN_LIMIT } from '../rate-limit/foreign-limits.js';
 import { isDynamic, limitTypeError, resolveRules } from '../rate-limit/limit-rule.js';
 import { readToolName } from './name-pattern.js';
 import type { Tool, ToolAlert } from './tool.js';
@@ -74,7 +75,7 @@ function readPolicies(option: string, tool: string, value: unknown): readonly Po
   for (const [index, input] of inputs.entries()) {
     if (!isRecord(input)) continue;
     const place = inputs.length === 1 ? option : `${option}[${index}]`;
-    const { limit, algorithm } = readObject(place, input, ['limit', 'algorithm', 'burst']);
+    const { limit, algorithm } = readObject(place, input, ['limit', 'algorithm', 'burst'], FOREIGN_LIMIT);
     if (typeof limit !== 'string') throw limitTypeError(`${place}.limit`, limit, 'must be a limit');
     if (algorithm === 'concurrency') {
       throw limitTypeError(

@@ -1,4 +1,11 @@
-import { boolean, optional, type OptionTable, type ReadOption, readTable } from '../common/option-table.js';
+import {
+  boolean,
+  expandShort,
+  optional,
+  type OptionTable,
+  type ReadOption,
+  readTable,
+} from '../common/option-table.js';
 import { isRecord, receivedError, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 import { checkAgentPattern, readToolPattern, readToolPatterns } from './name-pattern.js';
@@ -59,7 +66,7 @@ export function resolveTools(input: unknown): ResolvedTools | false {
     allow,
     policies = new NameMap<Tool>(),
     requireAgent = allow !== undefined,
-  } = readTable('tools', input, TABLE);
+  } = readTable('tools', expandShort(input), TABLE);
   return { allow, policies, requireAgent };
 }
 

@@ -1,5 +1,6 @@
 import {
   choice,
+  expandShort,
   integer,
   list,
   mapped,
@@ -7,6 +8,7 @@ import {
   readTable,
   type Resolved,
 } from '../common/option-table.js';
+import { renamed } from '../common/foreign-names.js';
 
 /** The forms that make a path ambiguous: two parsers may read them as different paths. */
 export const AMBIGUITIES = [
@@ -55,5 +57,7 @@ const TABLE = {
 export type ResolvedUrl = Resolved<typeof TABLE>;
 
 export function resolveUrl(input: unknown): ResolvedUrl | false {
-  return input === false ? false : readTable('url', input, TABLE);
+  return input === false
+    ? false
+    : readTable('url', expandShort(input), TABLE, { maxParamLength: renamed('maxLength') });
 }

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
 import { AgentSecurityConfigError } from '../common/config-error.js';
-import { list } from '../common/option-table.js';
+import { words } from '../common/option-table.js';
 import { receivedError } from '../common/read-options.js';
 
 export interface ResolvedMethods {
@@ -11,7 +11,7 @@ export interface ResolvedMethods {
 
 const NEVER = new Set(['TRACE', 'CONNECT']);
 
-const readMethods = list(readMethod);
+const readMethods = words(readMethod);
 
 /** The allowed methods; `undefined` for every method but TRACE. */
 export function resolveMethods(input: unknown): ResolvedMethods | undefined {

@@ -10,7 +10,7 @@ checkConfiguration({
       'audit.logger',
       'leaves no place for audit records',
     ],
-    ['audit: true', { audit: true }, 'ASEC_OPTION_TYPE', 'audit', 'received true'],
+    ['audit: a date', { audit: new Date(0) }, 'ASEC_OPTION_TYPE', 'audit', 'an object'],
     [
       'audit.key: a short one',
       { audit: { key: 'hunter2' } },

@@ -10,7 +10,7 @@ checkConfiguration({
       'body.duplicateKeys',
       '"reject"',
     ],
-    ['body: true', { body: true }, 'ASEC_OPTION_TYPE', 'body', 'an object'],
+    ['body: a date', { body: new Date(0) }, 'ASEC_OPTION_TYPE', 'body', 'an object'],
     [
       'body.maxBytes: a size that is none',
       { body: { maxBytes: '10 megs' } },

@@ -91,5 +91,5 @@ checkConfiguration({
     ['CORS_MAX_AGE: NaN', { CORS_MAX_AGE: 'NaN' }, 'ASEC_OPTION_TYPE', 'CORS_MAX_AGE', '"NaN"'],
   ],
   numbers: [['cors.maxAge', maxAge => ({ cors: { maxAge } })]],
-  unknownKeys: [['cors.origin', { cors: { origin: '*' } }, 'origins']],
+  unknownKeys: [['cors.orgins', { cors: { orgins: '*' } }, 'origins']],
 });

@@ -3,7 +3,7 @@ import { checkConfiguration } from '../support/configuration.js';
 
 checkConfiguration({
   rows: [
-    ['headers: true', { headers: true }, 'ASEC_OPTION_TYPE', 'headers', 'an object'],
+    ['headers: a date', { headers: new Date(0) }, 'ASEC_OPTION_TYPE', 'headers', 'an object'],
     [
       'headers: a directive that is none',
       { headers: { contentSecurityPolicy: { 'script src': "'self'" } } },
@@ -185,7 +185,7 @@ checkConfiguration({
     ],
   ],
   unknownKeys: [
-    ['headers.hsts', { headers: { hsts: true } }, ''],
+    ['headers.hstss', { headers: { hstss: true } }, ''],
     ['headers.framin', { headers: { framin: true } }, 'framing'],
     [
       'headers.strictTransportSecurity.max-age',

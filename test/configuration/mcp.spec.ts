@@ -45,5 +45,5 @@ checkConfiguration({
       'a b',
     ],
   ],
-  unknownKeys: [['mcp.paths', { mcp: { paths: '/mcp' } }, 'path']],
+  unknownKeys: [['mcp.pat', { mcp: { pat: '/mcp' } }, 'path']],
 });

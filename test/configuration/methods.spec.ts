@@ -7,6 +7,6 @@ checkConfiguration({
     ['methods: TRACE', { methods: ['TRACE'] }, 'ASEC_METHOD_NAME', 'methods[0]', 'never served'],
     ['methods: a verb', { methods: ['SUMMARIZE'] }, 'ASEC_METHOD_NAME', 'methods[0]', '@Verb()'],
     ['methods: none', { methods: [] }, 'ASEC_METHOD_NAME', 'methods', 'empty list'],
-    ['methods: a text', { methods: 'GET' }, 'ASEC_OPTION_TYPE', 'methods', 'a list of strings'],
+    ['methods: an empty text', { methods: '' }, 'ASEC_METHOD_NAME', 'methods[0]', '""'],
   ],
 });

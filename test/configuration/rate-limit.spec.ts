@@ -32,7 +32,7 @@ checkConfiguration({
       'rateLimit.limits',
       '5-per-minute',
     ],
-    ['rateLimit: true', { rateLimit: true }, 'ASEC_OPTION_TYPE', 'rateLimit', 'an object'],
+    ['rateLimit: a date', { rateLimit: new Date(0) }, 'ASEC_OPTION_TYPE', 'rateLimit', 'an object'],
     [
       'rateLimit.limits: a number',
       { rateLimit: { limits: 10 } },
@@ -278,7 +278,7 @@ checkConfiguration({
     ],
   ],
   unknownKeys: [
-    ['rateLimit.limit', { rateLimit: { limit: '1/s' } }, 'limits'],
+    ['rateLimit.limts', { rateLimit: { limts: '1/s' } }, 'limits'],
     ['rateLimit.limits.limits', { rateLimit: { limits: [{ limits: '1/s' }] } }, 'limit'],
   ],
 });

@@ -10,7 +10,7 @@ checkConfiguration({
       'url.insecureAllow[0]',
       '"encoded-slash"',
     ],
-    ['url: true', { url: true }, 'ASEC_OPTION_TYPE', 'url', 'an object'],
+    ['url: a date', { url: new Date(0) }, 'ASEC_OPTION_TYPE', 'url', 'an object'],
   ],
   numbers: [['url.maxLength', maxLength => ({ url: { maxLength } })]],
   unknownKeys: [['url.insecureAllowed', { url: { insecureAllowed: [] } }, 'insecureAllow']],

@@ -2,7 +2,7 @@
 import { Controller, Get, type INestApplication, Param, Post, StreamableFile } from '@nestjs/common';
 import { Readable } from 'node:stream';
 import {
-  type AgentSecurityOptions,
+  type RateLimitOptions,
   RateLimit,
   RateLimiter,
   type RateLimitReservation,
@@ -162,10 +162,7 @@ class Work {
   }
 }
 
-const startWork = (
-  platform: Platform,
-  options: AgentSecurityOptions['rateLimit'] = {},
-): Promise<RunningApp> =>
+const startWork = (platform: Platform, options: RateLimitOptions = {}): Promise<RunningApp> =>
   start(platform, { controllers: [Work], options: { rateLimit: { flood: false, ...options } } });
 
 const statuses = (answers: readonly Answer[]): number[] => answers.map(({ status }) => status);

@@ -1,11 +1,13 @@
 /* The nginx configuration of docs/guides/proxies.md, in a real nginx with TLS. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { Controller, Get, type MessageEvent, Sse } from '@nestjs/common';
 import { map, type Observable, take, timer } from 'rxjs';
+import { WebSocket, WebSocketServer } from 'ws';
 import { resolveOptions } from '../../src/resolve-options.js';
 import type { AgentSecurityOptions } from '../../src/index.js';
 import { freePort } from '../support/free-port.js';
@@ -55,7 +57,7 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Starts nginx with the guide's `location`. @returns its port */
+/** Starts nginx with the guide's configuration. @returns its port */
 async function startNginx(appPort: number): Promise<number> {
   const port = await freePort();
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
@@ -68,12 +70,10 @@ events {}
 http {
   access_log off;
   ${paths.join(' ')}
-  server {
-    listen 127.0.0.1:${port} ssl;
-    ssl_certificate ${folder}/cert.pem;
-    ssl_certificate_key ${folder}/key.pem;
-    ${block('nginx.conf').replace('127.0.0.1:3000', `127.0.0.1:${appPort}`)}
-  }
+  ${block('nginx.conf')
+    .replace('listen 443', `listen 127.0.0.1:${port}`)
+    .replaceAll('/etc/nginx/tls', folder)
+    .replace('127.0.0.1:3000', `127.0.0.1:${appPort}`)}
 }
 `,
   );
@@ -122,5 +122,33 @@ describeWithNginx.each(PLATFORMS)('on %s', (_title, platform) => {
     const { port } = await launch();
     const answer = await request(port, { tls: true, path: '/stream', headers: { Host: 'api.example.com' } });
     expect(answer.body.match(/^data: .*$/gm)).toEqual(['data: 0', 'data: 1']);
+  });
+
+  test('the port of the client arrives, so that a page on it has the same origin', async () => {
+    const { port } = await launch();
+    const headers = { Host: `api.example.com:${port}`, Origin: `https://api.example.com:${port}` };
+    const post = await request(port, { tls: true, path: '/', method: 'POST', headers });
+    // No route takes it, and the check of the origin accepts it.
+    expect([post.status, post.json()]).toMatchObject([404, { code: 'not_found' }]);
+    const other = { ...headers, Origin: 'https://api.example.com:1' };
+    expect((await request(port, { tls: true, path: '/', method: 'POST', headers: other })).status).toBe(403);
+  });
+
+  test('a WebSocket comes through', async () => {
+    const env = parseEnv(block('.env')) as Record<string, string>;
+    const options: AgentSecurityOptions = { hosts: env['ALLOWED_HOSTS']!, trustProxy: 1 };
+    const app = await start(platform, { options });
+    const sockets = new WebSocketServer({ server: app.app.getHttpServer(), path: '/socket' });
+    const port = await startNginx(app.port);
+    const client = new WebSocket(`wss://127.0.0.1:${port}/socket`, {
+      rejectUnauthorized: false,
+      headers: { Host: 'api.example.com' },
+    });
+    const [socket] = (await once(sockets, 'connection')) as [WebSocket];
+    const heard = once(client, 'message');
+    socket.send('through nginx');
+    expect(String((await heard)[0])).toBe('through nginx');
+    client.terminate();
+    sockets.close();
   });
 });

@@ -105,7 +105,7 @@ class Routes {
   }
 
   @Get('slow')
-  @Timeout(5)
+  @Timeout('5ms')
   slow(): Promise<never> {
     return new Promise(() => undefined);
   }

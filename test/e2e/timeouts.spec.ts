@@ -177,7 +177,7 @@ describe.each(PLATFORMS)('timeouts on %s', (_title, platform) => {
 
   it.each<[string, AgentSecurityOptions['timeout'], string, number]>([
     ['the module for all', '5s', '/slow', 5_000],
-    ['the module, as a number', 5_000, '/slow', 5_000],
+    ['the module, in milliseconds', '5000ms', '/slow', 5_000],
     ['the module, as an option', { handler: '5s' }, '/slow', 5_000],
     ['the handler over the module', '5s', '/limited', 10_000],
     ['the module, also for guards', '5s', '/guarded', 5_000],
@@ -276,14 +276,14 @@ describe.each(PLATFORMS)('timeouts on %s', (_title, platform) => {
 
     it('closes a connection whose head does not come (slow-headers), with 408', async () => {
       const { raw } = loadCases('raw-requests').cases.find(({ id }) => id === 'slow-headers')!;
-      const app = await launch({ headers: 100, request: 200 });
+      const app = await launch({ headers: '100ms', request: '200ms' });
       const { answers, closed } = await exchange(app.port, raw);
       expect([answers.map(({ status }) => status), closed]).toEqual([[408], true]);
       expect(answers[0]!.json()).toMatchObject({ code: 'request_timeout' });
     });
 
     it('closes a connection whose body does not come, with 408', async () => {
-      const app = await launch({ headers: 100, request: 200 });
+      const app = await launch({ headers: '100ms', request: '200ms' });
       const head =
         'POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{';
       const { answers, closed } = await exchange(app.port, head);

@@ -10,7 +10,7 @@ import {
   Post,
 } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
-import { type AgentSecurityOptions, Public, SkipRateLimit } from '../../src/index.js';
+import { type AgentSecurityOptions, Public, type RateLimitOptions, SkipRateLimit } from '../../src/index.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { type Platform, PLATFORMS } from '../support/platforms.js';
 import { type AppParts, type RunningApp, start } from '../support/start.js';
@@ -85,7 +85,7 @@ async function launch(
   platform: Platform,
   errors: AgentSecurityOptions['errors'],
   configure: AppParts['configure'],
-  rateLimit: AgentSecurityOptions['rateLimit'] = {},
+  rateLimit: RateLimitOptions = {},
 ): Promise<RunningApp> {
   const book = new TestKeys();
   return start(platform, {

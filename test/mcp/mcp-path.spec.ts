@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { McpPaths, readMcpPaths, type RouteMount } from '../../src/mcp/mcp-path.js';
+import { McpPaths, readMcpPaths } from '../../src/mcp/mcp-path.js';
+import type { RouteMount } from '../../src/http/route-mount.js';
 
 const pathsOf = (paths: string[], mount: Partial<RouteMount> = {}): McpPaths =>
   new McpPaths(new Set(paths), () => ({ prefix: '', versionPrefix: undefined, ...mount }));
