@@ -13,19 +13,13 @@ import {
   createDefaultQuotaRequest,
   createQuotaRequest,
   isFixed,
-  type TrackerOverrides,
 } from './create-quota-request.js';
+import type { GuardOverrides } from './guard-overrides.js';
 import { holdLease } from './hold-lease.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
 import { keepReservations } from './reservation.js';
 import type { RoutePlan, RoutePlans } from './route-plan.js';
 import { restrictAll } from '../limiter/restrict-request.js';
-
-/** What a subclass of the guard overrides. */
-export interface GuardOverrides extends TrackerOverrides {
-  readonly shouldSkip: ((context: ExecutionContext) => Promise<boolean>) | undefined;
-  readonly hasAny: boolean;
-}
 
 type RequestDecision =
   /** Nothing limits the request. */
