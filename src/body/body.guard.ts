@@ -49,7 +49,8 @@ export class BodyGuard implements CanActivate {
     if (context.getType() !== 'http') return true;
     const bound = this.#bounds.get(context.getClass(), context.getHandler());
     if (bound !== null) this.#checkSize(context, bound);
-    const request = context.switchToHttp().getRequest<PlatformRequest>();
+    // `switchToHttp()` would create three functions for each request.
+    const request = context.getArgByIndex<PlatformRequest>(0);
     const { body, headers } = request;
     if (isCoded(headers)) this.#checkCoding(context, body);
     if (isMultipart(headers)) return true;
@@ -70,9 +71,10 @@ export class BodyGuard implements CanActivate {
 
   /** Whether the request says JSON and has no body. */
   #isEmpty(context: ExecutionContext, { body, headers, method = '' }: PlatformRequest): boolean {
-    if (headers['content-length'] === '0') return isJson(headers['content-type']);
+    if (!isJson(headers['content-type'])) return false;
+    if (headers['content-length'] === '0') return true;
     const progress = requestState(context.switchToHttp().getResponse())?.body;
-    if (progress?.bytes !== 0 || !isJson(headers['content-type'])) return false;
+    if (progress?.bytes !== 0) return false;
     // Bytes of a declared body that nobody has read may still arrive.
     return body !== undefined || !isBodyDeclared(headers) || !needsBody(method);
   }

@@ -50,6 +50,8 @@ export interface TrustProxyOptions {
 
 export interface ResolvedTrustProxy {
   readonly trusts: TrustFunction;
+  /** Whether the same address always gets the same answer, so that it can be kept; unlike those of a function of the app. */
+  readonly isFixed?: boolean;
   readonly header: ForwardedHeader | undefined;
 }
 
@@ -65,7 +67,7 @@ export function resolveTrustProxy(input: unknown, env: ReadEnvironment): Resolve
     proxies === undefined
       ? readTrustVariable(env)
       : readTrust(isObject ? 'trustProxy.proxies' : 'trustProxy', proxies);
-  return trusts && { trusts, header };
+  return trusts && { trusts, isFixed: typeof proxies !== 'function', header };
 }
 
 export function readTrustVariable(env: ReadEnvironment): TrustFunction | undefined {

@@ -21,30 +21,34 @@ export function hasForwardedHeaders(headers: Headers): boolean {
   return headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
 }
 
-export function readClient(
-  peer: Peer,
-  headers: Headers,
-  trust: ResolvedTrustProxy | undefined,
-): Omit<Client, 'key'> {
+/** The client without its partition key. */
+export type Reading = Omit<Client, 'key'>;
+
+export function readClient(peer: Peer, headers: Headers, trust: ResolvedTrustProxy | undefined): Reading {
   const address = (peer.address && canonicalAddress(peer.address)) ?? peer.address ?? '';
   if (trust === undefined || !trust.trusts(address, 0)) {
     return { address, isFromTrustedProxy: false, secure: peer.encrypted, forwardedHosts: undefined };
   }
-  const written = readWritten(headers, trust.header);
+  const { elements, addresses, schemes, hosts } = readWritten(headers, trust.header);
+  const found = readAddress(address, elements, addresses, trust.trusts);
   return {
-    ...readAddress(address, written, trust.trusts),
-    secure: readScheme(written) ?? peer.encrypted,
-    forwardedHosts: readForwardedHosts(written),
+    address: found.address,
+    isFromTrustedProxy: found.isFromTrustedProxy,
+    secure: readScheme(elements, schemes) ?? peer.encrypted,
+    forwardedHosts: readForwardedHosts(elements, hosts),
   };
 }
 
 /** What proxies wrote. */
 interface Written {
-  readonly elements: readonly ForwardedElement[];
-  readonly addresses: string | string[] | undefined;
-  readonly schemes: string | string[] | undefined;
-  readonly hosts: string | string[] | undefined;
+  readonly elements: Elements;
+  readonly addresses: Field;
+  readonly schemes: Field;
+  readonly hosts: Field;
 }
+
+type Elements = readonly ForwardedElement[];
+type Field = string | string[] | undefined;
 
 function readWritten(headers: Headers, header: ForwardedHeader | undefined): Written {
   const { forwarded } = headers;
@@ -62,7 +66,7 @@ function readWritten(headers: Headers, header: ForwardedHeader | undefined): Wri
 type Walk = Pick<Client, 'address' | 'isFromTrustedProxy'>;
 
 /** A proxy writes one of the two headers and may forward the other as the client sent it; if they differ, neither counts. */
-function readAddress(peer: string, { elements, addresses }: Written, trusts: TrustFunction): Walk {
+function readAddress(peer: string, elements: Elements, addresses: Field, trusts: TrustFunction): Walk {
   const byList = addresses === undefined ? undefined : walk(peer, lastOf(String(addresses)), trusts);
   const chain = elements.map(element => element.for);
   const byElements = chain.length === 0 ? undefined : walk(peer, chain, trusts);
@@ -103,19 +107,19 @@ const ENCRYPTED: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 /** HTTPS only if every reported scheme is https: the client may have written the first. */
-function readScheme({ elements, schemes }: Written): boolean | undefined {
+export function readScheme(elements: Elements, schemes: Field): boolean | undefined {
   const reported = [...elements.flatMap(({ proto }) => proto ?? []), ...listOf(schemes)];
   const encrypted = reported.map(scheme => ENCRYPTED.get(scheme.toLowerCase()));
   return encrypted.length === 0 || encrypted.includes(undefined) ? undefined : !encrypted.includes(false);
 }
 
-function readForwardedHosts({ elements, hosts }: Written): readonly string[] | undefined {
+export function readForwardedHosts(elements: Elements, hosts: Field): readonly string[] | undefined {
   const reported = [...elements.flatMap(({ host }) => host ?? []), ...listOf(hosts)];
   return reported.length === 0 ? undefined : reported;
 }
 
 /** All items; for a list that is too long, one empty item, so that it is rejected. */
-function listOf(value: string | string[] | undefined): readonly string[] {
+function listOf(value: Field): readonly string[] {
   if (value === undefined) return [];
   const items = String(value).split(',', MAX_WALK + 1);
   return items.length > MAX_WALK ? [''] : items.map(trimWhiteSpace);

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import proxyAddr from 'proxy-addr';
 import { AgentSecurityConfigError } from '../common/config-error.js';
 import { readInteger, receivedError } from '../common/read-options.js';
+import { compileNetworks, NETWORK_NAMES } from './trusted-networks.js';
 
 /**
  * Returns whether the proxy at `address` is trusted; `hop` 0 is the peer of the connection.
@@ -12,7 +13,6 @@ import { readInteger, receivedError } from '../common/read-options.js';
 export type TrustFunction = (address: string, hop: number) => boolean;
 
 const MAX_HOPS = 32;
-const NETWORK_NAMES: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal']);
 
 export function readTrust(option: string, value: unknown): TrustFunction | undefined {
   if (value === false) return undefined;
@@ -44,7 +44,7 @@ export function readTrust(option: string, value: unknown): TrustFunction | undef
     }
   }
   try {
-    return proxyAddr.compile([...(networks as string[])]);
+    return compileNetworks(networks as string[]);
   } catch {
     // The message of proxy-addr repeats the value, which the error shows already.
     throw trustError(option, value, 'is not a list of networks');

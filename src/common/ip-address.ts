@@ -35,16 +35,19 @@ const IPV4_PREFIX = 0x0000ffff;
 /** The numeric form of {@link addressBlock}, exact: two blocks never share a key. `undefined` for no address. */
 export function addressKey(text: string): Key64 | undefined {
   const ipv4 = readIPv4(text);
-  if (ipv4 !== undefined) return { hi: IPV4_PREFIX, lo: ipv4 };
+  if (ipv4 !== undefined) return keyOfIPv4(ipv4);
   const canonical = canonicalAddress(text);
   if (canonical === undefined) return undefined;
-  if (!canonical.includes(':')) return { hi: IPV4_PREFIX, lo: readIPv4(canonical)! };
+  if (!canonical.includes(':')) return keyOfIPv4(readIPv4(canonical)!);
   const [a, b, c, d] = ipaddr.IPv6.parse(canonical).parts as [number, number, number, number];
   return { hi: (a << 16) | b, lo: (c << 16) | d };
 }
 
+/** The {@link addressKey} of the 32 bits of an IPv4 address. */
+export const keyOfIPv4 = (bits: number): Key64 => ({ hi: IPV4_PREFIX, lo: bits });
+
 /** The 32 bits of a dotted quad. It runs for every request, so it reads the text once and allocates nothing. */
-function readIPv4(text: string): number | undefined {
+export function readIPv4(text: string): number | undefined {
   if (text.length > 15) return undefined;
   let address = 0;
   let octet = -1;

@@ -7,6 +7,7 @@ import type { Authority } from './authority.js';
 import type { CallEnd } from './response-end.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest, rawResponse } from './http-request.js';
 import { type Key64, SHARED_KEY } from './ip-address.js';
+import { pairsOf } from './header-lines.js';
 import type { ProblemFields } from './problem.js';
 import type { HeaderTemplate } from './header-template.js';
 
@@ -53,14 +54,25 @@ class CorsState {
 
 /** The rate-limit decision. */
 class LimitState {
-  /** The rate-limit headers, as alternating names and values. */
-  quota: readonly string[] | undefined = undefined;
+  /** The rate-limit headers as lines of a head, whose values need no check; `undefined` if they are pairs. */
+  quotaLines: string | undefined = undefined;
+  #quota: readonly string[] | undefined = undefined;
   /** Whether the module's quota was charged for this request. */
   charged = false;
   /** Charges a request that ends before `RateLimitGuard`. Called when the response's head is written. */
   chargeFailed: ((state: RequestState) => void) | undefined = undefined;
   /** Caches the denial, so that similar requests are denied before routing. Called if the module writes the response. */
   keepDenial: (() => void) | undefined = undefined;
+
+  /** The rate-limit headers, as alternating names and values. */
+  get quota(): readonly string[] | undefined {
+    return this.quotaLines === undefined ? this.#quota : pairsOf(this.quotaLines);
+  }
+
+  set quota(pairs: readonly string[] | undefined) {
+    this.#quota = pairs;
+    this.quotaLines = undefined;
+  }
 }
 
 /** The call of a tool that an HTTP request makes. It ends with the response. */

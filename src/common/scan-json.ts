@@ -20,7 +20,7 @@ const PRIME_B = 0x85eb_ca6b;
 const FEW_KEYS = 32;
 
 /** Beyond this length, `indexOf` finds the end of a string faster than a loop. */
-const SHORT_TEXT = 24;
+const SHORT_TEXT = 4;
 
 const OUTSIDE = 0;
 const IN_VALUE = 1;
@@ -29,6 +29,26 @@ const IN_KEY = 3;
 const KEY_ESCAPE = 4;
 /** Within the four digits of `\u`. */
 const KEY_UNICODE = 5;
+
+/** What a byte outside of strings means. Digits, signs, letters and white space mean nothing here. */
+const OTHER = 0;
+const QUOTE = 1;
+const COMMA = 2;
+const COLON = 3;
+const OPEN_OBJECT = 4;
+const OPEN_ARRAY = 5;
+const CLOSE = 6;
+const KINDS = new Uint8Array(256);
+for (const [character, kind] of [
+  ['"', QUOTE],
+  [',', COMMA],
+  [':', COLON],
+  ['{', OPEN_OBJECT],
+  ['[', OPEN_ARRAY],
+  ['}', CLOSE],
+  [']', CLOSE],
+] as const)
+  KINDS[character.charCodeAt(0)] = kind;
 
 const ESCAPED: Readonly<Record<number, number>> = { 0x62: 8, 0x66: 12, 0x6e: 10, 0x72: 13, 0x74: 9 };
 
@@ -67,94 +87,115 @@ export class JsonScanner {
       return 'utf8';
     const { length } = bytes;
     let mode = this.#mode;
+    if (mode === IN_KEY && this.#high !== 0 && bytes[0] !== 0x5c && length > 0) this.#addLoneSurrogate();
+    let expectsKey = this.#expectsKey;
+    let isObject = this.#starts[this.#depth]! >= 0;
+    let a = this.#hashA;
+    let b = this.#hashB;
     let index = 0;
-    /** The index of the next backslash, once it was searched. */
+    /** The index of the next quote and of the next backslash, once they were searched. */
+    let quote = -1;
     let escape = -1;
     while (index < length) {
-      if (mode === IN_VALUE) {
+      if (mode === OUTSIDE) {
+        let kind = OTHER;
+        while (index < length && (kind = KINDS[bytes[index++]!]!) === OTHER);
+        if (kind === QUOTE) {
+          mode = IN_VALUE;
+          if (expectsKey) {
+            mode = IN_KEY;
+            a = SEED_A;
+            b = SEED_B;
+          }
+        } else if (kind === COMMA) expectsKey = isObject;
+        else if (kind === COLON) expectsKey = false;
+        else if (kind === OPEN_OBJECT || kind === OPEN_ARRAY) {
+          if (++this.#containers > MAX_CONTAINERS) return 'containers';
+          if (++this.#depth > this.maxDepth) return 'depth';
+          expectsKey = isObject = kind === OPEN_OBJECT;
+          this.#starts[this.#depth] = isObject ? this.#open : -1;
+        } else if (kind === CLOSE && this.#depth > 0) {
+          this.#close();
+          expectsKey = false;
+          isObject = this.#starts[this.#depth]! >= 0;
+        }
+      } else if (mode === IN_VALUE) {
         const near = Math.min(index + SHORT_TEXT, length);
         let byte = 0;
         while (index < near && (byte = bytes[index++]!) !== 0x22 && byte !== 0x5c);
-        if (byte !== 0x22 && byte !== 0x5c && index < length) {
-          if (escape < index) escape = indexOrEnd(bytes, 0x5c, index);
-          index = Math.min(indexOrEnd(bytes, 0x22, index), escape);
-          if (index < length) byte = bytes[index++]!;
-        }
         if (byte === 0x22) mode = OUTSIDE;
         else if (byte === 0x5c) mode = VALUE_ESCAPE;
-        continue;
-      }
-      if (mode === IN_KEY) {
-        if (this.#high !== 0 && bytes[index] !== 0x5c) this.#addLoneSurrogate();
-        let a = this.#hashA;
-        let b = this.#hashB;
+        else {
+          while (index < length && mode === IN_VALUE) {
+            if (quote < index) quote = indexOrEnd(bytes, 0x22, index);
+            if (escape < index) escape = indexOrEnd(bytes, 0x5c, index);
+            index = Math.min(quote, escape) + 1;
+            if (quote < escape) mode = OUTSIDE;
+            // The escaped character is skipped.
+            else if (escape < length && ++index > length) mode = VALUE_ESCAPE;
+          }
+        }
+      } else if (mode === IN_KEY) {
         let byte = 0;
         while (index < length && (byte = bytes[index++]!) !== 0x22 && byte !== 0x5c) {
           a = Math.imul(a ^ byte, PRIME_A);
           b = Math.imul(b ^ byte, PRIME_B);
         }
-        this.#hashA = a;
-        this.#hashB = b;
         if (byte === 0x5c) mode = KEY_ESCAPE;
         else if (byte === 0x22) {
           mode = OUTSIDE;
-          const fault = this.#endKey();
+          expectsKey = false;
+          // Usually a colon follows, which says no more.
+          if (bytes[index] === 0x3a) index++;
+          const fault = this.#endKey(a, b);
           if (fault !== undefined) return fault;
         }
-        continue;
-      }
-      const byte = bytes[index++]!;
-      if (mode === OUTSIDE) {
-        if (byte === 0x22) {
-          if (this.#expectsKey) {
-            mode = IN_KEY;
-            this.#hashA = SEED_A;
-            this.#hashB = SEED_B;
-          } else mode = IN_VALUE;
-        } else if (byte === 0x2c) this.#expectsKey = this.#starts[this.#depth]! >= 0;
-        else if (byte === 0x3a) this.#expectsKey = false;
-        // Digits, signs and white space.
-        else if (byte < 0x5b) continue;
-        else if (byte === 0x7b || byte === 0x5b) {
-          if (++this.#containers > MAX_CONTAINERS) return 'containers';
-          if (++this.#depth > this.maxDepth) return 'depth';
-          this.#expectsKey = byte === 0x7b;
-          this.#starts[this.#depth] = this.#expectsKey ? this.#open : -1;
-        } else if (byte === 0x7d || byte === 0x5d) this.#close();
-      } else if (mode === VALUE_ESCAPE) mode = IN_VALUE;
-      else if (mode === KEY_ESCAPE) {
-        mode = IN_KEY;
-        if (byte === 0x75) {
-          mode = KEY_UNICODE;
-          this.#unit = this.#digits = 0;
-        } else this.#addUnit(ESCAPED[byte] ?? byte);
+      } else if (mode === VALUE_ESCAPE) {
+        index++;
+        mode = IN_VALUE;
       } else {
-        this.#unit = this.#unit * 16 + hexDigit(byte);
-        if (++this.#digits === 4) {
-          mode = IN_KEY;
-          this.#addUnit(this.#unit);
-        }
+        this.#hashA = a;
+        this.#hashB = b;
+        mode = this.#readKeyEscape(mode, bytes[index++]!);
+        // The second half of a pair would begin with another backslash.
+        if (mode === IN_KEY && this.#high !== 0 && index < length && bytes[index] !== 0x5c)
+          this.#addLoneSurrogate();
+        a = this.#hashA;
+        b = this.#hashB;
       }
     }
+    this.#hashA = a;
+    this.#hashB = b;
     this.#mode = mode;
+    this.#expectsKey = expectsKey;
     return undefined;
   }
 
   #close(): void {
-    if (this.#depth === 0) return;
     const start = this.#starts[this.#depth]!;
     if (start >= 0) {
       if (this.#open - start > FEW_KEYS) this.#many!.delete(this.#depth);
       this.#open = start;
     }
     this.#depth--;
-    this.#expectsKey = false;
   }
 
-  #endKey(): JsonFault | undefined {
-    this.#expectsKey = false;
+  /** Reads the next byte of an escape in a key. @returns the next mode */
+  #readKeyEscape(mode: number, byte: number): number {
+    if (mode === KEY_ESCAPE) {
+      if (byte !== 0x75) this.#addUnit(ESCAPED[byte] ?? byte);
+      else this.#unit = this.#digits = 0;
+      return byte === 0x75 ? KEY_UNICODE : IN_KEY;
+    }
+    this.#unit = this.#unit * 16 + hexDigit(byte);
+    if (++this.#digits < 4) return KEY_UNICODE;
+    this.#addUnit(this.#unit);
+    return IN_KEY;
+  }
+
+  #endKey(a: number, b: number): JsonFault | undefined {
     if (this.allowsDuplicates) return ++this.#keys > this.maxKeys ? 'keys' : undefined;
-    const key = (this.#hashA >>> 0) * 0x20_0000 + (this.#hashB >>> 11);
+    const key = (a >>> 0) * 0x20_0000 + (b >>> 11);
     const start = this.#starts[this.#depth]!;
     const hashes = this.#hashes;
     const count = this.#open - start;

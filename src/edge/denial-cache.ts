@@ -16,7 +16,7 @@ import type { Client, RequestState } from '../common/request-state.js';
 import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { DenialKeeper } from '../limiter/quota-request.js';
 import { REQUESTS } from '../limiter/policy.js';
-import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { quotaLines, quotaProblem } from '../limiter/quota-headers.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 
 /** Of about 250 bytes each. */
@@ -82,7 +82,7 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
       resetMs: Math.max(0, policyState.resetMs - passedMs),
     }));
     const decision = { granted: false, policyStates };
-    state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), this.limits.headers);
+    state.limits.quotaLines = quotaLines(decision, this.clock.epochMs(), this.limits.headers);
     return quotaProblem(decision);
   }
 }

@@ -16,7 +16,7 @@ import type { QuotaDecision } from '../limiter/consume.js';
 import type { Policy } from '../limiter/policy.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import type { QuotaEngine } from '../limiter/quota-engine.js';
-import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
+import { quotaLines, quotaProblem } from '../limiter/quota-headers.js';
 import { SharedFlood } from '../limiter/shared-flood.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { EdgeOptions } from './edge.feature.js';
@@ -163,7 +163,7 @@ export class FloodCheck implements EdgeCheck {
     if (exemptPaths.has(raw.url ?? '')) return undefined;
     const decision = this.#consume(state.client);
     if (decision.granted) return undefined;
-    state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), headers);
+    state.limits.quotaLines = quotaLines(decision, this.clock.epochMs(), headers);
     return quotaProblem(decision);
   }
 }

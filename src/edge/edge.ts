@@ -8,6 +8,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { HandshakeAuthenticator } from '../auth/gateways.js';
 import { limitBody } from '../body/limit-body.js';
 import { RESOLVED_OPTIONS } from '../common/feature.js';
+import { ClientReader } from '../client-address/client-reader.js';
 import { readClient } from '../client-address/read-client.js';
 import { compileHeaderTemplate, type HeaderTemplate } from '../common/header-template.js';
 import {
@@ -29,7 +30,7 @@ import { type HeaderSettings, templateParts, HEADER_SETTINGS } from '../headers/
 import { chooseRequestId } from '../request-id/request-id.options.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { TLS_PROBLEM } from '../websockets/websockets.feature.js';
-import { ClientReader, EDGE_PROBLEM } from './request-head.js';
+import { EDGE_PROBLEM } from './request-head.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import { closeWithConnection, hasResponseEnded } from '../common/response-end.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';

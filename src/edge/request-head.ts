@@ -1,16 +1,8 @@
-/* The head of a request: its client, and the checks of method, version, number of header lines and repeated singleton fields. */
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { Server, Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import type { ResolvedTrustProxy } from '../client-address/client-address.options.js';
-import { FORWARDED_HEADERS } from '../client-address/client-address.options.js';
-import { hasForwardedHeaders, readClient } from '../client-address/read-client.js';
+/* The checks of a request's head: method, version, number of header lines and repeated singleton fields. */
+import type { IncomingMessage } from 'node:http';
 import type { EdgeCheck } from '../common/edge-stage.js';
 import { requestPath } from '../common/http-request.js';
-import { addressKey, SHARED_KEY } from '../common/ip-address.js';
-import { type Log, logLine } from '../common/log-text.js';
 import type { ProblemFields } from '../common/problem.js';
-import type { Client } from '../common/request-state.js';
 
 /**
  * Node silently drops header lines after the thousandth, so that a client could hide a second Host, an Origin, or the address that a proxy
@@ -124,70 +116,4 @@ export function countHostLines(raw: IncomingMessage): number {
     if (name.length === 4 && (name === 'Host' || name === 'host' || name.toLowerCase() === 'host')) lines++;
   }
   return lines;
-}
-
-/** The symbol under which a connection caches its peer, which does not change. */
-const PEER = Symbol('agent-security:peer');
-type SocketWithPeer = TLSSocket & { [PEER]?: Client };
-
-/** The peer's address. That of a Unix domain socket has none: it is a process of this machine. */
-function peerAddress(socket: Socket & { readonly server?: Pick<Server, 'address'> }): string | undefined {
-  return socket.remoteAddress ?? (typeof socket.server?.address?.() === 'string' ? '127.0.0.1' : undefined);
-}
-
-/** Whether the two headers name different clients. */
-function differ(peer: string, headers: IncomingHttpHeaders, { trusts }: ResolvedTrustProxy): boolean {
-  if (headers.forwarded === undefined || headers['x-forwarded-for'] === undefined) return false;
-  const [one, other] = FORWARDED_HEADERS.map(header =>
-    readClient({ address: peer, encrypted: false }, headers, { trusts, header }),
-  );
-  return one!.address !== other!.address;
-}
-
-/** Reads the client of a request: the peer of the connection, or the client that trusted proxies name. */
-export class ClientReader {
-  #warned = false;
-
-  constructor(
-    private readonly trustProxy: ResolvedTrustProxy | undefined,
-    private readonly log: Log,
-  ) {}
-
-  read(raw: IncomingMessage): Client {
-    const socket = raw.socket as SocketWithPeer;
-    const { trustProxy } = this;
-    if (trustProxy === undefined) {
-      if (!this.#warned && hasForwardedHeaders(raw.headers)) this.#warn(peerAddress(socket));
-      return (socket[PEER] ??= this.#read(raw, socket));
-    }
-    const client = this.#read(raw, socket);
-    if (!this.#warned && hasForwardedHeaders(raw.headers)) this.#warnOfHeaders(raw, client, trustProxy);
-    return client;
-  }
-
-  #read(raw: IncomingMessage, socket: SocketWithPeer): Client {
-    const peer = { address: peerAddress(socket), encrypted: socket.encrypted === true };
-    const reading = readClient(peer, raw.headers, this.trustProxy);
-    return { ...reading, key: addressKey(reading.address) ?? SHARED_KEY };
-  }
-
-  #warnOfHeaders({ headers, socket }: IncomingMessage, client: Client, trust: ResolvedTrustProxy): void {
-    const peer = readClient({ address: peerAddress(socket), encrypted: false }, {}, undefined).address;
-    if (peer !== client.address) return;
-    if (!trust.trusts(peer, 0)) return this.#warn(peer);
-    if (trust.header !== undefined || !differ(peer, headers, trust)) return;
-    this.#warned = true;
-    this.log.warn(
-      logLine`A request from the proxy ${peer} has X-Forwarded-For and Forwarded, and they name different clients. Neither counts, so that ` +
-        'all clients of the proxy share one quota. Name the one that it writes in trustProxy.header, or let the proxy remove the other.',
-    );
-  }
-
-  #warn(peer: string | undefined): void {
-    this.#warned = true;
-    this.log.warn(
-      logLine`Forwarded headers (X-Forwarded-For or Forwarded) arrive from ${peer ?? 'a peer'}, which trustProxy (TRUST_PROXY) does not ` +
-        'name. They are ignored: if it is your proxy, all its clients share one quota until you name it.',
-    );
-  }
 }

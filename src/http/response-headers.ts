@@ -142,12 +142,20 @@ function linesFor(
   if (contentType !== withoutCharset(contentType)) return undefined;
   const { text, sharedText } = fixedHeadersOf(state, contentType, status);
   let lines = state.cors.grant === undefined ? text : sharedText;
-  for (const pairs of [requestIdPair(state), state.cors.grant, state.limits.quota, state.rejectionHeaders]) {
-    if (pairs === undefined) continue;
-    for (let index = 0; index < pairs.length; index += 2) {
-      const value = pairs[index + 1]!;
-      if (isHeaderValue(value)) lines += `${pairs[index]!}: ${value}\r\n`;
-    }
+  const { id, template, cors, limits, rejectionHeaders } = state;
+  // An ID is checked when it is chosen.
+  if (id !== '' && template.requestIdHeader !== undefined) lines += `${template.requestIdHeader}: ${id}\r\n`;
+  if (cors.grant !== undefined) lines += linesOf(cors.grant);
+  lines += limits.quotaLines ?? linesOf(limits.quota ?? []);
+  return rejectionHeaders === undefined ? lines : lines + linesOf(rejectionHeaders);
+}
+
+/** The lines of pairs with a valid value. */
+function linesOf(pairs: readonly string[]): string {
+  let lines = '';
+  for (let index = 0; index < pairs.length; index += 2) {
+    const value = pairs[index + 1]!;
+    if (isHeaderValue(value)) lines += `${pairs[index]!}: ${value}\r\n`;
   }
   return lines;
 }

@@ -1,5 +1,6 @@
 /* The headers and the problem of a decision: X-RateLimit-* of the tightest policy, which most clients read, and RateLimit with
  * RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11, structured fields of RFC 9651) for all policies. */
+import { pairsOf } from '../common/header-lines.js';
 import type { ProblemFields } from '../common/problem.js';
 import { denies, type PolicyState, type QuotaDecision } from './consume.js';
 import { type Policy, REQUESTS, wholeSeconds } from './policy.js';
@@ -9,39 +10,64 @@ const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-ex
 export const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected';
 
 /** Header pairs, name and value in turn. */
-export function quotaHeaders(
+export const quotaHeaders = (...decided: Parameters<typeof quotaLines>): readonly string[] =>
+  pairsOf(quotaLines(...decided));
+
+/** The headers as lines of a response's head. Nothing in them needs a check: policies are validated, and the rest are numbers. */
+export function quotaLines(
   { granted, policyStates: all }: QuotaDecision,
   epochMs: number,
   informative: boolean,
-): readonly string[] {
-  // Clients do not see policies in shadow mode: they would slow down and distort the measurement.
-  const policyStates = all.filter(({ policy }) => !policy.shadow);
-  if (policyStates.length === 0) return [];
-  const headers = granted ? [] : denialHeaders(policyStates);
-  if (!informative) return headers;
+): string {
+  const policyStates = withoutShadow(all);
+  if (policyStates.length === 0) return '';
+  const denial = granted ? '' : denialLines(policyStates);
+  if (!informative) return denial;
   const tightest = findTightest(policyStates);
+  const { names, text } = describeList(policyStates);
   let state = '';
-  let policies = '';
-  for (const policyState of policyStates) {
-    const separator = state === '' ? '"' : ', "';
-    const { policy } = policyState;
-    const seconds = secondsToReset(policyState);
-    state += `${separator}${policy.name}";r=${policyState.remaining}${seconds === undefined ? '' : `;t=${seconds}`}`;
-    policies += `${separator}${policy.name}";q=${policy.limit}${describeWindow(policy)}`;
+  for (let index = 0; index < policyStates.length; index++) {
+    const seconds = secondsToReset(policyStates[index]!);
+    state += `${names[index]!}${policyStates[index]!.remaining}${seconds === undefined ? '' : `;t=${seconds}`}`;
   }
-  headers.push(
-    'X-RateLimit-Limit',
-    String(tightest.policy.limit),
-    'X-RateLimit-Remaining',
-    String(tightest.remaining),
-    'X-RateLimit-Reset',
-    String(Math.ceil((epochMs + finiteMs(tightest)) / 1000)),
-    'RateLimit-Policy',
-    policies,
-    'RateLimit',
-    state,
+  return (
+    `${denial}X-RateLimit-Limit: ${tightest.policy.limit}\r\nX-RateLimit-Remaining: ${tightest.remaining}\r\n` +
+    `X-RateLimit-Reset: ${Math.ceil((epochMs + finiteMs(tightest)) / 1000)}\r\n` +
+    `RateLimit-Policy: ${text}\r\nRateLimit: ${state}\r\n`
   );
-  return headers;
+}
+
+/** Clients do not see policies in shadow mode: they would slow down and distort the measurement. */
+const withoutShadow = (all: readonly PolicyState[]): readonly PolicyState[] =>
+  all.some(({ policy }) => policy.shadow) ? all.filter(({ policy }) => !policy.shadow) : all;
+
+/** What is the same in every answer about a list of policies. */
+interface ListText {
+  readonly policies: readonly Policy[];
+  /** For each policy, the beginning of its item in `RateLimit`. */
+  readonly names: readonly string[];
+  /** `RateLimit-Policy` */
+  readonly text: string;
+}
+
+/** The last list that began with a policy. A route has one list, unless its limits depend on the client. */
+const texts = new WeakMap<Policy, ListText>();
+
+function describeList(policyStates: readonly PolicyState[]): ListText {
+  const known = texts.get(policyStates[0]!.policy);
+  if (known !== undefined && known.policies.length === policyStates.length) {
+    let same = 1;
+    while (same < policyStates.length && known.policies[same] === policyStates[same]!.policy) same++;
+    if (same === policyStates.length) return known;
+  }
+  const policies = policyStates.map(({ policy }) => policy);
+  const names = policies.map(({ name }, index) => `${index === 0 ? '' : ', '}"${name}";r=`);
+  const text = policies
+    .map(policy => `"${policy.name}";q=${policy.limit}${describeWindow(policy)}`)
+    .join(', ');
+  const described = { policies, names, text };
+  texts.set(policies[0]!, described);
+  return described;
 }
 
 /**
@@ -50,10 +76,10 @@ export function quotaHeaders(
  */
 const MAX_RETRY_SECONDS = 60;
 
-function denialHeaders(policyStates: readonly PolicyState[]): string[] {
+function denialLines(policyStates: readonly PolicyState[]): string {
   const seconds = retryAfterSeconds(policyStates);
   const isRetryable = seconds <= MAX_RETRY_SECONDS && areRetryable(policyStates);
-  return ['Retry-After', String(seconds), ...(isRetryable ? [] : ['X-Should-Retry', 'false'])];
+  return `Retry-After: ${seconds}\r\n${isRetryable ? '' : 'X-Should-Retry: false\r\n'}`;
 }
 
 /** Whether waiting helps: a request that costs more than the whole limit is never granted. */
@@ -68,7 +94,7 @@ function describeWindow(policy: Policy): string {
 
 /** The problem of a denied request. */
 export function quotaProblem({ policyStates: all }: QuotaDecision): ProblemFields {
-  const policyStates = all.filter(({ policy }) => !policy.shadow);
+  const policyStates = withoutShadow(all);
   const violated = policyStates.filter(denies);
   const tightest = findTightest(policyStates);
   return {

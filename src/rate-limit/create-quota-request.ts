@@ -117,9 +117,16 @@ export function createDefaultQuotaRequest(group: QuotaGroup, call: Call): QuotaR
   };
 }
 
-/** The charge of a group that needs no function of the app. */
-export function chargeOf({ table, mask, key, cost }: QuotaGroup, client: Key64, address: Key64): Charge {
-  return { table, mask, key: numberOf(key, client, address), cost: cost as number };
+/** The charges of groups that need no function of the app. */
+export function chargesOf(groups: readonly QuotaGroup[], call: Call): readonly Charge[] {
+  const client = clientKey(call);
+  const address = addressKeyOf(call);
+  return groups.map(({ table, mask, key, cost }) => ({
+    table,
+    mask,
+    key: numberOf(key, client, address),
+    cost: cost as number,
+  }));
 }
 
 /** The keys that a request is counted under, for events, in this process and in a shared store. @param custom a key of the app */

@@ -1,11 +1,12 @@
 /* Decides about a request that needs more than the counts of this process: functions of the app, a shared store, a lease, an event. */
 import type { ExecutionContext } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
+import { pairsOf } from '../common/header-lines.js';
 import { rawRequest } from '../common/http-request.js';
 import type { Call, LimitedRequest } from '../common/read-call.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import type { Decided, QuotaEngine } from '../limiter/quota-engine.js';
-import { quotaHeaders } from '../limiter/quota-headers.js';
+import { quotaLines } from '../limiter/quota-headers.js';
 import { checkPartitionKey, isConcurrency, type QuotaClient } from '../limiter/quota-request.js';
 import { callApp } from './app-function.js';
 import {
@@ -13,19 +14,13 @@ import {
   createDefaultQuotaRequest,
   createQuotaRequest,
   isFixed,
-  type TrackerOverrides,
 } from './create-quota-request.js';
+import type { GuardOverrides } from './guard-overrides.js';
 import { holdLease } from './hold-lease.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
 import { keepReservations } from './reservation.js';
 import type { RoutePlan, RoutePlans } from './route-plan.js';
 import { restrictAll } from '../limiter/restrict-request.js';
-
-/** What a subclass of the guard overrides. */
-export interface GuardOverrides extends TrackerOverrides {
-  readonly shouldSkip: ((context: ExecutionContext) => Promise<boolean>) | undefined;
-  readonly hasAny: boolean;
-}
 
 type RequestDecision =
   /** Nothing limits the request. */
@@ -157,11 +152,12 @@ export const createQuotaWriter =
   (isInformative: boolean, clock: Clock): WriteQuota =>
   ({ state, response, isMessage }, decision) => {
     if (isMessage) return;
-    const headers = quotaHeaders(decision, clock.epochMs(), isInformative);
+    const lines = quotaLines(decision, clock.epochMs(), isInformative);
     if (state !== undefined) {
-      state.limits.quota = headers;
+      state.limits.quotaLines = lines;
       return;
     }
+    const headers = pairsOf(lines);
     for (let index = 0; index < headers.length; index += 2)
       response?.setHeader(headers[index]!, headers[index + 1]!);
   };

@@ -27,6 +27,7 @@ import {
 } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
 import type { McpMessageKind } from '../common/unguarded-limiter.js';
+import { ACTIVATE } from '../http/message.guard.js';
 import { rejectionException } from '../http/problem.exception.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import { LIMITS_UNAVAILABLE, QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
@@ -34,16 +35,16 @@ import { quotaProblem } from '../limiter/quota-headers.js';
 import { DENIAL_KEEPER, type DenialKeeper } from '../limiter/quota-request.js';
 import { AppFunctionFailures } from './app-function.js';
 import { bindConcurrency } from './concurrency.interceptor.js';
-import { chargeOf, type QuotaGroup } from './create-quota-request.js';
+import { chargesOf, type QuotaGroup } from './create-quota-request.js';
 import {
   chargeUnguarded,
   type DeciderParts,
   decideRequest,
-  type GuardOverrides,
   createQuotaWriter,
   isExempt,
 } from './decide-request.js';
 import { describePlan } from './describe-plan.js';
+import { type GuardOverrides, readOverrides } from './guard-overrides.js';
 import { LateThrottlerGuard, requireThrottler } from './late-throttler.guard.js';
 import { denialException, faultException, unknownRequestException } from './rate-limit.exception.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
@@ -51,10 +52,9 @@ import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.option
 import { isEmpty, isReconnect, type RoutePlan, RoutePlans } from './route-plan.js';
 import { throttlersOf } from './throttle-groups.js';
 import { fromThrottlerDetail, toThrottlerDetail } from './throttler-detail.js';
-import { addressKeyOf, clientAddress, clientKey, clientName } from '../common/call-client.js';
+import { clientAddress, clientName } from '../common/call-client.js';
 
-/** One promise for all requests that are granted at once. */
-const GRANTED: Promise<boolean> = Promise.resolve(true);
+type Activation = boolean | Promise<boolean>;
 
 /**
  * Decides about a request over all limits of its route together. It is a ThrottlerGuard: `@Throttle()`, `@SkipThrottle()`, a
@@ -121,7 +121,17 @@ export class RateLimitGuard extends LateThrottlerGuard {
     return describePlan(this.#settings, this.#plans.get(controller, handler));
   }
 
-  override canActivate(context: ExecutionContext): Promise<boolean> {
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    return this.#activate(context);
+  }
+
+  /** The same for the global guard. @internal */
+  [ACTIVATE](context: ExecutionContext): Activation {
+    const isOwn = this.canActivate === RateLimitGuard.prototype.canActivate;
+    return isOwn ? this.#activate(context) : this.canActivate(context);
+  }
+
+  #activate(context: ExecutionContext): Activation {
     if (this.handleRequest !== RateLimitGuard.prototype.handleRequest) {
       const state = readCall(context)?.state;
       if (state !== undefined) state.limits.charged = true;
@@ -130,21 +140,18 @@ export class RateLimitGuard extends LateThrottlerGuard {
     if (context.getType() === 'ws') return this.#limitMessage(context);
     const call = readCall(context);
     const isGraphql = context.getType<string>() === 'graphql';
-    if (call === undefined && !isGraphql) return GRANTED;
+    if (call === undefined && !isGraphql) return true;
     const plan = this.#plans.get(context.getClass(), context.getHandler());
     const isCharged = call?.state?.limits.charged === true;
     if (call?.state !== undefined) call.state.limits.charged = true;
-    if (isEmpty(plan)) return GRANTED;
-    if (call === undefined) return Promise.reject(unknownRequestException(this.#failures));
+    if (isEmpty(plan)) return true;
+    if (call === undefined) throw unknownRequestException(this.#failures);
     // The guard runs for each resolver of a GraphQL operation; the module's quota is taken once for the operation.
-    if (plan.isModules && (isGraphql ? !this.#operations.isNew(context) : isCharged)) return GRANTED;
-    if (isExempt(this.#settings, call.request)) return GRANTED;
+    if (plan.isModules && (isGraphql ? !this.#operations.isNew(context) : isCharged)) return true;
+    if (isExempt(this.#settings, call.request)) return true;
     if (!plan.isImmediate || this.#engine.hasStore || this.#readOverrides().hasAny)
       return this.#decide(context, plan, call);
-    const client = clientKey(call);
-    const address = addressKeyOf(call);
-    const charges = (plan.groups as readonly QuotaGroup[]).map(group => chargeOf(group, client, address));
-    const decision = this.#engine.consumeLocally(charges);
+    const decision = this.#engine.consumeLocally(chargesOf(plan.groups as readonly QuotaGroup[], call));
     if (!decision.granted) {
       if (isReconnect(plan, call)) return this.#decide(context, plan.reconnects!, call);
       this.#offerDenial(call, decision, this.#clock.monotonicMs());
@@ -219,11 +226,11 @@ export class RateLimitGuard extends LateThrottlerGuard {
   }
 
   /** A message of a gateway: the limits of its handler, else `rateLimit.messages`. */
-  #limitMessage(context: ExecutionContext): Promise<boolean> {
+  #limitMessage(context: ExecutionContext): Activation {
     const call = readMessageCall(context);
-    if (call === undefined) return GRANTED;
+    if (call === undefined) return true;
     const plan = this.#plans.messagePlan(this.#plans.get(context.getClass(), context.getHandler()));
-    return isEmpty(plan) ? GRANTED : this.#decide(context, plan, call);
+    return isEmpty(plan) ? true : this.#decide(context, plan, call);
   }
 
   #chargeUnguarded(call: Call): QuotaDecision | undefined {
@@ -259,10 +266,11 @@ export class RateLimitGuard extends LateThrottlerGuard {
     this.#denials?.offer(rawRequest(request), state, decision, decidedMs);
   }
 
-  #answer(context: ExecutionContext, call: Call, decision: QuotaDecision, key?: string): Promise<boolean> {
+  #answer(context: ExecutionContext, call: Call, decision: QuotaDecision, key?: string): Activation {
     this.#parts.write(call, decision);
-    if (decision.granted) return GRANTED;
+    if (decision.granted) return true;
     call.state?.reject(quotaProblem(decision));
+    if (!this.#readOverrides().changesDenial) throw denialException(decision);
     return this.#deny(context, decision, key ?? clientName(call));
   }
 
@@ -278,15 +286,6 @@ export class RateLimitGuard extends LateThrottlerGuard {
 
   /** Not read before the first request: a subclass may override in fields, which are set after this class's constructor. */
   #readOverrides(): GuardOverrides {
-    if (this.#overrides === undefined) {
-      const { prototype } = RateLimitGuard;
-      const getTracker = this.getTracker === prototype.getTracker ? undefined : this.getTracker.bind(this);
-      const generateKey =
-        this.generateKey === prototype.generateKey ? undefined : this.generateKey.bind(this);
-      const shouldSkip = this.shouldSkip === prototype.shouldSkip ? undefined : this.shouldSkip.bind(this);
-      const hasAny = (getTracker ?? generateKey ?? shouldSkip) !== undefined;
-      this.#overrides = { getTracker, generateKey, shouldSkip, hasAny };
-    }
-    return this.#overrides;
+    return (this.#overrides ??= readOverrides(this, RateLimitGuard.prototype));
   }
 }

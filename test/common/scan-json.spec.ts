@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { JsonScannerModel } from '../fixtures/json-scanner-model.js';
 import { type JsonFault, JsonScanner, MAX_CONTAINERS } from '../../src/common/scan-json.js';
 
 const scan = (text: string, maxDepth = 64, maxKeys = 10_000): JsonFault | undefined =>
@@ -29,6 +30,14 @@ const rows: Row[] = [
 
 describe('JsonScanner', () => {
   it.each(rows)('%s', (_title, text, expected) => expect(scan(text)).toBe(expected));
+
+  it.each(rows)('%s, cut anywhere', (_title, text, expected) => {
+    const bytes = Buffer.from(text);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const scanner = new JsonScanner(64, 10_000);
+      expect(scanner.scan(bytes.subarray(0, cut)) ?? scanner.scan(bytes.subarray(cut))).toBe(expected);
+    }
+  });
 
   it.each([
     ['[[[]]]', 3, undefined],
@@ -101,6 +110,64 @@ describe('JsonScanner', () => {
       })),
     ),
   }));
+
+  it('decides about every text, cut anywhere, as the model does', () => {
+    const tokens = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      '"',
+      ',',
+      ':',
+      '\\',
+      '\\u',
+      '\\"',
+      '"a":',
+      '"b"',
+      '"ab":1,',
+      '00e9',
+      'd83d',
+      'dE00',
+      'é',
+      '😀',
+      '\u0000',
+      '\\ud83d',
+      '\\ude00',
+      'x'.repeat(30),
+      `"${'y'.repeat(30)}"`,
+      `${'k'.repeat(9)}\\n`,
+      ' ',
+      '12.5',
+      'null',
+      '"":',
+    );
+    const text = fc.array(tokens, { maxLength: 40 }).map(parts => Buffer.from(parts.join('')));
+    const bytes = fc.oneof(
+      { weight: 5, arbitrary: text },
+      fc.uint8Array({ maxLength: 40 }),
+      sample.map(({ text: json }) => Buffer.from(json)),
+    );
+    const bounds = fc.constantFrom(
+      [64, 10_000, false],
+      [2, 10_000, false],
+      [64, 2, false],
+      [64, 2, true],
+    ) as fc.Arbitrary<[number, number, boolean]>;
+    fc.assert(
+      fc.property(bytes, fc.array(fc.nat(12), { maxLength: 8 }), bounds, (whole, cuts, limits) => {
+        const scanners = [new JsonScanner(...limits), new JsonScannerModel(...limits)];
+        let from = 0;
+        for (const cut of [...cuts, whole.length]) {
+          const [found, expected] = scanners.map(scanner => scanner.scan(whole.subarray(from, from + cut)));
+          expect(found).toBe(expected);
+          if (expected !== undefined) return;
+          from += cut;
+        }
+      }),
+      { numRuns: 5_000, seed: 20_262 },
+    );
+  });
 
   it('finds exactly the repeated keys, wherever the bytes are cut', () => {
     fc.assert(

@@ -491,6 +491,38 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       expect(calls[0]).toEqual(['default', 1, 60_000, 60_000]);
     });
 
+    describe('may override canActivate', () => {
+      @Injectable()
+      class AwaitingGuard extends RateLimitGuard {
+        override async canActivate(context: ExecutionContext): Promise<boolean> {
+          return teamOf(context.switchToHttp().getRequest()) === 'free' || (await super.canActivate(context));
+        }
+      }
+      @Injectable()
+      class ChainingGuard extends RateLimitGuard {
+        override canActivate(context: ExecutionContext): Promise<boolean> {
+          if (teamOf(context.switchToHttp().getRequest()) === 'free') return Promise.resolve(true);
+          return super.canActivate(context).then(isGranted => isGranted);
+        }
+      }
+      @Injectable()
+      class FieldGuard extends RateLimitGuard {
+        override canActivate = async (context: ExecutionContext): Promise<boolean> =>
+          teamOf(context.switchToHttp().getRequest()) === 'free' ||
+          RateLimitGuard.prototype.canActivate.call(this, context);
+      }
+
+      it.each<[string, Type]>([
+        ['and await that of the class', AwaitingGuard],
+        ['and chain a promise to that of the class', ChainingGuard],
+        ['in a field', FieldGuard],
+      ])('%s', async (_title, useClass) => {
+        const app = await withGuard(useClass);
+        expect(await statuses(app, '/plain', 3, { 'X-Team': 'free' })).toEqual(granted(3));
+        expect(await statuses(app, '/plain', 3)).toEqual([200, 429, 429]);
+      });
+    });
+
     it('is a ThrottlerGuard', async () => {
       const app = await startWith('1/minute');
       expect(app.app.get(RateLimitGuard)).toBeInstanceOf(ThrottlerGuard);

@@ -306,6 +306,28 @@ describe('the headers of a response', () => {
     }
   });
 
+  describe('carry the lines of a quota', () => {
+    const lines = (state: RequestState): void =>
+      void (state.limits.quotaLines = 'X-RateLimit-Limit: 10\r\nRateLimit: "a: b";r=1\r\n');
+    const replace = (state: RequestState): void => {
+      lines(state);
+      state.limits.quota = [...state.limits.quota!.slice(0, 2), 'Retry-After', '1'];
+    };
+    const plain: Handler = response => void response.writeHead(200).end();
+    /** A header that conflicts, so that the headers are set one by one. */
+    const conflicting: Handler = response => void (response.setHeader('Vary', 'Accept'), response.end());
+
+    it.each([
+      ['as text', plain, lines, [['10'], ['"a: b";r=1'], undefined]],
+      ['one by one', conflicting, lines, [['10'], ['"a: b";r=1'], undefined]],
+      ['as text, unless pairs replace them', plain, replace, [['10'], undefined, ['1']]],
+      ['one by one, unless pairs replace them', conflicting, replace, [['10'], undefined, ['1']]],
+    ])('%s', async (_title, handler, change, expected) => {
+      const headers = await receive(handler, {}, change);
+      expect(['x-ratelimit-limit', 'ratelimit', 'retry-after'].map(name => headers[name])).toEqual(expected);
+    });
+  });
+
   it('are sent when another response replaces one that Node rejected', async () => {
     const headers = await receive(response => {
       expect(() => response.writeHead(200, { 'X-Own': 'a\r\nb' })).toThrow('X-Own');

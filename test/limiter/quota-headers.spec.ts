@@ -88,6 +88,24 @@ describe('quotaHeaders', () => {
     expect(headersOf({ granted: true, policyStates: granted })['X-Should-Retry']).toBeUndefined();
   });
 
+  it('names the policies of each list, also of lists that begin alike', () => {
+    const hour = policy(1_000, 3_600_000);
+    const names = [second, minute, hour].map(({ name }) => name);
+    for (const chosen of [[0, 1], [0], [0, 2], [0, 1, 2], [0, 1], [1, 0], [0, 2]]) {
+      const policyStates = chosen.map(index => policyState([second, minute, hour][index]!, 1, 1));
+      const headers = headersOf({ granted: true, policyStates });
+      for (const name of ['RateLimit', 'RateLimit-Policy'])
+        expect(items(headers[name]!).map(item => item.name)).toEqual(chosen.map(index => names[index]));
+    }
+  });
+
+  it('leaves out policies in shadow mode, beside others and alone', () => {
+    const shadow = { ...second, shadow: true };
+    const policyStates = [policyState(shadow, 0, 1, true), policyState(minute, 1, 1)];
+    expect(headersOf({ granted: true, policyStates })['RateLimit']).toBe('"100-per-minute";r=1;t=1');
+    expect(headersOf({ granted: true, policyStates: [policyState(shadow, 0, 1, true)] })).toEqual({});
+  });
+
   it('says nothing where nothing is limited', () => {
     expect(quotaHeaders({ granted: true, policyStates: [] }, EPOCH_MS, true)).toEqual([]);
   });
