@@ -11,6 +11,13 @@ export function spread(values) {
   return ((Math.max(...values) - Math.min(...values)) / 2 / median(values)) * 100;
 }
 
+/** How one run compares with another, round by round: what slows the machine for a round slows both. */
+export function pairedRatio(results, others, read) {
+  const ratios = results.map((result, round) => read(result) / read(others[round]));
+  const sorted = ratios.toSorted((a, b) => a - b);
+  return { median: median(ratios), least: sorted[0], most: sorted.at(-1) };
+}
+
 export const whole = value => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-GB') : '–');
 
 export const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
