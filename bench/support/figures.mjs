@@ -26,10 +26,13 @@ export const percent = value => (Number.isFinite(value) ? `± ${value.toFixed(0)
 
 export const ratio = (value, base) => (base === undefined ? '–' : fixed(value / base, 2));
 
+/** A Markdown table. */
+export function tableLines(columns, rows) {
+  const rule = columns.map((_, index) => (index === 0 ? '---' : '---:')).join('|');
+  return [`| ${columns.join(' | ')} |`, `|${rule}|`, ...rows.map(row => `| ${row.join(' | ')} |`)];
+}
+
 /** Prints a Markdown table. */
 export function printTable(title, columns, rows) {
-  console.log(`\n### ${title}\n`);
-  console.log(`| ${columns.join(' | ')} |`);
-  console.log(`|${columns.map((_, index) => (index === 0 ? '---' : '---:')).join('|')}|`);
-  for (const row of rows) console.log(`| ${row.join(' | ')} |`);
+  console.log(`\n### ${title}\n\n${tableLines(columns, rows).join('\n')}`);
 }
