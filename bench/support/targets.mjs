@@ -1,4 +1,4 @@
-/* What targets.mjs checks. The pages of the documentation quote these numbers; test/bench-targets.spec.ts compares them. */
+/* What targets.mjs checks. docs/performance.md quotes these numbers, and its test compares them. */
 
 /**
  * @typedef {object} Target
