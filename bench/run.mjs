@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BENCH, prepare } from './support/prepare.mjs';
 
 const BENCHES = [
+  'targets',
   'stack',
   'limiter',
   'clients',

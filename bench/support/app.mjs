@@ -2,15 +2,18 @@
  * runs this file. */
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import { Body, Controller, Get, Module, Post } from '@nestjs/common';
+import { join } from 'node:path';
+import { Body, Controller, Get, HttpCode, Module, Post } from '@nestjs/common';
 import { APP_GUARD, NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import fastifyHelmet from '@fastify/helmet';
 import helmet from 'helmet';
-import { AgentSecurityModule, RateLimit } from '../../dist/index.js';
+import { AgentSecurityModule, AgentTool, RateLimit } from '../../dist/index.js';
+import { SECRET } from './agent.mjs';
 import { installFloor } from './floor.mjs';
+import { installTextFloor } from './text-floor.mjs';
 
 export const ORIGIN = 'https://app.example.com';
 
@@ -28,6 +31,12 @@ const HIGH = 100_000_000;
  * @property {string[]} [hosts] listed beside loopback
  * @property {string[]} [origins]
  * @property {number} [routes]
+ * @property {boolean} [proxied] whether the peer is a trusted proxy
+ * @property {boolean} [withAgent] whether requests carry the API key of `book`
+ * @property {import('../../dist/index.js').KeyBook} [book]
+ * @property {boolean} [tool] adds `POST /tool`, with its audit records in `folder`
+ * @property {boolean} [mcp] adds `POST /mcp`
+ * @property {string} [folder]
  */
 
 const STACKS = {
@@ -68,6 +77,7 @@ const STACKS = {
   floor: {
     configure: (app, server) => installFloor(app, { limit: server.limit ?? HIGH }),
   },
+  'text-floor': { configure: installTextFloor },
   ours: {
     imports: server => [AgentSecurityModule.forRoot(ourOptions(server))],
   },
@@ -78,14 +88,22 @@ export async function createApp(server) {
   const { imports = () => [], providers = [], configure = () => undefined } = STACKS[server.stack];
   class BenchModule {}
   Module({ imports: imports(server), providers, controllers: [createController(server)] })(BenchModule);
-  const adapter = server.platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
-  const app = await NestFactory.create(BenchModule, adapter, { logger: ['error', 'warn'] });
+  const app = await NestFactory.create(BenchModule, createAdapter(server), { logger: ['error', 'warn'] });
   await configure(app, server);
   return app;
 }
 
+/** The module reads the client by itself; the throttler takes it from the framework. */
+function createAdapter({ platform, stack, proxied = false }) {
+  const trusts = proxied && stack.startsWith('assembled');
+  if (platform === 'fastify') return new FastifyAdapter(trusts ? { trustProxy: 'loopback' } : {});
+  const adapter = new ExpressAdapter();
+  if (trusts) adapter.set('trust proxy', 'loopback');
+  return adapter;
+}
+
 /** `GET /` and `POST /`, and as many other routes behind them as the settings say. */
-function createController({ routes = 1, limit, rejectedBy }) {
+function createController({ stack, routes = 1, limit, rejectedBy, tool = false, mcp = false }) {
   class BenchController {
     get() {
       return { hello: 'world' };
@@ -93,12 +111,28 @@ function createController({ routes = 1, limit, rejectedBy }) {
     post(body) {
       return { fields: Object.keys(body).length };
     }
+    tool() {
+      return { written: true };
+    }
+    mcp(body) {
+      return { jsonrpc: '2.0', id: body.id, result: { content: [{ type: 'text', text: 'written' }] } };
+    }
   }
   const { prototype } = BenchController;
   const route = (name, method) => method(prototype, name, Object.getOwnPropertyDescriptor(prototype, name));
   route('get', Get());
   route('post', Post());
   Body()(prototype, 'post', 0);
+  if (tool) {
+    route('tool', Post('tool'));
+    if (stack === 'ours') route('tool', AgentTool('write_note', { impact: 'low' }));
+    Body()(prototype, 'tool', 0);
+  }
+  if (mcp) {
+    route('mcp', Post('mcp'));
+    route('mcp', HttpCode(200));
+    Body()(prototype, 'mcp', 0);
+  }
   for (let index = 1; index < routes; index++) {
     const name = `route${index}`;
     Object.defineProperty(prototype, name, { value: () => ({ index }), configurable: true, writable: true });
@@ -110,13 +144,18 @@ function createController({ routes = 1, limit, rejectedBy }) {
   return BenchController;
 }
 
-function ourOptions({ limit = HIGH, rejectedBy = 'module', hosts = [], origins = [ORIGIN] }) {
+function ourOptions(server) {
+  const { limit = HIGH, rejectedBy = 'module', hosts = [], origins = [ORIGIN], book, folder } = server;
   const limits = rejectedBy === 'module' ? limit : HIGH;
   const flood = rejectedBy === 'flood' ? limit : HIGH;
   return {
     hosts: [...hosts, 'localhost', '127.0.0.1'],
     cors: { origins },
     rateLimit: { limits: [`${HIGH}/second`, `${limits}/minute`], flood: `${flood}/minute` },
+    ...(server.proxied ? { trustProxy: 'loopback' } : {}),
+    ...(book === undefined ? {} : { auth: { apiKeys: { book, secret: SECRET } } }),
+    ...(server.tool ? { audit: { file: join(folder, 'audit.jsonl'), logger: false } } : {}),
+    ...(server.mcp ? { mcp: { path: '/mcp' } } : {}),
   };
 }
 
@@ -125,7 +164,7 @@ const WINDOWS_MS = { default: 60_000, short: 1_000, medium: 10_000, long: 60_000
 /** As many as keep the throttler's log of each client as short as usual limits would: this is its best case. */
 const MANY_CLIENTS = 1_000;
 
-function throttler({ limit = HIGH, oneClient = false }, names) {
+function throttler({ limit = HIGH, oneClient = false, proxied = false }, names) {
   const trackers = Array.from({ length: MANY_CLIENTS }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
   let last = 0;
   const getTracker = () => {
@@ -134,7 +173,7 @@ function throttler({ limit = HIGH, oneClient = false }, names) {
   };
   return ThrottlerModule.forRoot({
     throttlers: names.map(name => ({ name, ttl: WINDOWS_MS[name], limit })),
-    ...(oneClient ? {} : { getTracker }),
+    ...(oneClient || proxied ? {} : { getTracker }),
   });
 }
 

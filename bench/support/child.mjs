@@ -13,7 +13,7 @@ export const SERVER_CORE = 0;
 export const LOAD_CORE = 1;
 
 /** The command line that runs `command` on one core, where the machine can. */
-function pinned(core, command, args) {
+export function pinned(core, command, args) {
   return CAN_PIN ? ['taskset', ['-c', String(core), command, ...args]] : [command, args];
 }
 

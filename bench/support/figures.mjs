@@ -11,6 +11,13 @@ export function spread(values) {
   return ((Math.max(...values) - Math.min(...values)) / 2 / median(values)) * 100;
 }
 
+/** How one run compares with another, round by round: what slows the machine for a round slows both. */
+export function pairedRatio(results, others, read) {
+  const ratios = results.map((result, round) => read(result) / read(others[round]));
+  const sorted = ratios.toSorted((a, b) => a - b);
+  return { median: median(ratios), least: sorted[0], most: sorted.at(-1) };
+}
+
 export const whole = value => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-GB') : '–');
 
 export const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
@@ -19,10 +26,13 @@ export const percent = value => (Number.isFinite(value) ? `± ${value.toFixed(0)
 
 export const ratio = (value, base) => (base === undefined ? '–' : fixed(value / base, 2));
 
+/** A Markdown table. */
+export function tableLines(columns, rows) {
+  const rule = columns.map((_, index) => (index === 0 ? '---' : '---:')).join('|');
+  return [`| ${columns.join(' | ')} |`, `|${rule}|`, ...rows.map(row => `| ${row.join(' | ')} |`)];
+}
+
 /** Prints a Markdown table. */
 export function printTable(title, columns, rows) {
-  console.log(`\n### ${title}\n`);
-  console.log(`| ${columns.join(' | ')} |`);
-  console.log(`|${columns.map((_, index) => (index === 0 ? '---' : '---:')).join('|')}|`);
-  for (const row of rows) console.log(`| ${row.join(' | ')} |`);
+  console.log(`\n### ${title}\n\n${tableLines(columns, rows).join('\n')}`);
 }

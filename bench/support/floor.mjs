@@ -2,7 +2,7 @@
  * three counters), with every value that can be known beforehand written down, and no generality at all. */
 import { randomUUID } from 'node:crypto';
 
-const STATIC_HEADERS = {
+export const STATIC_HEADERS = {
   'Content-Security-Policy':
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'Cross-Origin-Opener-Policy': 'same-origin',

@@ -8,7 +8,8 @@ import { HAS_WRK, LOAD_CORE, runPinned } from './child.mjs';
 const CONNECTIONS = 64;
 
 /**
- * @typedef {{ method: string, path: string, headers?: Record<string, string>, body?: string }} LoadRequest
+ * `clients` sends each request so often with another X-Forwarded-For.
+ * @typedef {{ method: string, path: string, headers?: Record<string, string>, body?: string, clients?: number }} LoadRequest
  * @typedef {{ requests: number, perSecond: number, p50Ms: number, p99Ms: number, rejected: number }} LoadResult
  */
 
@@ -21,6 +22,33 @@ export const LOADS = {
       path: '/',
       headers: { 'Content-Type': 'application/json' },
       body: jsonBody(1024),
+    },
+  ],
+  proxied: [{ method: 'GET', path: '/', clients: 10_000 }],
+  origin: [{ method: 'GET', path: '/', headers: { Origin: 'https://app.example.com' } }],
+  tool: [
+    {
+      method: 'POST',
+      path: '/tool',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ title: 'a note', text: 'a text of some length' }),
+    },
+  ],
+  mcp: [
+    {
+      method: 'POST',
+      path: '/mcp',
+      headers: {
+        'Content-Type': 'application/json',
+        Accept: 'application/json, text/event-stream',
+        'MCP-Protocol-Version': '2025-06-18',
+      },
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
+        params: { name: 'write_note', arguments: { title: 'a note', text: 'a text of some length' } },
+      }),
     },
   ],
 };
@@ -68,10 +96,20 @@ async function loadWithWrk(port, requests, seconds) {
 function luaScript(requests, port) {
   // With a leading space: between brackets, two of them in a row would begin another text.
   const quote = text => ` [==[${text}]==]`;
-  const lines = requests.map(({ method, path, headers, body }, index) => {
+  const lines = requests.map(({ method, path, headers, body, clients = 1 }) => {
     const all = Object.entries({ Host: `127.0.0.1:${port}`, ...headers });
     const table = all.map(([name, value]) => `[${quote(name)}] = ${quote(value)}`).join(', ');
-    return `  requests[${index + 1}] = wrk.format(${quote(method)}, ${quote(path)}, { ${table} }, ${body === undefined ? 'nil' : quote(body)})`;
+    const forwarded =
+      clients === 1
+        ? ''
+        : `headers["X-Forwarded-For"] = string.format("10.%d.%d.%d", client % 7, math.floor(client / 100), client % 100)`;
+    return [
+      `  for client = 1, ${clients} do`,
+      `    local headers = { ${table} }`,
+      `    ${forwarded}`,
+      `    requests[#requests + 1] = wrk.format(${quote(method)}, ${quote(path)}, headers, ${body === undefined ? 'nil' : quote(body)})`,
+      '  end',
+    ].join('\n');
   });
   return [
     'local requests = {}',

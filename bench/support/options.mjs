@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util';
 
 /**
  * @param {{ rounds: number, seconds: number }} defaults
- * @returns {{ rounds: number, seconds: number, only: string[], smoke: boolean, plot: string | undefined }} `plot` is a file to draw to, where a bench can
+ * @returns {{ rounds: number, seconds: number, only: string[], smoke: boolean, plot?: string, base?: string }} `plot` is a file to draw to, `base` a
+ *   commit to compare with, where a bench can
  */
 export function readOptions(defaults) {
   const { values } = parseArgs({
@@ -13,6 +14,7 @@ export function readOptions(defaults) {
       only: { type: 'string', default: '' },
       smoke: { type: 'boolean', default: false },
       plot: { type: 'string' },
+      base: { type: 'string' },
     },
   });
   return {
@@ -21,6 +23,7 @@ export function readOptions(defaults) {
     only: values.only.split(',').filter(Boolean),
     smoke: values.smoke,
     plot: values.plot,
+    base: values.base,
   };
 }
 

@@ -1,7 +1,12 @@
-/* A server of its own process: sends its port, and its CPU time on each message. */
+/* A server of its own process: sends its port and what its requests carry, and its CPU time on each message. */
 import { createApp } from './app.mjs';
+import { createAgent } from './agent.mjs';
 
-const app = await createApp(JSON.parse(process.argv[2]));
+const settings = JSON.parse(process.argv[2]);
+const agent = settings.withAgent ? createAgent() : undefined;
+const app = await createApp({ ...settings, book: agent?.book });
+// Otherwise V8 may keep a part of Node slow for the life of this process, or not, by chance.
+globalThis.gc();
 await app.listen(0, '127.0.0.1');
 
 process.on('message', () => {
@@ -9,4 +14,7 @@ process.on('message', () => {
   process.send({ cpuUs: user + system });
 });
 process.on('disconnect', () => process.exit());
-process.send({ port: app.getHttpServer().address().port });
+process.send({
+  port: app.getHttpServer().address().port,
+  headers: agent === undefined ? {} : { Authorization: `Bearer ${agent.key}` },
+});

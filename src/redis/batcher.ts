@@ -1,10 +1,12 @@
 /* Decisions that wait in one turn of the event loop go to Redis as one call; in a Cluster, as one call for each slot. */
 import type { QuotaDecision } from '../limiter/consume.js';
-import { createScriptCall, type QuotaCall, readReply } from './quota-call.js';
+import { createScriptCall, type QuotaCall, readReply, windowsOf } from './quota-call.js';
 import { groupBySlot } from './quota-keys.js';
 import type { RecentDenials } from './recent-denials.js';
 import type { ScriptRunner } from './read-client.js';
-import { runScript } from './script/quota-script.js';
+import { loneScriptOf } from './script/lone-script.js';
+import { QUOTA_SCRIPT } from './script/quota-script.js';
+import { runScript } from './script/script.js';
 
 interface Waiting {
   readonly quotaCall: QuotaCall;
@@ -70,10 +72,10 @@ export class Batcher {
     this.#calls++;
     try {
       const quotaCalls = batch.map(({ quotaCall }) => quotaCall);
-      const { keys, input } = createScriptCall(quotaCalls);
       const requestedMs = this.nowMs();
-      const now = String(this.now?.() ?? '');
-      const decisions = readReply(quotaCalls, await runScript(this.runner, keys, [input, now]));
+      const lone = quotaCalls.length === 1 ? this.#runLone(quotaCalls[0]!) : undefined;
+      const reply = (lone && (await lone)) ?? (await this.#run(quotaCalls));
+      const decisions = readReply(quotaCalls, reply);
       for (let index = 0; index < batch.length; index++) {
         const { quotaCall, resolve } = batch[index]!;
         const decision = decisions[index]!;
@@ -85,6 +87,23 @@ export class Batcher {
     } finally {
       this.#calls--;
     }
+  }
+
+  #run(quotaCalls: readonly QuotaCall[]): Promise<unknown> {
+    const { keys, input } = createScriptCall(quotaCalls);
+    return runScript(this.runner, QUOTA_SCRIPT, keys, [input, ...this.#clock()]);
+  }
+
+  /** A single usual decision has a script of its own, which takes half the time. It replies nothing to what it does not decide. */
+  #runLone(quotaCall: QuotaCall): Promise<unknown> | undefined {
+    const windows = windowsOf(quotaCall);
+    if (windows === undefined) return undefined;
+    const script = loneScriptOf(quotaCall.sets[0]!.policies.length);
+    return runScript(this.runner, script, quotaCall.keys, [windows, ...this.#clock()]);
+  }
+
+  #clock(): string[] {
+    return this.now === undefined ? [] : [String(this.now())];
   }
 }
 

@@ -4,6 +4,7 @@ import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { Policy } from '../limiter/policy.js';
 import type { StoredCharge } from '../limiter/store/quota-store.js';
 import { keyOf } from './quota-keys.js';
+import { encodeWindows } from './script/lone-script.js';
 import { NEVER } from './script/quota-script.js';
 import { CONSUME, RETURN } from './script/rule-run.js';
 
@@ -14,6 +15,8 @@ export interface PolicySet {
   readonly codes: readonly string[];
   /** The ID of each stored count: the same in every process, and under every limit. */
   readonly ids: readonly string[];
+  /** All policies as the script for a single decision reads them, if it decides them. */
+  readonly windows?: string | undefined;
 }
 
 /** One decision or correction. */
@@ -99,6 +102,12 @@ export function createScriptCall(quotaCalls: readonly QuotaCall[]): { keys: stri
     from = to;
   }
   return { keys, input: `[[${[...policyNumbers.keys()].join(',')}],[${runs}]]` };
+}
+
+/** Nothing for a call that lone-script.ts does not decide. */
+export function windowsOf({ operation, charges, sets }: QuotaCall): string | undefined {
+  if (operation !== CONSUME || charges.length !== 1 || charges[0]!.cost !== 1) return undefined;
+  return sets[0]!.windows;
 }
 
 /** Whether two calls differ by their keys only. */
@@ -194,7 +203,7 @@ function createSet(policies: readonly Policy[], taken: readonly string[]): Polic
     ids.push(id);
     codes.push(encode(policy, id));
   }
-  return { policies, codes, ids };
+  return { policies, codes, ids, windows: encodeWindows(policies, ids) };
 }
 
 const blocks = ({ blockMs }: Policy): boolean => blockMs !== undefined && blockMs > 0;

@@ -8,8 +8,8 @@ import { subscribeNodeRedis } from './subscribe-node-redis.js';
 export interface ScriptRunner {
   /** Whether the server is a Redis Cluster: all keys of one call must lie in one slot. */
   readonly isCluster: boolean;
-  evalsha(sha: string, keys: string[], args: string[]): Promise<unknown>;
-  eval(script: string, keys: string[], args: string[]): Promise<unknown>;
+  evalsha(sha: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  eval(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
   /** `undefined` for a client that cannot be duplicated. */
   readonly subscribe: Subscribe | undefined;
 }
@@ -28,8 +28,8 @@ export function readClient(option: string, client: unknown): ScriptRunner {
     return {
       // Only the cluster client has `masters`.
       isCluster: 'masters' in client,
-      evalsha: (sha, keys, args) => client.evalSha(sha, { keys, arguments: args }),
-      eval: (script, keys, args) => client.eval(script, { keys, arguments: args }),
+      evalsha: (sha, keys, args) => client.evalSha(sha, { keys: [...keys], arguments: [...args] }),
+      eval: (script, keys, args) => client.eval(script, { keys: [...keys], arguments: [...args] }),
       subscribe: subscribeNodeRedis(client, 'masters' in client),
     };
   }

@@ -27,13 +27,10 @@
  * Writing an expiry costs as much as writing the rest, so a key lives a little longer than it must, and most writes keep its expiry.
  */
 import { createHash } from 'node:crypto';
-import type { ScriptRunner } from '../read-client.js';
 import { CONSUME, RULE_RUN } from './rule-run.js';
+import { BATCHES, MAX_LIVES, MAX_TICKS, type Script } from './script.js';
 import { WINDOW_RUN } from './window-run.js';
 
-/** As in sliding-window.ts. */
-const BATCHES = 14;
-const MAX_TICKS = 32_767;
 /** Later than every reset, and exact in every client. */
 export const NEVER = -(2 ** 50);
 /**
@@ -44,7 +41,7 @@ const SLACK_MS = 100;
 /** Keys that one MGET reads: Lua's stack holds a few thousand values. */
 const MAX_GET = 1_000;
 
-export const QUOTA_SCRIPT = `
+const TEXT = `
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local byte, sub, char, rep, concat = string.byte, string.sub, string.char, string.rep, table.concat
 local pack, unpack, spread = struct.pack, struct.unpack, unpack
@@ -121,7 +118,7 @@ local function put(key, old, count, lasting)
     written[key] = text
     call('SET', key, text, 'KEEPTTL')
   else
-    lives = min(ceil((now + lasting + max(1000, lasting / 8)) / 100), ${2 ** 40 - 1})
+    lives = min(ceil((now + lasting + max(1000, lasting / 8)) / 100), ${MAX_LIVES})
     parts[1] = pack('>I5', lives)
     local text = concat(parts, '', 1, count)
     written[key] = text
@@ -166,17 +163,4 @@ end
 return reply
 `;
 
-export const QUOTA_SCRIPT_SHA = createHash('sha1').update(QUOTA_SCRIPT).digest('hex');
-
-/**
- * Runs the script by its hash. A server that does not know the hash (it was restarted, flushed or replaced, or is another node of a
- * Cluster) gets the text once and keeps it.
- */
-export async function runScript(runner: ScriptRunner, keys: string[], args: string[]): Promise<unknown> {
-  try {
-    return await runner.evalsha(QUOTA_SCRIPT_SHA, keys, args);
-  } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-    return runner.eval(QUOTA_SCRIPT, keys, args);
-  }
-}
+export const QUOTA_SCRIPT: Script = { text: TEXT, sha: createHash('sha1').update(TEXT).digest('hex') };
