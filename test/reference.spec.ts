@@ -65,7 +65,7 @@ test('a docstring that changes makes its page differ', () => {
 
 test('a job of CI that is added, with a matrix, makes rows of its own', () => {
   const job = `$&
-  consumers:
+  planted:
     name: the package in \${{ matrix.app }} on \${{ matrix.os }}
     runs-on: \${{ matrix.os }}
     strategy:
