@@ -71,8 +71,8 @@ test('an app that configures the module in another file gets no second import', 
 });
 
 const places: [title: string, path: string, main: string, options: NestAddOptions][] = [
-  ['another file', '/src/root/root.module.ts', MAIN.replace('./app.module', './root/root.module.js'), {}],
-  ['the index of a folder', '/src/root/index.ts', MAIN.replace('./app.module', './root'), {}],
+  ['another file', '/src/core/root.module.ts', MAIN.replace('./app.module', './core/root.module.js'), {}],
+  ['the index of a folder', '/src/core/index.ts', MAIN.replace('./app.module', './core'), {}],
   ['a project of a monorepo', '/apps/api/src/app.module.ts', MAIN, { sourceRoot: 'apps/api/src' }],
   [
     'a Fastify app',
