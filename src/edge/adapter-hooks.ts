@@ -1,5 +1,5 @@
-/* The hooks of Nest's adapters in every supported version. Nest 11.0 has none, Nest 11.1 to 12.0 have the request hook, and later versions
- * have the security hook too. Where a hook is missing, the framework's own takes its place. */
+/* The hooks of Nest's adapters in every supported version. Nest 11.2 to 12.0 have the request hook, and later versions have the security hook
+ * too. Where it is missing, Fastify's own option takes its place. */
 import type { ServerResponse } from 'node:http';
 import type { PlatformRequest, PlatformResponse } from '../common/http-request.js';
 
@@ -9,25 +9,10 @@ export type SecurityHook = (request: PlatformRequest, response: ServerResponse) 
 
 export interface AdapterHooks {
   onRequestHook?: RequestHook | undefined;
-  setOnRequestHook?(hook: RequestHook): void;
+  setOnRequestHook(hook: RequestHook): void;
   registerSecurityHook?(hook: SecurityHook): unknown;
   getInstance(): unknown;
   getType(): string;
-}
-
-interface App {
-  /** Of Express, or of middie in Fastify, which Nest registers before the module is constructed or after it. */
-  use?(middleware: RequestHook): unknown;
-  /** Of Fastify. */
-  addHook?(event: 'onRequest', hook: RequestHook): unknown;
-}
-
-/** Runs the hook for every request that the framework routes, before the middleware of main.ts and of modules. */
-export function setRequestHook(methods: AdapterHooks, hook: RequestHook): void {
-  if (methods.setOnRequestHook !== undefined) return methods.setOnRequestHook(hook);
-  const app = methods.getInstance() as App;
-  app.use?.(hook);
-  app.addHook?.('onRequest', hook);
 }
 
 /** Where Fastify has the options of its instance. */

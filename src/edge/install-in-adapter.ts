@@ -14,7 +14,7 @@ import {
 import type { Log } from '../common/log-text.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
-import { type AdapterHooks, answerUnroutable, type SecurityHook, setRequestHook } from './adapter-hooks.js';
+import { type AdapterHooks, answerUnroutable, type SecurityHook } from './adapter-hooks.js';
 import type { Edge } from './edge.js';
 import { urlProblem } from './request-head.js';
 
@@ -34,7 +34,7 @@ export function installEdge(adapter: AbstractHttpAdapter, edge: Edge, corsIsOn: 
 /** Runs the edge, then the hook that the app or a library sets, before or later. */
 function installRequestHook(methods: AdapterMethods, edge: Edge): void {
   let inner = methods.onRequestHook;
-  setRequestHook(methods, function (this: unknown, request, response, done) {
+  methods.setOnRequestHook(function (this: unknown, request, response, done) {
     const go = (): unknown => {
       requestState(response)!.outcome.routed = true;
       if (inner === undefined) return done();
@@ -49,7 +49,6 @@ function installRequestHook(methods: AdapterMethods, edge: Edge): void {
     if (typeof admitted !== 'boolean') return admitted.then(goes => (goes ? go() : undefined));
     return admitted ? go() : undefined;
   });
-  if (methods.setOnRequestHook === undefined) return;
   methods.setOnRequestHook = hook => {
     inner = hook;
   };

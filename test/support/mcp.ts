@@ -29,7 +29,6 @@ import {
   rawResponse,
 } from '../../src/common/http-request.js';
 import type { AppParts } from './start.js';
-import { isNestSince } from './nest-version.js';
 
 /** The tools that have run since the test began, by name. */
 export const calls: string[] = [];
@@ -153,8 +152,13 @@ export type Revision = '2025-11-25' | '2026-07-28';
 
 const BOTH: readonly Revision[] = ['2025-11-25', '2026-07-28'];
 
-/** @rekog/mcp-nest 2 calls what the servers of microservices have since Nest 11.1. */
-const MCP_NEST: readonly (readonly [title: string, server: McpServerKind])[] = [
+/** `describe.each(MCP_SERVERS)('%s', (_title, server) => …)` */
+export const MCP_SERVERS: readonly (readonly [title: string, server: McpServerKind])[] = [
+  ['the SDK on a controller', { parts: { controllers: [SdkController] }, revisions: BOTH }],
+  [
+    'the SDK with sessions on the adapter',
+    { parts: { providers: [SdkSessions] }, revisions: ['2025-11-25'] },
+  ],
   [
     '@rekog/mcp-nest',
     { parts: { controllers: [NestTools], configure: withStrategy(false) }, revisions: BOTH },
@@ -163,16 +167,6 @@ const MCP_NEST: readonly (readonly [title: string, server: McpServerKind])[] = [
     '@rekog/mcp-nest with sessions',
     { parts: { controllers: [NestTools], configure: withStrategy(true) }, revisions: BOTH },
   ],
-];
-
-/** `describe.each(MCP_SERVERS)('%s', (_title, server) => …)` */
-export const MCP_SERVERS: readonly (readonly [title: string, server: McpServerKind])[] = [
-  ['the SDK on a controller', { parts: { controllers: [SdkController] }, revisions: BOTH }],
-  [
-    'the SDK with sessions on the adapter',
-    { parts: { providers: [SdkSessions] }, revisions: ['2025-11-25'] },
-  ],
-  ...(isNestSince(11, 2) ? MCP_NEST : []),
 ];
 
 export const SDK_SERVER = MCP_SERVERS[0]![1];
