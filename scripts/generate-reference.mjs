@@ -8,6 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import prettier from 'prettier';
+import { checksPage } from './reference/checks-page.mjs';
 import { decoratorsPage } from './reference/decorators-page.mjs';
 import { errorsPage } from './reference/errors-page.mjs';
 import { eventsPage } from './reference/events-page.mjs';
@@ -15,7 +16,13 @@ import { optionsPage } from './reference/options-page.mjs';
 import { Source } from './reference/source.mjs';
 
 const SCRIPTS = dirname(fileURLToPath(import.meta.url));
-const PAGES = { options: optionsPage, decorators: decoratorsPage, errors: errorsPage, events: eventsPage };
+const PAGES = {
+  options: optionsPage,
+  decorators: decoratorsPage,
+  errors: errorsPage,
+  events: eventsPage,
+  checks: checksPage,
+};
 
 const { values } = parseArgs({
   options: {

@@ -2,6 +2,7 @@ import {
   type CanActivate,
   type DynamicModule,
   Global,
+  type INestApplicationContext,
   Inject,
   type InjectionToken,
   Module,
@@ -14,6 +15,8 @@ import {
 import { ConfigModule } from '@nestjs/config';
 import { ApplicationConfig } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
+import type { CheckAppOptions } from './check/check-app.js';
+import type { CheckReport } from './check/finding.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';
 import { readArgument, readGiven, type ReadEnvironment, readObject } from './common/read-options.js';
@@ -92,6 +95,18 @@ export class AgentSecurityModule implements OnApplicationShutdown {
   static forRootAsync(async: AgentSecurityAsyncOptions): DynamicModule {
     readObject('forRootAsync()', readGiven('forRootAsync()', async), ASYNC_KEYS);
     return define(asyncProviders(async), async, async.imports);
+  }
+
+  /**
+   * Reports risky settings of an app that has this module, as `npx nestjs-agent-security check` does: after `app.init()`, without listening.
+   * See docs/check.md.
+   * @example
+   * const { findings } = await AgentSecurityModule.check(app, { deploy: true });
+   */
+  static async check(app: INestApplicationContext, options: CheckAppOptions = {}): Promise<CheckReport> {
+    // Loaded on demand: an app in production runs none of it.
+    const { inspectApp } = await import('./inspect-app.js');
+    return inspectApp(app, options);
   }
 
   // Global guards of ApplicationConfig run before the app's own; an APP_GUARD would run after them.

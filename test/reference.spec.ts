@@ -38,7 +38,13 @@ function change(name: string, file: string, from: string, to: string): string {
 test('the pages of docs/reference are those that the docstrings give. If not, run: npm run reference', () => {
   const pages = generate(ROOT, 'pages');
   const stored = join(ROOT, 'docs/reference');
-  expect([...pages.keys()].toSorted()).toEqual(['decorators.md', 'errors.md', 'events.md', 'options.md']);
+  expect([...pages.keys()].toSorted()).toEqual([
+    'checks.md',
+    'decorators.md',
+    'errors.md',
+    'events.md',
+    'options.md',
+  ]);
   expect(readdirSync(stored).toSorted()).toEqual([...pages.keys()].toSorted());
   for (const [page, text] of pages) {
     const remedy = `docs/reference/${page} is out of date. Run: npm run reference`;
@@ -56,6 +62,31 @@ test('a docstring that changes makes its page differ', () => {
   );
   const events = generate(root, 'changed-pages').get('events.md');
   expect(events).toContain('## `planted.event`\n\nA planted event.\n\n- `seed` (`number`): Its field.');
+});
+
+test('a check that changes makes its page differ', () => {
+  const root = change(
+    'check',
+    'check/checks/deploy-checks.ts',
+    "title: 'Debug output is on.'",
+    "title: 'Planted.'",
+  );
+  expect(generate(root, 'check-pages').get('checks.md')).toContain('### `ASEC-C050`\n\nPlanted.\n');
+});
+
+test.each([
+  ['a risk without a row', "'ASEC-C013',", "'ASEC-C999',", 'body/body.feature.ts', /ASEC-C999/],
+  ['a second row of an ID', "'ASEC-C051'", "'ASEC-C050'", 'check/checks/deploy-checks.ts', /the same ID/],
+  [
+    'a check without a reason',
+    "why: 'the flaw and its fix are public',",
+    '',
+    'check/checks/deploy-checks.ts',
+    /reason/,
+  ],
+])('%s stops the script', (title, from, to, file, message) => {
+  const root = change(title, file, from, to);
+  expect(() => generate(root, `${title} pages`)).toThrow(message);
 });
 
 test.each([
