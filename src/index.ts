@@ -53,15 +53,7 @@ export { MaxBody } from './body/body.decorator.js';
 export { type BodyOptions } from './body/body.options.js';
 export { type CheckAppOptions } from './check/check-app.js';
 export { type CheckOptions } from './check/check.options.js';
-export {
-  type CheckFinding,
-  type CheckReport,
-  type CheckRule,
-  type CheckSeverity,
-  type OptionRow,
-  type PackageVersion,
-  type SilencedFinding,
-} from './check/finding.js';
+export { type CheckFinding, type CheckReport, type CheckSeverity } from './check/finding.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export {
   type TrustedProxies,

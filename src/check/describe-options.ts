@@ -40,11 +40,11 @@ export function describeOptions(
   });
 }
 
-/** The options of a feature, and what is below them where the app gives an object. What readers make of a default is not shown. */
+/** The options of a feature, and what is below them where the app or a variable gives it. What readers make of a default is not shown. */
 function isShown(key: string, option: string, input: Readonly<Record<string, unknown>>): boolean {
   if (!option.startsWith(`${key}.`) || option.includes('[')) return false;
   const parent = option.slice(0, option.lastIndexOf('.'));
-  return parent === key || isRecord(valueAt(input, parent));
+  return parent === key || VARIABLES.has(option) || isRecord(valueAt(input, parent));
 }
 
 const byOption = (a: OptionRow, b: OptionRow): number => (a.option < b.option ? -1 : 1);

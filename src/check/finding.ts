@@ -12,7 +12,7 @@ export type CheckSeverity = (typeof SEVERITIES)[number];
 /**
  * One finding of `AgentSecurityModule.check()`.
  * @example
- * const names = report.findings.map(({ id, option }: CheckFinding) => `${id} ${option}`);
+ * const describe = ({ id, message, remedy }: CheckFinding) => `${id}: ${message}. ${remedy}`;
  */
 export interface CheckFinding {
   /** `ASEC-C001`, or the code of a configuration error. Stable: a finding is silenced by it. */

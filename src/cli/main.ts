@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { auditVerify } from './audit-verify.js';
-import { checkCommand, doctorCommand } from './check-command.js';
 import { runKeysCommand } from './keys-command.js';
 
 /** The environment and the output streams of a command, which tests replace. */
@@ -21,8 +20,9 @@ export type Command = (args: readonly string[], io: CommandIo) => Promise<number
 const GROUPS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['keys', (args, io) => runKeysCommand(['keys', ...args], { ...io, nowMs: Date.now() })],
   ['audit', ([command, ...rest], io) => (command === 'verify' ? auditVerify(rest, io) : usage())],
-  ['check', checkCommand],
-  ['doctor', doctorCommand],
+  // Loaded on demand: the other commands need none of it.
+  ['check', async (args, io) => (await import('./check-command.js')).checkCommand(args, io)],
+  ['doctor', async (args, io) => (await import('./check-command.js')).doctorCommand(args, io)],
 ]);
 
 /** Groups that load an app, whose timers and connections may outlive it. */
