@@ -3,6 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { checkCommand, doctorCommand } from '../../src/cli/check-command.js';
 
 const ROOT = resolve(__dirname, '../..');
 const MAIN = join(ROOT, 'dist/cli/main.js');
@@ -41,12 +42,15 @@ Module({ imports: [AgentSecurityModule.forRoot(${options})] })(AppModule);
 const FILES: Readonly<Record<string, string>> = {
   'package.json': JSON.stringify({ name: 'app', type: 'module', dependencies: { helmet: '^8' } }),
   'clean.js': moduleOf('{}'),
-  'broken.js': moduleOf("{ cors: { origins: '*' }, noStore: false }"),
+  'broken.js': moduleOf("{ cors: { origins: '*' }, noStore: false }", 'export class Other {}').replaceAll(
+    'AppModule',
+    'RootModule',
+  ),
   'wrong.js': moduleOf("{ hosts: ['https://api.example.com'] }"),
   'endless.js': moduleOf('{}', "console.log('printed by the app'); setInterval(() => undefined, 1000);"),
   'ending.js': moduleOf('{}', 'process.exit(0);'),
   'rejecting.js': moduleOf('{}', "throw new Error('no \\u001b[31mdatabase');"),
-  'several.js': `${moduleOf('{ url: false }').replaceAll('AppModule', 'RootModule')}export class Other {}\n`,
+  'several.js': 'export class First {}\nexport class Second {}\n',
   'without.js':
     "import { Module } from '@nestjs/common';\nexport class AppModule {}\nModule({})(AppModule);\n",
   // As TypeScript compiles it.
@@ -77,76 +81,58 @@ function run(args: readonly string[], env: Record<string, string> = {}, cwd = ap
 const check = (module: string, ...more: string[]): Promise<Run> =>
   run(['check', '--module', module, ...more]);
 
+/** Each run starts an app, so a run serves several claims. */
 describe('check', () => {
-  it.each([
-    ['a clean app, on Express', 'clean.js', [], 0, /^0 findings of \d+ checks, 0 silenced\n$/],
-    ['a clean app, on Fastify', 'clean.js', ['--platform', 'fastify'], 0, /^0 findings/],
-    ['findings', 'broken.js', [], 1, /^warning ASEC-C002: cors\.origins is "\*"\n[^]*note ASEC-C017/],
-    ['findings below the level', 'broken.js', ['--fail-level', 'error'], 0, /ASEC-C002/],
-    [
-      'a configuration that stops the start-up',
-      'wrong.js',
-      [],
-      1,
-      /^error ASEC_HOST_SCHEME: hosts\[0\] must not/,
-    ],
-    ['an app that would not end, and prints', 'endless.js', [], 0, /^0 findings/],
-    ['an export of another name', 'several.js', ['--export', 'RootModule'], 1, /ASEC-C011/],
-  ])('shows %s', async (_title, module, more, status, out) => {
-    const shown = await check(module, ...more);
-    expect([shown.status, shown.err.replace('printed by the app\n', '')]).toEqual([status, '']);
-    expect(shown.out).toMatch(out);
+  it('finds nothing in a clean app, which prints and would not end', async () => {
+    const { status, out, err } = await check('endless.js', '--platform', 'fastify');
+    expect([status, err]).toEqual([0, 'printed by the app\n']);
+    expect(out).toMatch(/^0 findings of \d+ checks, 0 silenced\n$/);
   });
 
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const canRequireEsm = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19);
-  (canRequireEsm ? it : it.skip)('loads CommonJS', async () => {
+  it('shows findings, and fails from the level on', async () => {
+    const { status, out } = await check('broken.js', '--export', 'RootModule', '--fail-level', 'error');
+    expect(status).toBe(0);
+    expect(out).toMatch(/^warning ASEC-C002: cors\.origins is "\*"\n[^]*note ASEC-C017/);
+  });
+
+  it('shows a configuration that stops the start-up, in the format', async () => {
+    const { status, out } = await check('wrong.js', '--format', 'sarif');
+    const [result] = JSON.parse(out).runs[0].results;
+    expect([status, result.ruleId, result.level]).toEqual([1, 'ASEC_HOST_SCHEME', 'error']);
+  });
+
+  it('loads CommonJS', async () => {
     expect(await check('common.cjs')).toMatchObject({ status: 1, out: expect.stringContaining('ASEC-C013') });
   });
 
   it.each([
-    ['a module that is not there', ['check'], /There is no file dist\/app\.module\.js/],
-    [
-      'an app that fails, its message escaped',
-      ['check', '--module', 'rejecting.js'],
-      /no \\u001b\[31mdatabase/,
-    ],
-    ['an app without the module', ['check', '--module', 'without.js'], /does not import AgentSecurityModule/],
-    ['several classes', ['check', '--module', 'several.js'], /Its classes: Other, RootModule/],
-    ['an unknown format', ['check', '--format', 'xml'], /--format must be one of text, json, sarif/],
-    ['an unknown level', ['check', '--fail-level', 'high'], /--fail-level must be one of/],
-    ['an unknown platform', ['check', '--platform', 'koa'], /--platform must be one of/],
-    ['an unknown option', ['check', '--deep'], /Unknown option '--deep'/],
-    ['a format that doctor has not', ['doctor', '--format', 'sarif'], /must be one of text, json/],
-  ])('ends with 2 for %s', async (_title, args, err) => {
-    const failed = await run(args);
+    ['an app that fails, its message escaped', 'rejecting.js', /no \\u001b\[31mdatabase/],
+    ['an app without the module', 'without.js', /does not import AgentSecurityModule/],
+    ['a module that is not there', 'dist/app.module.js', /There is no file dist\/app\.module\.js/],
+    ['several classes', 'several.js', /Its classes: First, Second/],
+    ['an app that ends the process', 'ending.js', /^$/],
+  ])('ends with 2 for %s', async (_title, module, err) => {
+    const failed = await check(module);
     expect([failed.status, failed.out]).toEqual([2, '']);
     expect(failed.err).toMatch(err);
   });
 
-  it('ends with 2 for an app that ends the process', async () => {
-    expect(await check('ending.js')).toMatchObject({ status: 2, out: '' });
-  });
-
   it.each([
-    ['json', (text: string) => JSON.parse(text).findings[0].id],
-    ['sarif', (text: string) => JSON.parse(text).runs[0].results[0].ruleId],
-    ['junit', (text: string) => /<testcase [^>]*name="(ASEC-C\d+)/.exec(text)?.[1]],
-    ['github', (text: string) => /^::warning file=broken\.js,title=(ASEC-C\d+)::/.exec(text)?.[1]],
-  ])('prints %s', async (format, read) => {
-    const { out } = await check('broken.js', '--format', format);
-    expect(read(out)).toBe('ASEC-C002');
+    ['an unknown format', checkCommand, ['--format', 'xml'], /--format must be one of text, json, sarif/],
+    ['an unknown level', checkCommand, ['--fail-level', 'high'], /--fail-level must be one of/],
+    ['an unknown platform', checkCommand, ['--platform', 'koa'], /--platform must be one of/],
+    ['an unknown option', checkCommand, ['--deep'], /Unknown option '--deep'/],
+    ['a format that doctor has not', doctorCommand, ['--format', 'sarif'], /must be one of text, json/],
+  ])('ends with 2 for %s', async (_title, command, args, err) => {
+    const lines: string[] = [];
+    const io = { env: {}, out: () => undefined, err: (text: string) => void lines.push(text) };
+    expect(await command(args, io)).toBe(2);
+    expect(lines.join('')).toMatch(err);
+    expect(lines.join('')).toContain('Usage:');
   });
 });
 
 describe('check --deploy', () => {
-  it('asks npm for vulnerable dependencies', async () => {
-    const { status, out } = await check('clean.js', '--deploy', '--format', 'json');
-    const ids = JSON.parse(out).findings.map(({ id }: { id: string }) => id);
-    expect(status).toBe(1);
-    expect(ids).toEqual(expect.arrayContaining(['ASEC-C060', 'ASEC-C055', 'ASEC-C051']));
-  });
-
   /** The variables of a deployment, as docs/check.md and the sample's .env.example name them. */
   const DEPLOYED = {
     NODE_ENV: 'production',
@@ -156,26 +142,20 @@ describe('check --deploy', () => {
     AUDIT_KEY: 'k'.repeat(64),
   };
 
-  it.each(['express', 'fastify'])(
-    'finds nothing in the sample on %s that is not silenced',
-    async platform => {
-      writeFileSync(join(app, 'audit.json'), '{"vulnerabilities":{}}');
-      const module = join(SAMPLE, 'dist/app.module.js');
-      const env = { ...DEPLOYED, AUDIT_FILE: join(app, 'audit.log') };
-      const args = ['check', '--deploy', '--module', module, '--platform', platform, '--format', 'json'];
-      const { out, err } = await run(args, env);
-      const { findings, silenced } = JSON.parse(out || `{"findings":${JSON.stringify(err)}}`);
-      // Where the tests run as root in a container, that is said.
-      expect(findings.filter(({ id }: { id: string }) => id !== 'ASEC-C059')).toEqual([]);
-      expect(silenced.map(({ id, reason }: Record<string, string>) => [id, reason])).toEqual([
-        ['ASEC-C009', expect.stringMatching(/demonstration/i)],
-      ]);
-    },
-  );
-
-  it('finds nothing in the sample of a developer', async () => {
-    const args = ['check', '--module', join(SAMPLE, 'dist/app.module.js')];
-    expect(await run(args, { AUDIT_FILE: join(app, 'dev.log') })).toMatchObject({ status: 0 });
+  it('finds in the sample what npm audit names and what is silenced, and nothing else', async () => {
+    const module = join(SAMPLE, 'dist/app.module.js');
+    const env = { ...DEPLOYED, AUDIT_FILE: join(app, 'audit.log') };
+    const { status, out } = await run(['check', '--deploy', '--module', module, '--format', 'json'], env);
+    const { findings, silenced } = JSON.parse(out);
+    // Where the tests run as root in a container, that is said.
+    const others = findings.filter(({ id }: { id: string }) => id !== 'ASEC-C059');
+    expect(others.map(({ id, option }: Record<string, string>) => [id, option])).toEqual([
+      ['ASEC-C060', 'qs'],
+    ]);
+    expect(silenced.map(({ id, reason }: Record<string, string>) => [id, reason])).toEqual([
+      ['ASEC-C009', expect.stringMatching(/demonstration/i)],
+    ]);
+    expect(status).toBe(1);
   });
 });
 
@@ -188,14 +168,8 @@ describe('doctor', () => {
     expect(out).toMatch(/node \d+\.\d+\.\d+ \(supported: /);
     expect(out).toContain('helmet is installed, and not seen in the app.');
     expect(out).toMatch(/hosts\.allow +"api\.example\.com" {2}\[ALLOWED_HOSTS\]/);
-    expect(out).toMatch(/noStore +- {2}\[default\]|noStore +true {2}\[default\]/);
+    expect(out).toMatch(/noStore +true {2}\[default\]/);
     expect(out).not.toContain('s'.repeat(40));
     expect(status).toBe(1);
-  });
-
-  it('shows what stops the start-up', async () => {
-    const { status, out } = await run(['doctor', '--module', 'wrong.js', '--format', 'json']);
-    expect(status).toBe(1);
-    expect(JSON.parse(out).problems).toEqual([expect.stringContaining('must not carry a scheme')]);
   });
 });
