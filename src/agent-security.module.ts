@@ -15,7 +15,7 @@ import {
 import { ConfigModule } from '@nestjs/config';
 import { ApplicationConfig } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
-import type { CheckAppOptions } from './check/check-app.js';
+import type { CheckAppOptions } from './check/check-app.options.js';
 import type { CheckReport } from './check/finding.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';

@@ -1,7 +1,8 @@
 /* What `AgentSecurityModule.check()` needs of an app: its resolved options, the summaries of its features, and Nest's container. */
 import type { INestApplicationContext } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { checkApp, type CheckAppOptions } from './check/check-app.js';
+import { checkApp } from './check/check-app.js';
+import type { CheckAppOptions } from './check/check-app.options.js';
 import type { CheckReport } from './check/finding.js';
 import { type FeatureSummary, RESOLVED_OPTIONS, SUMMARIES } from './common/feature.js';
 import type { ReadEnvironment } from './common/read-options.js';

@@ -2,6 +2,7 @@
 import type { Feature, FeatureSummary } from '../common/feature.js';
 import { isRecord, type ReadEnvironment } from '../common/read-options.js';
 import { type AppSource, readAppFacts } from './app-facts.js';
+import type { CheckAppOptions } from './check-app.options.js';
 import { CHECK_TABLE } from './check-table.js';
 import type { CheckedOptions } from './checked-options.js';
 import { describeOptions } from './describe-options.js';
@@ -10,22 +11,6 @@ import type { CheckReport } from './finding.js';
 import { FOREIGN_PACKAGES } from './foreign-packages.js';
 import { readPackageFacts } from './package-facts.js';
 import { runChecks } from './run-checks.js';
-
-/**
- * The second argument of `AgentSecurityModule.check()`.
- * @example
- * const report = await AgentSecurityModule.check(app, { deploy: true, env: { NODE_ENV: 'production' } });
- */
-export interface CheckAppOptions {
-  /** Whether the checks of a deployment run too. @default false */
-  deploy?: boolean;
-  /** The environment variables that the checks of a deployment read: `NODE_ENV`, `DEBUG`. @default process.env */
-  env?: Readonly<Record<string, string | undefined>>;
-  /** The folder of the app's package.json. @default the working directory */
-  folder?: string;
-  /** The vulnerable packages that `npm audit --json` has named; the command `check --deploy` passes them. @default none */
-  vulnerable?: readonly { readonly name: string; readonly severity: string }[];
-}
 
 /** What the module itself knows of the app. */
 export interface CheckSource extends Omit<AppSource, 'installed'> {

@@ -1,6 +1,6 @@
 /* The option `check`: the findings that are accepted, each with a reason. */
 import { type OptionTable, type ReadOption, readTable, type Resolved } from '../common/option-table.js';
-import { isRecord, readRequired, receivedError } from '../common/read-options.js';
+import { isRecord, readRequired, receivedError, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
 
 /**
@@ -21,6 +21,7 @@ const FORM = /^ASEC-C\d{3}$/;
 
 const readSilence: ReadOption<ReadonlyMap<string, string>> = (option, value = {}) => {
   if (!isRecord(value)) throw silenceError(option, 'must be an object of IDs and reasons', value);
+  rejectMissing(option, value);
   return new Map(
     Object.entries(value).map(([id, reason]) => {
       if (!FORM.test(id)) throw silenceError(`${option}.${showName(id)}`, 'is not the ID of a finding', id);

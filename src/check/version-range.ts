@@ -29,10 +29,8 @@ function satisfiesOne(given: Version, comparator: string): boolean {
 
 /** Without the label of a pre-release, which counts as its version. */
 function readVersion(text: string): Version {
-  const [major = 0, minor = 0, patch = 0] = text
-    .replace(/^v|[-+].*$/g, '')
-    .split('.')
-    .map(part => Number.parseInt(part, 10) || 0);
+  const [release = ''] = text.replace(/^v/, '').split(/[-+]/);
+  const [major = 0, minor = 0, patch = 0] = release.split('.').map(part => Number.parseInt(part, 10) || 0);
   return [major, minor, patch];
 }
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { CheckAppOptions } from '../check/check-app.js';
+import type { CheckAppOptions } from '../check/check-app.options.js';
 import type { CheckReport } from '../check/finding.js';
 
 export interface AppToLoad {

@@ -274,3 +274,22 @@ describe('the answer of npm audit', () => {
     expect(readNpmAudit(text).note).toContain(reason);
   });
 });
+
+test('an app that starts loads no more of the checks than their option', () => {
+  const src = join(__dirname, '../../src');
+  const loaded = new Set<string>();
+  const load = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    const text = readFileSync(join(src, file), 'utf8');
+    // Imports of types are gone at run time, and import() is called on demand.
+    for (const [, clause, from] of text.matchAll(/^(?:im|ex)port\s+([^;'"]*?)\s+from\s+'(\.[^']+)';/gm))
+      if (!clause!.startsWith('type '))
+        load(join(file, '..', from!.replace(/\.js$/, '.ts')).replaceAll('\\', '/'));
+  };
+  load('agent-security.module.ts');
+  expect(loaded.size).toBeGreaterThan(100);
+  expect(
+    [...loaded].filter(file => /^(?:check|cli)\//.test(file) || file === 'inspect-app.ts').toSorted(),
+  ).toEqual(['check/check.feature.ts', 'check/check.options.ts']);
+});
