@@ -1,4 +1,4 @@
-/* The app that `nest new` generates. `test/consumers/nest-new.spec.ts` compares it with what the command writes. */
+/* The app that `nest new` generates. `test/nest-new.spec.ts` compares it with what the command writes. */
 
 export const MAJORS = [11, 12] as const;
 export type Major = (typeof MAJORS)[number];

@@ -5,11 +5,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { freePort } from '../support/free-port.js';
-import { type Answer, request } from '../support/http.js';
-import { GENERATED_COMPILER_OPTIONS, generatedSources, type Major } from '../support/nest-new.js';
+import { freePort } from './support/free-port.js';
+import { type Answer, request } from './support/http.js';
+import { GENERATED_COMPILER_OPTIONS, generatedSources, type Major } from './support/nest-new.js';
 
-const ROOT = resolve(__dirname, '../..');
+const ROOT = resolve(__dirname, '..');
 const MAJOR = (process.env['NEST_NEW'] === '11' ? 11 : 12) satisfies Major;
 const isGenerated = process.env['NEST_NEW'] !== undefined;
 
