@@ -349,6 +349,30 @@ test.each(['Express', 'Fastify'])('an app on %s starts and is protected', async 
   expect((await request(port, { path: '/', headers: { Host: 'evil.example' } })).status).toBe(421);
 });
 
+test('the package checks an app, by its command and by its function', () => {
+  const text = `
+import { Module } from '@nestjs/common';
+import { AgentSecurityModule } from '${own.name}';
+export class AppModule {}
+Module({ imports: [AgentSecurityModule.forRoot({ noStore: false })] })(AppModule);
+`;
+  writeFileSync(join(consumer, 'app.module.js'), text);
+  const call = `
+import { NestFactory } from '@nestjs/core';
+import { AgentSecurityModule } from '${own.name}';
+import { AppModule } from './app.module.js';
+const app = await NestFactory.create(AppModule, { logger: false });
+const { findings } = await AgentSecurityModule.check(app);
+await app.close();
+console.log(findings.map(({ id }) => id).join());
+`;
+  const run = (...args: string[]): string =>
+    execFileSync(process.execPath, args, { cwd: consumer, encoding: 'utf8' });
+  expect(run('--input-type=module', '-e', call)).toBe('ASEC-C017\n');
+  const bin = join('node_modules', own.name, 'dist/cli/main.js');
+  expect(run(bin, 'check', '--module', 'app.module.js')).toMatch(/^note ASEC-C017: noStore is off\n/);
+});
+
 test('types resolve under NodeNext, and its declarations are sound', () => {
   writeFileSync(join(consumer, 'types.ts'), TYPES);
   const compilerOptions = {
