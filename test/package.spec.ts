@@ -27,7 +27,7 @@ const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) 
 const own = readJson<PackageJson>(join(ROOT, 'package.json'));
 
 /** What the package holds beside the build. */
-const TEXTS = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'SKILL.md', 'llms.txt', 'LICENSE'];
+const TEXTS = ['README.md', 'SECURITY.md', 'SKILL.md', 'llms.txt', 'LICENSE'];
 
 let scratch = '';
 let consumer = '';
@@ -197,9 +197,17 @@ describe('the tarball', () => {
     expect(packedBytes).toBeLessThanOrEqual(MAX_PACKED_BYTES);
   });
 
-  test('has a module for each entry point, one for what they share, two that are loaded lazily, and no comments', () => {
+  test('has a module for each entry point, one for what they share, those that are loaded lazily, and no comments', () => {
     const modules = files.filter(file => file.endsWith('.js'));
-    const chunks = ['public-suffix-list', 'redis', 'shared'].map(name => `dist/chunks/${name}.js`);
+    const chunks = [
+      'check-command',
+      'index',
+      'inspect-app',
+      'public-suffix-list',
+      'redis',
+      'run-checks',
+      'shared',
+    ].map(name => `dist/chunks/${name}.js`);
     const entries = [
       'dist/cli/main.js',
       'dist/index.js',
@@ -212,9 +220,11 @@ describe('the tarball', () => {
 
   test('loads one chunk beside each entry point, and no Nest for the commands', () => {
     const imports = (file: string): string[] =>
-      [...read(file).matchAll(/^import .*?["']([^"']+)["'];$/gm)].map(([, name]) => name!);
+      [...read(file).matchAll(/^(?:import|export) .*?["']([^"']+)["'];$/gm)].map(([, name]) => name!);
     const isLocal = (name: string): boolean => name.startsWith('.');
-    expect(imports('dist/index.js').filter(isLocal)).toEqual(['./chunks/shared.js']);
+    // What the checks share with the main entry point has no name in it.
+    expect(imports('dist/index.js').filter(isLocal)).toEqual(['./chunks/index.js', './chunks/shared.js']);
+    expect(imports('dist/chunks/index.js').filter(isLocal)).toEqual(['./shared.js']);
     expect(imports('dist/cli/main.js').filter(isLocal)).toEqual(['../chunks/shared.js']);
     expect(imports('dist/chunks/redis.js').filter(isLocal)).toEqual(['./shared.js']);
     const packages = ['dist/cli/main.js', 'dist/chunks/shared.js', 'dist/chunks/redis.js'].flatMap(imports);

@@ -21,7 +21,13 @@ beforeAll(() => {
   mkdirSync(join(app, 'node_modules'));
   for (const name of ['@nestjs', 'reflect-metadata', 'rxjs'])
     symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
-  symlinkSync(ROOT, join(app, 'node_modules/nestjs-agent-security'));
+  // Without its entry for `require()`, which only the published build has.
+  const own = join(app, 'node_modules/nestjs-agent-security');
+  mkdirSync(own);
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const exports = { '.': './dist/index.js', './package.json': './package.json' };
+  writeFileSync(join(own, 'package.json'), JSON.stringify({ ...manifest, exports }));
+  symlinkSync(join(ROOT, 'dist'), join(own, 'dist'));
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(app, name), text);
   // In place of a registry.
   const vulnerabilities = { qs: { severity: 'high' } };
