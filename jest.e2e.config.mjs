@@ -7,6 +7,7 @@ export const notUnit = [
   '/test/deployment/.*\\.spec\\.ts$',
   '/test/consumers/.*\\.spec\\.ts$',
   '/test/audit/(?:faults|kill|shutdown)\\.spec\\.ts$',
+  '/test/check/(?:cli|planted)\\.spec\\.ts$',
   '/test/common/(?:redis-url|response-end)\\.spec\\.ts$',
   '/test/limiter/table/quota-table\\.spec\\.ts$',
   '/test/(?:docs|missing-options|package|parsers\\.properties|readme|reference)\\.spec\\.ts$',

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { rollup } from 'rollup';
 import { dts } from 'rollup-plugin-dts';
+import { minify } from 'terser';
 import ts from 'typescript';
 import { writeRequireEntries } from './require-entries.mjs';
 
@@ -24,12 +25,41 @@ const helpers = {
   resolveId: id => (id === 'tslib' ? join(ROOT, 'node_modules/tslib/tslib.es6.mjs') : null),
 };
 
-/** An editor shows the comments of the declarations. */
-const withoutComments = {
-  name: 'without-comments',
+/**
+ * An editor shows the comments of the declarations. Names of functions and classes stay, and a line for each statement, so that a stack
+ * trace says where; names of variables and private fields become short.
+ */
+const compact = {
+  name: 'compact',
+  async renderChunk(code) {
+    const { code: compacted } = await minify(code, {
+      ecma: 2022,
+      compress: false,
+      mangle: { keep_classnames: true, keep_fnames: true },
+      format: { beautify: true, comments: false, indent_level: 0 },
+    });
+    return { code: compacted, map: null };
+  },
+};
+
+/** Only what is exported is described: an editor does not show the comments of the other declarations. */
+const describesExports = {
+  name: 'describes-exports',
   renderChunk(code) {
-    const file = ts.createSourceFile('chunk.js', code, ts.ScriptTarget.Latest);
-    return { code: ts.createPrinter({ removeComments: true }).printFile(file), map: null };
+    const file = ts.createSourceFile('chunk.d.ts', code, ts.ScriptTarget.Latest, true);
+    const exported = new Set(
+      file.statements
+        .flatMap(each => each.exportClause?.elements ?? [])
+        .map(({ name, propertyName = name }) => propertyName.text),
+    );
+    const isDescribed = each => {
+      const { name } = each.declarationList?.declarations[0] ?? each;
+      return name === undefined || exported.has(name.text);
+    };
+    const texts = file.statements.map(each =>
+      isDescribed(each) ? each.getFullText() : each.getFullText().replace(/\/\*\*[^]*?\*\/\s*/g, ''),
+    );
+    return { code: texts.join(''), map: null };
   },
 };
 
@@ -50,8 +80,8 @@ try {
     recursive: true,
     filter: name => !name.endsWith('.ts'),
   });
-  await bundle(runs, '.js', [withoutComments]);
-  await bundle(types, '.d.ts', [dts()]);
+  await bundle(runs, '.js', [compact]);
+  await bundle(types, '.d.ts', [dts(), describesExports]);
   const written = types.map(path => path.replace('./dist/', ''));
   for (const file of written) markTypes(join(out, file), join(modules, file));
   writeRequireEntries(written.map(file => join(out, file)));

@@ -9,6 +9,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import prettier from 'prettier';
+import { checksPage } from './reference/checks-page.mjs';
 import { compatibilityPage } from './reference/compatibility-page.mjs';
 import { decoratorsPage } from './reference/decorators-page.mjs';
 import { errorsPage } from './reference/errors-page.mjs';
@@ -23,6 +24,7 @@ const PAGES = {
   'reference/decorators': decoratorsPage,
   'reference/errors': errorsPage,
   'reference/events': eventsPage,
+  'reference/checks': checksPage,
   compatibility: compatibilityPage,
 };
 

@@ -2,6 +2,7 @@ import {
   type CanActivate,
   type DynamicModule,
   Global,
+  type INestApplicationContext,
   Inject,
   type InjectionToken,
   Module,
@@ -13,6 +14,8 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
+import type { CheckAppOptions } from './check/check-app.options.js';
+import type { CheckReport } from './check/finding.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';
 import {
@@ -107,6 +110,18 @@ export class AgentSecurityModule implements OnApplicationShutdown {
     }
     readObject('forRootAsync()', readGiven('forRootAsync()', async), ASYNC_KEYS);
     return define(asyncProviders(async), async, async.imports);
+  }
+
+  /**
+   * Reports risky settings of an app that has this module, as `npx nestjs-agent-security check` does: after `app.init()`, without listening.
+   * See docs/check.md.
+   * @example
+   * const { findings } = await AgentSecurityModule.check(app, { deploy: true });
+   */
+  static async check(app: INestApplicationContext, options: CheckAppOptions = {}): Promise<CheckReport> {
+    // Loaded on demand: an app in production runs none of it.
+    const { inspectApp } = await import('./inspect-app.js');
+    return inspectApp(app, options);
   }
 
   // Global guards of ApplicationConfig run before the app's own; an APP_GUARD would run after them.

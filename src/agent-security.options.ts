@@ -1,6 +1,7 @@
 import type { AuditOptions } from './audit/audit.options.js';
 import type { AuthOptions } from './auth/auth.options.js';
 import type { BodyOptions } from './body/body.options.js';
+import type { CheckOptions } from './check/check.options.js';
 import type { TrustedProxies, TrustProxyOptions } from './client-address/client-address.options.js';
 import type { CorsOptions } from './cors/cors.options.js';
 import type { CspReportsOptions } from './csp-reports/csp-reports.options.js';
@@ -167,4 +168,9 @@ export interface AgentSecurityOptions {
    * @default on
    */
   logging?: boolean | 'debug' | 'log' | 'warn' | 'error' | 'none' | LoggingOptions;
+  /**
+   * The findings of `npx nestjs-agent-security check` that are accepted. It changes nothing in the running app. See docs/check.md.
+   * @default no finding is silenced
+   */
+  check?: CheckOptions;
 }

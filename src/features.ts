@@ -5,6 +5,7 @@ import { AUDIT } from './audit/audit.feature.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AUTH, AUTH_GUARD, SCOPES_GUARD } from './auth/auth.feature.js';
 import { BODY, BODY_GUARD, DECLARED_BODY_CHECK } from './body/body.feature.js';
+import { CHECK } from './check/check.feature.js';
 import { TRUST_PROXY } from './client-address/client-address.feature.js';
 import { CORS, CROSS_SITE_GUARD } from './cors/cors.feature.js';
 import { CspReportStage } from './csp-reports/csp-report-stage.js';
@@ -60,6 +61,7 @@ export const FEATURES = [
   TIMEOUT,
   CSP_REPORTS,
   LOGGING,
+  CHECK,
 ] as const;
 
 /** Providers without an option. */

@@ -51,6 +51,9 @@ export { type AuditSink } from './audit/audit-sink.js';
 export { AuditTrail } from './audit/audit-trail.js';
 export { MaxBody } from './body/body.decorator.js';
 export { type BodyOptions } from './body/body.options.js';
+export { type CheckAppOptions } from './check/check-app.options.js';
+export { type CheckOptions } from './check/check.options.js';
+export { type CheckFinding, type CheckReport, type CheckSeverity } from './check/finding.js';
 export { ClientAddress } from './client-address/client-address.decorator.js';
 export {
   type TrustedProxies,

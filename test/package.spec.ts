@@ -27,7 +27,7 @@ const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) 
 const own = readJson<PackageJson>(join(ROOT, 'package.json'));
 
 /** What the package holds beside the build. */
-const TEXTS = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'SKILL.md', 'llms.txt', 'LICENSE'];
+const TEXTS = ['README.md', 'SECURITY.md', 'SKILL.md', 'llms.txt', 'LICENSE'];
 
 let scratch = '';
 let consumer = '';
@@ -197,9 +197,17 @@ describe('the tarball', () => {
     expect(packedBytes).toBeLessThanOrEqual(MAX_PACKED_BYTES);
   });
 
-  test('has a module for each entry point, one for what they share, two that are loaded lazily, and no comments', () => {
+  test('has a module for each entry point, one for what they share, those that are loaded lazily, and no comments', () => {
     const modules = files.filter(file => file.endsWith('.js'));
-    const chunks = ['public-suffix-list', 'redis', 'shared'].map(name => `dist/chunks/${name}.js`);
+    const chunks = [
+      'check-command',
+      'index',
+      'inspect-app',
+      'public-suffix-list',
+      'redis',
+      'run-checks',
+      'shared',
+    ].map(name => `dist/chunks/${name}.js`);
     const entries = [
       'dist/cli/main.js',
       'dist/index.js',
@@ -212,9 +220,11 @@ describe('the tarball', () => {
 
   test('loads one chunk beside each entry point, and no Nest for the commands', () => {
     const imports = (file: string): string[] =>
-      [...read(file).matchAll(/^import .*?["']([^"']+)["'];$/gm)].map(([, name]) => name!);
+      [...read(file).matchAll(/^(?:import|export) .*?["']([^"']+)["'];$/gm)].map(([, name]) => name!);
     const isLocal = (name: string): boolean => name.startsWith('.');
-    expect(imports('dist/index.js').filter(isLocal)).toEqual(['./chunks/shared.js']);
+    // What the checks share with the main entry point has no name in it.
+    expect(imports('dist/index.js').filter(isLocal)).toEqual(['./chunks/index.js', './chunks/shared.js']);
+    expect(imports('dist/chunks/index.js').filter(isLocal)).toEqual(['./shared.js']);
     expect(imports('dist/cli/main.js').filter(isLocal)).toEqual(['../chunks/shared.js']);
     expect(imports('dist/chunks/redis.js').filter(isLocal)).toEqual(['./shared.js']);
     const packages = ['dist/cli/main.js', 'dist/chunks/shared.js', 'dist/chunks/redis.js'].flatMap(imports);
@@ -347,6 +357,30 @@ test.each(['Express', 'Fastify'])('an app on %s starts and is protected', async 
   const rejected = await request(port, { path: '/' });
   expect([rejected.status, rejected.json().code]).toEqual([429, 'rate_limited']);
   expect((await request(port, { path: '/', headers: { Host: 'evil.example' } })).status).toBe(421);
+});
+
+test('the package checks an app, by its command and by its function', () => {
+  const text = `
+import { Module } from '@nestjs/common';
+import { AgentSecurityModule } from '${own.name}';
+export class AppModule {}
+Module({ imports: [AgentSecurityModule.forRoot({ noStore: false })] })(AppModule);
+`;
+  writeFileSync(join(consumer, 'app.module.js'), text);
+  const call = `
+import { NestFactory } from '@nestjs/core';
+import { AgentSecurityModule } from '${own.name}';
+import { AppModule } from './app.module.js';
+const app = await NestFactory.create(AppModule, { logger: false });
+const { findings } = await AgentSecurityModule.check(app);
+await app.close();
+console.log(findings.map(({ id }) => id).join());
+`;
+  const run = (...args: string[]): string =>
+    execFileSync(process.execPath, args, { cwd: consumer, encoding: 'utf8' });
+  expect(run('--input-type=module', '-e', call)).toBe('ASEC-C017\n');
+  const bin = join('node_modules', own.name, 'dist/cli/main.js');
+  expect(run(bin, 'check', '--module', 'app.module.js')).toMatch(/^note ASEC-C017: noStore is off\n/);
 });
 
 test('types resolve under NodeNext, and its declarations are sound', () => {

@@ -171,6 +171,12 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/tools.md title=users.controller.ts': 'type',
   'docs/timeouts.md title=answers.controller.ts': 'type',
   'docs/verbs.md title=documents.controller.ts': 'own',
+  // By test/check/cli.spec.ts.
+  'docs/check.md title=check': 'own',
+  'docs/check.md title=security.e2e-spec.ts': 'type',
+  'docs/check.md title=app.module.ts': 'type',
+  'docs/check.md title=check.yml': 'shown',
+  'docs/check.md title=sarif.yml': 'shown',
 };
 
 test('every block is proven', () => {

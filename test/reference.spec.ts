@@ -43,7 +43,7 @@ function change(name: string, file: string, from: string, to: string): string {
 test('the generated pages are those that the sources give. If not, run: npm run reference', () => {
   const pages = generate(ROOT, 'pages');
   const stored = pagesOf(join(ROOT, 'docs/reference')).map(page => `reference/${page}`);
-  expect(stored).toHaveLength(4);
+  expect(stored).toHaveLength(5);
   expect([...pages.keys()].toSorted()).toEqual(['compatibility.md', ...stored].toSorted());
   for (const [page, text] of pages) {
     const remedy = `docs/${page} is out of date. Run: npm run reference`;
@@ -90,6 +90,31 @@ test('a job of CI that is added, with a matrix, makes rows of its own', () => {
     '| the package in vitest on ubuntu-latest | ubuntu | 22 | 12 |',
     '| the package in jest on windows-latest | windows | 20 | 11 |',
   ]);
+});
+
+test('a check that changes makes its page differ', () => {
+  const root = change(
+    'check',
+    'src/check/checks/deploy-checks.ts',
+    "title: 'Debug output is on.'",
+    "title: 'Planted.'",
+  );
+  expect(generate(root, 'check-pages').get('reference/checks.md')).toContain('### `ASEC-C050`\n\nPlanted.\n');
+});
+
+test.each([
+  ['a risk without a row', "'ASEC-C013',", "'ASEC-C999',", 'src/body/body.feature.ts', /ASEC-C999/],
+  ['a second row of an ID', "'ASEC-C051'", "'ASEC-C050'", 'src/check/checks/deploy-checks.ts', /the same ID/],
+  [
+    'a check without a reason',
+    "why: 'the flaw and its fix are public',",
+    '',
+    'src/check/checks/deploy-checks.ts',
+    /reason/,
+  ],
+])('%s stops the script', (title, from, to, file, message) => {
+  const root = change(title, file, from, to);
+  expect(() => generate(root, `${title} pages`)).toThrow(message);
 });
 
 test.each([

@@ -28,6 +28,7 @@ const SIDEBAR = [
       page('Redis', '/docs/guides/redis'),
       page('Login attempts', '/docs/guides/login-attempts'),
       page('Testing', '/docs/guides/testing'),
+      page('Check and doctor', '/docs/check'),
       page('Deployment', '/docs/guides/deployment'),
       page('Two replicas behind nginx', '/docs/guides/full-deployment'),
     ],
@@ -55,6 +56,7 @@ const SIDEBAR = [
       page('Decorators', '/docs/reference/decorators'),
       page('Errors', '/docs/reference/errors'),
       page('Events', '/docs/reference/events'),
+      page('Checks', '/docs/reference/checks'),
     ],
   },
   {

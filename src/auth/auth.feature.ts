@@ -11,6 +11,7 @@ import {
   RESOLVED_OPTIONS,
 } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
+import { risk } from '../common/risk.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
 import { SharedLimit } from '../limiter/shared-limit.js';
@@ -148,11 +149,25 @@ function summarizeAuth(auth: ResolvedAuth | false): FeatureSummary {
     warnings: [
       ...(tokenEndpoint?.hasEphemeralKey === true
         ? [
-            'auth.tokenEndpoint.insecureEphemeralKey: tokens end with this process, and no other process accepts them. Set signingKeys.',
+            risk(
+              'ASEC-C009',
+              'auth.tokenEndpoint.insecureEphemeralKey',
+              'is on',
+              'tokens end with this process, and no other process accepts them',
+              'Set auth.tokenEndpoint.signingKeys.',
+            ),
           ]
         : []),
       ...(failedAttempts === undefined
-        ? ['auth.failedAttempts is off: credentials can be guessed without a limit.']
+        ? [
+            risk(
+              'ASEC-C010',
+              'auth.failedAttempts',
+              'is off',
+              'credentials can be guessed without a limit',
+              'Leave it out, or set a limit such as "10/minute".',
+            ),
+          ]
         : []),
     ],
   };

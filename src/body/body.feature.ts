@@ -1,4 +1,5 @@
 import { type Feature, type GuardEntry, provideOptions } from '../common/feature.js';
+import { risk } from '../common/risk.js';
 import { BodyGuard, RESOLVED_BODY } from './body.guard.js';
 import { type ResolvedBody, resolveBody } from './body.options.js';
 import { checkDeclaredBody } from './check-body.js';
@@ -19,7 +20,19 @@ export const BODY: Feature<'body', ResolvedBody | false> = {
   key: 'body',
   resolve: resolveBody,
   summarize: body =>
-    body === false ? { warnings: ['body is off: bodies are limited by the body parser alone.'] } : undefined,
+    body === false
+      ? {
+          warnings: [
+            risk(
+              'ASEC-C013',
+              'body',
+              'is off',
+              'bodies are limited by the body parser alone',
+              'Leave it out, and raise its limits where they are too low.',
+            ),
+          ],
+        }
+      : undefined,
   providers: [
     provideOptions(RESOLVED_BODY, ({ body }: BodyFeatureOptions) => body || resolveBody({})),
     provideOptions(

@@ -15,7 +15,8 @@ export class AgentSecurityConfigError extends Error {
     readonly code: ConfigErrorCode,
     readonly option: string,
     problem: string,
-    remedy: string,
+    /** What to do about it, as the message says it. */
+    readonly remedy: string,
     /** The rejected value, as the message shows it. A value that may be a secret is described and not shown. */
     readonly received?: string,
   ) {

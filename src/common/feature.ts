@@ -2,6 +2,7 @@
 import type { InjectionToken, Provider } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import type { ReadEnvironment } from './read-options.js';
+import type { Risk } from './risk.js';
 
 /** Holds all resolved options, one member per feature's key. */
 export const RESOLVED_OPTIONS = Symbol('agent-security:resolved-options');
@@ -35,8 +36,8 @@ export interface SummarizedApp {
 export interface FeatureSummary {
   /** One line: `hosts: api.example.com`. */
   readonly text?: string;
-  /** What weakens the protection, each with its remedy. */
-  readonly warnings?: readonly string[];
+  /** What weakens the protection. `check` reports it too, as a row of `src/check/checks/summary-checks.ts` says. */
+  readonly warnings?: readonly Risk[];
 }
 
 export const SUMMARIES = Symbol('agent-security:summaries');

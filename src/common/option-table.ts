@@ -20,6 +20,18 @@ export type ReadOption<T> = (option: string, value: unknown) => T;
 /** A reader for each key of an interface of options, so that neither can drift from the other. */
 export type OptionTable<Options> = { readonly [K in keyof Required<Options>]: ReadOption<unknown> };
 
+let observer: ((option: string, value: unknown) => void) | undefined;
+
+/** Calls a function, and `observe` with each option that tables read meanwhile. */
+export function observeTables<T>(observe: NonNullable<typeof observer>, run: () => T): T {
+  observer = observe;
+  try {
+    return run();
+  } finally {
+    observer = undefined;
+  }
+}
+
 /** The options after the table has read them. */
 export type Resolved<Table> = {
   readonly [K in keyof Table]: Table[K] extends ReadOption<infer T> ? T : never;
@@ -41,8 +53,11 @@ export function readTable<Table extends Readonly<Record<string, ReadOption<unkno
 ): Resolved<Table> {
   const options = readObject(option, input, Object.keys(table), foreign);
   const resolved: Record<string, unknown> = {};
-  for (const [key, read] of Object.entries(table))
-    resolved[key] = read(option === '' ? key : `${option}.${key}`, options[key]);
+  for (const [key, read] of Object.entries(table)) {
+    const name = option === '' ? key : `${option}.${key}`;
+    resolved[key] = read(name, options[key]);
+    observer?.(name, resolved[key]);
+  }
   return resolved as Resolved<Table>;
 }
 

@@ -1,6 +1,7 @@
 /* The start-up summary of CORS, and of the routes that pages of other sites may call. */
 import type { ModulesContainer } from '@nestjs/core';
 import { type FeatureSummary, summarizeList } from '../common/feature.js';
+import { risk } from '../common/risk.js';
 import type { ResolvedCors } from './cors.options.js';
 import { CrossSiteRoutes } from './cross-site-routes.js';
 import { FILE_ORIGIN } from './origin.js';
@@ -13,14 +14,28 @@ export function summarizeCors(cors: ResolvedCors | false, modules: ModulesContai
     return {
       text: `origins: every one (*)${crossSite}`,
       warnings: [
-        'cors.origins is "*": pages of every site can read responses and change state. List your origins.',
+        risk(
+          'ASEC-C002',
+          'cors.origins',
+          'is "*"',
+          'pages of every site can read responses and change state',
+          'List your origins.',
+        ),
       ],
     };
   const listed = [...exact, ...[...suffixes.keys()].map(suffix => suffix.replace('://', '://*.'))];
   return {
     text: `origins: the app's own${listed.length > 0 ? `, ${summarizeList(listed)}` : ''}${crossSite}`,
     warnings: exact.has(FILE_ORIGIN)
-      ? ['cors.insecureFileOrigin is on: every local HTML file can read responses and change state.']
+      ? [
+          risk(
+            'ASEC-C003',
+            'cors.insecureFileOrigin',
+            'is on',
+            'every local HTML file can read responses and change state',
+            'Leave it out, unless a WebView of yours sends this origin.',
+          ),
+        ]
       : [],
   };
 }

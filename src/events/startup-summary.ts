@@ -1,6 +1,7 @@
 /* The summary of the configuration, logged once when the app has started: what is enforced, and which settings are risky. */
 import type { FeatureSummary } from '../common/feature.js';
 import { type Log, logBlock, logLine } from '../common/log-text.js';
+import { describeRisk } from '../common/risk.js';
 
 export class StartupSummary {
   constructor(
@@ -16,6 +17,6 @@ export class StartupSummary {
     const lines = summaries.flatMap(({ text }) => text ?? []);
     if (lines.length > 0) this.log.log(logBlock('Security:', lines));
     for (const { warnings = [] } of summaries)
-      for (const warning of warnings) this.log.warn(logLine`${warning}`);
+      for (const risk of warnings) this.log.warn(logLine`${describeRisk(risk)} ${risk.remedy} [${risk.id}]`);
   }
 }

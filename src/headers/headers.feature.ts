@@ -1,5 +1,6 @@
 import { type Feature, provideOptions } from '../common/feature.js';
 import { boolean } from '../common/option-table.js';
+import { risk } from '../common/risk.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import type { ResolvedCspReports } from '../csp-reports/csp-reports.options.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
@@ -20,7 +21,17 @@ export const HEADERS: Feature<'headers', SecurityHeadersOptions> = {
   resolve: input => readHeadersInput('headers', input),
   summarize: ({ framing }) =>
     framing === false
-      ? { warnings: ['headers.framing is false: every site can show the app in a frame (clickjacking).'] }
+      ? {
+          warnings: [
+            risk(
+              'ASEC-C004',
+              'headers.framing',
+              'is false',
+              'every site can show the app in a frame (clickjacking)',
+              'Leave it out, or list the sites.',
+            ),
+          ],
+        }
       : undefined,
   providers: [
     provideOptions(

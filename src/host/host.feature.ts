@@ -1,5 +1,6 @@
 import { type Feature, type GuardEntry, summarizeList } from '../common/feature.js';
 import { rejectPublicSuffixes } from '../common/public-suffix.js';
+import { risk } from '../common/risk.js';
 import { HostGuard } from './host.guard.js';
 import { type ResolvedHosts, resolveHosts } from './host.options.js';
 
@@ -12,7 +13,13 @@ export const HOSTS: Feature<'hosts', ResolvedHosts | false> = {
       return {
         text: 'hosts: every one',
         warnings: [
-          `${hosts === false ? 'hosts is off' : 'hosts.insecureAnyHost is on'}: DNS rebinding and forged links are possible, unless a proxy checks the host.`,
+          risk(
+            'ASEC-C001',
+            hosts === false ? 'hosts' : 'hosts.insecureAnyHost',
+            hosts === false ? 'is off' : 'is on',
+            'DNS rebinding and forged links are possible, unless a proxy checks the host',
+            'List the hosts in hosts or ALLOWED_HOSTS.',
+          ),
         ],
       };
     const { exact, suffixes } = hosts.patterns;

@@ -1,12 +1,16 @@
 /* The limits in the start-up summary: how much, for whom, and where they are counted. */
 import { type FeatureSummary, summarizeList } from '../common/feature.js';
+import { risk } from '../common/risk.js';
 import { findOtherProcesses } from '../common/several-processes.js';
 import { type AnyRule, isDynamic } from './limit-rule.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
 
 export function summarizeLimits(limits: ResolvedRateLimit | false): FeatureSummary {
   if (limits === false)
-    return { text: 'limits: none', warnings: ['rateLimit is off: no client is limited. Set rateLimit.'] };
+    return {
+      text: 'limits: none',
+      warnings: [risk('ASEC-C005', 'rateLimit', 'is off', 'no client is limited', 'Set rateLimit.')],
+    };
   const { flood, tiers, shadow, store, redisUrl } = limits;
   const isLocal = store === undefined && redisUrl === undefined;
   const others = isLocal ? findOtherProcesses(process.env) : undefined;
@@ -22,11 +26,35 @@ export function summarizeLimits(limits: ResolvedRateLimit | false): FeatureSumma
       ...(others === undefined
         ? []
         : [
-            `Limits are counted in the memory of each process, and ${others}: clients get a multiple. Set REDIS_URL or rateLimit.store.`,
+            risk(
+              'ASEC-C008',
+              'rateLimit.store',
+              `is the memory of each process, and ${others}`,
+              'clients get a multiple of their limits',
+              'Set REDIS_URL or rateLimit.store.',
+            ),
           ]),
-      ...(shadow ? ['rateLimit.shadow is on: requests over a limit are counted and not rejected.'] : []),
+      ...(shadow
+        ? [
+            risk(
+              'ASEC-C006',
+              'rateLimit.shadow',
+              'is on',
+              'requests over a limit are counted and not rejected',
+              'Remove it once the limits fit.',
+            ),
+          ]
+        : []),
       ...(flood === undefined
-        ? ['rateLimit.flood is off: rejected requests are not limited per address.']
+        ? [
+            risk(
+              'ASEC-C007',
+              'rateLimit.flood',
+              'is off',
+              'rejected requests are not limited per address',
+              'Leave it out, or set a limit such as "100/second".',
+            ),
+          ]
         : []),
     ],
   };

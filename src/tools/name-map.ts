@@ -14,6 +14,11 @@ export class NameMap<T> {
     return this.#exact.get(name) ?? this.#patterns.find(([pattern]) => matchesPattern(pattern, name))?.[1];
   }
 
+  /** Of names, then of patterns. */
+  values(): readonly T[] {
+    return [...this.#exact.values(), ...this.#patterns.map(([, value]) => value)];
+  }
+
   hasExact(name: string): boolean {
     return this.#exact.has(name);
   }

@@ -66,8 +66,15 @@ export function resolveTool(option: string, name: unknown, input: unknown): Tool
 export function resolveToolOptions(option: string, name: string, input: unknown): Tool {
   const { limit, alertAt, ...rest } = readTable(option, input, TABLE);
   const policies = readPolicies(`${option}.limit`, name, limit);
-  return { name, policies, alerts: readAlerts(`${option}.alertAt`, alertAt, policies), ...rest };
+  const tool = { name, policies, alerts: readAlerts(`${option}.alertAt`, alertAt, policies), ...rest };
+  if (isRecord(input) && input['impact'] !== undefined) WITH_IMPACT.add(tool);
+  return tool;
 }
+
+/** The tools whose impact is declared: a default of `low` does not tell. */
+const WITH_IMPACT = new WeakSet<Tool>();
+
+export const declaresImpact = (tool: Tool): boolean => WITH_IMPACT.has(tool);
 
 function readPolicies(option: string, tool: string, value: unknown): readonly Policy[] {
   if (value === undefined) return [];

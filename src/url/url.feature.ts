@@ -1,4 +1,5 @@
 import { type Feature, provideOptions, summarizeList } from '../common/feature.js';
+import { risk } from '../common/risk.js';
 import { type ResolvedUrl, resolveUrl } from './url.options.js';
 import { checkUrl, faultProblem } from './check-url.js';
 import type { EdgeCheck } from '../common/edge-stage.js';
@@ -19,13 +20,27 @@ export const URLS: Feature<'url', ResolvedUrl | false> = {
   summarize: url => {
     if (url === false)
       return {
-        warnings: ['url is off: ambiguous paths reach the router. Use url.insecureAllow for single forms.'],
+        warnings: [
+          risk(
+            'ASEC-C011',
+            'url',
+            'is off',
+            'ambiguous paths reach the router',
+            'Use url.insecureAllow for single forms.',
+          ),
+        ],
       };
     return url.insecureAllow.size === 0
       ? undefined
       : {
           warnings: [
-            `url.insecureAllow: paths with ${summarizeList(url.insecureAllow)} reach the router; a proxy may read them differently.`,
+            risk(
+              'ASEC-C012',
+              'url.insecureAllow',
+              `lists ${summarizeList(url.insecureAllow)}`,
+              'such paths reach the router, and a proxy may read them differently',
+              'Remove the forms that no client needs.',
+            ),
           ],
         };
   },

@@ -41,7 +41,7 @@ const RISKS: readonly (readonly [title: string, options: Options, warning: strin
   [
     'ambiguous paths',
     { url: { insecureAllow: ['encoded-slash'] } },
-    'url.insecureAllow: paths with encoded-slash',
+    'url.insecureAllow lists encoded-slash',
   ],
   ['no check of URLs', { url: false }, 'url is off'],
   ['no check of bodies', { body: false }, 'body is off'],

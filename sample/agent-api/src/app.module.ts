@@ -44,7 +44,7 @@ class DemoKeysModule {}
         rateLimit: { exemptPaths: ['/healthz'] },
         // Tool policies over MCP are checked before both servers: guards do not run for one of them.
         mcp: { path: ['/mcp', '/mcp-nest'] },
-        tools: { policies: { 'reset-memory': { scopes: ['admin'], impact: 'high' } } },
+        tools: { policies: { 'reset-memory': { scopes: ['admin'], impact: 'high', limit: '10/hour' } } },
         // What @AgentTool() handlers do, each line bound to the one before it.
         audit: { file: auditFile(process.env) },
         headers: {
@@ -55,6 +55,8 @@ class DemoKeysModule {}
             imgSrc: ["'self'", 'data:'],
           },
         },
+        // `npx nestjs-agent-security check` reports the rest.
+        check: { silence: { 'ASEC-C009': 'A demonstration: its tokens need not outlive the process.' } },
       }),
     }),
     DemoKeysModule,

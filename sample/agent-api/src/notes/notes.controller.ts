@@ -12,7 +12,7 @@ export class NotesController {
 
   @ApiOperation({ summary: 'Lists the notes' })
   @Get()
-  @AgentTool('list_notes')
+  @AgentTool('list_notes', { impact: 'low', limit: '60/minute' })
   list(): { notes: Note[] } {
     return { notes: this.notes.list() };
   }

@@ -12,7 +12,7 @@ import { ToolsService, type ToolSummary } from './tools.service.js';
  * What a run takes. `@AgentTool()` declares it for the tool of this name, over HTTP and over MCP, and both count in one quota;
  * `@Scopes()` and `@RateLimit()` would hold for the route alone.
  */
-const RUN: AgentToolOptions = { scopes: ['tools:run'], limit: '5/minute' };
+const RUN: AgentToolOptions = { scopes: ['tools:run'], limit: '5/minute', impact: 'low' };
 
 /** The body that Swagger UI shows first. */
 const example = ({ name, example: input }: Tool) => ({ [name]: { value: { input } } });

@@ -1,0 +1,189 @@
+/* Options that are fine on a developer's machine, and not where others reach the app. */
+import { isLoopback, isPublic } from '../checked-options.js';
+import { faultIf, NO_FAULTS, type Subject, type SubjectCheck } from '../check.js';
+import { declaresImpact } from '../../tools/tool.options.js';
+import type { Tool } from '../../tools/tool.js';
+
+export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
+  {
+    id: 'ASEC-C062',
+    severity: 'warning',
+    deploy: true,
+    title: 'A tool has no limit.',
+    page: 'tools.md',
+    why: 'an agent in a loop calls it as often as the limits of the module allow',
+    remedy: 'Give it a limit: @AgentTool(name, { limit: "100/hour" }), or an entry in tools.policies.',
+    find: subject =>
+      toolsOf(subject)
+        .filter(({ policies }) => policies.length === 0)
+        .map(({ name }) => [`the tool "${name}"`, 'has no limit'] as const),
+  },
+  {
+    id: 'ASEC-C063',
+    severity: 'warning',
+    deploy: true,
+    title: 'A tool does not declare its impact.',
+    page: 'tools.md',
+    why: 'its audit records say "low", also where a call cannot be undone',
+    remedy: 'Declare impact: "low", "medium" or "high".',
+    find: subject =>
+      toolsOf(subject)
+        .filter(tool => !declaresImpact(tool))
+        .map(({ name }) => [`the tool "${name}"`, 'declares no impact'] as const),
+  },
+  {
+    id: 'ASEC-C064',
+    severity: 'error',
+    deploy: true,
+    title: 'MCP endpoints are open to every network.',
+    page: 'mcp.md#who-can-reach-it',
+    why: 'every client on the network can call the tools',
+    remedy: 'Set auth, mcp.proxyProof, or mcp.network to "private" or "loopback".',
+    find: ({ options: { mcp, auth } }) => {
+      if (!mcp || mcp.network !== 'any' || mcp.proxyProof !== undefined) return NO_FAULTS;
+      return faultIf(auth === false, 'mcp.network', 'is "any", and auth is off');
+    },
+  },
+  {
+    id: 'ASEC-C065',
+    severity: 'warning',
+    deploy: true,
+    title: 'MCP endpoints may be reached from beyond their network.',
+    page: 'mcp.md#who-can-reach-it',
+    why: 'a proxy that adds no forwarded header makes each of its clients look like a near one',
+    remedy: 'Name the proxy in trustProxy, or narrow mcp.hosts to names of the network.',
+    find: ({ options }) => {
+      const { mcp, trustProxy } = options;
+      if (!mcp || mcp.network === 'any' || mcp.hosts !== undefined) return NO_FAULTS;
+      return faultIf(
+        trustProxy === undefined && isPublic(options),
+        'mcp.network',
+        `is "${mcp.network}", while hosts lists public names and no proxy is trusted`,
+      );
+    },
+  },
+  {
+    id: 'ASEC-C066',
+    severity: 'warning',
+    deploy: true,
+    title: 'The audit chain has no key.',
+    page: 'audit.md',
+    why: 'whoever can write the file can change a record and compute the chain again',
+    remedy: 'Set audit.key or AUDIT_KEY.',
+    find: ({ options: { audit } }) =>
+      faultIf(
+        audit !== false && audit.file !== undefined && audit.key === undefined,
+        'audit.key',
+        'is not set',
+      ),
+  },
+  {
+    id: 'ASEC-C067',
+    severity: 'warning',
+    deploy: true,
+    title: 'An origin is not encrypted.',
+    page: 'guides/cors.md',
+    why: 'anyone on the network path can put a script into its pages, which may read responses',
+    remedy: 'List https:// origins.',
+    find: ({ options }) =>
+      origins(options)
+        .filter(({ scheme, host }) => scheme === 'http' && !isLoopback(host))
+        .map(({ text }) => ['cors.origins', `lists ${text}`] as const),
+  },
+  {
+    id: 'ASEC-C068',
+    severity: 'warning',
+    deploy: true,
+    title: 'An origin is a page of the local machine.',
+    page: 'guides/cors.md',
+    why: "every program that serves pages on a user's machine may read responses as the user",
+    remedy: 'List it in the configuration of development only.',
+    find: ({ options }) =>
+      origins(options)
+        .filter(({ host }) => isLoopback(host))
+        .map(({ text }) => ['cors.origins', `lists ${text}`] as const),
+  },
+  {
+    id: 'ASEC-C069',
+    severity: 'warning',
+    deploy: true,
+    title: 'Redis is reached without TLS or without a password.',
+    page: 'redis.md',
+    why: 'anyone who reaches the server, or the network path to it, can reset limits and read the IDs of agents',
+    remedy: 'Write rediss:// with a password.',
+    find: ({ options: { rateLimit } }) => {
+      const url = rateLimit === false ? undefined : rateLimit.redisUrl;
+      if (url === undefined || !URL.canParse(url)) return NO_FAULTS;
+      const { protocol, hostname, password } = new URL(url);
+      if (isLoopback(hostname) || (protocol === 'rediss:' && password !== '')) return NO_FAULTS;
+      return [['REDIS_URL', protocol === 'rediss:' ? 'has no password' : `names ${hostname} without TLS`]];
+    },
+  },
+  {
+    id: 'ASEC-C070',
+    severity: 'error',
+    deploy: true,
+    title: 'The issuer of tokens is a loopback URL.',
+    page: 'authentication.md',
+    why: 'other services cannot fetch its keys, and tokens of two deployments name the same issuer',
+    remedy: 'Write the public https:// URL of the app.',
+    find: ({ options: { auth } }) => {
+      const issuer = auth === false ? undefined : auth.tokenEndpoint?.issuer;
+      return faultIf(
+        issuer !== undefined && isLoopback(new URL(issuer).host),
+        'auth.tokenEndpoint.issuer',
+        `is "${issuer}"`,
+      );
+    },
+  },
+  {
+    id: 'ASEC-C071',
+    severity: 'note',
+    deploy: true,
+    title: 'WebSockets are accepted without TLS.',
+    page: 'websockets.md',
+    why: 'credentials and messages can be read on the network path',
+    remedy: 'Set webSockets.requireTls, and name a proxy that terminates TLS in trustProxy.',
+    find: ({ options: { webSockets }, app: { hasGateways } }) =>
+      faultIf(hasGateways && !webSockets.requireTls, 'webSockets.requireTls', 'is off'),
+  },
+  {
+    id: 'ASEC-C072',
+    severity: 'note',
+    deploy: true,
+    title: 'Proxies are trusted by their number.',
+    page: 'guides/proxies.md',
+    why: 'a client that passes by one of them chooses its own address',
+    remedy: 'Name the addresses of the proxies.',
+    find: ({ options: { trustProxy } }) =>
+      faultIf(/^the nearest \d+$/.test(trustProxy?.named ?? ''), 'trustProxy', `is ${trustProxy?.named}`),
+  },
+  {
+    id: 'ASEC-C073',
+    severity: 'note',
+    deploy: true,
+    title: 'No client is authenticated.',
+    page: 'authentication.md',
+    why: 'routes are open to every client, unless guards of the app protect them',
+    remedy: 'Set auth.',
+    find: ({ options: { auth } }) => faultIf(auth === false, 'auth', 'is off'),
+  },
+];
+
+/** The tools of handlers and of `tools.policies`. */
+const toolsOf = ({ options: { tools }, app }: Subject): readonly Tool[] =>
+  tools === false ? app.tools : [...app.tools, ...tools.policies.values()];
+
+interface ListedOrigin {
+  readonly text: string;
+  readonly scheme: string;
+  readonly host: string;
+}
+
+function origins({ cors }: Subject['options']): readonly ListedOrigin[] {
+  if (cors === false) return [];
+  return [...cors.exact, ...cors.suffixes.keys()].flatMap(text => {
+    const [scheme = '', host] = text.split('://');
+    return host === undefined ? [] : [{ text, scheme, host }];
+  });
+}

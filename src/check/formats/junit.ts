@@ -1,0 +1,44 @@
+/* A report in the XML of JUnit, which most CI services show: one test per check. */
+import type { CheckFinding, CheckReport } from '../finding.js';
+
+export function formatJunit({ findings, silenced, rules }: CheckReport): string {
+  const found = new Set([...findings, ...silenced].map(({ id }) => id));
+  const passed = rules.filter(({ id }) => !found.has(id));
+  const cases = [
+    ...findings.map(finding => testCase(finding.id, finding.option, failure(finding))),
+    ...silenced.map(({ id, option, reason }) =>
+      testCase(id, option, `<skipped message="${escapeXml(reason)}"/>`),
+    ),
+    ...passed.map(({ id, title }) => testCase(id, title, '')),
+  ];
+  const counts = `tests="${cases.length}" failures="${findings.length}" skipped="${silenced.length}" errors="0"`;
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="nestjs-agent-security check" ${counts}>`,
+    `  <testsuite name="nestjs-agent-security check" ${counts}>`,
+    ...cases.map(text => `    ${text}`),
+    '  </testsuite>',
+    '</testsuites>',
+    '',
+  ].join('\n');
+}
+
+const testCase = (id: string, name: string, content: string): string =>
+  `<testcase classname="nestjs-agent-security" name="${escapeXml(`${id} ${name}`)}">${content}</testcase>`;
+
+const failure = ({ severity, message, why, remedy, docs }: CheckFinding): string =>
+  `<failure type="${severity}" message="${escapeXml(message)}">${escapeXml(`${why}. ${remedy} See ${docs}`)}</failure>`;
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+};
+
+/** XML 1.0 cannot hold control characters, not even escaped. */
+const escapeXml = (text: string): string =>
+  text
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '?')
+    .replace(/[&<>"']/g, character => ENTITIES[character]!);
