@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parse } from 'yaml';
 import {
   commandOf,
   contextPaths,
@@ -185,12 +186,34 @@ describe('compose.yaml', () => {
   });
 });
 
-test('nginx.conf has the map and the location of docs/guides/proxies.md', () => {
-  const guide = readFileSync(join(ROOT, 'docs/guides/proxies.md'), 'utf8');
-  const recipe = guide.split('title=nginx.conf\n')[1]!.split('```')[0]!;
-  const parts = (text: string): string[] =>
-    [/^ *map [^}]*\}/m, /location \/ [^}]*\}/].map(part =>
-      part.exec(text)![0].trim().replaceAll(/\s+/g, ' '),
-    );
-  expect(parts(NGINX).map(part => part.replace('app:3000', '127.0.0.1:3000'))).toEqual(parts(recipe));
+describe('the guides', () => {
+  const blockOf = (page: string, title: string): string =>
+    readFileSync(join(ROOT, 'docs/guides', page), 'utf8')
+      .split(`title=${title}\n`)[1]!
+      .split('```')[0]!;
+  const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
+
+  test('nginx.conf has the map and the location of Behind a proxy', () => {
+    const parts = (text: string): string[] =>
+      [/^ *map [^}]*\}/m, /location \/ [^}]*\}/].map(part => oneLine(part.exec(text)![0]));
+    const ours = parts(NGINX).map(part => part.replace('app:3000', '127.0.0.1:3000'));
+    expect(ours).toEqual(parts(blockOf('proxies.md', 'nginx.conf')));
+  });
+
+  test('Docker Compose shows nginx.conf, and compose.yaml for an app of its own', () => {
+    expect(oneLine(blockOf('compose.md', 'nginx.conf'))).toBe(oneLine(NGINX.replaceAll(/^#.*\n/gm, '')));
+    const { name: _, ...shown } = structuredClone(COMPOSE);
+    shown.services.app.build = '.';
+    const where = ', see the top of compose.yaml';
+    const expected = JSON.parse(JSON.stringify(shown).replaceAll(where, ''));
+    expect(parse(blockOf('compose.md', 'compose.yaml'), { merge: true })).toEqual(expected);
+    const guide = oneLine(readFileSync(join(ROOT, 'docs/guides/compose.md'), 'utf8'));
+    expect(guide).toContain(`\`RUN ${IMAGE.instructions.find(({ name }) => name === 'RUN')!.text}\``);
+  });
+
+  test('Deployment shows the base and the health check', () => {
+    const last = readStages(blockOf('deployment.md', 'Dockerfile')).at(-1)!;
+    expect(last.from).toBe(STAGES[0]!.from);
+    expect(commandOf(last, 'HEALTHCHECK')).toEqual(commandOf(IMAGE, 'HEALTHCHECK'));
+  });
 });
