@@ -65,6 +65,8 @@ const FOREIGN = new Set([
   'NEST_CLI',
   'GITHUB_TOKEN',
   'SECURITY_EVENTS_CHANNEL',
+  'REDIS_PASSWORD',
+  'REDISCLI_AUTH',
 ]);
 const unknownVariables = (page: string): string[] => {
   const inCode = [...page.matchAll(/`([A-Z][A-Z0-9_]+)(?:=[^`]*)?`/g)].map(([, name]) => name!);

@@ -175,8 +175,16 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/check.md title=check': 'own',
   'docs/check.md title=security.e2e-spec.ts': 'type',
   'docs/check.md title=app.module.ts': 'type',
-  'docs/check.md title=check.yml': 'shown',
-  'docs/check.md title=sarif.yml': 'shown',
+  // By test/deployment/ci-guide.spec.ts.
+  'docs/guides/ci.md title=security.yml': 'own',
+  'docs/guides/ci.md title=code-scanning.yml': 'own',
+  'docs/guides/ci.md title=deployed.yml': 'own',
+  'docs/guides/ci.md title=.gitlab-ci.yml': 'own',
+  // By test/deployment/container.spec.ts.
+  'docs/guides/compose.md title=secrets': 'shown',
+  'docs/guides/compose.md title=start': 'shown',
+  'docs/guides/compose.md title=compose.yaml': 'own',
+  'docs/guides/compose.md title=nginx.conf': 'own',
 };
 
 test('every block is proven', () => {

@@ -8,7 +8,7 @@ import {
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { Reflector } from '@nestjs/core';
-import type { PlatformRequest } from '../common/http-request.js';
+import { type PlatformRequest, rawRequest } from '../common/http-request.js';
 import { rejectionException } from '../http/problem.exception.js';
 import { requestState } from '../common/request-state.js';
 import { type Handler, type HandlerClass, memoMetadata, RouteMemo } from '../common/each-handler.js';
@@ -70,13 +70,14 @@ export class BodyGuard implements CanActivate {
   }
 
   /** Whether the request says JSON and has no body. */
-  #isEmpty(context: ExecutionContext, { body, headers, method = '' }: PlatformRequest): boolean {
+  #isEmpty(context: ExecutionContext, request: PlatformRequest): boolean {
+    const { body, headers } = request;
     if (!isJson(headers['content-type'])) return false;
     if (headers['content-length'] === '0') return true;
     const progress = requestState(context.switchToHttp().getResponse())?.body;
     if (progress?.bytes !== 0) return false;
     // Bytes of a declared body that nobody has read may still arrive.
-    return body !== undefined || !isBodyDeclared(headers) || !needsBody(method);
+    return body !== undefined || !isBodyDeclared(headers) || rawRequest(request).readableEnded;
   }
 
   /** Whether the handler wants a body that no parser has read. Fastify rejects such a type; Express leaves the body unread. */

@@ -12,7 +12,7 @@ import { createDocument } from './openapi.js';
 import { auditFile, findFreePort, readSettings, SettingsError } from './settings.js';
 
 async function start(): Promise<void> {
-  const { platform, port } = readSettings(process.env);
+  const { platform, port, address } = readSettings(process.env);
   if (port === 0) process.env['PORT'] = String(await findFreePort());
   const app = await NestFactory.create(
     AppModule,
@@ -33,7 +33,7 @@ async function start(): Promise<void> {
   });
   app.connectMicroservice({ strategy });
   await app.startAllMicroservices();
-  await app.listen(readSettings(process.env).port, '127.0.0.1');
+  await app.listen(readSettings(process.env).port, address);
   const { key } = app.get(DemoKeys, { strict: false });
   const url = `http://127.0.0.1:${readSettings(process.env).port}`;
   console.log(welcome(url, platform, key, auditFile(process.env)));

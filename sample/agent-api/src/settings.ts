@@ -6,6 +6,8 @@ import { join } from 'node:path';
 export interface Settings {
   readonly platform: 'express' | 'fastify';
   readonly port: number;
+  /** The address to listen on. */
+  readonly address: string;
 }
 
 export class SettingsError extends Error {}
@@ -16,7 +18,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   if (platform !== 'express' && platform !== 'fastify') {
     throw new SettingsError(`PLATFORM must be express or fastify, received "${platform}".`);
   }
-  return { platform, port: readWholeNumber('PORT', env['PORT'], 3000, 65_535) };
+  const port = readWholeNumber('PORT', env['PORT'], 3000, 65_535);
+  return { platform, port, address: env['LISTEN_ADDRESS'] || '127.0.0.1' };
 }
 
 export function readWholeNumber(
