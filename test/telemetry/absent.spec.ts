@@ -1,0 +1,26 @@
+/* An app without @opentelemetry/api. */
+import { PLATFORMS } from '../support/platforms.js';
+import { start } from '../support/start.js';
+import { HelloController } from '../support/controllers.js';
+
+jest.mock('@opentelemetry/api', () => {
+  throw Object.assign(new Error("Cannot find package '@opentelemetry/api' imported from /app/telemetry.js"), {
+    code: 'ERR_MODULE_NOT_FOUND',
+  });
+});
+
+describe.each(PLATFORMS)('%s', (_title, platform) => {
+  it('does not start with telemetry, and names the package', async () => {
+    await expect(start(platform, { options: { telemetry: true } })).rejects.toMatchObject({
+      name: 'AgentSecurityConfigError',
+      code: 'ASEC_OPTION_TYPE',
+      option: 'telemetry',
+      message: expect.stringContaining('npm install @opentelemetry/api'),
+    });
+  });
+
+  it('starts and serves without telemetry', async () => {
+    const { send } = await start(platform, { controllers: [HelloController] });
+    expect((await send('/')).status).toBe(200);
+  });
+});
