@@ -76,12 +76,15 @@ export class ToolListEvents {
   }
 }
 
+/** A result that says that it is an error: the `error.type` of the semantic conventions for MCP. */
+export const TOOL_ERROR = 'tool_error';
+
 /** In longer responses, the outcome of a call is that of the status. */
 const MAX_LENGTH = 256 * 1024;
 
 /** Reads the outcomes of calls: in MCP, a call that fails has status 200. */
 export class CallOutcomes {
-  /** By the ID of the call: the code of the error, or `tool_error` for a result that says that it is one. */
+  /** By the ID of the call: the code of the error, or `TOOL_ERROR`. */
   readonly #failed = new Map<MessageId, unknown>();
   /** A response that is no stream is one event that does not end. */
   readonly #events = new EventReader();
@@ -105,7 +108,7 @@ export class CallOutcomes {
     return id !== undefined && this.#failed.has(id);
   }
 
-  /** The code of the error, or `tool_error`; `undefined` for a call that has not failed. */
+  /** The code of the error, or `TOOL_ERROR`; `undefined` for a call that has not failed. */
   errorOf(id: MessageId | undefined): unknown {
     return id === undefined ? undefined : this.#failed.get(id);
   }
@@ -114,7 +117,7 @@ export class CallOutcomes {
     for (const { id, error, result } of messagesIn(parse(text))) {
       const isError = error !== undefined || (isRecord(result) && result['isError'] === true);
       if (isError && (typeof id === 'string' || typeof id === 'number'))
-        this.#failed.set(id, isRecord(error) ? error['code'] : 'tool_error');
+        this.#failed.set(id, isRecord(error) ? error['code'] : TOOL_ERROR);
     }
   }
 }

@@ -6,12 +6,13 @@ import { whenResponseEnds } from '../common/response-end.js';
 import { PROTOCOL_VERSIONS } from '../mcp/check-protocol.js';
 import type { McpExchange, McpRejection } from '../mcp/mcp-exchange.js';
 import type { McpMessage } from '../mcp/read-messages.js';
+import { TOOL_ERROR } from '../mcp/response-messages.js';
 import type { Tool } from '../tools/tool.js';
 import type { Instruments } from './instruments.js';
 import { knownMethod, knownRpcCode, OTHER } from './known-names.js';
 import type { RequestProbe } from './request-probe.js';
 import { safely } from './safely.js';
-import type { OpenSpan, ToolSpans } from './tool-spans.js';
+import { type OpenSpan, toolAttributes, type ToolSpans } from './tool-spans.js';
 
 /** "Server error" (JSON-RPC 2.0, section 5.1), with which rejections are answered. */
 const SERVER_ERROR = -32_000;
@@ -72,9 +73,7 @@ export class McpTelemetry {
     const durationMs = this.clock.monotonicMs() - this.requests.startOf(state);
     this.instruments.recordOperation(durationMs / 1_000, {
       'mcp.method.name': knownMethod(method),
-      ...(tool === undefined
-        ? undefined
-        : { 'gen_ai.operation.name': 'execute_tool', 'gen_ai.tool.name': this.tools.nameOf(tool) }),
+      ...(tool === undefined ? undefined : toolAttributes(this.tools.nameOf(tool))),
       ...error,
     });
   }
@@ -92,9 +91,9 @@ const rpcError = (code: unknown): ErrorAttributes => {
   return { 'error.type': known, 'rpc.response.status_code': known };
 };
 
-/** @param code of the error that the server has answered, or `tool_error` */
+/** @param code of the error that the server has answered, or `TOOL_ERROR` */
 function errorOf(code: unknown, status: number): ErrorAttributes {
-  if (code === 'tool_error') return { 'error.type': 'tool_error' };
+  if (code === TOOL_ERROR) return { 'error.type': TOOL_ERROR };
   if (code !== undefined) return rpcError(code);
   return status >= 400 ? { 'error.type': String(status) } : {};
 }

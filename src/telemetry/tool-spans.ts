@@ -14,9 +14,17 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isRecord } from '../common/read-options.js';
 import type { Tool } from '../tools/tool.js';
 import { OTHER } from './known-names.js';
+import { safely } from './safely.js';
 
 /** W3C Trace Context asks for no more than 512 characters of `tracestate`. */
 const MAX_TRACE_TEXT = 512;
+
+const EXECUTE_TOOL = 'execute_tool';
+
+export const toolAttributes = (name: string): Attributes => ({
+  'gen_ai.operation.name': EXECUTE_TOOL,
+  'gen_ai.tool.name': name,
+});
 
 export interface OpenSpan {
   /** Runs a function within the span, so that spans of the app are its children. */
@@ -34,7 +42,7 @@ export class ToolSpans {
 
   /** The span of a handler, below what is active or what the headers name. */
   startHandler(name: string, tool: Tool, headers: IncomingHttpHeaders = {}, params: () => unknown): OpenSpan {
-    return this.#start('execute_tool', name, tool, contextOf(headers), params);
+    return this.#start(EXECUTE_TOOL, name, tool, contextOf(headers), params);
   }
 
   /** The span of a call over MCP. Its parent is the one of the message; the one of the HTTP request becomes a link. */
@@ -78,15 +86,14 @@ export class ToolSpans {
         ...options,
         attributes: {
           ...options.attributes,
-          'gen_ai.operation.name': 'execute_tool',
-          'gen_ai.tool.name': name,
+          ...toolAttributes(name),
           ...(shown === undefined ? undefined : { 'gen_ai.tool.call.arguments': JSON.stringify(shown) }),
         },
       },
       parent,
     );
     const within = trace.setSpan(parent, span);
-    return { run: act => context.with(within, act), end: error => endSpan(span, error) };
+    return { run: act => context.with(within, act), end: safely(error => endSpan(span, error)) };
   }
 }
 
