@@ -90,6 +90,15 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     ]);
   });
 
+  it('warns where no SDK is registered, and serves', async () => {
+    const { send, logger } = await start(platform, {
+      options: { telemetry: true },
+      controllers: [LoadController],
+    });
+    expect((await send('/')).status).toBe(200);
+    expect(logger.find('no MeterProvider', 'warn')).toHaveLength(1);
+  });
+
   it('records what is left of each limit', async () => {
     const sdk = startSdk();
     const { send } = await start(platform, {

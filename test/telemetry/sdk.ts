@@ -76,6 +76,11 @@ export class Sdk {
     return (await this.collect()).get(name)?.series ?? [];
   }
 
+  /** Forgets the spans so far. */
+  reset(): void {
+    this.#spans.reset();
+  }
+
   get spans(): readonly ReadableSpan[] {
     return this.#spans.getFinishedSpans();
   }

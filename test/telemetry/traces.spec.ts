@@ -23,8 +23,8 @@ import {
 } from '../../src/common/http-request.js';
 import { JSON_HEADERS, modern } from '../support/mcp.js';
 import { PLATFORMS } from '../support/platforms.js';
-import { start } from '../support/start.js';
-import { type Sdk, startSdk } from './sdk.js';
+import { start, startShared } from '../support/start.js';
+import { Sdk, startSdk } from './sdk.js';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';
@@ -96,9 +96,13 @@ const call = (name: string, meta?: unknown, args: object = {}): object => ({
 });
 
 describe.each(PLATFORMS)('%s', (_title, platform) => {
-  const open = async (options: object = {}, middleware?: (consumer: MiddlewareConsumer) => void) => {
-    const sdk = startSdk();
-    const app = await start(platform, {
+  const launch = async (
+    begin: typeof start,
+    sdk: Sdk,
+    options: object = {},
+    middleware?: (consumer: MiddlewareConsumer) => void,
+  ) => {
+    const app = await begin(platform, {
       controllers: [TracedController],
       options: { ...OPTIONS, ...options },
       ...(middleware && { middleware }),
@@ -107,10 +111,20 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       app.send(path, { body: JSON.stringify(body), headers: { ...JSON_HEADERS, ...headers } });
     return { sdk, post, send: app.send };
   };
+  /** An app of its own, for tests that stand behind those of the shared one: the API keeps one SDK. */
+  const open = (...args: [options?: object, middleware?: (consumer: MiddlewareConsumer) => void]) =>
+    launch(start, startSdk(), ...args);
+
+  let shared: Awaited<ReturnType<typeof launch>>;
+  beforeAll(async () => {
+    shared = await launch(startShared, new Sdk());
+  });
+  beforeEach(() => shared.sdk.reset());
+  afterAll(() => shared.sdk.close());
 
   describe('a handler that is a tool', () => {
     it('has a span below the one of the headers, and the spans of the app below it', async () => {
-      const { sdk, post } = await open();
+      const { sdk, post } = shared;
       expect((await post('/users', { name: 'a' }, { traceparent })).status).toBe(201);
       const span = named(sdk, 'execute_tool create_user');
       expect([span.kind, span.status.code]).toEqual([SpanKind.INTERNAL, SpanStatusCode.UNSET]);
@@ -122,27 +136,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       expect(ofTrace(named(sdk, 'app work'))).toEqual([TRACE, span.spanContext().spanId]);
     });
 
-    it('has a span below the active one, which a tracer of the app has set', async () => {
-      const { sdk, post } = await open({}, consumer =>
-        consumer
-          .apply((_request: unknown, _response: unknown, next: () => void) => {
-            const parent = propagation.extract(ROOT_CONTEXT, { traceparent: otherParent });
-            const server = trace.getTracer('http').startSpan('POST /users', {}, parent);
-            context.with(trace.setSpan(parent, server), next);
-            server.end();
-          })
-          .forRoutes('users'),
-      );
-      await post('/users', {}, { traceparent });
-      const server = named(sdk, 'POST /users');
-      expect(ofTrace(named(sdk, 'execute_tool create_user'))).toEqual([
-        OTHER_TRACE,
-        server.spanContext().spanId,
-      ]);
-    });
-
     it('says that the handler has thrown', async () => {
-      const { sdk, post } = await open();
+      const { sdk, post } = shared;
       expect((await post('/users', { fails: true })).status).toBe(409);
       const { attributes, status } = named(sdk, 'execute_tool create_user');
       expect([attributes['error.type'], status.code]).toEqual(['409', SpanStatusCode.ERROR]);
@@ -151,7 +146,7 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
 
   describe('a call over MCP', () => {
     it('has a span of the server below the one of the message, with a link to the one of the request', async () => {
-      const { sdk, post } = await open();
+      const { sdk, post } = shared;
       const answer = await post('/mcp', call('read_file', { traceparent }), { traceparent: otherParent });
       expect(answer.status).toBe(200);
       const span = named(sdk, 'tools/call read_file');
@@ -167,27 +162,27 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     });
 
     it('has a span below the one of the request, where the message names none', async () => {
-      const { sdk, post } = await open();
+      const { sdk, post } = shared;
       await post('/mcp', call('read_file'), { traceparent });
       const span = named(sdk, 'tools/call read_file');
       expect([ofTrace(span), span.links]).toEqual([[TRACE, PARENT], []]);
     });
 
     it('names the revision that both sides know', async () => {
-      const { sdk, send } = await open();
+      const { sdk, send } = shared;
       await send('/mcp', { method: 'POST', ...modern('tools/call', { name: 'read_file', arguments: {} }) });
       expect(named(sdk, 'tools/call read_file').attributes['mcp.protocol.version']).toBe('2026-07-28');
     });
 
     it('says that the tool has failed', async () => {
-      const { sdk, post } = await open();
+      const { sdk, post } = shared;
       await post('/mcp', call('fail'));
       const { attributes, status } = named(sdk, 'tools/call fail');
       expect([attributes['error.type'], status.code]).toEqual(['tool_error', SpanStatusCode.ERROR]);
     });
 
     it('has no span where it is rejected', async () => {
-      const { sdk, post } = await open();
+      const { sdk, post } = shared;
       expect((await post('/mcp', call('denied'))).status).toBe(401);
       expect(sdk.spans).toEqual([]);
     });
@@ -200,11 +195,30 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ['members of the prototype', { constructor: traceparent, toString: null }],
     ];
     it.each(HOSTILE)('ignores %s in _meta', async (_title, meta) => {
-      const { sdk, post } = await open();
+      const { sdk, post } = shared;
       // The server of the SDK rejects a _meta that is no object.
       expect([200, 400]).toContain((await post('/mcp', call('read_file', meta))).status);
       expect(named(sdk, 'tools/call read_file').parentSpanContext).toBeUndefined();
     });
+  });
+
+  it('puts the span of a handler below the active one, which a tracer of the app has set', async () => {
+    const { sdk, post } = await open({}, consumer =>
+      consumer
+        .apply((_request: unknown, _response: unknown, next: () => void) => {
+          const parent = propagation.extract(ROOT_CONTEXT, { traceparent: otherParent });
+          const server = trace.getTracer('http').startSpan('POST /users', {}, parent);
+          context.with(trace.setSpan(parent, server), next);
+          server.end();
+        })
+        .forRoutes('users'),
+    );
+    await post('/users', {}, { traceparent });
+    const server = named(sdk, 'POST /users');
+    expect(ofTrace(named(sdk, 'execute_tool create_user'))).toEqual([
+      OTHER_TRACE,
+      server.spanContext().spanId,
+    ]);
   });
 
   it('shows no arguments, unless the option says so, and then as the audit does', async () => {
