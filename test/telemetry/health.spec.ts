@@ -1,7 +1,7 @@
 /* The health indicator in @nestjs/terminus, over HTTP. */
 import { Controller, Get } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
-import { AgentSecurityHealth, type AgentSecurityOptions, Public } from '../../src/index.js';
+import { AgentSecurityHealth, type AgentSecurityOptions, AuditTrail, Public } from '../../src/index.js';
 import { createRedisStore } from '../../src/redis/index.js';
 import { SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
@@ -70,7 +70,6 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
       ...APP,
       options: { rateLimit: UNLIMITED, audit: { sinks: [{ name: 'siem', write }] } },
     });
-    const { AuditTrail } = await import('../../src/index.js');
     const audit = app.get(AuditTrail, { strict: false });
     expect((await send('/health')).status).toBe(200);
     expect(await audit.begin({ tool: 'wipe', impact: 'high' })).toMatchObject({ recorded: false });
@@ -90,11 +89,13 @@ describeWithRedis('with Redis, which ends and comes back', () => {
     const store = await createRedisStore(redis.url);
     closeAfterAll(() => store.close());
     const open = async (onStoreError: 'local' | 'deny') => {
-      const { send } = await start(platform, {
+      const { send, clock } = await start(platform, {
         ...APP,
         options: { audit: false, rateLimit: { store, onStoreError, exemptPaths: ['/health'], flood: false } },
       });
       return async () => {
+        // An open circuit sends one request a second.
+        clock.advance(1_000);
         const answer = await send('/health');
         return [answer.status, answer.status === 200 ? answer.json().details.security : undefined] as const;
       };
