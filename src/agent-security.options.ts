@@ -12,6 +12,7 @@ import type { HostsOptions } from './host/host.options.js';
 import type { McpOptions } from './mcp/mcp.options.js';
 import type { RateLimitOptions } from './rate-limit/rate-limit.options.js';
 import type { RequestIdOptions } from './request-id/request-id.options.js';
+import type { TelemetryOptions } from './telemetry/telemetry.options.js';
 import type { TimeoutOptions } from './time/timeout.options.js';
 import type { ToolsOptions } from './tools/tools.options.js';
 import type { UrlOptions } from './url/url.options.js';
@@ -173,4 +174,11 @@ export interface AgentSecurityOptions {
    * @default no finding is silenced
    */
   check?: CheckOptions;
+  /**
+   * Metrics and traces through the API of OpenTelemetry (`npm install @opentelemetry/api`): requests by result and code, what is left of
+   * limits, the latency of the shared store, the queue of the audit, MCP operations, and a span for each tool call. The SDK and the exporter
+   * are the app's. See docs/telemetry.md.
+   * @default off: nothing is measured
+   */
+  telemetry?: boolean | TelemetryOptions;
 }

@@ -29,6 +29,14 @@ import { PrivateNetworkGuard } from './network/private-network.guard.js';
 import { RATE_LIMIT, RATE_LIMIT_GUARD } from './rate-limit/rate-limit.feature.js';
 import { REDIS_PROVIDERS } from './redis/redis.feature.js';
 import { REQUEST_ID } from './request-id/request-id.feature.js';
+import {
+  FIRST_CHECK,
+  FIRST_TELEMETRY_GUARD,
+  LAST_CHECK,
+  LAST_TELEMETRY_GUARD,
+  OBSERVED_APP,
+  TELEMETRY,
+} from './telemetry/telemetry.feature.js';
 import { ServerConnections } from './time/server-connections.js';
 import { TIMEOUT, TIMEOUT_GUARD } from './time/timeout.feature.js';
 import { TimeoutGuard } from './time/timeout.guard.js';
@@ -62,6 +70,7 @@ export const FEATURES = [
   CSP_REPORTS,
   LOGGING,
   CHECK,
+  TELEMETRY,
 ] as const;
 
 /** Providers without an option. */
@@ -76,6 +85,7 @@ export const OTHER_PROVIDERS: readonly Provider[] = [
  * `countsAll` runs after a rejection too, and then its own rejection is the response.
  */
 export const CHECKS: readonly InjectionToken[] = [
+  FIRST_CHECK,
   REQUEST_HEAD,
   HostCheck,
   OriginCheck,
@@ -86,6 +96,7 @@ export const CHECKS: readonly InjectionToken[] = [
   VERB_CHECK,
   DECLARED_BODY_CHECK,
   DenialCache,
+  LAST_CHECK,
 ];
 
 /** The stages that run for the requests that they claim, after the checks and before routing, in this order. */
@@ -101,6 +112,7 @@ export const STAGES: readonly InjectionToken[] = [
 
 /** In the order in which they run. The time limit is first, so that it includes the waiting of the other guards. */
 export const GUARDS = [
+  FIRST_TELEMETRY_GUARD,
   TIMEOUT_GUARD,
   TOOL_AUDIT_GUARD,
   HOST_GUARD,
@@ -109,6 +121,7 @@ export const GUARDS = [
   RATE_LIMIT_GUARD,
   SCOPES_GUARD,
   BODY_GUARD,
+  LAST_TELEMETRY_GUARD,
 ] as const;
 
 /** The guards that decorators bind, which describe their responses in OpenAPI documents whether they are bound to the app or not. */
@@ -123,4 +136,5 @@ export const CLOSED_IN_ORDER: readonly InjectionToken[] = [
   OWN_STORE,
   ApiKeyVerifier,
   SecurityLog,
+  OBSERVED_APP,
 ];

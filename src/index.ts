@@ -133,6 +133,8 @@ export { type ToolCall, type ToolDecision, type ToolRejection } from './tools/to
 export { ToolPolicy } from './tools/tool-policy.js';
 export { type ToolsOptions } from './tools/tools.options.js';
 export { type SafePathOptions, SafePathPipe } from './safe-path/safe-path.pipe.js';
+export { AgentSecurityHealth, type AgentSecurityStatus } from './telemetry/agent-security-health.js';
+export { type TelemetryOptions } from './telemetry/telemetry.options.js';
 export { Signal, Timeout } from './time/timeout.decorator.js';
 export { TimeoutGuard } from './time/timeout.guard.js';
 export { type RouteTimeout, type TimeoutOptions } from './time/timeout.options.js';

@@ -196,6 +196,7 @@ test.each(PAGES.filter(page => !page.startsWith('docs/reference/')))(
     const own = new Set(Object.keys(index));
     const foreign = [
       ...Object.keys(nest),
+      'HealthCheck',
       'SubscribeMessage',
       'WebSocketGateway',
       'Throttle',

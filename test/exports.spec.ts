@@ -5,6 +5,7 @@ import { ExampleProgram } from './support/examples.js';
 /** Everything that a user can import at run time. A name that is added or lost is a change of the public contract. */
 const NAMES = [
   'AgentSecurityConfigError',
+  'AgentSecurityHealth',
   'AgentSecurityModule',
   'AgentTool',
   'AgentToolGuard',

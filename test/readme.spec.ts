@@ -167,6 +167,12 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/rate-limits.md title=tenants.controller.ts': 'own',
   'docs/rate-limits.md title=completions.controller.ts': 'own',
   'docs/reference/events.md title=alerts.service.ts': 'own',
+  'docs/telemetry.md title=install': 'shown',
+  'docs/telemetry.md title=app.module.ts': 'start',
+  // By test/telemetry/docs.spec.ts.
+  'docs/telemetry.md title=instrumentation.ts': 'own',
+  'docs/telemetry.md title=metrics.controller.ts': 'own',
+  'docs/telemetry.md title=health.controller.ts': 'own',
   'docs/tools.md title=job.service.ts': 'type',
   'docs/tools.md title=users.controller.ts': 'type',
   'docs/timeouts.md title=answers.controller.ts': 'type',

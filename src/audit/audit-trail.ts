@@ -15,9 +15,8 @@ import {
   readTraceId,
 } from './audit-record.js';
 import type { AuditSink } from './audit-sink.js';
-import { redact } from './redact.js';
-import { normalizeKey } from './secrets.js';
-import { type SinkHealth, SinkWriter } from './sink-writer.js';
+import { redactParams } from './redact.js';
+import { type SinkHealth, type SinkStatus, SinkWriter } from './sink-writer.js';
 
 const UNAVAILABLE: AuditStart = {
   recorded: false,
@@ -60,6 +59,11 @@ export class AuditTrail {
     const nowMs = (): number => clock.epochMs();
     const onHealth = (health: SinkHealth): void => this.#reportHealth(health);
     this.#writers = sinks.map(sink => new SinkWriter({ sink, maxQueued, nowMs, onHealth }));
+  }
+
+  /** How each sink is at the moment. @internal */
+  get sinkStatuses(): readonly SinkStatus[] {
+    return this.#writers.map(({ status }) => status);
   }
 
   /** Opens the sinks. A sink that cannot be opened stops the start-up. */
@@ -147,9 +151,7 @@ export class AuditTrail {
   }
 
   #factsOf(entry: AuditEntry): Facts {
-    const { redactKeys, redactPatterns: patterns, maxParamsChars: maxChars } = this.options as ResolvedAudit;
-    const own = entry.redact ?? [];
-    const keys = own.length === 0 ? redactKeys : new Set([...redactKeys, ...own.map(normalizeKey)]);
+    const { params, redact = [] } = entry;
     return {
       call: `${this.#process}/${++this.#calls}`,
       tool: entry.tool.slice(0, 256),
@@ -159,7 +161,7 @@ export class AuditTrail {
       requestId: entry.requestId || undefined,
       traceId: readTraceId(entry.traceparent),
       verb: entry.verb,
-      params: entry.params === undefined ? undefined : redact(entry.params, { keys, patterns, maxChars }),
+      params: params === undefined ? undefined : redactParams(params, redact, this.options as ResolvedAudit),
     };
   }
 

@@ -1,7 +1,7 @@
 /* Parameters as the audit may show them: secrets replaced, by the name of their key and by their look, and everything bounded. It reads
  * what a client sent, so that its time is bounded by `maxChars`, whatever becomes of what it reads. */
 import { isCardNumber, REDACTED, redactText } from './redact-text.js';
-import { isSecretName, MAX_NAME } from './secrets.js';
+import { isSecretName, MAX_NAME, normalizeKey } from './secrets.js';
 
 export interface Redaction {
   /** Names of keys whose values are not shown, as `normalizeKey` writes them. */
@@ -9,6 +9,20 @@ export interface Redaction {
   readonly patterns: readonly RegExp[];
   /** UTF-16 units of text that are read for the parameters of one record, about; as much is shown at most. */
   readonly maxChars: number;
+}
+
+/** The parts of `audit` that say what is shown. */
+export interface RedactionOptions {
+  readonly redactKeys: ReadonlySet<string>;
+  readonly redactPatterns: readonly RegExp[];
+  readonly maxParamsChars: number;
+}
+
+/** The parameters of a tool as they may be shown. @param own the names of keys that the tool itself hides */
+export function redactParams(params: unknown, own: readonly string[], options: RedactionOptions): unknown {
+  const { redactKeys, redactPatterns: patterns, maxParamsChars: maxChars } = options;
+  const keys = own.length === 0 ? redactKeys : new Set([...redactKeys, ...own.map(normalizeKey)]);
+  return redact(params, { keys, patterns, maxChars });
 }
 
 const CUT = '[cut]';

@@ -10,6 +10,16 @@ import { RejectionCounts, SinkQueue, type Waiting } from './sink-queue.js';
 
 export type SinkHealth = SecurityEventMap['audit.failing'];
 
+/** How a sink is at the moment. */
+export interface SinkStatus {
+  readonly sink: string;
+  readonly isFailing: boolean;
+  /** Records that wait. */
+  readonly queued: number;
+  /** Records of low impact that were dropped since the start. */
+  readonly dropped: number;
+}
+
 interface SinkWriterParts {
   readonly sink: AuditSink;
   /** Records. */
@@ -47,6 +57,7 @@ export class SinkWriter {
   readonly #rejections: RejectionCounts;
   #dropped = 0;
   #droppedInAll = 0;
+  #droppedEver = 0;
   /** The batch that the sink has not confirmed yet. */
   #batch: Batch | undefined;
   #running = false;
@@ -60,6 +71,16 @@ export class SinkWriter {
   constructor(private readonly parts: SinkWriterParts) {
     this.#queue = new SinkQueue(parts.maxQueued);
     this.#rejections = new RejectionCounts(parts.nowMs);
+  }
+
+  get status(): SinkStatus {
+    const { length } = this.#queue;
+    return {
+      sink: this.parts.sink.name,
+      isFailing: this.#failing,
+      queued: length,
+      dropped: this.#droppedEver,
+    };
   }
 
   async open(): Promise<void> {
@@ -122,6 +143,7 @@ export class SinkWriter {
     if (this.#queue.offer(line, 'low')) return this.#start(false);
     this.#dropped++;
     this.#droppedInAll++;
+    this.#droppedEver++;
   }
 
   /**

@@ -27,6 +27,11 @@ export class ApiKeyVerifier implements CredentialVerifier, Closable {
     await this.store.close?.();
   }
 
+  /** Asks the store for a key that does not exist. @throws what the store throws while it is unavailable @internal */
+  async checkStore(): Promise<void> {
+    await this.store.find('health');
+  }
+
   /** Whether a credential has the prefix of an API key. */
   recognizes(credential: string): boolean {
     return looksLikeApiKey(credential, this.prefix);

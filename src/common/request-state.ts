@@ -96,6 +96,8 @@ class OutcomeState {
   /** Whether the event of this response was emitted. */
   isReported = false;
   headersWritten = false;
+  /** Called when the head of the response is written. The telemetry sets it. */
+  written: ((state: RequestState, status: number) => void) | undefined = undefined;
 }
 
 export class RequestState {
@@ -110,6 +112,9 @@ export class RequestState {
   readonly limits = new LimitState();
   readonly outcome = new OutcomeState();
   tool: ToolCallState | undefined = undefined;
+
+  /** Runs the rest of the request within a span. The telemetry sets it. */
+  enter: ((go: () => void) => void) | undefined = undefined;
 
   /** Whether the response may stay without a byte for long, as in socket.io's HTTP polling. */
   isLongPoll = false;

@@ -13,6 +13,7 @@ import { decideCors, originProblem } from '../cors/decide-cors.js';
 import { checkHost, type HostDecision } from '../host/check-host.js';
 import type { HostPatterns, ResolvedHosts } from '../host/host.options.js';
 import type { QuotaDecision } from '../limiter/consume.js';
+import type { LimitProbe } from '../limiter/limit-probe.js';
 import type { Policy } from '../limiter/policy.js';
 import { ProcessLimit } from '../limiter/process-limit.js';
 import type { QuotaEngine } from '../limiter/quota-engine.js';
@@ -152,9 +153,10 @@ export class FloodCheck implements EdgeCheck {
     flood: Policy,
     private readonly clock: Clock,
     engine: QuotaEngine,
+    probe?: LimitProbe,
   ) {
     const shared = limits.sharedFlood ? new SharedFlood(flood, engine, clock) : undefined;
-    const own = new ProcessLimit(flood, limits.maxClients, clock);
+    const own = new ProcessLimit(flood, limits.maxClients, clock, probe);
     this.#consume = shared ? client => shared.consume(client) : ({ key }) => own.consume(key);
   }
 

@@ -7,6 +7,7 @@ import type { ResolvedTrustProxy } from '../client-address/client-address.option
 import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { provideOptions } from '../common/feature.js';
+import { PROBE } from '../common/probe.js';
 import { RESOLVED_CORS } from '../cors/cors.feature.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
 import { CrossSiteRoutes } from '../cors/cross-site-routes.js';
@@ -14,6 +15,7 @@ import type { ResolvedErrors } from '../errors/errors.options.js';
 import type { ResolvedHosts } from '../host/host.options.js';
 import { AppRoutes } from '../http/app-routes.js';
 import { ANSWER_NOW } from '../http/unread-body.js';
+import type { LimitProbe } from '../limiter/limit-probe.js';
 import { DENIAL_KEEPER } from '../limiter/quota-request.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
@@ -54,10 +56,13 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
   },
   provideOptions(
     FloodCheck,
-    ({ rateLimit }: EdgeOptions, clock: Clock, engine: QuotaEngine) =>
-      rateLimit && rateLimit.flood ? new FloodCheck(rateLimit, rateLimit.flood, clock, engine) : undefined,
+    ({ rateLimit }: EdgeOptions, clock: Clock, engine: QuotaEngine, probe?: LimitProbe) =>
+      rateLimit && rateLimit.flood
+        ? new FloodCheck(rateLimit, rateLimit.flood, clock, engine, probe)
+        : undefined,
     CLOCK,
     QUOTA_LIMITER,
+    PROBE,
   ),
   provideOptions(
     DenialCache,

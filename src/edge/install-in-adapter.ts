@@ -46,12 +46,21 @@ function installRequestHook(methods: AdapterMethods, edge: Edge): void {
       return go();
     }
     const admitted = edge.admit(request, response);
-    if (typeof admitted !== 'boolean') return admitted.then(goes => (goes ? go() : undefined));
+    if (typeof admitted !== 'boolean') return admitted.then(goes => (goes ? enter(response, go) : undefined));
     return admitted ? go() : undefined;
   });
   methods.setOnRequestHook = hook => {
     inner = hook;
   };
+}
+
+/** Continues within the span that a stage may have begun. */
+function enter(response: PlatformResponse, go: () => unknown): unknown {
+  const state = requestState(response);
+  let result: unknown;
+  if (state?.enter === undefined) return go();
+  state.enter(() => (result = go()));
+  return result;
 }
 
 /** Fastify keeps only the last security hook, so the app's `useSecurityHeaders()` is chained. */

@@ -70,17 +70,18 @@ function edgeListeners(
       lingerOnClose(request);
     // A listener of `checkContinue` emits the request again.
     if (requestState(response) !== undefined) dispatch(request, response);
-    else whenAdmitted(edge.admit(request, response), () => dispatch(request, response));
+    else whenAdmitted(edge.admit(request, response), () => dispatch(request, response), response);
   };
   const onContinue = (request: IncomingMessage, response: ServerResponse): void => {
     const admitted = edge.admit(request, response, () => response.writeContinue());
-    whenAdmitted(admitted, () => {
+    const go = (): void => {
       if (isHandled('checkContinue')) deliver('checkContinue', request, response);
       else {
         requestState(response)!.requestBody();
         dispatch(request, response);
       }
-    });
+    };
+    whenAdmitted(admitted, go, response);
   };
   const onExpectation = (request: IncomingMessage, response: ServerResponse): void => {
     if (!isHandled('checkExpectation')) edge.answerRejected(request, response, EXPECTATION_PROBLEM);
@@ -129,9 +130,16 @@ const isNotDefault = ({ name }: { readonly name: string }): boolean =>
   !name.endsWith('defaultClientErrorHandler');
 
 /** Synchronous for most requests: a promise would slow down every request. */
-function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void): void {
+function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void, response?: ServerResponse): void {
   if (admitted === true) go();
-  else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && go());
+  else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && enterAndGo(response, go));
+}
+
+/** A stage may have begun a span. */
+function enterAndGo(response: ServerResponse | undefined, go: () => void): void {
+  const enter = requestState(response)?.enter;
+  if (enter === undefined) go();
+  else enter(go);
 }
 
 /** Responds to bytes that Node's parser rejects. */

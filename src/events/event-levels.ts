@@ -69,11 +69,13 @@ const CODE_LEVELS: Readonly<Record<ProblemCode, Level | undefined>> = {
   internal_error: undefined,
 };
 
+export const isProblemCode = (code: string): code is ProblemCode => Object.hasOwn(CODE_LEVELS, code);
+
 /** @returns `undefined` for an event that is not logged */
 export function levelOf(event: SecurityEvent): Level | undefined {
   if (event.type !== 'request.rejected') return EVENT_LEVELS[event.type];
   const { code, reason } = event;
-  if (Object.hasOwn(CODE_LEVELS, code)) return CODE_LEVELS[code as ProblemCode];
+  if (isProblemCode(code)) return CODE_LEVELS[code];
   // Exceptions of the app have no reason.
   return reason === undefined ? 'debug' : 'warn';
 }

@@ -27,18 +27,25 @@ export class RejectionEvents {
   };
 
   /** For bytes that are no request: there is no more than the address of the connection. */
-  emit({ status, code, cause, detail }: ProblemFields, request: RejectedRequest): void {
+  emit({ status, code, cause, detail, members }: ProblemFields, request: RejectedRequest): void {
     this.events.emit({
       type: 'request.rejected',
       timeMs: this.clock.epochMs(),
       status,
       code,
+      policy: policyIn(members),
       reason: cause?.reason ?? detail,
       received: cause?.received,
       remedy: cause?.remedy,
       ...request,
     });
   }
+}
+
+/** The first of the limits that were exceeded, which `quotaProblem()` lists. */
+function policyIn(members: ProblemFields['members']): string | undefined {
+  const violated = members?.['violated-policies'] as readonly string[] | undefined;
+  return violated?.[0];
 }
 
 /** Express cuts the path of a mounted handler off `url`. */

@@ -85,6 +85,8 @@ export interface SecurityEventMap {
     readonly status: number;
     /** The code of the problem, listed in docs/reference/errors.md; of the app's own responses, the name of the status. */
     readonly code: string;
+    /** The name of the limit that was exceeded, for a rejection by a limit. */
+    readonly policy?: string | undefined;
     /** The reason, more precise than in the response. `undefined` for exceptions of the app. */
     readonly reason: string | undefined;
     /** What was rejected, as the request sent it: a host, an origin, the name of a parameter. Never a credential. */

@@ -63,11 +63,13 @@ function writeHead(
     if (lines !== undefined) {
       writeOriginal(this, status, reason, sent);
       appendToHead(this, lines);
-      return this;
+    } else {
+      setOwnHeaders(this, sent);
+      addMissingHeaders(this, state, status);
+      writeOriginal(this, status, reason, undefined);
     }
-    setOwnHeaders(this, sent);
-    addMissingHeaders(this, state, status);
-    return writeOriginal(this, status, reason, undefined);
+    state.outcome.written?.(state, status);
+    return this;
   } catch (error) {
     // Node rejects a header of the handler: another response follows.
     state.outcome.headersWritten = false;
@@ -105,6 +107,7 @@ function coverHttp2Response(response: ServerResponse): void {
     chargeFailed(state, response.statusCode);
     state.reportRejection(response.statusCode);
     addMissingHeaders(response, state, response.statusCode);
+    state.outcome.written?.(state, response.statusCode);
   };
   response.end = ((...args: Parameters<ServerResponse['end']>) => {
     addHeaders();

@@ -4,6 +4,7 @@ import type { Key64 } from '../common/ip-address.js';
 import type { ReadOption } from '../common/option-table.js';
 import { receivedError } from '../common/read-options.js';
 import { consume, EVERY_POLICY, type QuotaDecision } from './consume.js';
+import type { LimitProbe } from './limit-probe.js';
 import { parseLimits } from './parse-limits.js';
 import type { Policy } from './policy.js';
 import { QuotaTable } from './table/quota-table.js';
@@ -17,14 +18,18 @@ export class ProcessLimit {
     policy: Policy,
     maxClients: number,
     private readonly clock: Clock,
+    private readonly probe?: LimitProbe,
   ) {
     this.#table = new QuotaTable([policy], maxClients);
+    probe?.declarePolicies([policy]);
   }
 
   /** Consumes one unit. */
   consume(key: Key64): QuotaDecision {
     const charge = { table: this.#table, mask: EVERY_POLICY, key, cost: 1 };
-    return consume([charge], this.clock.monotonicMs());
+    const decision = consume([charge], this.clock.monotonicMs());
+    this.probe?.recordDecision(decision);
+    return decision;
   }
 }
 

@@ -5,6 +5,7 @@ import { temporarilyUnavailable } from '../common/rejection.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import { adjust, type Charge, consume, peek, type QuotaDecision } from './consume.js';
 import { Lease } from './lease.js';
+import type { LimitProbe } from './limit-probe.js';
 import type { Policy } from './policy.js';
 import { QuotaEvents } from './quota-events.js';
 import { isConcurrency, type QuotaClient, type QuotaRequest } from './quota-request.js';
@@ -62,13 +63,24 @@ export class QuotaEngine {
     private readonly clock: Clock,
     private readonly log: Log,
     events: SecurityEvents,
+    private readonly probe?: LimitProbe,
   ) {
-    this.#store = settings.store && new GuardedStore(settings.store, clock, log, events);
+    this.#store = settings.store && new GuardedStore(settings.store, clock, log, events, probe);
     this.#events = new QuotaEvents(clock, log, events, (key, ttlMs, act) => this.once(key, ttlMs, act));
   }
 
   get hasStore(): boolean {
     return this.#store !== undefined;
+  }
+
+  /** Whether the shared store has failed so often that no request waits for it. */
+  get isCircuitOpen(): boolean {
+    return this.#store?.isCircuitOpen === true;
+  }
+
+  /** Whether the shared store answers now. Counts nothing. */
+  async checkStore(): Promise<boolean> {
+    return (await this.#store?.check()) !== false;
   }
 
   /** Emits an event for a tier without limits. */
@@ -77,12 +89,15 @@ export class QuotaEngine {
   }
 
   createTable(policies: readonly Policy[]): QuotaTable {
+    this.probe?.declarePolicies(policies);
     return new QuotaTable(policies, this.settings.maxClients);
   }
 
   /** Decides by the counts of this process, for policies without events. */
   consumeLocally(charges: readonly Charge[]): QuotaDecision {
-    return consume(charges, this.clock.monotonicMs());
+    const decision = consume(charges, this.clock.monotonicMs());
+    this.probe?.recordDecision(decision);
+    return decision;
   }
 
   /** Decides by the counts of this process. Charges the shared store, if there is one, without waiting for it. */
@@ -109,6 +124,7 @@ export class QuotaEngine {
       chargedMs = this.clock.monotonicMs();
       decision = consume(chargesOf(quotaRequests), chargedMs);
     }
+    this.probe?.recordDecision(decision);
     this.#events.emit(quotaRequests, decision, quotaClient);
     return { decision, isShared, chargedMs };
   }

@@ -14,6 +14,7 @@ import { checkAgreement, readProtocolHeaders, toolInHeaders } from './check-prot
 import { type CheckedHead, HeadCheck } from './head-check.js';
 import { answerRejection } from './mcp-answer.js';
 import type { McpPaths } from './mcp-path.js';
+import type { McpProbe } from './mcp-probe.js';
 import { CallerCheck, callsIn, type McpTools } from './mcp-tools.js';
 import { isListedOrigin, type ResolvedMcp } from './mcp.options.js';
 import {
@@ -47,6 +48,7 @@ interface McpStageParts {
   readonly typeBase: string | undefined;
   /** `body.maxKeys`. */
   readonly maxKeys: number;
+  readonly probe: McpProbe | undefined;
 }
 
 export class McpStage {
@@ -76,7 +78,14 @@ export class McpStage {
     this.#answer({ raw, response, state }, toRejection(problem));
   }
 
-  async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
+  run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
+    const { probe } = this.parts;
+    return probe === undefined
+      ? this.#run(raw, response, state)
+      : probe.measure(state, () => this.#run(raw, response, state));
+  }
+
+  async #run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<boolean> {
     const head = this.#head.check(raw, state);
     if ('problem' in head) return this.#answer({ raw, response, state }, head);
     // The only OPTIONS that the head check accepts: a preflight, which carries no credential and no message.
@@ -169,6 +178,7 @@ export class McpStage {
     );
     this.#shape(exchange, hasList, callsIn(body.messages).length > 0);
     this.#revisions.learn(raw, response, body.messages);
+    this.parts.probe?.passMessages(exchange, body.messages);
     return true;
   }
 
@@ -191,12 +201,12 @@ export class McpStage {
   }
 
   #shape({ raw, response, state, outcomes }: McpExchange, hasList: boolean, hasCalls: boolean): void {
-    const { options, log, authenticator } = this.parts;
+    const { options, log, authenticator, probe } = this.parts;
     // What a compressor of the app has encoded cannot be read.
     if (hasList || hasCalls) setRequestHeader(raw, 'accept-encoding', undefined);
     shapeResponse(response, {
       isVisible: hasList ? tool => this.#isVisible(state, tool) : undefined,
-      outcomes: hasCalls ? outcomes : undefined,
+      outcomes: hasCalls || (probe !== undefined && raw.method === 'POST') ? outcomes : undefined,
       signSession: authenticator ? id => this.#sessions.sign(id, state.agent?.id) : undefined,
       maxBytes: options.maxBytes,
       onUnreadable: () =>
@@ -205,6 +215,7 @@ export class McpStage {
   }
 
   #isVisible(state: RequestState, tool: string): boolean {
+    this.parts.probe?.listTool(tool);
     const needsAgent = this.#caller.requireAgentForTool(state, tool) !== undefined;
     return !needsAgent && this.parts.tools.policy.isVisible(state.agent, tool);
   }
@@ -218,6 +229,7 @@ export class McpStage {
   #answer(target: RawExchange, rejection: McpRejection): false {
     const { problem, body, isRecorded = false } = rejection;
     target.state.reject(problem);
+    this.parts.probe?.rejectMessages(target.state, rejection);
     if (!isRecorded) {
       const named = toolInHeaders(readProtocolHeaders(target.raw));
       const namedCalls = named === undefined ? [] : [{ tool: named }];

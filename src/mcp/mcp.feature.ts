@@ -5,6 +5,7 @@ import { Authenticator } from '../auth/authenticator.js';
 import { DEFAULT_MAX_KEYS, type ResolvedBody } from '../body/body.options.js';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, RESOLVED_OPTIONS, summarizeList } from '../common/feature.js';
+import { PROBE } from '../common/probe.js';
 import { rejectPublicSuffixes } from '../common/public-suffix.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
@@ -13,6 +14,7 @@ import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { ToolPolicy } from '../tools/tool-policy.js';
 import { EndpointDetector } from './endpoint-detector.js';
 import { McpPaths } from './mcp-path.js';
+import type { McpProbe } from './mcp-probe.js';
 import { McpStage } from './mcp-stage.js';
 import { McpStartup } from './mcp-startup.js';
 import { AppRoutes } from '../http/app-routes.js';
@@ -69,6 +71,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
         audit: AuditTrail,
         clock: Clock,
         memory: QuotaEngine,
+        probe: McpProbe | undefined,
       ): McpStage | undefined => {
         if (!mcp || paths === undefined) return undefined;
         return new McpStage({
@@ -82,6 +85,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
           log: new Logger('AgentSecurity'),
           typeBase: errors ? errors.typeBase : undefined,
           maxKeys: body ? body.maxKeys : DEFAULT_MAX_KEYS,
+          probe,
         });
       },
       inject: [
@@ -93,6 +97,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
         AuditTrail,
         CLOCK,
         QUOTA_LIMITER,
+        PROBE,
       ],
     },
     {

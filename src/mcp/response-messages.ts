@@ -76,12 +76,16 @@ export class ToolListEvents {
   }
 }
 
+/** A result that says that it is an error: the `error.type` of the semantic conventions for MCP. */
+export const TOOL_ERROR = 'tool_error';
+
 /** In longer responses, the outcome of a call is that of the status. */
 const MAX_LENGTH = 256 * 1024;
 
 /** Reads the outcomes of calls: in MCP, a call that fails has status 200. */
 export class CallOutcomes {
-  readonly #failed = new Set<MessageId>();
+  /** By the ID of the call: the code of the error, or `TOOL_ERROR`. */
+  readonly #failed = new Map<MessageId, unknown>();
   /** A response that is no stream is one event that does not end. */
   readonly #events = new EventReader();
   #isLost = false;
@@ -104,10 +108,16 @@ export class CallOutcomes {
     return id !== undefined && this.#failed.has(id);
   }
 
+  /** The code of the error, or `TOOL_ERROR`; `undefined` for a call that has not failed. */
+  errorOf(id: MessageId | undefined): unknown {
+    return id === undefined ? undefined : this.#failed.get(id);
+  }
+
   #readMessages(text = ''): void {
     for (const { id, error, result } of messagesIn(parse(text))) {
       const isError = error !== undefined || (isRecord(result) && result['isError'] === true);
-      if (isError && (typeof id === 'string' || typeof id === 'number')) this.#failed.add(id);
+      if (isError && (typeof id === 'string' || typeof id === 'number'))
+        this.#failed.set(id, isRecord(error) ? error['code'] : TOOL_ERROR);
     }
   }
 }

@@ -1,8 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, type GuardEntry, RESOLVED_OPTIONS } from '../common/feature.js';
+import { PROBE } from '../common/probe.js';
 import { UNGUARDED_LIMITER } from '../common/unguarded-limiter.js';
 import { SecurityEvents } from '../events/security-events.js';
+import type { LimitProbe } from '../limiter/limit-probe.js';
 import { QUOTA_LIMITER, QuotaEngine } from '../limiter/quota-engine.js';
 import { OWN_STORE, type QuotaStore } from '../limiter/store/quota-store.js';
 import { loadThrottler } from './late-throttler.guard.js';
@@ -38,9 +40,9 @@ export const RATE_LIMIT: Feature<'rateLimit', ResolvedRateLimit | false> = {
     },
     {
       provide: QUOTA_LIMITER,
-      useFactory: (settings: ResolvedRateLimit, clock: Clock, events: SecurityEvents) =>
-        new QuotaEngine(settings, clock, new Logger(RateLimiter.name), events),
-      inject: [RESOLVED_RATE_LIMIT, CLOCK, SecurityEvents],
+      useFactory: (settings: ResolvedRateLimit, clock: Clock, events: SecurityEvents, probe?: LimitProbe) =>
+        new QuotaEngine(settings, clock, new Logger(RateLimiter.name), events, probe),
+      inject: [RESOLVED_RATE_LIMIT, CLOCK, SecurityEvents, PROBE],
     },
     { provide: UNGUARDED_LIMITER, useExisting: RateLimitGuard },
     RateLimiter,

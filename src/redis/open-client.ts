@@ -1,6 +1,7 @@
 /* Opens a client for a URL, configured so that nothing waits for a Redis that is down. While the connection cannot be used, each command
  * fails at once with what an operator can change, and with no part of the URL, which may hold a password. */
 import { AgentSecurityConfigError } from '../common/config-error.js';
+import { ifInstalled } from '../common/if-installed.js';
 import { within } from '../common/within.js';
 import { checkRedisUrl } from '../common/redis-url.js';
 import type { IoredisClient, NodeRedisClient, RedisClient } from './redis-client.js';
@@ -38,18 +39,6 @@ export async function openClient(option: string, url: string): Promise<OpenedCli
     'needs a Redis client, and neither ioredis nor redis is installed',
     `Run "npm install ioredis".${option === 'REDIS_URL' ? ' Without REDIS_URL, each process counts in its own memory.' : ''}`,
   );
-}
-
-async function ifInstalled<T>(name: string, load: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await load();
-  } catch (error) {
-    const { code, message } = error as { code?: unknown; message?: unknown };
-    // A client whose own dependency is missing is installed; the error names what is missing.
-    const missing = /^Cannot find (?:package|module) '([^']+)'/.exec(String(message))?.[1] ?? name;
-    if (String(code).endsWith('MODULE_NOT_FOUND') && missing === name) return undefined;
-    throw error;
-  }
 }
 
 function openIoredis({ Redis }: Pick<typeof import('ioredis'), 'Redis'>, url: string): OpenedClient {

@@ -8,15 +8,19 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
+import { rawRequest } from '../common/http-request.js';
+import { PROBE } from '../common/probe.js';
 import type { RouteResponse } from '../common/describe-route.js';
 import type { Handler, HandlerClass } from '../common/each-handler.js';
 import type { Rejection } from '../common/rejection.js';
 import type { RequestState } from '../common/request-state.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { rejectionException } from '../http/problem.exception.js';
-import { readToolRequest, ToolCallRecorder } from './tool-call-recorder.js';
+import { readToolRequest, ToolCallRecorder, type ToolRequest } from './tool-call-recorder.js';
 import { ToolPolicy } from './tool-policy.js';
 import { joinQuotas } from './tool-quotas.js';
+import type { Tool } from './tool.js';
+import type { ToolProbe } from './tool-probe.js';
 import { ToolRoutes } from './tool-routes.js';
 import { toMessageException } from '../http/message.exception.js';
 
@@ -72,6 +76,7 @@ export class ToolCallInterceptor implements CanActivate, NestInterceptor {
     @Inject(ToolRoutes) private readonly routes: ToolRoutes,
     @Inject(ToolCallRecorder) private readonly recorder: ToolCallRecorder,
     @Inject(RESOLVED_ERRORS) private readonly errors: ResolvedErrors,
+    @Inject(PROBE) private readonly probe: ToolProbe | undefined,
   ) {}
 
   /** As the first of the global guards: opens the call, and rejects nothing. */
@@ -91,16 +96,23 @@ export class ToolCallInterceptor implements CanActivate, NestInterceptor {
     const request = readToolRequest(context);
     const start = await this.recorder.start(tool, request);
     if (!start.recorded) throw await toException(start, context, request.state, this.errors);
-    if (request.state?.tool !== undefined) return next.handle();
+    const running = this.#run(tool, request, next);
+    if (request.state?.tool !== undefined) return running;
     // Of a message or a GraphQL field there is no response to wait for: it ends with the handler.
     const { call } = start;
-    return next.handle().pipe(
+    return running.pipe(
       tap({
         complete: () => call.finish({ outcome: 'ok' }),
         error: () => call.finish({ outcome: 'failed' }),
         unsubscribe: () => call.finish({ outcome: 'aborted' }),
       }),
     );
+  }
+
+  #run(tool: Tool, call: ToolRequest, next: CallHandler): Observable<unknown> {
+    if (this.probe === undefined) return next.handle();
+    const headers = call.request && rawRequest(call.request).headers;
+    return this.probe.runTool({ tool, headers, readParams: call.readParams }, () => next.handle());
   }
 }
 

@@ -79,7 +79,7 @@ export class ToolCallRecorder {
 }
 
 /** A call of a tool, as the contexts of Nest hold it. */
-interface ToolRequest {
+export interface ToolRequest {
   /** Of a gateway's message, the handshake; `undefined` for microservices. */
   readonly request: PlatformRequest | undefined;
   readonly state: RequestState | undefined;

@@ -60,6 +60,11 @@ export class ToolPolicy {
     if (known === undefined) this.#tools.set(tool.name, tool);
   }
 
+  /** Whether a handler or `tools.policies` names the tool. @internal */
+  isDeclared(name: string): boolean {
+    return this.#tools.has(name) || (this.options !== false && this.options.policies.hasExact(name));
+  }
+
   /** A tool as it is declared; one without limits and scopes where it is not. */
   toolOf(name: string): Tool {
     const declared =

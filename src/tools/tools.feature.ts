@@ -4,6 +4,7 @@ import type { ResolvedAudit } from '../audit/audit.options.js';
 import { Authenticator } from '../auth/authenticator.js';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, type GuardEntry, RESOLVED_OPTIONS } from '../common/feature.js';
+import { PROBE } from '../common/probe.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
@@ -11,6 +12,7 @@ import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
 import { AgentToolGuard, ToolCallInterceptor } from './agent-tool.guard.js';
 import { ToolCallRecorder } from './tool-call-recorder.js';
 import { ToolPolicy } from './tool-policy.js';
+import type { ToolProbe } from './tool-probe.js';
 import { ToolQuotas } from './tool-quotas.js';
 import { ToolRoutes } from './tool-routes.js';
 import { type ResolvedTools, resolveTools } from './tools.options.js';
@@ -51,9 +53,10 @@ export const TOOLS: Feature<'tools', ResolvedTools | false> = {
         routes: ToolRoutes,
         recorder: ToolCallRecorder,
         errors: ResolvedErrors,
+        probe: ToolProbe | undefined,
       ): ToolCallInterceptor | undefined =>
-        routes.found ? new ToolCallInterceptor(routes, recorder, errors) : undefined,
-      inject: [ToolRoutes, ToolCallRecorder, RESOLVED_ERRORS],
+        routes.found ? new ToolCallInterceptor(routes, recorder, errors, probe) : undefined,
+      inject: [ToolRoutes, ToolCallRecorder, RESOLVED_ERRORS, PROBE],
     },
     AgentToolGuard,
   ],

@@ -17,6 +17,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'Body Catch Controller Delete Get Module Param Post UnauthorizedException ValidationPipe'.split(' '),
   '@nestjs/config': ['ConfigModule', 'ConfigService'],
   '@nestjs/core': ['BaseExceptionFilter', 'NestFactory'],
+  '@nestjs/terminus': ['HealthCheckService'],
   '@nestjs/throttler': ['ThrottlerModule'],
   'node:diagnostics_channel': ['subscribe'],
   'node:fs/promises': ['readFile'],

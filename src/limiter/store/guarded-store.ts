@@ -6,6 +6,8 @@ import { type Log, logLine } from '../../common/log-text.js';
 import { show } from '../../common/show-value.js';
 import type { SecurityEvents } from '../../events/security-events.js';
 import { type QuotaDecision, denies, type PolicyState } from '../consume.js';
+import { createPolicy } from '../create-policy.js';
+import type { LimitProbe } from '../limit-probe.js';
 import { LeaseReleases, leasesOf } from './lease-releases.js';
 import type { QuotaStore, StoredCharge } from './quota-store.js';
 import { isRecord } from '../../common/read-options.js';
@@ -22,6 +24,14 @@ const FAILURES_TO_OPEN = 5;
 /** How often an open circuit sends a request to the store; the request does not wait for it. */
 const PROBE_INTERVAL_MS = 1_000;
 
+/** Of no quota. */
+const CHECKED_KEY = 'health';
+const CHECKED: StoredCharge = {
+  key: CHECKED_KEY,
+  policies: [createPolicy({ name: CHECKED_KEY, limit: 1, windowMs: 1_000 })],
+  cost: 0,
+};
+
 const ignore = (): void => undefined;
 
 export class GuardedStore {
@@ -37,6 +47,7 @@ export class GuardedStore {
     private readonly clock: Clock,
     private readonly log: Pick<Log, 'log' | 'error'>,
     private readonly events?: SecurityEvents,
+    private readonly probe?: LimitProbe,
   ) {
     const { deadlineMs = DEADLINE_MS } = store;
     this.#deadlineMs = deadlineMs > 0 && deadlineMs < DEADLINE_MS ? deadlineMs : DEADLINE_MS;
@@ -97,6 +108,16 @@ export class GuardedStore {
     );
   }
 
+  get isCircuitOpen(): boolean {
+    return this.#failures >= FAILURES_TO_OPEN;
+  }
+
+  /** Whether the store answers now. A read-only replica answers a ping and cannot count, so that the question is a write where it can be. */
+  async check(): Promise<boolean> {
+    const answer = this.canRemember ? this.remember(CHECKED_KEY, 1) : this.consume([CHECKED]);
+    return (await answer) !== undefined;
+  }
+
   get canRemember(): boolean {
     return this.store.remember !== undefined;
   }
@@ -141,6 +162,10 @@ export class GuardedStore {
     read: (answer: unknown) => T,
     giveBack: (answer: T) => void,
   ): Promise<T | undefined> {
+    const { probe } = this;
+    const startedMs = probe === undefined ? 0 : this.clock.monotonicMs();
+    const measure = (error?: 'timeout' | 'failed'): void =>
+      probe?.recordStoreCall(this.clock.monotonicMs() - startedMs, error);
     let sent: Promise<unknown>;
     try {
       sent = send();
@@ -154,6 +179,7 @@ export class GuardedStore {
       let isLate = false;
       const deadline = this.#deadlines.add(() => {
         isLate = true;
+        measure('timeout');
         this.#fail(`no answer within ${this.#deadlineMs} ms`);
         resolve(undefined);
       });
@@ -166,10 +192,12 @@ export class GuardedStore {
           const answer = read(await sent);
           // A late answer counts as a failure already, and says nothing about the health of the store.
           if (isLate) return giveBack(answer);
+          measure();
           this.#succeed();
           finish(answer);
         } catch (error) {
           if (isLate) return;
+          measure('failed');
           finish(undefined);
           this.#fail(reasonOf(error));
         }
