@@ -38,11 +38,7 @@ const RISKS: readonly (readonly [title: string, options: Options, warning: strin
     { auth: { identify: () => undefined, failedAttempts: false } },
     'auth.failedAttempts',
   ],
-  [
-    'ambiguous paths',
-    { url: { insecureAllow: ['encoded-slash'] } },
-    'url.insecureAllow lists encoded-slash',
-  ],
+  ['ambiguous paths', { url: { insecureAllow: ['encoded-slash'] } }, 'url.insecureAllow lists encoded-slash'],
   ['no check of URLs', { url: false }, 'url is off'],
   ['no check of bodies', { body: false }, 'body is off'],
 ];
