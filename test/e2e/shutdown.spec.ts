@@ -119,7 +119,9 @@ describe.each(PLATFORMS)('app.close() on %s', (_title, platform) => {
     },
   );
 
-  it('records calls whose connections Nest itself cuts off', async () => {
+  // The adapter of Fastify ignores forceCloseConnections before Nest 12.1.
+  const cutsOff = platform.name === 'Express' || 'closeOpenConnections' in platform.createAdapter();
+  (cutsOff ? it : it.skip)('records calls whose connections Nest itself cuts off', async () => {
     const app = await launch({}, { forceCloseConnections: true });
     await begin(app, '/move');
     await app.app.close();
