@@ -1,6 +1,6 @@
 import { ModulesContainer } from '@nestjs/core';
 import { type Feature, provideOptions } from '../common/feature.js';
-import { bindEventStreamErrors, EVENT_STREAM_ERRORS } from './event-stream-errors.js';
+import { bindEventStreamErrors, EVENT_STREAM_ERRORS } from './event-stream-errors.interceptor.js';
 import { RESOLVED_ERRORS, type ResolvedErrors, resolveErrors } from './errors.options.js';
 import { ProblemDetailsFilter } from './problem-details.filter.js';
 

@@ -1,15 +1,13 @@
 /* The log line of an error whose response does not show its reason. */
-import { Logger } from '@nestjs/common';
+import type { Logger } from '@nestjs/common';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
 import { logLine, logStack } from '../common/log-text.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import { reasonOf } from './describe-error.js';
 
-const logger = new Logger('ProblemDetailsFilter');
-
 /** Logs a 5xx and its stack, with the request's ID. Other errors are answers to the client. */
-export function logFailure(exception: unknown, response: PlatformResponse): void {
+export function logFailure(logger: Logger, exception: unknown, response: PlatformResponse): void {
   const reason = reasonOf(exception);
   if (reason === undefined) return;
   const requestId = requestState(response)?.id;

@@ -5,6 +5,7 @@ import {
   HttpException,
   Inject,
   Injectable,
+  Logger,
 } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { rawResponse, setHeader } from '../common/http-request.js';
@@ -32,6 +33,8 @@ const CONTENT_HEADERS = [
 @Catch()
 @Injectable()
 export class ProblemDetailsFilter implements ExceptionFilter {
+  readonly #logger = new Logger(ProblemDetailsFilter.name);
+
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     @Inject(RESOLVED_ERRORS) private readonly options: ResolvedErrors,
@@ -45,7 +48,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const state = requestState(response);
     const adapter = this.adapterHost.httpAdapter;
     if (rawResponse(response).headersSent || adapter.isHeadersSent(response)) {
-      logFailure(exception, response);
+      logFailure(this.#logger, exception, response);
       rawResponse(response).end();
       return undefined;
     }
@@ -56,7 +59,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
       new BaseExceptionFilter(adapter).catch(answered, host);
       return undefined;
     }
-    logFailure(answered, response);
+    logFailure(this.#logger, answered, response);
     const described = describeError(answered, this.options.exposeMessages);
     // A parser that ignores Content-Encoding reports malformed JSON.
     const isUndecoded = state?.body?.isCoded === true && described.code === 'bad_request';

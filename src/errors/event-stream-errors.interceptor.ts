@@ -1,7 +1,13 @@
 /* Errors of the event streams of `@Sse()`. Once a stream has begun, no exception filter can answer, and Nest sends the message of the error
  * to the client: that of every error before Nest 12.2, that of each HttpException later. */
 import { STATUS_CODES } from 'node:http';
-import { type CallHandler, type ExecutionContext, HttpException, type NestInterceptor } from '@nestjs/common';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  HttpException,
+  Logger,
+  type NestInterceptor,
+} from '@nestjs/common';
 import { INTERCEPTORS_METADATA, SSE_METADATA } from '@nestjs/common/constants.js';
 import type { ModulesContainer } from '@nestjs/core';
 import { catchError, type Observable } from 'rxjs';
@@ -15,6 +21,8 @@ export const EVENT_STREAM_ERRORS = Symbol('agent-security:event-stream-errors');
 
 /** Replaces the error by one whose message may be shown, which Nest sends and does not log. */
 class EventStreamErrors implements NestInterceptor {
+  readonly #logger = new Logger('ProblemDetailsFilter');
+
   constructor(private readonly exposeMessages: boolean) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -22,7 +30,7 @@ class EventStreamErrors implements NestInterceptor {
     return next.handle().pipe(
       catchError((error: unknown) => {
         if (!rawResponse(response).headersSent) throw error;
-        logFailure(error, response);
+        logFailure(this.#logger, error, response);
         const { status, detail } = describeError(error, this.exposeMessages);
         throw new HttpException(detail ?? STATUS_CODES[status] ?? 'Error', status);
       }),
