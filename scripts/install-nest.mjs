@@ -1,8 +1,8 @@
 /*
  * Installs another version of Nest into node_modules, and versions that fit it of the packages around it. package.json and
- * package-lock.json stay as they are; `npm ci` undoes it. `.github/workflows/ci.yml` runs it before the tests.
+ * package-lock.json stay as they are; `npm ci` undoes it. `NEST=11 .ci/run` runs it before the tests.
  *   node scripts/install-nest.mjs 11          the newest version of this major
- *   node scripts/install-nest.mjs 11.2.0      this version; where a package does not have it, its next one
+ *   node scripts/install-nest.mjs 11.2.1      this version; where a package does not have it, its next one
  *   node scripts/install-nest.mjs 11 --print  prints the packages and installs nothing
  */
 import { execFileSync } from 'node:child_process';

@@ -66,7 +66,7 @@ test('the log calls are found', () => {
       'auth/authenticator.ts',
       'auth/key-book-store.ts',
       'events/security-events.ts',
-      'errors/problem-details.filter.ts',
+      'errors/log-failure.ts',
       'edge/edge.ts',
       'rate-limit/dynamic-limits.ts',
     ]),

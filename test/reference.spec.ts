@@ -32,7 +32,7 @@ function generate(root: string, name: string): Map<string, string> {
 /** A copy of what the script reads, in which a text is replaced. */
 function change(name: string, file: string, from: string, to: string): string {
   const root = join(scratch, name);
-  for (const path of ['src', '.prettierrc', 'package.json', '.github/workflows/ci.yml'])
+  for (const path of ['src', '.prettierrc', 'package.json', '.github/workflows/ci.yml', 'test/consumers'])
     cpSync(join(ROOT, path), join(root, path), { recursive: true });
   const text = readFileSync(join(root, file), 'utf8');
   expect(text).toContain(from);

@@ -8,9 +8,10 @@ const WORKFLOWS = readdirSync(FOLDER).map((name): [string, string] => [
   name,
   readFileSync(join(FOLDER, name), 'utf8'),
 ]);
-const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-  scripts: Record<string, string>;
-};
+const { scripts, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<
+  'scripts' | 'peerDependencies',
+  Record<string, string>
+>;
 
 test('the workflows are found', () => {
   expect(WORKFLOWS.map(([name]) => name)).toEqual(['ci.yml', 'codeql.yml', 'release.yml']);
@@ -19,7 +20,21 @@ test('the workflows are found', () => {
 test('each consumer project is a job', () => {
   const projects = readdirSync(join(ROOT, 'test/consumers')).filter(name => name !== 'shared');
   const [, ci] = WORKFLOWS.find(([name]) => name === 'ci.yml')!;
-  expect(ci).toContain(`project: [${projects.join(', ')}]`);
+  const [, listed] = /^ +project:\s+\[([^\]]+)\]/m.exec(ci)!;
+  expect(listed!.split(',').map(name => name.trim())).toEqual(expect.arrayContaining(projects));
+});
+
+test('the lowest and the newest supported version of each major of Nest is a job', () => {
+  const ranges = Object.entries(peerDependencies)
+    .filter(([name]) => name.startsWith('@nestjs/') && name !== '@nestjs/config')
+    .map(([, range]) => range);
+  expect(new Set(ranges).size).toBe(1);
+  const lowest = ranges[0]!.split(' || ').map(part => part.replace('^', ''));
+  const versions = lowest.flatMap(version => [`'${version}'`, `'${version.split('.')[0]}'`]);
+  const [, ci] = WORKFLOWS.find(([name]) => name === 'ci.yml')!;
+  expect(ci).toContain(`nest: [${versions.join(', ')}]`);
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  expect(readme).toContain(`NestJS ${lowest[0]} or newer, or ${lowest[1]} or newer;`);
 });
 
 /** The lines of each job, by its name. */

@@ -8,7 +8,9 @@ export function compatibilityPage(_source, root) {
   const manifest = JSON.parse(read('package.json'));
   return {
     supported: supported(manifest),
-    tested: tested(parse(read('.github/workflows/ci.yml')), manifest),
+    tested: tested(parse(read('.github/workflows/ci.yml')), major(manifest.devDependencies), project =>
+      major(JSON.parse(read(`test/consumers/${project}/package.json`)).dependencies),
+    ),
   };
 }
 
@@ -33,9 +35,10 @@ const versions = range =>
     .replaceAll('||', 'or')
     .trim();
 
-/** One row for each run of a job that has a matrix. */
-function tested({ jobs }, { devDependencies }) {
-  const locked = devDependencies['@nestjs/core'].replace(/^\D*(\d+).*$/, '$1');
+const major = dependencies => dependencies['@nestjs/core'].replace(/^\D*(\d+).*$/, '$1');
+
+/** One row for each run of a job that has a matrix. A consumer project has a version of Nest of its own. */
+function tested({ jobs }, locked, nestOf) {
   const matrices = Object.entries(jobs).filter(([, job]) => job.strategy?.matrix);
   const rows = matrices.flatMap(([id, job]) =>
     combinations(job.strategy.matrix).map(values => {
@@ -46,7 +49,7 @@ function tested({ jobs }, { devDependencies }) {
         fill(job.name ?? id),
         fill(job['runs-on']).replace('-latest', ''),
         node ? fill(node) : '',
-        String(values.nest ?? locked),
+        String(values.nest ?? (values.project ? nestOf(values.project) : locked)),
       ];
     }),
   );

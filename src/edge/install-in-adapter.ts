@@ -126,7 +126,12 @@ export function installStreamErrors(adapter: AbstractHttpAdapter, answer: Answer
   const methods = adapter as unknown as { reply: Reply };
   const reply = methods.reply.bind(adapter);
   methods.reply = (response, body, status) => {
-    if (body instanceof StreamableFile) replaceDefault(body, response, answer);
+    if (body instanceof StreamableFile) {
+      replaceDefault(body, response, answer);
+      // A stream that has failed emits nothing more: the response would not end on Nest 12.0.
+      const { errored } = body.getStream();
+      if (errored) return body.errorHandler(errored, response as never);
+    }
     return reply(response, body, status);
   };
 }
@@ -134,10 +139,13 @@ export function installStreamErrors(adapter: AbstractHttpAdapter, answer: Answer
 function replaceDefault(file: StreamableFile, response: ServerResponse, answer: AnswerError): void {
   const original = file.errorHandler;
   if (String(original) !== DEFAULT_HANDLER) return;
+  const stream = file.getStream();
   file.setErrorHandler((error, handed) => {
-    // A response that has begun is aborted, so that the file does not look complete.
-    if (response.headersSent || hasResponseEnded(response)) original(error, handed);
-    else answer(response.req, response, error);
+    if (!response.headersSent && !hasResponseEnded(response)) return answer(response.req, response, error);
+    if (stream.readableEnded || hasResponseEnded(response)) return original(error, handed);
+    // A response that has begun is cut off, so that the file does not look complete. Nest 12.0 would end it.
+    file.errorLogger(error);
+    response.destroy();
   });
 }
 

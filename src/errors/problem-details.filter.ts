@@ -8,15 +8,14 @@ import {
   Logger,
 } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
-import { type PlatformResponse, rawResponse, setHeader } from '../common/http-request.js';
+import { rawResponse, setHeader } from '../common/http-request.js';
 import { CODED_PROBLEM } from '../body/check-body.js';
 import { PROBLEM_CONTENT_TYPE, problemOf, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
-import { hasResponseEnded } from '../common/response-end.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
-import { describeError, isAnswer, reasonOf, retryAfterOf } from './describe-error.js';
+import { describeError, isAnswer, retryAfterOf } from './describe-error.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from './errors.options.js';
-import { logLine, logStack } from '../common/log-text.js';
+import { logFailure } from './log-failure.js';
 
 /** Headers that describe the content of the handler, not the problem. */
 const CONTENT_HEADERS = [
@@ -49,7 +48,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const state = requestState(response);
     const adapter = this.adapterHost.httpAdapter;
     if (rawResponse(response).headersSent || adapter.isHeadersSent(response)) {
-      this.#log(exception, response, state?.id);
+      logFailure(this.#logger, exception, response);
       rawResponse(response).end();
       return undefined;
     }
@@ -60,7 +59,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
       new BaseExceptionFilter(adapter).catch(answered, host);
       return undefined;
     }
-    this.#log(answered, response, state?.id);
+    logFailure(this.#logger, answered, response);
     const described = describeError(answered, this.options.exposeMessages);
     // A parser that ignores Content-Encoding reports malformed JSON.
     const isUndecoded = state?.body?.isCoded === true && described.code === 'bad_request';
@@ -69,7 +68,11 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const isOwn = isUndecoded || problemOf(answered) !== undefined;
     state?.reject(isOwn ? fields : { status: fields.status, code: fields.code });
     const problem = toProblem(fields, this.options.typeBase, state?.id || undefined);
-    for (const name of CONTENT_HEADERS) response.removeHeader(name);
+    for (const name of CONTENT_HEADERS) {
+      response.removeHeader(name);
+      // Fastify has written them there if a stream failed.
+      rawResponse(response).removeHeader(name);
+    }
     setHeader(response, 'Content-Type', PROBLEM_CONTENT_TYPE);
     const retryAfter = retryAfterOf(answered, fields);
     if (retryAfter !== undefined && !response.hasHeader('Retry-After'))
@@ -80,21 +83,5 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     // Not for a subclass, which may have changed the response.
     if (answered === exception && this.constructor === ProblemDetailsFilter) state?.limits.keepDenial?.();
     return undefined;
-  }
-
-  #log(exception: unknown, response: PlatformResponse, requestId: string | undefined): void {
-    const reason = reasonOf(exception);
-    if (reason === undefined) return;
-    const id = requestId ? `[${requestId}] ` : '';
-    const hasCause = exception instanceof Error && exception.cause !== undefined;
-    const cause = hasCause ? logLine` (cause: ${exception.cause})` : '';
-    // Any client can disconnect within its body, so such errors are logged at debug level.
-    if (hasResponseEnded(rawResponse(response))) this.#logger.debug(logLine`${id}${reason}${cause}`);
-    else {
-      this.#logger.error(
-        logLine`${id}${reason}${cause}`,
-        exception instanceof Error ? logStack(exception) : undefined,
-      );
-    }
   }
 }

@@ -8,6 +8,7 @@ import {
   Get,
   HttpException,
   type MessageEvent,
+  Param,
   Post,
   Res,
   ServiceUnavailableException,
@@ -16,6 +17,7 @@ import {
 } from '@nestjs/common';
 import { IsEmail, IsInt, Max } from 'class-validator';
 import { concat, type Observable, of, throwError } from 'rxjs';
+import { DETAIL_OF_5XX } from '../../src/common/problem.js';
 import { exchange } from '../support/http.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
@@ -133,6 +135,19 @@ class Routes {
       of({ data: 'one' }),
       throwError(() => new Error('secret-detail of the stream')),
     );
+  }
+
+  @Sse('events/:what')
+  eventsThenError(@Param('what') what: string): Observable<MessageEvent> {
+    return concat(
+      of({ data: 'one' }),
+      throwError(() => THROWN[what]!()),
+    );
+  }
+
+  @Sse('no-events/:what')
+  noEvents(@Param('what') what: string): Observable<MessageEvent> {
+    return throwError(() => THROWN[what]!());
   }
 }
 
@@ -369,6 +384,34 @@ describe.each(PLATFORMS)('errors on %s', (_title, platform) => {
       expect(answer.body).not.toContain('secret-detail');
       expect(answer.body).toContain('event: error');
       expect(app.logger.find('secret-detail of the stream', 'error').length).toBe(1);
+      const id = answer.header('x-request-id')!;
+      expect(app.logger.find(id, 'error')).toEqual(app.logger.find('secret-detail of the stream', 'error'));
+    });
+
+    it.each([
+      ['plain-error', true, DETAIL_OF_5XX],
+      ['own-503', true, DETAIL_OF_5XX],
+      ['text', true, DETAIL_OF_5XX],
+      ['conflict', true, 'already there'],
+      ['conflict', false, 'Conflict'],
+    ])('ends with what a response would show: %s, exposeMessages %p', async (what, exposeMessages, data) => {
+      const app = await start(platform, { controllers: [Routes], options: { errors: { exposeMessages } } });
+      const { body } = await app.send(`/events/${what}`);
+      expect(body).toContain(`event: error\nid: 2\ndata: ${data}\n`);
+      expect(body).not.toContain('secret-detail');
+    });
+
+    it('is a problem if it has no event', async () => {
+      const app = await start(platform, { controllers: [Routes] });
+      const answer = await app.send('/no-events/conflict');
+      expect([answer.status, answer.json()]).toMatchObject([409, { code: 'conflict' }]);
+    });
+
+    it('has the message that Nest sends with errors: false', async () => {
+      await start(platform, { controllers: [Routes] });
+      const app = await start(platform, { controllers: [Routes], options: { errors: false } });
+      const { body } = await app.send('/events/own-503');
+      expect(body).toContain('data: secret-detail\n');
     });
   });
 

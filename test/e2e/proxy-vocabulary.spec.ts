@@ -153,7 +153,8 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
         new ManualClock(),
       );
       try {
-        await app.listen(socketPath);
+        // The adapter of Fastify takes the path as a text only in the newest versions of Nest.
+        await app.listen({ path: socketPath } as never);
         expect(await get('/address', headers)).toEqual([200, JSON.stringify({ address })]);
         const forwarded = headers['X-Forwarded-For'] !== undefined;
         expect((await get('/internal', headers))[0]).toBe(forwarded ? 403 : 200);

@@ -119,11 +119,15 @@ describe.each(PLATFORMS)('app.close() on %s', (_title, platform) => {
     },
   );
 
-  it('records calls whose connections Nest itself cuts off', async () => {
-    const app = await launch({}, { forceCloseConnections: true });
-    await begin(app, '/move');
-    await app.app.close();
-    expect(sink.order).toEqual([...all('finished aborted'), 'closed']);
+  // The adapter of Fastify ignores forceCloseConnections before Nest 12.1.
+  const cutsOff = platform.name === 'Express' || 'closeOpenConnections' in platform.createAdapter();
+  (cutsOff ? describe : describe.skip)('with forceCloseConnections', () => {
+    it('records calls whose connections Nest itself cuts off', async () => {
+      const app = await launch({}, { forceCloseConnections: true });
+      await begin(app, '/move');
+      await app.app.close();
+      expect(sink.order).toEqual([...all('finished aborted'), 'closed']);
+    });
   });
 
   it('takes as long as timeout.shutdown says', async () => {

@@ -29,7 +29,10 @@ class Files {
 
   @Get('failed')
   async failed(): Promise<StreamableFile> {
-    const stream = failing().resume();
+    // StreamableFile has a listener of its own only in the newest versions of Nest.
+    const stream = failing()
+      .on('error', () => undefined)
+      .resume();
     const file = new StreamableFile(stream);
     await new Promise(resolve => stream.once('close', resolve));
     return file;
@@ -100,7 +103,8 @@ describe.each(PLATFORMS)('a StreamableFile on %s', (_platform, platform) => {
     it("is Nest's affair under errors: false", async () => {
       const { send } = await start(platform, { controllers: [Files], options: { errors: false } });
       const answer = await send('/fails');
-      expect([answer.status, answer.body]).toEqual([400, 'Bad Request']);
+      expect(answer.status).toBe(400);
+      expect(answer.header('content-type')).not.toBe('application/problem+json');
     });
   }
 });
