@@ -51,7 +51,7 @@ describe('JsonScanner', () => {
     ['[{"a":1},{"b":2},{"c":3}]', 2, 'keys'],
   ])('%s of at most %d keys: %s', (text, keys, expected) => expect(scan(text, 64, keys)).toBe(expected));
 
-  it.each([15, 16, 17, 18, 40, 5000])('finds a repeated key among %d', count => {
+  it.each([15, 40, 127, 128, 129, 130, 5000])('finds a repeated key among %d', count => {
     const keys = Array.from({ length: count }, (_, index) => `"key${index}":0`);
     expect(scan(`{${keys.join()}}`)).toBeUndefined();
     for (const again of [0, count >> 1, count - 1])
