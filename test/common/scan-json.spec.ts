@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { JsonScannerModel } from '../fixtures/json-scanner-model.js';
-import { type JsonFault, JsonScanner, MAX_CONTAINERS } from '../../src/common/scan-json.js';
+import { type JsonFault, JsonScanner, MAX_CONTAINERS, scanJson } from '../../src/common/scan-json.js';
 
 const scan = (text: string, maxDepth = 64, maxKeys = 10_000): JsonFault | undefined =>
   new JsonScanner(maxDepth, maxKeys).scan(Buffer.from(text));
@@ -185,6 +185,27 @@ describe('JsonScanner', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+});
+
+describe('scanJson', () => {
+  const unfinished = ['{"a":', '[[{"b":{"c', '{"a":"x\\', '{"\\ud83d', '{"a\\u00', '{"é'.slice(0, 3)].map(
+    text => Buffer.from(text),
+  );
+  unfinished.push(Buffer.from('{"é').subarray(0, 3), Buffer.from('{"a":1,"a":1}'));
+  const many = Buffer.from(`{${Array.from({ length: 200 }, (_, index) => `"${index}":0`).join()},`);
+
+  it.each(rows)('%s, after texts that were cut off', (_title, text, expected) => {
+    for (const before of [...unfinished, many]) {
+      scanJson(before, 64, 10_000);
+      expect(scanJson(Buffer.from(text), 64, 10_000)).toBe(expected);
+    }
+  });
+
+  it('bounds each text by itself', () => {
+    for (let times = 0; times < 100; times++) expect(scanJson(Buffer.from('[{"a":{'), 4, 2)).toBeUndefined();
+    for (let times = 0; times < 100; times++)
+      expect(scanJson(Buffer.from('{"a":1,"a":'), 4, 2, true)).toBeUndefined();
   });
 });
 
