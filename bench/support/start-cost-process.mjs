@@ -1,4 +1,4 @@
-/* Starts an app with or without the module, and says how long it took with the import, and the heap behind it. */
+/* Starts an app with or without the published module, and says how long it took with the import, and the heap behind it. */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -12,7 +12,7 @@ const adapter = await adapters[platform]();
 
 class StartModule {}
 const beginMs = performance.now();
-const imports = stack === 'ours' ? [(await import('../../dist/index.js')).AgentSecurityModule.forRoot()] : [];
+const imports = stack === 'ours' ? [(await import('../../dist/published/index.js')).AgentSecurityModule.forRoot()] : [];
 Module({ imports })(StartModule);
 const app = await NestFactory.create(StartModule, adapter, { logger: false });
 await app.listen(0, '127.0.0.1');
