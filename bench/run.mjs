@@ -5,6 +5,7 @@ import { BENCH, prepare } from './support/prepare.mjs';
 
 const BENCHES = [
   'targets',
+  'regression',
   'stack',
   'limiter',
   'clients',

@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util';
 
 /**
  * @param {{ rounds: number, seconds: number }} defaults
- * @returns {{ rounds: number, seconds: number, only: string[], smoke: boolean, plot?: string, base?: string }} `plot` is a file to draw to, `base` a
- *   commit to compare with, where a bench can
+ * @returns {{ rounds: number, seconds: number, only: string[], smoke: boolean, plot?: string, base?: string, plant?: number }} `plot` is a file to
+ *   draw to, `base` a commit to compare with, `plant` a loss in microseconds, where a bench can
  */
 export function readOptions(defaults) {
   const { values } = parseArgs({
@@ -15,6 +15,7 @@ export function readOptions(defaults) {
       smoke: { type: 'boolean', default: false },
       plot: { type: 'string' },
       base: { type: 'string' },
+      plant: { type: 'string' },
     },
   });
   return {
@@ -24,6 +25,7 @@ export function readOptions(defaults) {
     smoke: values.smoke,
     plot: values.plot,
     base: values.base,
+    plant: values.plant === undefined ? undefined : readPositive('--plant', values.plant),
   };
 }
 

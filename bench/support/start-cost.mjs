@@ -3,7 +3,7 @@ import { SERVER_CORE, startNode } from './child.mjs';
 import { median } from './figures.mjs';
 import { alternate } from './measure.mjs';
 
-/** @returns {Promise<Map<string, { addedMs: number, addedHeapMB: number }>>} by platform, medians of the rounds */
+/** @returns {Promise<Map<string, { addedMs: number, addedCpuMs: number, addedHeapMB: number }>>} by platform, medians of the rounds */
 export async function measureStartCost(platforms, rounds) {
   const runs = platforms.flatMap(platform => ['bare', 'ours'].map(stack => ({ platform, stack })));
   const results = await alternate(runs, rounds, async run => {
@@ -22,7 +22,11 @@ export async function measureStartCost(platforms, rounds) {
         median(of(platform, 'ours').map((ours, round) => read(ours) - read(of(platform, 'bare')[round])));
       return [
         platform,
-        { addedMs: added(({ startMs }) => startMs), addedHeapMB: added(({ heapMB }) => heapMB) },
+        {
+          addedMs: added(({ startMs }) => startMs),
+          addedCpuMs: added(({ cpuMs }) => cpuMs),
+          addedHeapMB: added(({ heapMB }) => heapMB),
+        },
       ];
     }),
   );

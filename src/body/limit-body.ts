@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
 import type { BodyProgress } from '../common/request-state.js';
-import { JsonScanner } from '../common/scan-json.js';
+import { type JsonFault, JsonScanner, scanJson } from '../common/scan-json.js';
 import type { ResolvedBody } from './body.options.js';
 import { isCoded, isJson, jsonProblem, tooLargeProblem } from './check-body.js';
 import { whenDecoded } from './when-decoded.js';
@@ -28,39 +28,58 @@ export function limitBody(
   if (declared === '0') return undefined;
   const isBodyless = method === 'GET' || method === 'HEAD';
   if (declared === undefined && isBodyless && headers['transfer-encoding'] === undefined) return undefined;
-  const scanner = isJson(headers['content-type'])
-    ? new JsonScanner(options.maxDepth, options.maxKeys, options.duplicateKeys === 'allow')
-    : undefined;
-  const scan = (bytes: Buffer): ProblemFields | undefined => {
-    const fault = scanner?.scan(bytes);
-    return fault && jsonProblem(fault, options.maxDepth, options.maxKeys);
-  };
   const coded = isCoded(headers);
-  if (declared !== undefined && scanner === undefined && !coded) return undefined;
+  const scan = isJson(headers['content-type'])
+    ? createScan(options, coded ? undefined : Number(declared))
+    : undefined;
+  if (declared !== undefined && scan === undefined && !coded) return undefined;
   const progress: BodyProgress = { bytes: 0, maxBytes: options.maxBytes, isCoded: coded };
   checkPush(
     raw,
     bytes => {
       progress.bytes += bytes.length;
       if (progress.bytes > progress.maxBytes) return tooLargeProblem(progress.maxBytes);
-      return coded ? undefined : scan(bytes);
+      return coded ? undefined : scan?.(bytes);
     },
     reject,
   );
   if (coded) {
     whenDecoded(raw, decoder => {
       progress.isCoded = false;
-      if (scanner !== undefined) checkPush(decoder, scan, reject);
+      if (scan !== undefined) checkPush(decoder, scan, reject);
     });
   }
   return progress;
 }
 
-function checkPush(
-  stream: Readable,
-  check: (bytes: Buffer) => ProblemFields | undefined,
-  reject: Reject,
-): void {
+type Scan = (bytes: Buffer) => ProblemFields | undefined;
+
+/**
+ * A scanner of its own would keep its memory as long as the request, and V8 then creates it among the objects that stay. Most bodies come in
+ * one chunk and need none.
+ * @param length of the bytes that are scanned, as far as it is declared
+ */
+function createScan({ maxDepth, maxKeys, duplicateKeys }: ResolvedBody, length: number | undefined): Scan {
+  const allowsDuplicates = duplicateKeys === 'allow';
+  let whole: Buffer | undefined;
+  let scanner: JsonScanner | undefined;
+  return bytes => {
+    let fault: JsonFault | undefined;
+    if (scanner === undefined && whole === undefined && bytes.length === length) {
+      whole = bytes;
+      fault = scanJson(bytes, maxDepth, maxKeys, allowsDuplicates);
+    } else {
+      scanner ??= new JsonScanner(maxDepth, maxKeys, allowsDuplicates);
+      // More than was declared, as app.inject() allows.
+      if (whole !== undefined) scanner.scan(whole);
+      whole = undefined;
+      fault = scanner.scan(bytes);
+    }
+    return fault && jsonProblem(fault, maxDepth, maxKeys);
+  };
+}
+
+function checkPush(stream: Readable, check: Scan, reject: Reject): void {
   const { push } = stream;
   let rejected = false;
   stream.push = function (this: Readable, chunk: unknown, encoding?: BufferEncoding): boolean {

@@ -17,10 +17,7 @@ const PRIME_A = 0x0100_0193;
 const PRIME_B = 0x85eb_ca6b;
 
 /** Up to this number, the keys of an object are compared one by one. */
-const FEW_KEYS = 32;
-
-/** Beyond this length, `indexOf` finds the end of a string faster than a loop. */
-const SHORT_TEXT = 4;
+const FEW_KEYS = 128;
 
 const OUTSIDE = 0;
 const IN_VALUE = 1;
@@ -60,6 +57,8 @@ export class JsonScanner {
   readonly #starts: number[] = [-1];
   /** The hashes of the keys of all open objects. */
   readonly #hashes: number[] = [];
+  /** For each open object, one bit for each five bits that the hash of a key ends with. A key whose bit is not set is new. */
+  readonly #seen: number[] = [];
   #open = 0;
   /** The keys of each open object with many keys, by its depth. */
   #many: Map<number, Set<number>> | undefined;
@@ -76,10 +75,22 @@ export class JsonScanner {
   #utf8: Utf8Check | undefined;
 
   constructor(
-    private readonly maxDepth: number,
-    private readonly maxKeys: number,
-    private readonly allowsDuplicates = false,
+    private maxDepth: number,
+    private maxKeys: number,
+    private allowsDuplicates = false,
   ) {}
+
+  /** Begins anew, with the memory that it has. */
+  restart(maxDepth: number, maxKeys: number, allowsDuplicates: boolean): void {
+    this.maxDepth = maxDepth;
+    this.maxKeys = maxKeys;
+    this.allowsDuplicates = allowsDuplicates;
+    this.#mode = OUTSIDE;
+    this.#expectsKey = false;
+    this.#depth = this.#open = this.#keys = this.#containers = this.#high = 0;
+    this.#many = undefined;
+    this.#utf8 = undefined;
+  }
 
   /** Scans the next bytes. @returns the first fault, as soon as it is certain */
   scan(bytes: Uint8Array): JsonFault | undefined {
@@ -114,27 +125,19 @@ export class JsonScanner {
           if (++this.#depth > this.maxDepth) return 'depth';
           expectsKey = isObject = kind === OPEN_OBJECT;
           this.#starts[this.#depth] = isObject ? this.#open : -1;
+          this.#seen[this.#depth] = 0;
         } else if (kind === CLOSE && this.#depth > 0) {
           this.#close();
           expectsKey = false;
           isObject = this.#starts[this.#depth]! >= 0;
         }
       } else if (mode === IN_VALUE) {
-        const near = Math.min(index + SHORT_TEXT, length);
-        let byte = 0;
-        while (index < near && (byte = bytes[index++]!) !== 0x22 && byte !== 0x5c);
-        if (byte === 0x22) mode = OUTSIDE;
-        else if (byte === 0x5c) mode = VALUE_ESCAPE;
-        else {
-          while (index < length && mode === IN_VALUE) {
-            if (quote < index) quote = indexOrEnd(bytes, 0x22, index);
-            if (escape < index) escape = indexOrEnd(bytes, 0x5c, index);
-            index = Math.min(quote, escape) + 1;
-            if (quote < escape) mode = OUTSIDE;
-            // The escaped character is skipped.
-            else if (escape < length && ++index > length) mode = VALUE_ESCAPE;
-          }
-        }
+        if (quote < index) quote = indexOrEnd(bytes, 0x22, index);
+        if (escape < index) escape = indexOrEnd(bytes, 0x5c, index);
+        index = Math.min(quote, escape) + 1;
+        if (quote < escape) mode = OUTSIDE;
+        // The escaped character is skipped.
+        else if (escape < length && ++index > length) mode = VALUE_ESCAPE;
       } else if (mode === IN_KEY) {
         let byte = 0;
         while (index < length && (byte = bytes[index++]!) !== 0x22 && byte !== 0x5c) {
@@ -200,7 +203,12 @@ export class JsonScanner {
     const hashes = this.#hashes;
     const count = this.#open - start;
     if (count < FEW_KEYS) {
-      for (let index = start; index < this.#open; index++) if (hashes[index] === key) return 'duplicate';
+      const seen = this.#seen[this.#depth]!;
+      const bit = 1 << (a & 31);
+      if ((seen & bit) !== 0) {
+        for (let index = start; index < this.#open; index++) if (hashes[index] === key) return 'duplicate';
+      }
+      this.#seen[this.#depth] = seen | bit;
     } else {
       const all = (this.#many ??= new Map());
       let many = all.get(this.#depth);
@@ -265,34 +273,15 @@ function hexDigit(byte: number): number {
   return (byte | 0x20) - 0x57;
 }
 
-export type StrictJson =
-  | { readonly valid: true; readonly value: unknown }
-  | {
-      readonly valid: false;
-      readonly reason: 'syntax' | 'duplicate-key' | 'too-deep' | 'too-many-keys' | 'too-many-containers';
-    };
-
-const REASONS = {
-  duplicate: 'duplicate-key',
-  depth: 'too-deep',
-  keys: 'too-many-keys',
-  containers: 'too-many-containers',
-  utf8: 'syntax',
-} as const;
-
-/** Keeps a byte order mark, which makes the JSON invalid: some parsers skip it, others fail. */
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/**
- * Parses JSON that every parser reads alike: no duplicate keys, valid UTF-8, bounded depth, keys and containers. The bytes are scanned first,
- * so that rejected JSON is never parsed.
- */
-export function parseStrictJson(bytes: Uint8Array, maxDepth: number, maxKeys: number): StrictJson {
-  const fault = new JsonScanner(maxDepth, maxKeys).scan(bytes);
-  if (fault !== undefined) return { valid: false, reason: REASONS[fault] };
-  try {
-    return { valid: true, value: JSON.parse(UTF8.decode(bytes)) };
-  } catch {
-    return { valid: false, reason: 'syntax' };
-  }
+/** Scans JSON that is there as a whole, with one scanner for all of it: the memory of one that serves a single body costs more than its scan. */
+export function scanJson(
+  bytes: Uint8Array,
+  maxDepth: number,
+  maxKeys: number,
+  allowsDuplicates = false,
+): JsonFault | undefined {
+  SHARED.restart(maxDepth, maxKeys, allowsDuplicates);
+  return SHARED.scan(bytes);
 }
+
+const SHARED = new JsonScanner(0, 0);

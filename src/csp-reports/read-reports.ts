@@ -1,6 +1,6 @@
 /* Parses reports of violations of a Content Security Policy in the two forms that browsers send (Reporting API, CSP Level 3 section 5). */
 import { isRecord } from '../common/read-options.js';
-import { parseStrictJson } from '../common/scan-json.js';
+import { parseStrictJson } from '../common/strict-json.js';
 import { type CspViolation, readViolation } from './csp-violation.js';
 
 export const REPORT_TYPES: ReadonlySet<string> = new Set([

@@ -69,8 +69,10 @@ function edgeListeners(
     if (request.method !== 'GET' && request.httpVersionMajor === 1 && hasLongBody(request))
       lingerOnClose(request);
     // A listener of `checkContinue` emits the request again.
-    if (requestState(response) !== undefined) dispatch(request, response);
-    else whenAdmitted(edge.admit(request, response), () => dispatch(request, response), response);
+    const admitted = requestState(response) !== undefined || edge.admit(request, response);
+    // No closure for the request that waits for nothing.
+    if (admitted === true) dispatch(request, response);
+    else whenAdmitted(admitted, () => dispatch(request, response), response);
   };
   const onContinue = (request: IncomingMessage, response: ServerResponse): void => {
     const admitted = edge.admit(request, response, () => response.writeContinue());

@@ -1,6 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
+import type { PlatformResponse } from '../common/http-request.js';
+import { requestState } from '../common/request-state.js';
 import { toMessageException } from './message.exception.js';
 
 /** The method of a guard that answers without a promise where nothing is asynchronous. Waiting for one costs a request microseconds. */
@@ -23,12 +24,9 @@ export class MessageGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean | Promise<boolean> | Observable<boolean> {
     if (context.getType() !== 'http') return this.#run(context);
     const { inner } = this;
-    const { method } = context.getArgByIndex<IncomingMessage>(0);
-    // Express handles a request before the first bytes of its body arrive. The guard of bodies runs later and looks for them.
-    const isBodyless = method === 'GET' || method === 'HEAD';
-    return isBodyless && inner[ACTIVATE] !== undefined
-      ? inner[ACTIVATE](context)
-      : inner.canActivate(context);
+    return inner[ACTIVATE] === undefined || awaitsBody(context)
+      ? inner.canActivate(context)
+      : inner[ACTIVATE](context);
   }
 
   async #run(context: ExecutionContext): Promise<boolean> {
@@ -43,5 +41,12 @@ export class MessageGuard implements CanActivate {
     }
   }
 }
+
+/**
+ * Whether no byte of the body has arrived yet: Express may handle a request before that. The guard of bodies runs later and looks for the
+ * first bytes, so the guards before it must not answer at once.
+ */
+const awaitsBody = (context: ExecutionContext): boolean =>
+  requestState(context.getArgByIndex<PlatformResponse>(1))?.body?.bytes === 0;
 
 export const isMessageGuard = (guard: CanActivate): boolean => guard instanceof MessageGuard;

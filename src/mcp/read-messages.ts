@@ -6,7 +6,7 @@ import type { ProblemFields } from '../common/problem.js';
 import { readBody } from '../common/read-body.js';
 import { isRecord } from '../common/read-options.js';
 import type { RequestState } from '../common/request-state.js';
-import { parseStrictJson } from '../common/scan-json.js';
+import { parseStrictJson } from '../common/strict-json.js';
 import { DRAINABLE_BYTES } from '../http/unread-body.js';
 import { invalidMessage, type McpRejection, toRejection } from './mcp-exchange.js';
 

@@ -2,7 +2,7 @@
  * signatures. */
 import { checkParsedBody } from '../body/check-body.js';
 import { isRecord } from '../common/read-options.js';
-import { parseStrictJson } from '../common/scan-json.js';
+import { parseStrictJson } from '../common/strict-json.js';
 
 /** The functions of `jose` that are used. The package is loaded only if tokens are configured. */
 export type Jose = Pick<typeof import('jose'), 'compactVerify' | 'CompactSign'>;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { JsonScannerModel } from '../fixtures/json-scanner-model.js';
-import { type JsonFault, JsonScanner, MAX_CONTAINERS } from '../../src/common/scan-json.js';
+import { type JsonFault, JsonScanner, MAX_CONTAINERS, scanJson } from '../../src/common/scan-json.js';
 
 const scan = (text: string, maxDepth = 64, maxKeys = 10_000): JsonFault | undefined =>
   new JsonScanner(maxDepth, maxKeys).scan(Buffer.from(text));
@@ -51,7 +51,7 @@ describe('JsonScanner', () => {
     ['[{"a":1},{"b":2},{"c":3}]', 2, 'keys'],
   ])('%s of at most %d keys: %s', (text, keys, expected) => expect(scan(text, 64, keys)).toBe(expected));
 
-  it.each([15, 16, 17, 18, 40, 5000])('finds a repeated key among %d', count => {
+  it.each([15, 40, 127, 128, 129, 130, 5000])('finds a repeated key among %d', count => {
     const keys = Array.from({ length: count }, (_, index) => `"key${index}":0`);
     expect(scan(`{${keys.join()}}`)).toBeUndefined();
     for (const again of [0, count >> 1, count - 1])
@@ -185,6 +185,27 @@ describe('JsonScanner', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+});
+
+describe('scanJson', () => {
+  const unfinished = ['{"a":', '[[{"b":{"c', '{"a":"x\\', '{"\\ud83d', '{"a\\u00', '{"é'.slice(0, 3)].map(
+    text => Buffer.from(text),
+  );
+  unfinished.push(Buffer.from('{"é').subarray(0, 3), Buffer.from('{"a":1,"a":1}'));
+  const many = Buffer.from(`{${Array.from({ length: 200 }, (_, index) => `"${index}":0`).join()},`);
+
+  it.each(rows)('%s, after texts that were cut off', (_title, text, expected) => {
+    for (const before of [...unfinished, many]) {
+      scanJson(before, 64, 10_000);
+      expect(scanJson(Buffer.from(text), 64, 10_000)).toBe(expected);
+    }
+  });
+
+  it('bounds each text by itself', () => {
+    for (let times = 0; times < 100; times++) expect(scanJson(Buffer.from('[{"a":{'), 4, 2)).toBeUndefined();
+    for (let times = 0; times < 100; times++)
+      expect(scanJson(Buffer.from('{"a":1,"a":'), 4, 2, true)).toBeUndefined();
   });
 });
 

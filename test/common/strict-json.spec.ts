@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { parseStrictJson, type StrictJson } from '../../src/common/scan-json.js';
+import { parseStrictJson, type StrictJson } from '../../src/common/strict-json.js';
 
 const parse = (text: string, maxDepth = 64): StrictJson =>
   parseStrictJson(Buffer.from(text), maxDepth, 10_000);
