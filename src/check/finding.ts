@@ -93,7 +93,7 @@ export interface SectionGrade {
 /** What a report of `scan` has beside its findings. */
 export interface ScanGrades {
   readonly target: string;
-  /** The lowest of the sections'. */
+  /** The lowest of the sections'. Of an app without TLS on this machine, with the headers as behind TLS. */
   readonly grade: string;
   readonly sections: readonly SectionGrade[];
   /** The headers of an app without TLS, as behind a proxy that adds TLS and HSTS. */

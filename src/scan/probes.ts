@@ -90,7 +90,6 @@ export function listProbes({ path, hostname, port, authority, isTls, origin }: T
     bodyAnnounced: post('{', JSON_TYPE, ['Content-Length', '1000000000']),
     bothLengths: post('0\r\n\r\n', ['Content-Length', '3'], ['Transfer-Encoding', 'chunked']),
     twoLengths: post('{}', ['Content-Length', '1'], ['Content-Length', '2']),
-    badChunk: post('zz\r\n{}\r\n0\r\n\r\n', ['Transfer-Encoding', 'chunked']),
     twoCredentials: get(path, ['Authorization', 'Bearer scan-a'], ['Authorization', 'Bearer scan-b']),
     urlSecret: get(`${path}${path.includes('?') ? '&' : '?'}access_token=${URL_SECRET}`),
     resourceMetadata: get('/.well-known/oauth-protected-resource'),

@@ -7,7 +7,7 @@ import { SCAN_TABLE } from './rule-table.js';
 import type { Observed } from './scan.js';
 
 /** What a rule that finds something costs its section, however often it does. The section `headers` has the Observatory's score. */
-const COSTS = { error: 40, warning: 15, note: 5 } as const;
+const COSTS = { error: 50, warning: 15, note: 5 } as const;
 
 /** @param silence the reasons of accepted findings, by ID; @param docsBase the URL in front of the pages of docs/ */
 export function reportScan(
@@ -28,8 +28,11 @@ export function reportScan(
   const unused = [...silence.keys()].filter(id => !all.some(finding => finding.id === id));
   const { target } = facts;
   const plainHeaders: Partial<ScanGrades> = target.isTls ? {} : { behindTls: headerGrade(behindTls) };
+  const headers = headerGrade(facts.headers);
+  // TLS ends at a proxy, which is not on a developer's machine.
+  const isLocal = target.isLoopback && !target.isTls;
   const sections = [...new Set(rules.map(({ section }) => section))].map(section =>
-    section === 'headers' ? headerGrade(facts.headers) : gradeSection(section, rules, findings),
+    section === 'headers' ? headers : gradeSection(section, rules, findings),
   );
   return {
     findings,
@@ -42,7 +45,9 @@ export function reportScan(
     versions: [],
     scan: {
       target: `${target.origin}${target.path}`,
-      grade: gradeOf(Math.min(...sections.map(({ score }) => score))),
+      grade: gradeOf(
+        Math.min(...sections.map(each => (each === headers && isLocal ? behindTls : each).score)),
+      ),
       sections,
       ...plainHeaders,
     },

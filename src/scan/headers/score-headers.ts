@@ -39,7 +39,7 @@ const TESTS: Readonly<Record<HeaderTest, (facts: HeaderFacts) => HeaderResult>> 
       ? [-50, 'lets pages of every origin read responses, with credentials']
       : [0],
   redirection: scoreRedirection,
-  referrer: ({ page }) => scoreReferrer(valueOf(page, 'referrer-policy')),
+  referrer: ({ page }) => scoreReferrer(valuesOf(page, 'referrer-policy')),
   hsts: scoreHsts,
   scripts: scoreScripts,
   nosniff: ({ page }) => {
@@ -90,16 +90,17 @@ function scoreRedirection({ isTls, isVerified, hostname, plain }: HeaderFacts): 
   const url = plain !== undefined && URL.canParse(plain) ? new URL(plain) : undefined;
   if (url === undefined) return [-20, 'is missing: plain HTTP is answered'];
   if (url.protocol !== 'https:') return [-20, 'leads to plain HTTP'];
-  if (url.hostname.replace(/^\[|\]$/g, '') !== hostname) return [-5, 'leads to another host first'];
-  return isVerified ? [0] : [-20, 'leads to a certificate that is not valid'];
+  if (!isVerified) return [-20, 'leads to a certificate that is not valid'];
+  return url.hostname.replace(/^\[|\]$/g, '') === hostname ? [0] : [-5, 'leads to another host first'];
 }
 
 const PRIVATE = ['no-referrer', 'same-origin', 'strict-origin', 'strict-origin-when-cross-origin'];
 const LEAKING = ['origin', 'origin-when-cross-origin', 'unsafe-url', 'no-referrer-when-downgrade'];
 
-function scoreReferrer(value: string): HeaderResult {
-  if (value === '') return [0];
-  const last = value
+function scoreReferrer(values: readonly string[]): HeaderResult {
+  if (values.length === 0) return [0];
+  const last = values
+    .join()
     .toLowerCase()
     .split(',')
     .map(part => part.trim())

@@ -2,7 +2,7 @@
 import type { Faults } from '../../check/check.js';
 import { valueOf } from '../answer.js';
 import { answerTo, type ScanFacts } from '../facts.js';
-import { ATTACKER, ATTACKER_ORIGIN, type ProbeName } from '../probes.js';
+import { ATTACKER, ATTACKER_ORIGIN, listProbes, type ProbeName } from '../probes.js';
 import type { ScanRule } from '../rule.js';
 
 const HEADER = 'Access-Control-Allow-Origin';
@@ -60,11 +60,15 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
     why: 'anybody can register such a name',
     remedy: 'Compare whole origins, not their beginning or end.',
     find: facts => {
+      const { suffixOrigin, prefixOrigin } = listProbes(facts.target);
+      const found = Object.entries({ suffixOrigin, prefixOrigin }).filter(([name, { headers }]) =>
+        headers!.some(([, origin]) => origin === allowed(facts, name as ProbeName)),
+      );
       if (isReflected(facts)) return [];
-      const names = { suffixOrigin: `HOST.${ATTACKER}`, prefixOrigin: 'attacker-HOST' } as const;
-      return Object.entries(names)
-        .filter(([name]) => !['', '*'].includes(allowed(facts, name as ProbeName)))
-        .map(([, form]) => [HEADER, `allows an origin of the form ${form}`]);
+      return found.map(([name]) => [
+        HEADER,
+        `allows an origin of the form ${name === 'suffixOrigin' ? `HOST.${ATTACKER}` : 'attacker-HOST'}`,
+      ]);
     },
   },
   {
