@@ -1,0 +1,141 @@
+/* Servers that mean harm, or only fail: a scan ends, in bounded memory, with findings or with the exit code 2. */
+import { createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { runScan, type ScanRun } from '../support/scan.js';
+
+const open: Server[] = [];
+const sockets = new Set<Socket>();
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await Promise.all(open.splice(0).map(server => new Promise(done => server.close(done))));
+});
+
+/** @param answer what each connection does once a request came */
+async function serve(answer: (socket: Socket) => void): Promise<string> {
+  const server = createServer(socket => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+    socket.once('data', () => answer(socket));
+  });
+  open.push(server);
+  await new Promise<void>(listening => void server.listen(0, '127.0.0.1', listening));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+const scan = (url: string, ...more: string[]): Promise<ScanRun> =>
+  runScan([url, ...more], { bounds: { requestMs: 150, maxBytes: 65_536, maxRequests: 70 } });
+
+/** Writes until the connection ends. */
+function flood(socket: Socket, start: string, part: string): void {
+  // Large parts: the kernel takes very many small ones before it lets the reader run.
+  const block = part.repeat(Math.ceil(65_536 / part.length));
+  socket.write(start);
+  const write = (): void => {
+    while (socket.writable && socket.write(block));
+    if (socket.writable) socket.once('drain', write);
+  };
+  write();
+}
+
+const OK = 'HTTP/1.1 200 OK\r\n';
+
+test.each<[title: string, answer: (socket: Socket) => void, err: RegExp]>([
+  ['headers without end', socket => flood(socket, OK, `X: ${'a'.repeat(1000)}\r\n`), /too large/],
+  ['one endless header line', socket => flood(socket, `${OK}X: `, 'a'), /too large|not HTTP/],
+  ['endless responses of 1xx', socket => flood(socket, '', 'HTTP/1.1 103 Early Hints\r\n\r\n'), /not HTTP/],
+  ['garbage', socket => flood(socket, '', '\u0000\u00ff\u001b[31m'), /not HTTP/],
+  ['another protocol', socket => void socket.write('SSH-2.0-OpenSSH_9.9\r\n'), /not HTTP/],
+  ['a status that is none', socket => void socket.end('HTTP/1.1 99999 X\r\n\r\n'), /not HTTP/],
+  ['a header line without a name', socket => void socket.end(`${OK}: x\r\n\r\n`), /not HTTP/],
+  ['silence', () => undefined, /no answer in time/],
+  ['a head that stops', socket => void socket.write(`${OK}X-A: b\r\n`), /no answer in time/],
+  ['a closed connection', socket => void socket.end(), /closed/],
+  ['a reset connection', socket => void socket.resetAndDestroy(), /closed/],
+])('ends with 2 for %s', async (_title, answer, err) => {
+  const { status, out, err: text } = await scan(await serve(answer));
+  expect([status, out]).toEqual([2, '']);
+  expect(text).toMatch(err);
+  // oxlint-disable-next-line no-control-regex -- no byte of the server reaches the terminal
+  expect(text).not.toMatch(/[\u0000-\u0009\u001b\u00ff]/);
+});
+
+test('ends with 2 where nothing listens', async () => {
+  const url = await serve(() => undefined);
+  await new Promise(done => open.pop()!.close(done));
+  expect(await scan(url)).toMatchObject({ status: 2, err: expect.stringContaining('no connection') });
+});
+
+test.each<[title: string, answer: (socket: Socket) => void]>([
+  ['a body without end', socket => flood(socket, `${OK}\r\n`, 'a')],
+  [
+    'chunks without end',
+    socket => flood(socket, `${OK}Transfer-Encoding: chunked\r\n\r\n`, '5\r\naaaaa\r\n'),
+  ],
+  ['a body that is larger than announced', socket => flood(socket, `${OK}Content-Length: 5\r\n\r\n`, 'a')],
+  [
+    'a chunk of an impossible size',
+    socket => void socket.end(`${OK}Transfer-Encoding: chunked\r\n\r\nffffffffffff\r\na`),
+  ],
+  [
+    'cookies by the hundred',
+    socket => void socket.end(`${OK}${'Set-Cookie: a\u001b[31m=1\r\n'.repeat(150)}\r\n`),
+  ],
+  ['a redirect to itself', socket => void socket.end('HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n')],
+  [
+    'HTML without end of a tag',
+    socket => void socket.end(`${OK}Content-Type: text/html\r\n\r\n${'<script '.repeat(7_000)}`),
+  ],
+])('shows findings for %s', async (_title, answer) => {
+  const before = process.memoryUsage();
+  const { status, out } = await scan(await serve(answer));
+  const after = process.memoryUsage();
+  expect(status).toBe(1);
+  expect(out).toContain('ASEC-S001');
+  // oxlint-disable-next-line no-control-regex -- what the server sent is escaped
+  expect(out).not.toMatch(/[\u0000-\u0009\u001b]/);
+  expect(after.rss - before.rss).toBeLessThan(200_000_000);
+});
+
+test('a server that becomes silent is not asked again, and the report is no proof', async () => {
+  let served = 0;
+  const url = await serve(socket => {
+    if (served++ < 10) socket.end(`${OK}Content-Length: 0\r\n\r\n`);
+  });
+  const { status, out } = await scan(url, '--fail-level', 'error', '--silence', 'ASEC-S020=not asked');
+  expect(out).toMatch(/note: The server stopped answering: \d+ requests were not sent\./);
+  expect(served).toBe(13);
+  expect(status).toBe(2);
+});
+
+test('no more requests are sent than allowed', async () => {
+  let served = 0;
+  const url = await serve(socket => {
+    served++;
+    socket.end(`${OK}Content-Length: 0\r\n\r\n`);
+  });
+  expect((await scan(url)).status).toBe(1);
+  expect(served).toBeLessThanOrEqual(71);
+});
+
+test('a redirect to another host is not followed', async () => {
+  let asked = 0;
+  const other = await serve(() => void asked++);
+  const location = other.replace('127.0.0.1', 'localhost');
+  const url = await serve(socket => void socket.end(`HTTP/1.1 302 Found\r\nLocation: ${location}\r\n\r\n`));
+  const { out } = await scan(url);
+  expect(out).toContain(`note: The redirect to ${new URL(location).origin} was not followed.`);
+  expect(asked).toBe(0);
+});
+
+test.each([
+  ['an address of a network', 'http://192.0.2.1/'],
+  ['an address of the host itself that is no loopback', 'http://0.0.0.0/'],
+  ['a private address', 'http://[fd00::1]/'],
+])('does not scan %s without --i-own-this-host', async (_title, url) => {
+  expect(await scan(url)).toEqual({
+    status: 2,
+    out: '',
+    err: expect.stringMatching(/is not this machine\. Add --i-own-this-host/),
+  });
+});
