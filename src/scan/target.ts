@@ -1,7 +1,6 @@
 /* The server that is scanned: its address is looked up once, so that a name cannot lead elsewhere between two requests. */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { isWithin, rangeOf } from '../network/check-network.js';
 
 /** A scan that cannot begin or go on. */
 export class ScanError extends Error {}
@@ -32,7 +31,7 @@ export function readTargetUrl(text: string): URL {
 export async function findTarget(url: URL, isOwned: boolean): Promise<Target> {
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
   const addresses = await findAddresses(hostname);
-  const isLoopback = addresses.every(address => isWithin(rangeOf(address), 'loopback'));
+  const isLoopback = addresses.every(address => /^(?:::1$|(?:::ffff:)?127\.)/i.test(address));
   if (!isLoopback && !isOwned)
     throw new ScanError(`${url.host} is not this machine. Add --i-own-this-host if you may scan it.`);
   const isTls = url.protocol === 'https:';
