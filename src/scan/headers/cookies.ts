@@ -12,8 +12,8 @@ export interface Cookie {
 }
 
 export function readCookies(answers: readonly Answer[]): readonly Cookie[] {
-  const lines = answers.flatMap(answer => valuesOf(answer, 'set-cookie'));
-  return lines.flatMap(line => {
+  const lines = new Set(answers.flatMap(answer => valuesOf(answer, 'set-cookie')));
+  return [...lines].flatMap(line => {
     const [pair = '', ...rest] = line.split(';').map(part => part.trim());
     const attributes = new Map(rest.map(part => splitPair(part.toLowerCase())));
     const [name] = splitPair(pair);
