@@ -86,7 +86,9 @@ export class Client {
   }
 
   /** @returns `false` without a wait, where the waits would become too long */
-  async waitFor(ms: number): Promise<boolean> {
+  async waitFor(askedMs: number): Promise<boolean> {
+    // A timer may fire early.
+    const ms = askedMs + this.bounds.paceMs;
     if (this.#waitedMs + ms > this.bounds.maxWaitMs) return false;
     this.#waitedMs += ms;
     this.#end += ms;

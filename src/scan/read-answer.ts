@@ -68,7 +68,8 @@ export class AnswerReader {
   #measure({ status, headers }: Omit<Answer, 'body'>): void {
     const find = (name: string): string => headers.find(([line]) => line === name)?.[1] ?? '';
     const length = find('content-length');
-    if (!this.hasBody || status === 101 || status === 204 || status === 304) this.#expected = 0;
+    const isStream = /^text\/event-stream/i.test(find('content-type'));
+    if (!this.hasBody || isStream || status === 101 || status === 204 || status === 304) this.#expected = 0;
     else if (/chunked$/i.test(find('transfer-encoding'))) this.#isChunked = true;
     else if (/^\d{1,15}$/.test(length)) this.#expected = Number(length);
   }

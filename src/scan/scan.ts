@@ -6,7 +6,7 @@ import { readCookies } from './headers/cookies.js';
 import { scoreHeaders } from './headers/score-headers.js';
 import { probeLimits } from './probe-limits.js';
 import { ATTACKER_ORIGIN, listMcpProbes, listOldMcpProbes, listProbes, type ProbeName } from './probes.js';
-import { findTarget, ScanError, type Target } from './target.js';
+import { findTargets, ScanError, type Target } from './target.js';
 
 export interface ScanPlan {
   readonly url: URL;
@@ -93,8 +93,7 @@ async function openPage(
   let at = url;
   let plain: string | undefined;
   for (let redirects = 0; ; redirects++) {
-    const client = new Client(await findTarget(at, isOwned), tools.bounds, tools.clock, tools.ca);
-    const answer = await client.send({ target: client.target.path });
+    const { client, answer } = await connect(await findTargets(at, isOwned), tools);
     if (answer.status === 0) throw new ScanError(`${at.origin} cannot be scanned: ${answer.fault}.`);
     const location = valueOf(answer, 'location');
     if (answer.status < 300 || answer.status > 399 || !URL.canParse(location, at.href))
@@ -112,6 +111,16 @@ async function openPage(
     if (isUpgrade) plain = next.href;
     at = next;
   }
+}
+
+/** Asks the addresses of a name until one is connected. */
+async function connect(
+  [target, ...others]: readonly Target[],
+  tools: ScanTools,
+): Promise<{ readonly client: Client; readonly answer: Answer }> {
+  const client = new Client(target!, tools.bounds, tools.clock, tools.ca);
+  const answer = await client.send({ target: client.target.path });
+  return answer.fault === 'no connection' && others.length > 0 ? connect(others, tools) : { client, answer };
 }
 
 /** Beside the port of HTTPS, the port of HTTP. Of another port nobody knows which port belongs to it. */
@@ -133,7 +142,9 @@ function describe(client: Client, answers: ReadonlyMap<ProbeName, Answer>, page:
   const missing = all.filter(({ fault }) => fault === 'not sent').length;
   return [
     ...(page.status >= 400 ? [`${target.path} answers ${page.status}: scan a path that answers 200.`] : []),
-    ...(target.isTls ? [] : ['Plain HTTP: TLS, its redirect and HSTS cannot be tested here.']),
+    ...(target.isTls || !target.isLoopback
+      ? []
+      : ['Plain HTTP: TLS, its redirect and HSTS cannot be tested here.']),
     ...(limited > 0 ? [`${limited} of ${sent} requests got 429, so that what they test is not known.`] : []),
     ...(missing > 0 ? [`The server stopped answering: ${missing} requests were not sent.`] : []),
   ];

@@ -27,24 +27,24 @@ export function readTargetUrl(text: string): URL {
   return url;
 }
 
-/** @param isOwned whether hosts beyond this machine may be scanned */
-export async function findTarget(url: URL, isOwned: boolean): Promise<Target> {
+/** @param isOwned whether hosts beyond this machine may be scanned; @returns one for each address of the name */
+export async function findTargets(url: URL, isOwned: boolean): Promise<readonly Target[]> {
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
   const addresses = await findAddresses(hostname);
   const isLoopback = addresses.every(address => /^(?:::1$|(?:::ffff:)?127\.)/i.test(address));
   if (!isLoopback && !isOwned)
     throw new ScanError(`${url.host} is not this machine. Add --i-own-this-host if you may scan it.`);
   const isTls = url.protocol === 'https:';
-  return {
+  return addresses.map(address => ({
     isTls,
     hostname,
     port: Number(url.port) || (isTls ? 443 : 80),
     authority: url.host,
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
-    address: addresses[0]!,
+    address,
     isLoopback,
-  };
+  }));
 }
 
 async function findAddresses(hostname: string): Promise<readonly string[]> {

@@ -107,7 +107,10 @@ describe.each(PLATFORMS)('%s', (name, platform) => {
     expect(idsIn(report)).toEqual(
       [
         ...OF_NEST,
-        ...['ASEC-S001', 'ASEC-S008', 'ASEC-S009', 'ASEC-S080'],
+        'ASEC-S001',
+        'ASEC-S008',
+        'ASEC-S009',
+        'ASEC-S080',
         ...(isExpress ? [...OF_EXPRESS, 'ASEC-S054'] : []),
       ].toSorted(),
     );
@@ -155,7 +158,7 @@ test('an MCP endpoint without protection is found, and one behind the module is 
       '--mcp',
       '/mcp',
     );
-    return idsIn(report).filter(id => /^ASEC-S09/.test(id));
+    return idsIn(report).filter(id => id.startsWith('ASEC-S09'));
   };
   expect(await scanMcp({ security: false })).toEqual([
     'ASEC-S090',
@@ -184,7 +187,7 @@ test('a limit by forged address or by any API key is found', async () => {
     response.end();
   };
   const report = await scanApp(EXPRESS, { security: false, configure: app => void app.use(limit) });
-  expect(idsIn(report).filter(id => /^ASEC-S08/.test(id))).toEqual([
+  expect(idsIn(report).filter(id => id.startsWith('ASEC-S08'))).toEqual([
     'ASEC-S081',
     'ASEC-S083',
     'ASEC-S084',

@@ -1,6 +1,6 @@
 /* Servers that mean harm, or only fail: a scan ends, in bounded memory, with findings or with the exit code 2. */
-import { createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { runScan, type ScanRun } from '../support/scan.js';
 
 const open: Server[] = [];
@@ -116,6 +116,29 @@ test('a server that becomes silent is not asked again, and the report is no proo
   expect(out).toMatch(/note: The server stopped answering: \d+ requests were not sent\./);
   expect(served).toBe(13);
   expect(status).toBe(2);
+});
+
+test('a stream that does not end is read as far as its headers', async () => {
+  const url = await serve(
+    socket => void socket.write(`${OK}Content-Type: text/event-stream\r\n\r\ndata: 1\n\n`),
+  );
+  const { status, out } = await scan(url);
+  expect([status, out.includes('stopped answering')]).toEqual([1, false]);
+});
+
+test('a name is asked at each of its addresses', async () => {
+  const server = createServer(socket => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end(`${OK}Content-Length: 0\r\n\r\n`));
+  });
+  open.push(server);
+  await new Promise<void>(listening => void server.listen(0, '::1', listening));
+  const origin = `http://localhost:${(server.address() as AddressInfo).port}`;
+  const { status, err } = await scan(`${origin}/`);
+  // Not every machine has the name at ::1.
+  const isBoth = (await lookup('localhost', { all: true })).some(({ family }) => family === 6);
+  expect([status, err]).toEqual(isBoth ? [1, ''] : [2, `${origin} cannot be scanned: no connection.\n`]);
 });
 
 test('no more requests are sent than allowed', async () => {
