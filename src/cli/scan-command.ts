@@ -105,10 +105,11 @@ function parse(args: readonly string[]) {
 }
 
 function readSilence(text: string): readonly [id: string, reason: string] {
-  const [, id, reason] = /^(ASEC-S\d{3})=(.*\S.*)$/.exec(text) ?? [];
-  if (id === undefined)
+  const at = text.indexOf('=');
+  const [id, reason] = [text.slice(0, at), text.slice(at + 1).trim()];
+  if (!/^ASEC-S\d{3}$/.test(id) || reason === '')
     throw new UsageError('--silence must be an ID and a reason: ASEC-S102="No public API."');
-  return [id, reason!];
+  return [id, reason];
 }
 
 async function execute(plan: Plan, io: CommandIo, tools: ScanTools): Promise<number> {

@@ -1,8 +1,14 @@
 /* What headers say about a rate limit, and when to come back. */
 import { type Answer, valueOf } from './answer.js';
 
-/** A name as a string or a token, with parameters of which `r` is what is left: draft-ietf-httpapi-ratelimit-headers. */
-const ITEM = /^(?:"[^"]*"|[a-z*][\w*.:-]*)(?:;[ ]*[a-z*][\w*.-]*(?:=(?:-?\d+|"[^"]*"|:[^:]*:|[\w*.-]+))?)+$/i;
+/** A name as a string or a token, and its parameters, of which `r` is what is left: draft-ietf-httpapi-ratelimit-headers. */
+const NAME = /^(?:"[^"]*"|[a-z*][\w*.:-]*)$/i;
+const PARAMETER = /^[a-z*][\w*.-]*=(?:-?\d+|"[^"]*"|:[^:]*:|[a-z*][\w*.:-]*)$/i;
+
+function isItem(text: string): boolean {
+  const [name, ...parameters] = text.split(';').map(part => part.trim());
+  return NAME.test(name!) && parameters.length > 0 && parameters.every(part => PARAMETER.test(part));
+}
 
 export interface SeenLimit {
   /** The form of the fields; `undefined` without any. */
@@ -16,7 +22,7 @@ export function readLimit(answer: Answer): SeenLimit {
   if (field !== '') {
     const items = field.split(',').map(item => item.trim());
     const left = items.map(item => Number(/;\s*r=(\d{1,15})(?:;|$)/.exec(item)?.[1] ?? Number.NaN));
-    const isValid = items.every(item => ITEM.test(item)) && !left.some(Number.isNaN);
+    const isValid = items.every(isItem) && !left.some(Number.isNaN);
     return isValid ? { form: 'RateLimit', left: Math.min(...left) } : { form: 'malformed', left: undefined };
   }
   // X-RateLimit-Remaining, or with the name of a limit behind it; the draft's older RateLimit-Remaining.

@@ -5,9 +5,12 @@ import type { HeaderFacts, HeaderResult } from './header-facts.js';
 const isHtml = (answer: Answer): boolean =>
   /^(?:$|text\/html|application\/xhtml\+xml)/i.test(valueOf(answer, 'content-type'));
 
-/** The attributes of the start tags of a name. A page is read as text: it may be cut, and need not be valid. */
-function tagsOf(html: string, name: string): readonly ReadonlyMap<string, string>[] {
-  const tags = html.match(new RegExp(`<${name}\\s[^>]{0,2000}>`, 'gi')) ?? [];
+const META = /<meta\s[^<>]*>/gi;
+const SCRIPT = /<script\s[^<>]*>/gi;
+
+/** The attributes of start tags. A page is read as text: it may be cut, and need not be valid. */
+function tagsOf(html: string, form: RegExp): readonly ReadonlyMap<string, string>[] {
+  const tags = html.match(form) ?? [];
   return tags.map(
     tag =>
       new Map(
@@ -21,7 +24,7 @@ function tagsOf(html: string, name: string): readonly ReadonlyMap<string, string
 /** The policies of a page's `<meta>`, without the directives that count in a header only. */
 export function metaPolicies(page: Answer): readonly string[] {
   if (!isHtml(page)) return [];
-  return tagsOf(page.body, 'meta')
+  return tagsOf(page.body, META)
     .filter(tag => tag.get('http-equiv')?.toLowerCase() === 'content-security-policy')
     .map(tag =>
       (tag.get('content') ?? '').replace(/(?:frame-ancestors|report-uri|sandbox)[^;]*(?:;|$)/gi, ''),
@@ -30,7 +33,7 @@ export function metaPolicies(page: Answer): readonly string[] {
 }
 
 export function scoreScripts({ page, hostname, isTls }: HeaderFacts): HeaderResult {
-  const scripts = isHtml(page) ? tagsOf(page.body, 'script').filter(tag => tag.has('src')) : [];
+  const scripts = isHtml(page) ? tagsOf(page.body, SCRIPT).filter(tag => tag.has('src')) : [];
   const results = scripts.map((tag): HeaderResult => {
     const source = tag.get('src')!;
     const hasIntegrity = Boolean(tag.get('integrity'));

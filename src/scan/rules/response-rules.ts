@@ -54,7 +54,7 @@ export const RESPONSE_RULES: readonly ScanRule[] = [
     remedy: 'Set NODE_ENV=production, and show the message of expected errors only.',
     find: facts =>
       errorsOf(facts).some(({ body }) =>
-        /\bat [^\n]{0,200}[\\/](?:node_modules|src|dist)[\\/]|node:internal/.test(body),
+        /(?:\n|\\n) {2,8}at |[\\/]node_modules[\\/]|node:internal\//.test(body),
       )
         ? [['An error', 'shows a stack']]
         : [],
