@@ -9,7 +9,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import prettier from 'prettier';
-import { checksPage } from './reference/checks-page.mjs';
+import { checksPage, scansPage } from './reference/checks-page.mjs';
 import { compatibilityPage } from './reference/compatibility-page.mjs';
 import { decoratorsPage } from './reference/decorators-page.mjs';
 import { errorsPage } from './reference/errors-page.mjs';
@@ -25,6 +25,7 @@ const PAGES = {
   'reference/errors': errorsPage,
   'reference/events': eventsPage,
   'reference/checks': checksPage,
+  'reference/scans': scansPage,
   compatibility: compatibilityPage,
 };
 

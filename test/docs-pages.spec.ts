@@ -59,6 +59,7 @@ const isVariable = (name: string): boolean =>
 /** Variables of other programs and of the commands that contributors run, and constants. */
 const FOREIGN = new Set([
   'NODE_ENV',
+  'NODE_EXTRA_CA_CERTS',
   'APP_GUARD',
   'REQUIRE_ALL_SUITES',
   'CHROMIUM_PATH',

@@ -209,7 +209,9 @@ describe('the tarball', () => {
       'public-suffix-list',
       'redis',
       'run-checks',
+      'scan-command',
       'shared',
+      'usage',
     ].map(name => `dist/chunks/${name}.js`);
     const entries = [
       'dist/cli/main.js',

@@ -191,6 +191,9 @@ const PROOFS: Readonly<Record<string, 'type' | 'start' | 'own' | 'shown'>> = {
   'docs/guides/compose.md title=start': 'shown',
   'docs/guides/compose.md title=compose.yaml': 'own',
   'docs/guides/compose.md title=nginx.conf': 'own',
+  // By test/scan/scan-command.spec.ts.
+  'docs/scan.md title=scan': 'own',
+  'docs/scan.md title=compare': 'own',
 };
 
 test('every block is proven', () => {

@@ -93,6 +93,16 @@ const shell = async (command: string): Promise<string> =>
 
 const PLATFORMS = ['express', 'fastify'];
 
+test('a scan finds nothing in it, and gives it an A+', async () => {
+  const { port } = await startSample({ PLATFORM: 'fastify' });
+  const url = `http://127.0.0.1:${port}/tools`;
+  const report = await shell(`node ${join(ROOT, 'dist/cli/main.js')} scan ${url} --mcp /mcp`);
+  expect(report).toMatch(
+    /^note: Plain HTTP: .+\nhttp:\S+: A\+\n {2}headers {6}C\+ \(60\)\n(?: {2}\w+ +A\+ \(100\)\n){9}/,
+  );
+  expect(report).toContain('Behind TLS, the headers are A+ (130).\n\n0 findings of');
+}, 60_000);
+
 describe.each(PLATFORMS)('on %s', platform => {
   startShared(platform);
 

@@ -29,6 +29,7 @@ const SIDEBAR = [
       page('Login attempts', '/docs/guides/login-attempts'),
       page('Testing', '/docs/guides/testing'),
       page('Check and doctor', '/docs/check'),
+      page('Scan', '/docs/scan'),
       page('Check and scan in CI', '/docs/guides/ci'),
       page('Deployment', '/docs/guides/deployment'),
       page('Docker Compose', '/docs/guides/compose'),
@@ -60,6 +61,7 @@ const SIDEBAR = [
       page('Errors', '/docs/reference/errors'),
       page('Events', '/docs/reference/events'),
       page('Checks', '/docs/reference/checks'),
+      page('Scan rules', '/docs/reference/scans'),
     ],
   },
   {

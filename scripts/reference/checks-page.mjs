@@ -1,17 +1,24 @@
-/* docs/reference/checks.md: every check, from the rows of src/check and from the risks that features find. */
+/* docs/reference/checks.md and scans.md: every check, from the rows of src/check and from the risks that features find, and every rule of
+ * src/scan. */
 import ts from 'typescript';
 import { prose } from './markdown.mjs';
 
 export function checksPage(source) {
   const risks = risksOf(source);
-  const rows = rowsOf(source)
-    .map(row => ({ ...risks.get(row.id), ...row }))
-    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const rows = rowsOf(source, 'check', 'C').map(row => ({ ...risks.get(row.id), ...row }));
   const ids = new Set(rows.map(({ id }) => id));
-  if (ids.size < rows.length) throw new Error('Two checks of src/check have the same ID.');
   const unknown = [...risks.keys()].filter(id => !ids.has(id));
   if (unknown.length > 0)
     throw new Error(`Add to src/check/checks/summary-checks.ts: ${unknown.toSorted().join(', ')}`);
+  return page(rows, 'src/check');
+}
+
+export const scansPage = source => page(rowsOf(source, 'scan', 'S'), 'src/scan');
+
+function page(unordered, folder) {
+  const rows = unordered.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const ids = new Set(rows.map(({ id }) => id));
+  if (ids.size < rows.length) throw new Error(`Two rows of ${folder} have the same ID.`);
   const blank = rows.filter(({ why, remedy }) => !why || !remedy).map(({ id }) => id);
   if (blank.length > 0) throw new Error(`Give these checks a reason and a remedy: ${blank.join(', ')}`);
   return {
@@ -27,21 +34,22 @@ export function checksPage(source) {
   };
 }
 
-const section = ({ id, severity, title, page, deploy, why, remedy }) =>
+const section = ({ id, severity, title, page: about, section: part, deploy, why, remedy }) =>
   [
     `### \`${id}\``,
     title,
     [
       `- **Severity:** ${severity}`,
+      ...(part ? [`- **Section:** \`${part}\``] : []),
       ...(deploy ? ['- **Runs:** with `--deploy`'] : []),
       `- **Why:** ${why}.`,
       `- **Fix:** ${remedy}`,
-      `- **See:** ${prose(`docs/${page}`)}`,
+      `- **See:** ${prose(`docs/${about}`)}`,
     ].join('\n'),
   ].join('\n\n');
 
-/** The object literals with an ID: the rows of the table. */
-function rowsOf(source) {
+/** The object literals with an ID: the rows of the table in a folder. */
+function rowsOf(source, folder, letter) {
   const rows = [];
   const visit = node => {
     if (ts.isObjectLiteralExpression(node)) {
@@ -53,11 +61,11 @@ function rowsOf(source) {
             ts.isStringLiteralLike(initializer) ? initializer.text : true,
           ]),
       );
-      if (/^ASEC-C\d+$/.test(row.id)) rows.push(row);
+      if (new RegExp(`^ASEC-${letter}\\d+$`).test(row.id)) rows.push(row);
     }
     node.forEachChild(visit);
   };
-  for (const [file, node] of source.files) if (file.startsWith('check/')) visit(node);
+  for (const [file, node] of source.files) if (file.startsWith(`${folder}/`)) visit(node);
   return rows;
 }
 

@@ -81,3 +81,29 @@ export interface CheckReport {
   /** Packages for the same work as the module's, as far as the app's package.json names them. */
   readonly installed: readonly string[];
 }
+
+/** One part of a scan, on the scale of the HTTP Observatory. */
+export interface SectionGrade {
+  readonly section: string;
+  /** `A+` to `F`. */
+  readonly grade: string;
+  readonly score: number;
+}
+
+/** What a report of `scan` has beside its findings. */
+export interface ScanGrades {
+  readonly target: string;
+  /** The lowest of the sections'. Of an app without TLS on this machine, with the headers as behind TLS. */
+  readonly grade: string;
+  readonly sections: readonly SectionGrade[];
+  /** The headers of an app without TLS, as behind a proxy that adds TLS and HSTS. */
+  readonly behindTls?: SectionGrade;
+}
+
+/** What formats show. */
+export interface ShownReport extends Pick<
+  CheckReport,
+  'findings' | 'silenced' | 'rules' | 'notes' | 'versions'
+> {
+  readonly scan?: ScanGrades;
+}

@@ -23,9 +23,11 @@ export interface CheckResult {
   readonly rules: readonly CheckRule[];
 }
 
-/** Where the reference describes a check, or a code of a configuration error. */
-export const docsOf = (id: string, docsBase: string): string =>
-  `${docsBase}docs/reference/${id.includes('_') ? 'errors' : 'checks'}.md#${id.toLowerCase()}`;
+/** Where the reference describes a check, a rule of `scan`, or a code of a configuration error. */
+export const docsOf = (id: string, docsBase: string): string => {
+  const page = id.includes('_') ? 'errors' : id.startsWith('ASEC-S') ? 'scans' : 'checks';
+  return `${docsBase}docs/reference/${page}.md#${id.toLowerCase()}`;
+};
 
 export function runChecks(table: readonly Check[], subject: Subject, run: CheckRun): CheckResult {
   const { silence } = subject.options.check;
@@ -92,7 +94,8 @@ const staleSilence = (silenced: string): Risk => ({
   fault: 'silences nothing',
 });
 
-const bySeverity = (findings: readonly CheckFinding[]): readonly CheckFinding[] =>
+/** The gravest first. */
+export const bySeverity = (findings: readonly CheckFinding[]): readonly CheckFinding[] =>
   findings.toSorted((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity));
 
 /** Whether a report has a finding of this severity or a graver one. */

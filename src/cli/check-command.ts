@@ -10,6 +10,7 @@ import { logStack, logText } from '../common/log-text.js';
 import { checkLoadedApp } from './load-app.js';
 import type { Command, CommandIo } from './main.js';
 import { npmAudit, type NpmAudit } from './npm-audit.js';
+import { choose, UsageError } from './usage.js';
 
 const USAGE = `Usage: nestjs-agent-security check [--deploy] [--module dist/app.module.js]
        nestjs-agent-security doctor [--module dist/app.module.js]
@@ -34,8 +35,6 @@ const OPTIONS = {
   'fail-level': { type: 'string', default: 'warning' },
   help: { type: 'boolean', short: 'h' },
 } as const;
-
-class UsageError extends Error {}
 
 interface Plan {
   readonly module: string;
@@ -100,11 +99,6 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-}
-
-function choose<T extends string>(option: string, value: string, allowed: readonly T[]): T {
-  if (allowed.includes(value as T)) return value as T;
-  throw new UsageError(`${option} must be one of ${allowed.join(', ')}.`);
 }
 
 /** A mistake that stops the start-up is a finding as well. */

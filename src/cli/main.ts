@@ -23,6 +23,7 @@ const GROUPS: ReadonlyMap<string, Command> = new Map<string, Command>([
   // Loaded on demand: the other commands need none of it.
   ['check', async (args, io) => (await import('./check-command.js')).checkCommand(args, io)],
   ['doctor', async (args, io) => (await import('./check-command.js')).doctorCommand(args, io)],
+  ['scan', async (args, io) => (await import('./scan-command.js')).scanCommand(args, io)],
 ]);
 
 /** Groups that load an app, whose timers and connections may outlive it. */
@@ -39,7 +40,7 @@ function readEnvironment(): NodeJS.ProcessEnv {
 
 async function usage(): Promise<number> {
   process.stderr.write(
-    'Usage:\n  nestjs-agent-security keys create|list|rotate|revoke|disable|enable\n  nestjs-agent-security audit verify\n  nestjs-agent-security check\n  nestjs-agent-security doctor\n',
+    'Usage:\n  nestjs-agent-security keys create|list|rotate|revoke|disable|enable\n  nestjs-agent-security audit verify\n  nestjs-agent-security check\n  nestjs-agent-security doctor\n  nestjs-agent-security scan\n',
   );
   return 2;
 }

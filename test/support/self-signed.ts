@@ -13,6 +13,11 @@ const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, 'hex'));
 const time = (text: string): Buffer => der(0x17, Buffer.from(text));
 
 const ECDSA_WITH_SHA256 = sequence(oid('2a8648ce3d040302'));
+/** Clients compare this name with the address, and not the common name. */
+const SUBJECT_ALT_NAME = der(
+  0xa3,
+  sequence(sequence(oid('551d11'), der(0x04, sequence(der(0x87, Buffer.from([127, 0, 0, 1])))))),
+);
 const COMMON_NAME = sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from('127.0.0.1')))));
 
 export function selfSigned(): { key: string; cert: string } {
@@ -25,6 +30,7 @@ export function selfSigned(): { key: string; cert: string } {
     sequence(time('200101000000Z'), time('491231235959Z')),
     COMMON_NAME,
     publicKey.export({ type: 'spki', format: 'der' }),
+    SUBJECT_ALT_NAME,
   );
   const signature = sign('sha256', body, privateKey);
   const certificate = sequence(body, ECDSA_WITH_SHA256, der(0x03, Buffer.from([0]), signature));

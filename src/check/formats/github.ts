@@ -1,5 +1,5 @@
 /* A report as workflow commands of GitHub Actions, which become annotations. */
-import type { CheckFinding, CheckReport, CheckSeverity } from '../finding.js';
+import type { CheckFinding, CheckSeverity, ShownReport } from '../finding.js';
 
 const COMMANDS: Readonly<Record<CheckSeverity, string>> = {
   note: 'notice',
@@ -7,17 +7,17 @@ const COMMANDS: Readonly<Record<CheckSeverity, string>> = {
   error: 'error',
 };
 
-/** @param module the path of the app's module, to which annotations belong */
-export function formatGithub({ findings, notes }: CheckReport, module: string): string {
+/** @param place the path of the app's module, to which annotations belong, or a URL */
+export function formatGithub({ findings, notes }: ShownReport, place: string): string {
   const lines = [
-    ...findings.map(finding => annotate(finding, module)),
+    ...findings.map(finding => annotate(finding, place)),
     ...notes.map(note => `::notice::${escapeData(note)}`),
   ];
   return lines.map(line => `${line}\n`).join('');
 }
 
-const annotate = ({ id, severity, message, why, remedy, docs }: CheckFinding, module: string): string =>
-  `::${COMMANDS[severity]} file=${escapeProperty(module)},title=${escapeProperty(id)}::` +
+const annotate = ({ id, severity, message, why, remedy, docs }: CheckFinding, place: string): string =>
+  `::${COMMANDS[severity]} ${/^https?:/.test(place) ? '' : `file=${escapeProperty(place)},`}title=${escapeProperty(id)}::` +
   escapeData(`${message}: ${why}. ${remedy} See ${docs}`);
 
 const escapeData = (text: string): string =>

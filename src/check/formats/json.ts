@@ -1,5 +1,5 @@
 /* A report for programs. */
-import type { CheckReport } from '../finding.js';
+import type { ShownReport } from '../finding.js';
 
-export const formatJson = ({ findings, silenced, notes, versions }: CheckReport): string =>
-  `${JSON.stringify({ findings, silenced, notes, versions }, null, 2)}\n`;
+export const formatJson = ({ findings, silenced, notes, versions, scan }: ShownReport): string =>
+  `${JSON.stringify({ scan, findings, silenced, notes, versions }, null, 2)}\n`;

@@ -1,7 +1,7 @@
 /* A report in the XML of JUnit, which most CI services show: one test per check. */
-import type { CheckFinding, CheckReport } from '../finding.js';
+import type { CheckFinding, ShownReport } from '../finding.js';
 
-export function formatJunit({ findings, silenced, rules }: CheckReport): string {
+export function formatJunit({ findings, silenced, rules, scan }: ShownReport): string {
   const found = new Set([...findings, ...silenced].map(({ id }) => id));
   const passed = rules.filter(({ id }) => !found.has(id));
   const cases = [
@@ -11,11 +11,12 @@ export function formatJunit({ findings, silenced, rules }: CheckReport): string 
     ),
     ...passed.map(({ id, title }) => testCase(id, title, '')),
   ];
+  const name = `nestjs-agent-security ${scan === undefined ? 'check' : 'scan'}`;
   const counts = `tests="${cases.length}" failures="${findings.length}" skipped="${silenced.length}" errors="0"`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="nestjs-agent-security check" ${counts}>`,
-    `  <testsuite name="nestjs-agent-security check" ${counts}>`,
+    `<testsuites name="${name}" ${counts}>`,
+    `  <testsuite name="${name}" ${counts}>`,
     ...cases.map(text => `    ${text}`),
     '  </testsuite>',
     '</testsuites>',

@@ -1,13 +1,13 @@
 /* A report in SARIF 2.1.0, which code scanning services read. */
-import type { CheckFinding, CheckReport, CheckRule, SilencedFinding } from '../finding.js';
+import type { CheckFinding, CheckRule, ShownReport, SilencedFinding } from '../finding.js';
 
 const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
 const NAME = 'nestjs-agent-security';
 
-/** @param module the path of the app's module: code scanning shows results of a file only */
+/** @param place the path of the app's module, since code scanning shows results of a file only, or a URL */
 export function formatSarif(
-  { findings, silenced, rules, versions, notes }: CheckReport,
-  module: string,
+  { findings, silenced, rules, versions, notes }: ShownReport,
+  place: string,
 ): string {
   const all = [...rules, ...otherRules(rules, findings)];
   const version = versions.find(({ name }) => name === NAME)?.version;
@@ -16,7 +16,7 @@ export function formatSarif(
     ruleIndex: all.findIndex(({ id }) => id === finding.id),
     level: finding.severity,
     message: { text: `${finding.message}: ${finding.why}. ${finding.remedy}` },
-    locations: [{ physicalLocation: { artifactLocation: { uri: toUri(module) }, region: { startLine: 1 } } }],
+    locations: [{ physicalLocation: { artifactLocation: { uri: toUri(place) }, region: { startLine: 1 } } }],
     partialFingerprints: { 'option/v1': `${finding.id}:${finding.option}` },
   });
   const toSilenced = (finding: SilencedFinding) => ({

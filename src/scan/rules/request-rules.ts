@@ -1,0 +1,123 @@
+/* Methods, paths, bodies and repeated headers. */
+import type { Faults } from '../../check/check.js';
+import type { Answer } from '../answer.js';
+import { answerTo, isServed, type ScanFacts } from '../facts.js';
+import type { ProbeName } from '../probes.js';
+import type { ScanRule } from '../rule.js';
+import { servedFaults } from './host-rules.js';
+
+/** The probes whose answer is of a kind. */
+const faultsOf = (
+  facts: ScanFacts,
+  probes: Partial<Readonly<Record<ProbeName, string>>>,
+  isFault: (answer: Answer) => string | undefined,
+): Faults =>
+  Object.entries(probes).flatMap(([name, what]) => {
+    const fault = isFault(answerTo(facts, name as ProbeName));
+    return fault === undefined ? [] : [[what, fault] as const];
+  });
+
+const fails = ({ status }: Answer): string | undefined => (status >= 500 ? `gets ${status}` : undefined);
+const REJECTED: ReadonlySet<number> = new Set([400, 403, 411, 413, 421]);
+const isOk = ({ status }: Answer): boolean => status >= 200 && status < 300;
+
+export const REQUEST_RULES: readonly ScanRule[] = [
+  {
+    id: 'ASEC-S040',
+    severity: 'warning',
+    section: 'requests',
+    title: 'TRACE, TRACK or CONNECT succeeds.',
+    page: 'verbs.md',
+    why: 'TRACE shows headers of proxies to scripts, and CONNECT opens tunnels',
+    remedy: 'Answer 405.',
+    find: facts =>
+      faultsOf(facts, { trace: 'TRACE', track: 'TRACK', connect: 'CONNECT' }, answer =>
+        isOk(answer) ? `gets ${answer.status}` : undefined,
+      ),
+  },
+  {
+    id: 'ASEC-S041',
+    severity: 'warning',
+    section: 'requests',
+    title: 'An ambiguous path is served.',
+    page: 'input.md',
+    why: 'a proxy and the app can read different paths in it, so that rules of the proxy are evaded',
+    remedy: 'Reject paths with dot segments, empty segments, backslashes and encoded control characters.',
+    find: facts =>
+      servedFaults(facts, 'The path', {
+        pathDots: 'with ..',
+        pathEncodedDots: 'with %2e%2e',
+        pathSlashes: 'with //',
+        pathMatrix: 'with ;',
+        pathNul: 'with %00',
+        pathBackslash: 'with a backslash',
+      }),
+  },
+  {
+    id: 'ASEC-S042',
+    severity: 'warning',
+    section: 'requests',
+    title: 'A malformed request makes the server fail.',
+    page: 'input.md',
+    why: 'a 5xx raises alarms, and often shows details of the failure',
+    remedy: 'Answer 400.',
+    find: facts =>
+      faultsOf(
+        facts,
+        {
+          pathPercent: 'The path /%',
+          pathUtf8: 'The path /%c0%ae',
+          pathNul: 'The path with %00',
+          bodyMalformed: 'Malformed JSON',
+          bodyDeep: 'Deeply nested JSON',
+          bodyEncoding: 'An unknown Content-Encoding',
+          echo: 'A path with a tag',
+        },
+        fails,
+      ),
+  },
+  {
+    id: 'ASEC-S043',
+    severity: 'warning',
+    section: 'requests',
+    title: 'An oversized body is awaited.',
+    page: 'input.md',
+    why: 'each such request holds a connection, and memory once the body comes',
+    remedy: 'Answer 413 as soon as Content-Length is known.',
+    find: facts =>
+      faultsOf(facts, { bodyAnnounced: 'A body of 1 GB' }, ({ fault, status }) =>
+        fault === 'no answer in time' && status === 0 ? 'is awaited' : undefined,
+      ),
+  },
+  {
+    id: 'ASEC-S044',
+    severity: 'error',
+    section: 'requests',
+    title: 'A message of ambiguous length is accepted.',
+    page: 'input.md',
+    why: 'a proxy and the app can disagree where a request ends: request smuggling (RFC 9112, section 6.3)',
+    remedy: 'Use a server that answers 400, and keep it up to date.',
+    find: facts =>
+      faultsOf(
+        facts,
+        {
+          bothLengths: 'Content-Length beside Transfer-Encoding',
+          twoLengths: 'Two values of Content-Length',
+        },
+        ({ status }) =>
+          status === 0 || status === 429 || status >= 500 || REJECTED.has(status)
+            ? undefined
+            : `is accepted (${status})`,
+      ),
+  },
+  {
+    id: 'ASEC-S045',
+    severity: 'note',
+    section: 'requests',
+    title: 'A repeated Authorization is served.',
+    page: 'authentication.md',
+    why: 'a proxy and the app can read different credentials',
+    remedy: 'Reject a request that repeats a singleton field.',
+    find: facts => (isServed(facts, 'twoCredentials') ? [['Authorization', 'is served on two lines']] : []),
+  },
+];
