@@ -17,7 +17,7 @@ import {
 import type { AuditSink } from './audit-sink.js';
 import { redact } from './redact.js';
 import { normalizeKey } from './secrets.js';
-import { type SinkHealth, SinkWriter } from './sink-writer.js';
+import { type SinkHealth, type SinkStatus, SinkWriter } from './sink-writer.js';
 
 const UNAVAILABLE: AuditStart = {
   recorded: false,
@@ -34,6 +34,12 @@ const NOT_AUDITED: AuditStart = {
   recorded: true,
   call: { finish: () => undefined, cancel: () => undefined },
 };
+
+/** Called with each record, before a sink has it. */
+export type ObserveAudit = (record: AuditRecord) => void;
+
+/** The observer of audit records; `undefined` for none. */
+export const OBSERVE_AUDIT = Symbol('agent-security:observe-audit');
 
 /**
  * Writes audit records. Inject it to record calls that are not HTTP requests, such as jobs of a queue.
@@ -54,6 +60,7 @@ export class AuditTrail {
     private readonly events: SecurityEvents,
     private readonly clock: Clock,
     private readonly log: Pick<Log, 'log' | 'error'>,
+    private readonly observe?: ObserveAudit,
   ) {
     if (options === false) return;
     const { maxQueued } = options;
@@ -71,6 +78,11 @@ export class AuditTrail {
   async close(): Promise<void> {
     const problems = await Promise.all(this.#writers.map(writer => writer.close()));
     for (const problem of problems.flat()) this.log.error(logText(problem));
+  }
+
+  /** How each sink stands. */
+  get sinks(): readonly SinkStatus[] {
+    return this.#writers.map(({ status }) => status);
   }
 
   /** Settles when every record so far was written, or its sink has failed. */
@@ -164,7 +176,9 @@ export class AuditTrail {
   }
 
   #createLine(parts: Omit<AuditRecord, 'time'>): AuditLine {
-    return createLine(parts, this.clock.epochMs());
+    const line = createLine(parts, this.clock.epochMs());
+    this.observe?.(line.record);
+    return line;
   }
 
   #reportHealth(health: SinkHealth): void {

@@ -5,7 +5,7 @@ import { within } from '../common/within.js';
 import type { CallEnd } from '../common/response-end.js';
 import type { SecurityEventMap } from '../events/security-events.js';
 import { type AuditLine, createLine } from './audit-record.js';
-import type { AuditSink } from './audit-sink.js';
+import type { AuditSink, ChainedSink, SinkChain } from './audit-sink.js';
 import { RejectionCounts, SinkQueue, type Waiting } from './sink-queue.js';
 
 export type SinkHealth = SecurityEventMap['audit.failing'];
@@ -17,6 +17,16 @@ interface SinkWriterParts {
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
   readonly onHealth: (health: SinkHealth) => void;
+}
+
+/** How a sink stands, for people who operate the app. */
+export interface SinkStatus {
+  readonly name: string;
+  readonly isFailing: boolean;
+  /** Records that wait. */
+  readonly queued: number;
+  /** Of a file with a hash chain, its last confirmed line. */
+  readonly chain: SinkChain | undefined;
 }
 
 /** A write or a close that takes longer has failed. */
@@ -60,6 +70,11 @@ export class SinkWriter {
   constructor(private readonly parts: SinkWriterParts) {
     this.#queue = new SinkQueue(parts.maxQueued);
     this.#rejections = new RejectionCounts(parts.nowMs);
+  }
+
+  get status(): SinkStatus {
+    const { name, chain } = this.parts.sink as ChainedSink;
+    return { name, isFailing: this.#failing, queued: this.#queue.length, chain };
   }
 
   async open(): Promise<void> {

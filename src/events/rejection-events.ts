@@ -27,7 +27,7 @@ export class RejectionEvents {
   };
 
   /** For bytes that are no request: there is no more than the address of the connection. */
-  emit({ status, code, cause, detail }: ProblemFields, request: RejectedRequest): void {
+  emit({ status, code, cause, detail, members }: ProblemFields, request: RejectedRequest): void {
     this.events.emit({
       type: 'request.rejected',
       timeMs: this.clock.epochMs(),
@@ -36,6 +36,7 @@ export class RejectionEvents {
       reason: cause?.reason ?? detail,
       received: cause?.received,
       remedy: cause?.remedy,
+      policies: members?.['violated-policies'] as readonly string[] | undefined,
       ...request,
     });
   }

@@ -91,6 +91,8 @@ export interface SecurityEventMap {
     readonly received: string | undefined;
     /** What you can change, if the request is legitimate. */
     readonly remedy: string | undefined;
+    /** Of a request over its limits, the names of those that denied it. */
+    readonly policies?: readonly string[] | undefined;
     /** Of a message, the method of its handshake; `undefined` for bytes that are not HTTP. */
     readonly method?: string | undefined;
     /** The path as the request sent it, without its query. */

@@ -97,6 +97,20 @@ export class GuardedStore {
     );
   }
 
+  get circuit(): 'closed' | 'open' {
+    return this.#failures < FAILURES_TO_OPEN ? 'closed' : 'open';
+  }
+
+  get canShare(): boolean {
+    return this.store.share !== undefined;
+  }
+
+  /** As {@link QuotaStore.share}; `undefined` if the store fails, misses the deadline or has no such method. */
+  async share(topic: string, name: string, text: string): Promise<readonly string[] | undefined> {
+    if (this.store.share === undefined) return undefined;
+    return this.#call([], () => this.store.share!(topic, name, text), readTexts);
+  }
+
   get canRemember(): boolean {
     return this.store.remember !== undefined;
   }
@@ -242,6 +256,11 @@ function readDecision(answer: unknown, charges: readonly StoredCharge[]): QuotaD
     }
   }
   throw new TypeError('its answer is not a decision about the request');
+}
+
+function readTexts(answer: unknown): readonly string[] {
+  if (Array.isArray(answer) && answer.every(each => typeof each === 'string')) return answer;
+  throw new TypeError('its answer is no list of texts');
 }
 
 function readBoolean(answer: unknown): boolean {
