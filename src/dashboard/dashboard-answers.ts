@@ -38,7 +38,10 @@ async function loadPage(): Promise<Page> {
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ].join('; ');
-  const html = PAGE.replace('/* style */', () => STYLE).replace('/* script */', () => SCRIPT);
+  const html = PAGE.replace('</style>', () => `${STYLE}</style>`).replace(
+    '</script>',
+    () => `${SCRIPT}</script>`,
+  );
   return { html: Buffer.from(html), policy };
 }
 

@@ -16,7 +16,7 @@ export interface RejectionRow {
   readonly path?: string | undefined;
 }
 
-/** Of about 500 bytes each. */
+/** Of 2 kB at most. */
 const MAX_OF_CODE = 100;
 const MAX_CODES = 24;
 const MAX_TEXT = 200;
