@@ -49,6 +49,7 @@ const SIDEBAR = [
       page('WebSockets', '/docs/websockets'),
       page('Verbs', '/docs/verbs'),
       page('CSP reports', '/docs/csp-reports'),
+      page('Dashboard', '/docs/dashboard'),
     ],
   },
   {

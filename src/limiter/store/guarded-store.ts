@@ -17,6 +17,7 @@ export class InvalidChargeError extends RangeError {
 }
 
 export const DEADLINE_MS = 100;
+const SHARE_DEADLINE_MS = 1_000;
 /** Failures in a row that open the circuit. */
 const FAILURES_TO_OPEN = 5;
 /** How often an open circuit sends a request to the store; the request does not wait for it. */
@@ -105,10 +106,18 @@ export class GuardedStore {
     return this.store.share !== undefined;
   }
 
-  /** As {@link QuotaStore.share}; `undefined` if the store fails, misses the deadline or has no such method. */
+  /**
+   * As {@link QuotaStore.share}; `undefined` if the store fails, does not answer within a second or has no such method. It does not count
+   * for the circuit, since no request waits for it.
+   */
   async share(topic: string, name: string, text: string): Promise<readonly string[] | undefined> {
-    if (this.store.share === undefined) return undefined;
-    return this.#call([], () => this.store.share!(topic, name, text), readTexts);
+    const { store } = this;
+    if (store.share === undefined || this.circuit === 'open') return undefined;
+    try {
+      return readTexts(await within(store.share(topic, name, text), SHARE_DEADLINE_MS));
+    } catch {
+      return undefined;
+    }
   }
 
   get canRemember(): boolean {
