@@ -15,7 +15,8 @@ import {
 import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import type { CheckAppOptions } from './check/check-app.options.js';
-import { type CheckReport, READ_REPORT, type ReadReport } from './check/finding.js';
+import { READ_REPORT, type ReadReport } from './check/check.options.js';
+import type { CheckReport } from './check/finding.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';
 import {

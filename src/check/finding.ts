@@ -81,8 +81,3 @@ export interface CheckReport {
   /** Packages for the same work as the module's, as far as the app's package.json names them. */
   readonly installed: readonly string[];
 }
-
-/** Checks the app that it is a provider of. */
-export type ReadReport = () => Promise<CheckReport>;
-
-export const READ_REPORT = Symbol('agent-security:read-report');

@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { AuditTrail, OBSERVE_AUDIT } from '../audit/audit-trail.js';
 import type { ResolvedAuth } from '../auth/auth.options.js';
 import { Authenticator } from '../auth/authenticator.js';
-import { READ_REPORT, type ReadReport } from '../check/finding.js';
+import { READ_REPORT, type ReadReport } from '../check/check.options.js';
 import { CLOCK, type Clock, TIMERS, type Timers } from '../common/clock.js';
 import { type Feature, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
 import { OBSERVE_QUOTA } from '../common/quota-observer.js';
