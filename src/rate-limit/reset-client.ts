@@ -9,7 +9,11 @@ import { createDefaultQuotaRequest, isFixed, type QuotaGroup } from './create-qu
 import type { DeciderParts } from './decide-request.js';
 
 export async function resetClient(
-  { engine, plans, denials }: Pick<DeciderParts, 'engine' | 'plans'> & { readonly denials: DenialKeeper | undefined },
+  {
+    engine,
+    plans,
+    denials,
+  }: Pick<DeciderParts, 'engine' | 'plans'> & { readonly denials: DenialKeeper | undefined },
   modules: ModulesContainer,
   client: LimitedClient,
 ): Promise<void> {

@@ -220,6 +220,7 @@ describeInChromium('dashboard-browser.spec.ts')('the page of the dashboard', () 
     app.getHttpServer().closeAllConnections();
     await page.locator('#status', { hasText: 'Reconnecting' }).waitFor();
     await page.locator('#status', { hasText: 'Live' }).waitFor();
+    expect(await page.locator('#figures').isVisible()).toBe(true);
   });
 });
 

@@ -70,10 +70,12 @@ describeWithRedis('the dashboard over Redis', () => {
       );
     });
     redis.kill();
+    let last: any;
     await until(async () => {
       first.timers.advance(10_000);
-      const { sharing, health } = await first.read();
-      return sharing === 'failing' && health[0].state === 'failing';
+      last = await first.read();
+      return last.sharing === 'failing' && last.health[0].state === 'failing';
     });
+    expect(last.rejections).toEqual([]);
   });
 });
