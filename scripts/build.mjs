@@ -26,8 +26,8 @@ const helpers = {
 };
 
 /**
- * An editor shows the comments of the declarations. Names of functions and classes stay, and a line for each statement, so that a stack
- * trace says where; names of variables and private fields become short.
+ * An editor shows the comments of the declarations. Names of functions and classes stay, and lines are at most about 500 characters long,
+ * so that a stack trace says where; names of variables and private fields become short.
  */
 const compact = {
   name: 'compact',
@@ -36,7 +36,7 @@ const compact = {
       ecma: 2022,
       compress: false,
       mangle: { keep_classnames: true, keep_fnames: true },
-      format: { beautify: true, comments: false, indent_level: 0 },
+      format: { comments: false, max_line_len: 500 },
     });
     return { code: compacted, map: null };
   },

@@ -12,9 +12,10 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { AgentSecurityOptions } from './agent-security.options.js';
 import type { CheckAppOptions } from './check/check-app.options.js';
+import { READ_REPORT, type ReadReport } from './check/check.options.js';
 import type { CheckReport } from './check/finding.js';
 import { AgentSecurityConfigError } from './common/config-error.js';
 import type { Closable } from './common/feature.js';
@@ -79,6 +80,16 @@ const ASYNC_KEYS = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting'
 /** The apps that have this module: each has one ApplicationConfig. */
 const CONFIGURED = new WeakSet<ApplicationConfig>();
 
+/** Here and not in a feature: what inspects an app imports all of them. */
+const REPORT_PROVIDER: Provider = {
+  provide: READ_REPORT,
+  useFactory:
+    (app: ModuleRef): ReadReport =>
+    async () =>
+      (await import('./inspect-app.js')).inspectApp(app, {}),
+  inject: [ModuleRef],
+};
+
 /**
  * Protects every request and response of the app. The class alone in `imports` is `forRoot()`.
  * @example
@@ -87,7 +98,7 @@ const CONFIGURED = new WeakSet<ApplicationConfig>();
  */
 @Global()
 @Module({
-  providers: [{ provide: OPTIONS, useValue: {} }, ...PROVIDERS],
+  providers: [{ provide: OPTIONS, useValue: {} }, ...PROVIDERS, REPORT_PROVIDER],
   exports: [...EXPORTS],
 })
 export class AgentSecurityModule implements OnApplicationShutdown {

@@ -5,6 +5,7 @@ import type { CheckOptions } from './check/check.options.js';
 import type { TrustedProxies, TrustProxyOptions } from './client-address/client-address.options.js';
 import type { CorsOptions } from './cors/cors.options.js';
 import type { CspReportsOptions } from './csp-reports/csp-reports.options.js';
+import type { DashboardOptions } from './dashboard/dashboard.options.js';
 import type { ErrorsOptions } from './errors/errors.options.js';
 import type { SecurityHeadersOptions } from './headers/headers.options.js';
 import type { LoggingOptions } from './events/logging.options.js';
@@ -20,7 +21,7 @@ import type { WebSocketsOptions } from './websockets/websockets.feature.js';
 
 /**
  * The options of `AgentSecurityModule`. `false` turns a feature off, and `true` is its default. A text or a list is short for the main
- * member: `hosts` for `allow`, `cors` for `origins`, `rateLimit` for `limits`, `mcp` and `cspReports` for `path`, `timeout` for `handler`,
+ * member: `hosts` for `allow`, `cors` for `origins`, `rateLimit` for `limits`, `mcp`, `cspReports` and `dashboard` for `path`, `timeout` for `handler`,
  * `body` for `maxBytes`, `requestId` for `header`, `audit` for `file`, `logging` for `level`. An option overrides its environment
  * variable, which is read through the app's `ConfigService` and overrides the default.
  * @example
@@ -181,4 +182,10 @@ export interface AgentSecurityOptions {
    * @default off: nothing is measured
    */
   telemetry?: boolean | TelemetryOptions;
+  /**
+   * A page for operators: who is limited and rejected and why, tools, audit records, health and configuration, live. It needs `auth`. See
+   * docs/dashboard.md.
+   * @default off
+   */
+  dashboard?: boolean | string | DashboardOptions;
 }

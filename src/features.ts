@@ -4,6 +4,9 @@ import { AuditTrail } from './audit/audit-trail.js';
 import { AUDIT } from './audit/audit.feature.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AUTH, AUTH_GUARD, SCOPES_GUARD } from './auth/auth.feature.js';
+import { DASHBOARD } from './dashboard/dashboard.feature.js';
+import { DashboardStage } from './dashboard/dashboard-stage.js';
+import { Figures } from './dashboard/figures.js';
 import { BODY, BODY_GUARD, DECLARED_BODY_CHECK } from './body/body.feature.js';
 import { CHECK } from './check/check.feature.js';
 import { TRUST_PROXY } from './client-address/client-address.feature.js';
@@ -71,6 +74,7 @@ export const FEATURES = [
   LOGGING,
   CHECK,
   TELEMETRY,
+  DASHBOARD,
 ] as const;
 
 /** Providers without an option. */
@@ -96,6 +100,7 @@ export const CHECKS: readonly InjectionToken[] = [
   VERB_CHECK,
   DECLARED_BODY_CHECK,
   DenialCache,
+  Figures,
   LAST_CHECK,
 ];
 
@@ -108,6 +113,7 @@ export const STAGES: readonly InjectionToken[] = [
   PollingStage,
   MetadataStage,
   TokenEndpoint,
+  DashboardStage,
 ];
 
 /** In the order in which they run. The time limit is first, so that it includes the waiting of the other guards. */

@@ -78,6 +78,7 @@ export { type CorsOptions } from './cors/cors.options.js';
 export { type CspReportCount, CspReports, type CspReportSummary } from './csp-reports/csp-reports.js';
 export { type CspReportsOptions } from './csp-reports/csp-reports.options.js';
 export { type CspViolation } from './csp-reports/csp-violation.js';
+export { type DashboardOptions } from './dashboard/dashboard.options.js';
 export { type ErrorsOptions } from './errors/errors.options.js';
 export { ProblemDetailsFilter } from './errors/problem-details.filter.js';
 export {

@@ -11,7 +11,7 @@ import { FEATURES } from './features.js';
 import { OPTIONS } from './providers.js';
 import type { ResolvedOptions } from './resolve-options.js';
 
-export function inspectApp(app: INestApplicationContext, options: CheckAppOptions): CheckReport {
+export function inspectApp(app: Pick<INestApplicationContext, 'get'>, options: CheckAppOptions): CheckReport {
   const get = <T>(token: Parameters<typeof app.get>[0]): T => app.get<T>(token, { strict: false });
   return checkApp(
     {

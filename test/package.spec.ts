@@ -27,7 +27,7 @@ const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) 
 const own = readJson<PackageJson>(join(ROOT, 'package.json'));
 
 /** What the package holds beside the build. */
-const TEXTS = ['README.md', 'SECURITY.md', 'SKILL.md', 'llms.txt', 'LICENSE'];
+const TEXTS = ['README.md', 'SKILL.md', 'llms.txt', 'LICENSE'];
 
 let scratch = '';
 let consumer = '';
@@ -204,8 +204,10 @@ describe('the tarball', () => {
     const modules = files.filter(file => file.endsWith('.js'));
     const chunks = [
       'check-command',
+      'dashboard-page',
       'index',
       'inspect-app',
+      'open-telemetry',
       'public-suffix-list',
       'redis',
       'run-checks',
@@ -225,7 +227,7 @@ describe('the tarball', () => {
 
   test('loads one chunk beside each entry point, and no Nest for the commands', () => {
     const imports = (file: string): string[] =>
-      [...read(file).matchAll(/^(?:import|export) .*?["']([^"']+)["'];$/gm)].map(([, name]) => name!);
+      [...read(file).matchAll(/(?:\bfrom|^import)\s*"([^"]+)"/gm)].map(([, name]) => name!);
     const isLocal = (name: string): boolean => name.startsWith('.');
     // What the checks share with the main entry point has no name in it.
     expect(imports('dist/index.js').filter(isLocal)).toEqual(['./chunks/index.js', './chunks/shared.js']);

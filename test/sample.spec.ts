@@ -146,6 +146,25 @@ describe.each(PLATFORMS)('on %s', platform => {
     );
   });
 
+  test('its first page links to what there is, and its dashboard is for the operator whose key it prints', async () => {
+    const { port, text, key } = shared;
+    const first = await request(port, { path: '/' });
+    expect([first.status, first.header('Content-Type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(first.header('Content-Security-Policy')).not.toContain("script-src 'unsafe-inline'");
+    const paths = [...first.body.matchAll(/href="([^"]+)"/g)].map(([, path]) => path!);
+    expect(paths).toContain('/security');
+    const expected = new Map([
+      ['/me', 401],
+      ['/nothing', 404],
+    ]);
+    for (const path of paths)
+      expect([path, (await request(port, { path })).status]).toEqual([path, expected.get(path) ?? 200]);
+    const operator = { 'X-API-Key': /sign in with (ask_\w+)/.exec(text)![1]! };
+    const { minutes } = (await request(port, { path: '/security/data', headers: operator })).json();
+    expect(minutes[0].requests).toBeGreaterThan(5);
+    expect((await request(port, { path: '/security/data', headers: key })).status).toBe(403);
+  });
+
   test('takes the keys of the environment in place of one of its own', async () => {
     const secret = 'a secret of tests that is long enough';
     const digests = new KeyDigests([secret]);

@@ -51,6 +51,7 @@ const SIDEBAR = [
       page('Verbs', '/docs/verbs'),
       page('CSP reports', '/docs/csp-reports'),
       page('Telemetry', '/docs/telemetry'),
+      page('Dashboard', '/docs/dashboard'),
     ],
   },
   {

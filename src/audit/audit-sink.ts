@@ -28,3 +28,15 @@ export interface AuditSink {
   /** How long records that no call waits for are gathered before they are written, in milliseconds. @default 0 */
   readonly lingerMs?: number;
 }
+
+/** The last confirmed line of a hash chain, and whether a key seals it. */
+export interface SinkChain {
+  readonly seq: number;
+  readonly hash: string;
+  readonly isKeyed: boolean;
+}
+
+/** A sink of the module may have a hash chain. */
+export interface ChainedSink extends AuditSink {
+  readonly chain?: SinkChain;
+}

@@ -34,6 +34,12 @@ const NOT_AUDITED: AuditStart = {
   call: { finish: () => undefined, cancel: () => undefined },
 };
 
+/** Called with each record, before a sink has it. */
+export type ObserveAudit = (record: AuditRecord) => void;
+
+/** The observer of audit records; `undefined` for none. */
+export const OBSERVE_AUDIT = Symbol('agent-security:observe-audit');
+
 /**
  * Writes audit records. Inject it to record calls that are not HTTP requests, such as jobs of a queue.
  * @example
@@ -53,6 +59,7 @@ export class AuditTrail {
     private readonly events: SecurityEvents,
     private readonly clock: Clock,
     private readonly log: Pick<Log, 'log' | 'error'>,
+    private readonly observe?: ObserveAudit,
   ) {
     if (options === false) return;
     const { maxQueued } = options;
@@ -166,7 +173,9 @@ export class AuditTrail {
   }
 
   #createLine(parts: Omit<AuditRecord, 'time'>): AuditLine {
-    return createLine(parts, this.clock.epochMs());
+    const line = createLine(parts, this.clock.epochMs());
+    this.observe?.(line.record);
+    return line;
   }
 
   #reportHealth(health: SinkHealth): void {

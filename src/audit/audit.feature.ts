@@ -3,7 +3,7 @@ import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, RESOLVED_OPTIONS, summarizeList } from '../common/feature.js';
 import { escapeText } from '../common/log-text.js';
 import { SecurityEvents } from '../events/security-events.js';
-import { AuditTrail } from './audit-trail.js';
+import { AuditTrail, OBSERVE_AUDIT, type ObserveAudit } from './audit-trail.js';
 import { type ResolvedAudit, resolveAudit } from './audit.options.js';
 import type { AuditSink } from './audit-sink.js';
 import { FileSink } from './file-sink.js';
@@ -24,11 +24,17 @@ export const AUDIT: Feature<'audit', ResolvedAudit | false> = {
   providers: [
     {
       provide: AuditTrail,
-      useFactory: ({ audit }: { audit: ResolvedAudit | false }, events: SecurityEvents, clock: Clock) => {
+      useFactory: (
+        { audit }: { audit: ResolvedAudit | false },
+        events: SecurityEvents,
+        clock: Clock,
+        observe: ObserveAudit | undefined,
+      ) => {
         const log = new Logger('AgentSecurity');
-        return new AuditTrail(audit, audit ? createSinks(audit, clock, log) : [], events, clock, log);
+        const sinks = audit ? createSinks(audit, clock, log) : [];
+        return new AuditTrail(audit, sinks, events, clock, log, observe);
       },
-      inject: [RESOLVED_OPTIONS, SecurityEvents, CLOCK],
+      inject: [RESOLVED_OPTIONS, SecurityEvents, CLOCK, OBSERVE_AUDIT],
     },
   ],
   exports: [AuditTrail],

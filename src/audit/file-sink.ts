@@ -3,7 +3,7 @@
 import { rename } from 'node:fs/promises';
 import { logLine, type Log } from '../common/log-text.js';
 import { type AuditLine, type AuditRecord, createLine } from './audit-record.js';
-import type { AuditSink } from './audit-sink.js';
+import type { ChainedSink, SinkChain } from './audit-sink.js';
 import { readContinuation, Sealer, sealLine } from './chain.js';
 import { type ChainHead, HeadFile } from './head-file.js';
 import { FileLock, FileLockedError } from '../common/file-lock.js';
@@ -23,7 +23,7 @@ interface FileSinkOptions {
 /** A crash leaves at most one write after the confirmed lines; more is not read into memory. */
 const MAX_UNCONFIRMED_BYTES = 268_435_456;
 
-export class FileSink implements AuditSink {
+export class FileSink implements ChainedSink {
   readonly name: string;
   readonly lingerMs = 100;
   readonly #sealer: Sealer;
@@ -38,6 +38,11 @@ export class FileSink implements AuditSink {
     this.name = `file ${options.path}`;
     this.#sealer = new Sealer(options.key);
     this.#headFile = new HeadFile(options.path, this.#sealer);
+  }
+
+  get chain(): SinkChain {
+    const { seq, hash } = this.#headFile.head;
+    return { seq, hash, isKeyed: this.options.key !== undefined };
   }
 
   /** @throws AgentSecurityConfigError for a file that is in use, cannot be written or trusted, or does not continue its chain */

@@ -5,19 +5,21 @@ import { within } from '../common/within.js';
 import type { CallEnd } from '../common/response-end.js';
 import type { SecurityEventMap } from '../events/security-events.js';
 import { type AuditLine, createLine } from './audit-record.js';
-import type { AuditSink } from './audit-sink.js';
+import type { AuditSink, ChainedSink, SinkChain } from './audit-sink.js';
 import { RejectionCounts, SinkQueue, type Waiting } from './sink-queue.js';
 
 export type SinkHealth = SecurityEventMap['audit.failing'];
 
 /** How a sink is at the moment. */
 export interface SinkStatus {
-  readonly sink: string;
+  readonly name: string;
   readonly isFailing: boolean;
   /** Records that wait. */
   readonly queued: number;
   /** Records of low impact that were dropped since the start. */
   readonly dropped: number;
+  /** Of a file with a hash chain, its last confirmed line. */
+  readonly chain: SinkChain | undefined;
 }
 
 interface SinkWriterParts {
@@ -74,13 +76,9 @@ export class SinkWriter {
   }
 
   get status(): SinkStatus {
+    const { name, chain } = this.parts.sink as ChainedSink;
     const { length } = this.#queue;
-    return {
-      sink: this.parts.sink.name,
-      isFailing: this.#failing,
-      queued: length,
-      dropped: this.#droppedEver,
-    };
+    return { name, isFailing: this.#failing, queued: length, dropped: this.#droppedEver, chain };
   }
 
   async open(): Promise<void> {

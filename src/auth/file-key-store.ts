@@ -5,7 +5,7 @@ import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { KeyStoreHooks } from '../identity/api-key-store.js';
-import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from './key-book.js';
+import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook, setAgentDisabled } from './key-book.js';
 import { MAX_STALE_MS, RefreshingKeyStore } from './key-book-store.js';
 import { FileLock, FileLockedError } from '../common/file-lock.js';
 import { fn, integer, type OptionTable, readTable } from '../common/option-table.js';
@@ -68,6 +68,12 @@ export class FileKeyStore extends RefreshingKeyStore {
   override close(): void {
     void super.close();
     this.#watcher?.close();
+  }
+
+  /** @throws KeyBookError for an agent that is not in the file, and a file that cannot be written */
+  async disableAgent(id: string): Promise<void> {
+    await changeKeyFile(this.path, book => ({ book: setAgentDisabled(book, id, true) }));
+    await this.refresh();
   }
 
   protected override async load(): Promise<void> {

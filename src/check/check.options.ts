@@ -2,6 +2,7 @@
 import { type OptionTable, type ReadOption, readTable, type Resolved } from '../common/option-table.js';
 import { isRecord, readRequired, receivedError, rejectMissing } from '../common/read-options.js';
 import { showName } from '../common/show-value.js';
+import type { CheckReport } from './finding.js';
 
 /**
  * What `npx nestjs-agent-security check` and `AgentSecurityModule.check()` leave out. It changes nothing in the running app.
@@ -40,3 +41,8 @@ const TABLE = { silence: readSilence } satisfies OptionTable<CheckOptions>;
 export type ResolvedCheck = Resolved<typeof TABLE>;
 
 export const resolveCheck = (input: unknown): ResolvedCheck => readTable('check', input, TABLE);
+
+/** Checks the app that it is a provider of. */
+export type ReadReport = () => Promise<CheckReport>;
+
+export const READ_REPORT = Symbol('agent-security:read-report');

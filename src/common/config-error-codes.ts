@@ -281,7 +281,7 @@ export const CONFIG_ERROR_CODES = [
    */
   'ASEC_AUTH_URL',
   /**
-   * A route whose decorators would not be enforced: scopes while `auth` is off, or scopes beside `@Public()`.
+   * Scopes that would not be enforced: of a route or of `dashboard` while `auth` is off, or beside `@Public()`.
    * @example
    * @Scopes() is used on DataController.read, but auth is off, so that scopes are not checked. Set auth, or remove the decorator.
    * [ASEC_AUTH_ROUTE]

@@ -6,6 +6,9 @@ import type { RequestState } from './request-state.js';
 /** What a message to an MCP endpoint is charged as: a call, or what a client sends to be able to call. */
 export type McpMessageKind = 'call' | 'protocol';
 
+/** An agent by its ID, or an address. */
+export type LimitedClient = { readonly agent: string } | { readonly address: string };
+
 /** Limits requests that end before `RateLimitGuard`. All members are optional, since a test may replace the guard by one without them. */
 export interface UnguardedLimiter {
   /** Charges a request that failed before the guard (a 404, a missing credential, a malformed body) when its response's head is written. */
@@ -19,6 +22,8 @@ export interface UnguardedLimiter {
     kind: McpMessageKind,
     count: number,
   ): Promise<ProblemFields | undefined>;
+  /** Gives a client its units of the module's and the routes' limits back. Limits with a key of the app stay as they are. */
+  resetClient?(client: LimitedClient): Promise<void>;
 }
 
 export const UNGUARDED_LIMITER = Symbol('agent-security:unguarded-limiter');

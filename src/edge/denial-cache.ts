@@ -66,6 +66,10 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
     state.limits.keepDenial = () => this.#denials.set(name, { policyStates, decidedMs, untilMs });
   }
 
+  forget(): void {
+    this.#denials.clear();
+  }
+
   check(raw: IncomingMessage, state: RequestState, method: string): ProblemFields | undefined {
     if (this.#denials.size === 0 || method === 'UPGRADE' || this.mayCarryAgent(raw)) return undefined;
     const name = nameRequest(raw, state.client);

@@ -33,19 +33,13 @@ export class RejectionEvents {
       timeMs: this.clock.epochMs(),
       status,
       code,
-      policy: policyIn(members),
       reason: cause?.reason ?? detail,
       received: cause?.received,
       remedy: cause?.remedy,
+      policies: members?.['violated-policies'] as readonly string[] | undefined,
       ...request,
     });
   }
-}
-
-/** The first of the limits that were exceeded, which `quotaProblem()` lists. */
-function policyIn(members: ProblemFields['members']): string | undefined {
-  const violated = members?.['violated-policies'] as readonly string[] | undefined;
-  return violated?.[0];
 }
 
 /** Express cuts the path of a mounted handler off `url`. */

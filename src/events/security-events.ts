@@ -85,14 +85,14 @@ export interface SecurityEventMap {
     readonly status: number;
     /** The code of the problem, listed in docs/reference/errors.md; of the app's own responses, the name of the status. */
     readonly code: string;
-    /** The name of the limit that was exceeded, for a rejection by a limit. */
-    readonly policy?: string | undefined;
     /** The reason, more precise than in the response. `undefined` for exceptions of the app. */
     readonly reason: string | undefined;
     /** What was rejected, as the request sent it: a host, an origin, the name of a parameter. Never a credential. */
     readonly received: string | undefined;
     /** What you can change, if the request is legitimate. */
     readonly remedy: string | undefined;
+    /** Of a request over its limits, the names of those that denied it. */
+    readonly policies?: readonly string[] | undefined;
     /** Of a message, the method of its handshake; `undefined` for bytes that are not HTTP. */
     readonly method?: string | undefined;
     /** The path as the request sent it, without its query. */

@@ -63,6 +63,8 @@ export interface ApiKeyStore {
   findAgent?(id: string): AgentRecord | undefined | Promise<AgentRecord | undefined>;
   /** Returns the agents that are known at start-up, after `open()`. A tier of theirs that `rateLimit.tiers` does not name stops it. */
   agents?(): Iterable<AgentRecord>;
+  /** Disables an agent with all of its credentials, in every process: an action of the dashboard, which does not offer it without this method. */
+  disableAgent?(id: string): Promise<void>;
   /** Called once before the first request. An error stops the start-up. */
   open?(hooks: KeyStoreHooks): void | Promise<void>;
   close?(): void | Promise<void>;

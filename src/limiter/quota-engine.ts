@@ -83,6 +83,16 @@ export class QuotaEngine {
     return (await this.#store?.check()) !== false;
   }
 
+  /** Whether the shared store keeps texts for all processes. */
+  get canShare(): boolean {
+    return this.#store?.canShare === true;
+  }
+
+  /** As `QuotaStore.share`; `undefined` where the store fails, or has no such method. */
+  share(topic: string, name: string, text: string): Promise<readonly string[] | undefined> {
+    return this.#store?.share(topic, name, text) ?? Promise.resolve(undefined);
+  }
+
   /** Emits an event for a tier without limits. */
   reportUnknownTier(tier: string, quotaClient: QuotaClient): void {
     this.#events.emitUnknownTier(tier, quotaClient);

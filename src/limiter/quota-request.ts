@@ -43,6 +43,8 @@ export function checkPartitionKey(what: string, partitionKey: unknown): string |
 export interface DenialKeeper {
   /** Sets `state.limits.keepDenial`, if the decision holds for every request like this one. */
   offer(raw: IncomingMessage, state: RequestState, decision: QuotaDecision, decidedMs: number): void;
+  /** Forgets all denials, so that each is decided again. */
+  forget(): void;
 }
 
 export const DENIAL_KEEPER = Symbol('agent-security:denial-keeper');

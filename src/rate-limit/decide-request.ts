@@ -3,6 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
 import { pairsOf } from '../common/header-lines.js';
 import { rawRequest } from '../common/http-request.js';
+import type { ObserveQuota } from '../common/quota-observer.js';
 import type { Call, LimitedRequest } from '../common/read-call.js';
 import type { QuotaDecision } from '../limiter/consume.js';
 import type { Decided, QuotaEngine } from '../limiter/quota-engine.js';
@@ -149,8 +150,9 @@ function tierOf(
 export type WriteQuota = (call: Call, decision: QuotaDecision) => void;
 
 export const createQuotaWriter =
-  (isInformative: boolean, clock: Clock): WriteQuota =>
+  (isInformative: boolean, clock: Clock, observe?: ObserveQuota): WriteQuota =>
   ({ state, response, isMessage }, decision) => {
+    if (observe !== undefined && state !== undefined) observe(state, decision.policyStates);
     if (isMessage) return;
     const lines = quotaLines(decision, clock.epochMs(), isInformative);
     if (state !== undefined) {

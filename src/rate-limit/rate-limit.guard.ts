@@ -17,6 +17,7 @@ import { eachHandler, type Handler, type HandlerClass } from '../common/each-han
 import { rawRequest } from '../common/http-request.js';
 import { addressBlock } from '../common/ip-address.js';
 import { problemOf, type ProblemFields } from '../common/problem.js';
+import { OBSERVE_QUOTA, type ObserveQuota } from '../common/quota-observer.js';
 import {
   type Call,
   GraphqlOperations,
@@ -26,7 +27,7 @@ import {
   readMessageCall,
 } from '../common/read-call.js';
 import type { RequestState } from '../common/request-state.js';
-import type { McpMessageKind } from '../common/unguarded-limiter.js';
+import type { LimitedClient, McpMessageKind } from '../common/unguarded-limiter.js';
 import { ACTIVATE } from '../http/message.guard.js';
 import { rejectionException } from '../http/problem.exception.js';
 import type { QuotaDecision } from '../limiter/consume.js';
@@ -50,6 +51,7 @@ import { denialException, faultException, unknownRequestException } from './rate
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
 import { isEmpty, isReconnect, type RoutePlan, RoutePlans } from './route-plan.js';
+import { resetClient } from './reset-client.js';
 import { throttlersOf } from './throttle-groups.js';
 import { fromThrottlerDetail, toThrottlerDetail } from './throttler-detail.js';
 import { clientAddress, clientName } from '../common/call-client.js';
@@ -89,6 +91,7 @@ export class RateLimitGuard extends LateThrottlerGuard {
     @Inject(CLOCK) clock: Clock,
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Optional() @Inject(DENIAL_KEEPER) denials?: DenialKeeper,
+    @Optional() @Inject(OBSERVE_QUOTA) observe?: ObserveQuota,
   ) {
     const { maxClients, throttlerStorage } = settings;
     const throttlers = throttlersOf(settings);
@@ -102,7 +105,8 @@ export class RateLimitGuard extends LateThrottlerGuard {
     this.#modules = modules;
     this.#denials = denials;
     this.#plans = new RoutePlans(reflector, settings, policies => engine.createTable(policies), clock, log);
-    this.#parts = { settings, engine, plans: this.#plans, write: createQuotaWriter(settings.headers, clock) };
+    const write = createQuotaWriter(settings.headers, clock, observe);
+    this.#parts = { settings, engine, plans: this.#plans, write };
     this.#failures = new AppFunctionFailures(clock, log);
   }
 
@@ -212,6 +216,11 @@ export class RateLimitGuard extends LateThrottlerGuard {
       // An exception of a subclass.
       return { status: error.getStatus(), code: 'rate_limited', detail: error.message };
     }
+  }
+
+  /** Gives a client its units of the module's and the routes' limits back. @internal */
+  resetClient(client: LimitedClient): Promise<void> {
+    return resetClient({ ...this.#parts, denials: this.#denials }, this.#modules, client);
   }
 
   protected override async getTracker(request: Record<string, unknown>): Promise<string> {

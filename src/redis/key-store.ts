@@ -1,7 +1,7 @@
 /* API keys in Redis, which several processes share. Each process keeps them in memory, so verifying never waits, and costs the same for an
  * unknown ID as for a known one. A change is published, and each process checks every two seconds whether it has missed one. */
 import { randomUUID } from 'node:crypto';
-import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook } from '../auth/key-book.js';
+import { EMPTY_BOOK, type KeyBook, KeyBookError, parseKeyBook, setAgentDisabled } from '../auth/key-book.js';
 import { MAX_STALE_MS, RefreshingKeyStore } from '../auth/key-book-store.js';
 import { within } from '../common/within.js';
 import { logLine } from '../common/log-text.js';
@@ -112,6 +112,13 @@ export class RedisKeyStore extends RefreshingKeyStore {
     const next = randomUUID();
     if (Number(await this.#eval(WRITE, version, JSON.stringify(book), next, this.#channel)) !== 1)
       throw new KeyBookError('were changed by another command meanwhile: run it again');
+  }
+
+  /** @throws KeyBookError for an agent that is not in the book, and for keys that another command changes at the same time */
+  async disableAgent(id: string): Promise<void> {
+    const { book, version } = await this.read();
+    await this.write(setAgentDisabled(book, id, true), version);
+    await this.refresh();
   }
 
   protected override async load(): Promise<void> {

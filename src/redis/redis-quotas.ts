@@ -6,6 +6,7 @@ import { createQuotaCall, partOf, type QuotaCall, returnOf } from './quota-call.
 import { groupBySlot, memoryKeyOf } from './quota-keys.js';
 import { RecentDenials } from './recent-denials.js';
 import type { ScriptRunner } from './read-client.js';
+import { shareText } from './share-text.js';
 import { RENEW, RESET, SETTLE } from './script/rule-run.js';
 
 export interface RedisQuotasSettings {
@@ -65,6 +66,11 @@ export class RedisQuotas implements QuotaStore {
     );
     if (reply === 0 || reply === 1) return reply === 1;
     throw new Error('Redis answered neither that it remembers the key nor that it knows it');
+  }
+
+  /** Rejects if Redis fails. */
+  async share(topic: string, name: string, text: string): Promise<readonly string[]> {
+    return shareText(this.#runner, memoryKeyOf(this.#prefix, topic), name, text);
   }
 
   async reset(charges: readonly StoredCharge[]): Promise<void> {

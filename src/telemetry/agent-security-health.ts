@@ -93,7 +93,7 @@ export class AgentSecurityHealth {
   #checkAudit(): AgentSecurityStatus['audit'] {
     const { sinkStatuses } = this.#parts.audit;
     if (sinkStatuses.length === 0) return undefined;
-    const failing = sinkStatuses.filter(({ isFailing }) => isFailing).map(({ sink }) => sink);
+    const failing = sinkStatuses.filter(({ isFailing }) => isFailing).map(({ name }) => name);
     return { status: upIf(failing.length === 0), failing };
   }
 }

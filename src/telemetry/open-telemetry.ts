@@ -76,7 +76,7 @@ export class Telemetry implements LimitProbe, McpProbe, ToolProbe {
     const observeSinks =
       (key: 'queued' | 'dropped') =>
       (result: ObservableResult): void => {
-        for (const { sink, [key]: count } of sinks()) result.observe(count, { sink });
+        for (const { name: sink, [key]: count } of sinks()) result.observe(count, { sink });
       };
     const [observeQueued, observeDropped] = [observeSinks('queued'), observeSinks('dropped')];
     if (isCircuitOpen !== undefined) circuit.addCallback(observeCircuit);

@@ -67,7 +67,8 @@ export class RequestProbe {
   }
 
   /** Every rejection has one event: those of messages, of handshakes and of bytes that are no request too. */
-  readonly countRejection = ({ status, code, policy }: SecurityEvent<'request.rejected'>): void => {
+  readonly countRejection = ({ status, code, policies }: SecurityEvent<'request.rejected'>): void => {
+    const policy = policies?.[0];
     const isKnown = isProblemCode(code) || code === codeOfStatus(status);
     this.instruments.countRequest({
       result: resultOf(status),

@@ -17,7 +17,6 @@ describe('a bad configuration stops the start-up', () => {
       'ASEC_AUDIT_FILE',
       'ASEC_MODULE_TWICE',
       'ASEC_MCP_NETWORK',
-      'ASEC_AUTH_ROUTE',
     ]);
   });
 

@@ -11,6 +11,7 @@ import { MeController } from './me.controller.js';
 import { NotesController } from './notes/notes.controller.js';
 import { NotesService } from './notes/notes.service.js';
 import { auditFile, publicUrl } from './settings.js';
+import { StartController } from './start.controller.js';
 import { ToolsController } from './tools/tools.controller.js';
 import { ToolsService } from './tools/tools.service.js';
 
@@ -48,13 +49,15 @@ class DemoKeysModule {}
         // What @AgentTool() handlers do, each line bound to the one before it.
         audit: { file: auditFile(process.env) },
         headers: {
-          // Swagger UI is the only HTML here. Beyond its own files it needs inline styles and the pictures in its style sheet;
-          // its scripts are files, so scripts stay at 'self'.
+          // Swagger UI needs inline styles and the pictures in its style sheet beyond its own files, and the first page has an inline
+          // style; scripts are files, so scripts stay at 'self'. The dashboard has a policy of its own.
           htmlContentSecurityPolicy: {
             styleSrc: ["'self'", "'unsafe-inline'"],
             imgSrc: ["'self'", 'data:'],
           },
         },
+        // Who is limited and rejected, for the operator's key that the app prints.
+        dashboard: { path: '/security', scopes: ['ops'], actionScopes: ['ops:act'] },
         // `npx nestjs-agent-security check` reports the rest.
         check: { silence: { 'ASEC-C009': 'A demonstration: its tokens need not outlive the process.' } },
       }),
@@ -62,6 +65,7 @@ class DemoKeysModule {}
     DemoKeysModule,
   ],
   controllers: [
+    StartController,
     ToolsController,
     NotesController,
     AnswersController,

@@ -34,16 +34,19 @@ async function start(): Promise<void> {
   app.connectMicroservice({ strategy });
   await app.startAllMicroservices();
   await app.listen(readSettings(process.env).port, address);
-  const { key } = app.get(DemoKeys, { strict: false });
+  const demo = app.get(DemoKeys, { strict: false });
   const url = `http://127.0.0.1:${readSettings(process.env).port}`;
-  console.log(welcome(url, platform, key, auditFile(process.env)));
+  console.log(welcome(url, platform, demo, auditFile(process.env)));
 }
 
-function welcome(url: string, platform: string, demoKey: string | undefined, record: string): string {
-  const key = demoKey ?? '$API_KEY';
-  const origin = demoKey === undefined ? 'Keys come from the environment.' : `A key for this run: ${demoKey}`;
+function welcome(url: string, platform: string, demo: DemoKeys, record: string): string {
+  const key = demo.key ?? '$API_KEY';
+  const origin =
+    demo.key === undefined ? 'Keys come from the environment.' : `A key for this run: ${demo.key}`;
+  const operator = demo.operatorKey ?? 'a key of an agent with the scope ops';
   return `Agent API on ${platform}: ${url} (Swagger UI: ${url}/docs)
 ${origin}
+Dashboard: ${url}/security (sign in with ${operator})
 MCP servers: ${url}/mcp (the official SDK) and ${url}/mcp-nest (@rekog/mcp-nest)
 
 The headers of a good answer:

@@ -19,6 +19,7 @@ export class InvalidChargeError extends RangeError {
 }
 
 export const DEADLINE_MS = 100;
+const SHARE_DEADLINE_MS = 1_000;
 /** Failures in a row that open the circuit. */
 const FAILURES_TO_OPEN = 5;
 /** How often an open circuit sends a request to the store; the request does not wait for it. */
@@ -116,6 +117,24 @@ export class GuardedStore {
   async check(): Promise<boolean> {
     const answer = this.canRemember ? this.remember(CHECKED_KEY, 1) : this.consume([CHECKED]);
     return (await answer) !== undefined;
+  }
+
+  get canShare(): boolean {
+    return this.store.share !== undefined;
+  }
+
+  /**
+   * As {@link QuotaStore.share}; `undefined` if the store fails, does not answer within a second or has no such method. It does not count
+   * for the circuit, since no request waits for it.
+   */
+  async share(topic: string, name: string, text: string): Promise<readonly string[] | undefined> {
+    const { store } = this;
+    if (store.share === undefined || this.isCircuitOpen) return undefined;
+    try {
+      return readTexts(await within(store.share(topic, name, text), SHARE_DEADLINE_MS));
+    } catch {
+      return undefined;
+    }
   }
 
   get canRemember(): boolean {
@@ -270,6 +289,11 @@ function readDecision(answer: unknown, charges: readonly StoredCharge[]): QuotaD
     }
   }
   throw new TypeError('its answer is not a decision about the request');
+}
+
+function readTexts(answer: unknown): readonly string[] {
+  if (Array.isArray(answer) && answer.every(each => typeof each === 'string')) return answer;
+  throw new TypeError('its answer is no list of texts');
 }
 
 function readBoolean(answer: unknown): boolean {

@@ -54,6 +54,11 @@ export interface QuotaStore {
   remember?(key: string, ttlMs: number): Promise<boolean>;
   /** Deletes the counts of the policies under the keys. */
   reset?(charges: readonly StoredCharge[]): Promise<void>;
+  /**
+   * Keeps a text under a topic and a name for an hour, and returns the texts of all names of the topic. The dashboard shares its figures
+   * so; without this method each process shows its own.
+   */
+  share?(topic: string, name: string, text: string): Promise<readonly string[]>;
 }
 
 /** The shared store that the module opens itself for `REDIS_URL`; `undefined` without one. */

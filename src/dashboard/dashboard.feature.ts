@@ -1,0 +1,98 @@
+/* The option `dashboard`: a page for operators. Off, nothing of it is constructed. */
+import { Logger } from '@nestjs/common';
+import { AuditTrail, OBSERVE_AUDIT } from '../audit/audit-trail.js';
+import type { ResolvedAuth } from '../auth/auth.options.js';
+import { Authenticator } from '../auth/authenticator.js';
+import { READ_REPORT, type ReadReport } from '../check/check.options.js';
+import { CLOCK, type Clock, TIMERS, type Timers } from '../common/clock.js';
+import { type Feature, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
+import { OBSERVE_QUOTA } from '../common/quota-observer.js';
+import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
+import { SecurityEvents } from '../events/security-events.js';
+import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
+import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { DashboardActions } from './actions.js';
+import { type ResolvedDashboard, resolveDashboard } from './dashboard.options.js';
+import { DashboardStage } from './dashboard-stage.js';
+import { Figures } from './figures.js';
+import { Health } from './health.js';
+import { LiveFigures } from './live-figures.js';
+
+interface Options {
+  readonly dashboard: ResolvedDashboard | false;
+  readonly auth: ResolvedAuth | false;
+  readonly rateLimit: unknown;
+}
+
+export const DASHBOARD: Feature<'dashboard', ResolvedDashboard | false> = {
+  key: 'dashboard',
+  resolve: (input, _env, { auth }) => resolveDashboard(input, auth),
+  summarize: dashboard =>
+    dashboard
+      ? {
+          text: `dashboard: ${dashboard.path} for ${dashboard.scopes.join(', ')}${dashboard.actionScopes ? `, actions for ${dashboard.actionScopes.join(', ')}` : ''}`,
+        }
+      : undefined,
+  providers: [
+    provideOptions(
+      Figures,
+      ({ dashboard }: Options, clock: Clock, events: SecurityEvents) =>
+        dashboard ? new Figures(clock, events) : undefined,
+      CLOCK,
+      SecurityEvents,
+    ),
+    { provide: OBSERVE_QUOTA, useFactory: (figures?: Figures) => figures?.observeQuota, inject: [Figures] },
+    { provide: OBSERVE_AUDIT, useFactory: (figures?: Figures) => figures?.observeAudit, inject: [Figures] },
+    {
+      provide: DashboardStage,
+      useFactory: (
+        { dashboard, auth, rateLimit }: Options,
+        figures: Figures | undefined,
+        authenticator: Authenticator | undefined,
+        audit: AuditTrail,
+        engine: QuotaEngine,
+        limiter: UnguardedLimiter,
+        readReport: ReadReport,
+        events: SecurityEvents,
+        clock: Clock,
+        timers: Timers,
+        answerNow: AnswerNow,
+      ): DashboardStage | undefined => {
+        if (!dashboard || !auth || figures === undefined || authenticator === undefined) return undefined;
+        const log = new Logger('AgentSecurity');
+        const keysOrigin = auth.apiKeys?.origin;
+        const health = new Health({ engine, audit, keysOrigin, events, clock });
+        return new DashboardStage({
+          options: dashboard,
+          authenticator,
+          figures,
+          live: new LiveFigures({ figures, health, engine, clock, timers }),
+          actions: new DashboardActions({
+            audit,
+            limiter: rateLimit === false ? undefined : limiter,
+            keys: auth.apiKeys?.store,
+            log,
+          }),
+          readReport,
+          clock,
+          answerNow,
+          limiter: engine,
+          log,
+        });
+      },
+      inject: [
+        RESOLVED_OPTIONS,
+        Figures,
+        Authenticator,
+        AuditTrail,
+        QUOTA_LIMITER,
+        UNGUARDED_LIMITER,
+        READ_REPORT,
+        SecurityEvents,
+        CLOCK,
+        TIMERS,
+        ANSWER_NOW,
+      ],
+    },
+  ],
+};

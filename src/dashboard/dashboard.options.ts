@@ -1,0 +1,69 @@
+import { AgentSecurityConfigError } from '../common/config-error.js';
+import {
+  expandShort,
+  optional,
+  type OptionTable,
+  type ReadOption,
+  readTable,
+  type Resolved,
+} from '../common/option-table.js';
+import { readString, readStringList, receivedError } from '../common/read-options.js';
+
+/**
+ * The page for operators: who is limited and rejected, and why. It needs `auth`.
+ * @example
+ * AgentSecurityModule.forRoot({ auth: { apiKeys: { file: 'keys.json' } }, dashboard: { path: '/security', scopes: ['ops'] } })
+ */
+export interface DashboardOptions {
+  /**
+   * Where the page is, outside of any global prefix: letters, digits, `.`, `_`, `~` and `-` between slashes. The page itself holds no data
+   * and needs no credential; its data, below the same path, does.
+   * @default '/security'
+   */
+  path?: string;
+  /** The scopes that an agent needs, all of them, to read the data. See docs/dashboard.md#sign-in. @default ['ops'] */
+  scopes?: readonly string[];
+  /**
+   * The scopes that an agent needs beside `scopes` to act: to disable an agent, and to reset a quota. Without this option there are no
+   * actions. See docs/dashboard.md#actions.
+   * @default no actions
+   */
+  actionScopes?: readonly string[];
+}
+
+const DEFAULT_PATH = '/security';
+
+const readPath: ReadOption<string> = (option, value) => {
+  const path = readString(option, value, DEFAULT_PATH);
+  if (/^(?:\/[\w.~-]+)+$/.test(path)) return path;
+  const remedy = 'Write for example "/security": letters, digits, ".", "_", "~" and "-" between slashes.';
+  throw receivedError('ASEC_PATH_INVALID', option, 'must be an exact path', remedy, path);
+};
+
+/** An empty list would let every agent in. */
+const readScopes: ReadOption<readonly string[]> = (option, value) => {
+  const scopes = readStringList(option, value, ['ops']);
+  if (scopes.length > 0) return scopes;
+  throw receivedError('ASEC_OPTION_TYPE', option, 'must name a scope', 'Write for example ["ops"].', scopes);
+};
+
+const TABLE = {
+  path: readPath,
+  scopes: readScopes,
+  actionScopes: optional(readScopes),
+} satisfies OptionTable<DashboardOptions>;
+
+export type ResolvedDashboard = Resolved<typeof TABLE>;
+
+/** @throws AgentSecurityConfigError too if there is nothing that authenticates its readers */
+export function resolveDashboard(input: unknown, auth: unknown): ResolvedDashboard | false {
+  if (input === undefined || input === false) return false;
+  const resolved = readTable('dashboard', expandShort(input, 'path'), TABLE);
+  if (auth !== false) return resolved;
+  throw new AgentSecurityConfigError(
+    'ASEC_AUTH_ROUTE',
+    'dashboard',
+    'is set, and auth is off, so that nothing could protect its data',
+    'Set auth, for example auth: { apiKeys: { file: "keys.json" } }, or leave dashboard out.',
+  );
+}

@@ -1,0 +1,79 @@
+/* Whether what the module depends on works: the store of limits, the key store, the audit sinks. */
+import type { AuditTrail } from '../audit/audit-trail.js';
+import type { Clock } from '../common/clock.js';
+import type { SecurityEvents } from '../events/security-events.js';
+import type { QuotaEngine } from '../limiter/quota-engine.js';
+
+export interface HealthRow {
+  readonly name: string;
+  readonly state: 'ok' | 'failing' | 'off';
+  readonly detail: string;
+}
+
+interface HealthParts {
+  readonly engine: Pick<QuotaEngine, 'hasStore' | 'isCircuitOpen'>;
+  readonly audit: Pick<AuditTrail, 'sinkStatuses'>;
+  /** Where the API keys come from; `undefined` for none. */
+  readonly keysOrigin: string | undefined;
+  readonly events: SecurityEvents;
+  readonly clock: Clock;
+}
+
+/** A key store has no state of its own that could be read: a rejection says that it fails. */
+const KEYS_FAIL_FOR_MS = 60_000;
+
+export class Health {
+  #storeReason: string | undefined;
+  #isStoreFailing = false;
+  #keysFailedMs = -Infinity;
+
+  constructor(private readonly parts: HealthParts) {
+    const { events, clock } = parts;
+    events.on('limit.store', ({ state, reason }) => {
+      this.#isStoreFailing = state === 'failing';
+      this.#storeReason = reason?.slice(0, 200);
+    });
+    events.on('request.rejected', ({ code }) => {
+      if (code === 'identity_unavailable') this.#keysFailedMs = clock.monotonicMs();
+    });
+  }
+
+  rows(): readonly HealthRow[] {
+    const { audit, keysOrigin } = this.parts;
+    const sinks = audit.sinkStatuses.map(({ name, isFailing, queued, chain }): HealthRow => ({
+      name: `Audit: ${name}`,
+      state: isFailing ? 'failing' : 'ok',
+      detail: [
+        ...(chain === undefined ? [] : [`${describeChain(chain)}`]),
+        ...(queued === 0 ? [] : [`${queued} records wait`]),
+      ].join(', '),
+    }));
+    return [
+      this.#store(),
+      ...(keysOrigin === undefined ? [] : [this.#keys(keysOrigin)]),
+      ...(sinks.length === 0 ? [{ name: 'Audit', state: 'off', detail: 'audit is off' } as const] : sinks),
+    ];
+  }
+
+  #store(): HealthRow {
+    const name = 'Store of limits';
+    const { hasStore, isCircuitOpen } = this.parts.engine;
+    if (!hasStore) return { name, state: 'off', detail: 'this process counts for itself' };
+    if (isCircuitOpen || this.#isStoreFailing)
+      return {
+        name,
+        state: 'failing',
+        detail: `circuit ${isCircuitOpen ? 'open' : 'closed'}: ${this.#storeReason ?? 'it does not answer'}`,
+      };
+    return { name, state: 'ok', detail: 'circuit closed' };
+  }
+
+  #keys(origin: string): HealthRow {
+    const isFailing = this.parts.clock.monotonicMs() - this.#keysFailedMs < KEYS_FAIL_FOR_MS;
+    const detail = isFailing ? `${origin}: credentials cannot be verified` : origin;
+    return { name: 'API keys', state: isFailing ? 'failing' : 'ok', detail };
+  }
+}
+
+const describeChain = ({ seq, hash, isKeyed }: { seq: number; hash: string; isKeyed: boolean }): string =>
+  `chain confirmed to line ${seq}, ${isKeyed ? 'sealed with a key' : 'without a key'}, ${hash.slice(0, 12)}`;

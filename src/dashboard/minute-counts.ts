@@ -1,0 +1,83 @@
+/* Requests and rejections of the last hour, by minute. */
+import { BoundedCounts, type Counts, sumCounts } from './bounded-counts.js';
+
+export interface MinuteFigures {
+  /** Its start, in milliseconds since the epoch. */
+  readonly startMs: number;
+  /** Requests and handshakes, the rejected ones included. */
+  readonly requests: number;
+  readonly rejections: number;
+  /** Rejections by the code of their problem. */
+  readonly codes: Counts;
+  /** Denials by the name of the limit. */
+  readonly policies: Counts;
+}
+
+export const MINUTE_MS = 60_000;
+export const MINUTES = 60;
+/** The module has about forty codes, and a flood has few of them at a time. */
+export const MAX_NAMES = 24;
+
+class Minute {
+  requests = 0;
+  rejections = 0;
+  readonly codes = new BoundedCounts(MAX_NAMES);
+  readonly policies = new BoundedCounts(MAX_NAMES);
+
+  constructor(readonly startMs: number) {}
+}
+
+export class MinuteCounts {
+  /** Oldest first. */
+  readonly #minutes: Minute[] = [];
+
+  /** The minute of a moment; the last one for a moment before it, as after a change of the system time. */
+  at(epochMs: number): Minute {
+    const last = this.#minutes.at(-1);
+    if (last !== undefined && epochMs < last.startMs + MINUTE_MS) return last;
+    const minute = new Minute(epochMs - (epochMs % MINUTE_MS));
+    this.#minutes.push(minute);
+    if (this.#minutes.length > MINUTES) this.#minutes.shift();
+    return minute;
+  }
+
+  list(epochMs: number): readonly MinuteFigures[] {
+    return this.#minutes
+      .filter(({ startMs }) => startMs > epochMs - MINUTES * MINUTE_MS)
+      .map(({ startMs, requests, rejections, codes, policies }) => ({
+        startMs,
+        requests,
+        rejections,
+        codes: codes.list(),
+        policies: policies.list(),
+      }));
+  }
+}
+
+/** The minutes of several processes. */
+export function mergeMinutes(lists: readonly (readonly MinuteFigures[])[]): readonly MinuteFigures[] {
+  const byStart = new Map<number, MinuteFigures[]>();
+  for (const minute of lists.flat()) {
+    const same = byStart.get(minute.startMs);
+    if (same === undefined) byStart.set(minute.startMs, [minute]);
+    else same.push(minute);
+  }
+  return [...byStart]
+    .toSorted(([a], [b]) => a - b)
+    .slice(-MINUTES)
+    .map(([startMs, minutes]) => ({
+      startMs,
+      requests: sum(minutes.map(({ requests }) => requests)),
+      rejections: sum(minutes.map(({ rejections }) => rejections)),
+      codes: sumCounts(
+        minutes.map(({ codes }) => codes),
+        MAX_NAMES,
+      ),
+      policies: sumCounts(
+        minutes.map(({ policies }) => policies),
+        MAX_NAMES,
+      ),
+    }));
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
