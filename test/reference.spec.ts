@@ -29,14 +29,19 @@ function generate(root: string, name: string): Map<string, string> {
   return new Map(pagesOf(out).map(page => [page, readFileSync(join(out, page), 'utf8')]));
 }
 
-/** A copy of what the script reads, in which a text is replaced. */
-function change(name: string, file: string, from: string, to: string): string {
+/** A text of a file, and what stands in its place. */
+type Change = readonly [file: string, from: string, to: string];
+
+/** A copy of what the script reads, in which texts are replaced. */
+function change(name: string, ...changes: readonly Change[]): string {
   const root = join(scratch, name);
   for (const path of ['src', '.prettierrc', 'package.json', '.github/workflows/ci.yml', 'test/consumers'])
     cpSync(join(ROOT, path), join(root, path), { recursive: true });
-  const text = readFileSync(join(root, file), 'utf8');
-  expect(text).toContain(from);
-  writeFileSync(join(root, file), text.replace(from, to));
+  for (const [file, from, to] of changes) {
+    const text = readFileSync(join(root, file), 'utf8');
+    expect(text).toContain(from);
+    writeFileSync(join(root, file), text.replace(from, to));
+  }
   return root;
 }
 
@@ -52,19 +57,21 @@ test('the generated pages are those that the sources give. If not, run: npm run 
   }
 });
 
-test('a docstring that changes makes its page differ', () => {
-  const root = change(
-    'changed',
+describe('makes pages of what changes', () => {
+  const EVENT: Change = [
     'src/events/security-events.ts',
     'export interface SecurityEventMap {',
     "$&\n  /** A planted event. */\n  'planted.event': {\n    /** Its field. */\n    readonly seed: number;\n  };",
-  );
-  const events = generate(root, 'changed-pages').get('reference/events.md');
-  expect(events).toContain('## `planted.event`\n\nA planted event.\n\n- `seed` (`number`): Its field.');
-});
-
-test('a job of CI that is added, with a matrix, makes rows of its own', () => {
-  const job = `$&
+  ];
+  const CHECK: Change = [
+    'src/check/checks/deploy-checks.ts',
+    "title: 'Debug output is on.'",
+    "title: 'Planted.'",
+  ];
+  const JOB: Change = [
+    '.github/workflows/ci.yml',
+    'jobs:\n',
+    `$&
   planted:
     name: the package in \${{ matrix.app }} on \${{ matrix.os }}
     runs-on: \${{ matrix.os }}
@@ -78,28 +85,34 @@ test('a job of CI that is added, with a matrix, makes rows of its own', () => {
     steps:
       - uses: actions/setup-node@0 # v6.0.0
         with: { node-version: '\${{ matrix.node }}' }
-`;
-  const root = change('jobs', '.github/workflows/ci.yml', 'jobs:\n', job);
-  const rows = generate(root, 'job-pages')
-    .get('compatibility.md')!
-    .split('\n')
-    .filter(line => line.includes('the package in'))
-    .map(line => line.replace(/ +/g, ' '));
-  expect(rows).toEqual([
-    '| the package in bun on ubuntu-latest | ubuntu | | 12 |',
-    '| the package in vitest on ubuntu-latest | ubuntu | 22 | 12 |',
-    '| the package in jest on windows-latest | windows | 20 | 11 |',
-  ]);
-});
+`,
+  ];
+  let pages: Map<string, string>;
+  beforeAll(() => {
+    pages = generate(change('changed', EVENT, CHECK, JOB), 'changed-pages');
+  });
 
-test('a check that changes makes its page differ', () => {
-  const root = change(
-    'check',
-    'src/check/checks/deploy-checks.ts',
-    "title: 'Debug output is on.'",
-    "title: 'Planted.'",
-  );
-  expect(generate(root, 'check-pages').get('reference/checks.md')).toContain('### `ASEC-C050`\n\nPlanted.\n');
+  test('a docstring', () => {
+    const text = '## `planted.event`\n\nA planted event.\n\n- `seed` (`number`): Its field.';
+    expect(pages.get('reference/events.md')).toContain(text);
+  });
+
+  test('a job of CI that is added, with a matrix, has rows of its own', () => {
+    const rows = pages
+      .get('compatibility.md')!
+      .split('\n')
+      .filter(line => line.includes('the package in'))
+      .map(line => line.replace(/ +/g, ' '));
+    expect(rows).toEqual([
+      '| the package in bun on ubuntu-latest | ubuntu | | 12 |',
+      '| the package in vitest on ubuntu-latest | ubuntu | 22 | 12 |',
+      '| the package in jest on windows-latest | windows | 20 | 11 |',
+    ]);
+  });
+
+  test('a check', () => {
+    expect(pages.get('reference/checks.md')).toContain('### `ASEC-C050`\n\nPlanted.\n');
+  });
 });
 
 test.each([
@@ -113,7 +126,7 @@ test.each([
     /reason/,
   ],
 ])('%s stops the script', (title, from, to, file, message) => {
-  const root = change(title, file, from, to);
+  const root = change(title, [file, from, to]);
   expect(() => generate(root, `${title} pages`)).toThrow(message);
 });
 
@@ -131,7 +144,7 @@ test.each([
     /Remove from ProblemCodes.*planted_code/,
   ],
 ])('%s stops the script', (title, from, to, message) => {
-  const root = change(title, 'src/common/problem-codes.ts', from, to);
+  const root = change(title, ['src/common/problem-codes.ts', from, to]);
   expect(() => generate(root, `${title} pages`)).toThrow(message);
 });
 

@@ -158,6 +158,13 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
   ],
   ["cors/origin.ts `${scheme}://${name}${port === undefined ? '' : `:${port}`}`", 'an origin, as serialized'],
   ['cors/decide-cors.ts `${scheme}://${name.slice(dot + 1)}${tail}`', 'as above'],
+  ['common/option-table.ts `${option}.${key}`', 'the names of options are in tables'],
+  ['scan/compare.ts `${id} ${message}`', 'an ID has no space'],
+  ['scan/probes.ts `${NO_PATH}/${ECHO}`', 'a path'],
+  [
+    "scan/probes.ts `${path}${path.includes('?') ? '&' : '?'}access_token=${URL_SECRET}`",
+    'a path with its query',
+  ],
   [
     "network/proxy-proof.ts ['v1', seconds, nonce, method, target, digest].join('\\n')",
     'no field holds a newline',
