@@ -33,7 +33,7 @@ export function protectApp(project: Project, logger: Logger, compiler: TypeScrip
     const result = new Source(compiler, text);
     for (const setup of removed) logger.info(`Removed from ${nameOf(path)}${describeSetup(source, setup)}`);
     for (const setup of findSetup(result))
-      logger.warn(`Remove by hand from ${nameOf(path)}${describeSetup(result, setup)}`);
+      logger.warn(`Remove manually from ${nameOf(path)}${describeSetup(result, setup)}`);
     if (text !== original.text) project.write(path, text);
     after.set(path, result);
   }

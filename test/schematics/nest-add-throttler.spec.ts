@@ -119,7 +119,7 @@ test.each(left)('leaves ThrottlerModule and names it: %s', (_title, module, othe
   const { text, log } = run(module, others);
   expect(text).toBe(added(module));
   expect(log).toMatch(
-    /^Remove by hand from src\/app\.module\.ts:\d+, option "rateLimit" takes its settings: /m,
+    /^Remove manually from src\/app\.module\.ts:\d+, option "rateLimit" takes its settings: /m,
   );
 });
 

@@ -163,7 +163,7 @@ test.each(removed)('removes the set-up of main.ts: %s', (_title, before, after =
   const { tree, log } = run({ '/src/main.ts': before }, { replace: true });
   expect(tree.text('/src/main.ts')).toBe(after);
   expect(log).toMatch(/^Removed from src\/main\.ts:\d+, option "(?:cors|headers)" takes its settings: /m);
-  expect(log).not.toContain('Remove by hand');
+  expect(log).not.toContain('Remove manually');
   expect(tree.text('/src/app.module.ts')).toBe(PROTECTED);
 });
 
@@ -171,7 +171,7 @@ test.each(removed)('lists the set-up without leave to remove it: %s', (_title, b
   const { tree, log } = run({ '/src/main.ts': before });
   expect(tree.text('/src/main.ts')).toBe(before);
   expect(log).toMatch(
-    /^Remove by hand from src\/main\.ts:\d+, option "(?:cors|headers)" takes its settings: /m,
+    /^Remove manually from src\/main\.ts:\d+, option "(?:cors|headers)" takes its settings: /m,
   );
 });
 
@@ -212,7 +212,7 @@ test.each(left)('leaves the set-up of main.ts and names it: %s', (_title, main) 
   const { tree, log } = run({ '/src/main.ts': main }, { replace: true });
   expect(tree.text('/src/main.ts')).toBe(main);
   expect(log).toMatch(
-    /^Remove by hand from src\/main\.ts:\d+, option "\w+" takes its settings: .*(?:nableCors|elmet|rateLimit)/m,
+    /^Remove manually from src\/main\.ts:\d+, option "\w+" takes its settings: .*(?:nableCors|elmet|rateLimit)/m,
   );
 });
 
@@ -220,7 +220,7 @@ test('other files are read, not changed', () => {
   const text = "import helmet from 'helmet';\nexport const setUp = app => app.use(helmet());\n";
   const { tree, log } = run({ '/src/http/set-up.ts': text }, { replace: true });
   expect(tree.text('/src/http/set-up.ts')).toBe(text);
-  expect(log).toContain('Remove by hand from src/http/set-up.ts:2');
+  expect(log).toContain('Remove manually from src/http/set-up.ts:2');
 });
 
 test('names the packages that are not imported any more', () => {

@@ -31,7 +31,7 @@ export const DEPLOY_CHECKS: readonly SubjectCheck[] = [
     deploy: true,
     title: 'A debugger can attach.',
     page: 'guides/deployment.md',
-    why: 'whoever reaches its port executes code in the process',
+    why: 'everyone who reaches its port can execute code in the process',
     remedy: 'Remove --inspect from the command and from NODE_OPTIONS.',
     find: ({ environment: { hasInspector } }) => faultIf(hasInspector, "Node's inspector", 'is on'),
   },
@@ -127,7 +127,7 @@ export const DEPLOY_CHECKS: readonly SubjectCheck[] = [
     deploy: true,
     title: 'The app runs as root in a container.',
     page: 'guides/deployment.md',
-    why: 'whoever takes over the process has every right in the container, and a flaw of the kernel gives them the host',
+    why: 'an attacker who takes over the process has every right in the container, and a flaw of the kernel gives them the host',
     remedy: 'Add USER node to the Dockerfile, or runAsNonRoot to the pod.',
     find: ({ environment: { isRoot, isContainer } }) =>
       faultIf(isRoot && isContainer, 'the user of the process', 'is root'),

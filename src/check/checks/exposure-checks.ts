@@ -68,7 +68,7 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
     deploy: true,
     title: 'The audit chain has no key.',
     page: 'audit.md',
-    why: 'whoever can write the file can change a record and compute the chain again',
+    why: 'everyone who can write the file can change a record and compute the chain again',
     remedy: 'Set audit.key or AUDIT_KEY.',
     find: ({ options: { audit } }) =>
       faultIf(

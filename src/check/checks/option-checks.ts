@@ -66,7 +66,7 @@ export const OPTION_CHECKS: readonly SubjectCheck[] = [
     severity: 'warning',
     title: 'Requests are granted while the store fails.',
     page: 'rate-limits.md',
-    why: 'whoever can overload the store is limited no longer',
+    why: 'a client that can overload the store is no longer limited',
     remedy: 'Leave it out, so that each process counts by itself meanwhile, or write "deny".',
     find: ({ options: { rateLimit } }) =>
       faultIf(

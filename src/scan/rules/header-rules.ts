@@ -80,7 +80,7 @@ export const HEADER_RULES: readonly ScanRule[] = [
     section: 'headers',
     title: 'A script of another host is loaded without an integrity hash.',
     page: 'guides/headers.md',
-    why: 'whoever controls that host controls the page',
+    why: 'everyone who controls that host controls the page',
     remedy: 'Serve the script yourself, or add its integrity.',
     find: test('scripts', 'integrity'),
   },

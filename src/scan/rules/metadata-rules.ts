@@ -77,7 +77,7 @@ export const METADATA_RULES: readonly ScanRule[] = [
     section: 'metadata',
     title: 'There is no security.txt.',
     page: 'guides/deployment.md',
-    why: 'whoever finds a vulnerability does not know whom to tell (RFC 9116)',
+    why: 'a person who finds a vulnerability does not know whom to tell (RFC 9116)',
     remedy: 'Serve /.well-known/security.txt with Contact and Expires.',
     find: facts =>
       hasSecurityTxt(facts) || facts.target.isLoopback || answerTo(facts, 'securityTxt').status === 0

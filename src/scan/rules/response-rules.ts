@@ -65,7 +65,7 @@ export const RESPONSE_RULES: readonly ScanRule[] = [
     section: 'responses',
     title: 'An error repeats the path.',
     page: 'threat-model.md',
-    why: 'whoever sends a link decides what the error says, and in HTML what it does',
+    why: 'the sender of a link decides what the error says, and in HTML what it does',
     remedy: 'Leave the path out of errors.',
     find: facts =>
       answerTo(facts, 'echo').body.includes(ECHO) ? [['The error 404', 'repeats the path as it came']] : [],
