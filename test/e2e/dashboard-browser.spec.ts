@@ -1,43 +1,19 @@
 /* The page of the dashboard in Chromium, as an operator uses it: by keyboard, on a phone, with hostile names, under load. */
-import { Controller, Delete, Get } from '@nestjs/common';
 import type { Browser, Page } from 'playwright-core';
 import {
-  AgentTool,
   type AgentSecurityOptions,
-  Public,
-  RateLimit,
   type SecurityEvent,
   SecurityEvents,
   type Timers,
   TIMERS,
 } from '../../src/index.js';
 import { describeInChromium, launchChromium, openPage, runIn } from '../support/chromium.js';
+import { DashboardRoutes } from '../support/dashboard-routes.js';
 import { NOW_MS, SECRET, TestKeys } from '../support/keys.js';
 import { EXPRESS, PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
 
 const HOSTILE = '<img src=x onerror="window.owned=1">';
-
-@Controller()
-class Routes {
-  @Get('hello')
-  hello(): object {
-    return {};
-  }
-
-  @Public()
-  @RateLimit({ limit: '2/minute', name: 'open' })
-  @Get('open')
-  open(): object {
-    return {};
-  }
-
-  @AgentTool('delete_note', { impact: 'high' })
-  @Delete('notes/:id')
-  remove(): object {
-    return {};
-  }
-}
 
 const REJECTED: SecurityEvent<'request.rejected'> = {
   type: 'request.rejected',
@@ -70,7 +46,7 @@ describeInChromium('dashboard-browser.spec.ts')('the page of the dashboard', () 
 
   async function startApp(platform = EXPRESS, options: AgentSecurityOptions = {}) {
     return start(platform, {
-      controllers: [Routes],
+      controllers: [DashboardRoutes],
       options: {
         auth: { apiKeys: { store: keys.store, secret: SECRET } },
         dashboard: { actionScopes: ['ops:act'] },

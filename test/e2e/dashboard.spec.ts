@@ -1,44 +1,20 @@
 /* The dashboard over HTTP: who may read it, what it shows of requests, limits, tools and audit records, and what its actions do. */
-import { Controller, Delete, Get } from '@nestjs/common';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type AgentSecurityOptions,
-  AgentTool,
-  Public,
   type QuotaStore,
-  RateLimit,
   revokeKey,
   type SecurityEvent,
   SecurityEvents,
   TIMERS,
 } from '../../src/index.js';
+import { DashboardRoutes } from '../support/dashboard-routes.js';
 import { NOW_MS, SECRET, TestKeys } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
 import { ManualTimers } from '../support/timers.js';
-
-@Controller()
-class Routes {
-  @Get('hello')
-  hello(): object {
-    return {};
-  }
-
-  @Public()
-  @RateLimit({ limit: '2/minute', name: 'open' })
-  @Get('open')
-  open(): object {
-    return {};
-  }
-
-  @AgentTool('delete_note', { impact: 'high' })
-  @Delete('notes/:id')
-  remove(): object {
-    return {};
-  }
-}
 
 const keys = new TestKeys();
 const ops = keys.add('operator', { scopes: ['ops'] }).key;
@@ -50,7 +26,7 @@ const AUTH = { apiKeys: { store: keys.store, secret: SECRET } };
 async function startDashboard(platform: any, options: AgentSecurityOptions = {}) {
   const timers = new ManualTimers();
   const running = await start(platform, {
-    controllers: [Routes],
+    controllers: [DashboardRoutes],
     options: { auth: AUTH, dashboard: { actionScopes: ['ops:act'] }, ...options },
     extras: { providers: [{ provide: TIMERS, useValue: timers }] },
   });
