@@ -49,18 +49,23 @@ async function full(selected) {
       `${options.rounds} processes a variant, ${WARM_UP_SECONDS} s of warm-up, ${options.seconds} s measured; medians of pairs.`,
   );
   const rows = selected.filter(({ run }) => run !== undefined);
-  const start = selected.some(({ question }) => question === 'start') ? await measureStart() : new Map();
+  const starts = selected.some(({ question }) => question === 'start') ? await measureStarts() : [];
   const measured = await measureRows(rows, options.rounds, measureOrNote);
-  print([...measured, ...PLATFORMS.flatMap(platform => startCells(platform, start.get(platform)))]);
+  print([...measured, ...starts]);
   const missing = ROWS.filter(row => row.run === undefined).map(({ of }) => of);
   if (missing.length > 0)
     console.log(`\nNot measured here (wrk or nginx is missing): ${[...new Set(missing)].join(', ')}.`);
 }
 
 /** Of the package as it is published: the app of a user loads no other. */
-async function measureStart() {
+async function measureStarts() {
   preparePublished();
-  return measureStartCost(PLATFORMS, START_ROUNDS);
+  const cost = hasSwagger => measureStartCost(PLATFORMS, START_ROUNDS, { hasSwagger });
+  const [usual, withSwagger] = [await cost(false), await cost(true)];
+  return PLATFORMS.flatMap(platform => [
+    ...startCells(platform, usual.get(platform), START_TARGETS),
+    ...startCells(platform, withSwagger.get(platform), {}, ', with @nestjs/swagger installed'),
+  ]);
 }
 
 /** A load that fails once is repeated. A second failure costs the table one round of a row, which says so. */
@@ -129,26 +134,19 @@ function cells({ title, platform, beside, by = 'perSecond', atLeast, atMost }, a
   ];
 }
 
-function startCells(platform, added) {
-  if (added === undefined) return [];
+function startCells(platform, { addedMs, addedCpuMs, addedHeapMB }, targets, where = '') {
   const cell = (title, value, unit, limit, byCpu = '–') => [
-    `${NAMES[platform]}: ${title}`,
+    `${NAMES[platform]}: ${title}${where}`,
     'without the module',
     `+ ${fixed(value, 1)} ${unit}`,
     '–',
     byCpu,
-    `≤ ${limit} ${unit}`,
-    verdict(value <= limit),
+    limit === undefined ? '–' : `≤ ${limit} ${unit}`,
+    verdict(limit === undefined ? undefined : value <= limit),
   ];
   return [
-    cell(
-      'import and start',
-      added.addedMs,
-      'ms',
-      START_TARGETS.addedMs,
-      `+ ${fixed(added.addedCpuMs, 1)} ms`,
-    ),
-    cell('heap after the start', added.addedHeapMB, 'MB', START_TARGETS.addedHeapMB),
+    cell('import and start', addedMs, 'ms', targets.addedMs, `+ ${fixed(addedCpuMs, 1)} ms`),
+    cell('heap after the start', addedHeapMB, 'MB', targets.addedHeapMB),
   ];
 }
 
