@@ -8,10 +8,9 @@ const WORKFLOWS = readdirSync(FOLDER).map((name): [string, string] => [
   name,
   readFileSync(join(FOLDER, name), 'utf8'),
 ]);
-const { scripts, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<
-  'scripts' | 'peerDependencies',
-  Record<string, string>
->;
+const { scripts, peerDependencies, peerDependenciesMeta } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+) as Record<'scripts' | 'peerDependencies' | 'peerDependenciesMeta', Record<string, string>>;
 
 test('the workflows are found', () => {
   expect(WORKFLOWS.map(([name]) => name)).toEqual(['ci.yml', 'codeql.yml', 'release.yml']);
@@ -22,6 +21,30 @@ test('each consumer project is a job', () => {
   const [, ci] = WORKFLOWS.find(([name]) => name === 'ci.yml')!;
   const [, listed] = /^ +project:\s+\[([^\]]+)\]/m.exec(ci)!;
   expect(listed!.split(',').map(name => name.trim())).toEqual(expect.arrayContaining(projects));
+});
+
+/** A bundler fails on a package that is imported and not installed, unless it is external. */
+test('the guide and the projects of bundlers name each optional package that the source imports', () => {
+  const source = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => readFileSync(join(ROOT, 'src', name), 'utf8'))
+    .join('\n')
+    .replaceAll(/^import type [^;]+;/gm, '')
+    .replaceAll(/typeof import\('[^']+'\)/g, '');
+  const imported = Object.keys(peerDependenciesMeta).filter(
+    name => source.includes(`from '${name}'`) || source.includes(`import('${name}')`),
+  );
+  expect(imported.length).toBeGreaterThan(3);
+  const guide = readFileSync(join(ROOT, 'docs/guides/deployment.md'), 'utf8');
+  const [, listed] = /does not install as external: ([^.]+)\./.exec(guide)!;
+  expect(listed!.match(/[^`]+(?=`(?:,|$))/g)!.toSorted()).toEqual(imported.toSorted());
+  for (const file of ['esbuild-lambda/build.mjs', 'rspack/rspack.config.mjs', 'webpack/webpack.config.mjs']) {
+    const config = readFileSync(join(ROOT, 'test/consumers', file), 'utf8');
+    const [, pattern] = /optional =\s+\/(.+)\/;/.exec(config) ?? [];
+    const isExternal = (name: string): boolean =>
+      pattern === undefined ? config.includes(`'${name}'`) : new RegExp(pattern).test(name);
+    expect(imported.filter(name => !isExternal(name))).toEqual([]);
+  }
 });
 
 test('the lowest and the newest supported version of each major of Nest is a job', () => {

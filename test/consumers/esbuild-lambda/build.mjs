@@ -30,6 +30,6 @@ await build({
   target: 'node20',
   format: 'cjs',
   keepNames: true,
-  external: [...external, 'ioredis', 'redis', 'class-validator', 'class-transformer'],
+  external: [...external, 'ioredis', 'redis', '@opentelemetry/api', 'class-validator', 'class-transformer'],
   plugins: [decorators],
 });

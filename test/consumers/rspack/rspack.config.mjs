@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 
 /* Packages that are loaded only if they are installed. */
 const optional =
-  /^(?:@nestjs\/(?:config|microservices|websockets|swagger|platform-fastify)|ioredis|redis|class-validator|class-transformer)(?:\/|$)/;
+  /^(?:@nestjs\/(?:config|microservices|websockets|swagger|platform-fastify)|@opentelemetry\/api|ioredis|redis|class-validator|class-transformer)(?:\/|$)/;
 
 export default {
   mode: 'production',
