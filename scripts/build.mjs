@@ -18,6 +18,8 @@ import { writeRequireEntries } from './require-entries.mjs';
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({ options: { out: { type: 'string', default: join(ROOT, 'dist') } } });
 const out = resolve(values.out);
+// The compiler looks for the types of Node.js from here.
+process.chdir(ROOT);
 
 /** The helpers of TypeScript, from its own package, so that they exist once. */
 const helpers = {
