@@ -12,6 +12,10 @@ export interface NestAddOptions {
   readonly replace?: boolean;
 }
 
+const JEST_NOTE =
+  'Jest does not load ES modules from node_modules, and this package consists of them: ' +
+  'the guide "Testing" (docs/guides/testing.md) has a configuration that compiles them.';
+
 /** The factory that `collection.json` names. */
 export function nestAdd({ sourceRoot = 'src', replace = false }: NestAddOptions): Rule {
   return (tree, { logger }) => {
@@ -30,6 +34,8 @@ export function nestAdd({ sourceRoot = 'src', replace = false }: NestAddOptions)
       logger.warn(
         'Add AgentSecurityModule.forRoot() to the imports of the root module: there is no TypeScript here that could do it.',
       );
+    // A dependency, or a configuration in the manifest.
+    if (manifest?.includes('"jest"') === true) logger.info(JEST_NOTE);
     logger.info(
       'Before you deploy, set the variables of .env.example. Until then the app serves localhost alone.',
     );

@@ -55,6 +55,12 @@ test('protects the app of nest new', () => {
   );
 });
 
+test('names the guide for Jest to an app that has it', () => {
+  const guide = 'docs/guides/testing.md';
+  expect(run({}).log).not.toContain(guide);
+  expect(run({ '/package.json': '{\n  "devDependencies": { "jest": "^30" }\n}\n' }).log).toContain(guide);
+});
+
 test('a second run changes nothing', () => {
   const { tree } = run({});
   const files = ['/package.json', '/.env.example', '/src/main.ts', '/src/app.module.ts'];
