@@ -60,8 +60,8 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
     // Requests of agents do not reach this cache. Each call of a tool has its audit record.
     if (!this.#isOn || state.agent !== undefined || state.tool !== undefined) return;
     const { policyStates } = decision;
-    const untilMs = decidedMs + untilChangeMs(policyStates);
-    const name = nameRequest(raw, state.client);
+    const untilMs = decidedMs + denialDurationMs(policyStates);
+    const name = denialKey(raw, state.client);
     if (name === undefined || untilMs <= decidedMs) return;
     state.limits.keepDenial = () => this.#denials.set(name, { policyStates, decidedMs, untilMs });
   }
@@ -72,7 +72,7 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
 
   check(raw: IncomingMessage, state: RequestState, method: string): ProblemFields | undefined {
     if (this.#denials.size === 0 || method === 'UPGRADE' || this.mayCarryAgent(raw)) return undefined;
-    const name = nameRequest(raw, state.client);
+    const name = denialKey(raw, state.client);
     const denial = name === undefined ? undefined : this.#denials.get(name);
     if (denial === undefined) return undefined;
     const nowMs = this.clock.monotonicMs();
@@ -95,7 +95,7 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
  * Everything that decides which route a request meets and whose quota it takes from, as text.
  * @returns `undefined` if something else may decide it
  */
-export function nameRequest(
+export function denialKey(
   { method = '', url = '', headers }: IncomingMessage,
   client: Client,
 ): string | undefined {
@@ -111,10 +111,10 @@ export function nameRequest(
  * How long a denial holds for every request alike: until the first policy gives something back. 0 where time alone does not decide (a
  * concurrency limit, an estimate, shadow mode), or where a request that costs less may be granted.
  */
-export function untilChangeMs(policyStates: readonly PolicyState[]): number {
+export function denialDurationMs(policyStates: readonly PolicyState[]): number {
   let firstMs = Infinity;
   for (const { policy, violated, remaining, resetMs } of policyStates) {
-    if (!TIMED.has(policy.rule) || policy.unit !== REQUESTS || policy.shadow) return 0;
+    if (!TIMED.has(policy.algorithm) || policy.unit !== REQUESTS || policy.shadow) return 0;
     if (violated && (remaining > 0 || resetMs === Infinity)) return 0;
     if (resetMs > 0) firstMs = Math.min(firstMs, resetMs);
   }

@@ -20,7 +20,7 @@ import { DENIAL_KEEPER } from '../limiter/quota-request.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import type { ResolvedWebSockets } from '../websockets/websockets.feature.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { createAnswerNow } from './answer.js';
 import { DenialCache } from './denial-cache.js';
 import { FloodCheck, HostCheck, OriginCheck } from './edge-checks.js';
@@ -61,7 +61,7 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
         ? new FloodCheck(rateLimit, rateLimit.flood, clock, engine, probe)
         : undefined,
     CLOCK,
-    QUOTA_LIMITER,
+    QUOTA_ENGINE,
     PROBE,
   ),
   provideOptions(

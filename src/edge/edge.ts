@@ -30,7 +30,7 @@ import { type HeaderSettings, templateParts, HEADER_SETTINGS } from '../headers/
 import { chooseRequestId } from '../request-id/request-id.options.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { TLS_PROBLEM } from '../websockets/websockets.feature.js';
-import { EDGE_PROBLEM } from './request-head.js';
+import { CHECK_FAILED_PROBLEM } from './request-head.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import { closeWithConnection, hasResponseEnded } from '../common/response-end.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
@@ -177,8 +177,8 @@ export class Edge {
   ): void {
     const headers = [
       ...fixedHeaders(state),
-      ...(state.cors.grant ?? []),
-      ...(state.limits.quota ?? []),
+      ...(state.cors.grantHeaders ?? []),
+      ...(state.limits.quotaHeaders ?? []),
       ...more,
     ];
     state.reject(fields);
@@ -186,7 +186,7 @@ export class Edge {
   }
 
   /** Responds to bytes that Node's parser rejected. */
-  answerUnreadable(socket: Duplex, fields: ProblemFields): void {
+  answerMalformed(socket: Duplex, fields: ProblemFields): void {
     const { requestId } = this.options;
     const id = requestId === false ? '' : requestId.generate();
     const secure = (socket as TLSSocket).encrypted === true;
@@ -221,7 +221,7 @@ export class Edge {
 
   #newState(raw: IncomingMessage, writeHead: ServerResponse['writeHead']): RequestState {
     const state = new RequestState(this.#template, writeHead);
-    state.outcome.report = this.rejections.report;
+    state.outcome.onRejection = this.rejections.report;
     state.request = raw;
     const { requestId } = this.options;
     if (requestId !== false) state.id = chooseRequestId(raw.headers[requestId.lowerCaseHeader], requestId);
@@ -244,7 +244,7 @@ export class Edge {
 
   #failed(error: unknown): ProblemFields {
     this.#log.error(logLine`A request could not be checked: ${error}`);
-    return EDGE_PROBLEM;
+    return CHECK_FAILED_PROBLEM;
   }
 }
 

@@ -184,7 +184,7 @@ export function adjust(
 
 /** Whether it is a lease that is held now: it was carried over with the client's limit, and has not ended by itself. */
 const isHeld = (policy: Policy, chargedMs: number, knownSinceMs: number, nowMs: number): boolean =>
-  policy.rule === 'concurrency' && chargedMs >= knownSinceMs && nowMs - chargedMs < policy.windowMs;
+  policy.algorithm === 'concurrency' && chargedMs >= knownSinceMs && nowMs - chargedMs < policy.windowMs;
 
 /** Where a charge counts now: in the table of the client's current limit, if that has a policy to count it. */
 function placeOf({ table, mask, locate, inSharedRow }: Omit<Charge, 'cost'>): Location & { mask: number } {

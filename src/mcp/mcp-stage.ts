@@ -41,7 +41,7 @@ interface McpStageParts {
   /** `undefined` where `rateLimit` is off. */
   readonly limiter: UnguardedLimiter | undefined;
   /** Remembers used proofs of proxies for all processes. */
-  readonly memory: Pick<QuotaEngine, 'remember'>;
+  readonly engine: Pick<QuotaEngine, 'remember'>;
   readonly tools: McpTools;
   readonly clock: Clock;
   readonly log: Log;
@@ -60,8 +60,8 @@ export class McpStage {
   readonly #inFlight = new RequestsInFlight();
 
   constructor(private readonly parts: McpStageParts) {
-    const { options, clock, log, authenticator, memory } = parts;
-    this.#head = new HeadCheck(options, clock, log, memory);
+    const { options, clock, log, authenticator, engine } = parts;
+    this.#head = new HeadCheck(options, clock, log, engine);
     this.#caller = new CallerCheck(authenticator, options.publicTools);
   }
 
@@ -106,7 +106,7 @@ export class McpStage {
     state.limits.charged = true;
     for (const kind of ['protocol', 'call'] as const) {
       if (counts[kind] === 0) continue;
-      const problem = await this.parts.limiter?.limitRaw?.(raw, response, kind, counts[kind]);
+      const problem = await this.parts.limiter?.limitMcpMessages?.(raw, response, kind, counts[kind]);
       if (problem !== undefined) return toRejection(problem);
     }
     return undefined;

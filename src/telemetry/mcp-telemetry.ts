@@ -38,7 +38,7 @@ export class McpTelemetry {
       .filter(isReceived)
       .map(message => ({ message, span: this.#start(message, exchange) }));
     // The server handles the messages of a batch in one go: what it does belongs to none of them alone.
-    if (opened.length === 1) state.enter = opened[0]!.span?.run;
+    if (opened.length === 1) state.runInSpan = opened[0]!.span?.run;
     whenResponseEnds(response, isWhole => {
       for (const { message, span } of opened) {
         const code = outcomes.errorOf(message.id);

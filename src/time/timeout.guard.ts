@@ -82,7 +82,11 @@ export class TimeoutGuard implements CanActivate {
   #expire(request: PlatformRequest, response: PlatformResponse): void {
     const state = requestState(response);
     if (state !== undefined)
-      state.limits.quota = [...(state.limits.quota ?? []), 'Retry-After', String(RETRY_AFTER_SECONDS)];
+      state.limits.quotaHeaders = [
+        ...(state.limits.quotaHeaders ?? []),
+        'Retry-After',
+        String(RETRY_AFTER_SECONDS),
+      ];
     this.answerNow(request, response, TIMEOUT_PROBLEM);
   }
 }
