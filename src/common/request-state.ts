@@ -30,7 +30,7 @@ export interface BodyProgress {
   /** How many bytes may arrive; a route may lower it. */
   maxBytes: number;
   /** Whether the body has a Content-Encoding that was not decoded, so that a parser reads other bytes than were sent. */
-  isCoded: boolean;
+  isEncoded: boolean;
 }
 
 /** Before the client was read. */

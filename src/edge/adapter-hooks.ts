@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { PlatformRequest, PlatformResponse } from '../common/http-request.js';
 
 type Done = (error?: unknown) => void;
-export type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
+type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
 export type SecurityHook = (request: PlatformRequest, response: ServerResponse) => Error | undefined;
 
 export interface AdapterHooks {

@@ -25,7 +25,7 @@ import { attachUpgrade, requestState, RequestState } from '../common/request-sta
 import { RejectionEvents } from '../events/rejection-events.js';
 import { fixedHeaders, attachState } from '../http/response-headers.js';
 import { originProblem } from '../cors/decide-cors.js';
-import type { ResolvedCors } from '../cors/cors.options.js';
+import { RESOLVED_CORS, type ResolvedCors } from '../cors/cors.options.js';
 import { type HeaderSettings, templateParts, HEADER_SETTINGS } from '../headers/header-settings.js';
 import { chooseRequestId } from '../request-id/request-id.options.js';
 import type { EdgeOptions } from './edge.feature.js';
@@ -34,7 +34,6 @@ import { CHECK_FAILED_PROBLEM } from './request-head.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import { closeWithConnection, hasResponseEnded } from '../common/response-end.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
-import { RESOLVED_CORS } from '../cors/cors.feature.js';
 import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
 import {
   EDGE_CHECKS,

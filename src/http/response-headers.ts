@@ -12,7 +12,7 @@ import {
   type FixedHeaders,
   type HeaderTemplate,
   type ResponseKind,
-  sharedValue,
+  grantedValue,
 } from '../common/header-template.js';
 import { PROBLEM_CONTENT_TYPE } from '../common/problem.js';
 import {
@@ -143,8 +143,8 @@ function linesFor(
     if (lower === CONTENT_TYPE) contentType = own[name];
   }
   if (contentType !== withoutCharset(contentType)) return undefined;
-  const { text, sharedText } = fixedHeadersOf(state, contentType, status);
-  let lines = state.cors.grantHeaders === undefined ? text : sharedText;
+  const { text, grantedText } = fixedHeadersOf(state, contentType, status);
+  let lines = state.cors.grantHeaders === undefined ? text : grantedText;
   const { id, template, cors, limits, rejectionHeaders } = state;
   // An ID is checked when it is chosen.
   if (id !== '' && template.requestIdHeader !== undefined) lines += `${template.requestIdHeader}: ${id}\r\n`;
@@ -177,7 +177,7 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
   }
   eachPair(fixedHeadersOf(state, contentType, status).pairs, (name, value) => {
     if (!response.hasHeader(name)) {
-      response.setHeader(name, state.cors.grantHeaders === undefined ? value : sharedValue(name, value));
+      response.setHeader(name, state.cors.grantHeaders === undefined ? value : grantedValue(name, value));
     } else if (name === 'Vary') {
       response.setHeader(name, mergeVary(response.getHeader(name)!));
     } else if (name === 'Cache-Control' && state.template.forceNoStore) {

@@ -141,7 +141,7 @@ function chargePolicy(
   };
 }
 
-export interface Adjustment {
+interface Adjustment {
   /** Units to charge (above 0) or to give back (below 0). */
   readonly units: number;
   /** When the units to give back were charged. */

@@ -12,7 +12,7 @@ import { carryOver } from '../limiter/table/carry-over.js';
 import { QuotaTable } from '../limiter/table/quota-table.js';
 import type { DynamicRule } from './limit-rule.js';
 
-export interface LimitLookup {
+interface LimitLookup {
   readonly partitionKey: string;
   /** The key that the client is counted under. */
   readonly key: Key64;
