@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Clock } from '../common/clock.js';
 import { type Log, logLine } from '../common/log-text.js';
+import type { EdgeStage } from '../common/edge-stage.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { UnguardedLimiter } from '../common/unguarded-limiter.js';
@@ -25,7 +26,7 @@ import {
   ONE_MESSAGE,
   subtractCounts,
 } from './message-kinds.js';
-import { type McpBody, readAnswers, readPost, TOOLS_LIST } from './read-messages.js';
+import { type McpBody, readRejectedIds, readPost, TOOLS_LIST } from './read-messages.js';
 import { CallOutcomes } from './response-messages.js';
 import { ServerRevisions } from './server-revisions.js';
 import { SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
@@ -51,7 +52,7 @@ interface McpStageParts {
   readonly probe: McpProbe | undefined;
 }
 
-export class McpStage {
+export class McpStage implements EdgeStage {
   readonly readsBody = true;
   readonly #head: HeadCheck;
   readonly #caller: CallerCheck;
@@ -222,8 +223,8 @@ export class McpStage {
 
   async #answerById(exchange: McpExchange, rejection: McpRejection): Promise<false> {
     const { options, maxKeys } = this.parts;
-    const answers = await readAnswers(exchange.raw, { maxBytes: options.maxBytes, maxKeys });
-    return this.#answer(exchange, { ...rejection, ...answers });
+    const ids = await readRejectedIds(exchange.raw, { maxBytes: options.maxBytes, maxKeys });
+    return this.#answer(exchange, { ...rejection, ...ids });
   }
 
   #answer(target: RawExchange, rejection: McpRejection): false {

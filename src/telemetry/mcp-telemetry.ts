@@ -50,9 +50,9 @@ export class McpTelemetry {
   });
 
   readonly reject = safely((state: RequestState, rejection: McpRejection): void => {
-    const { rpcCode = SERVER_ERROR, body, answers = body } = rejection;
+    const { rpcCode = SERVER_ERROR, body, unchecked = body } = rejection;
     const error = rpcError(rpcCode);
-    const received = answers?.messages.filter(isReceived) ?? [];
+    const received = unchecked?.messages.filter(isReceived) ?? [];
     for (const message of received) this.#record(state, message, error);
     if (received.length === 0 && state.request?.method === 'POST')
       this.#record(state, { method: OTHER }, error);
