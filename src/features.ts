@@ -23,7 +23,7 @@ import { LOGGING } from './events/logging.feature.js';
 import { SecurityLog } from './events/security-log.js';
 import { HEADERS, NO_STORE } from './headers/headers.feature.js';
 import { HOST_GUARD, HOSTS } from './host/host.feature.js';
-import { QUOTA_LIMITER } from './limiter/quota-engine.js';
+import { QUOTA_ENGINE } from './limiter/quota-engine.js';
 import { OWN_STORE } from './limiter/store/quota-store.js';
 import { EndpointDetector } from './mcp/endpoint-detector.js';
 import { McpStage } from './mcp/mcp-stage.js';
@@ -137,7 +137,7 @@ export const OTHER_DESCRIBERS: readonly InjectionToken[] = [AgentToolGuard, Time
  * what was counted for the log. */
 export const CLOSED_IN_ORDER: readonly InjectionToken[] = [
   ServerConnections,
-  QUOTA_LIMITER,
+  QUOTA_ENGINE,
   AuditTrail,
   OWN_STORE,
   ApiKeyVerifier,

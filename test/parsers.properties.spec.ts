@@ -19,7 +19,7 @@ import {
   type ResolvedRequestId,
   resolveRequestId,
 } from '../src/request-id/request-id.options.js';
-import { checkDeclaredBody, isCoded } from '../src/body/check-body.js';
+import { checkDeclaredBody, hasContentEncoding } from '../src/body/check-body.js';
 import { expectToFinish } from './support/expect-to-finish.js';
 
 const BASE = { directives: API_DIRECTIVES, reportOnly: false };
@@ -220,9 +220,9 @@ const parsers: Parser[] = [
     read: text => checkDeclaredBody('POST', { 'content-type': text, 'content-length': '0' }, 100),
   },
   {
-    title: 'isCoded',
+    title: 'hasContentEncoding',
     tokens: ['gzip', 'br', ',', ' ', 'x-', '\t', 'identity'],
-    read: text => isCoded({ 'content-encoding': text }),
+    read: text => hasContentEncoding({ 'content-encoding': text }),
   },
   {
     title: 'parseLimits',

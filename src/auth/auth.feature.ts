@@ -13,7 +13,7 @@ import {
 import { logText } from '../common/log-text.js';
 import { risk } from '../common/risk.js';
 import { SecurityEvents } from '../events/security-events.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { SharedLimit } from '../limiter/shared-limit.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { ROUTE_DESCRIBERS, type RouteDescriber } from '../common/describe-route.js';
@@ -60,7 +60,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
         clock: Clock,
         events: SecurityEvents,
         connections: OpenConnections,
-        limiter: QuotaEngine,
+        engine: QuotaEngine,
       ): Authenticator | undefined => {
         if (!auth) return undefined;
         const log = new Logger('AgentSecurity');
@@ -72,7 +72,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
           clock,
           events,
           connections,
-          failedAttempts: auth.failedAttempts && new SharedLimit(auth.failedAttempts, limiter),
+          failedAttempts: auth.failedAttempts && new SharedLimit(auth.failedAttempts, engine),
           headers,
           log,
         });
@@ -85,7 +85,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
         CLOCK,
         SecurityEvents,
         OpenConnections,
-        QUOTA_LIMITER,
+        QUOTA_ENGINE,
       ],
     },
     {

@@ -192,7 +192,7 @@ export interface AuthFeatureOptions {
   readonly auth: ResolvedAuth | false;
 }
 
-export const RESOLVED_AUTH = Symbol('agent-security:auth');
+export const RESOLVED_AUTH = Symbol('agent-security:resolved-auth');
 
 export function resolveAuth(input: unknown, env: ReadEnvironment): ResolvedAuth | false {
   if (input === undefined || input === false) return false;

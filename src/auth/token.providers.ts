@@ -4,7 +4,7 @@ import { CLOCK, type Clock } from '../common/clock.js';
 import { RESOLVED_OPTIONS } from '../common/feature.js';
 import { logText } from '../common/log-text.js';
 import type { ApiKeyStore } from '../identity/api-key-store.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { SharedLimit } from '../limiter/shared-limit.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { createDpopRules, createTrust } from '../tokens/create-trust.js';
@@ -46,13 +46,13 @@ export const TOKEN_PROVIDERS: readonly Provider[] = [
     useFactory: async (
       { auth }: AuthFeatureOptions,
       clock: Clock,
-      limiter: QuotaEngine,
+      engine: QuotaEngine,
     ): Promise<TokenServices | undefined> => {
       if (!auth) return undefined;
       const log = new Logger('Tokens');
-      return createTokenServices(auth, clock, message => log.warn(logText(message)), limiter);
+      return createTokenServices(auth, clock, message => log.warn(logText(message)), engine);
     },
-    inject: [RESOLVED_OPTIONS, CLOCK, QUOTA_LIMITER],
+    inject: [RESOLVED_OPTIONS, CLOCK, QUOTA_ENGINE],
   },
   {
     provide: SignedTokenVerifier,
@@ -74,7 +74,7 @@ export const TOKEN_PROVIDERS: readonly Provider[] = [
       ApiKeyVerifier,
       Authenticator,
       CLOCK,
-      QUOTA_LIMITER,
+      QUOTA_ENGINE,
     ],
   },
 ];
@@ -86,7 +86,7 @@ function createTokenEndpoint(
   clients: ApiKeyVerifier | undefined,
   authenticator: Authenticator | undefined,
   clock: Clock,
-  limiter: QuotaEngine,
+  engine: QuotaEngine,
 ): TokenEndpoint | undefined {
   if (!auth || !auth.tokenEndpoint || !services?.issuer || !clients || !authenticator) return undefined;
   const log = new Logger('Tokens');
@@ -96,11 +96,11 @@ function createTokenEndpoint(
     countFailedAttempt: (state, reason, secret) =>
       authenticator.countFailedAttempt(state, { reason, credential: secret }),
     issuer: services.issuer,
-    dpop: createDpopRules(auth.tokenEndpoint.dpop, OWN_TOLERANCE_MS, auth.tokenEndpoint.path, limiter),
+    dpop: createDpopRules(auth.tokenEndpoint.dpop, OWN_TOLERANCE_MS, auth.tokenEndpoint.path, engine),
     jose: services.jose,
     clock,
     realm: auth.realm,
-    limit: new SharedLimit(auth.tokenEndpoint.limit, limiter),
+    limit: new SharedLimit(auth.tokenEndpoint.limit, engine),
     sendsQuota: headers,
     logError: message => log.error(logText(message)),
   });
@@ -111,19 +111,19 @@ async function createTokenServices(
   auth: ResolvedAuth,
   clock: Clock,
   warn: Warn,
-  limiter: QuotaEngine,
+  engine: QuotaEngine,
 ): Promise<TokenServices | undefined> {
   const { tokens, tokenEndpoint, apiKeys, resource } = auth;
   if (tokens === undefined && tokenEndpoint === undefined) return undefined;
   const jose = await loadJose();
   const trusts: TokenTrust[] = [];
   if (tokens !== undefined)
-    trusts.push(createTrust(tokens, clock, warn, id => isDisabled(apiKeys?.store, id), limiter));
+    trusts.push(createTrust(tokens, clock, warn, id => isDisabled(apiKeys?.store, id), engine));
   let issuer: TokenIssuer | undefined;
   if (tokenEndpoint !== undefined) {
     const keys = await loadSigningKeys(tokenEndpoint, clock, warn);
     issuer = new TokenIssuer(tokenEndpoint.issuer, tokenEndpoint.lifetimeMs, keys, jose, clock);
-    trusts.push(ownTrust(tokenEndpoint, resource!, keys, apiKeys!.store, clock, limiter));
+    trusts.push(ownTrust(tokenEndpoint, resource!, keys, apiKeys!.store, clock, engine));
   }
   return {
     jose,
@@ -155,7 +155,7 @@ function ownTrust(
   keys: KeySet<SigningKey>,
   store: ApiKeyStore,
   clock: Clock,
-  limiter: QuotaEngine,
+  engine: QuotaEngine,
 ): TokenTrust {
   return {
     issuer,
@@ -174,7 +174,7 @@ function ownTrust(
       // A key also expires while the set does not change.
       find: (alg, kid) => keys.find(alg, kid, ({ expiresMs }) => expiresMs > clock.epochMs()),
     },
-    dpop: createDpopRules(dpop, OWN_TOLERANCE_MS, issuer, limiter),
+    dpop: createDpopRules(dpop, OWN_TOLERANCE_MS, issuer, engine),
     toAgent: claims => readAgent(claims, DEFAULT_CLAIM_NAMES),
     isRevoked: (id, claims) => isRevoked(store, id, claims, clock.epochMs()),
   };

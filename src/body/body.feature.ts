@@ -1,7 +1,7 @@
 import { type Feature, type GuardEntry, provideOptions } from '../common/feature.js';
 import { risk } from '../common/risk.js';
-import { BodyGuard, RESOLVED_BODY } from './body.guard.js';
-import { type ResolvedBody, resolveBody } from './body.options.js';
+import { BodyGuard } from './body.guard.js';
+import { RESOLVED_BODY, type ResolvedBody, resolveBody } from './body.options.js';
 import { checkDeclaredBody } from './check-body.js';
 import type { EdgeCheck } from '../common/edge-stage.js';
 

@@ -14,45 +14,43 @@ import { requestState } from '../common/request-state.js';
 import { type Handler, type HandlerClass, memoMetadata, RouteMemo } from '../common/each-handler.js';
 import {
   checkParsedBody,
-  CODED_PROBLEM,
+  ENCODING_PROBLEM,
   EMPTY_JSON_PROBLEM,
   isBodyDeclared,
-  isCoded,
+  hasContentEncoding,
   isJson,
   isMultipart,
   needsBody,
   tooLargeProblem,
-  TYPE_PROBLEM,
+  CONTENT_TYPE_PROBLEM,
 } from './check-body.js';
 import type { RouteResponse } from '../common/describe-route.js';
 import { MaxBody } from './body.decorator.js';
 import type { ProblemFields } from '../common/problem.js';
-import type { ResolvedBody } from './body.options.js';
-
-export const RESOLVED_BODY = Symbol('agent-security:body');
+import { RESOLVED_BODY, type ResolvedBody } from './body.options.js';
 
 /** Rejects parsed bodies with prototype-polluting keys or too much nesting, and bodies that are too long for `@MaxBody()`. */
 @Injectable()
 export class BodyGuard implements CanActivate {
   readonly #readsBody = new RouteMemo(readsBody);
   /** The limit of each route in bytes; `null` for the module's alone. */
-  readonly #bounds: RouteMemo<number | null>;
+  readonly #routeLimits: RouteMemo<number | null>;
 
   constructor(
     @Inject(RESOLVED_BODY) private readonly options: ResolvedBody,
     reflector: Reflector,
   ) {
-    this.#bounds = memoMetadata(reflector, MaxBody.KEY);
+    this.#routeLimits = memoMetadata(reflector, MaxBody.KEY);
   }
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http') return true;
-    const bound = this.#bounds.get(context.getClass(), context.getHandler());
-    if (bound !== null) this.#checkSize(context, bound);
+    const routeLimit = this.#routeLimits.get(context.getClass(), context.getHandler());
+    if (routeLimit !== null) this.#checkSize(context, routeLimit);
     // `switchToHttp()` would create three functions for each request.
     const request = context.getArgByIndex<PlatformRequest>(0);
     const { body, headers } = request;
-    if (isCoded(headers)) this.#checkCoding(context, body);
+    if (hasContentEncoding(headers)) this.#checkCoding(context, body);
     if (isMultipart(headers)) return true;
     if (this.#isEmpty(context, request)) {
       if (needsBody(request.method ?? '')) throw reject(context, EMPTY_JSON_PROBLEM);
@@ -61,7 +59,7 @@ export class BodyGuard implements CanActivate {
       return true;
     }
     if (body === undefined) {
-      if (this.#isUnread(context, request)) throw reject(context, TYPE_PROBLEM);
+      if (this.#isUnread(context, request)) throw reject(context, CONTENT_TYPE_PROBLEM);
       return true;
     }
     const problem = checkParsedBody(body, this.options.maxDepth, this.options.maxKeys);
@@ -93,27 +91,27 @@ export class BodyGuard implements CanActivate {
   /** The response to a body that is too long for a route, for OpenAPI documents. */
   describeRoute(controller: HandlerClass, handler: Handler): readonly RouteResponse[] {
     const { maxBytes } = this.options;
-    const bound = Math.min(maxBytes, this.#bounds.get(controller, handler) ?? maxBytes);
-    return [{ status: 413, description: `The body has more than ${bound} bytes`, needsBody: true }];
+    const routeLimit = Math.min(maxBytes, this.#routeLimits.get(controller, handler) ?? maxBytes);
+    return [{ status: 413, description: `The body has more than ${routeLimit} bytes`, needsBody: true }];
   }
 
   /** A Buffer, and a body that the handler reads itself, may stay encoded. Without progress it is unknown whether the body was decoded. */
   #checkCoding(context: ExecutionContext, body: unknown): void {
     const progress = requestState(context.switchToHttp().getResponse())?.body;
-    if (body !== undefined && !Buffer.isBuffer(body) && progress?.isCoded !== false)
-      throw reject(context, CODED_PROBLEM);
-    if (progress !== undefined) progress.isCoded = false;
+    if (body !== undefined && !Buffer.isBuffer(body) && progress?.isEncoded !== false)
+      throw reject(context, ENCODING_PROBLEM);
+    if (progress !== undefined) progress.isEncoded = false;
   }
 
-  #checkSize(context: ExecutionContext, bound: number): void {
+  #checkSize(context: ExecutionContext, routeLimit: number): void {
     const http = context.switchToHttp();
     const declared = Number(http.getRequest<PlatformRequest>().headers['content-length'] ?? 0);
-    const watch = requestState(http.getResponse())?.body;
-    if (declared > bound || (watch !== undefined && watch.bytes > bound)) {
-      throw reject(context, tooLargeProblem(bound));
+    const progress = requestState(http.getResponse())?.body;
+    if (declared > routeLimit || (progress !== undefined && progress.bytes > routeLimit)) {
+      throw reject(context, tooLargeProblem(routeLimit));
     }
     // Applies to a handler that reads the rest of the body itself.
-    if (watch !== undefined) watch.maxBytes = Math.min(watch.maxBytes, bound);
+    if (progress !== undefined) progress.maxBytes = Math.min(progress.maxBytes, routeLimit);
   }
 }
 

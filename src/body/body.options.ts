@@ -66,6 +66,9 @@ const FOREIGN: ForeignNames = {
 
 export type ResolvedBody = Resolved<typeof TABLE>;
 
+/** The resolved option; its defaults where `body` is off. */
+export const RESOLVED_BODY = Symbol('agent-security:resolved-body');
+
 export function resolveBody(input: unknown): ResolvedBody | false {
   if (input === false) return false;
   return readTable(

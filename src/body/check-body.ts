@@ -39,14 +39,14 @@ export const EMPTY_JSON_PROBLEM = invalid('The Content-Type says JSON, but there
 
 export const POLLUTION_PROBLEM = invalid('The body contains a key that is not allowed.');
 
-export const TYPE_PROBLEM = unsupported('No body parser reads this Content-Type.');
+export const CONTENT_TYPE_PROBLEM = unsupported('No body parser reads this Content-Type.');
 
 /** Whether the headers announce a body. */
 export const isBodyDeclared = (headers: Headers): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /** Whether a body has a Content-Encoding (RFC 9110 section 8.4). */
-export function isCoded(headers: Headers): boolean {
+export function hasContentEncoding(headers: Headers): boolean {
   return !/^(?:identity)?$/i.test(String(headers['content-encoding'] ?? ''));
 }
 
@@ -54,7 +54,7 @@ export function isCoded(headers: Headers): boolean {
  * For a parsed body whose Content-Encoding was not decoded: Fastify's parsers ignore the header, so that they parse
  * other bytes than a proxy has checked.
  */
-export const CODED_PROBLEM = unsupported('The Content-Encoding of the body is not supported.');
+export const ENCODING_PROBLEM = unsupported('The Content-Encoding of the body is not supported.');
 
 export function isJson(contentType: string | string[] | undefined): contentType is string {
   return typeof contentType === 'string' && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType);

@@ -7,7 +7,7 @@ import type { ProblemFields } from '../common/problem.js';
 import type { BodyProgress } from '../common/request-state.js';
 import { type JsonFault, JsonScanner, scanJson } from '../common/scan-json.js';
 import type { ResolvedBody } from './body.options.js';
-import { isCoded, isJson, jsonProblem, tooLargeProblem } from './check-body.js';
+import { hasContentEncoding, isJson, jsonProblem, tooLargeProblem } from './check-body.js';
 import { whenDecoded } from './when-decoded.js';
 
 type Reject = (problem: ProblemFields) => void;
@@ -28,24 +28,24 @@ export function limitBody(
   if (declared === '0') return undefined;
   const isBodyless = method === 'GET' || method === 'HEAD';
   if (declared === undefined && isBodyless && headers['transfer-encoding'] === undefined) return undefined;
-  const coded = isCoded(headers);
+  const isEncoded = hasContentEncoding(headers);
   const scan = isJson(headers['content-type'])
-    ? createScan(options, coded ? undefined : Number(declared))
+    ? createScan(options, isEncoded ? undefined : Number(declared))
     : undefined;
-  if (declared !== undefined && scan === undefined && !coded) return undefined;
-  const progress: BodyProgress = { bytes: 0, maxBytes: options.maxBytes, isCoded: coded };
+  if (declared !== undefined && scan === undefined && !isEncoded) return undefined;
+  const progress: BodyProgress = { bytes: 0, maxBytes: options.maxBytes, isEncoded };
   checkPush(
     raw,
     bytes => {
       progress.bytes += bytes.length;
       if (progress.bytes > progress.maxBytes) return tooLargeProblem(progress.maxBytes);
-      return coded ? undefined : scan?.(bytes);
+      return isEncoded ? undefined : scan?.(bytes);
     },
     reject,
   );
-  if (coded) {
+  if (isEncoded) {
     whenDecoded(raw, decoder => {
-      progress.isCoded = false;
+      progress.isEncoded = false;
       if (scan !== undefined) checkPush(decoder, scan, reject);
     });
   }

@@ -70,7 +70,7 @@ export function resolveTrustProxy(input: unknown, env: ReadEnvironment): Resolve
   return trusts && { trusts, isFixed: typeof proxies !== 'function', header };
 }
 
-export function readTrustVariable(env: ReadEnvironment): TrustFunction | undefined {
+function readTrustVariable(env: ReadEnvironment): TrustFunction | undefined {
   const text = env('TRUST_PROXY')?.trim();
   if (!text || text === 'false') return undefined;
   if (text === 'true') return readTrust('TRUST_PROXY', true);

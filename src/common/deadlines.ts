@@ -1,7 +1,7 @@
 /* Timeouts that share one timer: a timer per request costs more than a rate-limit decision. */
 
 /** The entry that `add` returns and `delete` takes. It drops its value when it expires or is deleted. */
-export interface Deadline<T> {
+interface Deadline<T> {
   readonly dueMs: number;
   thing: T | undefined;
 }

@@ -25,7 +25,7 @@ export interface Feature<K extends string, R> {
 }
 
 /** What a feature may describe beside its own option. */
-export interface SummarizedApp {
+interface SummarizedApp {
   /** The resolved options of all features. */
   readonly options: EarlierOptions;
   /** Where the decorators of routes are found (`eachHandler()`). */

@@ -8,7 +8,7 @@ export interface FixedHeaders {
   /** The same as lines of a response's head. */
   readonly text: string;
   /** The lines for an origin that CORS allows. */
-  readonly sharedText: string;
+  readonly grantedText: string;
 }
 
 /** The headers for one kind of content: over HTTP, and over HTTPS with HSTS. */
@@ -73,7 +73,7 @@ export const CORS_NAMES: ReadonlySet<string> = new Set([
 const RESOURCE_POLICY = 'Cross-Origin-Resource-Policy';
 
 /** Cross-Origin-Resource-Policy must not block a response that CORS allows. */
-export const sharedValue = (name: string, value: string): string =>
+export const grantedValue = (name: string, value: string): string =>
   name === RESOURCE_POLICY ? 'cross-origin' : value;
 
 /** @throws TypeError for an invalid header name or value */
@@ -112,15 +112,15 @@ export function compileHeaderTemplate(parts: HeaderTemplateParts): HeaderTemplat
 
 function fixedHeadersOf(pairs: readonly string[]): FixedHeaders {
   let text = '';
-  let sharedText = '';
+  let grantedText = '';
   eachPair(pairs, (name, value) => {
     // The text is sent without Node's checks, so the values are validated here.
     validateHeaderName(name);
     validateHeaderValue(name, value);
     text += `${name}: ${value}\r\n`;
-    sharedText += `${name}: ${sharedValue(name, value)}\r\n`;
+    grantedText += `${name}: ${grantedValue(name, value)}\r\n`;
   });
-  return { pairs: [...pairs], text, sharedText };
+  return { pairs: [...pairs], text, grantedText };
 }
 
 /** Calls `visit` for each pair of alternating names and values. */

@@ -1,7 +1,7 @@
 /* Reads a body before routing, whose parsers have not run. */
 import type { IncomingMessage } from 'node:http';
 
-export type BodyReading =
+type BodyReading =
   | { readonly kind: 'read'; readonly bytes: Buffer }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'too-slow' }

@@ -30,7 +30,7 @@ export interface BodyProgress {
   /** How many bytes may arrive; a route may lower it. */
   maxBytes: number;
   /** Whether the body has a Content-Encoding that was not decoded, so that a parser reads other bytes than were sent. */
-  isCoded: boolean;
+  isEncoded: boolean;
 }
 
 /** Before the client was read. */
@@ -45,7 +45,7 @@ const UNKNOWN_CLIENT: Client = {
 /** The CORS decision. */
 class CorsState {
   /** The headers for an allowed origin, as alternating names and values. */
-  grant: readonly string[] | undefined = undefined;
+  grantHeaders: readonly string[] | undefined = undefined;
   /** Whether the request's origin may not read the response. */
   unreadable = false;
   /** Whether only the path's `@AllowCrossSite()` admits the request. */
@@ -65,11 +65,11 @@ class LimitState {
   keepDenial: (() => void) | undefined = undefined;
 
   /** The rate-limit headers, as alternating names and values. */
-  get quota(): readonly string[] | undefined {
+  get quotaHeaders(): readonly string[] | undefined {
     return this.quotaLines === undefined ? this.#quota : pairsOf(this.quotaLines);
   }
 
-  set quota(pairs: readonly string[] | undefined) {
+  set quotaHeaders(pairs: readonly string[] | undefined) {
     this.#quota = pairs;
     this.quotaLines = undefined;
   }
@@ -92,12 +92,12 @@ class OutcomeState {
   /** Why the request was rejected, or failed. */
   rejection: ProblemFields | undefined = undefined;
   /** Emits the event of the rejection. The edge sets it. */
-  report: ((state: RequestState, status: number) => void) | undefined = undefined;
+  onRejection: ((state: RequestState, status: number) => void) | undefined = undefined;
   /** Whether the event of this response was emitted. */
   isReported = false;
   headersWritten = false;
   /** Called when the head of the response is written. The telemetry sets it. */
-  written: ((state: RequestState, status: number) => void) | undefined = undefined;
+  onHeadWritten: ((state: RequestState, status: number) => void) | undefined = undefined;
 }
 
 export class RequestState {
@@ -114,7 +114,7 @@ export class RequestState {
   tool: ToolCallState | undefined = undefined;
 
   /** Runs the rest of the request within a span. The telemetry sets it. */
-  enter: ((go: () => void) => void) | undefined = undefined;
+  runInSpan: ((proceed: () => void) => void) | undefined = undefined;
 
   /** Whether the response may stay without a byte for long, as in socket.io's HTTP polling. */
   isLongPoll = false;
@@ -147,7 +147,7 @@ export class RequestState {
     this.outcome.rejection = fields;
     // A socket.io session that began with polling keeps the state of that request, which was answered.
     const isMessage = this.response === undefined || (this.response.headersSent && !this.outcome.isReported);
-    if (isMessage) this.outcome.report?.(this, fields.status);
+    if (isMessage) this.outcome.onRejection?.(this, fields.status);
   }
 
   /** Reports a rejection, once. Every response calls it while its head is written. */
@@ -155,7 +155,7 @@ export class RequestState {
     const { outcome } = this;
     if ((status < 400 && outcome.rejection === undefined) || outcome.isReported) return;
     outcome.isReported = true;
-    outcome.report?.(this, status);
+    outcome.onRejection?.(this, status);
   }
 
   /** For a request with `Expect: 100-continue`: sets how its body is requested. */
@@ -188,6 +188,15 @@ export function stateOfRequest(request: PlatformRequest | undefined): RequestSta
 /** The state of a response, on either platform; `undefined` where the edge did not run. */
 export function requestState(response: PlatformResponse | undefined): RequestState | undefined {
   return response && (rawResponse(response) as ResponseWithState)[REQUEST_STATE];
+}
+
+/** Continues a request that a stage has passed on, within the span that the stage may have begun. @returns what `proceed` returns */
+export function continueRequest(response: PlatformResponse | undefined, proceed: () => unknown): unknown {
+  const runInSpan = requestState(response)?.runInSpan;
+  if (runInSpan === undefined) return proceed();
+  let result: unknown;
+  runInSpan(() => (result = proceed()));
+  return result;
 }
 
 /** Attaches the state of an upgrade, which has no response, to its request and its socket. */

@@ -16,7 +16,7 @@ export interface UnguardedLimiter {
   /** Charges such a request when its exception is handled. @returns the exception that replaces it, if the client is over its limit */
   limitUnguarded?(host: ArgumentsHost): unknown;
   /** Charges a request to an MCP endpoint. @returns the problem of the response, if the client is over its limit */
-  limitRaw?(
+  limitMcpMessages?(
     raw: IncomingMessage,
     response: ServerResponse,
     kind: McpMessageKind,

@@ -5,15 +5,12 @@ import { rejectPublicSuffixes } from '../common/public-suffix.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import { OVERRIDE_HEADER, VERBS } from '../verb/check-verb.js';
 import { allowHeader } from './decide-cors.js';
-import { type ResolvedCors, resolveCors } from './cors.options.js';
+import { RESOLVED_CORS, type ResolvedCors, resolveCors } from './cors.options.js';
 import { CROSS_SITE_KEY } from './cross-site.decorator.js';
 import { CrossSiteGuard } from './cross-site.guard.js';
 import { CrossSiteRoutes } from './cross-site-routes.js';
 import { summarizeCors } from './summarize-cors.js';
 import type { CrossSiteOrigins } from './cross-site-origins.js';
-
-/** The resolved option; where the app has verbs, preflights grant the header of `@Verb()`. `false` where CORS is off. */
-export const RESOLVED_CORS = Symbol('agent-security:cors-options');
 
 export const CORS: Feature<'cors', ResolvedCors | false> = {
   key: 'cors',

@@ -157,6 +157,9 @@ const tableOf = (env: ReadEnvironment, requestIdHeader: string | undefined) =>
     ),
   }) satisfies OptionTable<CorsOptions>;
 
+/** The resolved option. Where the app has verbs, preflights grant the header of `@Verb()`. `false` where CORS is off. */
+export const RESOLVED_CORS = Symbol('agent-security:resolved-cors');
+
 export function resolveCors(
   input: unknown,
   env: ReadEnvironment,

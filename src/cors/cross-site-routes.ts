@@ -6,7 +6,7 @@ import { receivedError } from '../common/read-options.js';
 import { allowsCrossSite, type CrossSiteOrigins } from './cross-site-origins.js';
 
 /** A route that accepts POST from pages of other sites. */
-export interface CrossSiteRoute {
+interface CrossSiteRoute {
   /** As the platform's router knows it, with the global prefix and the version. */
   readonly path: string;
   readonly origins: readonly string[];

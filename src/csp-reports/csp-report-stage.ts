@@ -48,9 +48,9 @@ export class CspReportStage {
     private readonly events: SecurityEvents,
     private readonly clock: Clock,
     private readonly answerNow: AnswerNow,
-    limiter: QuotaEngine,
+    engine: QuotaEngine,
   ) {
-    this.#limit = new SharedLimit(LIMIT, limiter);
+    this.#limit = new SharedLimit(LIMIT, engine);
   }
 
   claims(raw: IncomingMessage): boolean {
@@ -83,7 +83,7 @@ export class CspReportStage {
       return LIMITS_UNAVAILABLE.problem;
     }
     if (decision?.granted === false) {
-      state.limits.quota = quotaHeaders(decision, this.clock.epochMs(), true);
+      state.limits.quotaHeaders = quotaHeaders(decision, this.clock.epochMs(), true);
       return quotaProblem(decision);
     }
     const type = (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
@@ -130,7 +130,7 @@ export class CspReportStage {
   }
 
   #answerPreflight(response: ServerResponse, state: RequestState): void {
-    state.cors.grant = ['Access-Control-Allow-Origin', '*'];
+    state.cors.grantHeaders = ['Access-Control-Allow-Origin', '*'];
     response.writeHead(204, {
       'Access-Control-Allow-Methods': 'POST',
       'Access-Control-Allow-Headers': 'Content-Type',

@@ -1,7 +1,7 @@
 import { type Clock, CLOCK } from '../common/clock.js';
 import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
 import { SecurityEvents } from '../events/security-events.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
 import { CspReportStage } from './csp-report-stage.js';
 import { CspReports } from './csp-reports.js';
@@ -24,12 +24,12 @@ export const CSP_REPORTS: Feature<'cspReports', ResolvedCspReports | false> = {
         events: SecurityEvents,
         clock: Clock,
         answerNow: AnswerNow,
-        limiter: QuotaEngine,
+        engine: QuotaEngine,
       ): CspReportStage | undefined =>
         cspReports === false
           ? undefined
-          : new CspReportStage(cspReports.path, reports, events, clock, answerNow, limiter),
-      inject: [RESOLVED_OPTIONS, CspReports, SecurityEvents, CLOCK, ANSWER_NOW, QUOTA_LIMITER],
+          : new CspReportStage(cspReports.path, reports, events, clock, answerNow, engine),
+      inject: [RESOLVED_OPTIONS, CspReports, SecurityEvents, CLOCK, ANSWER_NOW, QUOTA_ENGINE],
     },
   ],
   exports: [CspReports],

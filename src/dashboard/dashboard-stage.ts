@@ -91,7 +91,7 @@ export class DashboardStage {
     if (decision === 'unavailable') return LIMITS_UNAVAILABLE;
     if (decision === undefined) return undefined;
     const headers = quotaHeaders(decision, this.parts.clock.epochMs(), true);
-    state.limits.quota = headers;
+    state.limits.quotaHeaders = headers;
     return decision.granted ? undefined : { problem: quotaProblem(decision), headers: [] };
   }
 

@@ -10,7 +10,7 @@ import { OBSERVE_QUOTA } from '../common/quota-observer.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { DashboardActions } from './actions.js';
 import { type ResolvedDashboard, resolveDashboard } from './dashboard.options.js';
 import { DashboardStage } from './dashboard-stage.js';
@@ -85,7 +85,7 @@ export const DASHBOARD: Feature<'dashboard', ResolvedDashboard | false> = {
         Figures,
         Authenticator,
         AuditTrail,
-        QUOTA_LIMITER,
+        QUOTA_ENGINE,
         UNGUARDED_LIMITER,
         READ_REPORT,
         SecurityEvents,

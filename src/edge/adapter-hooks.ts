@@ -1,10 +1,10 @@
-/* The hooks of Nest's adapters in every supported version. Nest 11.2 to 12.0 have the request hook, and later versions have the security hook
- * too. Where it is missing, Fastify's own option takes its place. */
+/* The hooks of Nest's adapters in every supported version. Nest 11.2 to 12.0 have the request hook. Later versions have the security hook
+ * too; in earlier ones, Fastify's own option takes its place. */
 import type { ServerResponse } from 'node:http';
 import type { PlatformRequest, PlatformResponse } from '../common/http-request.js';
 
 type Done = (error?: unknown) => void;
-export type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
+type RequestHook = (request: PlatformRequest, response: PlatformResponse, done: Done) => unknown;
 export type SecurityHook = (request: PlatformRequest, response: ServerResponse) => Error | undefined;
 
 export interface AdapterHooks {
@@ -26,7 +26,7 @@ type FrameworkErrors = (
 
 /**
  * Answers the requests that Fastify rejects while it routes them: a malformed URL, a parameter that is too long. Only the security hook
- * sees them; without it, Fastify asks its option `frameworkErrors`. That of the app stays.
+ * sees them. Without that hook, Fastify calls its option `frameworkErrors`. A function that the app has set there is kept.
  */
 export function answerUnroutable(
   methods: AdapterHooks,

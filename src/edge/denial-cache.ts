@@ -1,6 +1,6 @@
-/* A request that was denied by limits that depend on its client alone is denied again before routing, with the same decision counted down,
- * until one of those limits gives something back. `RateLimitGuard` offers a denial (`offer()`). `ProblemDetailsFilter`, or the guard for a request that failed
- * before it, then keeps it (`state.limits.keepDenial()`). */
+/* Known denials. A request that was denied by limits that depend on its client alone is denied again before routing, until one of those
+ * limits gives something back. The reset time of the answer counts down. `RateLimitGuard` offers a denial (`offer()`). The denial is kept
+ * (`state.limits.keepDenial()`) by `ProblemDetailsFilter`, or by the guard for a request that failed before it. */
 import type { IncomingMessage } from 'node:http';
 import { type OnApplicationBootstrap, VersioningType } from '@nestjs/common';
 import { type ApplicationConfig, type ModulesContainer } from '@nestjs/core';
@@ -28,7 +28,7 @@ const ROUTING_HEADERS = ['x-http-method-override', 'accept-version'] as const;
 /** The metadata of Fastify's `@RouteConstraints()`. */
 const ROUTE_CONSTRAINTS = '__fastify_route_constraints__';
 /** The algorithms that give units back by time alone. */
-const TIMED: ReadonlySet<string> = new Set(['sliding-window', 'fixed-window', 'token-bucket']);
+const TIME_BASED: ReadonlySet<string> = new Set(['sliding-window', 'fixed-window', 'token-bucket']);
 
 interface Denial {
   readonly policyStates: readonly PolicyState[];
@@ -60,10 +60,10 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
     // Requests of agents do not reach this cache. Each call of a tool has its audit record.
     if (!this.#isOn || state.agent !== undefined || state.tool !== undefined) return;
     const { policyStates } = decision;
-    const untilMs = decidedMs + untilChangeMs(policyStates);
-    const name = nameRequest(raw, state.client);
-    if (name === undefined || untilMs <= decidedMs) return;
-    state.limits.keepDenial = () => this.#denials.set(name, { policyStates, decidedMs, untilMs });
+    const untilMs = decidedMs + denialDurationMs(policyStates);
+    const key = denialKey(raw, state.client);
+    if (key === undefined || untilMs <= decidedMs) return;
+    state.limits.keepDenial = () => this.#denials.set(key, { policyStates, decidedMs, untilMs });
   }
 
   forget(): void {
@@ -72,12 +72,12 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
 
   check(raw: IncomingMessage, state: RequestState, method: string): ProblemFields | undefined {
     if (this.#denials.size === 0 || method === 'UPGRADE' || this.mayCarryAgent(raw)) return undefined;
-    const name = nameRequest(raw, state.client);
-    const denial = name === undefined ? undefined : this.#denials.get(name);
+    const key = denialKey(raw, state.client);
+    const denial = key === undefined ? undefined : this.#denials.get(key);
     if (denial === undefined) return undefined;
     const nowMs = this.clock.monotonicMs();
     if (nowMs >= denial.untilMs) {
-      this.#denials.delete(name!);
+      this.#denials.delete(key!);
       return undefined;
     }
     const passedMs = nowMs - denial.decidedMs;
@@ -95,7 +95,7 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
  * Everything that decides which route a request meets and whose quota it takes from, as text.
  * @returns `undefined` if something else may decide it
  */
-export function nameRequest(
+export function denialKey(
   { method = '', url = '', headers }: IncomingMessage,
   client: Client,
 ): string | undefined {
@@ -111,10 +111,10 @@ export function nameRequest(
  * How long a denial holds for every request alike: until the first policy gives something back. 0 where time alone does not decide (a
  * concurrency limit, an estimate, shadow mode), or where a request that costs less may be granted.
  */
-export function untilChangeMs(policyStates: readonly PolicyState[]): number {
+export function denialDurationMs(policyStates: readonly PolicyState[]): number {
   let firstMs = Infinity;
   for (const { policy, violated, remaining, resetMs } of policyStates) {
-    if (!TIMED.has(policy.rule) || policy.unit !== REQUESTS || policy.shadow) return 0;
+    if (!TIME_BASED.has(policy.algorithm) || policy.unit !== REQUESTS || policy.shadow) return 0;
     if (violated && (remaining > 0 || resetMs === Infinity)) return 0;
     if (resetMs > 0) firstMs = Math.min(firstMs, resetMs);
   }

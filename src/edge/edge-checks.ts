@@ -118,7 +118,7 @@ export class OriginCheck implements EdgeCheck {
       decision = { kind: isPreflight ? 'preflight' : 'granted', origin };
     }
     if (decision.kind === 'granted' || decision.kind === 'preflight') {
-      state.cors.grant = this.#grants.get(decision.origin) ?? grantPairs(decision.origin, cors);
+      state.cors.grantHeaders = this.#grants.get(decision.origin) ?? grantPairs(decision.origin, cors);
       return decision.kind === 'preflight' ? PREFLIGHT : undefined;
     }
     state.cors.unreadable = decision.kind !== 'none';

@@ -8,8 +8,7 @@ import { MAY_CARRY_AGENT, type MayCarryAgent } from '../common/agent.js';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { provideOptions } from '../common/feature.js';
 import { PROBE } from '../common/probe.js';
-import { RESOLVED_CORS } from '../cors/cors.feature.js';
-import type { ResolvedCors } from '../cors/cors.options.js';
+import { RESOLVED_CORS, type ResolvedCors } from '../cors/cors.options.js';
 import { CrossSiteRoutes } from '../cors/cross-site-routes.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import type { ResolvedHosts } from '../host/host.options.js';
@@ -20,7 +19,7 @@ import { DENIAL_KEEPER } from '../limiter/quota-request.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import type { ResolvedRequestId } from '../request-id/request-id.options.js';
 import type { ResolvedWebSockets } from '../websockets/websockets.feature.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { createAnswerNow } from './answer.js';
 import { DenialCache } from './denial-cache.js';
 import { FloodCheck, HostCheck, OriginCheck } from './edge-checks.js';
@@ -61,7 +60,7 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
         ? new FloodCheck(rateLimit, rateLimit.flood, clock, engine, probe)
         : undefined,
     CLOCK,
-    QUOTA_LIMITER,
+    QUOTA_ENGINE,
     PROBE,
   ),
   provideOptions(

@@ -25,16 +25,15 @@ import { attachUpgrade, requestState, RequestState } from '../common/request-sta
 import { RejectionEvents } from '../events/rejection-events.js';
 import { fixedHeaders, attachState } from '../http/response-headers.js';
 import { originProblem } from '../cors/decide-cors.js';
-import type { ResolvedCors } from '../cors/cors.options.js';
+import { RESOLVED_CORS, type ResolvedCors } from '../cors/cors.options.js';
 import { type HeaderSettings, templateParts, HEADER_SETTINGS } from '../headers/header-settings.js';
 import { chooseRequestId } from '../request-id/request-id.options.js';
 import type { EdgeOptions } from './edge.feature.js';
 import { TLS_PROBLEM } from '../websockets/websockets.feature.js';
-import { EDGE_PROBLEM } from './request-head.js';
+import { CHECK_FAILED_PROBLEM } from './request-head.js';
 import { answerOnSocket, answerPreflight, answerProblem } from './answer.js';
 import { closeWithConnection, hasResponseEnded } from '../common/response-end.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
-import { RESOLVED_CORS } from '../cors/cors.feature.js';
 import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
 import {
   EDGE_CHECKS,
@@ -62,7 +61,7 @@ export class Edge {
     @Inject(ANSWER_NOW) private readonly answerNow: AnswerNow,
     @Inject(HandshakeAuthenticator) private readonly handshakes: HandshakeAuthenticator | undefined,
     @Inject(UNGUARDED_LIMITER) limiter: UnguardedLimiter,
-    @Inject(RejectionEvents) private readonly rejections: RejectionEvents,
+    @Inject(RejectionEvents) private readonly rejectionEvents: RejectionEvents,
   ) {
     this.#template = compileHeaderTemplate(templateParts(settings));
     this.#clients = new ClientReader(options.trustProxy, this.#log);
@@ -84,11 +83,11 @@ export class Edge {
     if (sendContinue !== undefined) state.awaitContinue(sendContinue);
     const problem = this.#check(raw, state);
     if (problem === undefined) {
-      const claiming = this.#claiming(raw);
+      const stages = this.#findStages(raw);
       const { body } = this.options;
-      if (body !== false && !claiming.some(stage => stage.readsBody))
+      if (body !== false && !stages.some(stage => stage.readsBody))
         state.body = limitBody(raw, body, fields => this.answerNow(raw, rawResponse(response), fields));
-      return claiming.length === 0 || this.#runStages(claiming, request, response, state);
+      return stages.length === 0 || this.#runStages(stages, request, response, state);
     }
     takeOver(response);
     if (problem === PREFLIGHT) answerPreflight(raw, rawResponse(response), this.cors as ResolvedCors);
@@ -96,8 +95,8 @@ export class Edge {
     return false;
   }
 
-  /** Allocates nothing for a request that no stage claims, which is the usual case. */
-  #claiming(raw: IncomingMessage): readonly EdgeStage[] {
+  /** The stages that claim a request. Usually there is none, and then nothing is allocated. */
+  #findStages(raw: IncomingMessage): readonly EdgeStage[] {
     let claiming: EdgeStage[] | undefined;
     for (const stage of this.stages) if (stage.claims(raw)) (claiming ??= []).push(stage);
     return claiming ?? NO_STAGES;
@@ -173,20 +172,20 @@ export class Edge {
     socket: Duplex,
     state: RequestState,
     fields: ProblemFields,
-    more: readonly string[] = [],
+    rejectionHeaders: readonly string[] = [],
   ): void {
     const headers = [
       ...fixedHeaders(state),
-      ...(state.cors.grant ?? []),
-      ...(state.limits.quota ?? []),
-      ...more,
+      ...(state.cors.grantHeaders ?? []),
+      ...(state.limits.quotaHeaders ?? []),
+      ...rejectionHeaders,
     ];
     state.reject(fields);
     answerOnSocket(socket, fields, headers, state.id, this.options.errors);
   }
 
   /** Responds to bytes that Node's parser rejected. */
-  answerUnreadable(socket: Duplex, fields: ProblemFields): void {
+  answerMalformed(socket: Duplex, fields: ProblemFields): void {
     const { requestId } = this.options;
     const id = requestId === false ? '' : requestId.generate();
     const secure = (socket as TLSSocket).encrypted === true;
@@ -197,7 +196,7 @@ export class Edge {
       {},
       undefined,
     ).address;
-    this.rejections.emit(fields, { requestId: id || undefined, address: address || undefined });
+    this.rejectionEvents.emit(fields, { requestId: id || undefined, address: address || undefined });
   }
 
   /** Responds to a request that Node or the framework rejects before any hook, unless an edge check rejects it. */
@@ -221,7 +220,7 @@ export class Edge {
 
   #newState(raw: IncomingMessage, writeHead: ServerResponse['writeHead']): RequestState {
     const state = new RequestState(this.#template, writeHead);
-    state.outcome.report = this.rejections.report;
+    state.outcome.onRejection = this.rejectionEvents.report;
     state.request = raw;
     const { requestId } = this.options;
     if (requestId !== false) state.id = chooseRequestId(raw.headers[requestId.lowerCaseHeader], requestId);
@@ -244,7 +243,7 @@ export class Edge {
 
   #failed(error: unknown): ProblemFields {
     this.#log.error(logLine`A request could not be checked: ${error}`);
-    return EDGE_PROBLEM;
+    return CHECK_FAILED_PROBLEM;
   }
 }
 

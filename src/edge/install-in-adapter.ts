@@ -12,7 +12,7 @@ import {
   setRequestId,
 } from '../common/http-request.js';
 import type { Log } from '../common/log-text.js';
-import { requestState } from '../common/request-state.js';
+import { continueRequest, requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import { type AdapterHooks, answerUnroutable, type SecurityHook } from './adapter-hooks.js';
 import type { Edge } from './edge.js';
@@ -33,34 +33,26 @@ export function installEdge(adapter: AbstractHttpAdapter, edge: Edge, corsIsOn: 
 
 /** Runs the edge, then the hook that the app or a library sets, before or later. */
 function installRequestHook(methods: AdapterMethods, edge: Edge): void {
-  let inner = methods.onRequestHook;
+  let appHook = methods.onRequestHook;
   methods.setOnRequestHook(function (this: unknown, request, response, done) {
-    const go = (): unknown => {
+    const proceed = (): unknown => {
       requestState(response)!.outcome.routed = true;
-      if (inner === undefined) return done();
-      return inner.call(this, request, response, done);
+      if (appHook === undefined) return done();
+      return appHook.call(this, request, response, done);
     };
     const state = requestState(response);
     if (state !== undefined) {
       if (state.id !== '') setRequestId(request, state.id);
-      return go();
+      return proceed();
     }
     const admitted = edge.admit(request, response);
-    if (typeof admitted !== 'boolean') return admitted.then(goes => (goes ? enter(response, go) : undefined));
-    return admitted ? go() : undefined;
+    if (typeof admitted !== 'boolean')
+      return admitted.then(isAdmitted => (isAdmitted ? continueRequest(response, proceed) : undefined));
+    return admitted ? proceed() : undefined;
   });
   methods.setOnRequestHook = hook => {
-    inner = hook;
+    appHook = hook;
   };
-}
-
-/** Continues within the span that a stage may have begun. */
-function enter(response: PlatformResponse, go: () => unknown): unknown {
-  const state = requestState(response);
-  let result: unknown;
-  if (state?.enter === undefined) return go();
-  state.enter(() => (result = go()));
-  return result;
 }
 
 /** Fastify keeps only the last security hook, so the app's `useSecurityHeaders()` is chained. */
@@ -172,7 +164,7 @@ export function markFailures(adapter: AbstractHttpAdapter): void {
   handlers.setNotFoundHandler = (handler, ...more) =>
     setNotFoundHandler?.(
       (request, response, next) => {
-        mark(response);
+        markFailed(response);
         return handler(request, response, next);
       },
       ...more,
@@ -182,14 +174,14 @@ export function markFailures(adapter: AbstractHttpAdapter): void {
   handlers.setErrorHandler = (handler, ...more) =>
     setErrorHandler?.(
       (error, request, response, next) => {
-        mark(response);
+        markFailed(response);
         return handler(error, request, response, next);
       },
       ...more,
     );
 }
 
-function mark(response: PlatformResponse): void {
+function markFailed(response: PlatformResponse): void {
   const state = requestState(response);
   if (state !== undefined) state.outcome.failed = true;
 }

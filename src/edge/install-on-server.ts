@@ -5,7 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ProblemFields } from '../common/problem.js';
-import { requestState } from '../common/request-state.js';
+import { continueRequest, requestState } from '../common/request-state.js';
 import { hasLongBody } from '../http/unread-body.js';
 import { keepErrorListener } from './answer.js';
 import { unknownMethodProblem } from '../verb/check-verb.js';
@@ -132,16 +132,14 @@ const isNotDefault = ({ name }: { readonly name: string }): boolean =>
   !name.endsWith('defaultClientErrorHandler');
 
 /** Synchronous for most requests: a promise would slow down every request. */
-function whenAdmitted(admitted: boolean | Promise<boolean>, go: () => void, response?: ServerResponse): void {
-  if (admitted === true) go();
-  else if (admitted !== false) void admitted.then(isAdmitted => isAdmitted && enterAndGo(response, go));
-}
-
-/** A stage may have begun a span. */
-function enterAndGo(response: ServerResponse | undefined, go: () => void): void {
-  const enter = requestState(response)?.enter;
-  if (enter === undefined) go();
-  else enter(go);
+function whenAdmitted(
+  admitted: boolean | Promise<boolean>,
+  proceed: () => void,
+  response?: ServerResponse,
+): void {
+  if (admitted === true) proceed();
+  else if (admitted !== false)
+    void admitted.then(isAdmitted => isAdmitted && continueRequest(response, proceed));
 }
 
 /** Responds to bytes that Node's parser rejects. */
@@ -154,7 +152,7 @@ function answerParserError(
   const { _httpMessage: current } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null };
   // The client has disconnected, or another response is being sent.
   if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) socket.destroy();
-  else edge.answerUnreadable(socket, parserProblem(error.code, verbs));
+  else edge.answerMalformed(socket, parserProblem(error.code, verbs));
 }
 
 function parserProblem(code: string | undefined, verbs: ReadonlySet<string>): ProblemFields {

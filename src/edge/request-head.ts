@@ -10,13 +10,13 @@ import type { ProblemFields } from '../common/problem.js';
  */
 const MAX_HEADER_LINES = 1_000;
 
-const METHOD_PROBLEM: ProblemFields = {
+const TRACE_PROBLEM: ProblemFields = {
   status: 405,
   code: 'method_not_allowed',
   detail: 'TRACE is not allowed.',
 };
 
-const HEADERS_PROBLEM: ProblemFields = {
+const HEADER_LINES_PROBLEM: ProblemFields = {
   status: 431,
   code: 'too_many_headers',
   detail: `A request may have fewer than ${MAX_HEADER_LINES} header lines.`,
@@ -36,7 +36,7 @@ export const EXPECTATION_PROBLEM: ProblemFields = {
 };
 
 /** For a request whose check failed because a function of the app threw. */
-export const EDGE_PROBLEM: ProblemFields = {
+export const CHECK_FAILED_PROBLEM: ProblemFields = {
   status: 500,
   code: 'internal_error',
   detail: 'The request could not be answered.',
@@ -46,8 +46,8 @@ export const REQUEST_HEAD = Symbol('agent-security:request-head-check');
 export const REQUEST_HEAD_CHECK: EdgeCheck = { check: checkRequestHead };
 
 function checkRequestHead(raw: IncomingMessage): ProblemFields | undefined {
-  if (raw.rawHeaders.length >= MAX_HEADER_LINES * 2) return HEADERS_PROBLEM;
-  if (raw.method === 'TRACE') return METHOD_PROBLEM;
+  if (raw.rawHeaders.length >= MAX_HEADER_LINES * 2) return HEADER_LINES_PROBLEM;
+  if (raw.method === 'TRACE') return TRACE_PROBLEM;
   return raw.httpVersionMajor > 1 && !('stream' in raw) ? VERSION_PROBLEM : undefined;
 }
 

@@ -30,7 +30,7 @@ export interface ErrorsOptions {
   exposeMessages?: boolean;
 }
 
-export const RESOLVED_ERRORS = Symbol('agent-security:errors');
+export const RESOLVED_ERRORS = Symbol('agent-security:resolved-errors');
 
 const TABLE = {
   typeBase: optional(readTypeBase),

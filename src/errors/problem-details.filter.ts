@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { rawResponse, setHeader } from '../common/http-request.js';
-import { CODED_PROBLEM } from '../body/check-body.js';
+import { ENCODING_PROBLEM } from '../body/check-body.js';
 import { PROBLEM_CONTENT_TYPE, problemOf, toProblem } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
@@ -62,8 +62,8 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     logFailure(this.#logger, answered, response);
     const described = describeError(answered, this.options.exposeMessages);
     // A parser that ignores Content-Encoding reports malformed JSON.
-    const isUndecoded = state?.body?.isCoded === true && described.code === 'bad_request';
-    const fields = isUndecoded ? CODED_PROBLEM : described;
+    const isUndecoded = state?.body?.isEncoded === true && described.code === 'bad_request';
+    const fields = isUndecoded ? ENCODING_PROBLEM : described;
     // The messages of the app may name persons: events carry the reasons of the module alone.
     const isOwn = isUndecoded || problemOf(answered) !== undefined;
     state?.reject(isOwn ? fields : { status: fields.status, code: fields.code });

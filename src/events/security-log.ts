@@ -91,7 +91,7 @@ export class SecurityLog {
 
 const OTHER = 'other';
 
-/** What has one line. Other events than rejections are rare by themselves: they are emitted once per window and client. */
+/** What has one line in a window: of rejections, a client with a reason. Other events are emitted once per window and client anyway. */
 function subjectOf(event: SecurityEvent, { logged }: Kind): string {
   if (event.type !== 'request.rejected') return String(logged.size);
   const { agent, address = '', reason = '' } = event;
@@ -101,12 +101,12 @@ function subjectOf(event: SecurityEvent, { logged }: Kind): string {
 /** A line has about ten values. */
 const MAX_VALUE_LENGTH = 200;
 /** The members that a line shows in another place, or not at all. */
-const UNNAMED: ReadonlySet<string> = new Set(['type', 'timeMs', 'status', 'code', 'remedy']);
+const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set(['type', 'timeMs', 'status', 'code', 'remedy']);
 
 /** One line: `Rejected 403 origin_not_allowed: reason=not-listed received=https://evil.example address=203.0.113.7 …`. */
 function describeEvent(event: SecurityEvent): string {
   const members = Object.entries(event)
-    .filter(([name, value]) => value !== undefined && !UNNAMED.has(name))
+    .filter(([name, value]) => value !== undefined && !SHOWN_ELSEWHERE.has(name))
     .map(([name, value]) => `${name}=${showValue(value)}`)
     .join(' ');
   if (event.type !== 'request.rejected') return logLine`Security event ${event.type}: ${members}`;

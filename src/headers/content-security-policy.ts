@@ -4,7 +4,7 @@ import { isRecord, nearestName, receivedError, rejectMissing } from '../common/r
 import { showName } from '../common/show-value.js';
 
 /** A source or a list of sources; `true` or `[]` for a directive without a value; `false` removes the directive. */
-export type DirectiveValue = string | readonly string[] | boolean;
+type DirectiveValue = string | readonly string[] | boolean;
 
 /**
  * The directives of a policy by name, in camelCase (`scriptSrc`) or as sent (`script-src`).
@@ -43,7 +43,7 @@ export interface ResolvedPolicy {
 }
 
 /** What a policy is laid over. */
-export interface BasePolicy {
+interface BasePolicy {
   readonly directives: ContentSecurityPolicyDirectives;
   readonly reportOnly: boolean;
 }

@@ -32,12 +32,12 @@ export type PolicyHeaders = Readonly<
 
 export function policyHeaders(
   policy: ResolvedPolicy | undefined,
-  second: ResolvedPolicy | undefined,
+  reportOnly: ResolvedPolicy | undefined,
   framing: Framing,
   referrer: HeaderValue,
 ): PolicyHeaders {
   const enforced = policy?.reportOnly === false ? policy.directives : undefined;
-  const reported = [policy?.reportOnly === true ? policy : undefined, second].filter(
+  const reported = [policy?.reportOnly === true ? policy : undefined, reportOnly].filter(
     each => each !== undefined,
   );
   // `X-Frame-Options` cannot name origins, so the directive is sent where the policy is off.
@@ -54,7 +54,7 @@ export function policyHeaders(
   };
 }
 
-/** The headers that are the same on both. */
+/** The headers that pages and other responses have in common. */
 export const commonTo = (one: PolicyHeaders, other: PolicyHeaders): PolicyHeaders =>
   Object.fromEntries(
     Object.entries(one).map(([name, value]) => [

@@ -68,7 +68,7 @@ export interface ResolvedHosts {
 }
 
 /** Loopback names only: DNS rebinding attacks servers on developers' machines. */
-export const DEFAULT_HOSTS: readonly string[] = ['localhost', '*.localhost', '127.0.0.1', '[::1]'];
+const DEFAULT_HOSTS: readonly string[] = ['localhost', '*.localhost', '127.0.0.1', '[::1]'];
 
 const TABLE = {
   allow: optional(readHostList),

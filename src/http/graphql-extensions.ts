@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ProblemDetails } from '../common/problem.js';
 
-export interface GraphqlExtensions {
+interface GraphqlExtensions {
   /** A code as Apollo and others name it. */
   readonly code: string;
   /** The same as the body of an HTTP rejection. */

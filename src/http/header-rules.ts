@@ -7,7 +7,7 @@ import type { RequestState } from '../common/request-state.js';
 /** Whether a header of the handler conflicts with the module's headers, so that they must be merged. */
 export function isConflicting(
   lower: string,
-  { template, cors: { grant } }: RequestState,
+  { template, cors: { grantHeaders: grant } }: RequestState,
   status: number,
 ): boolean {
   return (
@@ -54,7 +54,10 @@ const GRANTED_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** CORS headers of handlers and other middleware are dropped: the module alone decides, even over `*`. */
-export function isForeignCorsHeader(lower: string, { cors: { grant }, template }: RequestState): boolean {
+export function isForeignCorsHeader(
+  lower: string,
+  { cors: { grantHeaders: grant }, template }: RequestState,
+): boolean {
   if (!CORS_NAMES.has(lower)) return false;
   return grant === undefined ? template.names.has(lower) : GRANTED_NAMES.has(lower);
 }

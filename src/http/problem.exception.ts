@@ -30,7 +30,7 @@ export function rejectionException(
   state?.reject(problem);
   if (state?.response !== undefined) {
     if (problem.status === 429) {
-      state.limits.quota = headers;
+      state.limits.quotaHeaders = headers;
       // The module's limit would write the same headers.
       state.limits.charged = true;
     } else {

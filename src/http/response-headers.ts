@@ -12,7 +12,7 @@ import {
   type FixedHeaders,
   type HeaderTemplate,
   type ResponseKind,
-  sharedValue,
+  grantedValue,
 } from '../common/header-template.js';
 import { PROBLEM_CONTENT_TYPE } from '../common/problem.js';
 import {
@@ -68,7 +68,7 @@ function writeHead(
       addMissingHeaders(this, state, status);
       writeOriginal(this, status, reason, undefined);
     }
-    state.outcome.written?.(state, status);
+    state.outcome.onHeadWritten?.(state, status);
     return this;
   } catch (error) {
     // Node rejects a header of the handler: another response follows.
@@ -107,7 +107,7 @@ function coverHttp2Response(response: ServerResponse): void {
     chargeFailed(state, response.statusCode);
     state.reportRejection(response.statusCode);
     addMissingHeaders(response, state, response.statusCode);
-    state.outcome.written?.(state, response.statusCode);
+    state.outcome.onHeadWritten?.(state, response.statusCode);
   };
   response.end = ((...args: Parameters<ServerResponse['end']>) => {
     addHeaders();
@@ -143,13 +143,13 @@ function linesFor(
     if (lower === CONTENT_TYPE) contentType = own[name];
   }
   if (contentType !== withoutCharset(contentType)) return undefined;
-  const { text, sharedText } = fixedHeadersOf(state, contentType, status);
-  let lines = state.cors.grant === undefined ? text : sharedText;
+  const { text, grantedText } = fixedHeadersOf(state, contentType, status);
+  let lines = state.cors.grantHeaders === undefined ? text : grantedText;
   const { id, template, cors, limits, rejectionHeaders } = state;
   // An ID is checked when it is chosen.
   if (id !== '' && template.requestIdHeader !== undefined) lines += `${template.requestIdHeader}: ${id}\r\n`;
-  if (cors.grant !== undefined) lines += linesOf(cors.grant);
-  lines += limits.quotaLines ?? linesOf(limits.quota ?? []);
+  if (cors.grantHeaders !== undefined) lines += linesOf(cors.grantHeaders);
+  lines += limits.quotaLines ?? linesOf(limits.quotaHeaders ?? []);
   return rejectionHeaders === undefined ? lines : lines + linesOf(rejectionHeaders);
 }
 
@@ -177,14 +177,19 @@ function addMissingHeaders(response: ServerResponse, state: RequestState, status
   }
   eachPair(fixedHeadersOf(state, contentType, status).pairs, (name, value) => {
     if (!response.hasHeader(name)) {
-      response.setHeader(name, state.cors.grant === undefined ? value : sharedValue(name, value));
+      response.setHeader(name, state.cors.grantHeaders === undefined ? value : grantedValue(name, value));
     } else if (name === 'Vary') {
       response.setHeader(name, mergeVary(response.getHeader(name)!));
     } else if (name === 'Cache-Control' && state.template.forceNoStore) {
       response.setHeader(name, value);
     }
   });
-  for (const pairs of [requestIdPair(state), state.cors.grant, state.limits.quota, state.rejectionHeaders]) {
+  for (const pairs of [
+    requestIdPair(state),
+    state.cors.grantHeaders,
+    state.limits.quotaHeaders,
+    state.rejectionHeaders,
+  ]) {
     eachPair(pairs ?? [], (name, value) => {
       // An error here would end the process: code that writes a head does not expect an error of another header.
       if (!response.hasHeader(name) && isHeaderValue(value)) response.setHeader(name, value);

@@ -4,8 +4,8 @@ import type { Policy } from './policy.js';
 import { areAlike } from './table/carry-over.js';
 import type { QuotaTable } from './table/quota-table.js';
 
-/** Where a client of a dynamic limit is counted at the moment. */
-export interface Location {
+/** The table that counts a client of a dynamic limit at the moment. */
+export interface CurrentTable {
   readonly table: QuotaTable;
   /** Since when the client is known without a gap, on the monotonic clock. Earlier charges are not part of the counts. */
   readonly knownSinceMs: number;
@@ -22,7 +22,7 @@ export interface Charge {
   /** Units, a whole number from 0. */
   readonly cost: number;
   /** Finds the table that counts the client now, for a dynamic limit. */
-  readonly locate?: () => Location | undefined;
+  readonly currentTable?: () => CurrentTable | undefined;
   /** Whether `consume` counted it in the row that new clients share while the table is full. */
   inSharedRow?: boolean;
 }
@@ -77,7 +77,7 @@ function consumeOne(charge: Charge, nowMs: number): QuotaDecision {
   const { table, mask, key, cost } = charge;
   table.find(key.hi, key.lo, nowMs);
   if (table.isShared) charge.inSharedRow = true;
-  const granted = offers(table, mask, cost, nowMs);
+  const granted = hasUnits(table, mask, cost, nowMs);
   const policyStates: PolicyState[] = [];
   for (let policy = 0; policy < table.policies.length; policy++) {
     if ((mask & (1 << policy)) !== 0) policyStates.push(chargePolicy(table, policy, nowMs, cost, granted));
@@ -91,13 +91,13 @@ function consumeAll(charges: readonly Charge[], nowMs: number): QuotaDecision {
     const { table, mask, key, cost } = charge;
     table.find(key.hi, key.lo, nowMs);
     if (table.isShared) charge.inSharedRow = true;
-    if (!offers(table, mask, cost, nowMs)) granted = false;
+    if (!hasUnits(table, mask, cost, nowMs)) granted = false;
   }
   const policyStates: PolicyState[] = [];
   for (const { table, mask, key, cost } of charges) {
     // Found anew: another charge may have moved the rows of the same table.
     table.find(key.hi, key.lo, nowMs);
-    offers(table, mask, cost, nowMs);
+    hasUnits(table, mask, cost, nowMs);
     for (let policy = 0; policy < table.policies.length; policy++) {
       if ((mask & (1 << policy)) !== 0) policyStates.push(chargePolicy(table, policy, nowMs, cost, granted));
     }
@@ -106,7 +106,7 @@ function consumeAll(charges: readonly Charge[], nowMs: number): QuotaDecision {
 }
 
 /** Whether every policy has `cost` units left. Writes the units that each has left to `table.offered`. */
-function offers(table: QuotaTable, mask: number, cost: number, nowMs: number): boolean {
+function hasUnits(table: QuotaTable, mask: number, cost: number, nowMs: number): boolean {
   let enough = true;
   for (let policy = 0; policy < table.policies.length; policy++) {
     if ((mask & (1 << policy)) === 0) continue;
@@ -141,7 +141,7 @@ function chargePolicy(
   };
 }
 
-export interface Adjustment {
+interface Adjustment {
   /** Units to charge (above 0) or to give back (below 0). */
   readonly units: number;
   /** When the units to give back were charged. */
@@ -157,7 +157,7 @@ export function adjust(
   const policyStates: PolicyState[] = [];
   for (const charge of charges) {
     const { key } = charge;
-    const { table, mask, movedMs, knownSinceMs } = placeOf(charge);
+    const { table, mask, movedMs, knownSinceMs } = countedIn(charge);
     if (charge.inSharedRow === true) {
       table.share();
     } else if (units <= 0 && !table.peek(key.hi, key.lo)) {
@@ -184,16 +184,21 @@ export function adjust(
 
 /** Whether it is a lease that is held now: it was carried over with the client's limit, and has not ended by itself. */
 const isHeld = (policy: Policy, chargedMs: number, knownSinceMs: number, nowMs: number): boolean =>
-  policy.rule === 'concurrency' && chargedMs >= knownSinceMs && nowMs - chargedMs < policy.windowMs;
+  policy.algorithm === 'concurrency' && chargedMs >= knownSinceMs && nowMs - chargedMs < policy.windowMs;
 
 /** Where a charge counts now: in the table of the client's current limit, if that has a policy to count it. */
-function placeOf({ table, mask, locate, inSharedRow }: Omit<Charge, 'cost'>): Location & { mask: number } {
-  const now = inSharedRow === true ? undefined : locate?.();
+function countedIn({
+  table,
+  mask,
+  currentTable,
+  inSharedRow,
+}: Omit<Charge, 'cost'>): CurrentTable & { readonly mask: number } {
+  const now = inSharedRow === true ? undefined : currentTable?.();
   if (now === undefined || now.table === table)
     return { table, mask, movedMs: -Infinity, knownSinceMs: -Infinity };
-  let heirs = 0;
+  let alike = 0;
   for (const [index, policy] of now.table.policies.entries())
     if (table.policies.some((old, bit) => (mask & (1 << bit)) !== 0 && areAlike(old, policy)))
-      heirs |= 1 << index;
-  return heirs === 0 ? { table, mask, movedMs: -Infinity, knownSinceMs: -Infinity } : { ...now, mask: heirs };
+      alike |= 1 << index;
+  return alike === 0 ? { table, mask, movedMs: -Infinity, knownSinceMs: -Infinity } : { ...now, mask: alike };
 }

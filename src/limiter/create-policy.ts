@@ -19,8 +19,8 @@ const PERIODS = Object.entries(UNIT_MS).toReversed();
 
 export function createPolicy(parts: PolicyParts): Policy {
   const { limit, windowMs } = parts;
-  const rule = parts.algorithm ?? 'sliding-window';
-  const isConcurrency = rule === 'concurrency';
+  const algorithm = parts.algorithm ?? 'sliding-window';
+  const isConcurrency = algorithm === 'concurrency';
   const unit = parts.unit ?? (isConcurrency ? CONCURRENT_REQUESTS : REQUESTS);
   const [period, periodMs] = PERIODS.find(([, ms]) => windowMs % ms === 0) ?? ['millisecond', 1];
   const count = windowMs / periodMs;
@@ -35,7 +35,7 @@ export function createPolicy(parts: PolicyParts): Policy {
     limit,
     windowMs,
     blockMs: parts.blockMs,
-    rule,
+    algorithm,
     burst: parts.burst ?? limit,
     unit,
     shadow: parts.shadow ?? false,

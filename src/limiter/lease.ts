@@ -1,7 +1,7 @@
 /** How many times a lease is renewed within its duration. */
 const RENEWALS = 3;
 
-export interface LeaseSteps {
+interface LeaseSteps {
   readonly leaseMs: number;
   renew(): Promise<void>;
   release(): void;

@@ -20,7 +20,7 @@ export interface Policy {
   /** How many milliseconds a client that exceeds the limit is denied, if not until the window has room again. */
   readonly blockMs: number | undefined;
   /** The algorithm that counts. */
-  readonly rule: AlgorithmName;
+  readonly algorithm: AlgorithmName;
   /** The capacity of a token bucket; the limit for the other algorithms. */
   readonly burst: number;
   /** What is counted, sent to clients as `qu`. @default 'requests' */

@@ -30,9 +30,9 @@ export const LIMITS_UNAVAILABLE = temporarilyUnavailable({
 });
 
 /** The `QuotaEngine` of the app. */
-export const QUOTA_LIMITER = Symbol('agent-security:quota-limiter');
+export const QUOTA_ENGINE = Symbol('agent-security:quota-engine');
 
-export interface QuotaEngineSettings {
+interface QuotaEngineSettings {
   readonly store: QuotaStore | undefined;
   readonly onStoreError: StoreErrorPolicy;
   /** How many clients one quota holds in memory. */

@@ -135,12 +135,12 @@ export class QuotaEvents {
     const event = joinKey(tableNumber, table.policies.indexOf(policy), row, what);
     const nowMs = this.clock.monotonicMs();
     if (nowMs < (this.#emittedUntilMs.get(event) ?? -Infinity)) return;
-    const { name, rule, windowMs } = policy;
+    const { name, algorithm, windowMs } = policy;
     // `resetMs` is infinite for a request that costs more than the whole limit.
-    const lastsMs = rule === 'fixed-window' ? Math.min(resetMs, windowMs) : windowMs;
+    const lastsMs = algorithm === 'fixed-window' ? Math.min(resetMs, windowMs) : windowMs;
     this.#emittedUntilMs.set(event, nowMs + lastsMs);
     const timeMs = this.clock.epochMs();
     if (storeKey === undefined) return emit(timeMs);
-    this.once(joinKey('event', storeKey, rule, windowMs, name, what), lastsMs, () => emit(timeMs));
+    this.once(joinKey('event', storeKey, algorithm, windowMs, name, what), lastsMs, () => emit(timeMs));
   }
 }

@@ -89,7 +89,7 @@ const areRetryable = (policyStates: readonly PolicyState[]): boolean =>
 /** The unit, unless it is the draft's default, and the window, which a concurrency limit does not have. */
 function describeWindow(policy: Policy): string {
   const unit = policy.unit === REQUESTS ? '' : `;qu="${policy.unit}"`;
-  return policy.rule === 'concurrency' ? unit : `${unit};w=${wholeSeconds(policy.windowMs)}`;
+  return policy.algorithm === 'concurrency' ? unit : `${unit};w=${wholeSeconds(policy.windowMs)}`;
 }
 
 /** The problem of a denied request. */
@@ -121,7 +121,7 @@ export function retryAfterSeconds(policyStates: readonly PolicyState[]): number 
 
 /** `undefined` for a concurrency limit: when a request in flight ends is unknown. */
 function secondsToReset(policyState: PolicyState): number | undefined {
-  if (policyState.policy.rule === 'concurrency') return undefined;
+  if (policyState.policy.algorithm === 'concurrency') return undefined;
   return policyState.resetMs === 0 ? 0 : wholeSeconds(finiteMs(policyState));
 }
 
@@ -130,7 +130,7 @@ function secondsToReset(policyState: PolicyState): number | undefined {
  * retry in a second.
  */
 function finiteMs({ resetMs, policy }: PolicyState): number {
-  if (policy.rule === 'concurrency') return resetMs === 0 ? 0 : 1_000;
+  if (policy.algorithm === 'concurrency') return resetMs === 0 ? 0 : 1_000;
   return resetMs === Infinity ? policy.windowMs : resetMs;
 }
 

@@ -22,7 +22,7 @@ export interface QuotaClient {
   readonly agent?: string | undefined;
 }
 
-export const isConcurrency = ({ rule }: Policy): boolean => rule === 'concurrency';
+export const isConcurrency = ({ algorithm }: Policy): boolean => algorithm === 'concurrency';
 
 /** @throws RangeError for `NaN` and fractions, which would pass every comparison, and for everything else that is no cost */
 export function checkCost(cost: unknown): number {

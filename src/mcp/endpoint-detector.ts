@@ -1,6 +1,7 @@
 /* Detects MCP endpoints that no configured path covers, by their responses: their calls would be neither checked nor recorded. It changes
  * no response. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { EdgeStage } from '../common/edge-stage.js';
 import { type Log, logLine } from '../common/log-text.js';
 import { requestPath } from '../common/http-request.js';
 import { observeBody } from './shape-response.js';
@@ -11,7 +12,7 @@ const MAX_PATH_LENGTH = 200;
 /** The bytes of a response that are inspected. The response to `initialize` is shorter. */
 const MAX_LENGTH = 65_536;
 
-export class EndpointDetector {
+export class EndpointDetector implements EdgeStage {
   readonly #found = new Set<string>();
 
   constructor(

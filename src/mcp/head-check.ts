@@ -35,7 +35,7 @@ export class HeadCheck {
     private readonly options: ResolvedMcp,
     clock: Clock,
     private readonly log: Log,
-    private readonly limiter: Pick<QuotaEngine, 'remember'>,
+    private readonly engine: Pick<QuotaEngine, 'remember'>,
   ) {
     const { proxyProof } = options;
     this.#proofs = proxyProof && new ProxyProofs(proxyProof, () => clock.epochMs());
@@ -79,7 +79,10 @@ export class HeadCheck {
   /** Whether the request comes from no page, from a page of the app or from a listed one. */
   #isOwnPage({ headers }: IncomingMessage, state: RequestState): boolean {
     const { origin } = headers;
-    if (origin !== undefined && (state.cors.grant !== undefined || isListedOrigin(origin, this.options)))
+    if (
+      origin !== undefined &&
+      (state.cors.grantHeaders !== undefined || isListedOrigin(origin, this.options))
+    )
       return true;
     const secFetchSite = headers['sec-fetch-site'] as string | undefined;
     return isOwnPage({ origin, secFetchSite, host: state.host, secure: state.client.secure });
@@ -105,7 +108,7 @@ export class HeadCheck {
     if (!decision.proven) return this.#unproven(decision.reason);
     // A proof may be as long in the future as it may be old.
     const lifetimeMs = 2_000 * this.options.proxyProof!.maxAgeSeconds;
-    const isNew = await this.limiter.remember(joinKey('proxy-proof', proof.nonce), lifetimeMs);
+    const isNew = await this.engine.remember(joinKey('proxy-proof', proof.nonce), lifetimeMs);
     if (isNew === 'unavailable')
       return toRejection(LIMITS_UNAVAILABLE.problem, { headers: LIMITS_UNAVAILABLE.headers });
     return isNew ? undefined : this.#unproven('replayed');

@@ -30,11 +30,11 @@ const SERVER_ERROR = -32_000;
 
 /** One error for each request of a batch, so that a client finds the answer to each; else one, with the request's ID or none. */
 function toErrors(
-  { rpcCode = SERVER_ERROR, data, body, answers = body, id, problem }: McpRejection,
+  { rpcCode = SERVER_ERROR, data, body, unchecked = body, id, problem }: McpRejection,
   details: object,
 ): unknown {
   const error = { code: rpcCode, message: problem.detail ?? problem.code, data: { ...data, ...details } };
-  const ids = answers?.messages.flatMap(message => (message.kind === 'request' ? [message.id!] : [])) ?? [];
+  const ids = unchecked?.messages.flatMap(message => (message.kind === 'request' ? [message.id!] : [])) ?? [];
   const toAnswer = (each: MessageId | null): object => ({ jsonrpc: '2.0', id: each, error });
-  return answers?.batch && ids.length > 0 ? ids.map(toAnswer) : toAnswer(ids[0] ?? id ?? null);
+  return unchecked?.batch && ids.length > 0 ? ids.map(toAnswer) : toAnswer(ids[0] ?? id ?? null);
 }

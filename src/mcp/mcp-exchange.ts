@@ -30,8 +30,8 @@ export interface McpRejection extends Rejection {
   readonly isRecorded?: boolean;
   /** The messages of the request, once they were read. */
   readonly body?: McpBody;
-  /** The messages of a rejected request, read for their IDs alone. */
-  readonly answers?: McpBody;
+  /** The messages of a rejected request, which are read only so that the response names their IDs. */
+  readonly unchecked?: McpBody;
   /** The ID alone, of a message that is invalid. */
   readonly id?: MessageId | undefined;
 }

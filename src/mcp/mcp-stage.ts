@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Clock } from '../common/clock.js';
 import { type Log, logLine } from '../common/log-text.js';
+import type { EdgeStage } from '../common/edge-stage.js';
 import type { ProblemFields } from '../common/problem.js';
 import type { RequestState } from '../common/request-state.js';
 import type { UnguardedLimiter } from '../common/unguarded-limiter.js';
@@ -25,7 +26,7 @@ import {
   ONE_MESSAGE,
   subtractCounts,
 } from './message-kinds.js';
-import { type McpBody, readAnswers, readPost, TOOLS_LIST } from './read-messages.js';
+import { type McpBody, readRejectedIds, readPost, TOOLS_LIST } from './read-messages.js';
 import { CallOutcomes } from './response-messages.js';
 import { ServerRevisions } from './server-revisions.js';
 import { SESSION_HEADER, SessionBinding, setRequestHeader } from './session-binding.js';
@@ -41,7 +42,7 @@ interface McpStageParts {
   /** `undefined` where `rateLimit` is off. */
   readonly limiter: UnguardedLimiter | undefined;
   /** Remembers used proofs of proxies for all processes. */
-  readonly memory: Pick<QuotaEngine, 'remember'>;
+  readonly engine: Pick<QuotaEngine, 'remember'>;
   readonly tools: McpTools;
   readonly clock: Clock;
   readonly log: Log;
@@ -51,7 +52,7 @@ interface McpStageParts {
   readonly probe: McpProbe | undefined;
 }
 
-export class McpStage {
+export class McpStage implements EdgeStage {
   readonly readsBody = true;
   readonly #head: HeadCheck;
   readonly #caller: CallerCheck;
@@ -60,8 +61,8 @@ export class McpStage {
   readonly #inFlight = new RequestsInFlight();
 
   constructor(private readonly parts: McpStageParts) {
-    const { options, clock, log, authenticator, memory } = parts;
-    this.#head = new HeadCheck(options, clock, log, memory);
+    const { options, clock, log, authenticator, engine } = parts;
+    this.#head = new HeadCheck(options, clock, log, engine);
     this.#caller = new CallerCheck(authenticator, options.publicTools);
   }
 
@@ -106,7 +107,7 @@ export class McpStage {
     state.limits.charged = true;
     for (const kind of ['protocol', 'call'] as const) {
       if (counts[kind] === 0) continue;
-      const problem = await this.parts.limiter?.limitRaw?.(raw, response, kind, counts[kind]);
+      const problem = await this.parts.limiter?.limitMcpMessages?.(raw, response, kind, counts[kind]);
       if (problem !== undefined) return toRejection(problem);
     }
     return undefined;
@@ -222,8 +223,8 @@ export class McpStage {
 
   async #answerById(exchange: McpExchange, rejection: McpRejection): Promise<false> {
     const { options, maxKeys } = this.parts;
-    const answers = await readAnswers(exchange.raw, { maxBytes: options.maxBytes, maxKeys });
-    return this.#answer(exchange, { ...rejection, ...answers });
+    const ids = await readRejectedIds(exchange.raw, { maxBytes: options.maxBytes, maxKeys });
+    return this.#answer(exchange, { ...rejection, ...ids });
   }
 
   #answer(target: RawExchange, rejection: McpRejection): false {

@@ -41,7 +41,7 @@ export class McpTools {
     for (const { tool } of calls) {
       const decision = await this.policy.consume(policyCall(tool, state));
       if (!decision.allowed) return decision;
-      state.limits.quota = joinQuotas(state.limits.quota, decision.headers);
+      state.limits.quotaHeaders = joinQuotas(state.limits.quotaHeaders, decision.headers);
     }
     const started: (readonly [id: MessageId | undefined, call: AuditedCall])[] = [];
     for (const [index, { tool, id, params }] of calls.entries()) {

@@ -9,7 +9,7 @@ import { PROBE } from '../common/probe.js';
 import { rejectPublicSuffixes } from '../common/public-suffix.js';
 import type { ResolvedErrors } from '../errors/errors.options.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { ToolPolicy } from '../tools/tool-policy.js';
 import { EndpointDetector } from './endpoint-detector.js';
@@ -70,7 +70,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
         policy: ToolPolicy,
         audit: AuditTrail,
         clock: Clock,
-        memory: QuotaEngine,
+        engine: QuotaEngine,
         probe: McpProbe | undefined,
       ): McpStage | undefined => {
         if (!mcp || paths === undefined) return undefined;
@@ -79,7 +79,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
           paths,
           authenticator,
           limiter: rateLimit ? limiter : undefined,
-          memory,
+          engine,
           tools: new McpTools(policy, audit),
           clock,
           log: new Logger('AgentSecurity'),
@@ -96,7 +96,7 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
         ToolPolicy,
         AuditTrail,
         CLOCK,
-        QUOTA_LIMITER,
+        QUOTA_ENGINE,
         PROBE,
       ],
     },

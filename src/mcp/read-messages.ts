@@ -44,10 +44,10 @@ const MAX_ANSWERED_BYTES = DRAINABLE_BYTES;
 const MAX_WAIT_MS = 1_000;
 
 /** Reads the messages of a request that is rejected, so that the answer has their IDs. @returns nothing where they cannot be read soon */
-export async function readAnswers(
+export async function readRejectedIds(
   raw: IncomingMessage,
   { maxBytes, maxKeys }: Pick<ReadPostOptions, 'maxBytes' | 'maxKeys'>,
-): Promise<Pick<McpRejection, 'answers' | 'id'>> {
+): Promise<Pick<McpRejection, 'unchecked' | 'id'>> {
   const limit = Math.min(maxBytes, MAX_ANSWERED_BYTES);
   // A client that waits for `100 Continue` is not asked for a body that is rejected already.
   if (raw.method !== 'POST' || raw.headers.expect !== undefined || checkHead(raw, limit) !== undefined)
@@ -55,7 +55,7 @@ export async function readAnswers(
   const reading = await readBody(raw, { maxBytes: limit, timeoutMs: MAX_WAIT_MS });
   if (reading.kind !== 'read') return {};
   const body = readMessages(reading.bytes, maxKeys);
-  return 'problem' in body ? { id: body.id } : { answers: body };
+  return 'problem' in body ? { id: body.id } : { unchecked: body };
 }
 
 interface ReadPostOptions {

@@ -5,7 +5,7 @@ import { Observable, Subscription } from 'rxjs';
 import { eachHandler } from '../common/each-handler.js';
 import { ProblemException } from '../http/problem.exception.js';
 import { hasResponseEnded, REQUEST_ENDED } from '../common/response-end.js';
-import { countHandler, workOf } from './hold-lease.js';
+import { countHandler, workOf } from './release-when-done.js';
 import { type AnyRule, limitsConcurrency } from './limit-rule.js';
 import { RATE_LIMIT_KEY } from './rate-limit.options.js';
 import { readCall } from '../common/read-call.js';

@@ -71,17 +71,17 @@ export async function createQuotaRequest(
           value => checkPartitionKey('The key of a limit', value),
         )
       : undefined;
-  const { tracker, key, stored } = keysOf(group, call, custom);
+  const { partitionKey, key, stored } = keysOf(group, call, custom);
   const place = isFixed(group)
     ? { table: group.table, mask: group.mask }
     : {
-        ...(await group.dynamic.resolve({ partitionKey: tracker, key, request, context })),
+        ...(await group.dynamic.resolve({ partitionKey, key, request, context })),
         mask: EVERY_POLICY,
       };
   const policies = policiesOf(place);
   if (generateKey === undefined) {
     return {
-      partitionKey: tracker,
+      partitionKey,
       stored: [{ ...stored, policies, cost: units }],
       charges: [{ ...place, key, cost: units }],
     };
@@ -89,12 +89,12 @@ export async function createQuotaRequest(
   const generated = await callApp(
     'The generateKey() of a limit',
     generateKey,
-    () => policies.map(({ name }) => generateKey(context, tracker, name)),
+    () => policies.map(({ name }) => generateKey(context, partitionKey, name)),
     values =>
       (values as unknown[]).map(value => checkPartitionKey('What generateKey() returns', value) ?? ''),
   );
   return {
-    partitionKey: tracker,
+    partitionKey,
     stored: policies.map((policy, index) => ({ key: generated[index]!, policies: [policy], cost: units })),
     charges: policies.map((policy, index) => ({
       ...place,
@@ -107,11 +107,11 @@ export async function createQuotaRequest(
 
 /** The request without any function of the app: its cost or else one unit, by the client or the address. */
 export function createDefaultQuotaRequest(group: QuotaGroup, call: Call): QuotaRequest {
-  const { tracker, key, stored } = keysOf(group, call);
+  const { partitionKey, key, stored } = keysOf(group, call);
   const { table, mask } = group;
   const cost = typeof group.cost === 'number' ? group.cost : 1;
   return {
-    partitionKey: tracker,
+    partitionKey,
     stored: [{ ...stored, policies: policiesOf(group), cost }],
     charges: [{ table, mask, key, cost }],
   };
@@ -124,7 +124,7 @@ export function chargesOf(groups: readonly QuotaGroup[], call: Call): readonly C
   return groups.map(({ table, mask, key, cost }) => ({
     table,
     mask,
-    key: numberOf(key, client, address),
+    key: clientKeyOf(key, client, address),
     cost: cost as number,
   }));
 }
@@ -135,31 +135,33 @@ function keysOf(
   call: Call,
   custom?: string,
 ): {
-  readonly tracker: string;
+  /** As events name it. */
+  readonly partitionKey: string;
+  /** In the tables of this process. */
   readonly key: Key64;
   readonly stored: Pick<StoredCharge, 'key' | 'scope' | 'partitionKey' | 'isAddress'>;
 } {
   const { scope } = group;
-  const tracker = custom ?? nameOf(group.key, call);
+  const partitionKey = custom ?? clientNameOf(group.key, call);
   // A key of the app may read like an address or an agent's name.
-  const partitionKey = custom === undefined ? tracker : joinKey('key', custom);
-  const storeKey = joinKey(scope, partitionKey);
-  // An address is counted under its number, custom keys under their hash: a table that routes share tells them apart by the scope.
+  const storedPartitionKey = custom === undefined ? partitionKey : joinKey('key', custom);
+  const storeKey = joinKey(scope, storedPartitionKey);
+  // An address is counted under its bits, a key of the app under a hash with the scope, since routes may share a table.
   const isPlain = custom === undefined && isFixed(group) && group.throttle === undefined;
   return {
-    tracker,
-    key: isPlain ? numberOf(group.key, clientKey(call), addressKeyOf(call)) : hashKey(storeKey),
-    stored: { key: storeKey, scope, partitionKey, isAddress: custom === undefined },
+    partitionKey,
+    key: isPlain ? clientKeyOf(group.key, clientKey(call), addressKeyOf(call)) : hashKey(storeKey),
+    stored: { key: storeKey, scope, partitionKey: storedPartitionKey, isAddress: custom === undefined },
   };
 }
 
 /** A function that returned no key leaves the request to its address. */
-function numberOf(key: RateLimitKey, client: Key64, address: Key64): Key64 {
+function clientKeyOf(key: RateLimitKey, client: Key64, address: Key64): Key64 {
   if (key === 'client') return client;
   return key === 'global' ? SHARED_KEY : address;
 }
 
-function nameOf(key: RateLimitKey, call: Call): string {
+function clientNameOf(key: RateLimitKey, call: Call): string {
   if (key === 'client') return clientName(call);
   return key === 'global' ? 'global' : addressBlock(clientAddress(call));
 }

@@ -17,7 +17,7 @@ import {
   isFixed,
 } from './create-quota-request.js';
 import type { GuardOverrides } from './guard-overrides.js';
-import { holdLease } from './hold-lease.js';
+import { releaseWhenDone } from './release-when-done.js';
 import type { ResolvedRateLimit } from './rate-limit.options.js';
 import { keepReservations } from './reservation.js';
 import type { RoutePlan, RoutePlans } from './route-plan.js';
@@ -77,7 +77,7 @@ export async function decideRequest(
   if (tier !== undefined && tier !== '' && !plan.tiers.has(tier))
     engine.reportUnknownTier(tier, quotaClientOf(call));
   const fixed = (tier === undefined ? undefined : plan.tiers.get(tier)) ?? plan.groups;
-  const late = await Promise.all(plan.lateGroups.map(create => attempt(() => create(context))));
+  const late = await Promise.all(plan.dynamicThrottles.map(create => attempt(() => create(context))));
   const groups = [...fixed, ...late];
   const created = await Promise.all(
     groups.map(group => group && attempt(() => createQuotaRequest(context, group, call, overrides))),
@@ -86,11 +86,11 @@ export async function decideRequest(
   if (quotaRequests.length === 0 && faults.length === 0) return { outcome: 'unlimited' };
   const decided =
     faults.length > 0 ? undefined : await attempt(() => engine.decide(quotaRequests, quotaClientOf(call)));
-  if (faults.length > 0) return countFaulty(parts, call, groups, faults[0]);
+  if (faults.length > 0) return countWithoutAppFunctions(parts, call, groups, faults[0]);
   if (decided === undefined) return { outcome: 'unavailable' };
   if (decided.decision.granted) {
     const lease = engine.lease(quotaRequests, decided);
-    if (lease !== undefined) holdLease(lease, call);
+    if (lease !== undefined) releaseWhenDone(lease, call);
     keepReservations(write, call, groups as readonly AnyGroup[], quotaRequests, decided);
   }
   return { outcome: 'decided', decided, partitionKey: quotaRequests[0]!.partitionKey };
@@ -100,7 +100,7 @@ export async function decideRequest(
  * Counts a request whose functions have failed: one unit of each of its limits, by the client or the address. Concurrency limits are left
  * out, since the request does not reach its handler. A limit that has no counts without the function is replaced by the module's limits.
  */
-async function countFaulty(
+async function countWithoutAppFunctions(
   { engine, plans }: DeciderParts,
   call: Call,
   groups: readonly (AnyGroup | undefined)[],
@@ -109,7 +109,7 @@ async function countFaulty(
   const counted = groups.filter(group => group !== undefined).filter(isFixed);
   const isPartial = counted.length < groups.length;
   const modules = isPartial
-    ? plans.modulesGroups.filter(({ table }) => !counted.some(group => group.table === table))
+    ? plans.moduleGroups.filter(({ table }) => !counted.some(group => group.table === table))
     : [];
   const quotaRequests = restrictAll(
     [...counted, ...modules].map(group => createDefaultQuotaRequest(group, call)),
@@ -125,7 +125,7 @@ export function chargeUnguarded(
   { engine, plans, write }: DeciderParts,
   call: Call,
 ): QuotaDecision | undefined {
-  const quotaRequests = plans.modulesGroups.map(group => createDefaultQuotaRequest(group, call));
+  const quotaRequests = plans.moduleGroups.map(group => createDefaultQuotaRequest(group, call));
   if (quotaRequests.length === 0) return undefined;
   const decision = engine.charge(quotaRequests, quotaClientOf(call));
   write(call, decision);

@@ -7,7 +7,7 @@ import type { RoutePlan } from './route-plan.js';
 
 export function describePlan(
   { flood, headers, shadow, store, onStoreError }: ResolvedRateLimit,
-  { groups, lateGroups, tiers }: RoutePlan,
+  { groups, dynamicThrottles, tiers }: RoutePlan,
 ): readonly RouteResponse[] {
   const isDynamic = !shadow && !groups.every(isFixed);
   const limits = [
@@ -17,7 +17,7 @@ export function describePlan(
       return listed && `${listed} in the tier ${tier}`;
     }),
     isDynamic ? 'a limit of the client' : '',
-    lateGroups.length > 0 ? 'a limit that depends on the request' : '',
+    dynamicThrottles.length > 0 ? 'a limit that depends on the request' : '',
     flood === undefined ? '' : `${listLimits([flood])} of an address on all routes`,
   ].filter(Boolean);
   if (limits.length === 0) return [];

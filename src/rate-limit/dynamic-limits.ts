@@ -7,12 +7,12 @@ import type { PlatformRequest } from '../common/http-request.js';
 import type { Key64 } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
 import { type Log, logLine } from '../common/log-text.js';
-import type { Charge, Location } from '../limiter/consume.js';
+import type { Charge, CurrentTable } from '../limiter/consume.js';
 import { carryOver } from '../limiter/table/carry-over.js';
 import { QuotaTable } from '../limiter/table/quota-table.js';
 import type { DynamicRule } from './limit-rule.js';
 
-export interface LimitLookup {
+interface LimitLookup {
   readonly partitionKey: string;
   /** The key that the client is counted under. */
   readonly key: Key64;
@@ -20,7 +20,7 @@ export interface LimitLookup {
   readonly context: ExecutionContext;
 }
 
-interface KnownLimit extends Location {
+interface KnownLimit extends CurrentTable {
   readonly text: string;
   untilMs: number;
 }
@@ -60,13 +60,13 @@ export class DynamicLimit {
   }
 
   /** The table of the client's limit, as part of a charge. @throws LimitUnknownError if no limit of the client is known */
-  async resolve(lookup: LimitLookup): Promise<Pick<Charge, 'table' | 'locate'>> {
+  async resolve(lookup: LimitLookup): Promise<Pick<Charge, 'table' | 'currentTable'>> {
     const id = joinKey(lookup.key.hi, lookup.key.lo);
     const known = this.#known.get(id);
     if (known === undefined || this.clock.monotonicMs() >= known.untilMs) await this.#lookUp(id, lookup);
     const table = this.#known.get(id)?.table;
     if (table === undefined) throw new LimitUnknownError(`No limit is known of ${lookup.partitionKey}`);
-    return { table, locate: () => this.#known.get(id) };
+    return { table, currentTable: () => this.#known.get(id) };
   }
 
   /** One lookup for all requests that wait for the same client. Never rejects. */

@@ -42,7 +42,7 @@ export const isDynamic = (rule: AnyRule): rule is DynamicRule => 'resolve' in ru
 
 /** Whether a rule is a concurrency limit. */
 export const limitsConcurrency = (rule: AnyRule): boolean =>
-  (isDynamic(rule) ? rule.algorithm : rule.policy.rule) === 'concurrency';
+  (isDynamic(rule) ? rule.algorithm : rule.policy.algorithm) === 'concurrency';
 
 /** Each policy of a quota has one bit of its mask. */
 const MAX_RULES = 16;
@@ -76,7 +76,7 @@ export function resolvePolicies(option: string, input: unknown): readonly Policy
 
 /** Whether a rule repeats another, as in `'10/minute, 10/minute'`. */
 function isSameRule(one: LimitRule, other: LimitRule): boolean {
-  const parts = ['rule', 'limit', 'windowMs', 'burst', 'unit', 'shadow', 'alertAt'] as const;
+  const parts = ['algorithm', 'limit', 'windowMs', 'burst', 'unit', 'shadow', 'alertAt'] as const;
   const samePolicy = parts.every(part => one.policy[part] === other.policy[part]);
   return samePolicy && one.key === other.key && one.cost === other.cost;
 }

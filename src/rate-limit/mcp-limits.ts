@@ -22,13 +22,13 @@ export function widenRules(rules: readonly AnyRule[]): readonly AnyRule[] {
   });
 }
 
-const widen = ({ name, named, limit, windowMs, blockMs, rule, burst, unit, shadow }: Policy): Policy =>
+const widen = ({ name, named, limit, windowMs, blockMs, algorithm, burst, unit, shadow }: Policy): Policy =>
   createPolicy({
     name: named ? name : undefined,
     limit: Math.min(limit * MESSAGES_PER_CALL, MAX_LIMIT),
     windowMs,
     blockMs,
-    algorithm: rule,
+    algorithm,
     burst: Math.min(burst * MESSAGES_PER_CALL, MAX_LIMIT),
     unit,
     shadow,

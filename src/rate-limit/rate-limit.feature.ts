@@ -5,7 +5,7 @@ import { PROBE } from '../common/probe.js';
 import { UNGUARDED_LIMITER } from '../common/unguarded-limiter.js';
 import { SecurityEvents } from '../events/security-events.js';
 import type { LimitProbe } from '../limiter/limit-probe.js';
-import { QUOTA_LIMITER, QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, QuotaEngine } from '../limiter/quota-engine.js';
 import { OWN_STORE, type QuotaStore } from '../limiter/store/quota-store.js';
 import { loadThrottler } from './late-throttler.guard.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
@@ -39,7 +39,7 @@ export const RATE_LIMIT: Feature<'rateLimit', ResolvedRateLimit | false> = {
       inject: [RESOLVED_OPTIONS, OWN_STORE],
     },
     {
-      provide: QUOTA_LIMITER,
+      provide: QUOTA_ENGINE,
       useFactory: (settings: ResolvedRateLimit, clock: Clock, events: SecurityEvents, probe?: LimitProbe) =>
         new QuotaEngine(settings, clock, new Logger(RateLimiter.name), events, probe),
       inject: [RESOLVED_RATE_LIMIT, CLOCK, SecurityEvents, PROBE],

@@ -31,7 +31,7 @@ import type { LimitedClient, McpMessageKind } from '../common/unguarded-limiter.
 import { ACTIVATE } from '../http/message.guard.js';
 import { rejectionException } from '../http/problem.exception.js';
 import type { QuotaDecision } from '../limiter/consume.js';
-import { LIMITS_UNAVAILABLE, QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { LIMITS_UNAVAILABLE, QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { quotaProblem } from '../limiter/quota-headers.js';
 import { DENIAL_KEEPER, type DenialKeeper } from '../limiter/quota-request.js';
 import { AppFunctionFailures } from './app-function.js';
@@ -86,7 +86,7 @@ export class RateLimitGuard extends LateThrottlerGuard {
   constructor(
     @Inject(RESOLVED_RATE_LIMIT) settings: ResolvedRateLimit,
     // All parameters are named: for others Nest would take the tokens of ThrottlerGuard's parameters.
-    @Inject(QUOTA_LIMITER) engine: QuotaEngine,
+    @Inject(QUOTA_ENGINE) engine: QuotaEngine,
     @Inject(Reflector) reflector: Reflector,
     @Inject(CLOCK) clock: Clock,
     @Inject(ModulesContainer) modules: ModulesContainer,
@@ -151,7 +151,7 @@ export class RateLimitGuard extends LateThrottlerGuard {
     if (isEmpty(plan)) return true;
     if (call === undefined) throw unknownRequestException(this.#failures);
     // The guard runs for each resolver of a GraphQL operation; the module's quota is taken once for the operation.
-    if (plan.isModules && (isGraphql ? !this.#operations.isNew(context) : isCharged)) return true;
+    if (plan.hasModuleLimits && (isGraphql ? !this.#operations.isNew(context) : isCharged)) return true;
     if (isExempt(this.#settings, call.request)) return true;
     if (!plan.isImmediate || this.#engine.hasStore || this.#readOverrides().hasAny)
       return this.#decide(context, plan, call);
@@ -196,7 +196,7 @@ export class RateLimitGuard extends LateThrottlerGuard {
    * @returns the problem to answer with, if the client is over its limit
    * @internal
    */
-  async limitRaw(
+  async limitMcpMessages(
     raw: IncomingMessage,
     response: ServerResponse,
     kind: McpMessageKind,

@@ -137,7 +137,7 @@ export interface RateLimitOptions {
   maxClients?: number;
 }
 
-export const RESOLVED_RATE_LIMIT = Symbol('agent-security:rate-limit');
+export const RESOLVED_RATE_LIMIT = Symbol('agent-security:resolved-rate-limit');
 
 /** Metadata keys of the decorators. */
 export const RATE_LIMIT_KEY = 'agent-security:rate-limit';

@@ -4,7 +4,7 @@ import { hashKey } from '../common/hash-key.js';
 import { joinKey } from '../common/join-key.js';
 import { readObject } from '../common/read-options.js';
 import { EVERY_POLICY, type QuotaDecision } from '../limiter/consume.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { retryAfterSeconds } from '../limiter/quota-headers.js';
 import { checkCost, checkPartitionKey, isConcurrency, type QuotaRequest } from '../limiter/quota-request.js';
 import type { QuotaTable } from '../limiter/table/quota-table.js';
@@ -77,7 +77,7 @@ export class RateLimiter {
   readonly #clock: Clock;
   readonly #tables = new Map<string, QuotaTable>();
 
-  constructor(@Inject(QUOTA_LIMITER) engine: QuotaEngine, @Inject(CLOCK) clock: Clock) {
+  constructor(@Inject(QUOTA_ENGINE) engine: QuotaEngine, @Inject(CLOCK) clock: Clock) {
     this.#engine = engine;
     this.#clock = clock;
   }

@@ -26,7 +26,7 @@ export async function resetClient(
     group.throttle === undefined &&
     (group.key === 'client' || (group.key !== 'global' && 'address' in client));
   const call = callOf(client);
-  for (const group of new Set([...plans.modulesGroups, ...groups.filter(isFixed)]))
+  for (const group of new Set([...plans.moduleGroups, ...groups.filter(isFixed)]))
     if (typeof group.key !== 'function' && own(group))
       await engine.reset(createDefaultQuotaRequest(group, call));
 }

@@ -19,7 +19,12 @@ import type { RateLimitCost, RateLimitKey } from './limit-functions.js';
 import { type AnyGroup, isFixed, type QuotaGroup } from './create-quota-request.js';
 import { isEstimated } from './reservation.js';
 import { RATE_LIMIT_KEY, type ResolvedRateLimit, SKIP_RATE_LIMIT_KEY } from './rate-limit.options.js';
-import { type LateGroup, ThrottleGroups, readSkippedThrottles, readThrottles } from './throttle-groups.js';
+import {
+  type DynamicThrottle,
+  ThrottleGroups,
+  readSkippedThrottles,
+  readThrottles,
+} from './throttle-groups.js';
 import { onlyConcurrency, withoutConcurrency, withoutNames } from './restrict-groups.js';
 
 type Tiers = readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
@@ -29,11 +34,11 @@ type Constructor = abstract new (...args: never[]) => unknown;
 
 export interface RoutePlan {
   readonly groups: readonly AnyGroup[];
-  readonly lateGroups: readonly LateGroup[];
+  readonly dynamicThrottles: readonly DynamicThrottle[];
   /** Whether a decision needs nothing but the request's client, and a granted one needs no further work (a lease, an event). */
   readonly isImmediate: boolean;
   /** Whether the module's limits apply. */
-  readonly isModules: boolean;
+  readonly hasModuleLimits: boolean;
   /** The groups in place of `groups` for the clients of each tier. */
   readonly tiers: ReadonlyMap<string, readonly AnyGroup[]>;
   /** The allowance of a stream's reconnects, which are decided by it once `groups` deny them. */
@@ -48,8 +53,8 @@ const RECONNECTS = resolveRules('limits', [{ limit: '30/minute', name: 'stream-r
 const NO_TIERS: RoutePlan['tiers'] = new Map();
 
 /** Whether a plan limits nothing. */
-export const isEmpty = ({ groups, lateGroups, tiers }: RoutePlan): boolean =>
-  groups.length === 0 && lateGroups.length === 0 && tiers.size === 0;
+export const isEmpty = ({ groups, dynamicThrottles, tiers }: RoutePlan): boolean =>
+  groups.length === 0 && dynamicThrottles.length === 0 && tiers.size === 0;
 
 /** Whether a request continues a stream whose reconnects have an allowance. */
 export function isReconnect({ reconnects }: RoutePlan, { request }: Call): boolean {
@@ -65,9 +70,9 @@ export function isReconnect({ reconnects }: RoutePlan, { request }: Call): boole
 const hasThrottle = (group: AnyGroup): boolean => isFixed(group) && group.throttle !== undefined;
 
 export class RoutePlans {
-  readonly #modulesGroups: readonly AnyGroup[];
+  readonly #moduleGroups: readonly AnyGroup[];
   readonly #messageGroups: readonly AnyGroup[];
-  readonly #tiersGroups: readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
+  readonly #tierGroups: readonly (readonly [tier: string, groups: readonly AnyGroup[]])[];
   readonly #classGroups = new WeakMap<Constructor, readonly AnyGroup[]>();
   readonly #throttles: ThrottleGroups;
   readonly #plans: RouteMemo<RoutePlan>;
@@ -84,9 +89,9 @@ export class RoutePlans {
     private readonly log: Pick<Log, 'error'>,
   ) {
     this.#throttles = new ThrottleGroups(options, policies => this.#tableOf(policies));
-    this.#modulesGroups = this.#groupRules('all', options.limits);
+    this.#moduleGroups = this.#groupRules('all', options.limits);
     this.#messageGroups = this.#groupRules('messages', options.messages);
-    this.#tiersGroups = Array.from(options.tiers, ([tier, rules]) => [
+    this.#tierGroups = Array.from(options.tiers, ([tier, rules]) => [
       tier,
       this.#groupRules(joinKey('tier', tier), rules),
     ]);
@@ -98,8 +103,8 @@ export class RoutePlans {
   }
 
   /** The module's quotas for requests that match no route: without dynamic limits and concurrency limits. */
-  get modulesGroups(): readonly QuotaGroup[] {
-    return withoutConcurrency(this.#modulesGroups.filter(isFixed));
+  get moduleGroups(): readonly QuotaGroup[] {
+    return withoutConcurrency(this.#moduleGroups.filter(isFixed));
   }
 
   /** The quotas of a request to an MCP endpoint, which counts as `times` messages of a kind. */
@@ -109,25 +114,25 @@ export class RoutePlans {
       times === 1 ? each : each.map(group => ({ ...group, cost: multiplyCost(group.cost, times) }));
     return {
       groups: scale(groups),
-      lateGroups: [],
+      dynamicThrottles: [],
       isImmediate: false,
-      isModules: true,
+      hasModuleLimits: true,
       tiers: new Map(tiers.map(([tier, each]) => [tier, scale(each)])),
     };
   }
 
   #createMcpGroups(): Readonly<Record<McpMessageKind, McpGroups>> {
     const { limits, mcpLimits, tiers } = this.options;
-    const calls = mcpLimits === limits ? this.#modulesGroups : this.#groupRules('mcp', mcpLimits);
+    const calls = mcpLimits === limits ? this.#moduleGroups : this.#groupRules('mcp', mcpLimits);
     const widen = (scope: string, rules: readonly AnyRule[], groups: readonly AnyGroup[]) => [
       ...this.#groupRules(scope, widenRules(rules)),
       ...onlyConcurrency(groups),
     ];
     return {
-      call: { groups: calls, tiers: this.#tiersGroups },
+      call: { groups: calls, tiers: this.#tierGroups },
       protocol: {
         groups: widen('protocol', mcpLimits, calls),
-        tiers: this.#tiersGroups.map(([tier, groups]) => [
+        tiers: this.#tierGroups.map(([tier, groups]) => [
           tier,
           widen(joinKey('protocol', tier), tiers.get(tier)!, groups),
         ]),
@@ -137,7 +142,7 @@ export class RoutePlans {
 
   /** The plan of a gateway's handler: `messages` in place of `limits`. */
   messagePlan(plan: RoutePlan): RoutePlan {
-    if (!plan.isModules) return plan;
+    if (!plan.hasModuleLimits) return plan;
     return { ...plan, groups: [...this.#messageGroups, ...plan.groups.filter(hasThrottle)], tiers: NO_TIERS };
   }
 
@@ -150,16 +155,20 @@ export class RoutePlans {
     const skipped =
       read<boolean>(SKIP_RATE_LIMIT_KEY, handler) === true ||
       (own === undefined && read<boolean>(SKIP_RATE_LIMIT_KEY, controller) === true);
-    if (skipped) return { groups: [], lateGroups: [], isImmediate: true, isModules: false, tiers: NO_TIERS };
-    const isModules = own === undefined && classRules === undefined;
+    if (skipped)
+      return { groups: [], dynamicThrottles: [], isImmediate: true, hasModuleLimits: false, tiers: NO_TIERS };
+    const hasModuleLimits = own === undefined && classRules === undefined;
     const base = own
       ? this.#groupRules(this.#uniqueScope(scope), own)
       : classRules
         ? this.#groupsOfClass(controller, classRules)
-        : this.#modulesGroups;
-    const plan = { ...this.#withThrottles(scope, base, [handler, controller], isModules), isModules };
+        : this.#moduleGroups;
+    const plan = {
+      ...this.#withThrottles(scope, base, [handler, controller], hasModuleLimits),
+      hasModuleLimits,
+    };
     // The limits of `@Throttle()` hold for reconnects, too.
-    if (!isModules || plan.lateGroups.length > 0 || plan.groups.some(hasThrottle)) return plan;
+    if (!hasModuleLimits || plan.dynamicThrottles.length > 0 || plan.groups.some(hasThrottle)) return plan;
     const isStream = read<boolean>(SSE_METADATA, handler) === true;
     return isStream ? { ...plan, reconnects: this.#reconnectPlan(plan) } : plan;
   }
@@ -168,9 +177,9 @@ export class RoutePlans {
     const own = (this.#reconnectGroups ??= this.#groupRules('reconnects', RECONNECTS));
     return {
       groups: [...own, ...onlyConcurrency(groups)],
-      lateGroups: [],
+      dynamicThrottles: [],
       isImmediate: false,
-      isModules: false,
+      hasModuleLimits: false,
       tiers: new Map(Array.from(tiers, ([tier, each]) => [tier, [...own, ...onlyConcurrency(each)]])),
     };
   }
@@ -236,22 +245,22 @@ export class RoutePlans {
     base: readonly AnyGroup[],
     targets: readonly object[],
     tiered: boolean,
-  ): Omit<RoutePlan, 'isModules'> {
+  ): Omit<RoutePlan, 'hasModuleLimits'> {
     const skipped = readSkippedThrottles(targets);
     const throttles = readThrottles(targets).filter(({ name }) => !skipped.has(name));
     const replaced = new Set([...skipped, ...throttles.map(({ name }) => name)]);
     const keep = (all: readonly AnyGroup[]): AnyGroup[] =>
       all.map(group => withoutNames(group, replaced)).filter(group => !isFixed(group) || group.mask !== 0);
-    const { groups, lateGroups } = this.#throttles.create(
+    const { groups, dynamicThrottles } = this.#throttles.create(
       throttles.length === 0 ? scope : this.#uniqueScope(scope),
       throttles,
     );
     const all = [...keep(base), ...groups];
     const tiers = tiered
-      ? new Map(this.#tiersGroups.map(([tier, own]) => [tier, [...keep(own), ...groups]] as const))
+      ? new Map(this.#tierGroups.map(([tier, own]) => [tier, [...keep(own), ...groups]] as const))
       : NO_TIERS;
-    const areImmediate = lateGroups.length === 0 && tiers.size === 0 && all.every(isImmediate);
-    return { groups: all, lateGroups, isImmediate: areImmediate, tiers };
+    const areImmediate = dynamicThrottles.length === 0 && tiers.size === 0 && all.every(isImmediate);
+    return { groups: all, dynamicThrottles, isImmediate: areImmediate, tiers };
   }
 }
 

@@ -32,7 +32,7 @@ export const throttlersOf = ({ limits, shadow }: ResolvedRateLimit): ThrottlerOp
   });
 
 /** A `@Throttle()` entry whose numbers are functions of the request. */
-export type LateGroup = (context: ExecutionContext) => Promise<QuotaGroup>;
+export type DynamicThrottle = (context: ExecutionContext) => Promise<QuotaGroup>;
 
 export class ThrottleGroups {
   readonly #tables = new BoundedMap<string, QuotaTable>(MAX_TABLES);
@@ -46,9 +46,9 @@ export class ThrottleGroups {
   create(
     scope: string,
     throttles: readonly ThrottleSettings[],
-  ): { readonly groups: readonly QuotaGroup[]; readonly lateGroups: readonly LateGroup[] } {
+  ): { readonly groups: readonly QuotaGroup[]; readonly dynamicThrottles: readonly DynamicThrottle[] } {
     const groups: QuotaGroup[] = [];
-    const lateGroups: LateGroup[] = [];
+    const dynamicThrottles: DynamicThrottle[] = [];
     for (const throttle of throttles) {
       const { limit, ttl, blockDuration } = this.#complete(throttle);
       const numbers: Numbers = [limit, ttl, blockDuration];
@@ -57,7 +57,7 @@ export class ThrottleGroups {
         groups.push(this.#groupOf(scope, throttle, numbers));
         continue;
       }
-      lateGroups.push(context =>
+      dynamicThrottles.push(context =>
         callApp(
           `A function of @Throttle({ ${throttle.name} })`,
           func,
@@ -66,7 +66,7 @@ export class ThrottleGroups {
         ),
       );
     }
-    return { groups, lateGroups };
+    return { groups, dynamicThrottles };
   }
 
   /** What a `@Throttle()` leaves out is taken from the module's policy of that name. */

@@ -208,7 +208,7 @@ function createSet(policies: readonly Policy[], taken: readonly string[]): Polic
 
 const blocks = ({ blockMs }: Policy): boolean => blockMs !== undefined && blockMs > 0;
 
-const letterOf = (policy: Policy): string => (blocks(policy) ? 'b' : RULES[policy.rule]);
+const letterOf = (policy: Policy): string => (blocks(policy) ? 'b' : RULES[policy.algorithm]);
 
 /**
  * The limit is not part of the ID, so a count continues under a new limit. A count of another window or unit would mean nothing. Shadow

@@ -56,7 +56,7 @@ const isSimple = ({ charges }: QuotaCall): boolean => charges.length === 1 && ch
 function lastingMs({ policyStates }: QuotaDecision): number {
   let firstMs = Infinity;
   for (const { policy, violated, resetMs } of policyStates) {
-    if (violated && policy.rule === 'concurrency') return 0;
+    if (violated && policy.algorithm === 'concurrency') return 0;
     if (resetMs > 0) firstMs = Math.min(firstMs, resetMs);
   }
   // Redis reads its clock in whole milliseconds.

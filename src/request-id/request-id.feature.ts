@@ -1,6 +1,6 @@
 import { type Feature, provideOptions } from '../common/feature.js';
-import { RequestIdInterceptor, RESOLVED_REQUEST_ID } from './request-id.interceptor.js';
-import { type ResolvedRequestId, resolveRequestId } from './request-id.options.js';
+import { RequestIdInterceptor } from './request-id.interceptor.js';
+import { RESOLVED_REQUEST_ID, type ResolvedRequestId, resolveRequestId } from './request-id.options.js';
 
 export const REQUEST_ID: Feature<'requestId', ResolvedRequestId | false> = {
   key: 'requestId',

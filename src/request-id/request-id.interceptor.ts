@@ -13,9 +13,7 @@ import {
   setRequestId,
 } from '../common/http-request.js';
 import { requestState } from '../common/request-state.js';
-import { chooseRequestId, type ResolvedRequestId } from './request-id.options.js';
-
-export const RESOLVED_REQUEST_ID = Symbol('agent-security:request-id');
+import { chooseRequestId, RESOLVED_REQUEST_ID, type ResolvedRequestId } from './request-id.options.js';
 
 /**
  * Sets the request ID on an adapter without a request hook. On Express and Fastify the edge has set it for every response.

@@ -37,7 +37,7 @@ export interface RequestIdOptions {
   generate?: () => string;
 }
 
-export const DEFAULT_REQUEST_ID_HEADER = 'X-Request-ID';
+const DEFAULT_REQUEST_ID_HEADER = 'X-Request-ID';
 
 /** Headers with another meaning: a client must not set them through the ID, and no credential must become the ID. */
 const RESERVED =
@@ -55,6 +55,9 @@ export interface ResolvedRequestId extends Resolved<typeof TABLE> {
   /** The header's name as Node gives it. */
   readonly lowerCaseHeader: string;
 }
+
+/** The resolved option; `false` where it is off. */
+export const RESOLVED_REQUEST_ID = Symbol('agent-security:resolved-request-id');
 
 export function resolveRequestId(input: unknown): ResolvedRequestId | false {
   if (input === false) return false;
@@ -80,7 +83,7 @@ function readHeader(option: string, value: unknown): string {
 }
 
 /** Applies beside a custom pattern, so that an ID cannot forge log lines or headers. */
-export const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
+const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
 
 function withSafeResult(generate: (() => unknown) | undefined): () => string {
   if (generate === undefined) return randomUUID;

@@ -38,7 +38,7 @@ export class McpTelemetry {
       .filter(isReceived)
       .map(message => ({ message, span: this.#start(message, exchange) }));
     // The server handles the messages of a batch in one go: what it does belongs to none of them alone.
-    if (opened.length === 1) state.enter = opened[0]!.span?.run;
+    if (opened.length === 1) state.runInSpan = opened[0]!.span?.run;
     whenResponseEnds(response, isWhole => {
       for (const { message, span } of opened) {
         const code = outcomes.errorOf(message.id);
@@ -50,9 +50,9 @@ export class McpTelemetry {
   });
 
   readonly reject = safely((state: RequestState, rejection: McpRejection): void => {
-    const { rpcCode = SERVER_ERROR, body, answers = body } = rejection;
+    const { rpcCode = SERVER_ERROR, body, unchecked = body } = rejection;
     const error = rpcError(rpcCode);
-    const received = answers?.messages.filter(isReceived) ?? [];
+    const received = unchecked?.messages.filter(isReceived) ?? [];
     for (const message of received) this.#record(state, message, error);
     if (received.length === 0 && state.request?.method === 'POST')
       this.#record(state, { method: OTHER }, error);

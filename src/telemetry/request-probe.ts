@@ -33,7 +33,7 @@ export class RequestProbe {
       check: (_raw, state) => {
         const startedMs = this.clock.monotonicMs();
         this.#observed.set(state, { startedMs, decidingMs: 0, sinceMs: startedMs });
-        state.outcome.written = this.#count;
+        state.outcome.onHeadWritten = this.#count;
         return undefined;
       },
     },

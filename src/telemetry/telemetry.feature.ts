@@ -10,7 +10,7 @@ import { type Feature, type GuardEntry, provideOptions } from '../common/feature
 import { ifInstalled } from '../common/if-installed.js';
 import { PROBE } from '../common/probe.js';
 import { SecurityEvents } from '../events/security-events.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { ToolPolicy } from '../tools/tool-policy.js';
 import { AgentSecurityHealth } from './agent-security-health.js';
 import type { Telemetry } from './open-telemetry.js';
@@ -62,13 +62,13 @@ export const TELEMETRY: Feature<'telemetry', ResolvedTelemetry | false> = {
         });
         return telemetry;
       },
-      inject: [PROBE, ToolPolicy, QUOTA_LIMITER, AuditTrail],
+      inject: [PROBE, ToolPolicy, QUOTA_ENGINE, AuditTrail],
     },
     {
       provide: AgentSecurityHealth,
       useFactory: (limits: QuotaEngine, keys: ApiKeyVerifier | undefined, audit: AuditTrail) =>
         new AgentSecurityHealth({ limits, keys, audit }),
-      inject: [QUOTA_LIMITER, ApiKeyVerifier, AuditTrail],
+      inject: [QUOTA_ENGINE, ApiKeyVerifier, AuditTrail],
     },
   ],
   exports: [PROBE, AgentSecurityHealth],

@@ -6,7 +6,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { type PlatformResponse, rawResponse } from '../common/http-request.js';
-import { controllerOf, TIMEOUT_KEY, TimeoutGuard } from './timeout.guard.js';
+import { abortControllerOf, TIMEOUT_KEY, TimeoutGuard } from './timeout.guard.js';
 import { resolveRouteTimeout, type RouteTimeout } from './timeout.options.js';
 
 /**
@@ -33,5 +33,5 @@ export function Timeout(limit: false | string | RouteTimeout): ClassDecorator & 
  */
 export const Signal = createParamDecorator(
   (_data: unknown, context: ExecutionContext): AbortSignal =>
-    controllerOf(rawResponse(context.switchToHttp().getResponse<PlatformResponse>())).signal,
+    abortControllerOf(rawResponse(context.switchToHttp().getResponse<PlatformResponse>())).signal,
 );

@@ -1,7 +1,12 @@
 import { type Feature, type GuardEntry, provideOptions } from '../common/feature.js';
 import { ServerConnections } from './server-connections.js';
-import { RESOLVED_TIMEOUT, TimeoutGuard } from './timeout.guard.js';
-import { type ResolvedRouteTimeout, type ResolvedTimeout, resolveTimeout } from './timeout.options.js';
+import { TimeoutGuard } from './timeout.guard.js';
+import {
+  RESOLVED_TIMEOUT,
+  type ResolvedRouteTimeout,
+  type ResolvedTimeout,
+  resolveTimeout,
+} from './timeout.options.js';
 
 export interface TimeoutFeatureOptions {
   readonly timeout: ResolvedTimeout | false;

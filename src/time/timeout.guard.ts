@@ -10,10 +10,9 @@ import type { ProblemFields } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded, whenResponseEnds } from '../common/response-end.js';
 import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
-import { DEFAULT_IDLE_MS, type ResolvedRouteTimeout } from './timeout.options.js';
+import { DEFAULT_IDLE_MS, RESOLVED_TIMEOUT, type ResolvedRouteTimeout } from './timeout.options.js';
 
 export const TIMEOUT_KEY = 'agent-security:timeout';
-export const RESOLVED_TIMEOUT = Symbol('agent-security:timeout-options');
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -24,9 +23,9 @@ const TIMEOUT_PROBLEM: ProblemFields = {
   members: { retryable: true, retry_after_seconds: RETRY_AFTER_SECONDS },
 };
 
-const LIMITED = Symbol('agent-security:deadline');
-const CONTROLLER = Symbol('agent-security:abort-controller');
-type LimitedResponse = ServerResponse & { [LIMITED]?: true; [CONTROLLER]?: AbortController };
+const LIMITED = Symbol('agent-security:time-limited');
+const ABORT_CONTROLLER = Symbol('agent-security:abort-controller');
+type LimitedResponse = ServerResponse & { [LIMITED]?: true; [ABORT_CONTROLLER]?: AbortController };
 
 interface Limits {
   readonly handlerMs: number | false;
@@ -82,7 +81,11 @@ export class TimeoutGuard implements CanActivate {
   #expire(request: PlatformRequest, response: PlatformResponse): void {
     const state = requestState(response);
     if (state !== undefined)
-      state.limits.quota = [...(state.limits.quota ?? []), 'Retry-After', String(RETRY_AFTER_SECONDS)];
+      state.limits.quotaHeaders = [
+        ...(state.limits.quotaHeaders ?? []),
+        'Retry-After',
+        String(RETRY_AFTER_SECONDS),
+      ];
     this.answerNow(request, response, TIMEOUT_PROBLEM);
   }
 }
@@ -127,14 +130,14 @@ function limitResponse(
 
 /** @param name `TimeoutError` as `AbortSignal.timeout()` has it, or `AbortError` for a client that has disconnected */
 function abort(response: LimitedResponse, name: 'TimeoutError' | 'AbortError', message: string): void {
-  controllerOf(response).abort(new DOMException(message, name));
+  abortControllerOf(response).abort(new DOMException(message, name));
 }
 
 /** The AbortController of a request, created on demand. It aborts when the client disconnects. */
-export function controllerOf(response: LimitedResponse): AbortController {
-  const known = response[CONTROLLER];
+export function abortControllerOf(response: LimitedResponse): AbortController {
+  const known = response[ABORT_CONTROLLER];
   if (known !== undefined) return known;
-  const controller = (response[CONTROLLER] = new AbortController());
+  const controller = (response[ABORT_CONTROLLER] = new AbortController());
   whenResponseEnds(response, isWhole => {
     if (!isWhole) abort(response, 'AbortError', 'The client has disconnected.');
   });

@@ -90,6 +90,9 @@ const FOREIGN: ForeignNames = {
 export type ResolvedTimeout = Resolved<typeof TABLE>;
 export type ResolvedRouteTimeout = Resolved<typeof ROUTE_TABLE>;
 
+/** The module's limits of routes; an empty object where `timeout` is off. */
+export const RESOLVED_TIMEOUT = Symbol('agent-security:resolved-timeout');
+
 export function resolveTimeout(input: unknown): ResolvedTimeout | false {
   if (input === false) return false;
   const isLimit = typeof input === 'string' || typeof input === 'number';

@@ -34,7 +34,7 @@ export class MetadataStage {
 
   async run(raw: IncomingMessage, response: ServerResponse, { cors }: RequestState): Promise<boolean> {
     // An origin that `cors` lists has its grant, which may include credentials.
-    cors.grant ??= ANY_ORIGIN;
+    cors.grantHeaders ??= ANY_ORIGIN;
     if (isPreflight(raw)) {
       answerPreflight(response);
       return false;

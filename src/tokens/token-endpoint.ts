@@ -202,7 +202,7 @@ export class TokenEndpoint {
     if (decision === 'unavailable') return rejection(UNAVAILABLE, ['Retry-After', '1']);
     if (decision === undefined) return undefined;
     if (decision.granted && !sendsQuota) return undefined;
-    state.limits.quota = quotaHeaders(decision, clock.epochMs(), sendsQuota);
+    state.limits.quotaHeaders = quotaHeaders(decision, clock.epochMs(), sendsQuota);
     return decision.granted ? undefined : rejection(TOO_MANY);
   }
 

@@ -61,7 +61,7 @@ export class AgentToolGuard implements CanActivate {
       throw await toException(decision, context, state, this.errors);
     }
     if (state !== undefined && context.getType() !== 'ws')
-      state.limits.quota = joinQuotas(state.limits.quota, decision.headers);
+      state.limits.quotaHeaders = joinQuotas(state.limits.quotaHeaders, decision.headers);
     return true;
   }
 }

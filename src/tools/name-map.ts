@@ -14,7 +14,7 @@ export class NameMap<T> {
     return this.#exact.get(name) ?? this.#patterns.find(([pattern]) => matchesPattern(pattern, name))?.[1];
   }
 
-  /** Of names, then of patterns. */
+  /** The values of the exact names, then those of the patterns. */
   values(): readonly T[] {
     return [...this.#exact.values(), ...this.#patterns.map(([, value]) => value)];
   }
@@ -24,6 +24,7 @@ export class NameMap<T> {
   }
 }
 
+/** A set of names and patterns. */
 export class NameSet {
   readonly #names: NameMap<true>;
 

@@ -14,12 +14,12 @@ export class ToolQuotas {
 
   constructor(
     readonly settings: Pick<ResolvedRateLimit, 'shadow' | 'headers'>,
-    private readonly limiter: Pick<QuotaEngine, 'createTable' | 'decide' | 'once' | 'settings'>,
+    private readonly engine: Pick<QuotaEngine, 'createTable' | 'decide' | 'once' | 'settings'>,
   ) {}
 
   /** As `QuotaEngine.once`. */
   once(key: string, ttlMs: number, act: () => void): void {
-    this.limiter.once(key, ttlMs, act);
+    this.engine.once(key, ttlMs, act);
   }
 
   /**
@@ -33,13 +33,13 @@ export class ToolQuotas {
       scope: joinKey('tool', tool.name),
       partitionKey: partitionKeyOf(call),
     };
-    return consumeUnit(this.limiter, place, { requestId, address, agent: agent?.id });
+    return consumeUnit(this.engine, place, { requestId, address, agent: agent?.id });
   }
 
   #tableOf(policies: readonly Policy[]): QuotaTable {
     let table = this.#tables.get(policies);
     if (table === undefined) {
-      table = this.limiter.createTable(this.settings.shadow ? inShadowMode(policies) : policies);
+      table = this.engine.createTable(this.settings.shadow ? inShadowMode(policies) : policies);
       this.#tables.set(policies, table);
     }
     return table;

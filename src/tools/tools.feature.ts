@@ -8,7 +8,7 @@ import { PROBE } from '../common/probe.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { RESOLVED_ERRORS, type ResolvedErrors } from '../errors/errors.options.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
-import { QUOTA_LIMITER, type QuotaEngine } from '../limiter/quota-engine.js';
+import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { AgentToolGuard, ToolCallInterceptor } from './agent-tool.guard.js';
 import { ToolCallRecorder } from './tool-call-recorder.js';
 import { ToolPolicy } from './tool-policy.js';
@@ -29,12 +29,12 @@ export const TOOLS: Feature<'tools', ResolvedTools | false> = {
       useFactory: (
         { tools }: { tools: ResolvedTools | false },
         limits: ResolvedRateLimit,
-        limiter: QuotaEngine,
+        engine: QuotaEngine,
         events: SecurityEvents,
         clock: Clock,
         authenticator: Authenticator | undefined,
-      ) => new ToolPolicy(tools, new ToolQuotas(limits, limiter), events, clock, authenticator?.rejections),
-      inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, QUOTA_LIMITER, SecurityEvents, CLOCK, Authenticator],
+      ) => new ToolPolicy(tools, new ToolQuotas(limits, engine), events, clock, authenticator?.rejections),
+      inject: [RESOLVED_OPTIONS, RESOLVED_RATE_LIMIT, QUOTA_ENGINE, SecurityEvents, CLOCK, Authenticator],
     },
     {
       provide: ToolRoutes,

@@ -52,7 +52,7 @@ function findReason(path: string, allowed: ReadonlySet<UrlAmbiguity>): UrlFault 
 }
 
 /** The problem does not contain `reason`, so that an attacker does not learn which forms are accepted. */
-export function faultProblem(reason: UrlFault, maxLength: number): ProblemFields {
+export function urlFaultProblem(reason: UrlFault, maxLength: number): ProblemFields {
   if (reason === 'too-long')
     return { status: 414, code: 'uri_too_long', detail: `The URL may have at most ${maxLength} characters.` };
   return { status: 400, code: 'url_invalid', detail: 'The path of the URL is malformed or ambiguous.' };

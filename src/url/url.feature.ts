@@ -1,7 +1,7 @@
 import { type Feature, provideOptions, summarizeList } from '../common/feature.js';
 import { risk } from '../common/risk.js';
 import { type ResolvedUrl, resolveUrl } from './url.options.js';
-import { checkUrl, faultProblem } from './check-url.js';
+import { checkUrl, urlFaultProblem } from './check-url.js';
 import type { EdgeCheck } from '../common/edge-stage.js';
 
 export const URL_CHECK = Symbol('agent-security:url-check');
@@ -10,7 +10,7 @@ export const URL_CHECK = Symbol('agent-security:url-check');
 const createUrlCheck = (options: ResolvedUrl): EdgeCheck => ({
   check: ({ url = '' }) => {
     const decision = checkUrl(url, options);
-    return decision.allowed ? undefined : faultProblem(decision.reason, options.maxLength);
+    return decision.allowed ? undefined : urlFaultProblem(decision.reason, options.maxLength);
   },
 });
 

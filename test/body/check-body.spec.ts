@@ -1,4 +1,4 @@
-import { checkDeclaredBody, checkParsedBody, isCoded } from '../../src/body/check-body.js';
+import { checkDeclaredBody, checkParsedBody, hasContentEncoding } from '../../src/body/check-body.js';
 import { loadCases } from '../fixtures/load-cases.js';
 
 const MAX_DEPTH = 64;
@@ -111,8 +111,8 @@ describe('checkDeclaredBody', () => {
   );
 });
 
-describe('isCoded', () => {
-  it.each<[coding: string | undefined, coded: boolean]>([
+describe('hasContentEncoding', () => {
+  it.each<[coding: string | undefined, isEncoded: boolean]>([
     [undefined, false],
     ['', false],
     ['identity', false],
@@ -120,7 +120,9 @@ describe('isCoded', () => {
     ['gzip', true],
     ['identity, gzip', true],
     ['evil', true],
-  ])('%s: %s', (coding, coded) => expect(isCoded({ 'content-encoding': coding })).toBe(coded));
+  ])('%s: %s', (coding, isEncoded) =>
+    expect(hasContentEncoding({ 'content-encoding': coding })).toBe(isEncoded),
+  );
 });
 
 describe('a body that no parser of JSON made', () => {

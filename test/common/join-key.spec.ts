@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import ts from 'typescript';
 import { joinKey } from '../../src/common/join-key.js';
 import { CspReports } from '../../src/csp-reports/csp-reports.js';
-import { nameRequest } from '../../src/edge/denial-cache.js';
+import { denialKey } from '../../src/edge/denial-cache.js';
 import { createPolicy } from '../../src/limiter/create-policy.js';
 import type { StoredCharge } from '../../src/limiter/store/quota-store.js';
 import { ThrottlerQuotaStore } from '../../src/limiter/store/throttler-store.js';
@@ -71,7 +71,7 @@ const kindKey = ([directive, blocked]: string[], reports: CspReports): number =>
   reports.add({ directive: directive!, blocked: blocked!, page: undefined, disposition: 'enforce' }, 'a');
 
 const rejectionKey = ([method, path, host]: string[]): string | undefined =>
-  nameRequest(
+  denialKey(
     { method, url: `/${path}`, headers: { host } } as never,
     { key: { hi: 1, lo: 2 }, forwardedHosts: undefined } as never,
   );
@@ -152,6 +152,7 @@ const REVIEWED: ReadonlyMap<string, string> = new Map([
   ['auth/api-key.ts `${id}.${secret}`', 'both have a fixed alphabet without a dot'],
   ["auth/file-key-store.ts [ino, size, mtimeMs, ctimeMs].join(' ')", 'numbers'],
   ['redis/quota-keys.ts `${prefix}{${hashOf(key)}}`', 'neither a prefix nor a hash has braces'],
+  ['redis/quota-keys.ts `${prefix}{${hashOf(key)}}!`', 'as above'],
   [
     'redis/quota-keys.ts `${prefix}{${tag}}${PLAIN_SCOPE.test(scope) ? scope : hashOf(scope)}`',
     'nor has a tag or a scope; a hash begins with "~", which is not plain',
@@ -226,7 +227,7 @@ function isKey(node: ts.Node): boolean {
     );
   }
   if (ts.isReturnStatement(parent) || ts.isArrowFunction(parent))
-    return /^(?:key|id|name|scope|owner)/.test(nameOfFunction(parent));
+    return /^(?:key|id|name|scope|owner)|Key(?:Of)?$/.test(nameOfFunction(parent));
   return false;
 }
 
@@ -257,7 +258,7 @@ describe('the source', () => {
       'memory.set(`${method} ${path}`, 1);',
       'const number = hashKey(`${a}:${b}`);',
       'const idOf = (hi, lo) => `${hi}:${lo}`;',
-      'function nameRequest() { return `${method} ${path}`; }',
+      'function denialKey() { return `${method} ${path}`; }',
     ];
     for (const text of planted) expect(concatenatedKeys('planted.ts', text)).toHaveLength(1);
   });

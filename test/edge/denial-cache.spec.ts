@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Client } from '../../src/common/request-state.js';
-import { nameRequest, untilChangeMs } from '../../src/edge/denial-cache.js';
+import { denialKey, denialDurationMs } from '../../src/edge/denial-cache.js';
 import type { PolicyState } from '../../src/limiter/consume.js';
 import { createPolicy, type PolicyParts } from '../../src/limiter/create-policy.js';
 
@@ -14,10 +14,10 @@ const CLIENT: Client = {
 
 function name(parts: Partial<IncomingMessage>, client: Partial<Client> = {}): string | undefined {
   const raw = { method: 'GET', url: '/', headers: { host: 'a.example' }, ...parts } as IncomingMessage;
-  return nameRequest(raw, { ...CLIENT, ...client });
+  return denialKey(raw, { ...CLIENT, ...client });
 }
 
-describe('nameRequest', () => {
+describe('denialKey', () => {
   const others: [title: string, other: string | undefined][] = [
     ['another method', name({ method: 'POST' })],
     ['another path', name({ url: '/a' })],
@@ -48,7 +48,7 @@ describe('nameRequest', () => {
   it.each(unnamed)('has no name for %s', (_title, request) => expect(request).toBeUndefined());
 });
 
-describe('untilChangeMs', () => {
+describe('denialDurationMs', () => {
   const rows: [title: string, policy: Partial<PolicyParts>, untilMs: number][] = [
     ['a sliding window', {}, 999],
     ['a fixed window', { algorithm: 'fixed-window' }, 999],
@@ -60,7 +60,7 @@ describe('untilChangeMs', () => {
   it.each(rows)('%s', (_title, parts, untilMs) => {
     const policy = createPolicy({ limit: 1, windowMs: 1_000, ...parts });
     const policyStates = [{ policy, remaining: 0, resetMs: 1_000, violated: true }];
-    expect(untilChangeMs(policyStates)).toBe(untilMs);
+    expect(denialDurationMs(policyStates)).toBe(untilMs);
   });
 
   const policy = createPolicy({ limit: 5, windowMs: 1_000 });
@@ -74,5 +74,7 @@ describe('untilChangeMs', () => {
     ['is 0 where a smaller cost may be granted', [{ ...state, remaining: 2 }], 0],
     ['is 0 for a cost above the whole limit', [{ ...state, resetMs: Infinity }], 0],
   ];
-  it.each(others)('%s', (_title, policyStates, untilMs) => expect(untilChangeMs(policyStates)).toBe(untilMs));
+  it.each(others)('%s', (_title, policyStates, untilMs) =>
+    expect(denialDurationMs(policyStates)).toBe(untilMs),
+  );
 });

@@ -193,7 +193,7 @@ describe('the headers of a response', () => {
 
   it('let an allowed origin read, whatever another middleware reflects', async () => {
     const grant = (state: RequestState): void => {
-      state.cors.grant = ['Access-Control-Allow-Origin', 'https://app.test'];
+      state.cors.grantHeaders = ['Access-Control-Allow-Origin', 'https://app.test'];
     };
     for (const handler of [
       (response: ServerResponse) =>
@@ -295,7 +295,7 @@ describe('the headers of a response', () => {
 
   it('carry the quota once, and let a handler’s own stand', async () => {
     const quota = (state: RequestState): void =>
-      void (state.limits.quota = ['X-RateLimit-Limit', '10', 'Retry-After', '1']);
+      void (state.limits.quotaHeaders = ['X-RateLimit-Limit', '10', 'Retry-After', '1']);
     for (const handler of [
       (response: ServerResponse) => void response.writeHead(429, { 'retry-after': '7' }).end(),
       (response: ServerResponse) => void (response.setHeader('Retry-After', '7'), response.end()),
@@ -311,7 +311,7 @@ describe('the headers of a response', () => {
       void (state.limits.quotaLines = 'X-RateLimit-Limit: 10\r\nRateLimit: "a: b";r=1\r\n');
     const replace = (state: RequestState): void => {
       lines(state);
-      state.limits.quota = [...state.limits.quota!.slice(0, 2), 'Retry-After', '1'];
+      state.limits.quotaHeaders = [...state.limits.quotaHeaders!.slice(0, 2), 'Retry-After', '1'];
     };
     const plain: Handler = response => void response.writeHead(200).end();
     /** A header that conflicts, so that the headers are set one by one. */
@@ -345,8 +345,8 @@ describe('the headers of a response', () => {
 
   const pairs = ['X-Late', '1\r\nX-Forged: 1', 'X-Later', '1'];
   const forgeries: Record<string, (state: RequestState) => void> = {
-    quota: state => void (state.limits.quota = pairs),
-    grant: state => void (state.cors.grant = pairs),
+    quota: state => void (state.limits.quotaHeaders = pairs),
+    grant: state => void (state.cors.grantHeaders = pairs),
     rejection: state => void (state.rejectionHeaders = pairs),
   };
   it.each(Object.keys(forgeries))('let no line of a %s begin another', async part => {

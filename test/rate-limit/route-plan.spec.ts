@@ -56,15 +56,15 @@ describe('RoutePlans', () => {
   it("takes the module's limits where a route has none", () => {
     const made = plans();
     const plan = made.get(Plain, Plain.prototype.read);
-    expect(plan).toMatchObject({ isModules: true, isImmediate: true });
+    expect(plan).toMatchObject({ hasModuleLimits: true, isImmediate: true });
     expect(applying(plan)).toEqual(['10-per-second', '100-per-minute']);
-    expect(plan.groups).toEqual(made.modulesGroups);
+    expect(plan.groups).toEqual(made.moduleGroups);
     expect(groupsOf(plan)[0]!.table).toBe(groupsOf(made.get(Plain, Plain.prototype.write))[0]!.table);
   });
 
   it("replaces them by a handler's own", () => {
     const plan = plans().get(Plain, Plain.prototype.own);
-    expect([plan.isModules, applying(plan)]).toEqual([false, ['5-per-minute']]);
+    expect([plan.hasModuleLimits, applying(plan)]).toEqual([false, ['5-per-minute']]);
   });
 
   it('counts a class’s limits over its handlers together, and a handler’s apart', () => {
@@ -127,10 +127,10 @@ describe('RoutePlans with the decorators of @nestjs/throttler', () => {
 
   it('leaves functions of the request for later', async () => {
     const plan = plans().get(Plain, Plain.prototype.late);
-    expect([plan.groups, plan.lateGroups.length, plan.isImmediate]).toEqual([[], 1, false]);
-    const group = await plan.lateGroups[0]!({} as never);
+    expect([plan.groups, plan.dynamicThrottles.length, plan.isImmediate]).toEqual([[], 1, false]);
+    const group = await plan.dynamicThrottles[0]!({} as never);
     expect(group.table.policies[0]).toMatchObject({ name: 'default', limit: 4, windowMs: 2_000 });
-    expect((await plan.lateGroups[0]!({} as never)).table).toBe(group.table);
+    expect((await plan.dynamicThrottles[0]!({} as never)).table).toBe(group.table);
   });
 
   const skips: [handler: 'skipDefault' | 'skipBurst', expected: string[]][] = [

@@ -7,9 +7,9 @@ import { SlidingWindow } from './sliding-window.js';
 import { TokenBucket } from './token-bucket.js';
 
 /** The algorithm that counts a policy in the memory of this process. */
-export function createAlgorithm({ rule, limit, windowMs, burst, blockMs }: Policy): Algorithm {
+export function createAlgorithm({ algorithm, limit, windowMs, burst, blockMs }: Policy): Algorithm {
   if (blockMs !== undefined && blockMs > 0) return new BlockingWindow(limit, windowMs, blockMs);
-  switch (rule) {
+  switch (algorithm) {
     case 'fixed-window':
       return new FixedWindow(limit, windowMs);
     case 'concurrency':

@@ -73,7 +73,9 @@ export function leasesOf(
   if (!granted) return [];
   const taken = new Set(policyStates.filter(({ violated }) => !violated).map(({ policy }) => policy));
   return charges.flatMap(charge => {
-    const policies = charge.policies.filter(policy => policy.rule === 'concurrency' && taken.has(policy));
+    const policies = charge.policies.filter(
+      policy => policy.algorithm === 'concurrency' && taken.has(policy),
+    );
     return policies.length === 0 || charge.cost === 0 ? [] : [{ ...charge, policies }];
   });
 }

@@ -33,16 +33,16 @@ export function carryOver(from: QuotaTable, to: QuotaTable, { hi, lo }: Key64, n
 
 /** Whether a policy counts on what another one has counted. */
 export const areAlike = (one: Policy, other: Policy): boolean =>
-  one.windowMs === other.windowMs && one.rule === other.rule && one.unit === other.unit;
+  one.windowMs === other.windowMs && one.algorithm === other.algorithm && one.unit === other.unit;
 
 /** How long ago the newest part of what is used was charged. */
 function ageMs(table: QuotaTable, index: number, nowMs: number): number {
   const policy = table.policies[index]!;
   // A bucket has no parts, it refills from where it is. Leases begin anew, so that all of them are released where they are counted.
-  if (policy.rule === 'token-bucket' || policy.rule === 'concurrency') return 0;
+  if (policy.algorithm === 'token-bucket' || policy.algorithm === 'concurrency') return 0;
   const untilEmptyMs = table.waitMs(index, nowMs, policy.burst);
   // A sliding window counts by spans of time: a rounding error must not move a charge into an earlier one.
-  const roundingMs = policy.rule === 'fixed-window' ? 0 : ROUNDING_MS;
+  const roundingMs = policy.algorithm === 'fixed-window' ? 0 : ROUNDING_MS;
   return Math.max(0, lifetimeMs(policy) - untilEmptyMs - roundingMs);
 }
 

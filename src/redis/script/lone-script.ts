@@ -31,8 +31,8 @@ function encodeWindow({ limit, windowMs }: Policy, id: string): string {
   return id + digits(limit, 5) + digits(Math.ceil(limit / BATCHES), 5) + digits(tickMs, 4) + digits(ticks, 3);
 }
 
-const isUsual = ({ rule, limit, windowMs, blockMs = 0, shadow }: Policy): boolean =>
-  rule === 'sliding-window' &&
+const isUsual = ({ algorithm, limit, windowMs, blockMs = 0, shadow }: Policy): boolean =>
+  algorithm === 'sliding-window' &&
   blockMs === 0 &&
   !shadow &&
   Number.isInteger(limit) &&

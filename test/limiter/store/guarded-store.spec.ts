@@ -444,7 +444,7 @@ describe('leases of a store that is late or fails', () => {
     settle: async ([charge], units, ageMs) => {
       if (isHeld) await new Promise<void>(resolve => answers.push(resolve));
       if (fails) throw new Error('gone');
-      settled.push([charge!.policies.map(({ rule }) => rule), units, ageMs]);
+      settled.push([charge!.policies.map(({ algorithm }) => algorithm), units, ageMs]);
       taken += units;
       return { granted: true, policyStates: charge!.policies.map(policy => policyState(policy)) };
     },

@@ -22,7 +22,7 @@ const works = new WeakMap<RequestState, Work>();
  * Releases a lease when the response and the handlers of its request have ended. A handler that still runs when the response has ended
  * (the client has closed the connection, or a timeout has answered) keeps the lease for one more lease time at most: it is not renewed.
  */
-export function holdLease(lease: Lease, call: Call): void {
+export function releaseWhenDone(lease: Lease, call: Call): void {
   const { state } = call;
   const release = (): void => void lease.release();
   const response = state?.response ?? (call.response && rawResponse(call.response));
