@@ -6,7 +6,8 @@ const esmOnly = ['@nestjs', 'content-disposition', 'cookie', 'jose', 'oauth4weba
 
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/jest/environment.cjs',
+  resolver: '<rootDir>/test/support/jest/resolver.cjs',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/fixtures/', '<rootDir>/test/consumers/'],
@@ -14,11 +15,6 @@ export default {
   testTimeout: 30_000,
   maxWorkers: 2,
   restoreMocks: true,
-  moduleNameMapper: {
-    '^nestjs-agent-security/redis$': '<rootDir>/src/redis/index.ts',
-    '^nestjs-agent-security$': '<rootDir>/src/index.ts',
-    '^(\\.{1,2}/.*)\\.js$': '$1',
-  },
   transform: {
     '^.+\\.m?[jt]s$': [
       '@swc/jest',
