@@ -67,6 +67,14 @@ class FaultController {
   }
 }
 
+/** Of timers alone, and on top of the time that passes: a deadline ends without a wait for it. */
+const setTimersApart = (): unknown =>
+  jest.useFakeTimers({
+    advanceTimers: true,
+    doNotFake: ['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'setInterval'],
+  });
+afterEach(() => void jest.useRealTimers());
+
 const startApp = (platform: Platform, audit: AuditOptions): Promise<RunningApp> =>
   start(platform, { controllers: [FaultController], options: { rateLimit: false, audit } });
 
@@ -208,7 +216,14 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       return status === 503 && ++rejected >= 30;
     });
     expect(answered.length).toBeLessThan(30 + 2 * CALLERS);
-    await app.close();
+    setTimersApart();
+    let isClosed = false;
+    const closing = app.close().finally(() => (isClosed = true));
+    while (!isClosed) {
+      await new Promise(setImmediate);
+      await jest.advanceTimersByTimeAsync(100);
+    }
+    await closing;
     expect(app.logger.find(/was closed with \d+ records that it has not taken/, 'error')).toHaveLength(1);
     expect((await verifyChain(file, KEY)).faults.at(-1)!.kind).toBe('truncated');
     await expect(startApp(platform, { file, key: KEY })).rejects.toThrow('ends before its line');
@@ -240,13 +255,19 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     const sink: AuditSink = {
       name: 'hanging',
       write(lines) {
-        if (isHanging) return new Promise(() => undefined);
+        if (isHanging) {
+          setImmediate(() => jest.advanceTimersByTime(5_000));
+          return new Promise(() => undefined);
+        }
         records.push(...lines.map(({ record }) => record));
       },
     };
     const app = await startApp(platform, { sinks: [sink] });
     const hangAndAnswer = breakAndHeal(
-      () => (isHanging = true),
+      () => {
+        setTimersApart();
+        isHanging = true;
+      },
       () => (isHanging = false),
       CALLERS,
     );
