@@ -25,6 +25,7 @@ import {
 } from '../../src/index.js';
 import { PLATFORMS, type Platform } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
+import { closeWithoutWait, setTimersApart } from '../support/timers-apart.js';
 import { recordsOf, repeatedCalls, startedIds } from './burst.js';
 import { KEY, scratchFile } from './support.js';
 
@@ -66,14 +67,6 @@ class FaultController {
     return {};
   }
 }
-
-/** Of timers alone, and on top of the time that passes: a deadline ends without a wait for it. */
-const setTimersApart = (): unknown =>
-  jest.useFakeTimers({
-    advanceTimers: true,
-    doNotFake: ['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'setInterval'],
-  });
-afterEach(() => void jest.useRealTimers());
 
 const startApp = (platform: Platform, audit: AuditOptions): Promise<RunningApp> =>
   start(platform, { controllers: [FaultController], options: { rateLimit: false, audit } });
@@ -216,14 +209,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       return status === 503 && ++rejected >= 30;
     });
     expect(answered.length).toBeLessThan(30 + 2 * CALLERS);
-    setTimersApart();
-    let isClosed = false;
-    const closing = app.close().finally(() => (isClosed = true));
-    while (!isClosed) {
-      await new Promise(setImmediate);
-      await jest.advanceTimersByTimeAsync(100);
-    }
-    await closing;
+    await closeWithoutWait(app);
     expect(app.logger.find(/was closed with \d+ records that it has not taken/, 'error')).toHaveLength(1);
     expect((await verifyChain(file, KEY)).faults.at(-1)!.kind).toBe('truncated');
     await expect(startApp(platform, { file, key: KEY })).rejects.toThrow('ends before its line');
