@@ -1,5 +1,6 @@
 /* Parsers that every request passes throw for no input (except the one error that stops a start-up), and their work grows with
  * the length of the input alone. The inputs are drawn from the tokens that have a meaning for each parser. */
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { resolveTrustProxy } from '../src/client-address/client-address.options.js';
 import { parseForwarded, readClient } from '../src/client-address/read-client.js';
@@ -345,11 +346,12 @@ describe('what readAuthority accepts', () => {
         ),
         text => {
           const authority = readAuthority(text);
-          if (authority === undefined) return;
+          if (authority === undefined) return true;
           accepted++;
-          expect(readAuthority(serialize(authority))).toEqual(authority);
-          expect(readAuthority(text.toUpperCase())).toEqual(authority);
-          expect(authority.name).toMatch(/^(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])$/);
+          const isSame = [serialize(authority), text.toUpperCase()].every(form =>
+            isDeepStrictEqual(readAuthority(form), authority),
+          );
+          return isSame && /^(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])$/.test(authority.name);
         },
       ),
       { seed: SEED, numRuns: 20_000 },

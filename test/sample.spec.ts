@@ -1,6 +1,8 @@
 /* The sample as a user meets it: built, started by plain Node on either platform, and called with the commands that it prints. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -78,18 +80,40 @@ function startSample(env: Record<string, string>, cwd = scratch): Promise<Sample
   });
 }
 
-/** One sample for the tests of a platform that leave nothing behind; its quota is out of their way. */
-let shared: Sample;
-const startShared = (platform: string): void => {
+/** One sample for several tests of a platform: they leave nothing behind that another one meets. */
+function share(env: () => Record<string, string>, cwd?: () => string): () => Sample {
+  let sample: Sample;
   beforeAll(async () => {
-    shared = await startSample({ PLATFORM: platform, RATE_LIMIT: '1000/minute' });
+    sample = await startSample(env(), cwd?.());
     running.pop();
   });
-  afterAll(() => void shared?.process.kill('SIGKILL'));
-};
+  afterAll(() => void sample?.process.kill('SIGKILL'));
+  return () => sample;
+}
+
+/** Agents in the environment: one without a scope, and one per test that spends the quotas of tools. */
+const SECRET = 'a secret of tests that is long enough';
+const keys = new Map<string, Record<string, string>>();
+const book = ['bot', 'five-runs', 'tools', 'notes'].reduce((before, agent) => {
+  const rights = agent === 'bot' ? { scopes: [] } : { scopes: ['tools:run'], tools: ['*'] };
+  const choices = { prefix: 'ask', nowMs: Date.now() };
+  const added = addKey(before, agent, rights, new KeyDigests([SECRET]), choices);
+  keys.set(agent, { 'X-API-Key': added.key });
+  return added.book;
+}, EMPTY_BOOK);
+const keyOf = (agent: string): Record<string, string> => keys.get(agent)!;
 
 const shell = async (command: string): Promise<string> =>
   (await promisify(execFile)('sh', ['-c', command])).stdout.replaceAll('\r', '');
+
+const chromium = [
+  process.env['CHROMIUM_PATH'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+].find(path => path && existsSync(path));
+const whereThereIsOne =
+  chromium === undefined && process.env['REQUIRE_ALL_SUITES'] !== '1' ? describe.skip : describe;
 
 const PLATFORMS = ['express', 'fastify'];
 
@@ -104,10 +128,28 @@ test('a scan finds nothing in it, and gives it an A+', async () => {
 }, 60_000);
 
 describe.each(PLATFORMS)('on %s', platform => {
-  startShared(platform);
+  const plain = share(() => ({ PLATFORM: platform }));
+  const ample = share(() => ({ PLATFORM: platform, RATE_LIMIT: '1000/minute' }));
+  const withKeys = share(() => ({
+    PLATFORM: platform,
+    RATE_LIMIT: '1000/minute',
+    AUTH_API_KEYS: JSON.stringify(book),
+    AUTH_KEY_SECRET: SECRET,
+  }));
+  const withFile = share(
+    () => ({ PUBLIC_URL: 'https://api.example.com', TOKEN_DELAY_MS: '10000' }),
+    () => {
+      const directory = mkdtempSync(join(scratch, 'env-'));
+      writeFileSync(
+        join(directory, '.env'),
+        `PLATFORM=${platform}\nALLOWED_HOSTS=api.example.com\nRATE_LIMIT=30/minute\n`,
+      );
+      return directory;
+    },
+  );
 
   test('its commands show what they promise', async () => {
-    const { text } = await startSample({ PLATFORM: platform });
+    const { text } = plain();
     expect(text).toContain(`Agent API on ${platform}: http://127.0.0.1:`);
     const commands = [...text.slice(text.indexOf('Agent API on')).matchAll(/^ {2}(\S.*)$/gm)].map(
       ([, command]) => command!,
@@ -147,7 +189,7 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('its first page links to what there is, and its dashboard is for the operator whose key it prints', async () => {
-    const { port, text, key } = shared;
+    const { port, text, key } = ample();
     const first = await request(port, { path: '/' });
     expect([first.status, first.header('Content-Type')]).toEqual([200, 'text/html; charset=utf-8']);
     expect(first.header('Content-Security-Policy')).not.toContain("script-src 'unsafe-inline'");
@@ -166,19 +208,9 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('takes the keys of the environment in place of one of its own', async () => {
-    const secret = 'a secret of tests that is long enough';
-    const digests = new KeyDigests([secret]);
-    const { book, key } = addKey(EMPTY_BOOK, 'bot', { scopes: [] }, digests, {
-      prefix: 'ask',
-      nowMs: Date.now(),
-    });
-    const { port, text } = await startSample({
-      PLATFORM: platform,
-      AUTH_API_KEYS: JSON.stringify(book),
-      AUTH_KEY_SECRET: secret,
-    });
+    const { port, text } = withKeys();
     expect(text).not.toContain('ask_');
-    const headers = { 'X-API-Key': key };
+    const headers = keyOf('bot');
     expect((await request(port, { path: '/me', headers })).json().id).toBe('bot');
     const run = await request(port, { path: '/tools/calculator/run', headers, method: 'POST' });
     expect([run.status, run.json().code]).toEqual([403, 'insufficient_scope']);
@@ -186,12 +218,12 @@ describe.each(PLATFORMS)('on %s', platform => {
 
   test.each(['/mcp', '/mcp-nest'])('%s: an MCP server behind the module', async path => {
     const callMcp = async (method: string, params: object, headers: Record<string, string> = {}) =>
-      request(shared.port, {
+      request(ample().port, {
         path,
         headers: {
           'Content-Type': 'application/json',
           Accept: 'application/json, text/event-stream',
-          ...shared.key,
+          ...ample().key,
           ...headers,
         },
         body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
@@ -233,16 +265,7 @@ describe.each(PLATFORMS)('on %s', platform => {
     });
 
     test('an agent without the scope runs it nowhere', async () => {
-      const secret = 'a secret of tests that is long enough';
-      const digests = new KeyDigests([secret]);
-      const choices = { prefix: 'ask', nowMs: Date.now() };
-      const { book, key } = addKey(EMPTY_BOOK, 'bot', { scopes: [] }, digests, choices);
-      const { port } = await startSample({
-        PLATFORM: platform,
-        AUTH_API_KEYS: JSON.stringify(book),
-        AUTH_KEY_SECRET: secret,
-      });
-      const { http, mcp } = callers(port, { 'X-API-Key': key });
+      const { http, mcp } = callers(withKeys().port, keyOf('bot'));
       expect((await http()).status).toBe(403);
       for (const path of MCP_PATHS) {
         expect((await mcp(path)).status).toBe(403);
@@ -251,8 +274,7 @@ describe.each(PLATFORMS)('on %s', platform => {
     });
 
     test('five runs a minute are five over all of them', async () => {
-      const { port, key } = await startSample({ PLATFORM: platform });
-      const { http, mcp } = callers(port, key);
+      const { http, mcp } = callers(withKeys().port, keyOf('five-runs'));
       const statuses: number[] = [];
       for (const path of [...MCP_PATHS, ...MCP_PATHS]) statuses.push((await mcp(path)).status);
       for (let run = 0; run < 2; run++) statuses.push((await http()).status);
@@ -262,10 +284,10 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('its issuer and its metadata have the URL that it prints, and the token that they lead to works', async () => {
-    const url = `http://127.0.0.1:${shared.port}`;
-    expect(shared.text).toContain(url);
-    const read = async (path: string) =>
-      (await request(shared.port, { path: `/.well-known/${path}` })).json();
+    const { port, text } = ample();
+    const url = `http://127.0.0.1:${port}`;
+    expect(text).toContain(url);
+    const read = async (path: string) => (await request(port, { path: `/.well-known/${path}` })).json();
     expect(await read('oauth-protected-resource')).toMatchObject({
       resource: url,
       authorization_servers: [url],
@@ -275,13 +297,17 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('PUBLIC_URL names the issuer behind a proxy', async () => {
-    const { port } = await startSample({ PLATFORM: platform, PUBLIC_URL: 'https://api.example.com' });
-    const { issuer } = (await request(port, { path: '/.well-known/oauth-authorization-server' })).json();
+    const { issuer } = (
+      await request(withFile().port, {
+        path: '/.well-known/oauth-authorization-server',
+        headers: { Host: 'api.example.com' },
+      })
+    ).json();
     expect(issuer).toBe('https://api.example.com');
   });
 
   test('its OpenAPI document describes each operation, and its prefilled bodies work', async () => {
-    const { port, key } = await startSample({ PLATFORM: platform });
+    const { port, key } = ample();
     const document = (await request(port, { path: '/docs-json' })).json();
     expect(document.info.description).toContain('Authorize');
     let prefilled = 0;
@@ -304,7 +330,7 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('its examples of problems are what it answers', async () => {
-    const { port, key } = await startSample({ PLATFORM: platform, RATE_LIMIT: '10/second' });
+    const { port, key } = plain();
     const document = (await request(port, { path: '/docs-json' })).json();
     const exampleOf = (status: number) => {
       const { example } = document.paths['/me'].get.responses[status].content['application/problem+json'];
@@ -319,7 +345,8 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('tools: results, rejected inputs, unknown names', async () => {
-    const { port, key } = await startSample({ PLATFORM: platform });
+    const { port } = withKeys();
+    const key = keyOf('tools');
     const run = async (name: string, body: object) => {
       const answer = await request(port, {
         path: `/tools/${name}/run`,
@@ -354,7 +381,8 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('a note is written, deleted once, and a rejected call has not run', async () => {
-    const { port, key } = await startSample({ PLATFORM: platform });
+    const { port } = withKeys();
+    const key = keyOf('notes');
     const send = (method: string, path: string, body?: object) =>
       request(port, {
         method,
@@ -371,7 +399,7 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('an unknown tool is a 404', async () => {
-    const { port, key } = shared;
+    const { port, key } = ample();
     const answer = await request(port, {
       path: '/tools/nothing/run',
       headers: { ...key, 'Content-Type': 'application/json' },
@@ -381,7 +409,7 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('an answer streams over SSE, and goes on behind Last-Event-ID', async () => {
-    const { port } = shared;
+    const { port } = ample();
     const stream = async (headers: Record<string, string>): Promise<[number, string[]]> => {
       const answer = await request(port, { path: '/answers/stream?prompt=What+is+6*7%3F', headers });
       return [answer.status, [...answer.body.matchAll(/^(?:id|event|data): .*$/gm)].map(([line]) => line)];
@@ -396,13 +424,13 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('a prompt that cannot be answered is rejected before the stream begins', async () => {
-    const { port } = shared;
+    const { port } = ample();
     const answer = await request(port, { path: '/answers/stream?prompt=1%2F%2F2' });
     expect([answer.status, answer.header('Content-Type')]).toEqual([400, 'application/problem+json']);
   });
 
   test('an answer streams to fetch, line by line', async () => {
-    const { port } = shared;
+    const { port } = ample();
     const answer = await fetch(`http://127.0.0.1:${port}/answers`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -418,7 +446,7 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('the probe answers for any host and without limits, and nothing else does', async () => {
-    const { port } = shared;
+    const { port } = ample();
     const probe = await request(port, { path: '/healthz', headers: { Host: '10.0.0.7' } });
     expect([probe.status, probe.body, probe.header('RateLimit')]).toEqual([
       200,
@@ -429,27 +457,54 @@ describe.each(PLATFORMS)('on %s', platform => {
   });
 
   test('reads .env of the directory it is started in', async () => {
-    const directory = mkdtempSync(join(scratch, 'env-'));
-    writeFileSync(
-      join(directory, '.env'),
-      `PLATFORM=${platform}\nALLOWED_HOSTS=api.example.com\nRATE_LIMIT=3/minute\n`,
-    );
-    const { port, text } = await startSample({}, directory);
+    const { port, text } = withFile();
     expect(text).toContain(`Agent API on ${platform}`);
     expect((await request(port, { path: '/tools' })).status).toBe(421);
     const answer = await request(port, { path: '/tools', headers: { Host: 'api.example.com' } });
-    expect(answer.header('RateLimit-Policy')).toBe('"3-per-minute";q=3;w=60');
+    expect(answer.header('RateLimit-Policy')).toBe('"30-per-minute";q=30;w=60');
+  });
+
+  whereThereIsOne('in a browser', () => {
+    test('Swagger UI loads, lists the tools and runs one, and its policy is never violated', async () => {
+      const { chromium: browserType } = await import('playwright-core');
+      const { port } = ample();
+      const browser = await browserType.launch({ executablePath: chromium!, args: ['--no-sandbox'] });
+      try {
+        const page = await browser.newPage();
+        const complaints: string[] = [];
+        page.on('console', message => {
+          if (message.type() === 'error') complaints.push(message.text());
+        });
+        page.on('pageerror', error => complaints.push(String(error)));
+        await page.goto(`http://127.0.0.1:${port}/docs`);
+        await page
+          .getByRole('button', { name: /get.*\/tools/i })
+          .first()
+          .click();
+        await page.getByRole('button', { name: 'Try it out' }).click();
+        await page.getByRole('button', { name: 'Execute' }).click();
+        await page.getByText('"calculator"').first().waitFor();
+        expect(complaints).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    }, 60_000);
   });
 
   test('shuts down at once, also with a stream open', async () => {
-    const sample = await startSample({ PLATFORM: platform, TOKEN_DELAY_MS: '10000' });
-    const stream = await fetch(`http://127.0.0.1:${sample.port}/answers/stream?prompt=hello`);
-    const reader = stream.body!.getReader();
-    expect((await reader.read()).done).toBe(false);
-    const ended = reader.read().catch(() => 'cut off');
+    const sample = withFile();
+    const stream = get({
+      port: sample.port,
+      path: '/answers/stream?prompt=hello',
+      headers: { Host: 'api.example.com' },
+    });
+    const [answer] = (await once(stream, 'response')) as [IncomingMessage];
+    await once(answer, 'data');
+    const ended = new Promise(settle => answer.on('error', () => {}).once('close', settle));
     sample.process.kill('SIGTERM');
     expect(await sample.exit).toEqual({ code: null, signal: 'SIGTERM' });
     await ended;
+    expect(answer.complete).toBe(false);
   });
 });
 
@@ -501,42 +556,4 @@ test('.env.example names every variable that is read, and no other', () => {
     ),
   );
   expect(variablesOf(readExample()).toSorted()).toEqual([...new Set(read)].toSorted());
-});
-
-const chromium = [
-  process.env['CHROMIUM_PATH'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find(path => path && existsSync(path));
-const whereThereIsOne =
-  chromium === undefined && process.env['REQUIRE_ALL_SUITES'] !== '1' ? describe.skip : describe;
-
-whereThereIsOne.each(PLATFORMS)('in a browser, on %s', platform => {
-  startShared(platform);
-
-  test('Swagger UI loads, lists the tools and runs one, and its policy is never violated', async () => {
-    const { chromium: browserType } = await import('playwright-core');
-    const { port } = shared;
-    const browser = await browserType.launch({ executablePath: chromium!, args: ['--no-sandbox'] });
-    try {
-      const page = await browser.newPage();
-      const complaints: string[] = [];
-      page.on('console', message => {
-        if (message.type() === 'error') complaints.push(message.text());
-      });
-      page.on('pageerror', error => complaints.push(String(error)));
-      await page.goto(`http://127.0.0.1:${port}/docs`);
-      await page
-        .getByRole('button', { name: /get.*\/tools/i })
-        .first()
-        .click();
-      await page.getByRole('button', { name: 'Try it out' }).click();
-      await page.getByRole('button', { name: 'Execute' }).click();
-      await page.getByText('"calculator"').first().waitFor();
-      expect(complaints).toEqual([]);
-    } finally {
-      await browser.close();
-    }
-  }, 60_000);
 });

@@ -25,6 +25,7 @@ import {
 } from '../../src/index.js';
 import { PLATFORMS, type Platform } from '../support/platforms.js';
 import { type RunningApp, start } from '../support/start.js';
+import { closeWithoutWait, setTimersApart } from '../support/timers-apart.js';
 import { recordsOf, repeatedCalls, startedIds } from './burst.js';
 import { KEY, scratchFile } from './support.js';
 
@@ -208,7 +209,7 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
       return status === 503 && ++rejected >= 30;
     });
     expect(answered.length).toBeLessThan(30 + 2 * CALLERS);
-    await app.close();
+    await closeWithoutWait(app);
     expect(app.logger.find(/was closed with \d+ records that it has not taken/, 'error')).toHaveLength(1);
     expect((await verifyChain(file, KEY)).faults.at(-1)!.kind).toBe('truncated');
     await expect(startApp(platform, { file, key: KEY })).rejects.toThrow('ends before its line');
@@ -240,13 +241,19 @@ describe.each(PLATFORMS)('on %s', (_title, platform) => {
     const sink: AuditSink = {
       name: 'hanging',
       write(lines) {
-        if (isHanging) return new Promise(() => undefined);
+        if (isHanging) {
+          setImmediate(() => jest.advanceTimersByTime(5_000));
+          return new Promise(() => undefined);
+        }
         records.push(...lines.map(({ record }) => record));
       },
     };
     const app = await startApp(platform, { sinks: [sink] });
     const hangAndAnswer = breakAndHeal(
-      () => (isHanging = true),
+      () => {
+        setTimersApart();
+        isHanging = true;
+      },
       () => (isHanging = false),
       CALLERS,
     );

@@ -244,6 +244,8 @@ describe.each(PLATFORMS)('the policy of MCP on %s', (_platform, platform) => {
       '1',
     ]);
     expect(calls).toEqual([]);
+    // To close the app would wait for it.
+    app.sink.isFailing = false;
   });
 
   it('shows and runs public tools without a credential', async () => {
