@@ -1,7 +1,8 @@
 /* What the dashboard keeps: bounded, whatever clients send. */
 import { BoundedCounts, OTHER } from '../../src/dashboard/bounded-counts.js';
 import { Figures, type FigureLists } from '../../src/dashboard/figures.js';
-import { mergeFigures, parseFigures } from '../../src/dashboard/merge-figures.js';
+import { mergeFigures } from '../../src/dashboard/merge-figures.js';
+import { readSharedFigures } from '../../src/dashboard/read-shared-figures.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import { ManualClock } from '../support/clock.js';
 
@@ -40,14 +41,16 @@ describe('the figures of a process', () => {
     expect(figures.lists().minutes).toEqual([]);
   });
 
-  it('count into the last minute when the system time goes back', () => {
+  it.each([
+    ['count into the last minute when the system time goes back a little', -30_000, [2]],
+    ['begin anew at the system time when it goes back far', -300_000, [1]],
+  ])('%s', (_title, ms, expected) => {
     const { clock, figures } = createFigures();
-    clock.advance(600_000);
+    clock.jump(600_000);
     figures.check();
-    clock.advance(-300_000);
+    clock.jump(ms);
     figures.check();
-    clock.advance(300_000);
-    expect(figures.lists().minutes.map(({ requests }) => requests)).toEqual([2]);
+    expect(figures.lists().minutes.map(({ requests }) => requests)).toEqual(expected);
   });
 
   it('stay small under a flood of invented codes, agents, addresses, tools and long texts', () => {
@@ -145,7 +148,7 @@ describe('the figures of several processes', () => {
     ['no JSON', '{'],
     ['another shape', '{"id":"a","minutes":[]}'],
     ['null', 'null'],
-  ])('leave out %s', (_title, text) => expect(parseFigures(text)).toBeUndefined());
+  ])('leave out %s', (_title, text) => expect(readSharedFigures(text)).toBeUndefined());
 });
 
 it('a name may be that of a prototype', () => {

@@ -1,29 +1,15 @@
 /* The page of the dashboard in Chromium, as an operator uses it: by keyboard, on a phone, with hostile names, under load. */
 import type { Browser, Page } from 'playwright-core';
-import {
-  type AgentSecurityOptions,
-  type SecurityEvent,
-  SecurityEvents,
-  type Timers,
-  TIMERS,
-} from '../../src/index.js';
+import { type AgentSecurityOptions, SecurityEvents, type Timers, TIMERS } from '../../src/index.js';
 import { describeInChromium, launchChromium, openPage, runIn } from '../support/chromium.js';
+import { REJECTED } from '../support/dashboard.js';
 import { DashboardRoutes } from '../support/dashboard-routes.js';
-import { NOW_MS, SECRET, TestKeys } from '../support/keys.js';
+import { SECRET, TestKeys } from '../support/keys.js';
 import { EXPRESS, PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
 
 const HOSTILE = '<img src=x onerror="window.owned=1">';
 
-const REJECTED: SecurityEvent<'request.rejected'> = {
-  type: 'request.rejected',
-  timeMs: NOW_MS,
-  status: 403,
-  code: 'not_found',
-  reason: undefined,
-  received: undefined,
-  remedy: undefined,
-};
 const disabled: string[] = [];
 const keys = new TestKeys();
 const operator = keys.add('operator', { scopes: ['ops', 'ops:act'] }).key;
