@@ -1,6 +1,7 @@
 /* How agents and addresses stand with their limits: those nearest to one. */
 import { BoundedMap } from '../common/bounded-map.js';
 import type { Clock } from '../common/clock.js';
+import { addressBlock } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
 import type { ObservedLimit } from '../common/quota-observer.js';
 
@@ -38,8 +39,10 @@ export class LimitUsage {
     if (!violated && used < policy.burst * MIN_SHARE) return;
     const { agent, address } = client;
     const waitMs = Number.isFinite(resetMs) ? resetMs : 0;
-    (agent === undefined ? this.#addresses : this.#agents).set(joinKey(agent ?? address ?? '', policy.name), {
+    const name = agent ?? addressBlock(address ?? '');
+    (agent === undefined ? this.#addresses : this.#agents).set(joinKey(name, policy.name), {
       agent,
+      // The last one of the block.
       address: agent === undefined ? address : undefined,
       policy: policy.name,
       used,

@@ -116,6 +116,17 @@ describe('the figures of a process', () => {
     expect(clients.some(({ address }) => address === '10.1.1.2')).toBe(false);
   });
 
+  it('show one address of a block that shares a quota, so that one client does not displace the others', () => {
+    const { figures } = createFigures();
+    const note = (address: string) =>
+      figures.observeQuota({ client: { address } } as never, [
+        { policy: { name: 'all', burst: 10 }, remaining: 1, resetMs: 60_000, violated: false },
+      ]);
+    note('10.0.0.1');
+    for (let count = 1; count < 500; count++) note(`2001:db8:1:2::${count.toString(16)}`);
+    expect(figures.lists().clients.map(({ address }) => address)).toEqual(['10.0.0.1', '2001:db8:1:2::1f3']);
+  });
+
   it('forget how a client stood when its units have returned', () => {
     const { clock, figures } = createFigures();
     const limit = { policy: { name: 'all', burst: 10 }, remaining: 1, resetMs: 60_000, violated: false };
