@@ -1,5 +1,6 @@
 /* Whether what the module depends on works: the store of limits, the key store, the audit sinks. */
 import type { AuditTrail } from '../audit/audit-trail.js';
+import { looksSecret } from '../common/show-value.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { QuotaEngine } from '../limiter/quota-engine.js';
 import type { AgentSecurityHealth, AgentSecurityStatus } from '../telemetry/agent-security-health.js';
@@ -25,7 +26,11 @@ export class Health {
   #storeReason: string | undefined;
 
   constructor(private readonly parts: HealthParts) {
-    parts.events.on('limit.store', ({ reason }) => (this.#storeReason = shorten(reason)));
+    parts.events.on('limit.store', ({ reason }) => {
+      // The message of a driver may hold its URL.
+      const isShown = reason !== undefined && !looksSecret(reason);
+      this.#storeReason = isShown ? shorten(reason) : undefined;
+    });
   }
 
   /** Asks the stores, which may have failed or recovered while no request needed them. Never rejects. */

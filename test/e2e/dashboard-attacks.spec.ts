@@ -2,7 +2,7 @@
 import { connect as connectHttp2 } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { type QuotaStore, SecurityEvents } from '../../src/index.js';
+import { type ApiKeyStore, type QuotaStore, SecurityEvents } from '../../src/index.js';
 import {
   admin,
   as,
@@ -171,6 +171,33 @@ describe.each(PLATFORMS)('the dashboard under attack on %s', (_title, platform) 
       option: 'dashboard.actionScopes',
     });
     await startDashboard(platform, { dashboard: true, audit: false });
+  });
+
+  it('does not act while the audit record cannot be written', async () => {
+    const disabled: string[] = [];
+    const store: ApiKeyStore = {
+      find: (id: string) => keys.store.find(id),
+      findAgent: (id: string) => keys.store.findAgent(id),
+      disableAgent: async id => void disabled.push(id),
+    };
+    const write = async (): Promise<never> => Promise.reject(new Error('full'));
+    const running = await startDashboard(platform, {
+      auth: { apiKeys: { store, secret: SECRET } },
+      audit: { sinks: [{ name: 'siem', write }] },
+    });
+    const answer = await post(running, '/security/actions', { action: 'disable-agent', agent: 'bot' });
+    expect([answer.status, answer.json().code]).toEqual([503, 'audit_unavailable']);
+    expect(disabled).toEqual([]);
+  });
+
+  it('shows no reason of a store that holds a password', async () => {
+    const store: QuotaStore = {
+      consume: async () => Promise.reject(new Error('connect postgres://app:hunter22@db.internal/limits')),
+    };
+    const running = await startDashboard(platform, { rateLimit: { store } });
+    const { body } = await running.send('/security/data', as(ops));
+    expect(body).toContain('"state":"failing"');
+    expect(body).not.toContain('hunter22');
   });
 
   it('records who acts, whatever the request says of itself', async () => {
