@@ -25,7 +25,7 @@ export interface DashboardOptions {
   scopes?: readonly string[];
   /**
    * The scopes that an agent needs beside `scopes` to act: to disable an agent, and to reset a quota. Without this option there are no
-   * actions. See docs/dashboard.md#actions.
+   * actions; with `audit: false`, it stops the start-up. See docs/dashboard.md#actions.
    * @default no actions
    */
   actionScopes?: readonly string[];

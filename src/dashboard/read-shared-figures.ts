@@ -5,8 +5,8 @@ import { type Counts } from './bounded-counts.js';
 import type { SharedFigures } from './merge-figures.js';
 import { shorten } from './recent-rejections.js';
 
-/** In characters; the lists of a process have fewer. */
-const MAX_TEXT = 1_048_576;
+/** In characters. The lists of a process have fewer, and this process parses up to 64 of them each second. */
+const MAX_TEXT = 400_000;
 const MAX_ROWS = 200;
 /** The last moment of a `Date`. */
 const MAX_MS = 8.64e15;
@@ -23,7 +23,9 @@ const check =
     throw new WrongFormError();
   };
 const flag = check<boolean>(value => typeof value === 'boolean');
-const number = check<number>(value => typeof value === 'number' && value >= 0);
+const number = check<number>(
+  value => typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER,
+);
 const time = check<number>(value => typeof value === 'number' && Math.abs(value) <= MAX_MS);
 const anyText = check<string>(value => typeof value === 'string');
 const text: Read<string> = value => shorten(anyText(value))!;

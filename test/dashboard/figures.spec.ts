@@ -136,7 +136,14 @@ describe('the figures of a process', () => {
   });
 });
 
+const LISTS =
+  '"minutes":[],"clients":[],"rejections":[],"tools":[{"tool":"x","calls":1e999,"failures":0,"rejections":0}],"audit":[]';
+
 describe('the figures of several processes', () => {
+  it('leave out rows with numbers without end', () => {
+    expect(readSharedFigures(`{"id":"a","timeMs":0,${LISTS}}`)).toMatchObject({ id: 'a', tools: [] });
+  });
+
   it('are their sum', () => {
     const [a, b] = [createFigures(), createFigures()];
     for (const { figures, reject } of [a, b, b]) {
@@ -159,6 +166,7 @@ describe('the figures of several processes', () => {
     ['no JSON', '{'],
     ['another shape', '{"id":"a","minutes":[]}'],
     ['null', 'null'],
+    ['a number without end as its time', `{"id":"a","timeMs":1e999,${LISTS}}`],
   ])('leave out %s', (_title, text) => expect(readSharedFigures(text)).toBeUndefined());
 });
 

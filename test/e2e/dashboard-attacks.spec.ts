@@ -320,11 +320,11 @@ describe.each(PLATFORMS)('the dashboard under attack on %s', (_title, platform) 
       stream.close();
     });
 
-    it('shows bounded texts, and ignores entries of more than a megabyte', async () => {
+    it('shows bounded texts, and ignores entries that are too long', async () => {
       const long = 'x'.repeat(5_000);
       const texts = [
         JSON.stringify({ ...good, rejections: [{ ...row, path: long, extra: long }] }),
-        JSON.stringify({ ...good, id: 'big', tools: [], audit: [], extra: 'y'.repeat(1_100_000) }),
+        JSON.stringify({ ...good, id: 'big', tools: [], audit: [], extra: 'y'.repeat(400_000) }),
       ];
       const running = await startDashboard(platform, {
         rateLimit: { store: createStore({ texts: () => texts }) },
