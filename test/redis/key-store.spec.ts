@@ -133,11 +133,10 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
   });
 
   it('disables an agent in every process, at once in its own', async () => {
-    const [reader, writer] = [create({ refreshMs: 60_000 }), create()];
+    const [reader, writer] = [create({ refreshMs: 100 }), create()];
     const both = addKey(book, 'other', {}, digests, options);
     await writer.write(both.book, (await writer.read()).version);
     for (const store of [reader, writer]) await store.open(hooks);
-    await untilSubscribed(redis, 2);
     await writer.disableAgent('bot');
     expect(writer.find(id)!.agent.disabled).toBe(true);
     await until(() => reader.find(id)!.agent.disabled === true);
