@@ -22,8 +22,11 @@ export interface UnguardedLimiter {
     kind: McpMessageKind,
     count: number,
   ): Promise<ProblemFields | undefined>;
-  /** Gives a client its units of the module's and the routes' limits back. Limits with a key of the app stay as they are. */
-  resetClient?(client: LimitedClient): Promise<void>;
+  /**
+   * Gives a client its units of the module's and the routes' limits back. Limits with a key of the app stay as they are.
+   * @returns whether the shared store, if there is one, has reset them too
+   */
+  resetClient?(client: LimitedClient): Promise<boolean>;
 }
 
 export const UNGUARDED_LIMITER = Symbol('agent-security:unguarded-limiter');

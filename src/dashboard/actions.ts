@@ -1,5 +1,6 @@
 /* What an operator can do from the page: disable an agent, reset a quota. Each action is a call of impact high in the audit trail. */
 import type { AuditTrail } from '../audit/audit-trail.js';
+import { canonicalAddress } from '../common/ip-address.js';
 import { type Log, logLine } from '../common/log-text.js';
 import { isRecord } from '../common/read-options.js';
 import { type Rejection, temporarilyUnavailable } from '../common/rejection.js';
@@ -21,6 +22,10 @@ const NOT_FOUND = reject(404, 'not_found', 'The key store has no such agent.');
 const UNAVAILABLE = temporarilyUnavailable({
   code: 'identity_unavailable',
   detail: 'The key store could not be changed. The log has the reason.',
+});
+const NOT_RESET = temporarilyUnavailable({
+  code: 'limits_unavailable',
+  detail: 'The store of limits has not reset the quota.',
 });
 const FORMS =
   'Send {"action":"disable-agent","agent":"…"} or {"action":"reset-quota"} with an agent or an address.';
@@ -52,11 +57,8 @@ export class DashboardActions {
       return this.#audited(action, target, state, () => this.#disable(target.agent));
     }
     if (action === 'reset-quota' && this.offered.resetQuota && target !== undefined)
-      return this.#audited(
-        action,
-        target,
-        state,
-        async () => void (await this.parts.limiter!.resetClient!(target)),
+      return this.#audited(action, target, state, async () =>
+        (await this.parts.limiter!.resetClient!(target)) ? undefined : NOT_RESET,
       );
     return reject(400, 'bad_request', FORMS);
   }
@@ -96,5 +98,7 @@ export class DashboardActions {
 /** Exactly one of the two. */
 function readTarget(agent: unknown, address: unknown): LimitedClient | undefined {
   if (typeof agent === 'string' && agent !== '' && address === undefined) return { agent };
-  return typeof address === 'string' && address !== '' && agent === undefined ? { address } : undefined;
+  const canonical =
+    typeof address === 'string' && agent === undefined ? canonicalAddress(address) : undefined;
+  return canonical === undefined ? undefined : { address: canonical };
 }

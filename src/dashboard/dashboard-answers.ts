@@ -8,6 +8,9 @@ export const reject = (status: number, code: string, detail: string): Rejection 
   headers: [],
 });
 
+/** Whatever the option `noStore` says. */
+export const NO_STORE = { 'Cache-Control': 'no-store' } as const;
+
 export const VIEWERS_FULL: Rejection = {
   ...reject(
     429,
@@ -53,12 +56,14 @@ export async function answerPage(raw: IncomingMessage, response: ServerResponse)
     'Content-Type': 'text/html; charset=utf-8',
     'Content-Length': html.length,
     'Content-Security-Policy': policy,
+    ...NO_STORE,
   });
   response.end(raw.method === 'HEAD' ? undefined : html);
 }
 
 export function answerJson(response: ServerResponse, value: object): void {
   const text = JSON.stringify(value);
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
+  const length = Buffer.byteLength(text);
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': length, ...NO_STORE });
   response.end(response.req.method === 'HEAD' ? undefined : text);
 }

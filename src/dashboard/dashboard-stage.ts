@@ -10,9 +10,10 @@ import type { Rejection } from '../common/rejection.js';
 import type { RequestState } from '../common/request-state.js';
 import type { AnswerNow } from '../http/unread-body.js';
 import { createPolicy } from '../limiter/create-policy.js';
-import { LIMITS_UNAVAILABLE, type QuotaEngine } from '../limiter/quota-engine.js';
+import { EVERY_POLICY } from '../limiter/consume.js';
+import type { QuotaEngine } from '../limiter/quota-engine.js';
 import { quotaHeaders, quotaProblem } from '../limiter/quota-headers.js';
-import { SharedLimit } from '../limiter/shared-limit.js';
+import type { QuotaTable } from '../limiter/table/quota-table.js';
 import type { DashboardActions } from './actions.js';
 import type { ResolvedDashboard } from './dashboard.options.js';
 import type { Figures } from './figures.js';
@@ -20,10 +21,12 @@ import type { LiveFigures } from './live-figures.js';
 import { readJsonBody } from './read-json-body.js';
 import { answerJson, answerPage, reject, VIEWERS_FULL } from './dashboard-answers.js';
 
-/** Requests of one address. The page sends a handful, and one for each search. */
+/** Requests of one address to this process: the page must answer while the shared store does not. It sends a handful, and one for each search. */
 const LIMIT = createPolicy({ name: 'dashboard', limit: 120, windowMs: 60_000 });
 const MAX_FOUND = 100;
 const MAX_SEARCH = 200;
+/** How long a stream of an agent lasts that `auth.identify` has returned: only a new request can identify it again. */
+const MAX_IDENTIFIED_MS = 60_000;
 
 interface StageParts {
   readonly options: ResolvedDashboard;
@@ -46,13 +49,13 @@ type Serve = (
 
 export class DashboardStage {
   readonly readsBody = true;
-  readonly #limit: SharedLimit;
+  readonly #counts: QuotaTable;
   readonly #endpoints: ReadonlyMap<string, readonly [method: 'GET' | 'POST', serve: Serve]>;
   #report: Promise<CheckReport> | undefined;
 
   constructor(private readonly parts: StageParts) {
     const { path } = parts.options;
-    this.#limit = new SharedLimit(LIMIT, parts.limiter);
+    this.#counts = parts.limiter.createTable([LIMIT]);
     this.#endpoints = new Map([
       [path, ['GET', answerPage]],
       [`${path}/data`, ['GET', this.#guarded(this.#sendFigures)]],
@@ -69,8 +72,7 @@ export class DashboardStage {
 
   async run(raw: IncomingMessage, response: ServerResponse, state: RequestState): Promise<false> {
     const [method, serve] = this.#endpoints.get(requestPath(raw.url!))!;
-    const rejection =
-      checkMethod(raw, method) ?? (await this.#consume(state)) ?? (await serve(raw, response, state));
+    const rejection = checkMethod(raw, method) ?? this.#consume(state) ?? (await serve(raw, response, state));
     if (!rejection) return false;
     if (rejection.headers.length > 0) state.rejectionHeaders = rejection.headers;
     this.parts.answerNow(raw, response, rejection.problem);
@@ -86,10 +88,9 @@ export class DashboardStage {
     this.parts.live.close();
   }
 
-  async #consume(state: RequestState): Promise<Rejection | undefined> {
-    const decision = await this.#limit.consumeOf(state.client);
-    if (decision === 'unavailable') return LIMITS_UNAVAILABLE;
-    if (decision === undefined) return undefined;
+  #consume(state: RequestState): Rejection | undefined {
+    const charge = { table: this.#counts, mask: EVERY_POLICY, key: state.client.key, cost: 1 };
+    const decision = this.parts.limiter.consumeLocally([charge]);
     const headers = quotaHeaders(decision, this.parts.clock.epochMs(), true);
     state.limits.quotaHeaders = headers;
     return decision.granted ? undefined : { problem: quotaProblem(decision), headers: [] };
@@ -107,12 +108,25 @@ export class DashboardStage {
     };
   }
 
-  async #sendFigures(raw: IncomingMessage, response: ServerResponse): Promise<Rejection | void> {
-    const { live } = this.parts;
-    if (raw.headers.accept?.includes('text/event-stream') !== true)
-      return answerJson(response, live.snapshot());
-    if (live.viewers.isFull) return VIEWERS_FULL;
-    live.watch(response);
+  async #sendFigures(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    state: RequestState,
+  ): Promise<Rejection | void> {
+    const { live, authenticator, options, clock } = this.parts;
+    if (raw.method === 'HEAD' || raw.headers.accept?.includes('text/event-stream') !== true)
+      return answerJson(response, await live.read());
+    const found = await authenticator.authenticate(raw, state);
+    const endMs =
+      found.kind === 'agent' && found.verification !== undefined
+        ? Infinity
+        : clock.monotonicMs() + MAX_IDENTIFIED_MS;
+    const isOpen = await live.watch(response, async () => {
+      // A credential that is no longer valid ends its connections elsewhere (auth/open-connections.ts).
+      await authenticator.recheck(state);
+      return hasScopes(state, options.scopes) && clock.monotonicMs() < endMs;
+    });
+    return isOpen ? undefined : VIEWERS_FULL;
   }
 
   async #sendConfiguration(

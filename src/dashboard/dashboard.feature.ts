@@ -11,6 +11,7 @@ import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-li
 import { SecurityEvents } from '../events/security-events.js';
 import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
 import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
+import { AgentSecurityHealth } from '../telemetry/agent-security-health.js';
 import { DashboardActions } from './actions.js';
 import { type ResolvedDashboard, resolveDashboard } from './dashboard.options.js';
 import { DashboardStage } from './dashboard-stage.js';
@@ -26,7 +27,7 @@ interface Options {
 
 export const DASHBOARD: Feature<'dashboard', ResolvedDashboard | false> = {
   key: 'dashboard',
-  resolve: (input, _env, { auth }) => resolveDashboard(input, auth),
+  resolve: (input, _env, earlier) => resolveDashboard(input, earlier),
   summarize: dashboard =>
     dashboard
       ? {
@@ -54,6 +55,7 @@ export const DASHBOARD: Feature<'dashboard', ResolvedDashboard | false> = {
         limiter: UnguardedLimiter,
         readReport: ReadReport,
         events: SecurityEvents,
+        indicator: AgentSecurityHealth,
         clock: Clock,
         timers: Timers,
         answerNow: AnswerNow,
@@ -61,7 +63,7 @@ export const DASHBOARD: Feature<'dashboard', ResolvedDashboard | false> = {
         if (!dashboard || !auth || figures === undefined || authenticator === undefined) return undefined;
         const log = new Logger('AgentSecurity');
         const keysOrigin = auth.apiKeys?.origin;
-        const health = new Health({ engine, audit, keysOrigin, events, clock });
+        const health = new Health({ indicator, engine, audit, keysOrigin, events });
         return new DashboardStage({
           options: dashboard,
           authenticator,
@@ -89,6 +91,7 @@ export const DASHBOARD: Feature<'dashboard', ResolvedDashboard | false> = {
         UNGUARDED_LIMITER,
         READ_REPORT,
         SecurityEvents,
+        AgentSecurityHealth,
         CLOCK,
         TIMERS,
         ANSWER_NOW,

@@ -25,7 +25,7 @@ export interface DashboardOptions {
   scopes?: readonly string[];
   /**
    * The scopes that an agent needs beside `scopes` to act: to disable an agent, and to reset a quota. Without this option there are no
-   * actions. See docs/dashboard.md#actions.
+   * actions; with `audit: false`, it stops the start-up. See docs/dashboard.md#actions.
    * @default no actions
    */
   actionScopes?: readonly string[];
@@ -56,14 +56,25 @@ const TABLE = {
 export type ResolvedDashboard = Resolved<typeof TABLE>;
 
 /** @throws AgentSecurityConfigError too if there is nothing that authenticates its readers */
-export function resolveDashboard(input: unknown, auth: unknown): ResolvedDashboard | false {
+export function resolveDashboard(
+  input: unknown,
+  { auth, audit }: { readonly auth?: unknown; readonly audit?: unknown },
+): ResolvedDashboard | false {
   if (input === undefined || input === false) return false;
   const resolved = readTable('dashboard', expandShort(input, 'path'), TABLE);
-  if (auth !== false) return resolved;
-  throw new AgentSecurityConfigError(
-    'ASEC_AUTH_ROUTE',
-    'dashboard',
-    'is set, and auth is off, so that nothing could protect its data',
-    'Set auth, for example auth: { apiKeys: { file: "keys.json" } }, or leave dashboard out.',
-  );
+  if (auth === false)
+    throw new AgentSecurityConfigError(
+      'ASEC_AUTH_ROUTE',
+      'dashboard',
+      'is set, and auth is off, so that nothing could protect its data',
+      'Set auth, for example auth: { apiKeys: { file: "keys.json" } }, or leave dashboard out.',
+    );
+  if (audit === false && resolved.actionScopes !== undefined)
+    throw new AgentSecurityConfigError(
+      'ASEC_OPTION_TYPE',
+      'dashboard.actionScopes',
+      'is set, and audit is off, so that nothing would record the actions',
+      'Leave audit: false out, or leave actionScopes out.',
+    );
+  return resolved;
 }

@@ -26,7 +26,7 @@ export const MAX_AUDIT = 30;
 export class Figures implements EdgeCheck {
   readonly countsAll = true;
   readonly #minutes = new MinuteCounts();
-  readonly #usage = new LimitUsage();
+  readonly #usage;
   readonly #rejections = new RecentRejections();
   readonly #tools = new ToolCounts();
   readonly #audit = new AuditTail();
@@ -35,6 +35,7 @@ export class Figures implements EdgeCheck {
     private readonly clock: Clock,
     events: SecurityEvents,
   ) {
+    this.#usage = new LimitUsage(clock);
     events.on('request.rejected', event => this.#addRejection(event));
     events.on('tool.rejected', ({ tool, agent }) => {
       // The rejection of an agent's call has an audit record.
@@ -47,8 +48,7 @@ export class Figures implements EdgeCheck {
   }
 
   readonly observeQuota: ObserveQuota = ({ agent, client: { address } }, limits) => {
-    const nowMs = this.clock.epochMs();
-    for (const limit of limits) this.#usage.note({ agent: shorten(agent?.id), address }, limit, nowMs);
+    for (const limit of limits) this.#usage.note({ agent: shorten(agent?.id), address }, limit);
   };
 
   readonly observeAudit = (record: AuditRecord): void => {
@@ -60,20 +60,21 @@ export class Figures implements EdgeCheck {
     const nowMs = this.clock.epochMs();
     return {
       minutes: this.#minutes.list(nowMs),
-      clients: this.#usage.list(nowMs),
-      rejections: this.#rejections.list(MAX_REJECTIONS),
+      clients: this.#usage.list(),
+      rejections: this.#rejections.list(MAX_REJECTIONS, nowMs),
       tools: this.#tools.list(nowMs),
-      audit: newest(this.#audit.list(), MAX_AUDIT),
+      audit: newest(this.#audit.list(), MAX_AUDIT, nowMs),
     };
   }
 
   /** Rejections and audit records with a text in their request ID, agent or address. */
   search(text: string, limit: number): Pick<FigureLists, 'rejections' | 'audit'> {
+    const nowMs = this.clock.epochMs();
     const matches = (row: Searched): boolean =>
       [row.requestId, row.agent, row.address].some(each => each?.includes(text) === true);
     return {
-      rejections: this.#rejections.list(limit, matches),
-      audit: newest(this.#audit.list().filter(matches), limit),
+      rejections: this.#rejections.list(limit, nowMs, matches),
+      audit: newest(this.#audit.list().filter(matches), limit, nowMs),
     };
   }
 

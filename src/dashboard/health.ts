@@ -1,8 +1,10 @@
 /* Whether what the module depends on works: the store of limits, the key store, the audit sinks. */
 import type { AuditTrail } from '../audit/audit-trail.js';
-import type { Clock } from '../common/clock.js';
+import { looksSecret } from '../common/show-value.js';
 import type { SecurityEvents } from '../events/security-events.js';
 import type { QuotaEngine } from '../limiter/quota-engine.js';
+import type { AgentSecurityHealth, AgentSecurityStatus } from '../telemetry/agent-security-health.js';
+import { shorten } from './recent-rejections.js';
 
 export interface HealthRow {
   readonly name: string;
@@ -11,31 +13,29 @@ export interface HealthRow {
 }
 
 interface HealthParts {
+  readonly indicator: Pick<AgentSecurityHealth, 'check'>;
   readonly engine: Pick<QuotaEngine, 'hasStore' | 'isCircuitOpen'>;
   readonly audit: Pick<AuditTrail, 'sinkStatuses'>;
   /** Where the API keys come from; `undefined` for none. */
   readonly keysOrigin: string | undefined;
   readonly events: SecurityEvents;
-  readonly clock: Clock;
 }
 
-/** A key store has no state of its own that could be read: a rejection says that it fails. */
-const KEYS_FAIL_FOR_MS = 60_000;
-
 export class Health {
+  #status: AgentSecurityStatus | undefined;
   #storeReason: string | undefined;
-  #isStoreFailing = false;
-  #keysFailedMs = -Infinity;
 
   constructor(private readonly parts: HealthParts) {
-    const { events, clock } = parts;
-    events.on('limit.store', ({ state, reason }) => {
-      this.#isStoreFailing = state === 'failing';
-      this.#storeReason = reason?.slice(0, 200);
+    parts.events.on('limit.store', ({ reason }) => {
+      // The message of a driver may hold its URL.
+      const isShown = reason !== undefined && !looksSecret(reason);
+      this.#storeReason = isShown ? shorten(reason) : undefined;
     });
-    events.on('request.rejected', ({ code }) => {
-      if (code === 'identity_unavailable') this.#keysFailedMs = clock.monotonicMs();
-    });
+  }
+
+  /** Asks the stores, which may have failed or recovered while no request needed them. Never rejects. */
+  async ask(): Promise<void> {
+    this.#status = (await this.parts.indicator.check('app')).app;
   }
 
   rows(): readonly HealthRow[] {
@@ -59,7 +59,7 @@ export class Health {
     const name = 'Store of limits';
     const { hasStore, isCircuitOpen } = this.parts.engine;
     if (!hasStore) return { name, state: 'off', detail: 'this process counts for itself' };
-    if (isCircuitOpen || this.#isStoreFailing)
+    if (isCircuitOpen || this.#status?.limits?.status === 'down')
       return {
         name,
         state: 'failing',
@@ -69,7 +69,7 @@ export class Health {
   }
 
   #keys(origin: string): HealthRow {
-    const isFailing = this.parts.clock.monotonicMs() - this.#keysFailedMs < KEYS_FAIL_FOR_MS;
+    const isFailing = this.#status?.keys?.status === 'down';
     const detail = isFailing ? `${origin}: credentials cannot be verified` : origin;
     return { name: 'API keys', state: isFailing ? 'failing' : 'ok', detail };
   }

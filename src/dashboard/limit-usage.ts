@@ -1,5 +1,7 @@
 /* How agents and addresses stand with their limits: those nearest to one. */
 import { BoundedMap } from '../common/bounded-map.js';
+import type { Clock } from '../common/clock.js';
+import { addressBlock } from '../common/ip-address.js';
 import { joinKey } from '../common/join-key.js';
 import type { ObservedLimit } from '../common/quota-observer.js';
 
@@ -29,27 +31,32 @@ export class LimitUsage {
   readonly #agents = new BoundedMap<string, UsageRow & { readonly untilMs: number }>(MAX_ROWS);
   readonly #addresses = new BoundedMap<string, UsageRow & { readonly untilMs: number }>(MAX_ROWS);
 
-  note(client: Pick<UsageRow, 'agent' | 'address'>, limit: ObservedLimit, epochMs: number): void {
+  constructor(private readonly clock: Clock) {}
+
+  note(client: Pick<UsageRow, 'agent' | 'address'>, limit: ObservedLimit): void {
     const { policy, remaining, resetMs, violated } = limit;
     const used = policy.burst - remaining;
     if (!violated && used < policy.burst * MIN_SHARE) return;
     const { agent, address } = client;
     const waitMs = Number.isFinite(resetMs) ? resetMs : 0;
-    (agent === undefined ? this.#addresses : this.#agents).set(joinKey(agent ?? address ?? '', policy.name), {
+    const name = agent ?? addressBlock(address ?? '');
+    (agent === undefined ? this.#addresses : this.#agents).set(joinKey(name, policy.name), {
       agent,
+      // The last one of the block.
       address: agent === undefined ? address : undefined,
       policy: policy.name,
       used,
       limit: policy.burst,
-      resetMs: Math.round(epochMs + waitMs),
+      resetMs: Math.round(this.clock.epochMs() + waitMs),
       isOver: violated,
-      untilMs: epochMs + Math.max(waitMs, MIN_SHOWN_MS),
+      untilMs: this.clock.monotonicMs() + Math.max(waitMs, MIN_SHOWN_MS),
     });
   }
 
-  list(epochMs: number): readonly UsageRow[] {
+  list(): readonly UsageRow[] {
+    const nowMs = this.clock.monotonicMs();
     const rows = [...this.#agents.values(), ...this.#addresses.values()].filter(
-      ({ untilMs }) => untilMs > epochMs,
+      ({ untilMs }) => untilMs > nowMs,
     );
     return nearest(rows.map(({ untilMs: _untilMs, ...row }) => row));
   }

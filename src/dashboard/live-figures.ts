@@ -6,8 +6,9 @@ import type { Clock, Timers } from '../common/clock.js';
 import type { QuotaEngine } from '../limiter/quota-engine.js';
 import type { FigureLists, Figures } from './figures.js';
 import type { Health, HealthRow } from './health.js';
-import { mergeFigures, parseFigures, type SharedFigures } from './merge-figures.js';
-import { Viewers } from './viewers.js';
+import { mergeFigures, type SharedFigures } from './merge-figures.js';
+import { readSharedFigures } from './read-shared-figures.js';
+import { type MayStay, Viewers } from './viewers.js';
 
 /** What the page shows. */
 export interface Snapshot extends FigureLists {
@@ -21,7 +22,7 @@ export interface Snapshot extends FigureLists {
 
 interface LiveParts {
   readonly figures: Pick<Figures, 'lists'>;
-  readonly health: Pick<Health, 'rows'>;
+  readonly health: Pick<Health, 'ask' | 'rows'>;
   readonly engine: Pick<QuotaEngine, 'canShare' | 'share'>;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -34,7 +35,7 @@ const HEARTBEAT_TICKS = 15;
 const TOPIC = 'dashboard';
 
 export class LiveFigures {
-  readonly viewers = new Viewers();
+  readonly #viewers = new Viewers();
   readonly #id = randomUUID();
   /** `undefined` before the first answer, and while the store fails. */
   #others: readonly SharedFigures[] | undefined;
@@ -50,7 +51,13 @@ export class LiveFigures {
     if (this.parts.engine.canShare) this.#tick();
   }
 
-  snapshot(): Snapshot {
+  /** With the health of this moment. */
+  async read(): Promise<Snapshot> {
+    await this.parts.health.ask();
+    return this.#snapshot();
+  }
+
+  #snapshot(): Snapshot {
     const { figures, health, clock, engine } = this.parts;
     const nowMs = clock.epochMs();
     const others = this.#others ?? [];
@@ -63,40 +70,49 @@ export class LiveFigures {
     };
   }
 
-  watch(response: ServerResponse): void {
-    this.viewers.add(response);
-    response.write(toEvent(this.snapshot()));
-    if (this.viewers.size > 1) return;
-    this.parts.timers.stop(this.#timer);
-    this.#wait();
+  /** @returns `false` where there are too many viewers */
+  async watch(response: ServerResponse, mayStay: MayStay): Promise<boolean> {
+    const snapshot = await this.read();
+    if (this.#viewers.isFull) return false;
+    this.#viewers.add(response, mayStay, toEvent(snapshot));
+    if (this.#isClosed) this.#viewers.end();
+    else if (this.#viewers.size === 1) {
+      this.parts.timers.stop(this.#timer);
+      this.#wait();
+    }
+    return true;
   }
 
   close(): void {
     this.#isClosed = true;
     this.parts.timers.stop(this.#timer);
-    this.viewers.end();
+    this.#viewers.end();
   }
 
   #tick(): void {
     if (this.parts.engine.canShare && !this.#isSharing) void this.#share();
-    if (this.viewers.size > 0) this.#send();
+    if (this.#viewers.size > 0) {
+      this.#send();
+      this.#viewers.recheck();
+      void this.parts.health.ask();
+    }
     this.#wait();
   }
 
   #wait(): void {
-    const hasViewers = this.viewers.size > 0;
+    const hasViewers = this.#viewers.size > 0;
     if (this.#isClosed || (!hasViewers && !this.parts.engine.canShare)) return;
     this.#timer = this.parts.timers.start(hasViewers ? TICK_MS : IDLE_TICK_MS, () => this.#tick());
   }
 
   #send(): void {
-    const snapshot = this.snapshot();
+    const snapshot = this.#snapshot();
     const text = JSON.stringify({ ...snapshot, timeMs: 0 });
     if (text !== this.#sent) {
       this.#sent = text;
       this.#silentTicks = 0;
-      this.viewers.send(toEvent(snapshot));
-    } else if (++this.#silentTicks % HEARTBEAT_TICKS === 0) this.viewers.send(':\n\n');
+      this.#viewers.send(toEvent(snapshot));
+    } else if (++this.#silentTicks % HEARTBEAT_TICKS === 0) this.#viewers.send(':\n\n');
   }
 
   async #share(): Promise<void> {
@@ -105,7 +121,7 @@ export class LiveFigures {
     try {
       const own: SharedFigures = { id: this.#id, timeMs: clock.epochMs(), ...figures.lists() };
       const texts = await engine.share(TOPIC, this.#id, JSON.stringify(own));
-      const all = texts?.flatMap(text => parseFigures(text) ?? []);
+      const all = texts?.flatMap(text => readSharedFigures(text) ?? []);
       this.#others = all?.filter(({ id }) => id !== this.#id);
     } finally {
       this.#isSharing = false;

@@ -1,5 +1,4 @@
-/* Merges the figures of several processes, and checks what came from the store. */
-import { isRecord } from '../common/read-options.js';
+/* Merges the figures of several processes. */
 import { MAX_AUDIT, MAX_REJECTIONS, type FigureLists } from './figures.js';
 import { nearest } from './limit-usage.js';
 import { mergeMinutes } from './minute-counts.js';
@@ -19,34 +18,23 @@ const PAST_MS = 5_000;
 
 export function mergeFigures(all: readonly FigureLists[], nowMs: number): FigureLists {
   return {
-    minutes: mergeMinutes(all.map(({ minutes }) => minutes)),
+    minutes: mergeMinutes(
+      all.map(({ minutes }) => minutes),
+      nowMs,
+    ),
     clients: nearest(
       all.flatMap(({ clients }) => clients).filter(({ resetMs }) => resetMs > nowMs - PAST_MS),
     ),
     rejections: newest(
       all.flatMap(({ rejections }) => rejections),
       MAX_REJECTIONS,
+      nowMs,
     ),
     tools: mergeTools(all.map(({ tools }) => tools)),
     audit: newest(
       all.flatMap(({ audit }) => audit),
       MAX_AUDIT,
+      nowMs,
     ),
   };
-}
-
-const LISTS = ['minutes', 'clients', 'rejections', 'tools', 'audit'] as const;
-
-/** @returns `undefined` for what is not of this version of the module */
-export function parseFigures(text: string): SharedFigures | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) &&
-      typeof value['id'] === 'string' &&
-      LISTS.every(name => Array.isArray(value[name]))
-      ? (value as unknown as SharedFigures)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -31,8 +31,9 @@ export class MinuteCounts {
   /** Oldest first. */
   readonly #minutes: Minute[] = [];
 
-  /** The minute of a moment; the last one for a moment before it, as after a change of the system time. */
+  /** The minute of a moment; the last one for a moment shortly before it. Minutes far ahead are of a system time that was wrong. */
   at(epochMs: number): Minute {
+    while (this.#minutes.length > 0 && isAhead(this.#minutes.at(-1)!, epochMs)) this.#minutes.pop();
     const last = this.#minutes.at(-1);
     if (last !== undefined && epochMs < last.startMs + MINUTE_MS) return last;
     const minute = new Minute(epochMs - (epochMs % MINUTE_MS));
@@ -43,7 +44,7 @@ export class MinuteCounts {
 
   list(epochMs: number): readonly MinuteFigures[] {
     return this.#minutes
-      .filter(({ startMs }) => startMs > epochMs - MINUTES * MINUTE_MS)
+      .filter(minute => isOfHour(minute, epochMs))
       .map(({ startMs, requests, rejections, codes, policies }) => ({
         startMs,
         requests,
@@ -54,17 +55,25 @@ export class MinuteCounts {
   }
 }
 
+const isAhead = ({ startMs }: { readonly startMs: number }, epochMs: number): boolean =>
+  startMs > epochMs + MINUTE_MS;
+
+const isOfHour = (minute: { readonly startMs: number }, epochMs: number): boolean =>
+  minute.startMs > epochMs - MINUTES * MINUTE_MS && !isAhead(minute, epochMs);
+
 /** The minutes of several processes. */
-export function mergeMinutes(lists: readonly (readonly MinuteFigures[])[]): readonly MinuteFigures[] {
+export function mergeMinutes(
+  lists: readonly (readonly MinuteFigures[])[],
+  epochMs: number,
+): readonly MinuteFigures[] {
   const byStart = new Map<number, MinuteFigures[]>();
-  for (const minute of lists.flat()) {
+  for (const minute of lists.flat().filter(each => isOfHour(each, epochMs))) {
     const same = byStart.get(minute.startMs);
     if (same === undefined) byStart.set(minute.startMs, [minute]);
     else same.push(minute);
   }
   return [...byStart]
     .toSorted(([a], [b]) => a - b)
-    .slice(-MINUTES)
     .map(([startMs, minutes]) => ({
       startMs,
       requests: sum(minutes.map(({ requests }) => requests)),

@@ -37,20 +37,33 @@ export class RecentRejections {
   }
 
   /** The newest first. */
-  list(limit: number, matches: (row: RejectionRow) => boolean = () => true): readonly RejectionRow[] {
-    return newest([...this.#byCode.values()].flat().filter(matches), limit);
+  list(
+    limit: number,
+    epochMs: number,
+    matches: (row: RejectionRow) => boolean = () => true,
+  ): readonly RejectionRow[] {
+    return newest([...this.#byCode.values()].flat().filter(matches), limit, epochMs);
   }
 }
 
-/** @param rows of one moment, the later behind the earlier */
-export const newest = <T extends { readonly timeMs: number }>(
+/** By how much the system times of processes may differ. */
+const MAX_SKEW_MS = 60_000;
+
+/**
+ * Rows of the future come last: the system time was wrong, and they would hide every later row.
+ * @param rows of one moment, the later behind the earlier
+ */
+export function newest<T extends { readonly timeMs: number }>(
   rows: readonly T[],
   limit: number,
-): readonly T[] =>
-  rows
+  epochMs: number,
+): readonly T[] {
+  const timeOf = ({ timeMs }: T): number => (timeMs > epochMs + MAX_SKEW_MS ? -Infinity : timeMs);
+  return rows
     .toReversed()
-    .toSorted((a, b) => b.timeMs - a.timeMs)
+    .toSorted((a, b) => timeOf(b) - timeOf(a) || 0)
     .slice(0, limit);
+}
 
 export const shorten = (text: string | undefined): string | undefined =>
   text === undefined || text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`;

@@ -38,7 +38,7 @@ export class ToolCounts {
   /** Counts the end of a call. */
   add({ event, tool, impact, outcome }: AuditRecord, epochMs: number): void {
     if (tool === undefined || (event !== 'finished' && event !== 'rejected')) return;
-    const counted = this.#find(tool, epochMs);
+    const counted = this.#find(tool, epochMs, event === 'finished' && outcome === 'ok');
     counted.impact ??= impact;
     if (event === 'rejected') counted.rejections++;
     else {
@@ -53,11 +53,14 @@ export class ToolCounts {
   }
 
   list(epochMs: number): readonly ToolRow[] {
-    const windows = this.#windows.filter(({ startMs }) => startMs > epochMs - WINDOWS * WINDOW_MS);
+    const windows = this.#windows.filter(
+      window => window.startMs > epochMs - WINDOWS * WINDOW_MS && !isAhead(window, epochMs),
+    );
     return mergeTools(windows.map(({ tools }) => [...tools].map(([tool, counts]) => ({ tool, ...counts }))));
   }
 
-  #find(tool: string, epochMs: number): Tool {
+  #find(tool: string, epochMs: number, hasSucceeded = false): Tool {
+    while (this.#windows.length > 0 && isAhead(this.#windows.at(-1)!, epochMs)) this.#windows.pop();
     let window = this.#windows.at(-1);
     if (window === undefined || epochMs >= window.startMs + WINDOW_MS) {
       this.#windows.push((window = { startMs: epochMs - (epochMs % WINDOW_MS), tools: new Map() }));
@@ -65,12 +68,33 @@ export class ToolCounts {
     }
     const { tools } = window;
     const short = tool.slice(0, MAX_NAME);
-    const name = tools.has(short) || tools.size < MAX_TOOLS ? short : OTHER;
-    let counts = tools.get(name);
-    if (counts === undefined)
-      tools.set(name, (counts = { impact: undefined, calls: 0, failures: 0, rejections: 0 }));
-    return counts;
+    if (tools.has(short) || tools.size < MAX_TOOLS) return countsOf(tools, short);
+    const rest = countsOf(tools, OTHER);
+    return hasSucceeded && makeRoom(tools, rest) ? countsOf(tools, short) : rest;
   }
+}
+
+/** Of a system time that was wrong. */
+const isAhead = ({ startMs }: Window, epochMs: number): boolean => startMs > epochMs + WINDOW_MS;
+
+function countsOf(tools: Map<string, Tool>, name: string): Tool {
+  let counts = tools.get(name);
+  if (counts === undefined)
+    tools.set(name, (counts = { impact: undefined, calls: 0, failures: 0, rejections: 0 }));
+  return counts;
+}
+
+/** Moves the counts of a name that has never succeeded, which a client may have invented, to those of the rest. */
+function makeRoom(tools: Map<string, Tool>, rest: Tool): boolean {
+  for (const [name, { calls, failures, rejections }] of tools) {
+    if (name === OTHER || calls > failures) continue;
+    tools.delete(name);
+    rest.calls += calls;
+    rest.failures += failures;
+    rest.rejections += rejections;
+    return true;
+  }
+  return false;
 }
 
 /** The sum of several lists, the most called first. */

@@ -78,7 +78,7 @@ export class QuotaEngine {
     return this.#store?.isCircuitOpen === true;
   }
 
-  /** Whether the shared store answers now. Counts nothing. */
+  /** Whether the shared store answers now. Counts for no client. */
   async checkStore(): Promise<boolean> {
     return (await this.#store?.check()) !== false;
   }
@@ -175,10 +175,10 @@ export class QuotaEngine {
     actIfFirst().catch((error: unknown) => this.log.error(logLine`An event could not be emitted: ${error}`));
   }
 
-  /** Deletes all counts of a partition key. */
-  async reset({ charges, stored }: QuotaRequest): Promise<void> {
+  /** Deletes all counts of a partition key. @returns whether the shared store, if there is one, has done so too */
+  async reset({ charges, stored }: QuotaRequest): Promise<boolean> {
     for (const { table, key } of charges) table.delete(key.hi, key.lo);
-    await this.#store?.reset(stored);
+    return (await this.#store?.reset(stored)) ?? true;
   }
 
   /** Charges (above 0) or gives back (below 0) units, whatever the limits are. */

@@ -219,7 +219,7 @@ export class RateLimitGuard extends LateThrottlerGuard {
   }
 
   /** Gives a client its units of the module's and the routes' limits back. @internal */
-  resetClient(client: LimitedClient): Promise<void> {
+  resetClient(client: LimitedClient): Promise<boolean> {
     return resetClient({ ...this.#parts, denials: this.#denials }, this.#modules, client);
   }
 

@@ -16,7 +16,7 @@ export async function resetClient(
   }: Pick<DeciderParts, 'engine' | 'plans'> & { readonly denials: DenialKeeper | undefined },
   modules: ModulesContainer,
   client: LimitedClient,
-): Promise<void> {
+): Promise<boolean> {
   denials?.forget();
   const routes = [...eachHandler(modules)].map(({ controller, handler }) => plans.get(controller, handler));
   const mcp = (['call', 'protocol'] as const).map(kind => plans.mcpPlan(kind, 1));
@@ -26,9 +26,11 @@ export async function resetClient(
     group.throttle === undefined &&
     (group.key === 'client' || (group.key !== 'global' && 'address' in client));
   const call = callOf(client);
+  let isReset = true;
   for (const group of new Set([...plans.moduleGroups, ...groups.filter(isFixed)]))
     if (typeof group.key !== 'function' && own(group))
-      await engine.reset(createDefaultQuotaRequest(group, call));
+      isReset = (await engine.reset(createDefaultQuotaRequest(group, call))) && isReset;
+  return isReset;
 }
 
 /** What the keys of limits are read from. */

@@ -5,7 +5,10 @@ const HOUR_MS = 3_600_000;
 /** Processes. Of more, the newest are kept. */
 const MAX_NAMES = 64;
 
-/** The time stands before each text: fields of a hash have no expiry of their own before Redis 7.4. */
+/**
+ * The time stands before each text: fields of a hash have no expiry of their own before Redis 7.4. A field of another form is deleted, and
+ * one from far ahead, which a server with another system time has left: it would outlive those of every process.
+ */
 const SHARE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -15,7 +18,9 @@ local all = redis.call('HGETALL', KEYS[1])
 local found = {}
 for i = 1, #all, 2 do
   local at = string.find(all[i + 1], ':', 1, true)
-  found[#found + 1] = { tonumber(string.sub(all[i + 1], 1, at - 1)), all[i], string.sub(all[i + 1], at + 1) }
+  local since = at and tonumber(string.sub(all[i + 1], 1, at - 1))
+  if since and since <= now + 60000 then found[#found + 1] = { since, all[i], string.sub(all[i + 1], at + 1) }
+  else redis.call('HDEL', KEYS[1], all[i]) end
 end
 table.sort(found, function(a, b) return a[1] > b[1] end)
 local texts = {}

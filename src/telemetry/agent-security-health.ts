@@ -52,26 +52,32 @@ interface HealthParts {
  */
 export class AgentSecurityHealth {
   readonly #parts: HealthParts;
+  /** The check in progress, which all callers share: a public health route must not let strangers put load on the stores. */
+  #checking: Promise<AgentSecurityStatus> | undefined;
 
   constructor(parts: HealthParts) {
     this.#parts = parts;
   }
 
-  /** Asks each part once. Never rejects. @param key the name of the indicator in the result */
+  /** Asks each part. Never rejects. @param key the name of the indicator in the result */
   async check<const K extends string = 'agent-security'>(
     key: K = 'agent-security' as K,
   ): Promise<Record<K, AgentSecurityStatus>> {
+    this.#checking ??= this.#check().finally(() => (this.#checking = undefined));
+    return { [key]: await this.#checking } as Record<K, AgentSecurityStatus>;
+  }
+
+  async #check(): Promise<AgentSecurityStatus> {
     const [limits, keys] = await Promise.all([this.#checkLimits(), this.#checkKeys()]);
     const audit = this.#checkAudit();
     const { onStoreError } = this.#parts.limits.settings;
     const isRejecting = [onStoreError === 'deny' ? limits : undefined, keys, audit].some(isDown);
-    const result: AgentSecurityStatus = {
+    return {
       status: isRejecting ? 'down' : isDown(limits) ? 'degraded' : 'up',
       ...(limits && { limits }),
       ...(keys && { keys }),
       ...(audit && { audit }),
     };
-    return { [key]: result } as Record<K, AgentSecurityStatus>;
   }
 
   async #checkLimits(): Promise<AgentSecurityStatus['limits']> {

@@ -9,9 +9,29 @@ export const safely =
     try {
       return act(...args);
     } catch (error) {
-      if (!isReported)
-        process.emitWarning(logLine`OpenTelemetry failed, and a request was not measured: ${error}`);
-      isReported = true;
+      report(error);
       return undefined;
     }
   };
+
+/** Runs `act` within what `enter` enters, and without it where that fails. What `act` throws is thrown. */
+export function runWithin<T>(enter: (act: () => T) => T, act: () => T): T {
+  let hasRun = false;
+  try {
+    return enter(() => {
+      hasRun = true;
+      return act();
+    });
+  } catch (error) {
+    if (hasRun) throw error;
+    report(error);
+    return act();
+  }
+}
+
+/** Once: a fault of the app repeats with each request. */
+function report(error: unknown): void {
+  if (!isReported)
+    process.emitWarning(logLine`OpenTelemetry failed, and a request was not measured: ${error}`);
+  isReported = true;
+}

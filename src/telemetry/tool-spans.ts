@@ -14,7 +14,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isRecord } from '../common/read-options.js';
 import type { Tool } from '../tools/tool.js';
 import { OTHER } from './known-names.js';
-import { safely } from './safely.js';
+import { runWithin, safely } from './safely.js';
 
 /** W3C Trace Context asks for no more than 512 characters of `tracestate`. */
 const MAX_TRACE_TEXT = 512;
@@ -93,7 +93,8 @@ export class ToolSpans {
       parent,
     );
     const within = trace.setSpan(parent, span);
-    return { run: act => context.with(within, act), end: safely(error => endSpan(span, error)) };
+    const run = <T>(act: () => T): T => runWithin(go => context.with(within, go), act);
+    return { run, end: safely(error => endSpan(span, error)) };
   }
 }
 

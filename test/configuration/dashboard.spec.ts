@@ -28,6 +28,13 @@ checkConfiguration({
       'must name a scope',
     ],
     [
+      'dashboard.actionScopes: actions that no audit records',
+      { auth, audit: false, dashboard: { actionScopes: ['ops:act'] } },
+      'ASEC_OPTION_TYPE',
+      'dashboard.actionScopes',
+      'nothing would record',
+    ],
+    [
       'dashboard.scopes: a text',
       { auth, dashboard: { scopes: 'ops' } },
       'ASEC_OPTION_TYPE',

@@ -1,7 +1,8 @@
 /* What the dashboard keeps: bounded, whatever clients send. */
 import { BoundedCounts, OTHER } from '../../src/dashboard/bounded-counts.js';
 import { Figures, type FigureLists } from '../../src/dashboard/figures.js';
-import { mergeFigures, parseFigures } from '../../src/dashboard/merge-figures.js';
+import { mergeFigures } from '../../src/dashboard/merge-figures.js';
+import { readSharedFigures } from '../../src/dashboard/read-shared-figures.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import { ManualClock } from '../support/clock.js';
 
@@ -40,14 +41,16 @@ describe('the figures of a process', () => {
     expect(figures.lists().minutes).toEqual([]);
   });
 
-  it('count into the last minute when the system time goes back', () => {
+  it.each([
+    ['count into the last minute when the system time goes back a little', -30_000, [2]],
+    ['begin anew at the system time when it goes back far', -300_000, [1]],
+  ])('%s', (_title, ms, expected) => {
     const { clock, figures } = createFigures();
-    clock.advance(600_000);
+    clock.jump(600_000);
     figures.check();
-    clock.advance(-300_000);
+    clock.jump(ms);
     figures.check();
-    clock.advance(300_000);
-    expect(figures.lists().minutes.map(({ requests }) => requests)).toEqual([2]);
+    expect(figures.lists().minutes.map(({ requests }) => requests)).toEqual(expected);
   });
 
   it('stay small under a flood of invented codes, agents, addresses, tools and long texts', () => {
@@ -113,6 +116,17 @@ describe('the figures of a process', () => {
     expect(clients.some(({ address }) => address === '10.1.1.2')).toBe(false);
   });
 
+  it('show one address of a block that shares a quota, so that one client does not displace the others', () => {
+    const { figures } = createFigures();
+    const note = (address: string) =>
+      figures.observeQuota({ client: { address } } as never, [
+        { policy: { name: 'all', burst: 10 }, remaining: 1, resetMs: 60_000, violated: false },
+      ]);
+    note('10.0.0.1');
+    for (let count = 1; count < 500; count++) note(`2001:db8:1:2::${count.toString(16)}`);
+    expect(figures.lists().clients.map(({ address }) => address)).toEqual(['10.0.0.1', '2001:db8:1:2::1f3']);
+  });
+
   it('forget how a client stood when its units have returned', () => {
     const { clock, figures } = createFigures();
     const limit = { policy: { name: 'all', burst: 10 }, remaining: 1, resetMs: 60_000, violated: false };
@@ -122,7 +136,14 @@ describe('the figures of a process', () => {
   });
 });
 
+const LISTS =
+  '"minutes":[],"clients":[],"rejections":[],"tools":[{"tool":"x","calls":1e999,"failures":0,"rejections":0}],"audit":[]';
+
 describe('the figures of several processes', () => {
+  it('leave out rows with numbers without end', () => {
+    expect(readSharedFigures(`{"id":"a","timeMs":0,${LISTS}}`)).toMatchObject({ id: 'a', tools: [] });
+  });
+
   it('are their sum', () => {
     const [a, b] = [createFigures(), createFigures()];
     for (const { figures, reject } of [a, b, b]) {
@@ -145,7 +166,8 @@ describe('the figures of several processes', () => {
     ['no JSON', '{'],
     ['another shape', '{"id":"a","minutes":[]}'],
     ['null', 'null'],
-  ])('leave out %s', (_title, text) => expect(parseFigures(text)).toBeUndefined());
+    ['a number without end as its time', `{"id":"a","timeMs":1e999,${LISTS}}`],
+  ])('leave out %s', (_title, text) => expect(readSharedFigures(text)).toBeUndefined());
 });
 
 it('a name may be that of a prototype', () => {

@@ -1,29 +1,15 @@
 /* The page of the dashboard in Chromium, as an operator uses it: by keyboard, on a phone, with hostile names, under load. */
 import type { Browser, Page } from 'playwright-core';
-import {
-  type AgentSecurityOptions,
-  type SecurityEvent,
-  SecurityEvents,
-  type Timers,
-  TIMERS,
-} from '../../src/index.js';
+import { type AgentSecurityOptions, SecurityEvents, type Timers, TIMERS } from '../../src/index.js';
 import { describeInChromium, launchChromium, openPage, runIn } from '../support/chromium.js';
+import { REJECTED } from '../support/dashboard.js';
 import { DashboardRoutes } from '../support/dashboard-routes.js';
-import { NOW_MS, SECRET, TestKeys } from '../support/keys.js';
+import { SECRET, TestKeys } from '../support/keys.js';
 import { EXPRESS, PLATFORMS } from '../support/platforms.js';
 import { start } from '../support/start.js';
 
 const HOSTILE = '<img src=x onerror="window.owned=1">';
 
-const REJECTED: SecurityEvent<'request.rejected'> = {
-  type: 'request.rejected',
-  timeMs: NOW_MS,
-  status: 403,
-  code: 'not_found',
-  reason: undefined,
-  received: undefined,
-  remedy: undefined,
-};
 const disabled: string[] = [];
 const keys = new TestKeys();
 const operator = keys.add('operator', { scopes: ['ops', 'ops:act'] }).key;
@@ -172,29 +158,35 @@ describeInChromium('dashboard-browser.spec.ts')('the page of the dashboard', () 
     expect(complaints).toEqual([]);
   });
 
-  it('acts on an agent after a confirmation, and not before', async () => {
-    const { port, send } = await startApp();
-    disabled.length = 0;
-    await send('/notes/1', { method: 'DELETE', headers: { 'X-API-Key': bot } });
-    const { page } = await signIn(port);
-    await page.locator('#text').fill('bot');
-    await page.keyboard.press('Enter');
-    await page.locator('#found button', { hasText: 'Act…' }).first().click();
-    await page.locator('#choices input[value="disable-agent"]').check();
-    await page.locator('#act button', { hasText: 'Confirm' }).click();
-    expect(disabled).toEqual([]);
-    await page.locator('#sure').check();
-    await page.locator('#act button', { hasText: 'Confirm' }).click();
-    await page.locator('#notice', { hasText: 'The agent bot is disabled.' }).waitFor();
-    expect(disabled).toEqual(['bot']);
-    await page.locator('#audit', { hasText: 'dashboard:disable-agent' }).waitFor();
-  });
+  it.each(PLATFORMS)(
+    'acts on an agent after a confirmation, and not before, on %s',
+    async (_title, platform) => {
+      const { port, send } = await startApp(platform);
+      disabled.length = 0;
+      await send('/notes/1', { method: 'DELETE', headers: { 'X-API-Key': bot } });
+      const { page } = await signIn(port);
+      await page.locator('#text').fill('bot');
+      await page.keyboard.press('Enter');
+      await page.locator('#found button', { hasText: 'Act…' }).first().click();
+      await page.locator('#choices input[value="disable-agent"]').check();
+      await page.locator('#act button', { hasText: 'Confirm' }).click();
+      expect(disabled).toEqual([]);
+      await page.locator('#sure').check();
+      await page.locator('#act button', { hasText: 'Confirm' }).click();
+      await page.locator('#notice', { hasText: 'The agent bot is disabled.' }).waitFor();
+      expect(disabled).toEqual(['bot']);
+      await page.locator('#audit', { hasText: 'dashboard:disable-agent' }).waitFor();
+    },
+  );
 
-  it('comes back after the connection was lost', async () => {
-    const { app, port } = await startApp();
+  it.each(PLATFORMS)('comes back after the connection was lost, on %s', async (_title, platform) => {
+    const { app, port } = await startApp(platform);
     const { page } = await signIn(port);
+    await page.locator('#pause').click();
     app.getHttpServer().closeAllConnections();
     await page.locator('#status', { hasText: 'Reconnecting' }).waitFor();
+    await page.locator('#status', { hasText: 'Paused' }).waitFor();
+    await page.locator('#pause').click();
     await page.locator('#status', { hasText: 'Live' }).waitFor();
     expect(await page.locator('#figures').isVisible()).toBe(true);
   });

@@ -2,45 +2,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type QuotaStore, revokeKey, SecurityEvents } from '../../src/index.js';
 import {
-  type AgentSecurityOptions,
-  type QuotaStore,
-  revokeKey,
-  type SecurityEvent,
-  SecurityEvents,
-  TIMERS,
-} from '../../src/index.js';
-import { DashboardRoutes } from '../support/dashboard-routes.js';
-import { NOW_MS, SECRET, TestKeys } from '../support/keys.js';
+  admin,
+  as,
+  bot,
+  figures,
+  keys,
+  openStream,
+  ops,
+  post,
+  REJECTED,
+  startDashboard,
+} from '../support/dashboard.js';
+import { NOW_MS, SECRET } from '../support/keys.js';
 import { PLATFORMS } from '../support/platforms.js';
-import { type RunningApp, start } from '../support/start.js';
-import { ManualTimers } from '../support/timers.js';
-
-const keys = new TestKeys();
-const ops = keys.add('operator', { scopes: ['ops'] }).key;
-const admin = keys.add('admin', { scopes: ['ops', 'ops:act'] }).key;
-const bot = keys.add('bot', { tools: ['*'] }).key;
-
-const AUTH = { apiKeys: { store: keys.store, secret: SECRET } };
-
-async function startDashboard(platform: any, options: AgentSecurityOptions = {}) {
-  const timers = new ManualTimers();
-  const running = await start(platform, {
-    controllers: [DashboardRoutes],
-    options: { auth: AUTH, dashboard: { actionScopes: ['ops:act'] }, ...options },
-    extras: { providers: [{ provide: TIMERS, useValue: timers }] },
-  });
-  return { ...running, timers };
-}
-
-const as = (key: string) => ({ headers: { Authorization: `Bearer ${key}` } });
-const figures = async ({ send }: Pick<RunningApp, 'send'>) => (await send('/security/data', as(ops))).json();
-const post = ({ send }: Pick<RunningApp, 'send'>, path: string, body: object, key = admin) =>
-  send(path, {
-    method: 'POST',
-    headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify(body),
-  });
 
 describe.each(PLATFORMS)('the dashboard on %s', (_title, platform) => {
   it('serves a page without data to everyone, under a policy that only its own script and style fit', async () => {
@@ -171,7 +147,7 @@ describe.each(PLATFORMS)('the dashboard on %s', (_title, platform) => {
   it('ends the stream of a key that is revoked', async () => {
     const revocable = keys.add('leaving', { scopes: ['ops'] });
     const { port } = await startDashboard(platform);
-    const stream = await openStream(port, revocable.key);
+    const stream = await openStream(port, as(revocable.key).headers);
     await stream.next();
     keys.set(revokeKey(keys.book, revocable.id, NOW_MS));
     expect(await stream.ended).toBe('ended');
@@ -336,53 +312,3 @@ describe.each(PLATFORMS)('the dashboard on %s', (_title, platform) => {
     });
   });
 });
-
-const REJECTED: SecurityEvent<'request.rejected'> = {
-  type: 'request.rejected',
-  timeMs: NOW_MS,
-  status: 404,
-  code: 'not_found',
-  reason: undefined,
-  received: undefined,
-  remedy: undefined,
-};
-
-/** An open event stream. `next()` is the next event; `events` counts them, comments left out. */
-async function openStream(port: number, key = ops) {
-  const controller = new AbortController();
-  const response = await fetch(`http://127.0.0.1:${port}/security/data`, {
-    headers: { Authorization: `Bearer ${key}`, Accept: 'text/event-stream' },
-    signal: controller.signal,
-  });
-  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
-  const found: any[] = [];
-  let events = 0;
-  let wake = (): void => undefined;
-  const read = async (): Promise<void> => {
-    let rest = '';
-    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-      const parts = (rest + chunk).split('\n\n');
-      rest = parts.pop()!;
-      for (const part of parts.filter(each => each.startsWith('data: '))) {
-        events++;
-        found.push(JSON.parse(part.slice(6)));
-      }
-      wake();
-    }
-  };
-  const ended = read().then(
-    () => 'ended',
-    () => 'ended',
-  );
-  return {
-    ended,
-    get events() {
-      return events;
-    },
-    next: async (): Promise<any> => {
-      while (found.length === 0) await new Promise<void>(resolve => (wake = resolve));
-      return found.shift();
-    },
-    close: () => controller.abort(),
-  };
-}

@@ -42,6 +42,19 @@ describeWithRedis('the dashboard over Redis', () => {
     await client.quit();
   });
 
+  it('deletes fields of another form, and shares the others', async () => {
+    const store = await connect('hostile:');
+    await store.share('topic', 'one', 'first');
+    const client = new Redis(redis.url);
+    const [key] = (await client.keys('hostile:*')) as [string];
+    const ahead = `${Date.now() + 3_600_000}:ahead`;
+    const wrong = { empty: '', text: 'x', soon: 'soon:x', nan: 'nan:x', inf: 'inf:x', ahead };
+    await client.hset(key, { ...wrong, other: `${Date.now()}:second` });
+    expect((await store.share('topic', 'one', 'first')).toSorted()).toEqual(['first', 'second']);
+    expect((await client.hkeys(key)).toSorted()).toEqual(['one', 'other']);
+    await client.quit();
+  });
+
   it('shows all processes, and this process only once Redis is gone', async () => {
     const keys = new TestKeys();
     const { key } = keys.add('operator', { scopes: ['ops'] });

@@ -1,5 +1,5 @@
 import { ApiKeyVerifier } from '../../src/auth/api-key-verifier.js';
-import { addKey, EMPTY_BOOK, revokeKey } from '../../src/auth/key-book.js';
+import { addKey, EMPTY_BOOK, KeyBookError, revokeKey } from '../../src/auth/key-book.js';
 import { createRedisKeyStore, RedisKeyStore, type RedisKeyStoreOptions } from '../../src/redis/key-store.js';
 import { ManualClock } from '../support/clock.js';
 import { digests, NOW_MS } from '../support/keys.js';
@@ -130,6 +130,46 @@ describeWithRedis.each(CLIENTS)('RedisKeyStore through %s', (_title, connect) =>
     const before = store.find(id);
     await store.refresh();
     expect(store.find(id)).toBe(before);
+  });
+
+  it('disables an agent in every process, at once in its own', async () => {
+    const [reader, writer] = [create({ refreshMs: 100 }), create()];
+    const both = addKey(book, 'other', {}, digests, options);
+    await writer.write(both.book, (await writer.read()).version);
+    for (const store of [reader, writer]) await store.open(hooks);
+    await writer.disableAgent('bot');
+    expect(writer.find(id)!.agent.disabled).toBe(true);
+    await until(() => reader.find(id)!.agent.disabled === true);
+    expect(revoked).toEqual([id, id]);
+    expect(reader.find(both.id)!.agent.disabled).toBeUndefined();
+    const verifier = new ApiKeyVerifier(reader, digests, 'ask', new ManualClock());
+    expect(await verifier.verify(key)).toMatchObject({ verified: false, reason: 'revoked' });
+    expect(await verifier.verify(both.key)).toMatchObject({ verified: true });
+  });
+
+  it('disables no agent that is unknown, and loses no change of another command', async () => {
+    const [one, other] = [create(), create()];
+    const both = addKey(book, 'other', {}, digests, options);
+    await one.write(both.book, (await one.read()).version);
+    for (const unknown of ['nobody', '__proto__', ''])
+      await expect(one.disableAgent(unknown)).rejects.toThrow(KeyBookError);
+    expect((await one.read()).book).toEqual(both.book);
+    const results = await Promise.allSettled([one.disableAgent('bot'), other.disableAgent('other')]);
+    const { agents } = (await one.read()).book;
+    expect([agents['bot']!.disabled, agents['other']!.disabled].map(Boolean)).toEqual(
+      results.map(({ status }) => status === 'fulfilled'),
+    );
+  });
+
+  it('does not say that an agent is disabled while Redis is gone', async () => {
+    const own = await startRedis();
+    const { client } = await connect([own.port]);
+    const store = create({ client });
+    await store.write(book, (await store.read()).version);
+    await store.open(hooks);
+    await own.kill();
+    await expect(store.disableAgent('bot')).rejects.toThrow();
+    expect(store.find(id)!.agent.disabled).toBeUndefined();
   });
 
   it('keeps the last good keys while the entry is broken, with one warning', async () => {

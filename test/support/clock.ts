@@ -3,6 +3,7 @@ import type { Clock } from '../../src/index.js';
 /** Time that stands still until a test moves it. */
 export class ManualClock implements Clock {
   #elapsedMs = 0;
+  #jumpedMs = 0;
 
   constructor(private readonly startEpochMs: number = Date.UTC(2030, 0, 1)) {}
 
@@ -12,10 +13,15 @@ export class ManualClock implements Clock {
   }
 
   epochMs(): number {
-    return this.startEpochMs + this.#elapsedMs;
+    return this.startEpochMs + this.#elapsedMs + this.#jumpedMs;
   }
 
   advance(ms: number): void {
     this.#elapsedMs += ms;
+  }
+
+  /** Changes the system time alone, as an administrator or a time server does. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms;
   }
 }

@@ -61,6 +61,30 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     expect((await health())[0]).toBe(503);
   });
 
+  it('asks the key store once for all who ask at the same time', async () => {
+    let asked = 0;
+    let answer = (): void => undefined;
+    const find = (): Promise<undefined> => {
+      asked++;
+      return new Promise(resolve => (answer = () => resolve(undefined)));
+    };
+    const options = { audit: false, auth: { apiKeys: { store: { find }, secret: SECRET } } } as const;
+    const { app } = await start(platform, { ...APP, options });
+    const health = app.get(AgentSecurityHealth);
+    const checks = [health.check(), health.check('a'), health.check('b')];
+    answer();
+    expect((await Promise.all(checks)).map(result => Object.values(result)[0]?.status)).toEqual([
+      'up',
+      'up',
+      'up',
+    ]);
+    expect(asked).toBe(1);
+    const later = health.check();
+    answer();
+    await later;
+    expect(asked).toBe(2);
+  });
+
   it('is down while a sink of the audit fails', async () => {
     let isDown = true;
     const write = async (): Promise<void> => {

@@ -1,8 +1,19 @@
 /* Spans of tool calls, over HTTP and over MCP: their parents, their children and what they show. */
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { toNodeHandler } from '@modelcontextprotocol/node';
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import {
+  context,
+  createNoopMeter,
+  type Meter,
+  metrics,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Tracer,
+} from '@opentelemetry/api';
+import { BasicTracerProvider, InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import {
   All,
   Body,
@@ -239,15 +250,46 @@ describe.each(PLATFORMS)('%s', (_title, platform) => {
     ]);
   });
 
-  it('serves requests while the SDK of the app throws', async () => {
+  const tracerClass = Object.getPrototypeOf(new BasicTracerProvider().getTracer('')) as Tracer;
+  const failing = (): never => {
+    throw new Error('mine');
+  };
+  const FAULTS: readonly [what: string, plant: () => void][] = [
+    ['propagator', () => jest.spyOn(propagation, 'extract').mockImplementation(failing)],
+    ['context manager', () => jest.spyOn(context, 'with').mockImplementation(failing)],
+    [
+      'sampler',
+      () => {
+        const { startSpan } = tracerClass;
+        jest.spyOn(tracerClass, 'startSpan').mockImplementation(function (this: Tracer, name, ...rest) {
+          return name === 'app work' ? startSpan.call(this, name, ...rest) : failing();
+        });
+      },
+    ],
+    ['exporter', () => jest.spyOn(InMemorySpanExporter.prototype, 'export').mockImplementation(failing)],
+    [
+      'instruments',
+      () => {
+        const meter = createNoopMeter();
+        jest.spyOn(metrics, 'getMeter').mockReturnValue({
+          ...meter,
+          createCounter: () => ({ add: failing }),
+          createHistogram: () => ({ record: failing }),
+          createObservableGauge: () => meter.createObservableGauge(''),
+          createObservableCounter: () => meter.createObservableCounter(''),
+          createObservableUpDownCounter: () => meter.createObservableUpDownCounter(''),
+        } as unknown as Meter);
+      },
+    ],
+  ];
+  it.each(FAULTS)('serves requests while the %s of the app throws', async (_what, plant) => {
     const warnings = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-    const { post } = await open();
-    const failing = () => {
-      throw new Error('mine');
-    };
-    jest.spyOn(propagation, 'extract').mockImplementation(failing);
+    const sdk = startSdk();
+    plant();
+    const { post } = await launch(start, sdk);
     expect((await post('/mcp', call('read_file'))).status).toBe(200);
     expect((await post('/users', {})).status).toBe(201);
+    expect((await post('/mcp', call('denied'))).status).toBe(401);
     expect(warnings.mock.calls.length).toBeLessThanOrEqual(1);
   });
 });

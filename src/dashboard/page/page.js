@@ -1,6 +1,6 @@
 /* The page of the dashboard. What comes from the app is text: there is no markup, and the policy of the page allows none. */
 const $ = id => document.getElementById(id);
-const base = location.pathname.replace(/\/$/, '');
+const base = location.pathname;
 const STORED = 'agent-security:key';
 const MINUTE = 60_000;
 
@@ -665,6 +665,8 @@ function setStatus(text, kind) {
   $('status').className = `pill ${kind}`;
 }
 
+const setLive = () => setStatus(isPaused ? 'Paused' : 'Live', isPaused ? 'warn' : 'good');
+
 function signOut(problem = '') {
   session++;
   reading.abort();
@@ -723,14 +725,16 @@ async function watch(own) {
     return false;
   }
   notify('stream', '');
-  setStatus('Live', 'good');
+  setLive();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = ''; ;) {
     const { value, done } = await reader.read();
     if (done) return true;
     const events = (rest + value).split('\n\n');
     rest = events.pop();
-    for (const event of events.slice(-1)) if (event.startsWith('data: ')) receive(JSON.parse(event.slice(6)));
+    // A comment may follow the last event.
+    const event = events.findLast(each => each.startsWith('data: '));
+    if (event !== undefined) receive(JSON.parse(event.slice(6)));
   }
 }
 
@@ -760,7 +764,7 @@ $('cancel').addEventListener('click', () => $('act').close());
 $('pause').addEventListener('click', () => {
   isPaused = !isPaused;
   $('pause').setAttribute('aria-pressed', isPaused);
-  setStatus(isPaused ? 'Paused' : 'Live', isPaused ? 'warn' : 'good');
+  setLive();
   if (!isPaused) render(last);
 });
 for (const id of ['by-codes', 'by-policies']) {

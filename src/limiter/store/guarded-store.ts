@@ -25,12 +25,11 @@ const FAILURES_TO_OPEN = 5;
 /** How often an open circuit sends a request to the store; the request does not wait for it. */
 const PROBE_INTERVAL_MS = 1_000;
 
-/** Of no quota. */
-const CHECKED_KEY = 'health';
+/** Of no client. It is never exceeded, since a denial writes nothing. */
 const CHECKED: StoredCharge = {
-  key: CHECKED_KEY,
-  policies: [createPolicy({ name: CHECKED_KEY, limit: 1, windowMs: 1_000 })],
-  cost: 0,
+  key: 'health',
+  policies: [createPolicy({ name: 'health', limit: 1_000_000, windowMs: 1_000 })],
+  cost: 1,
 };
 
 const ignore = (): void => undefined;
@@ -113,10 +112,9 @@ export class GuardedStore {
     return this.#failures >= FAILURES_TO_OPEN;
   }
 
-  /** Whether the store answers now. A read-only replica answers a ping and cannot count, so that the question is a write where it can be. */
+  /** Whether the store answers now what requests ask of it. A read-only replica answers a ping and cannot count. */
   async check(): Promise<boolean> {
-    const answer = this.canRemember ? this.remember(CHECKED_KEY, 1) : this.consume([CHECKED]);
-    return (await answer) !== undefined;
+    return (await this.consume([CHECKED])) !== undefined;
   }
 
   get canShare(): boolean {
