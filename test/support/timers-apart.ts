@@ -13,9 +13,9 @@ afterEach(() => void jest.useRealTimers());
 /** Closes an app that waits for something that does not come, such as room on the disk. */
 export async function closeWithoutWait({ close }: Pick<RunningApp, 'close'>): Promise<void> {
   setTimersApart();
-  let isClosed = false;
-  const closing = close().finally(() => (isClosed = true));
-  while (!isClosed) {
+  const state = { isClosed: false };
+  const closing = close().finally(() => (state.isClosed = true));
+  while (!state.isClosed) {
     await new Promise(setImmediate);
     await jest.advanceTimersByTimeAsync(100);
   }
