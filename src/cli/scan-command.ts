@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type CheckSeverity, SEVERITIES, type ShownReport } from '../check/finding.js';
 import { FORMATS } from '../check/formats/formats.js';
+import { printJson } from '../check/formats/json.js';
 import { readPackageFacts } from '../check/package-facts.js';
 import { fails } from '../check/run-checks.js';
 import { logText } from '../common/log-text.js';
@@ -116,12 +117,10 @@ async function execute(plan: Plan, io: CommandIo, tools: ScanTools): Promise<num
   const files = await Promise.all(plan.files.map(readReport));
   const [report, isCut] =
     plan.scan === undefined ? [undefined, false] : await scan(plan.scan, plan.silence, tools);
-  const last = report === undefined ? files.at(-1)! : { findings: report.findings, scan: report.scan! };
+  const last = report === undefined ? files.at(-1)! : { ...report, scan: report.scan! };
   if (files.length > 0) {
     const comparison = compareScans(files[0]!, last);
-    io.out(
-      plan.format === 'json' ? `${JSON.stringify(comparison, null, 2)}\n` : formatComparison(comparison),
-    );
+    io.out(plan.format === 'json' ? printJson(comparison) : formatComparison(comparison));
   } else io.out(FORMATS.get(plan.format)!(report!, report!.scan!.target));
   // A scan that was cut short proves nothing.
   return fails(last.findings, plan.level) ? 1 : isCut ? 2 : 0;

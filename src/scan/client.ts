@@ -47,8 +47,8 @@ const USER_AGENT = 'nestjs-agent-security-scan';
 const MAX_SILENT = 3;
 
 export class Client {
-  /** Whether the certificate is valid for the name. */
-  isVerified = false;
+  /** Whether the certificate of each connection is valid for the name. */
+  isVerified = true;
   sent = 0;
   #silent = 0;
   #waitedMs = 0;
@@ -109,7 +109,7 @@ export class Client {
       const timer = setTimeout(() => finish(reader.end('no answer in time')), this.bounds.requestMs);
       socket.on(this.target.isTls ? 'secureConnect' : 'connect', () => {
         fault = 'closed';
-        if (this.target.isTls) this.isVerified = (socket as TLSSocket).authorized;
+        if (this.target.isTls) this.isVerified &&= (socket as TLSSocket).authorized;
         socket.write(Buffer.from(this.#write(request), 'latin1'));
       });
       socket.on('data', (part: Buffer) => {

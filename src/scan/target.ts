@@ -15,6 +15,8 @@ export interface Target {
   readonly origin: string;
   /** The path and the query. */
   readonly path: string;
+  /** The path for reports: a query may hold a credential. */
+  readonly shownPath: string;
   readonly address: string;
   readonly isLoopback: boolean;
 }
@@ -42,6 +44,7 @@ export async function findTargets(url: URL, isOwned: boolean): Promise<readonly 
     authority: url.host,
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
+    shownPath: `${url.pathname}${url.search && '?...'}`,
     address,
     isLoopback,
   }));

@@ -1,6 +1,6 @@
 /* TLS, and credentials in URLs. */
 import { valueOf } from '../answer.js';
-import { answerTo, isServed } from '../facts.js';
+import { answerTo, isGranted } from '../facts.js';
 import { URL_SECRET } from '../probes.js';
 import type { ScanRule } from '../rule.js';
 
@@ -65,7 +65,7 @@ export const ACCESS_RULES: readonly ScanRule[] = [
     page: 'authentication.md',
     why: 'URLs reach logs, histories and other sites (OWASP ASVS 14.2.1), and nobody notices',
     remedy: 'Reject access_token and its like in queries with 400.',
-    find: facts => (isServed(facts, 'urlSecret') ? [['access_token in the query', 'is served']] : []),
+    find: facts => (isGranted(facts, 'urlSecret') ? [['access_token in the query', 'is served']] : []),
   },
   {
     id: 'ASEC-S071',

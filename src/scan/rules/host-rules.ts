@@ -65,8 +65,10 @@ export const HOST_RULES: readonly ScanRule[] = [
     why: 'a client can put its host into links, redirects and caches',
     remedy: 'Ignore X-Forwarded-Host and Forwarded of clients; trust your proxies only.',
     find: facts => {
-      const { body, headers } = answerTo(facts, 'forwardedHost');
-      const isEchoed = body.includes(ATTACKER) || headers.some(([, value]) => value.includes(ATTACKER));
+      const isEchoed = (['forwardedHost', 'forwardedPage'] as const).some(name => {
+        const { body, headers } = answerTo(facts, name);
+        return body.includes(ATTACKER) || headers.some(([, value]) => value.includes(ATTACKER));
+      });
       return isEchoed ? [['X-Forwarded-Host', 'appears in the response']] : [];
     },
   },

@@ -65,26 +65,26 @@ export const LIMIT_RULES: readonly ScanRule[] = [
     id: 'ASEC-S084',
     severity: 'error',
     section: 'limits',
-    title: 'A forged X-Forwarded-For evades the limit.',
+    title: 'A forged address evades the limit.',
     page: 'guides/proxies.md',
     why: 'a client has a new quota with each address that it invents',
     remedy: 'Trust the addresses of your proxies only (TRUST_PROXY).',
     find: ({ limits: { forged } }) =>
       forged !== undefined && forged.status !== 0 && forged.status !== 429
-        ? [['X-Forwarded-For', `with an invented address gets ${forged.status} in place of 429`]]
+        ? [['An invented address', `in X-Forwarded-For or its like gets ${forged.status} in place of 429`]]
         : [],
   },
   {
     id: 'ASEC-S085',
     severity: 'error',
     section: 'limits',
-    title: 'A random API key evades the limit.',
+    title: 'A random API key or token evades the limit.',
     page: 'rate-limits.md',
     why: 'a client has a new quota with each key that it invents, and the counts fill the memory',
     remedy: 'Count keys that are verified only, and the address otherwise.',
     find: ({ limits: { randomKey } }) =>
       randomKey !== undefined && randomKey.status > 0 && randomKey.status < 400
-        ? [['X-API-Key', `with an invented key gets ${randomKey.status} in place of 429`]]
+        ? [['An invented credential', `gets ${randomKey.status} in place of 429`]]
         : [],
   },
 ];

@@ -5,11 +5,6 @@ import { clip, valueOf } from '../answer.js';
 import { answerTo, type ScanFacts } from '../facts.js';
 import type { ScanRule } from '../rule.js';
 
-const isSafeUrl = (value: unknown, isLoopback: boolean): boolean =>
-  typeof value === 'string' &&
-  URL.canParse(value) &&
-  (new URL(value).protocol === 'https:' || (isLoopback && new URL(value).protocol === 'http:'));
-
 /** A document of RFC 9728 or RFC 8414. A page that every path gets is none: only JSON counts. */
 function metadataFaults(
   facts: ScanFacts,
@@ -21,12 +16,16 @@ function metadataFaults(
   const document = parseJson(answer.body);
   const option = name === 'resourceMetadata' ? 'oauth-protected-resource' : 'oauth-authorization-server';
   if (!isRecord(document)) return [[option, 'is no JSON object']];
+  const { isLoopback, origin } = facts.target;
   const value = document[member];
-  if (!isSafeUrl(value, facts.target.isLoopback))
-    return [[option, `has the ${member} ${clip(String(value))}, which is no https: URL`]];
-  return new URL(value as string).origin === facts.target.origin
-    ? []
-    : [[option, `has the ${member} ${clip(String(value))}, which is another origin`]];
+  if (typeof value !== 'string') return [[option, `has no ${member}`]];
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  // On this machine, an app has the public URL of its deployment.
+  if (url?.origin === origin || (isLoopback && url?.protocol === 'https:')) return [];
+  const isSafe = url?.protocol === 'https:' || (isLoopback && url?.protocol === 'http:');
+  return [
+    [option, `has the ${member} ${clip(value)}, which is ${isSafe ? 'another origin' : 'no https: URL'}`],
+  ];
 }
 
 function parseJson(text: string): unknown {

@@ -10,7 +10,15 @@ const allowed = (facts: ScanFacts, name: ProbeName): string =>
   valueOf(answerTo(facts, name), 'access-control-allow-origin');
 const hasCredentials = (facts: ScanFacts, name: ProbeName): boolean =>
   valueOf(answerTo(facts, name), 'access-control-allow-credentials').toLowerCase() === 'true';
+/** Rejected; and what a server answers that wants a credential first, or takes no POST or no form. */
+const NOT_EXECUTED = new Set([400, 401, 403, 405, 415, 421, 429]);
 const isReflected = (facts: ScanFacts): boolean => allowed(facts, 'foreignOrigin') === ATTACKER_ORIGIN;
+
+const LOOK_ALIKES = {
+  suffixOrigin: `HOST.${ATTACKER}`,
+  prefixOrigin: 'attacker-HOST',
+  siteOrigin: 'attacker-DOMAIN',
+} as const;
 
 export const ORIGIN_RULES: readonly ScanRule[] = [
   {
@@ -60,15 +68,17 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
     why: 'anybody can register such a name',
     remedy: 'Compare whole origins, not their beginning or end.',
     find: facts => {
-      const { suffixOrigin, prefixOrigin } = listProbes(facts.target);
-      const found = Object.entries({ suffixOrigin, prefixOrigin }).filter(([name, { headers }]) =>
-        headers!.some(([, origin]) => origin === allowed(facts, name as ProbeName)),
-      );
       if (isReflected(facts)) return [];
-      return found.map(([name]) => [
-        HEADER,
-        `allows an origin of the form ${name === 'suffixOrigin' ? `HOST.${ATTACKER}` : 'attacker-HOST'}`,
-      ]);
+      const probes = listProbes(facts.target);
+      const isAllowed = (name: keyof typeof LOOK_ALIKES | 'siblingOrigin'): boolean =>
+        probes[name].headers!.some(([, origin]) => origin === allowed(facts, name));
+      return (
+        Object.entries(LOOK_ALIKES)
+          .filter(([name]) => isAllowed(name as keyof typeof LOOK_ALIKES))
+          // Beside the host, it is one of the subdomains that are all allowed.
+          .filter(([name]) => name !== 'prefixOrigin' || !isAllowed('siblingOrigin'))
+          .map(([, form]) => [HEADER, `allows an origin of the form ${form}`])
+      );
     },
   },
   {
@@ -80,7 +90,8 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
     why: 'pages of every site can send requests with headers of their own',
     remedy: 'Grant preflights of listed origins only.',
     find: facts =>
-      allowed(facts, 'preflight') === ATTACKER_ORIGIN && !isReflected(facts)
+      [ATTACKER_ORIGIN, '*'].includes(allowed(facts, 'preflight')) &&
+      allowed(facts, 'foreignOrigin') !== allowed(facts, 'preflight')
         ? [['The preflight', 'grants a foreign origin']]
         : [],
   },
@@ -107,7 +118,7 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
     remedy: 'Reject unsafe methods of foreign origins with 403 (Origin, Sec-Fetch-Site).',
     find: facts => {
       const { status } = answerTo(facts, 'crossPost');
-      return status > 0 && ![400, 403, 421, 429].includes(status)
+      return status > 0 && status < 500 && !NOT_EXECUTED.has(status)
         ? [['A cross-site POST', `without a preflight gets ${status}, and not 403`]]
         : [];
     },

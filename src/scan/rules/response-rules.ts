@@ -6,6 +6,9 @@ import { ECHO, type ProbeName } from '../probes.js';
 import type { ScanRule } from '../rule.js';
 
 const ERRORS: readonly ProbeName[] = ['missing', 'bodyMalformed', 'pathPercent', 'hostForeign'];
+/** Of JavaScript, Java, .NET, Python, Ruby and PHP, as text, in JSON or in HTML. */
+const STACK =
+  /(?:\n|\\n)(?: {2,8}|\t|\\t)at |&nbsp;at |[\\/]node_modules[\\/]|node:internal\/|Traceback \(most recent call|\.rb:\d{1,6}:in |Stack trace:\s{0,4}#0 /;
 /** What a page has, an error must have as well. */
 const PROTECTION = ['content-security-policy', 'x-content-type-options', 'x-frame-options'];
 
@@ -53,11 +56,7 @@ export const RESPONSE_RULES: readonly ScanRule[] = [
     why: 'it tells an attacker the files and versions of the app',
     remedy: 'Set NODE_ENV=production, and show the message of expected errors only.',
     find: facts =>
-      errorsOf(facts).some(({ body }) =>
-        /(?:\n|\\n) {2,8}at |[\\/]node_modules[\\/]|node:internal\//.test(body),
-      )
-        ? [['An error', 'shows a stack']]
-        : [],
+      errorsOf(facts).some(({ body }) => STACK.test(body)) ? [['An error', 'shows a stack']] : [],
   },
   {
     id: 'ASEC-S053',
