@@ -113,6 +113,10 @@ export function listProbes({ path, hostname, port, authority, isTls, origin }: T
 
 const MCP_HEADERS = [JSON_TYPE, ['Accept', 'application/json, text/event-stream']] as const;
 
+const CLIENT = { name: 'nestjs-agent-security-scan', version: '1' };
+const message = (method: string, params: object): string =>
+  JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+
 /** Messages of the version 2026-07-28. */
 export function listMcpProbes(path: string) {
   const call = (
@@ -123,7 +127,13 @@ export function listMcpProbes(path: string) {
     method: 'POST',
     target: path,
     headers: [...MCP_HEADERS, ['MCP-Protocol-Version', version], ['Mcp-Method', method], ...headers],
-    body: '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}',
+    body: message('tools/list', {
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': version,
+        'io.modelcontextprotocol/clientInfo': CLIENT,
+        'io.modelcontextprotocol/clientCapabilities': {},
+      },
+    }),
   });
   return {
     mcp: call('2026-07-28', 'tools/list'),
@@ -142,16 +152,7 @@ export function listOldMcpProbes(
     method: 'POST',
     target: path,
     headers: MCP_HEADERS,
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'initialize',
-      params: {
-        protocolVersion: '2025-11-25',
-        capabilities: {},
-        clientInfo: { name: 'nestjs-agent-security-scan', version: '1' },
-      },
-    }),
+    body: message('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: CLIENT }),
   };
   return {
     mcp,

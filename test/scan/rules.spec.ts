@@ -289,6 +289,7 @@ const ROWS: readonly (readonly [title: string, planted: Planted, ids: readonly s
   ['a random key that is rejected', { limits: { randomKey: answer(401) } }, []],
   ['a foreign origin at MCP', probe('mcpOrigin', answer(401)), ['ASEC-S090']],
   ['a foreign host at MCP', probe('mcpHost', answer(200)), ['ASEC-S091']],
+  ['an error of MCP with 200', probe('mcpVersion', json({ jsonrpc: '2.0', error: {} })), []],
   ['an unknown version of MCP', probe('mcpVersion', answer(200)), ['ASEC-S092']],
   ['a header of MCP that contradicts', probe('mcpMismatch', answer(200)), ['ASEC-S093']],
   ['MCP without a credential', probe('mcp', answer(200)), ['ASEC-S094']],

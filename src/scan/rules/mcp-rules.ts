@@ -6,9 +6,12 @@ import type { ScanRule } from '../rule.js';
 
 /** Whether a message got what it gets without the attack: a result, or the challenge that the endpoint gives everybody. */
 const accepted = (facts: ScanFacts, name: ProbeName, what: string): Faults => {
-  const { status } = answerTo(facts, name);
+  const { status, body } = answerTo(facts, name);
+  // A JSON-RPC error of a server that has no other status.
+  const isError = /^\s{0,9}\{/.test(body) && body.includes('"error"') && !body.includes('"result"');
   const isAccepted =
-    (status >= 200 && status < 300) || (status === 401 && status === answerTo(facts, 'mcp').status);
+    (status >= 200 && status < 300 && !isError) ||
+    (status === 401 && status === answerTo(facts, 'mcp').status);
   return isAccepted ? [['The MCP endpoint', `answers ${status} to ${what}`]] : [];
 };
 
