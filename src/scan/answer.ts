@@ -3,7 +3,7 @@ import { escapeText } from '../common/log-text.js';
 
 /** Why an answer is missing or not whole. */
 export type AnswerFault =
-  'no connection' | 'no answer in time' | 'not HTTP' | 'too large' | 'closed' | 'not sent';
+  'no connection' | 'no TLS' | 'no answer in time' | 'not HTTP' | 'too large' | 'closed' | 'not sent';
 
 export interface Answer {
   /** 0 without an answer. */

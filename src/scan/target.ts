@@ -29,11 +29,14 @@ export function readTargetUrl(text: string): URL {
   return url;
 }
 
+/** An IPv4 address in an IPv6 one as well, which a URL writes in hexadecimal digits. */
+const LOOPBACK = /^(?:::1$|(?:::ffff:)?127\.|::ffff:7f[\da-f]{2}:)/i;
+
 /** @param isOwned whether hosts beyond this machine may be scanned; @returns one for each address of the name */
 export async function findTargets(url: URL, isOwned: boolean): Promise<readonly Target[]> {
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
   const addresses = await findAddresses(hostname);
-  const isLoopback = addresses.every(address => /^(?:::1$|(?:::ffff:)?127\.)/i.test(address));
+  const isLoopback = addresses.every(address => LOOPBACK.test(address));
   if (!isLoopback && !isOwned)
     throw new ScanError(`${url.host} is not this machine. Add --i-own-this-host if you may scan it.`);
   const isTls = url.protocol === 'https:';
