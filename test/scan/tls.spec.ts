@@ -1,6 +1,6 @@
 /* Certificates and protocols: what is not valid is reported, and never taken for valid. */
 import { createServer as createPlain } from 'node:http';
-import { createServer, type Server } from 'node:https';
+import { createServer } from 'node:https';
 import { idsIn, runScan, scanJson } from '../support/scan.js';
 import type { AddressInfo } from 'node:net';
 import { selfSigned } from '../support/self-signed.js';
