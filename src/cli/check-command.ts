@@ -10,7 +10,7 @@ import { logStack, logText } from '../common/log-text.js';
 import { checkLoadedApp } from './load-app.js';
 import type { Command, CommandIo } from './main.js';
 import { npmAudit, type NpmAudit } from './npm-audit.js';
-import { choose, UsageError } from './usage.js';
+import { choose, CommandError, UsageError } from './usage.js';
 
 const USAGE = `Usage: nestjs-agent-security check [--deploy] [--module dist/app.module.js]
        nestjs-agent-security doctor [--module dist/app.module.js]
@@ -118,4 +118,6 @@ async function readReport(plan: Plan, { vulnerable, note }: NpmAudit): Promise<C
 
 /** With the stack of an error of the app, each line of it escaped. */
 const describe = (error: unknown): string =>
-  error instanceof Error ? `The app could not be checked. ${logStack(error)}` : logText(error);
+  error instanceof CommandError
+    ? logText(error.message)
+    : `The app could not be checked. ${error instanceof Error ? logStack(error) : logText(error)}`;
