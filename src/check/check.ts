@@ -1,5 +1,6 @@
 /* One row of the table of checks, and what its function reads. */
 import type { RiskId } from '../common/risk.js';
+import type { Tool } from '../tools/tool.js';
 import type { AuditFacts, EnvironmentFacts } from './environment-facts.js';
 import type { AppFacts } from './app-facts.js';
 import type { CheckedOptions } from './checked-options.js';
@@ -43,6 +44,10 @@ export type Check = SummaryCheck | SubjectCheck;
 
 /** Option and fault in turn: `['headers.contentSecurityPolicy', 'is false']`. */
 export type Faults = readonly (readonly [option: string, fault: string])[];
+
+/** The tools of handlers and of `tools.policies`. */
+export const toolsOf = ({ options: { tools }, app }: Subject): readonly Tool[] =>
+  tools === false ? app.tools : [...app.tools, ...tools.policies.values()];
 
 export const NO_FAULTS: Faults = [];
 

@@ -1,5 +1,5 @@
 /* Agents, their tools and MCP endpoints, whatever the deployment. */
-import { faultIf, type Faults, type SubjectCheck } from '../check.js';
+import { faultIf, type Faults, type SubjectCheck, toolsOf } from '../check.js';
 
 /** No agent and no tool has it, so that only `*` matches. */
 const NO_NAME = '\0';
@@ -95,6 +95,22 @@ export const AGENT_CHECKS: readonly SubjectCheck[] = [
     remedy: 'Leave auth.urlParameters out.',
     find: ({ options: { auth } }) =>
       faultIf(auth !== false && auth.urlParameters.size === 0, 'auth.urlParameters', 'is empty'),
+  },
+  {
+    id: 'ASEC-C037',
+    severity: 'warning',
+    title: 'A public MCP tool has a high impact.',
+    page: 'mcp.md',
+    why: 'clients without a credential can do what cannot be undone',
+    remedy: 'Leave it out of mcp.publicTools, or declare the impact that it has.',
+    find: subject => {
+      const { publicTools } = subject.options.mcp || {};
+      // With "*" there is ASEC-C034.
+      if (publicTools === undefined || publicTools.has(NO_NAME)) return [];
+      return toolsOf(subject)
+        .filter(tool => tool.impact === 'high' && publicTools.has(tool.name))
+        .map(tool => ['mcp.publicTools', `has "${tool.name}", whose impact is high`] as const);
+    },
   },
 ];
 

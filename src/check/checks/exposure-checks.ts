@@ -1,8 +1,8 @@
 /* Options that are fine on a developer's machine, and not where others reach the app. */
 import { isLoopback, isPublic } from '../checked-options.js';
-import { faultIf, NO_FAULTS, type Subject, type SubjectCheck } from '../check.js';
+import { faultIf, NO_FAULTS, type Subject, type SubjectCheck, toolsOf } from '../check.js';
+import { isTooHigh, MAX_PER_SECOND } from './policy-checks.js';
 import { declaresImpact } from '../../tools/tool.options.js';
-import type { Tool } from '../../tools/tool.js';
 
 export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
   {
@@ -15,8 +15,11 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
     remedy: 'Give it a limit: @AgentTool(name, { limit: "100/hour" }), or an entry in tools.policies.',
     find: subject =>
       toolsOf(subject)
-        .filter(({ policies }) => policies.length === 0)
-        .map(({ name }) => [`the tool "${name}"`, 'has no limit'] as const),
+        .filter(({ policies }) => policies.length === 0 || isTooHigh(policies, MAX_PER_SECOND))
+        .map(({ name, policies }) => [
+          `the tool "${name}"`,
+          policies.length === 0 ? 'has no limit' : `may have ${policies[0]!.text}`,
+        ]),
   },
   {
     id: 'ASEC-C063',
@@ -88,7 +91,7 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
     find: ({ options }) =>
       origins(options)
         .filter(({ scheme, host }) => scheme === 'http' && !isLoopback(host))
-        .map(({ text }) => ['cors.origins', `lists ${text}`] as const),
+        .map(({ option, text }) => [option, `lists ${text}`] as const),
   },
   {
     id: 'ASEC-C068',
@@ -101,7 +104,7 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
     find: ({ options }) =>
       origins(options)
         .filter(({ host }) => isLoopback(host))
-        .map(({ text }) => ['cors.origins', `lists ${text}`] as const),
+        .map(({ option, text }) => [option, `lists ${text}`] as const),
   },
   {
     id: 'ASEC-C069',
@@ -168,22 +171,35 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
     remedy: 'Set auth.',
     find: ({ options: { auth } }) => faultIf(auth === false, 'auth', 'is off'),
   },
+  {
+    id: 'ASEC-C074',
+    severity: 'note',
+    deploy: true,
+    title: 'Traces show what agents send to tools.',
+    page: 'telemetry.md',
+    why: 'everyone who can read traces reads it',
+    remedy: 'Leave telemetry.arguments out.',
+    find: ({ options: { telemetry } }) =>
+      faultIf(telemetry !== false && telemetry.arguments, 'telemetry.arguments', 'is on'),
+  },
 ];
 
-/** The tools of handlers and of `tools.policies`. */
-const toolsOf = ({ options: { tools }, app }: Subject): readonly Tool[] =>
-  tools === false ? app.tools : [...app.tools, ...tools.policies.values()];
-
 interface ListedOrigin {
+  readonly option: string;
   readonly text: string;
   readonly scheme: string;
   readonly host: string;
 }
 
-function origins({ cors }: Subject['options']): readonly ListedOrigin[] {
-  if (cors === false) return [];
-  return [...cors.exact, ...cors.suffixes.keys()].flatMap(text => {
-    const [scheme = '', host] = text.split('://');
-    return host === undefined ? [] : [{ text, scheme, host }];
-  });
+function origins({ cors, mcp }: Subject['options']): readonly ListedOrigin[] {
+  const list = (option: string, texts: readonly string[]): readonly ListedOrigin[] =>
+    texts.map(text => {
+      const [scheme = '', host] = text.split('://');
+      // mcp.origins can list a name alone, for all its ports.
+      return host === undefined ? { option, text, scheme: '', host: text } : { option, text, scheme, host };
+    });
+  return [
+    ...(cors ? list('cors.origins', [...cors.exact, ...cors.suffixes.keys()]) : []),
+    ...(mcp ? list('mcp.origins', [...mcp.origins.exact, ...mcp.origins.names]) : []),
+  ];
 }

@@ -111,9 +111,15 @@ export const OPTION_CHECKS: readonly SubjectCheck[] = [
     title: 'Very large bodies are accepted.',
     page: 'input.md',
     why: 'a few requests can fill the memory of the process',
-    remedy: 'Lower body.maxBytes, and allow more on single routes with @MaxBody().',
-    find: ({ options: { body } }) =>
-      faultIf(body !== false && body.maxBytes > LARGE_BODY_BYTES, 'body.maxBytes', 'is above 100 MiB'),
+    remedy: 'Lower it, and allow more on single routes with @MaxBody().',
+    find: ({ options: { body, mcp } }) =>
+      Object.entries({ body, mcp }).flatMap(([option, limit]) =>
+        faultIf(
+          ((limit || undefined)?.maxBytes ?? 0) > LARGE_BODY_BYTES,
+          `${option}.maxBytes`,
+          'is above 100 MiB',
+        ),
+      ),
   },
   {
     id: 'ASEC-C025',
