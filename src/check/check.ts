@@ -16,6 +16,7 @@ export interface Subject {
   readonly audit: AuditFacts | undefined;
 }
 
+/** The comment of a row, `@see docs/…`, is the page with more about it, for the reference. */
 interface CheckBase {
   readonly id: RiskId;
   readonly severity: CheckSeverity;
@@ -23,8 +24,6 @@ interface CheckBase {
   readonly title: string;
   /** Whether it runs with `--deploy` only. */
   readonly deploy?: true;
-  /** The page of docs/ with more about it. */
-  readonly page: string;
 }
 
 /** A check of the start-up summary: the feature itself finds it, and says why it matters. */

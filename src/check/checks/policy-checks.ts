@@ -53,19 +53,19 @@ export const isTooHigh = (policies: readonly (Policy | undefined)[], perSecond: 
 
 export const POLICY_CHECKS: readonly SubjectCheck[] = [
   {
+    /** @see docs/guides/headers.md */
     id: 'ASEC-C027',
     severity: 'warning',
     title: 'The Content-Security-Policy lets injected scripts run.',
-    page: 'guides/headers.md',
     why: 'a browser executes a script that an attacker has put into a response',
     remedy: 'Name the origins of scripts, and give inline scripts a nonce or a hash.',
     find: ({ options: { headers } }) => cspFaults(headers),
   },
   {
+    /** @see docs/rate-limits.md */
     id: 'ASEC-C028',
     severity: 'warning',
     title: 'A limit is too high to limit a client.',
-    page: 'rate-limits.md',
     why: 'one client can use up the app, or try credentials without end',
     remedy: 'Set the limit to what a busy client needs.',
     find: ({ options: { rateLimit, auth } }) => {
@@ -87,10 +87,10 @@ export const POLICY_CHECKS: readonly SubjectCheck[] = [
     },
   },
   {
+    /** @see docs/guides/headers.md */
     id: 'ASEC-C029',
     severity: 'note',
     title: 'Browsers send whole URLs to other origins.',
-    page: 'guides/headers.md',
     why: 'identifiers and credentials in a URL reach other sites',
     remedy: 'Leave headers.referrerPolicy out.',
     find: ({ options: { headers } }) =>

@@ -43,11 +43,11 @@ const hasSecurityTxt = (facts: ScanFacts): boolean => {
 
 export const METADATA_RULES: readonly ScanRule[] = [
   {
+    /** @see docs/mcp.md */
     id: 'ASEC-S100',
     severity: 'warning',
     section: 'metadata',
     title: 'OAuth metadata is not valid, or names another origin.',
-    page: 'mcp.md',
     why: 'clients reject it, or send their credentials elsewhere (RFC 9728, section 3.3)',
     remedy: 'Set the public URL of the app (PUBLIC_URL).',
     find: facts => [
@@ -56,11 +56,11 @@ export const METADATA_RULES: readonly ScanRule[] = [
     ],
   },
   {
+    /** @see docs/authentication.md */
     id: 'ASEC-S101',
     severity: 'note',
     section: 'metadata',
     title: 'A 401 has no challenge.',
-    page: 'authentication.md',
     why: 'a client cannot tell how to authenticate (RFC 9110, section 11.6.1)',
     remedy: 'Send WWW-Authenticate.',
     find: facts =>
@@ -71,11 +71,11 @@ export const METADATA_RULES: readonly ScanRule[] = [
         : [],
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-S102',
     severity: 'note',
     section: 'metadata',
     title: 'There is no security.txt.',
-    page: 'guides/deployment.md',
     why: 'a person who finds a vulnerability does not know whom to tell (RFC 9116)',
     remedy: 'Serve /.well-known/security.txt with Contact and Expires.',
     find: facts =>
@@ -84,11 +84,11 @@ export const METADATA_RULES: readonly ScanRule[] = [
         : [['security.txt', 'is missing']],
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-S103',
     severity: 'warning',
     section: 'metadata',
     title: 'The security.txt is not valid.',
-    page: 'guides/deployment.md',
     why: 'its reader cannot rely on it (RFC 9116, section 2.5)',
     remedy: 'Give Contact, and one Expires that lies ahead.',
     find: facts => {

@@ -22,11 +22,11 @@ const LOOK_ALIKES = {
 
 export const ORIGIN_RULES: readonly ScanRule[] = [
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S030',
     severity: 'error',
     section: 'origins',
     title: 'Every origin is allowed, with credentials.',
-    page: 'guides/cors.md',
     why: 'every site can read what its visitor may read here',
     remedy: 'List your origins (CORS_ORIGINS).',
     find: facts =>
@@ -35,11 +35,11 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
         : [],
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S031',
     severity: 'warning',
     section: 'origins',
     title: 'Every origin may read responses.',
-    page: 'guides/cors.md',
     why: 'pages of every site can read the responses, also those of a server in the user’s network',
     remedy: 'List your origins (CORS_ORIGINS), unless the data is public.',
     find: (facts): Faults => {
@@ -50,21 +50,21 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
     },
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S032',
     severity: 'error',
     section: 'origins',
     title: 'The origin "null" is allowed.',
-    page: 'guides/cors.md',
     why: 'sandboxed frames of every site and local files have it',
     remedy: 'Do not list "null".',
     find: facts => (allowed(facts, 'nullOrigin') === 'null' ? [[HEADER, 'is "null"']] : []),
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S033',
     severity: 'error',
     section: 'origins',
     title: 'An origin that only resembles the host is allowed.',
-    page: 'guides/cors.md',
     why: 'anybody can register such a name',
     remedy: 'Compare whole origins, not their beginning or end.',
     find: facts => {
@@ -82,11 +82,11 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
     },
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S034',
     severity: 'warning',
     section: 'origins',
     title: 'A preflight of a foreign origin is granted.',
-    page: 'guides/cors.md',
     why: 'pages of every site can send requests with headers of their own',
     remedy: 'Grant preflights of listed origins only.',
     find: facts =>
@@ -96,11 +96,11 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
         : [],
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S035',
     severity: 'warning',
     section: 'origins',
     title: 'Responses differ by origin without Vary.',
-    page: 'guides/cors.md',
     why: 'a cache gives the response for one origin to another',
     remedy: 'Send Vary: Origin, also without an Origin.',
     find: facts =>
@@ -109,11 +109,11 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
         : [],
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S036',
     severity: 'warning',
     section: 'origins',
     title: 'A POST of a foreign origin reaches the router.',
-    page: 'guides/cors.md',
     why: 'browsers hide the response of such a request, but the app executes it',
     remedy: 'Reject unsafe methods of foreign origins with 403 (Origin, Sec-Fetch-Site).',
     find: facts => {
@@ -124,11 +124,11 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
     },
   },
   {
+    /** @see docs/websockets.md */
     id: 'ASEC-S037',
     severity: 'error',
     section: 'origins',
     title: 'A foreign origin can open a WebSocket.',
-    page: 'websockets.md',
     why: 'CORS does not apply to WebSockets: every site can talk to the app as its visitor',
     remedy: 'Check the Origin of handshakes.',
     find: facts =>

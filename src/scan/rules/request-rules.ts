@@ -25,11 +25,11 @@ const isOk = ({ status }: Answer): boolean => status >= 200 && status < 300;
 
 export const REQUEST_RULES: readonly ScanRule[] = [
   {
+    /** @see docs/verbs.md */
     id: 'ASEC-S040',
     severity: 'warning',
     section: 'requests',
     title: 'TRACE or TRACK shows the request, or CONNECT succeeds.',
-    page: 'verbs.md',
     why: 'TRACE shows headers of proxies to scripts, and CONNECT opens tunnels',
     remedy: 'Answer 405.',
     find: facts =>
@@ -41,11 +41,11 @@ export const REQUEST_RULES: readonly ScanRule[] = [
       ),
   },
   {
+    /** @see docs/input.md */
     id: 'ASEC-S041',
     severity: 'warning',
     section: 'requests',
     title: 'An ambiguous path is served.',
-    page: 'input.md',
     why: 'a proxy and the app can read different paths in it, so that rules of the proxy are evaded',
     remedy: 'Reject paths with dot segments, empty segments, backslashes and encoded control characters.',
     find: facts =>
@@ -62,11 +62,11 @@ export const REQUEST_RULES: readonly ScanRule[] = [
         : [],
   },
   {
+    /** @see docs/input.md */
     id: 'ASEC-S042',
     severity: 'warning',
     section: 'requests',
     title: 'A malformed request makes the server fail.',
-    page: 'input.md',
     why: 'a 5xx raises alarms, and often shows details of the failure',
     remedy: 'Answer 400.',
     find: facts =>
@@ -88,11 +88,11 @@ export const REQUEST_RULES: readonly ScanRule[] = [
           ),
   },
   {
+    /** @see docs/input.md */
     id: 'ASEC-S043',
     severity: 'warning',
     section: 'requests',
     title: 'An oversized body is awaited.',
-    page: 'input.md',
     why: 'each such request holds a connection, and memory once the body comes',
     remedy: 'Answer 413 as soon as Content-Length is known.',
     find: facts =>
@@ -101,11 +101,11 @@ export const REQUEST_RULES: readonly ScanRule[] = [
       ),
   },
   {
+    /** @see docs/input.md */
     id: 'ASEC-S044',
     severity: 'error',
     section: 'requests',
     title: 'A message of ambiguous length is accepted.',
-    page: 'input.md',
     why: 'a proxy and the app can disagree where a request ends: request smuggling (RFC 9112, section 6.3)',
     remedy: 'Use a server that answers 400, and keep it up to date.',
     find: facts =>
@@ -122,11 +122,11 @@ export const REQUEST_RULES: readonly ScanRule[] = [
       ),
   },
   {
+    /** @see docs/authentication.md */
     id: 'ASEC-S045',
     severity: 'note',
     section: 'requests',
     title: 'A repeated Authorization is served.',
-    page: 'authentication.md',
     why: 'a proxy and the app can read different credentials',
     remedy: 'Reject a request that repeats a singleton field.',
     find: facts => (isGranted(facts, 'twoCredentials') ? [['Authorization', 'is served on two lines']] : []),
