@@ -19,8 +19,11 @@ function page(unordered, folder) {
   const rows = unordered.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const ids = new Set(rows.map(({ id }) => id));
   if (ids.size < rows.length) throw new Error(`Two rows of ${folder} have the same ID.`);
-  const blank = rows.filter(({ why, remedy }) => !why || !remedy).map(({ id }) => id);
-  if (blank.length > 0) throw new Error(`Give these checks a reason and a remedy: ${blank.join(', ')}`);
+  const blank = rows.filter(({ why, remedy, about }) => !why || !remedy || !about).map(({ id }) => id);
+  if (blank.length > 0)
+    throw new Error(
+      `Give these checks a reason, a remedy and a comment with @see docs/…: ${blank.join(', ')}`,
+    );
   return {
     table: [
       '| ID | severity | finds |',
@@ -34,7 +37,7 @@ function page(unordered, folder) {
   };
 }
 
-const section = ({ id, severity, title, page: about, section: part, deploy, why, remedy }) =>
+const section = ({ id, severity, title, about, section: part, deploy, why, remedy }) =>
   [
     `### \`${id}\``,
     title,
@@ -61,7 +64,8 @@ function rowsOf(source, folder, letter) {
             ts.isStringLiteralLike(initializer) ? initializer.text : true,
           ]),
       );
-      if (new RegExp(`^ASEC-${letter}\\d+$`).test(row.id)) rows.push(row);
+      if (new RegExp(`^ASEC-${letter}\\d+$`).test(row.id))
+        rows.push({ ...row, about: /@see docs\/(\S+)/.exec(node.properties[0].getFullText())?.[1] });
     }
     node.forEachChild(visit);
   };

@@ -1,5 +1,6 @@
 /* One row of the table of checks, and what its function reads. */
 import type { RiskId } from '../common/risk.js';
+import type { Tool } from '../tools/tool.js';
 import type { AuditFacts, EnvironmentFacts } from './environment-facts.js';
 import type { AppFacts } from './app-facts.js';
 import type { CheckedOptions } from './checked-options.js';
@@ -15,6 +16,7 @@ export interface Subject {
   readonly audit: AuditFacts | undefined;
 }
 
+/** The comment of a row, `@see docs/…`, is the page with more about it, for the reference. */
 interface CheckBase {
   readonly id: RiskId;
   readonly severity: CheckSeverity;
@@ -22,8 +24,6 @@ interface CheckBase {
   readonly title: string;
   /** Whether it runs with `--deploy` only. */
   readonly deploy?: true;
-  /** The page of docs/ with more about it. */
-  readonly page: string;
 }
 
 /** A check of the start-up summary: the feature itself finds it, and says why it matters. */
@@ -43,6 +43,10 @@ export type Check = SummaryCheck | SubjectCheck;
 
 /** Option and fault in turn: `['headers.contentSecurityPolicy', 'is false']`. */
 export type Faults = readonly (readonly [option: string, fault: string])[];
+
+/** The tools of handlers and of `tools.policies`. */
+export const toolsOf = ({ options: { tools }, app }: Subject): readonly Tool[] =>
+  tools === false ? app.tools : [...app.tools, ...tools.policies.values()];
 
 export const NO_FAULTS: Faults = [];
 

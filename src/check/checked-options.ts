@@ -9,6 +9,7 @@ import type { SecurityHeadersOptions } from '../headers/headers.options.js';
 import type { ResolvedHosts } from '../host/host.options.js';
 import type { ResolvedMcp } from '../mcp/mcp.options.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
+import type { ResolvedTelemetry } from '../telemetry/telemetry.options.js';
 import type { ResolvedTimeout } from '../time/timeout.options.js';
 import type { ResolvedTools } from '../tools/tools.options.js';
 import type { ResolvedCheck } from './check.options.js';
@@ -29,6 +30,7 @@ export interface CheckedOptions {
   readonly tools: ResolvedTools | false;
   readonly audit: ResolvedAudit | false;
   readonly timeout: ResolvedTimeout | false;
+  readonly telemetry: ResolvedTelemetry | false;
   readonly logging: ResolvedLogging;
   readonly check: ResolvedCheck;
 }

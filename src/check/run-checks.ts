@@ -69,10 +69,10 @@ export function toFinding(
 
 /** The row of what the run itself finds. */
 export const STALE_SILENCE = {
+  /** @see docs/check.md#silence-a-finding */
   id: 'ASEC-C045',
   severity: 'note',
   title: 'A silenced finding is not found.',
-  page: 'check.md#silence-a-finding',
   why: 'the reason is out of date, or the ID is misspelt',
   remedy: 'Remove the entry.',
 } as const;

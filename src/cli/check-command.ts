@@ -1,16 +1,14 @@
 /* The commands `check` and `doctor`: one report of the app's module, shown in two ways. Exit codes: 0 for a clean app, 1 for findings, 2 where
  * the app could not be checked. */
-import { parseArgs } from 'node:util';
 import { FORMATS } from '../check/formats/formats.js';
 import { SEVERITIES, type CheckReport, type CheckSeverity } from '../check/finding.js';
 import { configErrorReport } from '../check/config-error-report.js';
 import { diagnose, formatDiagnosis } from '../check/doctor.js';
 import { fails } from '../check/run-checks.js';
-import { logStack, logText } from '../common/log-text.js';
 import { checkLoadedApp } from './load-app.js';
 import type { Command, CommandIo } from './main.js';
 import { npmAudit, type NpmAudit } from './npm-audit.js';
-import { choose, UsageError } from './usage.js';
+import { choose, readArgs, showFailure } from './usage.js';
 
 const USAGE = `Usage: nestjs-agent-security check [--deploy] [--module dist/app.module.js]
        nestjs-agent-security doctor [--module dist/app.module.js]
@@ -73,13 +71,12 @@ async function run(
     io.out(USAGE);
     return 0;
   } catch (error) {
-    io.err(error instanceof UsageError ? `${error.message}\n\n${USAGE}` : `${describe(error)}\n`);
-    return 2;
+    return showFailure(error, io, USAGE, 'The app could not be checked.');
   }
 }
 
 function readPlan(args: readonly string[], formats: readonly string[]): Plan | undefined {
-  const values = parse(args);
+  const { values } = readArgs({ args: [...args], options: OPTIONS });
   if (values.help === true) return undefined;
   const { module, export: exportName, platform, deploy, format, 'fail-level': level } = values;
   if (platform !== undefined) choose('--platform', platform, ['express', 'fastify']);
@@ -91,14 +88,6 @@ function readPlan(args: readonly string[], formats: readonly string[]): Plan | u
     level: choose('--fail-level', level, SEVERITIES),
     format: choose('--format', format, formats),
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 }
 
 /** A mistake that stops the start-up is a finding as well. */
@@ -115,7 +104,3 @@ async function readReport(plan: Plan, { vulnerable, note }: NpmAudit): Promise<C
     return report;
   }
 }
-
-/** With the stack of an error of the app, each line of it escaped. */
-const describe = (error: unknown): string =>
-  error instanceof Error ? `The app could not be checked. ${logStack(error)}` : logText(error);

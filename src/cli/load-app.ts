@@ -1,11 +1,18 @@
 /* Loads the module of an app, as ESM or CommonJS, and starts it without listening. Nest is loaded from where the app finds it: a second copy
  * of Nest would not know the app's classes. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CheckAppOptions } from '../check/check-app.options.js';
 import type { CheckReport } from '../check/finding.js';
+import { within } from '../common/within.js';
+import { CommandError } from './usage.js';
+
+/** A database that is down is mostly given up earlier. */
+const START_MS = 120_000;
+/** The process ends behind the report, whether or not the app has closed. */
+const CLOSE_MS = 2_000;
 
 export interface AppToLoad {
   /** The path of the module's file. */
@@ -40,27 +47,36 @@ export async function checkLoadedApp(app: AppToLoad, options: CheckAppOptions): 
   }
 }
 
-async function load(
-  { module, exportName, platform }: AppToLoad,
-  options: CheckAppOptions,
-): Promise<CheckReport> {
+async function load(appToLoad: AppToLoad, options: CheckAppOptions): Promise<CheckReport> {
+  const late = `The app did not start within ${START_MS / 1_000} s.`;
+  const { app, container } = await within(start(appToLoad), START_MS, late);
+  try {
+    return await findSecurityModule(app, container).check(app, options);
+  } finally {
+    await within(app.close(), CLOSE_MS).catch(() => undefined);
+  }
+}
+
+async function start({
+  module,
+  exportName,
+  platform,
+}: AppToLoad): Promise<{ readonly app: App; readonly container: unknown }> {
   const path = resolve(module);
-  if (!existsSync(path))
-    throw new Error(`There is no file ${module}. Build the app first, and name its root module.`);
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile())
+    throw new CommandError(`There is no file ${module}. Build the app first, and name its root module.`);
+  if (/\.[cm]?tsx?$/.test(path))
+    throw new CommandError(`${module} is TypeScript. Build the app first, and name the built root module.`);
   const root = pickModule(await importFile(path), exportName, module);
   const core = await importPackage(path, '@nestjs/core');
-  if (core === undefined) throw new Error(`@nestjs/core is not installed where ${module} is.`);
+  if (core === undefined) throw new CommandError(`@nestjs/core is not installed where ${module} is.`);
   const factory = core['NestFactory'] as { create(...args: unknown[]): Promise<App> };
   const app = await factory.create(root, await createAdapter(path, platform), {
     abortOnError: false,
     logger: false,
   });
-  try {
-    await app.init();
-    return await findSecurityModule(app, core['ModulesContainer']).check(app, options);
-  } finally {
-    await app.close();
-  }
+  await app.init();
+  return { app, container: core['ModulesContainer'] };
 }
 
 /** Of a CommonJS module, Node may see the default export alone. */
@@ -88,7 +104,7 @@ function pickModule(exports: Exports, exportName: string | undefined, module: st
   const root = named[1] ?? only;
   if (root !== undefined) return root;
   const found = classes.map(([name]) => name).join(', ') || 'none';
-  throw new Error(
+  throw new CommandError(
     `${module} exports no class ${names[0]}. Its classes: ${found}. Name the root module with --export.`,
   );
 }
@@ -102,7 +118,7 @@ async function createAdapter(from: string, platform: string | undefined): Promis
     const found = await importPackage(from, `@nestjs/platform-${name}`);
     if (found !== undefined) return new (found[adapter] as Constructor)();
   }
-  throw new Error(`@nestjs/platform-${platform ?? 'express'} is not installed.`);
+  throw new CommandError(`@nestjs/platform-${platform ?? 'express'} is not installed.`);
 }
 
 /** By its name: the app may use another copy of this package than the command. */
@@ -110,5 +126,7 @@ function findSecurityModule(app: App, container: unknown): SecurityModule {
   for (const { metatype } of app.get(container).values())
     if (typeof metatype === 'function' && metatype.name === 'AgentSecurityModule' && 'check' in metatype)
       return metatype as unknown as SecurityModule;
-  throw new Error('The module does not import AgentSecurityModule, or a version of it without check().');
+  throw new CommandError(
+    'The module does not import AgentSecurityModule, or a version of it without check().',
+  );
 }

@@ -49,7 +49,9 @@ const [group = '', ...rest] = process.argv.slice(2);
 let isDone = false;
 // An app that ends the process while it is loaded was not checked.
 process.on('exit', () => {
-  if (!isDone) process.exitCode = 2;
+  if (isDone) return;
+  process.exitCode = 2;
+  process.stderr.write('The app ended the process, so that it was not checked.\n');
 });
 process.exitCode = await (GROUPS.get(group) ?? usage)(rest, {
   env: readEnvironment(),

@@ -2,19 +2,18 @@
  * scanned. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { type CheckSeverity, SEVERITIES, type ShownReport } from '../check/finding.js';
 import { FORMATS } from '../check/formats/formats.js';
+import { printJson } from '../check/formats/json.js';
 import { readPackageFacts } from '../check/package-facts.js';
 import { fails } from '../check/run-checks.js';
-import { logText } from '../common/log-text.js';
 import { SCAN_BOUNDS } from '../scan/client.js';
 import { compareScans, formatComparison, readScanFile, type ScanFile } from '../scan/compare.js';
 import { observe, type ScanPlan, type ScanTools } from '../scan/scan.js';
 import { reportScan } from '../scan/scan-report.js';
 import { readTargetUrl, ScanError } from '../scan/target.js';
 import type { Command, CommandIo } from './main.js';
-import { choose, UsageError } from './usage.js';
+import { choose, CommandError, readArgs, showFailure, UsageError } from './usage.js';
 
 const USAGE = `Usage: nestjs-agent-security scan URL [--mcp PATH]
        nestjs-agent-security scan URL --compare BEFORE.json
@@ -68,17 +67,19 @@ export const runScanCommand = async (
     }
     return await execute(plan, io, tools);
   } catch (error) {
-    const isUsage = error instanceof UsageError;
-    io.err(isUsage || error instanceof ScanError ? `${logText(error.message)}\n` : `${logText(error)}\n`);
-    if (isUsage) io.err(`\n${USAGE}`);
-    return 2;
+    const shown = error instanceof ScanError ? new CommandError(error.message) : error;
+    return showFailure(shown, io, USAGE, 'The scan failed.');
   }
 };
 
 export const scanCommand: Command = (args, io) => runScanCommand(args, io);
 
 function readPlan(args: readonly string[]): Plan | undefined {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = readArgs({
+    args: [...args],
+    options: OPTIONS,
+    allowPositionals: true,
+  });
   if (values.help === true) return undefined;
   const { mcp, format, compare } = values;
   const isScan = compare === undefined || /^https?:/.test(positionals[0] ?? '');
@@ -96,14 +97,6 @@ function readPlan(args: readonly string[]): Plan | undefined {
   };
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
 function readSilence(text: string): readonly [id: string, reason: string] {
   const at = text.indexOf('=');
   const [id, reason] = [text.slice(0, at), text.slice(at + 1).trim()];
@@ -116,12 +109,10 @@ async function execute(plan: Plan, io: CommandIo, tools: ScanTools): Promise<num
   const files = await Promise.all(plan.files.map(readReport));
   const [report, isCut] =
     plan.scan === undefined ? [undefined, false] : await scan(plan.scan, plan.silence, tools);
-  const last = report === undefined ? files.at(-1)! : { findings: report.findings, scan: report.scan! };
+  const last = report === undefined ? files.at(-1)! : { ...report, scan: report.scan! };
   if (files.length > 0) {
     const comparison = compareScans(files[0]!, last);
-    io.out(
-      plan.format === 'json' ? `${JSON.stringify(comparison, null, 2)}\n` : formatComparison(comparison),
-    );
+    io.out(plan.format === 'json' ? printJson(comparison) : formatComparison(comparison));
   } else io.out(FORMATS.get(plan.format)!(report!, report!.scan!.target));
   // A scan that was cut short proves nothing.
   return fails(last.findings, plan.level) ? 1 : isCut ? 2 : 0;

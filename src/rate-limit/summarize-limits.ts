@@ -45,6 +45,17 @@ export function summarizeLimits(limits: ResolvedRateLimit | false): FeatureSumma
             ),
           ]
         : []),
+      ...(limits.limits.some(rule => !isDynamic(rule) && rule.policy.shadow)
+        ? [
+            risk(
+              'ASEC-C006',
+              'rateLimit.limits',
+              'has a limit in shadow mode',
+              'requests over it are counted and not rejected',
+              'Remove shadow once the limit fits.',
+            ),
+          ]
+        : []),
       ...(flood === undefined
         ? [
             risk(

@@ -1,8 +1,9 @@
 /* What a server answered to one request of a scan, and how rules read it. */
+import { escapeText } from '../common/log-text.js';
 
 /** Why an answer is missing or not whole. */
 export type AnswerFault =
-  'no connection' | 'no answer in time' | 'not HTTP' | 'too large' | 'closed' | 'not sent';
+  'no connection' | 'no TLS' | 'no answer in time' | 'not HTTP' | 'too large' | 'closed' | 'not sent';
 
 export interface Answer {
   /** 0 without an answer. */
@@ -23,6 +24,6 @@ export const valuesOf = ({ headers }: Answer, name: string): readonly string[] =
 /** The value of a header, its lines joined as lists are; empty without it. */
 export const valueOf = (answer: Answer, name: string): string => valuesOf(answer, name).join(', ');
 
-/** Text of a server for a message: short. */
+/** Text of a server for a message of any format: short, and without control characters. */
 export const clip = (text: string): string =>
-  JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  escapeText(JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text));

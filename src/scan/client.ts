@@ -1,7 +1,7 @@
 /* Sends the requests of a scan: one at a time, each with a bound on its time and its answer, all of them with a bound on their number. */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { type Answer, noAnswer } from './answer.js';
+import { type Answer, type AnswerFault, noAnswer } from './answer.js';
 import { AnswerReader } from './read-answer.js';
 import { readRetryAfter } from './read-limit.js';
 import type { Target } from './target.js';
@@ -45,10 +45,15 @@ export interface ScanRequest {
 const USER_AGENT = 'nestjs-agent-security-scan';
 /** A server that lets so many requests wait in a row is not asked again. */
 const MAX_SILENT = 3;
+const SILENT: ReadonlySet<AnswerFault | undefined> = new Set([
+  'no answer in time',
+  'no connection',
+  'no TLS',
+]);
 
 export class Client {
-  /** Whether the certificate is valid for the name. */
-  isVerified = false;
+  /** Whether the certificate of each connection is valid for the name. */
+  isVerified = true;
   sent = 0;
   #silent = 0;
   #waitedMs = 0;
@@ -72,7 +77,7 @@ export class Client {
     if (this.isOver) return noAnswer('not sent');
     this.sent++;
     const answer = await this.#exchange(request);
-    const isSilent = answer.fault === 'no answer in time' || answer.fault === 'no connection';
+    const isSilent = SILENT.has(answer.fault);
     this.#silent = isSilent ? this.#silent + 1 : 0;
     return answer;
   }
@@ -100,16 +105,19 @@ export class Client {
     return new Promise(resolve => {
       const reader = new AnswerReader(this.bounds.maxBytes, request.method !== 'HEAD');
       const socket = this.#connect();
-      let fault: 'no connection' | 'closed' = 'no connection';
+      let fault: AnswerFault = 'no connection';
       const finish = (answer: Answer): void => {
         clearTimeout(timer);
         socket.destroy();
         resolve(answer);
       };
       const timer = setTimeout(() => finish(reader.end('no answer in time')), this.bounds.requestMs);
+      socket.on('connect', () => {
+        fault = this.target.isTls ? 'no TLS' : 'closed';
+      });
       socket.on(this.target.isTls ? 'secureConnect' : 'connect', () => {
         fault = 'closed';
-        if (this.target.isTls) this.isVerified = (socket as TLSSocket).authorized;
+        if (this.target.isTls) this.isVerified &&= (socket as TLSSocket).authorized;
         socket.write(Buffer.from(this.#write(request), 'latin1'));
       });
       socket.on('data', (part: Buffer) => {

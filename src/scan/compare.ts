@@ -1,5 +1,5 @@
 /* Two reports of `scan` side by side: before and after a change. */
-import type { CheckFinding, ScanGrades } from '../check/finding.js';
+import { type CheckFinding, type ScanGrades, SEVERITIES } from '../check/finding.js';
 import { logText } from '../common/log-text.js';
 import { isRecord } from '../common/read-options.js';
 
@@ -7,31 +7,41 @@ import { isRecord } from '../common/read-options.js';
 export interface ScanFile {
   readonly scan: ScanGrades;
   readonly findings: readonly CheckFinding[];
+  readonly silenced: readonly CheckFinding[];
 }
 
 /** @returns `undefined` for text that is no report of `scan --format json` */
 export function readScanFile(text: string): ScanFile | undefined {
   let file: unknown;
   try {
-    file = JSON.parse(text);
+    // Some shells write a byte order mark.
+    file = JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     return undefined;
   }
-  const scan = isRecord(file) ? file['scan'] : undefined;
-  const findings = isRecord(file) ? file['findings'] : undefined;
-  const isScan =
-    isRecord(scan) &&
-    hasTexts(scan, 'target', 'grade') &&
-    Array.isArray(scan['sections']) &&
-    scan['sections'].every(each => isRecord(each) && hasTexts(each, 'section', 'grade'));
+  if (!isRecord(file) || !isRecord(file['scan'])) return undefined;
+  const { scan, findings, silenced } = file;
   const isWhole =
-    isScan &&
-    Array.isArray(findings) &&
-    findings.every(each => isRecord(each) && hasTexts(each, 'id', 'severity', 'option', 'message'));
-  return isWhole ? (file as ScanFile) : undefined;
+    hasTexts(scan, 'target', 'grade') &&
+    isListOf(
+      scan['sections'],
+      each => hasTexts(each, 'section', 'grade') && Number.isInteger(each['score']),
+    ) &&
+    isListOf(findings, isFinding) &&
+    isListOf(silenced, isFinding);
+  return isWhole ? (file as unknown as ScanFile) : undefined;
 }
 
-const hasTexts = (value: Readonly<Record<string, unknown>>, ...names: readonly string[]): boolean =>
+type Item = Readonly<Record<string, unknown>>;
+
+const isListOf = (value: unknown, isItem: (item: Item) => boolean): boolean =>
+  Array.isArray(value) && value.every(item => isRecord(item) && isItem(item));
+
+/** An unknown severity would never fail. */
+const isFinding = (item: Item): boolean =>
+  hasTexts(item, 'id', 'option', 'message') && SEVERITIES.some(severity => severity === item['severity']);
+
+const hasTexts = (value: Item, ...names: readonly string[]): boolean =>
   names.every(name => typeof value[name] === 'string');
 
 export interface Comparison {
@@ -45,7 +55,10 @@ export interface Comparison {
 const key = ({ id, message }: CheckFinding): string => `${id} ${message}`;
 
 export function compareScans(before: ScanFile, after: ScanFile): Comparison {
-  const [had, has] = [before, after].map(({ findings }) => new Set(findings.map(key)));
+  // What is silenced is still there.
+  const [had, has] = [before, after].map(
+    ({ findings, silenced }) => new Set([...findings, ...silenced].map(key)),
+  );
   return {
     before: before.scan,
     after: after.scan,

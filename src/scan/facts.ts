@@ -7,11 +7,11 @@ import type { Target } from './target.js';
 
 /** How the server limits: the last requests of a scan. */
 export interface LimitFacts {
-  /** How many requests were sent to reach the limit. */
+  /** How many requests were sent to reach the limit; 0 where it is not known whether there is one. */
   readonly sent: number;
   /** The first 429. */
   readonly limited: Answer | undefined;
-  /** Behind the 429: with a forged X-Forwarded-For, and with a random API key. */
+  /** Behind the 429: with headers of a forged address, and with a random API key or token. */
   readonly forged: Answer | undefined;
   readonly randomKey: Answer | undefined;
   /** After the time of Retry-After. */
@@ -38,3 +38,7 @@ export function isServed(facts: ScanFacts, name: ProbeName): boolean {
   const { status } = answerTo(facts, name);
   return !REJECTED.has(status) && status === answerTo(facts, 'page').status;
 }
+
+/** Whether it got the page. A 401 or a 404 that everything gets says nothing about what the server makes of a path or a credential. */
+export const isGranted = (facts: ScanFacts, name: ProbeName): boolean =>
+  isServed(facts, name) && answerTo(facts, name).status < 400;

@@ -1,5 +1,6 @@
 /* The requests of a scan. None of them reaches a handler that changes something: those with other methods than GET name a path that no app
  * has, or are invalid. */
+import { isIP } from 'node:net';
 import type { ScanRequest } from './client.js';
 import type { Target } from './target.js';
 
@@ -31,6 +32,14 @@ export function listProbes({ path, hostname, port, authority, isTls, origin }: T
   const scheme = isTls ? 'https' : 'http';
   const host = (...hosts: readonly string[]): ScanRequest => ({ target: path, hosts });
   const method = (name: string, target = path): ScanRequest => ({ method: name, target });
+  const query = (pair: string): string => `${path}${path.includes('?') ? '&' : '?'}${pair}`;
+  const forwarded = [
+    ['X-Forwarded-Host', ATTACKER],
+    ['Forwarded', `host=${ATTACKER}`],
+  ] as const;
+  const labels = hostname.split('.');
+  // example.com of api.example.com; a name of two labels, an address and localhost have none above them.
+  const domain = labels.length > 2 && isIP(hostname) === 0 ? labels.slice(1).join('.') : hostname;
   return {
     page: get(path, ['Accept', 'text/html,application/json;q=0.9,*/*;q=0.8']),
     robots: get('/robots.txt'),
@@ -49,6 +58,8 @@ export function listProbes({ path, hostname, port, authority, isTls, origin }: T
     nullOrigin: get(path, ['Origin', 'null']),
     suffixOrigin: get(path, ['Origin', `${scheme}://${hostname}.${ATTACKER}`]),
     prefixOrigin: get(path, ['Origin', `${scheme}://attacker-${hostname.replaceAll(':', '-')}`]),
+    siteOrigin: get(path, ['Origin', `${scheme}://attacker-${domain.replaceAll(':', '-')}`]),
+    siblingOrigin: get(path, ['Origin', `${scheme}://agent-security-scan.${domain}`]),
     crossPost: post(
       'a=1',
       ['Origin', ATTACKER_ORIGIN],
@@ -71,7 +82,9 @@ export function listProbes({ path, hostname, port, authority, isTls, origin }: T
     hostTwice: host(authority, ATTACKER),
     targetForeign: { target: `${scheme}://${ATTACKER}${path}` },
     targetDiffers: { target: `${origin}${path}`, hosts: [ATTACKER] },
-    forwardedHost: get(NO_PATH, ['X-Forwarded-Host', ATTACKER], ['Forwarded', `host=${ATTACKER}`]),
+    forwardedHost: get(NO_PATH, ...forwarded),
+    // A query of its own, so that no cache gives the response to others.
+    forwardedPage: get(query('agent-security-scan=1'), ...forwarded),
     forwardedProto: get(path, ['X-Forwarded-Proto', 'https']),
     trace: method('TRACE'),
     track: method('TRACK'),
@@ -91,7 +104,7 @@ export function listProbes({ path, hostname, port, authority, isTls, origin }: T
     bothLengths: post('0\r\n\r\n', ['Content-Length', '3'], ['Transfer-Encoding', 'chunked']),
     twoLengths: post('{}', ['Content-Length', '1'], ['Content-Length', '2']),
     twoCredentials: get(path, ['Authorization', 'Bearer scan-a'], ['Authorization', 'Bearer scan-b']),
-    urlSecret: get(`${path}${path.includes('?') ? '&' : '?'}access_token=${URL_SECRET}`),
+    urlSecret: get(query(`access_token=${URL_SECRET}`)),
     resourceMetadata: get('/.well-known/oauth-protected-resource'),
     serverMetadata: get('/.well-known/oauth-authorization-server'),
     securityTxt: get('/.well-known/security.txt'),
@@ -99,6 +112,10 @@ export function listProbes({ path, hostname, port, authority, isTls, origin }: T
 }
 
 const MCP_HEADERS = [JSON_TYPE, ['Accept', 'application/json, text/event-stream']] as const;
+
+const CLIENT = { name: 'nestjs-agent-security-scan', version: '1' };
+const message = (method: string, params: object): string =>
+  JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
 
 /** Messages of the version 2026-07-28. */
 export function listMcpProbes(path: string) {
@@ -110,7 +127,13 @@ export function listMcpProbes(path: string) {
     method: 'POST',
     target: path,
     headers: [...MCP_HEADERS, ['MCP-Protocol-Version', version], ['Mcp-Method', method], ...headers],
-    body: '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}',
+    body: message('tools/list', {
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': version,
+        'io.modelcontextprotocol/clientInfo': CLIENT,
+        'io.modelcontextprotocol/clientCapabilities': {},
+      },
+    }),
   });
   return {
     mcp: call('2026-07-28', 'tools/list'),
@@ -129,16 +152,7 @@ export function listOldMcpProbes(
     method: 'POST',
     target: path,
     headers: MCP_HEADERS,
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'initialize',
-      params: {
-        protocolVersion: '2025-11-25',
-        capabilities: {},
-        clientInfo: { name: 'nestjs-agent-security-scan', version: '1' },
-      },
-    }),
+    body: message('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: CLIENT }),
   };
   return {
     mcp,

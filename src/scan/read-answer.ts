@@ -1,5 +1,6 @@
 /* Reads an HTTP/1.1 response from bytes that nobody vouches for. */
 import { type Answer, type AnswerFault, noAnswer } from './answer.js';
+import { ChunkReader } from './read-chunks.js';
 
 /** Longer heads are no answer. */
 const MAX_HEAD_BYTES = 32_768;
@@ -14,7 +15,7 @@ export class AnswerReader {
   #fault: AnswerFault | undefined;
   /** How many characters of body follow the head; infinite until the connection closes. */
   #expected = Infinity;
-  #isChunked = false;
+  #chunks: ChunkReader | undefined;
 
   /** @param maxBytes of head and body together; @param hasBody `false` after HEAD */
   constructor(
@@ -27,20 +28,21 @@ export class AnswerReader {
     this.#text += part.toString('latin1', 0, this.maxBytes - this.#text.length + 1);
     if (this.#head === undefined && !this.#readHead()) return this.#fault !== undefined;
     if (this.#text.length > this.maxBytes) this.#fault = 'too large';
+    this.#chunks?.read(this.#text);
+    if (this.#chunks?.state === 'broken') this.#fault ??= 'not HTTP';
     return (
-      this.#fault !== undefined ||
-      this.#text.length >= this.#expected ||
-      (this.#isChunked && this.#text.endsWith('0\r\n\r\n'))
+      this.#fault !== undefined || this.#text.length >= this.#expected || this.#chunks?.state === 'whole'
     );
   }
 
   /** @param fault why no more came */
   end(fault: AnswerFault): Answer {
     if (this.#head === undefined) return noAnswer(this.#fault ?? fault);
-    const isWhole = this.#isChunked ? this.#text.endsWith('0\r\n\r\n') : this.#text.length >= this.#expected;
-    const isClosed = fault === 'closed' && this.#expected === Infinity && !this.#isChunked;
+    const chunks = this.#chunks;
+    const isWhole = chunks === undefined ? this.#text.length >= this.#expected : chunks.state === 'whole';
+    const isClosed = fault === 'closed' && this.#expected === Infinity && chunks === undefined;
     const cut = this.#fault ?? (isWhole || isClosed ? undefined : fault);
-    const body = this.#isChunked ? joinChunks(this.#text) : this.#text;
+    const body = chunks === undefined ? this.#text : chunks.bodyOf(this.#text);
     return { ...this.#head, body, ...(cut === undefined ? {} : { fault: cut }) };
   }
 
@@ -70,7 +72,7 @@ export class AnswerReader {
     const length = find('content-length');
     const isStream = /^text\/event-stream/i.test(find('content-type'));
     if (!this.hasBody || isStream || status === 101 || status === 204 || status === 304) this.#expected = 0;
-    else if (/chunked$/i.test(find('transfer-encoding'))) this.#isChunked = true;
+    else if (/chunked$/i.test(find('transfer-encoding'))) this.#chunks = new ChunkReader();
     else if (/^\d{1,15}$/.test(length)) this.#expected = Number(length);
   }
 }
@@ -86,16 +88,4 @@ function parseHead(text: string): Omit<Answer, 'body'> | undefined {
     headers.push([line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]);
   }
   return { status: Number(status), headers };
-}
-
-function joinChunks(text: string): string {
-  const parts: string[] = [];
-  for (let at = 0; at < text.length;) {
-    const end = text.indexOf('\r\n', at);
-    const size = Number.parseInt(text.slice(at, end), 16);
-    if (end < 0 || !(size > 0)) break;
-    parts.push(text.slice(end + 2, end + 2 + size));
-    at = end + 4 + size;
-  }
-  return parts.join('');
 }

@@ -22,11 +22,14 @@ export function readLimit(answer: Answer): SeenLimit {
   if (field !== '') {
     const items = field.split(',').map(item => item.trim());
     const left = items.map(item => Number(/;\s*r=(\d{1,15})(?:;|$)/.exec(item)?.[1] ?? Number.NaN));
+    // The draft's older form: limit=100, remaining=99, reset=60.
+    const older = /(?:^|[,;])\s*remaining=(\d{1,15})\s*(?:[,;]|$)/.exec(field)?.[1];
+    if (older !== undefined) return { form: 'X-RateLimit', left: Number(older) };
     const isValid = items.every(isItem) && !left.some(Number.isNaN);
     return isValid ? { form: 'RateLimit', left: Math.min(...left) } : { form: 'malformed', left: undefined };
   }
-  // X-RateLimit-Remaining, or with the name of a limit behind it; the draft's older RateLimit-Remaining.
-  const old = answer.headers.filter(([name]) => /^(?:x-)?ratelimit-remaining/.test(name));
+  // X-RateLimit-Remaining, X-Rate-Limit-Remaining, or with the name of a limit behind it; the draft's older RateLimit-Remaining.
+  const old = answer.headers.filter(([name]) => /^(?:x-)?rate-?limit-remaining/.test(name));
   if (old.length === 0) return { form: undefined, left: undefined };
   const left = old.map(([, value]) => (/^\d{1,15}$/.test(value) ? Number(value) : Number.NaN));
   return left.some(Number.isNaN)

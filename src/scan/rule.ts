@@ -15,15 +15,13 @@ export type Section =
   | 'mcp'
   | 'metadata';
 
-/** A pure function of what the scan has seen. */
+/** A pure function of what the scan has seen. Its comment, `@see docs/…`, is the page about the option of this package that prevents it. */
 export interface ScanRule {
   readonly id: `ASEC-S${number}`;
   readonly severity: CheckSeverity;
   readonly section: Section;
   /** What it finds, as a sentence of the reference. */
   readonly title: string;
-  /** The page of docs/ about the option of this package that prevents it. */
-  readonly page: string;
   readonly why: string;
   readonly remedy: string;
   readonly find: (facts: ScanFacts) => Faults;

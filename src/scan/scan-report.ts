@@ -44,7 +44,7 @@ export function reportScan(
     notes: [...notes, ...unused.map(id => `${id} is silenced, and was not found.`)],
     versions: [],
     scan: {
-      target: `${target.origin}${target.path}`,
+      target: `${target.origin}${target.shownPath}`,
       grade: gradeOf(
         Math.min(...sections.map(each => (each === headers && isLocal ? behindTls : each).score)),
       ),

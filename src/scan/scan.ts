@@ -51,10 +51,15 @@ export async function observe(plan: ScanPlan, tools: ScanTools): Promise<Observe
     if (answers.get('mcp')?.status === 400) {
       await send(listOldMcpProbes(plan.mcp));
       for (const name of ['mcpVersion', 'mcpMismatch'] as const) answers.delete(name);
-      notes.push(`${plan.mcp} does not speak MCP 2026-07-28: it was asked in an older version.`);
+      notes.push('The MCP endpoint does not speak 2026-07-28: it was asked in an older version.');
     }
   }
   const page = answers.get('page')!;
+  if (page.status === 0) throw new ScanError(`${target.origin} stopped answering: ${page.fault}.`);
+  const mcp = answers.get('mcp');
+  const hasMcp = mcp !== undefined && isMcp(mcp);
+  if (mcp !== undefined && !hasMcp)
+    notes.push(`The path of --mcp answers ${mcp.status} and no message of MCP: it was not tested.`);
   const limits = await probeLimits(client, target.path, page);
   const asked = {
     isTls: target.isTls,
@@ -79,10 +84,16 @@ export async function observe(plan: ScanPlan, tools: ScanTools): Promise<Observe
     },
     behindTls: scoreHeaders(asked, true),
     notes,
-    isCut: client.isOver,
-    hasMcp: plan.mcp !== undefined,
+    isCut: client.isOver || (mcp !== undefined && !hasMcp),
+    hasMcp,
   };
 }
+
+/** Of what rejects everybody or is not reached, it is not known. */
+const isMcp = ({ status, headers, body }: Answer): boolean =>
+  [0, 401, 403, 421, 429].includes(status) ||
+  body.includes('"jsonrpc"') ||
+  headers.some(([name, value]) => name === 'content-type' && /^text\/event-stream/i.test(value));
 
 /** Finds the page, by redirects of the same host only. @returns where plain HTTP led to TLS, if it did */
 async function openPage(
@@ -141,7 +152,9 @@ function describe(client: Client, answers: ReadonlyMap<ProbeName, Answer>, page:
   const limited = all.filter(({ status }) => status === 429).length;
   const missing = all.filter(({ fault }) => fault === 'not sent').length;
   return [
-    ...(page.status >= 400 ? [`${target.path} answers ${page.status}: scan a path that answers 200.`] : []),
+    ...(page.status >= 400
+      ? [`${target.shownPath} answers ${page.status}: scan a path that answers 200.`]
+      : []),
     ...(target.isTls || !target.isLoopback
       ? []
       : ['Plain HTTP: TLS, its redirect and HSTS cannot be tested here.']),

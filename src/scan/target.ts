@@ -15,6 +15,8 @@ export interface Target {
   readonly origin: string;
   /** The path and the query. */
   readonly path: string;
+  /** The path for reports: a query may hold a credential. */
+  readonly shownPath: string;
   readonly address: string;
   readonly isLoopback: boolean;
 }
@@ -27,11 +29,14 @@ export function readTargetUrl(text: string): URL {
   return url;
 }
 
+/** An IPv4 address in an IPv6 one as well, which a URL writes in hexadecimal digits. */
+const LOOPBACK = /^(?:::1$|(?:::ffff:)?127\.|::ffff:7f[\da-f]{2}:)/i;
+
 /** @param isOwned whether hosts beyond this machine may be scanned; @returns one for each address of the name */
 export async function findTargets(url: URL, isOwned: boolean): Promise<readonly Target[]> {
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
   const addresses = await findAddresses(hostname);
-  const isLoopback = addresses.every(address => /^(?:::1$|(?:::ffff:)?127\.)/i.test(address));
+  const isLoopback = addresses.every(address => LOOPBACK.test(address));
   if (!isLoopback && !isOwned)
     throw new ScanError(`${url.host} is not this machine. Add --i-own-this-host if you may scan it.`);
   const isTls = url.protocol === 'https:';
@@ -42,6 +47,7 @@ export async function findTargets(url: URL, isOwned: boolean): Promise<readonly 
     authority: url.host,
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
+    shownPath: `${url.pathname}${url.search && '?...'}`,
     address,
     isLoopback,
   }));

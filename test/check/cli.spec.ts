@@ -54,6 +54,12 @@ const FILES: Readonly<Record<string, string>> = {
   ),
   'wrong.js': moduleOf("{ hosts: ['https://api.example.com'] }"),
   'endless.js': moduleOf('{}', "console.log('printed by the app'); setInterval(() => undefined, 1000);"),
+  'open.js': moduleOf('{}', 'setInterval(() => undefined, 1000);').replace(
+    'class AppModule {}',
+    'class AppModule { onModuleDestroy() { return new Promise(() => undefined); } }',
+  ),
+  'source.ts': moduleOf('{}'),
+  'throwing.js': moduleOf('{}', 'throw undefined;'),
   'ending.js': moduleOf('{}', 'process.exit(0);'),
   'rejecting.js': moduleOf('{}', "throw new Error('no \\u001b[31mdatabase');"),
   'several.js': 'export class First {}\nexport class Second {}\n',
@@ -101,6 +107,11 @@ describe('check', () => {
     expect(out).toMatch(/^warning ASEC-C002: cors\.origins is "\*"\n[^]*note ASEC-C017/);
   });
 
+  it('shows the report of an app that does not close', async () => {
+    const { status, out } = await check('open.js');
+    expect([status, out]).toEqual([0, expect.stringMatching(/^0 findings/)]);
+  });
+
   it('shows a configuration that stops the start-up, in the format', async () => {
     const { status, out } = await check('wrong.js', '--format', 'sarif');
     const [result] = JSON.parse(out).runs[0].results;
@@ -114,9 +125,16 @@ describe('check', () => {
   it.each([
     ['an app that fails, its message escaped', 'rejecting.js', /no \\u001b\[31mdatabase/],
     ['an app without the module', 'without.js', /does not import AgentSecurityModule/],
-    ['a module that is not there', 'dist/app.module.js', /There is no file dist\/app\.module\.js/],
-    ['several classes', 'several.js', /Its classes: First, Second/],
-    ['an app that ends the process', 'ending.js', /^$/],
+    ['a module that is not there', 'dist/app.module.js', /^There is no file dist\/app\.module\.js[^\n]+\n$/],
+    ['several classes', 'several.js', /Its classes: First, Second[^\n]+\n$/],
+    [
+      'an app that ends the process',
+      'ending.js',
+      /^The app ended the process, so that it was not checked\.\n$/,
+    ],
+    ['a folder', 'bin', /^There is no file bin\./],
+    ['TypeScript', 'source.ts', /^source\.ts is TypeScript\. Build the app first/],
+    ['an app that throws no error', 'throwing.js', /^The app could not be checked\. undefined\n$/],
   ])('ends with 2 for %s', async (_title, module, err) => {
     const failed = await check(module);
     expect([failed.status, failed.out]).toEqual([2, '']);

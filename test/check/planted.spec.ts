@@ -154,6 +154,33 @@ const OPTION_ROWS: readonly (readonly [id: string, title: string, row: Row])[] =
     'cookies for every subdomain',
     { options: { cors: { origins: ['https://*.example.com'], credentials: true } } },
   ],
+  [
+    'ASEC-C006',
+    'a single limit in shadow mode',
+    { options: { rateLimit: { limits: [{ limit: '10/second', shadow: true }, '100/minute'] } } },
+  ],
+  ['ASEC-C024', 'huge messages of MCP', { options: { mcp: { maxBytes: '1gb' } } }],
+  ...(
+    [
+      ['inline scripts', { contentSecurityPolicy: { scriptSrc: "'unsafe-inline'" } }],
+      ['scripts of every origin', { contentSecurityPolicy: { defaultSrc: '*' } }],
+      [
+        'scripts of every origin in pages',
+        { htmlContentSecurityPolicy: { scriptSrc: ["'self'", 'https:'] } },
+      ],
+      ['a policy without scripts', { contentSecurityPolicy: { defaultSrc: false } }],
+      ['a policy that is only reported', { contentSecurityPolicy: { directives: {}, reportOnly: true } }],
+      ['no policy for pages', { htmlContentSecurityPolicy: false }],
+    ] as const
+  ).map(([title, headers]): [string, string, Row] => ['ASEC-C027', title, { options: { headers } }]),
+  ['ASEC-C028', 'limits that limit nobody', { options: { rateLimit: { limits: '1000000/second' } } }],
+  ['ASEC-C028', 'a flood limit that limits nobody', { options: { rateLimit: { flood: '1000000/second' } } }],
+  [
+    'ASEC-C028',
+    'attempts that are hardly limited',
+    { options: { auth: { identify, failedAttempts: '1000/second' } } },
+  ],
+  ['ASEC-C029', 'URLs for other origins', { options: { headers: { referrerPolicy: 'unsafe-url' } } }],
   ['ASEC-C026', 'a log without rejections', { options: { logging: false } }],
   ['ASEC-C030', 'tools without auth', { parts: tools }],
   [
@@ -165,6 +192,11 @@ const OPTION_ROWS: readonly (readonly [id: string, title: string, row: Row])[] =
   ['ASEC-C033', 'tools without records', { options: { auth: { identify }, audit: false }, parts: tools }],
   ['ASEC-C033', 'an MCP endpoint without records', { options: { mcp: {}, audit: false } }],
   ['ASEC-C034', 'public MCP tools', { options: { auth: { identify }, mcp: { publicTools: ['*'] } } }],
+  [
+    'ASEC-C037',
+    'a public tool of high impact',
+    { options: { auth: { identify }, mcp: { publicTools: ['delete_*'] } }, parts: tools },
+  ],
   ['ASEC-C036', 'credentials in URLs', { options: { auth: { identify, urlParameters: [] } } }],
   ['ASEC-C040', 'helmet', { parts: { configure: use(named('helmetMiddleware')) } }],
   ['ASEC-C041', 'cors', { parts: { configure: app => app.enableCors() } }],
@@ -237,6 +269,11 @@ const DEPLOY_ROWS: readonly (readonly [id: string, title: string, row: Row | (()
   ['ASEC-C062', 'a tool without a limit', { parts: { controllers: [UnlimitedController] } }],
   [
     'ASEC-C062',
+    'a tool with a limit that limits nobody',
+    { options: { tools: { policies: { run: { impact: 'high', limit: '1000000/second' } } } } },
+  ],
+  [
+    'ASEC-C062',
     'a policy without a limit',
     { options: { tools: { policies: { run: { impact: 'high' } } } } },
   ],
@@ -254,6 +291,17 @@ const DEPLOY_ROWS: readonly (readonly [id: string, title: string, row: Row | (()
     'an origin of the local machine',
     { options: { cors: { origins: ['http://localhost:5173'] } } },
   ],
+  [
+    'ASEC-C067',
+    'an origin of MCP without TLS',
+    { options: { mcp: { network: 'private', origins: ['http://app.example.com'] } } },
+  ],
+  [
+    'ASEC-C068',
+    'an origin of MCP on the local machine',
+    { options: { mcp: { network: 'private', origins: ['localhost'] } } },
+  ],
+  ['ASEC-C074', 'arguments in traces', { options: { telemetry: { arguments: true } } }],
   [
     'ASEC-C070',
     'a loopback issuer',
@@ -279,6 +327,16 @@ describe('check', () => {
 
   it.each(OPTION_ROWS)('finds %s: %s', async (id, _title, row) => {
     expect(idsOf(await check(row, false))).toEqual([id]);
+  });
+
+  it.each<[AgentSecurityOptions]>([
+    [{ headers: { contentSecurityPolicy: { scriptSrc: ["'self'", "'nonce-a'", "'unsafe-inline'"] } } }],
+    [{ headers: { htmlContentSecurityPolicy: { scriptSrc: ["'self'", 'https://cdn.example.com'] } } }],
+    [{ headers: { referrerPolicy: ['unsafe-url', 'no-referrer'] } }],
+    [{ rateLimit: { limits: ['100000/second', '1000000/day'] } }],
+    [{ rateLimit: { limits: [{ limit: () => '5/second' }, { limit: 10, algorithm: 'concurrency' }] } }],
+  ])('finds nothing in %j', async options => {
+    expect(idsOf(await check({ options }, false))).toEqual([]);
   });
 
   it('finds an MCP server that the app has installed', async () => {

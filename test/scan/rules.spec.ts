@@ -14,6 +14,7 @@ const TARGET: Target = {
   authority: 'api.example.com',
   origin: 'https://api.example.com',
   path: '/tools',
+  shownPath: '/tools',
   address: '203.0.113.1',
   isLoopback: false,
 };
@@ -189,6 +190,22 @@ const ROWS: readonly (readonly [title: string, planted: Planted, ids: readonly s
     probe('prefixOrigin', allow('https://attacker-api.example.com')),
     ['ASEC-S033'],
   ],
+  [
+    'an origin with the domain behind',
+    probe('siteOrigin', allow('https://attacker-example.com')),
+    ['ASEC-S033'],
+  ],
+  [
+    'every subdomain of the domain',
+    {
+      answers: {
+        prefixOrigin: allow('https://attacker-api.example.com'),
+        siblingOrigin: allow('https://agent-security-scan.example.com'),
+      },
+    },
+    [],
+  ],
+  ['a cookie that browsers do not take', page({ 'set-cookie': '__Host-a=1; HttpOnly; SameSite=Lax' }), []],
   ['another origin, whatever is sent', probe('suffixOrigin', allow('https://app.example.com')), []],
   [
     'a reflected origin without Vary',
@@ -197,7 +214,8 @@ const ROWS: readonly (readonly [title: string, planted: Planted, ids: readonly s
   ],
   ['a cross-site POST', probe('crossPost', answer(404)), ['ASEC-S036']],
   ['a WebSocket', probe('webSocket', answer(101)), ['ASEC-S037']],
-  ['TRACE', probe('trace', answer(200)), ['ASEC-S040']],
+  ['TRACE', probe('trace', answer(200, {}, 'TRACE / HTTP/1.1')), ['ASEC-S040']],
+  ['a page for every method', probe('trace', answer(200)), []],
   ['CONNECT', probe('connect', answer(200)), ['ASEC-S040']],
   ...(['pathDots', 'pathEncodedDots', 'pathSlashes', 'pathMatrix', 'pathNul', 'pathBackslash'] as const).map(
     name => [name, probe(name, answer(200)), ['ASEC-S041']] as const,
@@ -271,6 +289,7 @@ const ROWS: readonly (readonly [title: string, planted: Planted, ids: readonly s
   ['a random key that is rejected', { limits: { randomKey: answer(401) } }, []],
   ['a foreign origin at MCP', probe('mcpOrigin', answer(401)), ['ASEC-S090']],
   ['a foreign host at MCP', probe('mcpHost', answer(200)), ['ASEC-S091']],
+  ['an error of MCP with 200', probe('mcpVersion', json({ jsonrpc: '2.0', error: {} })), []],
   ['an unknown version of MCP', probe('mcpVersion', answer(200)), ['ASEC-S092']],
   ['a header of MCP that contradicts', probe('mcpMismatch', answer(200)), ['ASEC-S093']],
   ['MCP without a credential', probe('mcp', answer(200)), ['ASEC-S094']],

@@ -94,13 +94,15 @@ describe('--compare', () => {
   it('shows two reports, and ends by the later one', async () => {
     const report = JSON.parse((await scan(url, '--format', 'json')).out);
     const after = join(folder, 'after.json');
-    const added = { ...report.findings[0], id: 'ASEC-S999', severity: 'note', message: 'a\u001b[31m' };
-    writeFileSync(after, JSON.stringify({ ...report, findings: [added] }));
+    const added = { ...report.findings[0], id: 'ASEC-S999', severity: 'note', message: 'a\u001b[31m\u009b' };
+    writeFileSync(after, `\ufeff${JSON.stringify({ ...report, findings: [added] })}`);
     const { status, out } = await scan('--compare', before, after);
     expect(status).toBe(0);
-    expect(out).toContain('new: 1\n  note ASEC-S999: a\\u001b[31m\n');
+    expect(out).toContain('new: 1\n  note ASEC-S999: a\\u001b[31m\\u009b\n');
     expect(out).toMatch(/fixed: \d+\n {2}error ASEC-S020/);
-    const data = JSON.parse((await scan('--compare', before, after, '--format', 'json')).out);
+    const printed = (await scan('--compare', before, after, '--format', 'json')).out;
+    expect(printed).toContain('"message": "a\\u001b[31m\\u009b"');
+    const data = JSON.parse(printed);
     expect([data.added.length, data.kept.length, data.before.grade]).toEqual([1, 0, 'D']);
   });
 
@@ -112,6 +114,16 @@ describe('--compare', () => {
       'a report with a hostile member',
       'bad.json',
       '{"scan":{"target":1,"grade":"A","sections":[]},"findings":[]}',
+    ],
+    [
+      'a report with a score that is no number',
+      'score.json',
+      '{"scan":{"target":"a","grade":"A","sections":[{"section":"a","grade":"A","score":{"toString":1}}]},"findings":[],"silenced":[]}',
+    ],
+    [
+      'a report with an unknown severity',
+      'severity.json',
+      '{"scan":{"target":"a","grade":"A","sections":[]},"findings":[{"id":"a","severity":"fatal","option":"a","message":"a"}],"silenced":[]}',
     ],
   ])('ends with 2 for %s', async (_title, name, text) => {
     const path = join(folder, name);

@@ -410,4 +410,12 @@ test('behind a proxy that adds TLS, neither HSTS nor the redirect costs points',
     plain: 'none',
   };
   expect([scoreHeaders(facts).score, scoreHeaders(facts, true).score]).toEqual([60, 100]);
+  // HSTS protects a cookie without Secure, and sources of plain HTTP count.
+  const lines = linesOf({
+    ...PLAIN,
+    'set-cookie': 'session=1; HttpOnly; SameSite=Lax',
+    'content-security-policy': "default-src 'none'; img-src http://images.example",
+  });
+  const weak = scoreHeaders({ ...facts, page: { ...facts.page, headers: lines } }, true).tests;
+  expect([weak.get('cookies')![0], weak.get('csp')![0]]).toEqual([-10, -10]);
 });

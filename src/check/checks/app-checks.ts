@@ -9,37 +9,37 @@ const registered =
 
 export const APP_CHECKS: readonly SubjectCheck[] = [
   {
+    /** @see docs/migration.md */
     id: 'ASEC-C040',
     severity: 'warning',
     title: 'helmet is registered beside the module.',
-    page: 'migration.md',
     why: 'responses have the headers of helmet where they differ from those of the module',
     remedy: 'Remove it, and set headers.',
     find: registered('helmet', '@fastify/helmet'),
   },
   {
+    /** @see docs/migration.md */
     id: 'ASEC-C041',
     severity: 'warning',
     title: 'Another CORS layer is registered beside the module.',
-    page: 'migration.md',
     why: 'the module removes the headers of the other layer, whose origins have no effect',
     remedy: 'Remove app.enableCors() and the package, and set cors.',
     find: subject => (subject.options.cors === false ? [] : registered('cors', '@fastify/cors')(subject)),
   },
   {
+    /** @see docs/migration.md */
     id: 'ASEC-C042',
     severity: 'warning',
     title: 'ThrottlerGuard counts beside the module.',
-    page: 'migration.md',
     why: 'each request is counted twice, against limits that clients see in different headers',
     remedy: 'Remove ThrottlerGuard, and set rateLimit.',
     find: subject => (subject.options.rateLimit === false ? [] : registered('@nestjs/throttler')(subject)),
   },
   {
+    /** @see docs/migration.md */
     id: 'ASEC-C043',
     severity: 'warning',
     title: 'Another rate limiter counts beside the module.',
-    page: 'migration.md',
     why: 'each request is counted twice, against limits that clients see in different headers',
     remedy: 'Remove it, and set rateLimit.',
     find: subject =>
@@ -48,10 +48,10 @@ export const APP_CHECKS: readonly SubjectCheck[] = [
         : registered('express-rate-limit', '@fastify/rate-limit')(subject),
   },
   {
+    /** @see docs/dependencies.md */
     id: 'ASEC-C044',
     severity: 'error',
     title: 'A version is outside the supported range.',
-    page: 'dependencies.md',
     why: 'the protection is not tested with it',
     remedy: 'Install a supported version.',
     find: ({ versions }) =>

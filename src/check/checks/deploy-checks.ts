@@ -5,74 +5,74 @@ import { faultIf, NO_FAULTS, type SubjectCheck } from '../check.js';
 
 export const DEPLOY_CHECKS: readonly SubjectCheck[] = [
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-C050',
     severity: 'warning',
     deploy: true,
     title: 'Debug output is on.',
-    page: 'guides/deployment.md',
     why: 'libraries write details of requests, and credentials among them, to the log',
     remedy: 'Unset it.',
     find: ({ environment: { variables } }) => faultIf(isOn(variables['DEBUG']), 'DEBUG', 'is set'),
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-C051',
     severity: 'warning',
     deploy: true,
     title: 'NODE_ENV is not production.',
-    page: 'guides/deployment.md',
     why: 'libraries such as Express show stacks of errors and skip their caches',
     remedy: 'Set NODE_ENV=production.',
     find: ({ environment: { variables } }) =>
       faultIf(variables['NODE_ENV'] !== 'production', 'NODE_ENV', 'is not "production"'),
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-C052',
     severity: 'error',
     deploy: true,
     title: 'A debugger can attach.',
-    page: 'guides/deployment.md',
     why: 'everyone who reaches its port can execute code in the process',
     remedy: 'Remove --inspect from the command and from NODE_OPTIONS.',
     find: ({ environment: { hasInspector } }) => faultIf(hasInspector, "Node's inspector", 'is on'),
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-C053',
     severity: 'error',
     deploy: true,
     title: 'Certificates of other servers are not verified.',
-    page: 'guides/deployment.md',
     why: 'anyone on the network path can pretend to be a server that the app calls, such as that of token keys',
     remedy: 'Unset it, and name your own authority in NODE_EXTRA_CA_CERTS.',
     find: ({ environment: { variables } }) =>
       faultIf(variables['NODE_TLS_REJECT_UNAUTHORIZED'] === '0', 'NODE_TLS_REJECT_UNAUTHORIZED', 'is 0'),
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-C054',
     severity: 'warning',
     deploy: true,
     title: 'Source maps are served.',
-    page: 'guides/deployment.md',
     why: 'clients can read the source of the app',
     remedy: 'Leave source maps out of the folder that ServeStaticModule serves.',
     find: ({ app: { sourceMaps } }) =>
       sourceMaps.slice(0, 1).map(path => ['ServeStaticModule', `serves ${path}`] as const),
   },
   {
+    /** @see docs/guides/configuration.md */
     id: 'ASEC-C055',
     severity: 'error',
     deploy: true,
     title: 'Only hosts of this machine are accepted.',
-    page: 'guides/configuration.md',
     why: 'every request to the public name of the app gets 421',
     remedy: 'List the public names in hosts or ALLOWED_HOSTS.',
     find: ({ options }) => faultIf(!isPublic(options), 'hosts', 'lists loopback names only'),
   },
   {
+    /** @see docs/guides/proxies.md */
     id: 'ASEC-C056',
     severity: 'warning',
     deploy: true,
     title: 'No proxy is trusted.',
-    page: 'guides/proxies.md',
     why: 'all clients of a proxy share one address and its quota, and HTTPS is not seen, so that HSTS is not sent',
     remedy: 'Name the proxy in trustProxy or TRUST_PROXY.',
     find: ({ options, app: { hasTls }, environment: { variables } }) => {
@@ -90,11 +90,11 @@ export const DEPLOY_CHECKS: readonly SubjectCheck[] = [
     },
   },
   {
+    /** @see docs/guides/headers.md */
     id: 'ASEC-C057',
     severity: 'warning',
     deploy: true,
     title: 'Browsers may fall back to HTTP.',
-    page: 'guides/headers.md',
     why: 'the first request of a browser can be read and changed on the network path',
     remedy: 'Leave headers.strictTransportSecurity out, or give it a maxAge of half a year or more.',
     find: ({ options: { headers } }) => {
@@ -109,11 +109,11 @@ export const DEPLOY_CHECKS: readonly SubjectCheck[] = [
     },
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-C058',
     severity: 'error',
     deploy: true,
     title: 'A file of keys or audit records can be read by others.',
-    page: 'guides/deployment.md',
     why: 'other users of the machine can read it, or change it',
     remedy: 'Run chmod o-rwx on it.',
     find: ({ environment: { files } }) =>
@@ -122,22 +122,22 @@ export const DEPLOY_CHECKS: readonly SubjectCheck[] = [
         .map(({ option, path }) => [option, `is ${path}, which is open to every user`] as const),
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-C059',
     severity: 'warning',
     deploy: true,
     title: 'The app runs as root in a container.',
-    page: 'guides/deployment.md',
     why: 'an attacker who takes over the process has every right in the container, and a flaw of the kernel gives them the host',
     remedy: 'Add USER node to the Dockerfile, or runAsNonRoot to the pod.',
     find: ({ environment: { isRoot, isContainer } }) =>
       faultIf(isRoot && isContainer, 'the user of the process', 'is root'),
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-C060',
     severity: 'error',
     deploy: true,
     title: 'A dependency has a serious vulnerability.',
-    page: 'guides/deployment.md',
     why: 'the flaw and its fix are public',
     remedy: 'Run npm audit, and update it.',
     find: ({ audit }) =>
@@ -146,11 +146,11 @@ export const DEPLOY_CHECKS: readonly SubjectCheck[] = [
         .map(({ name, severity }) => [name, `has a vulnerability rated ${severity}`] as const),
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-C061',
     severity: 'note',
     deploy: true,
     title: 'A dependency has a vulnerability.',
-    page: 'guides/deployment.md',
     why: 'the flaw and its fix are public',
     remedy: 'Run npm audit, and update it.',
     find: ({ audit }) =>

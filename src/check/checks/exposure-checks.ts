@@ -1,29 +1,32 @@
 /* Options that are fine on a developer's machine, and not where others reach the app. */
 import { isLoopback, isPublic } from '../checked-options.js';
-import { faultIf, NO_FAULTS, type Subject, type SubjectCheck } from '../check.js';
+import { faultIf, NO_FAULTS, type Subject, type SubjectCheck, toolsOf } from '../check.js';
+import { isTooHigh, MAX_PER_SECOND } from './policy-checks.js';
 import { declaresImpact } from '../../tools/tool.options.js';
-import type { Tool } from '../../tools/tool.js';
 
 export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
   {
+    /** @see docs/tools.md */
     id: 'ASEC-C062',
     severity: 'warning',
     deploy: true,
     title: 'A tool has no limit.',
-    page: 'tools.md',
     why: 'an agent in a loop calls it as often as the limits of the module allow',
     remedy: 'Give it a limit: @AgentTool(name, { limit: "100/hour" }), or an entry in tools.policies.',
     find: subject =>
       toolsOf(subject)
-        .filter(({ policies }) => policies.length === 0)
-        .map(({ name }) => [`the tool "${name}"`, 'has no limit'] as const),
+        .filter(({ policies }) => policies.length === 0 || isTooHigh(policies, MAX_PER_SECOND))
+        .map(({ name, policies }) => [
+          `the tool "${name}"`,
+          policies.length === 0 ? 'has no limit' : `may have ${policies[0]!.text}`,
+        ]),
   },
   {
+    /** @see docs/tools.md */
     id: 'ASEC-C063',
     severity: 'warning',
     deploy: true,
     title: 'A tool does not declare its impact.',
-    page: 'tools.md',
     why: 'its audit records say "low", also where a call cannot be undone',
     remedy: 'Declare impact: "low", "medium" or "high".',
     find: subject =>
@@ -32,11 +35,11 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
         .map(({ name }) => [`the tool "${name}"`, 'declares no impact'] as const),
   },
   {
+    /** @see docs/mcp.md#who-can-reach-it */
     id: 'ASEC-C064',
     severity: 'error',
     deploy: true,
     title: 'MCP endpoints are open to every network.',
-    page: 'mcp.md#who-can-reach-it',
     why: 'every client on the network can call the tools',
     remedy: 'Set auth, mcp.proxyProof, or mcp.network to "private" or "loopback".',
     find: ({ options: { mcp, auth } }) => {
@@ -45,11 +48,11 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
     },
   },
   {
+    /** @see docs/mcp.md#who-can-reach-it */
     id: 'ASEC-C065',
     severity: 'warning',
     deploy: true,
     title: 'MCP endpoints may be reached from beyond their network.',
-    page: 'mcp.md#who-can-reach-it',
     why: 'a proxy that adds no forwarded header makes each of its clients look like a near one',
     remedy: 'Name the proxy in trustProxy, or narrow mcp.hosts to names of the network.',
     find: ({ options }) => {
@@ -63,11 +66,11 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
     },
   },
   {
+    /** @see docs/audit.md */
     id: 'ASEC-C066',
     severity: 'warning',
     deploy: true,
     title: 'The audit chain has no key.',
-    page: 'audit.md',
     why: 'everyone who can write the file can change a record and compute the chain again',
     remedy: 'Set audit.key or AUDIT_KEY.',
     find: ({ options: { audit } }) =>
@@ -78,37 +81,37 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
       ),
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-C067',
     severity: 'warning',
     deploy: true,
     title: 'An origin is not encrypted.',
-    page: 'guides/cors.md',
     why: 'anyone on the network path can put a script into its pages, which may read responses',
     remedy: 'List https:// origins.',
     find: ({ options }) =>
       origins(options)
         .filter(({ scheme, host }) => scheme === 'http' && !isLoopback(host))
-        .map(({ text }) => ['cors.origins', `lists ${text}`] as const),
+        .map(({ option, text }) => [option, `lists ${text}`] as const),
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-C068',
     severity: 'warning',
     deploy: true,
     title: 'An origin is a page of the local machine.',
-    page: 'guides/cors.md',
     why: "every program that serves pages on a user's machine may read responses as the user",
     remedy: 'List it in the configuration of development only.',
     find: ({ options }) =>
       origins(options)
         .filter(({ host }) => isLoopback(host))
-        .map(({ text }) => ['cors.origins', `lists ${text}`] as const),
+        .map(({ option, text }) => [option, `lists ${text}`] as const),
   },
   {
+    /** @see docs/redis.md */
     id: 'ASEC-C069',
     severity: 'warning',
     deploy: true,
     title: 'Redis is reached without TLS or without a password.',
-    page: 'redis.md',
     why: 'anyone who reaches the server, or the network path to it, can reset limits and read the IDs of agents',
     remedy: 'Write rediss:// with a password.',
     find: ({ options: { rateLimit } }) => {
@@ -120,11 +123,11 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
     },
   },
   {
+    /** @see docs/authentication.md */
     id: 'ASEC-C070',
     severity: 'error',
     deploy: true,
     title: 'The issuer of tokens is a loopback URL.',
-    page: 'authentication.md',
     why: 'other services cannot fetch its keys, and tokens of two deployments name the same issuer',
     remedy: 'Write the public https:// URL of the app.',
     find: ({ options: { auth } }) => {
@@ -137,53 +140,65 @@ export const EXPOSURE_CHECKS: readonly SubjectCheck[] = [
     },
   },
   {
+    /** @see docs/websockets.md */
     id: 'ASEC-C071',
     severity: 'note',
     deploy: true,
     title: 'WebSockets are accepted without TLS.',
-    page: 'websockets.md',
     why: 'credentials and messages can be read on the network path',
     remedy: 'Set webSockets.requireTls, and name a proxy that terminates TLS in trustProxy.',
     find: ({ options: { webSockets }, app: { hasGateways } }) =>
       faultIf(hasGateways && !webSockets.requireTls, 'webSockets.requireTls', 'is off'),
   },
   {
+    /** @see docs/guides/proxies.md */
     id: 'ASEC-C072',
     severity: 'note',
     deploy: true,
     title: 'Proxies are trusted by their number.',
-    page: 'guides/proxies.md',
     why: 'a client that passes by one of them chooses its own address',
     remedy: 'Name the addresses of the proxies.',
     find: ({ options: { trustProxy } }) =>
       faultIf(/^the nearest \d+$/.test(trustProxy?.named ?? ''), 'trustProxy', `is ${trustProxy?.named}`),
   },
   {
+    /** @see docs/authentication.md */
     id: 'ASEC-C073',
     severity: 'note',
     deploy: true,
     title: 'No client is authenticated.',
-    page: 'authentication.md',
     why: 'routes are open to every client, unless guards of the app protect them',
     remedy: 'Set auth.',
     find: ({ options: { auth } }) => faultIf(auth === false, 'auth', 'is off'),
   },
+  {
+    /** @see docs/telemetry.md */
+    id: 'ASEC-C074',
+    severity: 'note',
+    deploy: true,
+    title: 'Traces show what agents send to tools.',
+    why: 'everyone who can read traces reads it',
+    remedy: 'Leave telemetry.arguments out.',
+    find: ({ options: { telemetry } }) =>
+      faultIf(telemetry !== false && telemetry.arguments, 'telemetry.arguments', 'is on'),
+  },
 ];
 
-/** The tools of handlers and of `tools.policies`. */
-const toolsOf = ({ options: { tools }, app }: Subject): readonly Tool[] =>
-  tools === false ? app.tools : [...app.tools, ...tools.policies.values()];
-
 interface ListedOrigin {
+  readonly option: string;
   readonly text: string;
   readonly scheme: string;
   readonly host: string;
 }
 
-function origins({ cors }: Subject['options']): readonly ListedOrigin[] {
-  if (cors === false) return [];
-  return [...cors.exact, ...cors.suffixes.keys()].flatMap(text => {
+/** `mcp.origins` can list a name alone, for all its ports. */
+const listed = (option: string, texts: readonly string[]): readonly ListedOrigin[] =>
+  texts.map(text => {
     const [scheme = '', host] = text.split('://');
-    return host === undefined ? [] : [{ text, scheme, host }];
+    return host === undefined ? { option, text, scheme: '', host: text } : { option, text, scheme, host };
   });
-}
+
+const origins = ({ cors, mcp }: Subject['options']): readonly ListedOrigin[] => [
+  ...(cors ? listed('cors.origins', [...cors.exact, ...cors.suffixes.keys()]) : []),
+  ...(mcp ? listed('mcp.origins', [...mcp.origins.exact, ...mcp.origins.names]) : []),
+];

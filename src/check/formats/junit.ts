@@ -1,7 +1,7 @@
 /* A report in the XML of JUnit, which most CI services show: one test per check. */
 import type { CheckFinding, ShownReport } from '../finding.js';
 
-export function formatJunit({ findings, silenced, rules, scan }: ShownReport): string {
+export function formatJunit({ findings, silenced, rules, notes, scan }: ShownReport): string {
   const found = new Set([...findings, ...silenced].map(({ id }) => id));
   const passed = rules.filter(({ id }) => !found.has(id));
   const cases = [
@@ -18,6 +18,7 @@ export function formatJunit({ findings, silenced, rules, scan }: ShownReport): s
     `<testsuites name="${name}" ${counts}>`,
     `  <testsuite name="${name}" ${counts}>`,
     ...cases.map(text => `    ${text}`),
+    ...(notes.length === 0 ? [] : [`    <system-out>${escapeXml(notes.join('\n'))}</system-out>`]),
     '  </testsuite>',
     '</testsuites>',
     '',

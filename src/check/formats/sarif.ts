@@ -1,4 +1,5 @@
 /* A report in SARIF 2.1.0, which code scanning services read. */
+import { printJson } from './json.js';
 import type { CheckFinding, CheckRule, ShownReport, SilencedFinding } from '../finding.js';
 
 const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
@@ -33,7 +34,7 @@ export function formatSarif(
     ],
     results: [...findings.map(toResult), ...silenced.map(toSilenced)],
   };
-  return `${JSON.stringify({ $schema: SCHEMA, version: '2.1.0', runs: [run] }, null, 2)}\n`;
+  return printJson({ $schema: SCHEMA, version: '2.1.0', runs: [run] });
 }
 
 const toRule = ({ id, severity, title, docs }: CheckRule) => ({

@@ -17,8 +17,9 @@ export function readCookies(answers: readonly Answer[]): readonly Cookie[] {
     const [pair = '', ...rest] = line.split(';').map(part => part.trim());
     const attributes = new Map(rest.map(part => splitPair(part.toLowerCase())));
     const [name] = splitPair(pair);
-    // A cookie that is deleted.
-    if (name === '' || attributes.get('max-age') === '0') return [];
+    // A cookie that is deleted, or that browsers do not take.
+    const isLost = /^__(?:secure|host)-/i.test(name) && !attributes.has('secure');
+    if (name === '' || isLost || attributes.get('max-age') === '0') return [];
     return {
       name,
       isSecure: attributes.has('secure'),

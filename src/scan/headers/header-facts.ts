@@ -4,6 +4,8 @@ import type { Answer } from '../answer.js';
 export interface HeaderFacts {
   readonly isTls: boolean;
   readonly isVerified: boolean;
+  /** Whether a proxy adds TLS, its redirect and HSTS. */
+  readonly isBehindTls?: boolean;
   readonly hostname: string;
   readonly page: Answer;
   /** The other answers whose cookies count. */

@@ -66,7 +66,7 @@ export function scoreHeaders(facts: HeaderFacts, isBehindTls = false): HeaderSco
   const tests = new Map(
     Object.entries(TESTS).map(([name, test]) => [
       name as HeaderTest,
-      isBehindTls && (name === 'hsts' || name === 'redirection') ? ([0] as const) : test(facts),
+      test(isBehindTls ? { ...facts, isTls: true, isBehindTls } : facts),
     ]),
   );
   const modifiers = [...tests.values()].map(([modifier]) => modifier);
@@ -75,7 +75,8 @@ export function scoreHeaders(facts: HeaderFacts, isBehindTls = false): HeaderSco
   return { tests, score, grade: gradeOf(score) };
 }
 
-function scoreHsts({ isTls, isVerified, page }: HeaderFacts): HeaderResult {
+function scoreHsts({ isTls, isVerified, isBehindTls, page }: HeaderFacts): HeaderResult {
+  if (isBehindTls) return [0];
   if (!isTls) return [-20, 'cannot be set without TLS'];
   if (!isVerified) return [-20, 'has no effect: the certificate is not valid'];
   const [value, ...more] = valuesOf(page, 'strict-transport-security');
@@ -85,8 +86,8 @@ function scoreHsts({ isTls, isVerified, page }: HeaderFacts): HeaderResult {
   return Number(seconds.at(-1)) < SIX_MONTHS_S ? [-10, 'is shorter than six months'] : [0];
 }
 
-function scoreRedirection({ isTls, isVerified, hostname, plain }: HeaderFacts): HeaderResult {
-  if (plain === undefined && isTls) return [0];
+function scoreRedirection({ isTls, isVerified, isBehindTls, hostname, plain }: HeaderFacts): HeaderResult {
+  if (isBehindTls || (plain === undefined && isTls)) return [0];
   const url = plain !== undefined && URL.canParse(plain) ? new URL(plain) : undefined;
   if (url === undefined) return [-20, 'is missing: plain HTTP is answered'];
   if (url.protocol !== 'https:') return [-20, 'leads to plain HTTP'];

@@ -16,21 +16,21 @@ export const servedFaults = (
 
 export const HOST_RULES: readonly ScanRule[] = [
   {
+    /** @see docs/guides/proxies.md */
     id: 'ASEC-S020',
     severity: 'error',
     section: 'hosts',
     title: 'A foreign host is served.',
-    page: 'guides/proxies.md',
     why: 'a page of an attacker can read the app by DNS rebinding, with the rights of the user’s network',
     remedy: 'Accept the hosts of the app only (ALLOWED_HOSTS), and answer 421 to others.',
     find: facts => servedFaults(facts, 'Host', { hostForeign: `"${ATTACKER}"` }),
   },
   {
+    /** @see docs/guides/proxies.md */
     id: 'ASEC-S021',
     severity: 'warning',
     section: 'hosts',
     title: 'A malformed Host is served.',
-    page: 'guides/proxies.md',
     why: 'a proxy and the app can read different hosts in it (RFC 9112, section 3.2)',
     remedy: 'Answer 400.',
     find: facts =>
@@ -43,11 +43,11 @@ export const HOST_RULES: readonly ScanRule[] = [
       }),
   },
   {
+    /** @see docs/guides/proxies.md */
     id: 'ASEC-S022',
     severity: 'warning',
     section: 'hosts',
     title: 'An absolute request target of another host is served.',
-    page: 'guides/proxies.md',
     why: 'its host takes precedence over Host (RFC 9112, section 3.2.2), so that a check of Host alone is evaded',
     remedy: 'Check both.',
     find: facts =>
@@ -57,25 +57,27 @@ export const HOST_RULES: readonly ScanRule[] = [
       }),
   },
   {
+    /** @see docs/guides/proxies.md */
     id: 'ASEC-S023',
     severity: 'error',
     section: 'hosts',
     title: 'A forwarded host appears in a response.',
-    page: 'guides/proxies.md',
     why: 'a client can put its host into links, redirects and caches',
     remedy: 'Ignore X-Forwarded-Host and Forwarded of clients; trust your proxies only.',
     find: facts => {
-      const { body, headers } = answerTo(facts, 'forwardedHost');
-      const isEchoed = body.includes(ATTACKER) || headers.some(([, value]) => value.includes(ATTACKER));
+      const isEchoed = (['forwardedHost', 'forwardedPage'] as const).some(name => {
+        const { body, headers } = answerTo(facts, name);
+        return body.includes(ATTACKER) || headers.some(([, value]) => value.includes(ATTACKER));
+      });
       return isEchoed ? [['X-Forwarded-Host', 'appears in the response']] : [];
     },
   },
   {
+    /** @see docs/guides/proxies.md */
     id: 'ASEC-S024',
     severity: 'warning',
     section: 'hosts',
     title: 'The X-Forwarded-Proto of a client is believed.',
-    page: 'guides/proxies.md',
     why: 'a client decides what the app takes for encrypted, and what else proxies report',
     remedy: 'Trust the addresses of your proxies only (TRUST_PROXY).',
     find: facts => {

@@ -5,11 +5,11 @@ import type { ScanRule } from '../rule.js';
 
 export const LIMIT_RULES: readonly ScanRule[] = [
   {
+    /** @see docs/rate-limits.md */
     id: 'ASEC-S080',
     severity: 'warning',
     section: 'limits',
     title: 'No rate limit is seen.',
-    page: 'rate-limits.md',
     why: 'one client can use up the app, or try credentials without end',
     remedy: 'Limit each client, and answer 429.',
     find: facts => {
@@ -20,11 +20,11 @@ export const LIMIT_RULES: readonly ScanRule[] = [
     },
   },
   {
+    /** @see docs/rate-limits.md */
     id: 'ASEC-S081',
     severity: 'note',
     section: 'limits',
     title: 'Clients cannot read the rate limit.',
-    page: 'rate-limits.md',
     why: 'an agent that cannot see its limit runs into it',
     remedy: 'Send the RateLimit and RateLimit-Policy fields.',
     find: facts => {
@@ -36,11 +36,11 @@ export const LIMIT_RULES: readonly ScanRule[] = [
     },
   },
   {
+    /** @see docs/rate-limits.md */
     id: 'ASEC-S082',
     severity: 'warning',
     section: 'limits',
     title: 'A 429 has no usable Retry-After.',
-    page: 'rate-limits.md',
     why: 'clients repeat at once, or give up',
     remedy: 'Send whole seconds, rounded up, at least 1.',
     find: ({ limits: { limited }, nowMs }) => {
@@ -51,40 +51,40 @@ export const LIMIT_RULES: readonly ScanRule[] = [
     },
   },
   {
+    /** @see docs/rate-limits.md */
     id: 'ASEC-S083',
     severity: 'warning',
     section: 'limits',
     title: 'Retry-After is too short.',
-    page: 'rate-limits.md',
     why: 'a client that waits as it was told is rejected again',
     remedy: 'Count the wait to the next request that is granted.',
     find: ({ limits: { retried } }) =>
       retried?.status === 429 ? [['Retry-After', 'has passed, and the next request gets 429']] : [],
   },
   {
+    /** @see docs/guides/proxies.md */
     id: 'ASEC-S084',
     severity: 'error',
     section: 'limits',
-    title: 'A forged X-Forwarded-For evades the limit.',
-    page: 'guides/proxies.md',
+    title: 'A forged address evades the limit.',
     why: 'a client has a new quota with each address that it invents',
     remedy: 'Trust the addresses of your proxies only (TRUST_PROXY).',
     find: ({ limits: { forged } }) =>
       forged !== undefined && forged.status !== 0 && forged.status !== 429
-        ? [['X-Forwarded-For', `with an invented address gets ${forged.status} in place of 429`]]
+        ? [['An invented address', `in X-Forwarded-For or its like gets ${forged.status} in place of 429`]]
         : [],
   },
   {
+    /** @see docs/rate-limits.md */
     id: 'ASEC-S085',
     severity: 'error',
     section: 'limits',
-    title: 'A random API key evades the limit.',
-    page: 'rate-limits.md',
+    title: 'A random API key or token evades the limit.',
     why: 'a client has a new quota with each key that it invents, and the counts fill the memory',
     remedy: 'Count keys that are verified only, and the address otherwise.',
     find: ({ limits: { randomKey } }) =>
       randomKey !== undefined && randomKey.status > 0 && randomKey.status < 400
-        ? [['X-API-Key', `with an invented key gets ${randomKey.status} in place of 429`]]
+        ? [['An invented credential', `gets ${randomKey.status} in place of 429`]]
         : [],
   },
 ];

@@ -5,11 +5,6 @@ import { clip, valueOf } from '../answer.js';
 import { answerTo, type ScanFacts } from '../facts.js';
 import type { ScanRule } from '../rule.js';
 
-const isSafeUrl = (value: unknown, isLoopback: boolean): boolean =>
-  typeof value === 'string' &&
-  URL.canParse(value) &&
-  (new URL(value).protocol === 'https:' || (isLoopback && new URL(value).protocol === 'http:'));
-
 /** A document of RFC 9728 or RFC 8414. A page that every path gets is none: only JSON counts. */
 function metadataFaults(
   facts: ScanFacts,
@@ -21,12 +16,16 @@ function metadataFaults(
   const document = parseJson(answer.body);
   const option = name === 'resourceMetadata' ? 'oauth-protected-resource' : 'oauth-authorization-server';
   if (!isRecord(document)) return [[option, 'is no JSON object']];
+  const { isLoopback, origin } = facts.target;
   const value = document[member];
-  if (!isSafeUrl(value, facts.target.isLoopback))
-    return [[option, `has the ${member} ${clip(String(value))}, which is no https: URL`]];
-  return new URL(value as string).origin === facts.target.origin
-    ? []
-    : [[option, `has the ${member} ${clip(String(value))}, which is another origin`]];
+  if (typeof value !== 'string') return [[option, `has no ${member}`]];
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  // On this machine, an app has the public URL of its deployment.
+  if (url?.origin === origin || (isLoopback && url?.protocol === 'https:')) return [];
+  const isSafe = url?.protocol === 'https:' || (isLoopback && url?.protocol === 'http:');
+  return [
+    [option, `has the ${member} ${clip(value)}, which is ${isSafe ? 'another origin' : 'no https: URL'}`],
+  ];
 }
 
 function parseJson(text: string): unknown {
@@ -44,11 +43,11 @@ const hasSecurityTxt = (facts: ScanFacts): boolean => {
 
 export const METADATA_RULES: readonly ScanRule[] = [
   {
+    /** @see docs/mcp.md */
     id: 'ASEC-S100',
     severity: 'warning',
     section: 'metadata',
     title: 'OAuth metadata is not valid, or names another origin.',
-    page: 'mcp.md',
     why: 'clients reject it, or send their credentials elsewhere (RFC 9728, section 3.3)',
     remedy: 'Set the public URL of the app (PUBLIC_URL).',
     find: facts => [
@@ -57,11 +56,11 @@ export const METADATA_RULES: readonly ScanRule[] = [
     ],
   },
   {
+    /** @see docs/authentication.md */
     id: 'ASEC-S101',
     severity: 'note',
     section: 'metadata',
     title: 'A 401 has no challenge.',
-    page: 'authentication.md',
     why: 'a client cannot tell how to authenticate (RFC 9110, section 11.6.1)',
     remedy: 'Send WWW-Authenticate.',
     find: facts =>
@@ -72,11 +71,11 @@ export const METADATA_RULES: readonly ScanRule[] = [
         : [],
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-S102',
     severity: 'note',
     section: 'metadata',
     title: 'There is no security.txt.',
-    page: 'guides/deployment.md',
     why: 'a person who finds a vulnerability does not know whom to tell (RFC 9116)',
     remedy: 'Serve /.well-known/security.txt with Contact and Expires.',
     find: facts =>
@@ -85,11 +84,11 @@ export const METADATA_RULES: readonly ScanRule[] = [
         : [['security.txt', 'is missing']],
   },
   {
+    /** @see docs/guides/deployment.md */
     id: 'ASEC-S103',
     severity: 'warning',
     section: 'metadata',
     title: 'The security.txt is not valid.',
-    page: 'guides/deployment.md',
     why: 'its reader cannot rely on it (RFC 9116, section 2.5)',
     remedy: 'Give Contact, and one Expires that lies ahead.',
     find: facts => {

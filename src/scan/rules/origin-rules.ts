@@ -10,15 +10,23 @@ const allowed = (facts: ScanFacts, name: ProbeName): string =>
   valueOf(answerTo(facts, name), 'access-control-allow-origin');
 const hasCredentials = (facts: ScanFacts, name: ProbeName): boolean =>
   valueOf(answerTo(facts, name), 'access-control-allow-credentials').toLowerCase() === 'true';
+/** Rejected; and what a server answers that wants a credential first, or takes no POST or no form. */
+const NOT_EXECUTED = new Set([400, 401, 403, 405, 415, 421, 429]);
 const isReflected = (facts: ScanFacts): boolean => allowed(facts, 'foreignOrigin') === ATTACKER_ORIGIN;
+
+const LOOK_ALIKES = {
+  suffixOrigin: `HOST.${ATTACKER}`,
+  prefixOrigin: 'attacker-HOST',
+  siteOrigin: 'attacker-DOMAIN',
+} as const;
 
 export const ORIGIN_RULES: readonly ScanRule[] = [
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S030',
     severity: 'error',
     section: 'origins',
     title: 'Every origin is allowed, with credentials.',
-    page: 'guides/cors.md',
     why: 'every site can read what its visitor may read here',
     remedy: 'List your origins (CORS_ORIGINS).',
     find: facts =>
@@ -27,11 +35,11 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
         : [],
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S031',
     severity: 'warning',
     section: 'origins',
     title: 'Every origin may read responses.',
-    page: 'guides/cors.md',
     why: 'pages of every site can read the responses, also those of a server in the user’s network',
     remedy: 'List your origins (CORS_ORIGINS), unless the data is public.',
     find: (facts): Faults => {
@@ -42,54 +50,57 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
     },
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S032',
     severity: 'error',
     section: 'origins',
     title: 'The origin "null" is allowed.',
-    page: 'guides/cors.md',
     why: 'sandboxed frames of every site and local files have it',
     remedy: 'Do not list "null".',
     find: facts => (allowed(facts, 'nullOrigin') === 'null' ? [[HEADER, 'is "null"']] : []),
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S033',
     severity: 'error',
     section: 'origins',
     title: 'An origin that only resembles the host is allowed.',
-    page: 'guides/cors.md',
     why: 'anybody can register such a name',
     remedy: 'Compare whole origins, not their beginning or end.',
     find: facts => {
-      const { suffixOrigin, prefixOrigin } = listProbes(facts.target);
-      const found = Object.entries({ suffixOrigin, prefixOrigin }).filter(([name, { headers }]) =>
-        headers!.some(([, origin]) => origin === allowed(facts, name as ProbeName)),
-      );
       if (isReflected(facts)) return [];
-      return found.map(([name]) => [
-        HEADER,
-        `allows an origin of the form ${name === 'suffixOrigin' ? `HOST.${ATTACKER}` : 'attacker-HOST'}`,
-      ]);
+      const probes = listProbes(facts.target);
+      const isAllowed = (name: keyof typeof LOOK_ALIKES | 'siblingOrigin'): boolean =>
+        probes[name].headers!.some(([, origin]) => origin === allowed(facts, name));
+      return (
+        Object.entries(LOOK_ALIKES)
+          .filter(([name]) => isAllowed(name as keyof typeof LOOK_ALIKES))
+          // Beside the host, it is one of the subdomains that are all allowed.
+          .filter(([name]) => name !== 'prefixOrigin' || !isAllowed('siblingOrigin'))
+          .map(([, form]) => [HEADER, `allows an origin of the form ${form}`])
+      );
     },
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S034',
     severity: 'warning',
     section: 'origins',
     title: 'A preflight of a foreign origin is granted.',
-    page: 'guides/cors.md',
     why: 'pages of every site can send requests with headers of their own',
     remedy: 'Grant preflights of listed origins only.',
     find: facts =>
-      allowed(facts, 'preflight') === ATTACKER_ORIGIN && !isReflected(facts)
+      [ATTACKER_ORIGIN, '*'].includes(allowed(facts, 'preflight')) &&
+      allowed(facts, 'foreignOrigin') !== allowed(facts, 'preflight')
         ? [['The preflight', 'grants a foreign origin']]
         : [],
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S035',
     severity: 'warning',
     section: 'origins',
     title: 'Responses differ by origin without Vary.',
-    page: 'guides/cors.md',
     why: 'a cache gives the response for one origin to another',
     remedy: 'Send Vary: Origin, also without an Origin.',
     find: facts =>
@@ -98,26 +109,26 @@ export const ORIGIN_RULES: readonly ScanRule[] = [
         : [],
   },
   {
+    /** @see docs/guides/cors.md */
     id: 'ASEC-S036',
     severity: 'warning',
     section: 'origins',
     title: 'A POST of a foreign origin reaches the router.',
-    page: 'guides/cors.md',
     why: 'browsers hide the response of such a request, but the app executes it',
     remedy: 'Reject unsafe methods of foreign origins with 403 (Origin, Sec-Fetch-Site).',
     find: facts => {
       const { status } = answerTo(facts, 'crossPost');
-      return status > 0 && ![400, 403, 421, 429].includes(status)
+      return status > 0 && status < 500 && !NOT_EXECUTED.has(status)
         ? [['A cross-site POST', `without a preflight gets ${status}, and not 403`]]
         : [];
     },
   },
   {
+    /** @see docs/websockets.md */
     id: 'ASEC-S037',
     severity: 'error',
     section: 'origins',
     title: 'A foreign origin can open a WebSocket.',
-    page: 'websockets.md',
     why: 'CORS does not apply to WebSockets: every site can talk to the app as its visitor',
     remedy: 'Check the Origin of handshakes.',
     find: facts =>

@@ -6,6 +6,9 @@ import { ECHO, type ProbeName } from '../probes.js';
 import type { ScanRule } from '../rule.js';
 
 const ERRORS: readonly ProbeName[] = ['missing', 'bodyMalformed', 'pathPercent', 'hostForeign'];
+/** Of JavaScript, Java, .NET, Python, Ruby and PHP, as text, in JSON or in HTML. */
+const STACK =
+  /(?:\n|\\n)(?: {2,8}|\t|\\t)at |&nbsp;at |[\\/]node_modules[\\/]|node:internal\/|Traceback \(most recent call|\.rb:\d{1,6}:in |Stack trace:\s{0,4}#0 /;
 /** What a page has, an error must have as well. */
 const PROTECTION = ['content-security-policy', 'x-content-type-options', 'x-frame-options'];
 
@@ -17,11 +20,11 @@ const errorsOf = (facts: ScanFacts): readonly Answer[] =>
 
 export const RESPONSE_RULES: readonly ScanRule[] = [
   {
+    /** @see docs/guides/headers.md */
     id: 'ASEC-S050',
     severity: 'warning',
     section: 'responses',
     title: 'Errors lack the headers of pages.',
-    page: 'guides/headers.md',
     why: 'an error that shows input is as good as a page for an attack',
     remedy: 'Set security headers before routing.',
     find: (facts): Faults => {
@@ -32,11 +35,11 @@ export const RESPONSE_RULES: readonly ScanRule[] = [
     },
   },
   {
+    /** @see docs/guides/headers.md */
     id: 'ASEC-S051',
     severity: 'note',
     section: 'responses',
     title: 'Errors may be cached.',
-    page: 'guides/headers.md',
     why: 'a shared cache can give the error of one client to all (RFC 9111)',
     remedy: 'Send Cache-Control: no-store.',
     find: facts =>
@@ -45,37 +48,33 @@ export const RESPONSE_RULES: readonly ScanRule[] = [
         : [],
   },
   {
+    /** @see docs/threat-model.md */
     id: 'ASEC-S052',
     severity: 'error',
     section: 'responses',
     title: 'An error shows a stack.',
-    page: 'threat-model.md',
     why: 'it tells an attacker the files and versions of the app',
     remedy: 'Set NODE_ENV=production, and show the message of expected errors only.',
     find: facts =>
-      errorsOf(facts).some(({ body }) =>
-        /(?:\n|\\n) {2,8}at |[\\/]node_modules[\\/]|node:internal\//.test(body),
-      )
-        ? [['An error', 'shows a stack']]
-        : [],
+      errorsOf(facts).some(({ body }) => STACK.test(body)) ? [['An error', 'shows a stack']] : [],
   },
   {
+    /** @see docs/threat-model.md */
     id: 'ASEC-S053',
     severity: 'note',
     section: 'responses',
     title: 'An error repeats the path.',
-    page: 'threat-model.md',
     why: 'the sender of a link decides what the error says, and in HTML what it does',
     remedy: 'Leave the path out of errors.',
     find: facts =>
       answerTo(facts, 'echo').body.includes(ECHO) ? [['The error 404', 'repeats the path as it came']] : [],
   },
   {
+    /** @see docs/guides/headers.md */
     id: 'ASEC-S054',
     severity: 'note',
     section: 'responses',
     title: 'A header names the software.',
-    page: 'guides/headers.md',
     why: 'it helps to pick the attack',
     remedy: 'Remove X-Powered-By and the version in Server.',
     find: facts => {
@@ -88,11 +87,11 @@ export const RESPONSE_RULES: readonly ScanRule[] = [
     },
   },
   {
+    /** @see docs/guides/headers.md */
     id: 'ASEC-S055',
     severity: 'warning',
     section: 'responses',
     title: 'A cookie lacks HttpOnly, SameSite or, over TLS, Secure.',
-    page: 'guides/headers.md',
     why: 'scripts can read it, or other sites can send it',
     remedy: 'Set all three, unless a script needs the cookie.',
     find: ({ cookies, target }) =>
@@ -106,11 +105,11 @@ export const RESPONSE_RULES: readonly ScanRule[] = [
       }),
   },
   {
+    /** @see docs/guides/headers.md */
     id: 'ASEC-S056',
     severity: 'note',
     section: 'responses',
     title: 'The response may be cached.',
-    page: 'guides/headers.md',
     why: 'a cache may keep what was meant for one agent, above all with X-API-Key (RFC 9111, section 3.5)',
     remedy: 'Send Cache-Control: no-store, unless everybody may have the response.',
     find: facts => {
