@@ -66,7 +66,7 @@ console.log('port ' + app.getHttpServer().address().port);
 `;
 
 /** The largest tarball, in bytes. Most of it is declarations with their docstrings, and code without comments. */
-const MAX_PACKED_BYTES = 350_000;
+const MAX_PACKED_BYTES = 360_000;
 
 /** Of the package and everything that is installed with it, in bytes. Nest is not counted. */
 const MAX_INSTALLED_BYTES = 2_200_000;
