@@ -1,5 +1,6 @@
 /* Free text as the audit may show it: what looks like a secret is replaced, by its form, by the name before it, or by its place in a
  * URL. Every step takes time in proportion to the text, and leaves the rest readable. */
+import { hideUrlPasswords } from '../common/log-text.js';
 import { isSecretName, normalizeKey, replaceShapes } from './secrets.js';
 
 export const REDACTED = '[redacted]';
@@ -15,7 +16,7 @@ export function redactText(
   for (const pattern of patterns) shown = shown.replace(pattern, REDACTED);
   if (shown.length < MIN_LENGTH) return shown;
   shown = replaceShapes(redactPrivateKeys(shown), REDACTED);
-  shown = redactSchemes(shown).replace(USERINFO, `$1${REDACTED}@`);
+  shown = hideUrlPasswords(redactSchemes(shown));
   shown = redactFlags(redactAssignments(shown, keys), keys);
   return shown.replace(DIGITS, digits => (isCardNumber(digits) ? REDACTED : digits));
 }
@@ -25,8 +26,6 @@ const NONE = { keys: new Set<string>(), patterns: [] };
 /** `pwd=abc`: no shorter text holds a secret that can be recognized. */
 const MIN_LENGTH = 7;
 
-/** `https://user:password@host`; the password may hold what a URL should encode. */
-const USERINFO = /(:\/\/[^\s/:@]*:)[^\s/?#"'<>]+@/g;
 /** Cards begin with 2 to 6 and have 14 digits or more; times in milliseconds and microseconds begin with 1. */
 const DIGITS = /(?<![\d.])[2-6](?:[ -]?\d){13,18}(?!\d)/g;
 

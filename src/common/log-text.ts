@@ -19,9 +19,16 @@ export function escapeText(text: string): string {
   });
 }
 
-/** A value for a log: on one line, of a bounded length; an error as its name and message. */
+/** The password of a URL, `https://user:password@host`. It may hold what a URL should encode. */
+const URL_PASSWORD = /(:\/\/[^\s/:@]*:)[^\s/?#"'<>]+@/g;
+
+/** Replaces the passwords of URLs: the driver of a store may name its URL in the message of an error. */
+export const hideUrlPasswords = (text: string): string =>
+  text.includes('://') ? text.replace(URL_PASSWORD, '$1[redacted]@') : text;
+
+/** A value for a log: on one line, of a bounded length, without the passwords of URLs; an error as its name and message. */
 export function logText(value: unknown): string {
-  const text = toText(value);
+  const text = hideUrlPasswords(toText(value));
   const over = text.length - MAX_VALUE_LENGTH;
   const cut = escapeText(text.slice(0, MAX_VALUE_LENGTH));
   return over > 0 ? `${cut}… (${over} characters more)` : cut;

@@ -19,6 +19,12 @@ describe('logText', () => {
     ['a number', 5, '5'],
     ['nothing', undefined, 'undefined'],
     ['an error', new TypeError('bad\nnews'), 'TypeError: bad\\u000anews'],
+    [
+      'the password of a URL',
+      new Error('connect redis://app:p@ss@cache.test:6379/0 or redis://:pw@b'),
+      'Error: connect redis://app:[redacted]@cache.test:6379/0 or redis://:[redacted]@b',
+    ],
+    ['a URL without a password', 'https://a.test:8443/x?to=b@c.test', 'https://a.test:8443/x?to=b@c.test'],
     ['an object without a prototype', Object.create(null), '[Object: null prototype] {}'],
   ];
   it.each(rows)('%s', (_title, value, text) => expect(logText(value)).toBe(text));

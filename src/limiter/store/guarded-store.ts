@@ -2,7 +2,7 @@
  * deadline, and a circuit breaker spares requests the wait for a store that keeps failing. */
 import type { Clock } from '../../common/clock.js';
 import { Deadlines } from '../../common/deadlines.js';
-import { type Log, logLine } from '../../common/log-text.js';
+import { hideUrlPasswords, type Log, logLine } from '../../common/log-text.js';
 import { show } from '../../common/show-value.js';
 import type { SecurityEvents } from '../../events/security-events.js';
 import type { QuotaDecision } from '../consume.js';
@@ -247,7 +247,8 @@ export class GuardedStore {
   }
 }
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const reasonOf = (error: unknown): string =>
+  hideUrlPasswords(error instanceof Error ? error.message : String(error));
 
 function checkCharges(charges: readonly StoredCharge[]): void {
   for (const { key, scope, partitionKey, cost } of charges) {

@@ -35,7 +35,7 @@ class ScriptedStore implements QuotaStore {
       case 'answer':
         return Promise.resolve(GRANTED);
       case 'reject':
-        return Promise.reject(new Error('ECONNREFUSED'));
+        return Promise.reject(new Error('ECONNREFUSED redis://:pw@cache.test'));
       case 'throw':
         throw new Error('not connected');
       case 'hang':
@@ -136,7 +136,9 @@ describe('GuardedStore', () => {
     await jest.advanceTimersByTimeAsync(0);
     expect(await guarded.consume([])).toBe(GRANTED);
     expect(lines).toEqual([
-      expect.stringMatching(/^error The rate-limit store fails \(ECONNREFUSED\)/),
+      expect.stringMatching(
+        /^error The rate-limit store fails \(ECONNREFUSED redis:\/\/:\[redacted\]@cache\.test\)/,
+      ),
       'log The rate-limit store answers again.',
     ]);
   });
@@ -217,7 +219,12 @@ describe('GuardedStore', () => {
     await jest.advanceTimersByTimeAsync(0);
     await guarded.consume([]);
     expect(seen).toEqual([
-      { type: 'limit.store', timeMs: expect.any(Number), state: 'failing', reason: 'ECONNREFUSED' },
+      {
+        type: 'limit.store',
+        timeMs: expect.any(Number),
+        state: 'failing',
+        reason: 'ECONNREFUSED redis://:[redacted]@cache.test',
+      },
       { type: 'limit.store', timeMs: expect.any(Number), state: 'healed' },
     ]);
   });
