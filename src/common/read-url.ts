@@ -1,4 +1,5 @@
-import { readRequired, receivedError } from './read-options.js';
+import { readRequired, readString, receivedError } from './read-options.js';
+import { show } from './show-value.js';
 
 const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
@@ -20,3 +21,14 @@ export function readHttpsUrl(option: string, value: unknown): string {
     text,
   );
 }
+
+/** Reads the path of an endpoint of the module. It stands in URLs, policies and quoted headers, so that only plain characters are allowed. */
+export const plainPath =
+  (fallback: string) =>
+  (option: string, value: unknown): string => {
+    const path = readString(option, value, fallback);
+    // A client removes the segments "." and "..", so that no request would have the path.
+    if (/^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/.test(path)) return path;
+    const remedy = `Write for example ${show(fallback)}: letters, digits, ".", "_", "~" and "-" between slashes, no segment "." or "..".`;
+    throw receivedError('ASEC_PATH_INVALID', option, 'must be an exact path', remedy, path);
+  };

@@ -1,5 +1,5 @@
 import { expandShort, type OptionTable, readTable, type Resolved } from '../common/option-table.js';
-import { readString, receivedError } from '../common/read-options.js';
+import { plainPath } from '../common/read-url.js';
 
 /**
  * Collects reports of violations of the Content Security Policy.
@@ -17,24 +17,11 @@ export interface CspReportsOptions {
 
 export const DEFAULT_PATH = '/.well-known/csp-reports';
 
-const TABLE = { path: readPath } satisfies OptionTable<CspReportsOptions>;
+const TABLE = { path: plainPath(DEFAULT_PATH) } satisfies OptionTable<CspReportsOptions>;
 
 export type ResolvedCspReports = Resolved<typeof TABLE>;
 
 export function resolveCspReports(input: unknown): ResolvedCspReports | false {
   if (input === undefined || input === false) return false;
   return readTable('cspReports', expandShort(input, 'path'), TABLE);
-}
-
-/** The path stands in a policy and in a quoted header, so that only plain characters are allowed. */
-function readPath(option: string, value: unknown): string {
-  const path = readString(option, value, DEFAULT_PATH);
-  if (/^(?:\/[\w.~-]+)+$/.test(path)) return path;
-  throw receivedError(
-    'ASEC_PATH_INVALID',
-    option,
-    'must be an exact path',
-    'Write for example "/.well-known/csp-reports": letters, digits, ".", "_", "~" and "-" between slashes.',
-    path,
-  );
 }

@@ -7,7 +7,8 @@ import {
   readTable,
   type Resolved,
 } from '../common/option-table.js';
-import { readString, readStringList, receivedError } from '../common/read-options.js';
+import { readStringList, receivedError } from '../common/read-options.js';
+import { plainPath } from '../common/read-url.js';
 
 /**
  * The page for operators: who is limited and rejected, and why. It needs `auth`.
@@ -33,13 +34,6 @@ export interface DashboardOptions {
 
 const DEFAULT_PATH = '/security';
 
-const readPath: ReadOption<string> = (option, value) => {
-  const path = readString(option, value, DEFAULT_PATH);
-  if (/^(?:\/[\w.~-]+)+$/.test(path)) return path;
-  const remedy = 'Write for example "/security": letters, digits, ".", "_", "~" and "-" between slashes.';
-  throw receivedError('ASEC_PATH_INVALID', option, 'must be an exact path', remedy, path);
-};
-
 /** An empty list would let every agent in. */
 const readScopes: ReadOption<readonly string[]> = (option, value) => {
   const scopes = readStringList(option, value, ['ops']);
@@ -48,7 +42,7 @@ const readScopes: ReadOption<readonly string[]> = (option, value) => {
 };
 
 const TABLE = {
-  path: readPath,
+  path: plainPath(DEFAULT_PATH),
   scopes: readScopes,
   actionScopes: optional(readScopes),
 } satisfies OptionTable<DashboardOptions>;

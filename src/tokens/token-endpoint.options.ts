@@ -4,14 +4,13 @@ import {
   boolean,
   duration,
   type OptionTable,
-  type ReadOption,
   readTable,
   requiredText,
   type Resolved,
   texts,
 } from '../common/option-table.js';
-import { isRecord, readPaths, readString, readTexts, receivedError } from '../common/read-options.js';
-import { readHttpsUrl } from '../common/read-url.js';
+import { isRecord, readTexts, receivedError } from '../common/read-options.js';
+import { plainPath, readHttpsUrl } from '../common/read-url.js';
 import { singleLimit } from '../limiter/process-limit.js';
 import {
   createEphemeralKey,
@@ -73,14 +72,14 @@ export interface TokenEndpointOptions {
 
 const TABLE = {
   issuer: readIssuer,
-  path: path('/oauth/token'),
+  path: plainPath('/oauth/token'),
   resources: asGiven,
   lifetime: duration('10 minutes', '5 minutes', '15 minutes'),
   signingKeys: asGiven,
   insecureEphemeralKey: boolean(false),
   limit: singleLimit('tokens', '60/minute'),
   dpop: resolveDpop,
-  jwksPath: path('/.well-known/jwks.json'),
+  jwksPath: plainPath('/.well-known/jwks.json'),
   metadataMaxAge: duration('5 minutes', '0s', '1 day'),
   scopes: texts(),
 } satisfies OptionTable<TokenEndpointOptions>;
@@ -137,14 +136,6 @@ function readResources(option: string, value: unknown): readonly string[] {
   const resources = readTexts(option, value);
   for (const [index, resource] of resources.entries()) readHttpsUrl(`${option}[${index}]`, resource);
   return resources;
-}
-
-function path(fallback: string): ReadOption<string> {
-  return (option, value) => {
-    const text = readString(option, value, fallback);
-    readPaths(option, [text]);
-    return text;
-  };
 }
 
 function readKeySource(option: string, keys: unknown, ephemeral: boolean): ResolvedTokenEndpoint['readKeys'] {

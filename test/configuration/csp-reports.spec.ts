@@ -10,6 +10,13 @@ checkConfiguration({
       'cspReports.path',
       'an exact path',
     ],
+    [
+      'cspReports.path: a segment that clients remove',
+      { cspReports: { path: '/a/../b' } },
+      'ASEC_PATH_INVALID',
+      'cspReports.path',
+      'no segment "." or ".."',
+    ],
   ],
   unknownKeys: [['cspReports.paths', { cspReports: { paths: '/x' } }, 'path']],
 });

@@ -14,6 +14,13 @@ checkConfiguration({
       'an exact path',
     ],
     [
+      'dashboard.path: a segment that clients remove',
+      { auth, dashboard: '/security/.' },
+      'ASEC_PATH_INVALID',
+      'dashboard.path',
+      'no segment "." or ".."',
+    ],
+    [
       'dashboard.scopes: none, which would let every agent in',
       { auth, dashboard: { scopes: [] } },
       'ASEC_OPTION_TYPE',
