@@ -27,7 +27,7 @@ export class Health {
 
   constructor(private readonly parts: HealthParts) {
     parts.events.on('limit.store', ({ reason }) => {
-      // The message of a driver may hold its URL.
+      // The message of a driver may hold a secret in another form than the password of a URL, which is hidden already.
       const isShown = reason !== undefined && !looksSecret(reason);
       this.#storeReason = isShown ? shorten(reason) : undefined;
     });

@@ -33,7 +33,7 @@ export class MinuteCounts {
 
   /** The minute of a moment; the last one for a moment shortly before it. Minutes far ahead are of a system time that was wrong. */
   at(epochMs: number): Minute {
-    while (this.#minutes.length > 0 && isAhead(this.#minutes.at(-1)!, epochMs)) this.#minutes.pop();
+    dropAhead(this.#minutes, MINUTE_MS, epochMs);
     const last = this.#minutes.at(-1);
     if (last !== undefined && epochMs < last.startMs + MINUTE_MS) return last;
     const minute = new Minute(epochMs - (epochMs % MINUTE_MS));
@@ -55,11 +55,21 @@ export class MinuteCounts {
   }
 }
 
-const isAhead = ({ startMs }: { readonly startMs: number }, epochMs: number): boolean =>
-  startMs > epochMs + MINUTE_MS;
+interface Period {
+  readonly startMs: number;
+}
 
-const isOfHour = (minute: { readonly startMs: number }, epochMs: number): boolean =>
-  minute.startMs > epochMs - MINUTES * MINUTE_MS && !isAhead(minute, epochMs);
+/** Whether a period begins so far ahead that the system time was wrong when it began. */
+export const isAhead = ({ startMs }: Period, lengthMs: number, epochMs: number): boolean =>
+  startMs > epochMs + lengthMs;
+
+/** Removes the last periods while they are far ahead. */
+export function dropAhead(periods: Period[], lengthMs: number, epochMs: number): void {
+  while (periods.length > 0 && isAhead(periods.at(-1)!, lengthMs, epochMs)) periods.pop();
+}
+
+const isOfHour = (minute: Period, epochMs: number): boolean =>
+  minute.startMs > epochMs - MINUTES * MINUTE_MS && !isAhead(minute, MINUTE_MS, epochMs);
 
 /** The minutes of several processes. */
 export function mergeMinutes(

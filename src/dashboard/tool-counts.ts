@@ -1,6 +1,7 @@
 /* Calls of tools in the last hour, in windows of ten minutes. */
 import type { AuditRecord } from '../audit/audit-record.js';
 import { OTHER } from './bounded-counts.js';
+import { dropAhead, isAhead } from './minute-counts.js';
 
 export interface ToolRow {
   readonly tool: string;
@@ -54,13 +55,13 @@ export class ToolCounts {
 
   list(epochMs: number): readonly ToolRow[] {
     const windows = this.#windows.filter(
-      window => window.startMs > epochMs - WINDOWS * WINDOW_MS && !isAhead(window, epochMs),
+      window => window.startMs > epochMs - WINDOWS * WINDOW_MS && !isAhead(window, WINDOW_MS, epochMs),
     );
     return mergeTools(windows.map(({ tools }) => [...tools].map(([tool, counts]) => ({ tool, ...counts }))));
   }
 
   #find(tool: string, epochMs: number, hasSucceeded = false): Tool {
-    while (this.#windows.length > 0 && isAhead(this.#windows.at(-1)!, epochMs)) this.#windows.pop();
+    dropAhead(this.#windows, WINDOW_MS, epochMs);
     let window = this.#windows.at(-1);
     if (window === undefined || epochMs >= window.startMs + WINDOW_MS) {
       this.#windows.push((window = { startMs: epochMs - (epochMs % WINDOW_MS), tools: new Map() }));
@@ -73,9 +74,6 @@ export class ToolCounts {
     return hasSucceeded && makeRoom(tools, rest) ? countsOf(tools, short) : rest;
   }
 }
-
-/** Of a system time that was wrong. */
-const isAhead = ({ startMs }: Window, epochMs: number): boolean => startMs > epochMs + WINDOW_MS;
 
 function countsOf(tools: Map<string, Tool>, name: string): Tool {
   let counts = tools.get(name);

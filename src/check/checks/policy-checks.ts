@@ -2,7 +2,7 @@
 import { resolveHeaders } from '../../headers/headers.options.js';
 import type { Policy } from '../../limiter/policy.js';
 import { isDynamic } from '../../rate-limit/limit-rule.js';
-import type { Faults, Subject, SubjectCheck } from '../check.js';
+import { faultIf, type Faults, type Subject, type SubjectCheck } from '../check.js';
 
 type Headers = Subject['options']['headers'];
 
@@ -82,7 +82,7 @@ export const POLICY_CHECKS: readonly SubjectCheck[] = [
           ['auth.failedAttempts', attempts === undefined ? [] : [attempts], MAX_ATTEMPTS_PER_SECOND],
         ] as const
       ).flatMap(([option, policies, most]) =>
-        isTooHigh(policies, most) ? [[option, `allows ${policies[0]!.text}`] as const] : [],
+        faultIf(isTooHigh(policies, most), option, `allows ${policies[0]?.text}`),
       );
     },
   },
@@ -94,8 +94,10 @@ export const POLICY_CHECKS: readonly SubjectCheck[] = [
     why: 'identifiers and credentials in a URL reach other sites',
     remedy: 'Leave headers.referrerPolicy out.',
     find: ({ options: { headers } }) =>
-      /(?:unsafe-url|no-referrer-when-downgrade)$/.test(valueOf(headers, 'data', 'Referrer-Policy'))
-        ? [['headers.referrerPolicy', 'sends whole URLs']]
-        : [],
+      faultIf(
+        /(?:unsafe-url|no-referrer-when-downgrade)$/.test(valueOf(headers, 'data', 'Referrer-Policy')),
+        'headers.referrerPolicy',
+        'sends whole URLs',
+      ),
   },
 ];
