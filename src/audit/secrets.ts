@@ -96,14 +96,22 @@ interface Prefix {
   readonly minLength: number;
 }
 
-/** By the first two code units, so that a place where no form begins costs one look. */
-const PREFIXES = new Map<number, Prefix[]>();
-for (const [kind, minLength, prefixes] of FORMS) {
-  const characters = Array.from({ length: 128 }, (_, unit) => kind.test(String.fromCharCode(unit)));
-  for (const text of prefixes.split(' ')) {
-    const start = startAt(text, 0);
-    PREFIXES.set(start, [...(PREFIXES.get(start) ?? []), { text, characters, minLength }]);
+type Prefixes = ReadonlyMap<number, readonly Prefix[]>;
+
+/** Read from FORMS on first use, since the start of an app should not wait for it. */
+let prefixesByStart: Prefixes | undefined;
+
+/** The prefixes by their first two code units, so that a place where no form begins costs one look. */
+function readPrefixes(): Prefixes {
+  const found = new Map<number, Prefix[]>();
+  for (const [kind, minLength, prefixes] of FORMS) {
+    const characters = Array.from({ length: 128 }, (_, unit) => kind.test(String.fromCharCode(unit)));
+    for (const text of prefixes.split(' ')) {
+      const start = startAt(text, 0);
+      found.set(start, [...(found.get(start) ?? []), { text, characters, minLength }]);
+    }
   }
+  return found;
 }
 
 function startAt(text: string, index: number): number {
@@ -120,13 +128,14 @@ export function replaceShapes(text: string, replacement: string): string {
 }
 
 function replaceForms(run: string, replacement: string): string {
+  const known = (prefixesByStart ??= readPrefixes());
   let shown = '';
   let from = 0;
   let isInWord = false;
   for (let index = 0; index < run.length - 1; index++) {
     const unit = run.charCodeAt(index);
     const isWord = isWordUnit(unit);
-    const prefixes = isInWord || !isWord ? undefined : PREFIXES.get(startAt(run, index));
+    const prefixes = isInWord || !isWord ? undefined : known.get(startAt(run, index));
     isInWord = isWord;
     if (prefixes === undefined) continue;
     const end = endOfForm(run, index, prefixes);

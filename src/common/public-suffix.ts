@@ -11,8 +11,8 @@ export interface Wildcard {
   readonly domain: string;
 }
 
-/** Domains of the list in which nobody can register a name: home networks (RFC 8375). */
-const PRIVATE_USE: ReadonlySet<string> = new Set(['home.arpa']);
+/** Domains in which nobody can register a name: this machine (RFC 6761), and home networks (RFC 8375), which the list contains. */
+const PRIVATE_USE: ReadonlySet<string> = new Set(['localhost', 'home.arpa']);
 
 /** @throws AgentSecurityConfigError for the first one over a suffix of publicsuffix.org, with the list's private part */
 export async function rejectPublicSuffixes(

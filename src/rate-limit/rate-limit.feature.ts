@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { CLOCK, type Clock } from '../common/clock.js';
 import { type Feature, type GuardEntry, RESOLVED_OPTIONS } from '../common/feature.js';
 import { PROBE } from '../common/probe.js';
@@ -11,10 +12,10 @@ import { loadThrottler } from './late-throttler.guard.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
 import { summarizeLimits } from './summarize-limits.js';
 import {
-  RATE_LIMIT_OFF,
   RESOLVED_RATE_LIMIT,
   type ResolvedRateLimit,
   resolveRateLimit,
+  withoutLimits,
 } from './rate-limit.options.js';
 import { RateLimiter } from './rate-limiter.js';
 
@@ -32,11 +33,12 @@ export const RATE_LIMIT: Feature<'rateLimit', ResolvedRateLimit | false> = {
       useFactory: async (
         { rateLimit }: RateLimitFeatureOptions,
         own: QuotaStore | undefined,
+        modules: ModulesContainer,
       ): Promise<ResolvedRateLimit> => {
-        await loadThrottler();
-        return rateLimit ? { ...rateLimit, store: rateLimit.store ?? own } : RATE_LIMIT_OFF;
+        await loadThrottler(modules, RateLimitGuard);
+        return rateLimit ? { ...rateLimit, store: rateLimit.store ?? own } : withoutLimits();
       },
-      inject: [RESOLVED_OPTIONS, OWN_STORE],
+      inject: [RESOLVED_OPTIONS, OWN_STORE, ModulesContainer],
     },
     {
       provide: QUOTA_ENGINE,

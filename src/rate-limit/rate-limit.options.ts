@@ -279,7 +279,8 @@ function readStore(option: string, value: unknown): ResolvedStore {
 }
 
 /** `rateLimit: false`: no limits, only `RateLimiter` for programmatic limiting. */
-export const RATE_LIMIT_OFF = resolveRateLimit(
-  { limits: false, flood: false, messages: false, headers: false },
-  () => undefined,
-) as ResolvedRateLimit;
+export const withoutLimits = (): ResolvedRateLimit =>
+  resolveRateLimit(
+    { limits: false, flood: false, messages: false, headers: false },
+    () => undefined,
+  ) as ResolvedRateLimit;

@@ -11,7 +11,7 @@ import type { Clock } from '../../src/common/clock.js';
 import { checkCost } from '../../src/limiter/quota-request.js';
 import { RateLimiter } from '../../src/rate-limit/rate-limiter.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
-import { RATE_LIMIT_OFF, type ResolvedRateLimit } from '../../src/rate-limit/rate-limit.options.js';
+import { withoutLimits, type ResolvedRateLimit } from '../../src/rate-limit/rate-limit.options.js';
 import { AgentSecurityConfigError } from '../../src/common/config-error.js';
 import { joinKey } from '../../src/common/join-key.js';
 
@@ -19,7 +19,7 @@ function setUp(maxClients = 1_000) {
   const time = { nowMs: 0 };
   const clock = { monotonicMs: () => time.nowMs, epochMs: () => 0 };
   const events = new SecurityEvents();
-  return { ...createLimiter({ ...RATE_LIMIT_OFF, maxClients }, clock, events), time, events };
+  return { ...createLimiter({ ...withoutLimits(), maxClients }, clock, events), time, events };
 }
 
 function createLimiter(settings: ResolvedRateLimit, clock: Clock, events: SecurityEvents) {
@@ -370,7 +370,7 @@ describe('RateLimiter over a shared store', () => {
     const time = { nowMs: 0 };
     const clock = { monotonicMs: () => time.nowMs, epochMs: () => 0 };
     jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
-    const all = { ...RATE_LIMIT_OFF, ...settings, store };
+    const all = { ...withoutLimits(), ...settings, store };
     return { ...createLimiter(all, clock, new SecurityEvents()), calls, time, state };
   }
 
@@ -458,7 +458,7 @@ describe('RateLimiter over a shared store', () => {
   it('waits for the limits that deny, not for one in shadow mode', async () => {
     const events = new SecurityEvents();
     const clock = { monotonicMs: () => 0, epochMs: () => 0 };
-    const { engine } = createLimiter(RATE_LIMIT_OFF, clock, events);
+    const { engine } = createLimiter(withoutLimits(), clock, events);
     const policies = [
       { limit: 1, windowMs: 3_600_000, shadow: true },
       { limit: 1, windowMs: 10_000 },
