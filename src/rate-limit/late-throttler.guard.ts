@@ -34,7 +34,9 @@ export async function loadThrottler(modules: ModulesContainer, guard: GuardClass
 
 /** Whether the app may have loaded @nestjs/throttler. Only an app that has can use its types. */
 function mayBeLoaded(): boolean {
-  const loaded = Object.values(createRequire(process.execPath).cache);
+  // webpack writes undefined in place of createRequire(…).
+  const require = createRequire(process.execPath) as NodeJS.Require | undefined;
+  const loaded = Object.values(require?.cache ?? {});
   // In a bundle, and with some hooks of module loaders, the cache does not show packages: neither that one nor another of this module.
   if (!loaded.some(module => module?.exports === ipaddr)) return true;
   return loaded.some(module => /[\\/]@nestjs[\\/]throttler[\\/]/.test(module?.filename ?? ''));
