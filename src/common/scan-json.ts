@@ -104,9 +104,6 @@ export class JsonScanner {
     let a = this.#hashA;
     let b = this.#hashB;
     let index = 0;
-    /** The index of the next quote and of the next backslash, once they were searched. */
-    let quote = -1;
-    let escape = -1;
     while (index < length) {
       if (mode === OUTSIDE) {
         let kind = OTHER;
@@ -132,12 +129,15 @@ export class JsonScanner {
           isObject = this.#starts[this.#depth]! >= 0;
         }
       } else if (mode === IN_VALUE) {
-        if (quote < index) quote = indexOrEnd(bytes, 0x22, index);
-        if (escape < index) escape = indexOrEnd(bytes, 0x5c, index);
-        index = Math.min(quote, escape) + 1;
-        if (quote < escape) mode = OUTSIDE;
-        // The escaped character is skipped.
-        else if (escape < length && ++index > length) mode = VALUE_ESCAPE;
+        const quote = bytes.indexOf(0x22, index);
+        const end = quote === -1 ? length : quote;
+        // Only the backslashes before a quote matter: an odd number of them escapes it.
+        let escapes = end;
+        while (escapes > index && bytes[escapes - 1] === 0x5c) escapes--;
+        const isEscaped = (end - escapes) % 2 === 1;
+        index = end + 1;
+        if (quote !== -1) mode = isEscaped ? IN_VALUE : OUTSIDE;
+        else if (isEscaped) mode = VALUE_ESCAPE;
       } else if (mode === IN_KEY) {
         let byte = 0;
         while (index < length && (byte = bytes[index++]!) !== 0x22 && byte !== 0x5c) {
@@ -260,11 +260,6 @@ export class JsonScanner {
     this.#hashA = Math.imul(this.#hashA ^ byte, PRIME_A);
     this.#hashB = Math.imul(this.#hashB ^ byte, PRIME_B);
   }
-}
-
-function indexOrEnd(bytes: Uint8Array, byte: number, from: number): number {
-  const index = bytes.indexOf(byte, from);
-  return index === -1 ? bytes.length : index;
 }
 
 /** A character that is no digit makes the JSON invalid, so its value does not matter. */
