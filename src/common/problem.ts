@@ -1,4 +1,5 @@
 /* The body of every error response: problem details (RFC 9457) with a stable code. */
+import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { ProblemCode } from './problem-codes.js';
 import type { RejectionCause } from './rejection.js';
@@ -39,6 +40,8 @@ export interface ProblemFields {
   readonly members?: Readonly<Record<string, unknown>>;
   /** For events and logs alone: it is never sent. */
   readonly cause?: RejectionCause;
+  /** The body as JSON, before and after the request ID: of a problem that answers many requests (`withText()`). */
+  readonly text?: readonly [before: string, after: string];
 }
 
 export function toProblem(
@@ -55,6 +58,22 @@ export function toProblem(
     ...(requestId === undefined ? {} : { requestId }),
     ...fields.members,
   };
+}
+
+/** Stands for the request ID in a body that is kept as text. */
+const ID_PLACE = randomUUID();
+
+/** The same problem with the text of its body, for a problem that answers many requests. */
+export function withText(fields: ProblemFields, typeBase: string | undefined): ProblemFields {
+  const [before, after] = JSON.stringify(toProblem(fields, typeBase, ID_PLACE)).split(`"${ID_PLACE}"`);
+  return { ...fields, text: [before!, after!] };
+}
+
+/** The body of a problem as JSON. @param requestId empty for none */
+export function problemText(fields: ProblemFields, typeBase: string | undefined, requestId: string): string {
+  if (fields.text === undefined || requestId === '')
+    return JSON.stringify(toProblem(fields, typeBase, requestId || undefined));
+  return fields.text[0] + JSON.stringify(requestId) + fields.text[1];
 }
 
 /** The only detail of a 5xx response. */

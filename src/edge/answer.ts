@@ -3,7 +3,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Duplex, Writable } from 'node:stream';
 import { type AnswerNow, hasLongBody } from '../http/unread-body.js';
 import { rawRequest, rawResponse, takeOver } from '../common/http-request.js';
-import { PROBLEM_CONTENT_TYPE, type ProblemFields, toProblem } from '../common/problem.js';
+import { PROBLEM_CONTENT_TYPE, type ProblemFields, problemText } from '../common/problem.js';
 import { requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
 import type { ResolvedCors } from '../cors/cors.options.js';
@@ -130,11 +130,8 @@ export function answerOnSocket(
   return true;
 }
 
-function problemBody(fields: ProblemFields, requestId: string, errors: ResolvedErrors | false): string {
-  return JSON.stringify(
-    toProblem(fields, errors === false ? undefined : errors.typeBase, requestId || undefined),
-  );
-}
+const problemBody = (fields: ProblemFields, requestId: string, errors: ResolvedErrors | false): string =>
+  problemText(fields, errors === false ? undefined : errors.typeBase, requestId);
 
 /** Closes the connection if the request has a long body that will not be read. */
 function closing(request: IncomingMessage, always: boolean): { Connection: 'close' } | undefined {

@@ -11,7 +11,7 @@ import { eachHandler } from '../common/each-handler.js';
 import type { EdgeCheck } from '../common/edge-stage.js';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
-import type { ProblemFields } from '../common/problem.js';
+import { type ProblemFields, withText } from '../common/problem.js';
 import type { Client, RequestState } from '../common/request-state.js';
 import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { DenialKeeper } from '../limiter/quota-request.js';
@@ -19,7 +19,7 @@ import { REQUESTS } from '../limiter/policy.js';
 import { quotaLines, quotaProblem } from '../limiter/quota-headers.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 
-/** Of about 250 bytes each. */
+/** Of about 1 kB each. */
 const MAX_DENIALS = 10_000;
 /** Bounds the size of one denial: clients choose paths and hosts. */
 const MAX_TEXT = 512;
@@ -34,6 +34,15 @@ interface Denial {
   readonly policyStates: readonly PolicyState[];
   readonly decidedMs: number;
   readonly untilMs: number;
+  /** The last answer. */
+  shown?: Shown;
+}
+
+/** What an answer says, in whole seconds, until the first of them passes. */
+interface Shown {
+  readonly quotaLines: string;
+  readonly problem: ProblemFields;
+  readonly untilMs: number;
 }
 
 export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootstrap {
@@ -41,7 +50,7 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
   #isOn = true;
 
   constructor(
-    private readonly limits: Pick<ResolvedRateLimit, 'headers'>,
+    private readonly options: Pick<ResolvedRateLimit, 'headers'> & { readonly typeBase: string | undefined },
     private readonly mayCarryAgent: MayCarryAgent,
     private readonly clock: Clock,
     private readonly config: Pick<ApplicationConfig, 'getVersioning'>,
@@ -80,16 +89,28 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
       this.#denials.delete(key!);
       return undefined;
     }
-    const passedMs = nowMs - denial.decidedMs;
-    const policyStates = denial.policyStates.map(policyState => ({
+    if (denial.shown === undefined || nowMs >= denial.shown.untilMs) denial.shown = this.#show(denial, nowMs);
+    state.limits.quotaLines = denial.shown.quotaLines;
+    return denial.shown.problem;
+  }
+
+  #show({ policyStates: decided, decidedMs }: Denial, nowMs: number): Shown {
+    const policyStates = decided.map(policyState => ({
       ...policyState,
-      resetMs: Math.max(0, policyState.resetMs - passedMs),
+      resetMs: Math.max(0, policyState.resetMs - (nowMs - decidedMs)),
     }));
     const decision = { granted: false, policyStates };
-    state.limits.quotaLines = quotaLines(decision, this.clock.epochMs(), this.limits.headers);
-    return quotaProblem(decision);
+    return {
+      quotaLines: quotaLines(decision, this.clock.epochMs(), this.options.headers),
+      problem: withText(quotaProblem(decision), this.options.typeBase),
+      untilMs: nowMs + Math.min(...policyStates.map(({ resetMs }) => unchangedMs(resetMs))),
+    };
   }
 }
+
+/** How long a time in whole seconds, rounded up, stays the same while it counts down. */
+const unchangedMs = (resetMs: number): number =>
+  resetMs > 0 && Number.isFinite(resetMs) ? resetMs - (Math.ceil(resetMs / 1000) - 1) * 1000 : Infinity;
 
 /**
  * Everything that decides which route a request meets and whose quota it takes from, as text.

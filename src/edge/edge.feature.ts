@@ -66,12 +66,17 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
   provideOptions(
     DenialCache,
     (
-      { rateLimit }: EdgeOptions,
+      { rateLimit, errors }: EdgeOptions,
       mayCarryAgent: MayCarryAgent,
       clock: Clock,
       config: ApplicationConfig,
       modules: ModulesContainer,
-    ) => (rateLimit ? new DenialCache(rateLimit, mayCarryAgent, clock, config, modules) : undefined),
+    ) => {
+      if (!rateLimit) return undefined;
+      const { headers } = rateLimit;
+      const { typeBase } = errors || { typeBase: undefined };
+      return new DenialCache({ headers, typeBase }, mayCarryAgent, clock, config, modules);
+    },
     MAY_CARRY_AGENT,
     CLOCK,
     ApplicationConfig,

@@ -1,4 +1,4 @@
-import { PROBLEM, problemOf, toProblem } from '../../src/common/problem.js';
+import { PROBLEM, problemOf, problemText, toProblem, withText } from '../../src/common/problem.js';
 import { ProblemException } from '../../src/http/problem.exception.js';
 
 describe('toProblem', () => {
@@ -47,5 +47,18 @@ describe('problemOf', () => {
   it('is an HttpException for the filters of a user', () => {
     const exception = new ProblemException({ status: 421, code: 'host_not_allowed', detail: 'No.' });
     expect([exception.getStatus(), exception.message]).toEqual([421, 'No.']);
+  });
+});
+
+describe('withText', () => {
+  const fields = { status: 429, code: 'rate_limited', detail: 'Limit: "5" a\\b', members: { after: 1 } };
+
+  it.each([
+    ['an ID', 'req-1'],
+    ['an ID with characters that JSON escapes', 'a"b\\c'],
+    ['no ID', ''],
+  ])('changes nothing of the body with %s', (_title, id) => {
+    const kept = withText(fields, 'urn:a:');
+    expect(problemText(kept, 'urn:a:', id)).toBe(problemText(fields, 'urn:a:', id));
   });
 });

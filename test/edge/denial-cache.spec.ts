@@ -1,6 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import type { Client } from '../../src/common/request-state.js';
-import { denialKey, denialDurationMs } from '../../src/edge/denial-cache.js';
+import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import fc from 'fast-check';
+import type { Client, RequestState } from '../../src/common/request-state.js';
+import type { Clock } from '../../src/common/clock.js';
+import { problemText } from '../../src/common/problem.js';
+import { DenialCache, denialKey, denialDurationMs } from '../../src/edge/denial-cache.js';
+import { quotaLines, quotaProblem } from '../../src/limiter/quota-headers.js';
 import type { PolicyState } from '../../src/limiter/consume.js';
 import { createPolicy, type PolicyParts } from '../../src/limiter/create-policy.js';
 
@@ -77,4 +82,67 @@ describe('denialDurationMs', () => {
   it.each(others)('%s', (_title, policyStates, untilMs) =>
     expect(denialDurationMs(policyStates)).toBe(untilMs),
   );
+});
+
+describe('DenialCache', () => {
+  const EPOCH_MS = 1_800_000_000_000;
+
+  function setUp() {
+    const time = { nowMs: 5 };
+    const clock = {
+      monotonicMs: () => time.nowMs,
+      epochMs: () => EPOCH_MS + time.nowMs,
+    } as Clock;
+    const config = {} as ApplicationConfig;
+    const cache = new DenialCache(
+      { headers: true, typeBase: undefined },
+      () => false,
+      clock,
+      config,
+      new Map() as unknown as ModulesContainer,
+    );
+    const raw = { method: 'GET', url: '/', headers: { host: 'a.example' } } as IncomingMessage;
+    const newState = () => ({ client: CLIENT, limits: {} }) as unknown as RequestState;
+    return { time, clock, cache, raw, newState };
+  }
+
+  it('answers at any time as if the answer was made at that time', () => {
+    const milliseconds = fc.integer({ min: 0, max: 8_000 }).map(tenths => tenths / 4);
+    const property = fc.property(
+      fc.array(fc.tuple(milliseconds, fc.boolean()), { minLength: 1, maxLength: 3 }),
+      fc.array(milliseconds, { minLength: 1, maxLength: 8 }),
+      (rows, waits) => {
+        const { time, clock, cache, raw, newState } = setUp();
+        const policyStates = rows.map(([resetMs, violated], index) => ({
+          policy: createPolicy({ limit: 5, windowMs: 10_000, name: `p${index}` }),
+          remaining: violated ? 0 : 3,
+          resetMs,
+          violated: violated || index === 0,
+        }));
+        policyStates[0]!.remaining = 0;
+        const offered = newState();
+        cache.offer(raw, offered, { granted: false, policyStates }, time.nowMs);
+        offered.limits.keepDenial?.();
+        const decidedMs = time.nowMs;
+        for (const wait of waits) {
+          time.nowMs += wait;
+          const state = newState();
+          const problem = cache.check(raw, state, 'GET');
+          if (problem === undefined) return;
+          const current = {
+            granted: false,
+            policyStates: policyStates.map(each => ({
+              ...each,
+              resetMs: Math.max(0, each.resetMs - (time.nowMs - decidedMs)),
+            })),
+          };
+          expect(state.limits.quotaLines).toBe(quotaLines(current, clock.epochMs(), true));
+          expect(problemText(problem, undefined, 'id')).toBe(
+            problemText(quotaProblem(current), undefined, 'id'),
+          );
+        }
+      },
+    );
+    fc.assert(property, { numRuns: 500 });
+  });
 });
