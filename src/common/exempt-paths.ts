@@ -8,9 +8,13 @@ export class ExemptPaths {
     this.#all = configured;
   }
 
+  get isEmpty(): boolean {
+    return this.#all.size === 0;
+  }
+
   /** Whether a request target has one of the paths. */
   has(target: string): boolean {
-    return this.#all.size > 0 && this.#all.has(requestPath(target));
+    return !this.isEmpty && this.#all.has(requestPath(target));
   }
 
   /**

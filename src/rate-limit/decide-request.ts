@@ -168,4 +168,4 @@ export const createQuotaWriter =
 export const isExempt = (
   { exemptPaths }: Pick<ResolvedRateLimit, 'exemptPaths'>,
   request: LimitedRequest,
-): boolean => exemptPaths.has(rawRequest(request).url ?? '');
+): boolean => !exemptPaths.isEmpty && exemptPaths.has(rawRequest(request).url ?? '');
