@@ -12,14 +12,11 @@ const adapter = await adapters[platform]();
 
 class StartModule {}
 const beginMs = performance.now();
-const beginCpu = process.cpuUsage();
 const imports =
   stack === 'ours' ? [(await import('../../dist/published/index.js')).AgentSecurityModule.forRoot()] : [];
 Module({ imports })(StartModule);
 const app = await NestFactory.create(StartModule, adapter, { logger: false });
 await app.listen(0, '127.0.0.1');
 const startMs = performance.now() - beginMs;
-const { user, system } = process.cpuUsage(beginCpu);
-const cpuMs = (user + system) / 1000;
 globalThis.gc();
-process.send({ startMs, cpuMs, heapMB: process.memoryUsage().heapUsed / 1e6 }, () => process.exit());
+process.send({ startMs, heapMB: process.memoryUsage().heapUsed / 1e6 }, () => process.exit());

@@ -30,7 +30,7 @@ function createFolder() {
 
 /**
  * @param {{ hasSwagger: boolean }} installed
- * @returns {Promise<Map<string, { addedMs: number, addedCpuMs: number, addedHeapMB: number }>>} by platform, medians of the rounds
+ * @returns {Promise<Map<string, { addedMs: number, addedHeapMB: number }>>} by platform, medians of the rounds
  */
 export async function measureStartCost(platforms, rounds, { hasSwagger }) {
   const folder = hasSwagger ? undefined : createFolder();
@@ -61,7 +61,6 @@ async function measureIn(folder, platforms, rounds) {
         platform,
         {
           addedMs: added(({ startMs }) => startMs),
-          addedCpuMs: added(({ cpuMs }) => cpuMs),
           addedHeapMB: added(({ heapMB }) => heapMB),
         },
       ];
