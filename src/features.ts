@@ -4,9 +4,9 @@ import { AuditTrail } from './audit/audit-trail.js';
 import { AUDIT } from './audit/audit.feature.js';
 import { ApiKeyVerifier } from './auth/api-key-verifier.js';
 import { AUTH, AUTH_GUARD, SCOPES_GUARD } from './auth/auth.feature.js';
+import { METADATA_STAGE, TOKEN_ENDPOINT } from './auth/token.providers.js';
 import { DASHBOARD } from './dashboard/dashboard.feature.js';
-import { DashboardStage } from './dashboard/dashboard-stage.js';
-import { Figures } from './dashboard/figures.js';
+import { DASHBOARD_STAGE, FIGURES } from './dashboard/dashboard.options.js';
 import { BODY, BODY_GUARD, DECLARED_BODY_CHECK } from './body/body.feature.js';
 import { CHECK } from './check/check.feature.js';
 import { TRUST_PROXY } from './client-address/client-address.feature.js';
@@ -26,8 +26,8 @@ import { HOST_GUARD, HOSTS } from './host/host.feature.js';
 import { QUOTA_ENGINE } from './limiter/quota-engine.js';
 import { OWN_STORE } from './limiter/store/quota-store.js';
 import { EndpointDetector } from './mcp/endpoint-detector.js';
-import { McpStage } from './mcp/mcp-stage.js';
 import { MCP } from './mcp/mcp.feature.js';
+import { MCP_STAGE } from './mcp/mcp.options.js';
 import { PrivateNetworkGuard } from './network/private-network.guard.js';
 import { RATE_LIMIT, RATE_LIMIT_GUARD } from './rate-limit/rate-limit.feature.js';
 import { REDIS_PROVIDERS } from './redis/redis.feature.js';
@@ -43,8 +43,6 @@ import {
 import { ServerConnections } from './time/server-connections.js';
 import { TIMEOUT, TIMEOUT_GUARD } from './time/timeout.feature.js';
 import { TimeoutGuard } from './time/timeout.guard.js';
-import { MetadataStage } from './tokens/metadata-stage.js';
-import { TokenEndpoint } from './tokens/token-endpoint.js';
 import { AgentToolGuard } from './tools/agent-tool.guard.js';
 import { TOOL_AUDIT_GUARD, TOOLS } from './tools/tools.feature.js';
 import { URL_CHECK, URLS } from './url/url.feature.js';
@@ -100,20 +98,20 @@ export const CHECKS: readonly InjectionToken[] = [
   VERB_CHECK,
   DECLARED_BODY_CHECK,
   DenialCache,
-  Figures,
+  FIGURES,
   LAST_CHECK,
 ];
 
 /** The stages that run for the requests that they claim, after the checks and before routing, in this order. */
 export const STAGES: readonly InjectionToken[] = [
-  McpStage,
+  MCP_STAGE,
   EndpointDetector,
   UrlCredentialStage,
   CspReportStage,
   PollingStage,
-  MetadataStage,
-  TokenEndpoint,
-  DashboardStage,
+  METADATA_STAGE,
+  TOKEN_ENDPOINT,
+  DASHBOARD_STAGE,
 ];
 
 /** In the order in which they run. The time limit is first, so that it includes the waiting of the other guards. */

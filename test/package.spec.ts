@@ -207,12 +207,15 @@ describe('the tarball', () => {
       'dashboard-page',
       'index',
       'inspect-app',
+      'mcp-stage',
+      'open-dashboard',
       'open-telemetry',
       'public-suffix-list',
       'redis',
       'run-checks',
       'scan-command',
       'shared',
+      'token-services',
       'usage',
     ].map(name => `dist/chunks/${name}.js`);
     const entries = [

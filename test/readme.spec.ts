@@ -1121,7 +1121,7 @@ describe('docs/architecture.md', () => {
   /** Reject nothing, and are in no diagram. */
   const OBSERVERS = new Set([
     'FIRST_CHECK',
-    'Figures',
+    'FIGURES',
     'LAST_CHECK',
     'FIRST_TELEMETRY_GUARD',
     'LAST_TELEMETRY_GUARD',
@@ -1149,14 +1149,14 @@ describe('docs/architecture.md', () => {
     [
       'STAGES',
       [
-        ['McpStage', 'MCP'],
+        ['MCP_STAGE', 'MCP'],
         ['EndpointDetector', 'endpoint detector'],
         ['UrlCredentialStage', 'credentials in URLs'],
         ['CspReportStage', 'CSP reports'],
         ['PollingStage', 'polling'],
-        ['MetadataStage', 'metadata'],
-        ['TokenEndpoint', 'token endpoint'],
-        ['DashboardStage', 'dashboard'],
+        ['METADATA_STAGE', 'metadata'],
+        ['TOKEN_ENDPOINT', 'token endpoint'],
+        ['DASHBOARD_STAGE', 'dashboard'],
       ],
     ],
     [

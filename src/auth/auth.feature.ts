@@ -17,7 +17,7 @@ import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { SharedLimit } from '../limiter/shared-limit.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 import { ROUTE_DESCRIBERS, type RouteDescriber } from '../common/describe-route.js';
-import { SignedTokenVerifier } from '../tokens/token-verifier.js';
+import type { SignedTokenVerifier } from '../tokens/token-verifier.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import { bookError } from './api-keys.options.js';
 import { AuthGuard } from './auth.guard.js';
@@ -28,7 +28,7 @@ import { Gateways, HandshakeAuthenticator } from './gateways.js';
 import { OpenConnections } from './open-connections.js';
 import { installOpenApi, OpenApiDescriber, securitySchemes } from './openapi-describer.js';
 import { RouteAccesses } from './route-accesses.js';
-import { TOKEN_PROVIDERS } from './token.providers.js';
+import { TOKEN_PROVIDERS, TOKEN_VERIFIER } from './token.providers.js';
 import { ScopesGuard } from './scopes.guard.js';
 
 export const AUTH: Feature<'auth', ResolvedAuth | false> = {
@@ -81,7 +81,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
         RESOLVED_OPTIONS,
         RESOLVED_RATE_LIMIT,
         ApiKeyVerifier,
-        SignedTokenVerifier,
+        TOKEN_VERIFIER,
         CLOCK,
         SecurityEvents,
         OpenConnections,
@@ -125,7 +125,7 @@ export const AUTH: Feature<'auth', ResolvedAuth | false> = {
         });
         return new OpenApiDescriber(modules, accesses, schemes, describers);
       },
-      inject: [RESOLVED_OPTIONS, RouteAccesses, SignedTokenVerifier, ModulesContainer, ROUTE_DESCRIBERS],
+      inject: [RESOLVED_OPTIONS, RouteAccesses, TOKEN_VERIFIER, ModulesContainer, ROUTE_DESCRIBERS],
     },
     RouteAccesses,
     AuthGuard,

@@ -1,23 +1,20 @@
-/* The option `dashboard`: a page for operators. Off, nothing of it is constructed. */
+/* The option `dashboard`: a page for operators. Off, nothing of it is loaded. */
 import { Logger } from '@nestjs/common';
 import { AuditTrail, OBSERVE_AUDIT } from '../audit/audit-trail.js';
 import type { ResolvedAuth } from '../auth/auth.options.js';
 import { Authenticator } from '../auth/authenticator.js';
 import { READ_REPORT, type ReadReport } from '../check/check.options.js';
 import { CLOCK, type Clock, TIMERS, type Timers } from '../common/clock.js';
-import { type Feature, provideOptions, RESOLVED_OPTIONS } from '../common/feature.js';
+import type { EdgeStage } from '../common/edge-stage.js';
+import { type Feature, RESOLVED_OPTIONS } from '../common/feature.js';
 import { OBSERVE_QUOTA } from '../common/quota-observer.js';
 import { UNGUARDED_LIMITER, type UnguardedLimiter } from '../common/unguarded-limiter.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { ANSWER_NOW, type AnswerNow } from '../http/unread-body.js';
 import { QUOTA_ENGINE, type QuotaEngine } from '../limiter/quota-engine.js';
 import { AgentSecurityHealth } from '../telemetry/agent-security-health.js';
-import { DashboardActions } from './actions.js';
-import { type ResolvedDashboard, resolveDashboard } from './dashboard.options.js';
-import { DashboardStage } from './dashboard-stage.js';
-import { Figures } from './figures.js';
-import { Health } from './health.js';
-import { LiveFigures } from './live-figures.js';
+import { DASHBOARD_STAGE, FIGURES, type ResolvedDashboard, resolveDashboard } from './dashboard.options.js';
+import type { Figures } from './figures.js';
 
 interface Options {
   readonly dashboard: ResolvedDashboard | false;
@@ -35,18 +32,24 @@ export const DASHBOARD: Feature<'dashboard', ResolvedDashboard | false> = {
         }
       : undefined,
   providers: [
-    provideOptions(
-      Figures,
-      ({ dashboard }: Options, clock: Clock, events: SecurityEvents) =>
-        dashboard ? new Figures(clock, events) : undefined,
-      CLOCK,
-      SecurityEvents,
-    ),
-    { provide: OBSERVE_QUOTA, useFactory: (figures?: Figures) => figures?.observeQuota, inject: [Figures] },
-    { provide: OBSERVE_AUDIT, useFactory: (figures?: Figures) => figures?.observeAudit, inject: [Figures] },
     {
-      provide: DashboardStage,
-      useFactory: (
+      provide: FIGURES,
+      useFactory: async (
+        { dashboard }: Options,
+        clock: Clock,
+        events: SecurityEvents,
+      ): Promise<Figures | undefined> => {
+        if (!dashboard) return undefined;
+        const { Figures } = await import('./open-dashboard.js');
+        return new Figures(clock, events);
+      },
+      inject: [RESOLVED_OPTIONS, CLOCK, SecurityEvents],
+    },
+    { provide: OBSERVE_QUOTA, useFactory: (figures?: Figures) => figures?.observeQuota, inject: [FIGURES] },
+    { provide: OBSERVE_AUDIT, useFactory: (figures?: Figures) => figures?.observeAudit, inject: [FIGURES] },
+    {
+      provide: DASHBOARD_STAGE,
+      useFactory: async (
         { dashboard, auth, rateLimit }: Options,
         figures: Figures | undefined,
         authenticator: Authenticator | undefined,
@@ -59,32 +62,29 @@ export const DASHBOARD: Feature<'dashboard', ResolvedDashboard | false> = {
         clock: Clock,
         timers: Timers,
         answerNow: AnswerNow,
-      ): DashboardStage | undefined => {
+      ): Promise<EdgeStage | undefined> => {
         if (!dashboard || !auth || figures === undefined || authenticator === undefined) return undefined;
-        const log = new Logger('AgentSecurity');
-        const keysOrigin = auth.apiKeys?.origin;
-        const health = new Health({ indicator, engine, audit, keysOrigin, events });
-        return new DashboardStage({
+        const { createDashboardStage } = await import('./open-dashboard.js');
+        return createDashboardStage({
           options: dashboard,
-          authenticator,
+          auth,
           figures,
-          live: new LiveFigures({ figures, health, engine, clock, timers }),
-          actions: new DashboardActions({
-            audit,
-            limiter: rateLimit === false ? undefined : limiter,
-            keys: auth.apiKeys?.store,
-            log,
-          }),
+          authenticator,
+          audit,
+          engine,
+          limiter: rateLimit === false ? undefined : limiter,
           readReport,
+          events,
+          indicator,
           clock,
+          timers,
           answerNow,
-          limiter: engine,
-          log,
+          log: new Logger('AgentSecurity'),
         });
       },
       inject: [
         RESOLVED_OPTIONS,
-        Figures,
+        FIGURES,
         Authenticator,
         AuditTrail,
         QUOTA_ENGINE,

@@ -32,6 +32,10 @@ export interface DashboardOptions {
   actionScopes?: readonly string[];
 }
 
+/** `undefined` where the option is off. */
+export const FIGURES = Symbol('agent-security:figures');
+export const DASHBOARD_STAGE = Symbol('agent-security:dashboard-stage');
+
 const DEFAULT_PATH = '/security';
 
 /** An empty list would let every agent in. */

@@ -34,6 +34,8 @@ import { shapeResponse } from './shape-response.js';
 import { RequestsInFlight } from './requests-in-flight.js';
 import { type McpExchange, type McpRejection, type RawExchange, toRejection } from './mcp-exchange.js';
 
+export { McpTools } from './mcp-tools.js';
+
 interface McpStageParts {
   readonly options: ResolvedMcp;
   readonly paths: McpPaths;

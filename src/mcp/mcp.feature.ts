@@ -4,6 +4,7 @@ import { AuditTrail } from '../audit/audit-trail.js';
 import { Authenticator } from '../auth/authenticator.js';
 import { DEFAULT_MAX_KEYS, type ResolvedBody } from '../body/body.options.js';
 import { CLOCK, type Clock } from '../common/clock.js';
+import type { EdgeStage } from '../common/edge-stage.js';
 import { type Feature, RESOLVED_OPTIONS, summarizeList } from '../common/feature.js';
 import { PROBE } from '../common/probe.js';
 import { rejectPublicSuffixes } from '../common/public-suffix.js';
@@ -15,12 +16,10 @@ import { ToolPolicy } from '../tools/tool-policy.js';
 import { EndpointDetector } from './endpoint-detector.js';
 import { McpPaths } from './mcp-path.js';
 import type { McpProbe } from './mcp-probe.js';
-import { McpStage } from './mcp-stage.js';
 import { McpStartup } from './mcp-startup.js';
 import { AppRoutes } from '../http/app-routes.js';
 import { readMount } from '../http/route-mount.js';
-import { McpTools } from './mcp-tools.js';
-import { type ResolvedMcp, resolveMcp } from './mcp.options.js';
+import { MCP_STAGE, type ResolvedMcp, resolveMcp } from './mcp.options.js';
 
 interface Options {
   /** `undefined` where the option is not set. */
@@ -61,8 +60,8 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
       inject: [RESOLVED_OPTIONS, McpPaths, HttpAdapterHost, AppRoutes],
     },
     {
-      provide: McpStage,
-      useFactory: (
+      provide: MCP_STAGE,
+      useFactory: async (
         { mcp, errors, body, rateLimit }: Options,
         paths: McpPaths | undefined,
         authenticator: Authenticator | undefined,
@@ -72,8 +71,9 @@ export const MCP: Feature<'mcp', ResolvedMcp | false | undefined> = {
         clock: Clock,
         engine: QuotaEngine,
         probe: McpProbe | undefined,
-      ): McpStage | undefined => {
+      ): Promise<EdgeStage | undefined> => {
         if (!mcp || paths === undefined) return undefined;
+        const { McpStage, McpTools } = await import('./mcp-stage.js');
         return new McpStage({
           options: mcp,
           paths,

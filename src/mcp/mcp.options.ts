@@ -103,6 +103,9 @@ const FOREIGN: ForeignNames = {
   enableDnsRebindingProtection: 'Remove it: the host and the origin of each request are checked.',
 };
 
+/** `undefined` where the option is off. */
+export const MCP_STAGE = Symbol('agent-security:mcp-stage');
+
 export type ResolvedMcp = Resolved<typeof TABLE>;
 
 /**
