@@ -128,14 +128,14 @@ export function replaceShapes(text: string, replacement: string): string {
 }
 
 function replaceForms(run: string, replacement: string): string {
-  const known = (prefixesByStart ??= readPrefixes());
+  const byStart = (prefixesByStart ??= readPrefixes());
   let shown = '';
   let from = 0;
   let isInWord = false;
   for (let index = 0; index < run.length - 1; index++) {
     const unit = run.charCodeAt(index);
     const isWord = isWordUnit(unit);
-    const prefixes = isInWord || !isWord ? undefined : known.get(startAt(run, index));
+    const prefixes = isInWord || !isWord ? undefined : byStart.get(startAt(run, index));
     isInWord = isWord;
     if (prefixes === undefined) continue;
     const end = endOfForm(run, index, prefixes);

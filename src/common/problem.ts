@@ -40,8 +40,11 @@ export interface ProblemFields {
   readonly members?: Readonly<Record<string, unknown>>;
   /** For events and logs alone: it is never sent. */
   readonly cause?: RejectionCause;
-  /** The body as JSON, before and after the request ID: of a problem that answers many requests (`withText()`). */
-  readonly text?: readonly [before: string, after: string];
+  /**
+   * The body as JSON, before and after the request ID, for a problem that answers many requests (`withBodyParts()`). A copy with another field
+   * must not have it.
+   */
+  readonly bodyParts?: readonly [before: string, after: string];
 }
 
 export function toProblem(
@@ -63,17 +66,17 @@ export function toProblem(
 /** Stands for the request ID in a body that is kept as text. */
 const ID_PLACE = randomUUID();
 
-/** The same problem with the text of its body, for a problem that answers many requests. */
-export function withText(fields: ProblemFields, typeBase: string | undefined): ProblemFields {
-  const [before, after] = JSON.stringify(toProblem(fields, typeBase, ID_PLACE)).split(`"${ID_PLACE}"`);
-  return { ...fields, text: [before!, after!] };
+/** The same problem with its body as JSON, for a problem that answers many requests and has a type of its own. */
+export function withBodyParts(fields: ProblemFields & { readonly type: string }): ProblemFields {
+  const [before, after] = JSON.stringify(toProblem(fields, undefined, ID_PLACE)).split(`"${ID_PLACE}"`);
+  return { ...fields, bodyParts: [before!, after!] };
 }
 
 /** The body of a problem as JSON. @param requestId empty for none */
 export function problemText(fields: ProblemFields, typeBase: string | undefined, requestId: string): string {
-  if (fields.text === undefined || requestId === '')
+  if (fields.bodyParts === undefined || requestId === '')
     return JSON.stringify(toProblem(fields, typeBase, requestId || undefined));
-  return fields.text[0] + JSON.stringify(requestId) + fields.text[1];
+  return fields.bodyParts[0] + JSON.stringify(requestId) + fields.bodyParts[1];
 }
 
 /** The only detail of a 5xx response. */

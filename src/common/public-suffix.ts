@@ -11,8 +11,8 @@ export interface Wildcard {
   readonly domain: string;
 }
 
-/** Domains in which nobody can register a name: this machine (RFC 6761), and home networks (RFC 8375), which the list contains. */
-const PRIVATE_USE: ReadonlySet<string> = new Set(['localhost', 'home.arpa']);
+/** Domains in which nobody can register a name: this machine (RFC 6761) and home networks (RFC 8375). The list contains the second. */
+const NOT_REGISTRABLE: ReadonlySet<string> = new Set(['localhost', 'home.arpa']);
 
 /** @throws AgentSecurityConfigError for the first one over a suffix of publicsuffix.org, with the list's private part */
 export async function rejectPublicSuffixes(
@@ -20,7 +20,7 @@ export async function rejectPublicSuffixes(
   wildcards: Iterable<Wildcard>,
 ): Promise<void> {
   for (const { option, written, domain } of wildcards) {
-    if (PRIVATE_USE.has(domain) || !(await isPublicSuffix(domain))) continue;
+    if (NOT_REGISTRABLE.has(domain) || !(await isPublicSuffix(domain))) continue;
     throw receivedError(
       code,
       option,

@@ -131,10 +131,10 @@ export class JsonScanner {
       } else if (mode === IN_VALUE) {
         const quote = bytes.indexOf(0x22, index);
         const end = quote === -1 ? length : quote;
-        // Only the backslashes before a quote matter: an odd number of them escapes it.
-        let escapes = end;
-        while (escapes > index && bytes[escapes - 1] === 0x5c) escapes--;
-        const isEscaped = (end - escapes) % 2 === 1;
+        // Only the backslashes before a quote matter, or before the end of the chunk: an odd number of them escapes the next byte.
+        let firstEscape = end;
+        while (firstEscape > index && bytes[firstEscape - 1] === 0x5c) firstEscape--;
+        const isEscaped = (end - firstEscape) % 2 === 1;
         index = end + 1;
         if (quote !== -1) mode = isEscaped ? IN_VALUE : OUTSIDE;
         else if (isEscaped) mode = VALUE_ESCAPE;

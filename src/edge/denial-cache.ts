@@ -11,7 +11,7 @@ import { eachHandler } from '../common/each-handler.js';
 import type { EdgeCheck } from '../common/edge-stage.js';
 import { requestPath } from '../common/http-request.js';
 import { joinKey } from '../common/join-key.js';
-import { type ProblemFields, withText } from '../common/problem.js';
+import { type ProblemFields, withBodyParts } from '../common/problem.js';
 import type { Client, RequestState } from '../common/request-state.js';
 import type { PolicyState, QuotaDecision } from '../limiter/consume.js';
 import type { DenialKeeper } from '../limiter/quota-request.js';
@@ -19,7 +19,7 @@ import { REQUESTS } from '../limiter/policy.js';
 import { quotaLines, quotaProblem } from '../limiter/quota-headers.js';
 import type { ResolvedRateLimit } from '../rate-limit/rate-limit.options.js';
 
-/** Of about 1 kB each. */
+/** Of about 2 kB each. */
 const MAX_DENIALS = 10_000;
 /** Bounds the size of one denial: clients choose paths and hosts. */
 const MAX_TEXT = 512;
@@ -34,15 +34,14 @@ interface Denial {
   readonly policyStates: readonly PolicyState[];
   readonly decidedMs: number;
   readonly untilMs: number;
-  /** The last answer. */
-  shown?: Shown;
+  lastAnswer?: KeptAnswer;
 }
 
-/** What an answer says, in whole seconds, until the first of them passes. */
-interface Shown {
+/** The answer to a denied request. Its times are in whole seconds: it stays the same until one of them changes. */
+interface KeptAnswer {
   readonly quotaLines: string;
   readonly problem: ProblemFields;
-  readonly untilMs: number;
+  readonly changesMs: number;
 }
 
 export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootstrap {
@@ -50,7 +49,7 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
   #isOn = true;
 
   constructor(
-    private readonly options: Pick<ResolvedRateLimit, 'headers'> & { readonly typeBase: string | undefined },
+    private readonly limits: Pick<ResolvedRateLimit, 'headers'>,
     private readonly mayCarryAgent: MayCarryAgent,
     private readonly clock: Clock,
     private readonly config: Pick<ApplicationConfig, 'getVersioning'>,
@@ -89,27 +88,28 @@ export class DenialCache implements EdgeCheck, DenialKeeper, OnApplicationBootst
       this.#denials.delete(key!);
       return undefined;
     }
-    if (denial.shown === undefined || nowMs >= denial.shown.untilMs) denial.shown = this.#show(denial, nowMs);
-    state.limits.quotaLines = denial.shown.quotaLines;
-    return denial.shown.problem;
+    if (denial.lastAnswer === undefined || nowMs >= denial.lastAnswer.changesMs)
+      denial.lastAnswer = this.#answerAt(nowMs, denial);
+    state.limits.quotaLines = denial.lastAnswer.quotaLines;
+    return denial.lastAnswer.problem;
   }
 
-  #show({ policyStates: decided, decidedMs }: Denial, nowMs: number): Shown {
+  #answerAt(nowMs: number, { policyStates: decided, decidedMs }: Denial): KeptAnswer {
     const policyStates = decided.map(policyState => ({
       ...policyState,
       resetMs: Math.max(0, policyState.resetMs - (nowMs - decidedMs)),
     }));
     const decision = { granted: false, policyStates };
     return {
-      quotaLines: quotaLines(decision, this.clock.epochMs(), this.options.headers),
-      problem: withText(quotaProblem(decision), this.options.typeBase),
-      untilMs: nowMs + Math.min(...policyStates.map(({ resetMs }) => unchangedMs(resetMs))),
+      quotaLines: quotaLines(decision, this.clock.epochMs(), this.limits.headers),
+      problem: withBodyParts(quotaProblem(decision)),
+      changesMs: nowMs + Math.min(...policyStates.map(({ resetMs }) => untilNextSecond(resetMs))),
     };
   }
 }
 
-/** How long a time in whole seconds, rounded up, stays the same while it counts down. */
-const unchangedMs = (resetMs: number): number =>
+/** How long a time in whole seconds, rounded up, stays the same while it counts down. One that is over or has no end does not change. */
+const untilNextSecond = (resetMs: number): number =>
   resetMs > 0 && Number.isFinite(resetMs) ? resetMs - (Math.ceil(resetMs / 1000) - 1) * 1000 : Infinity;
 
 /**

@@ -66,17 +66,12 @@ export const EDGE_PROVIDERS: readonly Provider[] = [
   provideOptions(
     DenialCache,
     (
-      { rateLimit, errors }: EdgeOptions,
+      { rateLimit }: EdgeOptions,
       mayCarryAgent: MayCarryAgent,
       clock: Clock,
       config: ApplicationConfig,
       modules: ModulesContainer,
-    ) => {
-      if (!rateLimit) return undefined;
-      const { headers } = rateLimit;
-      const { typeBase } = errors || { typeBase: undefined };
-      return new DenialCache({ headers, typeBase }, mayCarryAgent, clock, config, modules);
-    },
+    ) => (rateLimit ? new DenialCache(rateLimit, mayCarryAgent, clock, config, modules) : undefined),
     MAY_CARRY_AGENT,
     CLOCK,
     ApplicationConfig,

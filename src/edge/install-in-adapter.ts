@@ -5,7 +5,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreamableFile } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import { type PlatformRequest, type PlatformResponse, rawRequest } from '../common/http-request.js';
+import {
+  type PlatformRequest,
+  type PlatformResponse,
+  rawRequest,
+  setRequestId,
+} from '../common/http-request.js';
 import type { Log } from '../common/log-text.js';
 import { continueRequest, requestState } from '../common/request-state.js';
 import { hasResponseEnded } from '../common/response-end.js';
@@ -37,8 +42,8 @@ function installRequestHook(methods: AdapterMethods, edge: Edge): void {
     };
     const state = requestState(response);
     if (state !== undefined) {
-      // Node's own request has it already.
-      if (state.id !== '' && request !== state.request) request.id = state.id;
+      // Again: Fastify has wrapped the request, and another listener may have set an ID.
+      if (state.id !== '') setRequestId(request, state.id);
       return proceed();
     }
     const admitted = edge.admit(request, response);

@@ -28,6 +28,7 @@ export class RejectionEvents {
 
   /** For bytes that are no request: there is no more than the address of the connection. */
   emit({ status, code, cause, detail, members }: ProblemFields, request: RejectedRequest): void {
+    const policies = members?.['violated-policies'] as readonly string[] | undefined;
     this.events.emit({
       type: 'request.rejected',
       timeMs: this.clock.epochMs(),
@@ -36,7 +37,8 @@ export class RejectionEvents {
       reason: cause?.reason ?? detail,
       received: cause?.received,
       remedy: cause?.remedy,
-      policies: members?.['violated-policies'] as readonly string[] | undefined,
+      // A copy: a problem can answer several requests, and a listener could change the list.
+      policies: policies && [...policies],
       ...request,
     });
   }

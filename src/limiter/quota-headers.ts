@@ -93,7 +93,9 @@ function describeWindow(policy: Policy): string {
 }
 
 /** The problem of a denied request. */
-export function quotaProblem({ policyStates: all }: QuotaDecision): ProblemFields {
+export function quotaProblem({
+  policyStates: all,
+}: QuotaDecision): ProblemFields & { readonly type: string } {
   const policyStates = withoutShadow(all);
   const violated = policyStates.filter(denies);
   const tightest = findTightest(policyStates);

@@ -164,7 +164,7 @@ export const createQuotaWriter =
       response?.setHeader(headers[index]!, headers[index + 1]!);
   };
 
-/** Whether a request has one of `rateLimit.exemptPaths`. */
+/** Whether a request has one of `rateLimit.exemptPaths`. Usually there are none, and nothing of the request is read. */
 export const isExempt = (
   { exemptPaths }: Pick<ResolvedRateLimit, 'exemptPaths'>,
   request: LimitedRequest,

@@ -17,11 +17,11 @@ let throttler: Throttler | undefined;
 let failure: unknown;
 
 /**
- * Loads @nestjs/throttler where the app has it, or has a guard of its own that extends `guard`. Where that fails, as in Jest's ESM mode on
- * Node 22, limits work, and no class of the app can have its types.
+ * Loads @nestjs/throttler where the app has loaded it, or needs it. Where that fails, as in Jest's ESM mode on Node 22, limits work, and no
+ * class of the app can have its types.
  */
-export async function loadThrottler(modules: ModulesContainer, guard: GuardClass): Promise<void> {
-  if (throttler !== undefined || !(mayBeLoaded() || hasOtherGuard(modules, guard))) return;
+export async function loadThrottler(isNeeded: boolean): Promise<void> {
+  if (throttler !== undefined || !(isNeeded || appMayUseThrottler())) return;
   try {
     const loaded = await import('@nestjs/throttler');
     Object.setPrototypeOf(LateGuard.prototype, loaded.ThrottlerGuard.prototype as object);
@@ -32,18 +32,17 @@ export async function loadThrottler(modules: ModulesContainer, guard: GuardClass
   }
 }
 
-/** Whether the app may have loaded @nestjs/throttler. Only an app that has can use its types. */
-function mayBeLoaded(): boolean {
-  // webpack writes undefined in place of createRequire(…).
+/** False if the process has not loaded @nestjs/throttler: then no code of the app can use its types. */
+function appMayUseThrottler(): boolean {
+  // The cache of all CommonJS modules, whatever the path. webpack writes undefined in place of createRequire(…).
   const require = createRequire(process.execPath) as NodeJS.Require | undefined;
-  const loaded = Object.values(require?.cache ?? {});
-  // In a bundle, and with some hooks of module loaders, the cache does not show packages: neither that one nor another of this module.
-  if (!loaded.some(module => module?.exports === ipaddr)) return true;
-  return loaded.some(module => /[\\/]@nestjs[\\/]throttler[\\/]/.test(module?.filename ?? ''));
+  const loaded = Object.values(require?.cache ?? {}).map(module => Object(module?.exports) as object);
+  // In a bundle, and with some hooks of module loaders, the cache does not show packages: there, ipaddr.js, which this file imports, is missing.
+  return !loaded.includes(ipaddr) || loaded.some(exports => Object.hasOwn(exports, 'ThrottlerGuard'));
 }
 
-/** Whether a provider of the app is a subclass of the guard, or makes the guard itself. */
-function hasOtherGuard(modules: ModulesContainer, guard: GuardClass): boolean {
+/** Whether a provider of the app is a subclass of the guard, or replaces the guard by a factory or a value. */
+export function replacesGuard(modules: ModulesContainer, guard: GuardClass): boolean {
   return [...modules.values()].some(({ providers, injectables }) =>
     [...providers.values(), ...injectables.values()].some(({ token, metatype }) =>
       token === guard ? metatype !== guard : metatype?.prototype instanceof guard,
@@ -52,11 +51,11 @@ function hasOtherGuard(modules: ModulesContainer, guard: GuardClass): boolean {
 }
 
 /** For a subclass of the app, which may call the methods of ThrottlerGuard. @throws if it is not loaded */
-export function requireThrottler(subclass: string): void {
+export function assertThrottler(subclass: string): void {
   if (throttler !== undefined) return;
   const because =
     failure === undefined
-      ? 'was not loaded before the guard. Provide the guard with useClass, or import @nestjs/throttler in the app.'
+      ? 'was not loaded before the guard. Provide the guard with useClass or as RateLimitGuard, or import @nestjs/throttler in the app.'
       : 'cannot be loaded.';
   throw new Error(`${subclass} extends ThrottlerGuard, and @nestjs/throttler ${because}`, { cause: failure });
 }
@@ -64,7 +63,12 @@ export function requireThrottler(subclass: string): void {
 class LateGuard {
   constructor(...args: ConstructorParameters<typeof ThrottlerGuard>) {
     if (throttler !== undefined)
-      return Reflect.construct(throttler.ThrottlerGuard, args, new.target) as LateGuard;
+      return Reflect.construct(throttler.ThrottlerGuard, args, new.target) as unknown as LateGuard;
+  }
+
+  /** Again, for an app that has loaded @nestjs/throttler while it started. */
+  async onApplicationBootstrap(): Promise<void> {
+    await loadThrottler(false);
   }
 }
 

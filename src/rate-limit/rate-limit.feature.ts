@@ -8,7 +8,7 @@ import { SecurityEvents } from '../events/security-events.js';
 import type { LimitProbe } from '../limiter/limit-probe.js';
 import { QUOTA_ENGINE, QuotaEngine } from '../limiter/quota-engine.js';
 import { OWN_STORE, type QuotaStore } from '../limiter/store/quota-store.js';
-import { loadThrottler } from './late-throttler.guard.js';
+import { loadThrottler, replacesGuard } from './late-throttler.guard.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
 import { summarizeLimits } from './summarize-limits.js';
 import {
@@ -35,7 +35,7 @@ export const RATE_LIMIT: Feature<'rateLimit', ResolvedRateLimit | false> = {
         own: QuotaStore | undefined,
         modules: ModulesContainer,
       ): Promise<ResolvedRateLimit> => {
-        await loadThrottler(modules, RateLimitGuard);
+        await loadThrottler(replacesGuard(modules, RateLimitGuard));
         return rateLimit ? { ...rateLimit, store: rateLimit.store ?? own } : withoutLimits();
       },
       inject: [RESOLVED_OPTIONS, OWN_STORE, ModulesContainer],

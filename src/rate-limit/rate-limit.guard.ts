@@ -46,7 +46,7 @@ import {
 } from './decide-request.js';
 import { describePlan } from './describe-plan.js';
 import { type GuardOverrides, readOverrides } from './guard-overrides.js';
-import { LateThrottlerGuard, requireThrottler } from './late-throttler.guard.js';
+import { assertThrottler, LateThrottlerGuard } from './late-throttler.guard.js';
 import { denialException, faultException, unknownRequestException } from './rate-limit.exception.js';
 import { QuotaThrottlerStorage } from './quota-throttler-storage.js';
 import { RESOLVED_RATE_LIMIT, type ResolvedRateLimit } from './rate-limit.options.js';
@@ -112,7 +112,7 @@ export class RateLimitGuard extends LateThrottlerGuard {
 
   override async onModuleInit(): Promise<void> {
     if (this.constructor !== RateLimitGuard) {
-      requireThrottler(this.constructor.name);
+      assertThrottler(this.constructor.name);
       const [getTracker, generateKey] = [this.getTracker.bind(this), this.generateKey.bind(this)];
       this.commonOptions = { getTracker, generateKey, setHeaders: this.#settings.headers };
     }

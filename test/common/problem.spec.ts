@@ -1,4 +1,4 @@
-import { PROBLEM, problemOf, problemText, toProblem, withText } from '../../src/common/problem.js';
+import { PROBLEM, problemOf, problemText, toProblem, withBodyParts } from '../../src/common/problem.js';
 import { ProblemException } from '../../src/http/problem.exception.js';
 
 describe('toProblem', () => {
@@ -50,15 +50,21 @@ describe('problemOf', () => {
   });
 });
 
-describe('withText', () => {
-  const fields = { status: 429, code: 'rate_limited', detail: 'Limit: "5" a\\b', members: { after: 1 } };
+describe('withBodyParts', () => {
+  const fields = {
+    status: 429,
+    code: 'rate_limited',
+    type: 'urn:a',
+    detail: 'Limit: "5" a\\b',
+    members: { after: 1 },
+  };
 
   it.each([
     ['an ID', 'req-1'],
     ['an ID with characters that JSON escapes', 'a"b\\c'],
     ['no ID', ''],
   ])('changes nothing of the body with %s', (_title, id) => {
-    const kept = withText(fields, 'urn:a:');
+    const kept = withBodyParts(fields);
     expect(problemText(kept, 'urn:a:', id)).toBe(problemText(fields, 'urn:a:', id));
   });
 });

@@ -27,6 +27,7 @@ import {
   ProblemDetailsFilter,
   RateLimit,
   RateLimitGuard,
+  SecurityEvents,
   SkipRateLimit,
 } from '../../src/index.js';
 import type { Answer } from '../support/http.js';
@@ -160,6 +161,17 @@ describe.each(PLATFORMS)('on %s, a request that the guard has just denied', (_ti
     expect(comparable(byFront)).toEqual(comparable(byGuard));
     expect(byFront.json()['requestId']).toBe(byFront.header('x-request-id'));
     expect(byFront.repeated).toEqual([]);
+  });
+
+  it('has events of its own, which a listener may change', async () => {
+    const app = await start(platform, parts());
+    const policies: (readonly string[] | undefined)[] = [];
+    app.app.get(SecurityEvents).on('request.rejected', event => {
+      policies.push([...event.policies!]);
+      (event.policies as string[]).push('changed');
+    });
+    await statuses(app, '/', 4);
+    expect(policies).toEqual([['1-per-minute'], ['1-per-minute'], ['1-per-minute']]);
   });
 
   it('gets the remaining time, and is granted at that moment', async () => {

@@ -138,6 +138,14 @@ describe.each(PLATFORMS)('the request ID on %s', (_title, platform) => {
     expect(ids).toEqual(['abc', 'abc', 'abc']);
   });
 
+  it('is that of the response where another listener of the server has set one', async () => {
+    const { app, send } = await start(platform, { controllers: [Routes] });
+    app.getHttpServer().prependListener('request', (request: { id?: string }) => (request.id = 'other'));
+    const answer = await send('/id');
+    const id = answer.header('x-request-id');
+    expect(answer.json()).toEqual({ parameter: id, request: id, raw: id });
+  });
+
   it('is off with requestId: false', async () => {
     const app = await start(platform, { controllers: [Routes], options: { requestId: false } });
     const answer = await app.send('/teapot', { headers: { 'X-Request-ID': 'abc' } });

@@ -95,7 +95,7 @@ describe('DenialCache', () => {
     } as Clock;
     const config = {} as ApplicationConfig;
     const cache = new DenialCache(
-      { headers: true, typeBase: undefined },
+      { headers: true },
       () => false,
       clock,
       config,

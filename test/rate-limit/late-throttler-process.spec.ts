@@ -17,10 +17,11 @@ const APP = `
   Controller()(HelloController);
   Get()(HelloController.prototype, 'hello', Object.getOwnPropertyDescriptor(HelloController.prototype, 'hello'));
   class AppModule {}
-  async function run({ providers = [], extras = {} } = {}) {
+  async function run({ providers = [], extras = {}, beforeListen = () => undefined } = {}) {
     const imports = [AgentSecurityModule.forRoot({ rateLimit: '1/minute' }, extras)];
     Module({ imports, controllers: [HelloController], providers })(AppModule);
     const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
+    await beforeListen(app);
     await app.listen(0, '127.0.0.1');
     const { port } = app.getHttpServer().address();
     const get = async () => {
@@ -53,6 +54,15 @@ const FILTER = `
   Catch(ThrottlerException)(Filter);
 `;
 
+const LATE_FILTER = `
+  const beforeListen = async app => {
+    const { ThrottlerException } = await import('@nestjs/throttler');
+    class Filter { catch(error, host) { host.switchToHttp().getResponse().status(429).end('caught ' + (error instanceof ThrottlerException)); } }
+    Catch(ThrottlerException)(Filter);
+    app.useGlobalFilters(new Filter());
+  };
+`;
+
 const SUBCLASS = `
   class MyGuard extends RateLimitGuard {}
   const inject = Reflect.getMetadata('self:paramtypes', RateLimitGuard)
@@ -69,6 +79,11 @@ describe('@nestjs/throttler', () => {
   it('gives the 429 its type in an app that has loaded it', async () => {
     const script = `${FILTER} await run({ providers: [{ provide: APP_FILTER, useClass: Filter }] });`;
     expect(await runApp(script)).toEqual({ statuses: [200, 429], last: 'caught true', isLoaded: true });
+  });
+
+  it('gives the 429 its type in an app that loads it while it starts', async () => {
+    const result = await runApp(`${LATE_FILTER} await run({ beforeListen });`);
+    expect(result).toEqual({ statuses: [200, 429], last: 'caught true', isLoaded: true });
   });
 
   it.each([
@@ -90,7 +105,7 @@ describe('@nestjs/throttler', () => {
       await run({ extras: { providers: [{ ...FACTORY, provide: 'OTHER' }] } })
         .catch(error => console.log(JSON.stringify({ last: error.message })));`;
     expect((await runApp(script)).last).toBe(
-      'MyGuard extends ThrottlerGuard, and @nestjs/throttler was not loaded before the guard. Provide the guard with useClass, or import @nestjs/throttler in the app.',
+      'MyGuard extends ThrottlerGuard, and @nestjs/throttler was not loaded before the guard. Provide the guard with useClass or as RateLimitGuard, or import @nestjs/throttler in the app.',
     );
   });
 
