@@ -64,22 +64,26 @@ export const DASHBOARD: Feature<'dashboard', ResolvedDashboard | false> = {
         answerNow: AnswerNow,
       ): Promise<EdgeStage | undefined> => {
         if (!dashboard || !auth || figures === undefined || authenticator === undefined) return undefined;
-        const { createDashboardStage } = await import('./open-dashboard.js');
-        return createDashboardStage({
+        const { DashboardActions, DashboardStage, Health, LiveFigures } = await import('./open-dashboard.js');
+        const log = new Logger('AgentSecurity');
+        const keysOrigin = auth.apiKeys?.origin;
+        const health = new Health({ indicator, engine, audit, keysOrigin, events });
+        return new DashboardStage({
           options: dashboard,
-          auth,
-          figures,
           authenticator,
-          audit,
-          engine,
-          limiter: rateLimit === false ? undefined : limiter,
+          figures,
+          live: new LiveFigures({ figures, health, engine, clock, timers }),
+          actions: new DashboardActions({
+            audit,
+            limiter: rateLimit === false ? undefined : limiter,
+            keys: auth.apiKeys?.store,
+            log,
+          }),
           readReport,
-          events,
-          indicator,
           clock,
-          timers,
           answerNow,
-          log: new Logger('AgentSecurity'),
+          limiter: engine,
+          log,
         });
       },
       inject: [
